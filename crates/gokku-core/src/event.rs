@@ -1,0 +1,165 @@
+//! What is told about a transition: the one stream that the terminal, the hook, the log and `--json` show.
+//!
+//! Events are facts, past tense. A transition's log, `apps/<app>/deploys/<id>.log`, is one JSON object a line,
+//! each a [`Stamped`] event; it begins with [`Event::Started`] and ends with [`Event::Finished`]. Nothing in
+//! an event is secret.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::CommitId;
+use crate::name::AppName;
+use crate::release_id::ReleaseId;
+use crate::transition::FailureKind;
+
+/// An event and when it happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// A transition began.
+    Started {
+        /// Its id; for a deploy the release's.
+        id: ReleaseId,
+        /// The app.
+        app: AppName,
+        /// `deploy`, `rollback`, `restart`, `config`, `start`, `stop` or `destroy`.
+        what: String,
+        /// The release it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<ReleaseId>,
+        /// The commit of that release.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<CommitId>,
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// It waits for another transition of the same app.
+    Waited {
+        /// Who holds the app, in words.
+        holder: String,
+    },
+    /// Somebody took over a transition whose process had died.
+    Resumed,
+    /// A step began.
+    StepStarted {
+        /// The step's name.
+        step: String,
+        /// The containers or the release it is about, in words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        about: String,
+        /// Why now.
+        why: String,
+    },
+    /// A step ended well.
+    StepFinished {
+        /// The step's name.
+        step: String,
+        /// How long it took, in milliseconds.
+        ms: u64,
+    },
+    /// A step failed.
+    StepFailed {
+        /// The step's name.
+        step: String,
+        /// How long it took, in milliseconds.
+        ms: u64,
+        /// What went wrong; may have several lines.
+        error: String,
+    },
+    /// A line of output of something that was run.
+    Output {
+        /// Of what.
+        source: Source,
+        /// The line, without its end.
+        line: String,
+    },
+    /// Something worth knowing.
+    Noted {
+        /// One line.
+        line: String,
+    },
+    /// Something that should be mended, and did not stop the transition.
+    Warned {
+        /// One line.
+        line: String,
+    },
+    /// It ended.
+    Finished {
+        /// How.
+        outcome: Finish,
+        /// How long it took, in milliseconds.
+        ms: u64,
+    },
+}
+
+/// Whose output a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The image's build.
+    Build,
+    /// The migration.
+    Migration,
+    /// The app itself: its last lines before it failed.
+    App,
+}
+
+/// How a transition ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finish {
+    /// The goal was reached.
+    Succeeded {
+        /// The host port that answers, when the app has traffic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<u16>,
+    },
+    /// The goal was given up; everything is as it was before.
+    GaveUp {
+        /// Which of the things that can go wrong.
+        kind: FailureKind,
+        /// What is known about it; may have several lines.
+        detail: String,
+        /// Whether a former release goes on serving.
+        serving: bool,
+    },
+    /// It was refused before it began to change anything.
+    Refused {
+        /// Why.
+        reason: Refusal,
+        /// What went wrong and what to do; may have several lines.
+        detail: String,
+    },
+    /// A newer one took its place while it waited.
+    Superseded,
+    /// It could not go on, and is not at an end: the traffic switch's daemon or the next command continues it.
+    LeftUnfinished {
+        /// What stood in the way.
+        detail: String,
+    },
+}
+
+/// Why a transition was refused before it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// Something in the app's settings, its gokku.yml or its code.
+    Input,
+    /// There is no such app or release.
+    Missing,
+    /// Another transition of the app is under way.
+    Busy,
+    /// The Docker Engine or the traffic switch is not there.
+    Unavailable,
+    /// Something else failed, the disk for example.
+    Failed,
+}

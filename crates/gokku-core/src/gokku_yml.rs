@@ -1,0 +1,641 @@
+//! `gokku.yml`: what an app's code says about how it is built and run.
+//!
+//! ```yaml
+//! apps:
+//!   api:
+//!     path: ./cmd/api
+//!     binary_name: api
+//!     ports: ["8080:80"]
+//!     environments:
+//!       - name: production
+//!         branch: main
+//!     deployment:
+//!       keep_images: 5
+//!       restart_policy: always
+//!       restart_delay: 5
+//! ```
+//!
+//! Strict: nothing is accepted and ignored. Every error says where, and what was probably meant.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_yaml::{Error, Spanned};
+
+use crate::name::{AppName, EnvironmentName};
+use crate::push::BranchName;
+
+/// One key, as the configuration reference shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its place below `apps.<app>`.
+    pub path: &'static str,
+    /// What counts when it is not given; `-` for nothing.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    /// What it may be.
+    pub allowed: &'static str,
+}
+
+/// Every key.
+pub const KEYS: [Key; 9] = [
+    Key {
+        path: "path",
+        default: ".",
+        meaning: "The app's folder in the repository: its Dockerfile is looked for there first, and builds get it as the build argument APP_PATH",
+        allowed: "a relative path without ..",
+    },
+    Key {
+        path: "binary_name",
+        default: "-",
+        meaning: "The program the build makes: builds get it as the build argument BINARY_NAME",
+        allowed: "letters, digits, ., _ and -",
+    },
+    Key {
+        path: "dockerfile",
+        default: "-",
+        meaning: "The Dockerfile; otherwise <path>/Dockerfile, then Dockerfile",
+        allowed: "a relative path without ..",
+    },
+    Key {
+        path: "ports",
+        default: "-",
+        meaning: "The server's port and the container's",
+        allowed: "a list of one HOST:CONTAINER, each from 1 to 65535",
+    },
+    Key {
+        path: "environments[].name",
+        default: "-",
+        meaning: "An environment's name",
+        allowed: "lower-case letters, digits and dashes",
+    },
+    Key {
+        path: "environments[].branch",
+        default: "main",
+        meaning: "The branch whose pushes deploy to it",
+        allowed: "a branch's name",
+    },
+    Key {
+        path: "deployment.keep_images",
+        default: "5",
+        meaning: "How many releases stay; the active one and the one a rollback goes to always do",
+        allowed: "a whole number from 1 to 100",
+    },
+    Key {
+        path: "deployment.restart_policy",
+        default: "always",
+        meaning: "Whether a container that exits is started again: after a crash and after a reboot",
+        allowed: "always, on-failure or no",
+    },
+    Key {
+        path: "deployment.restart_delay",
+        default: "5",
+        meaning: "Seconds before it is started again",
+        allowed: "a whole number from 0 to 3600",
+    },
+];
+
+/// What is wrong with a `gokku.yml`, and where. Line and column count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {what}")]
+pub struct YmlError {
+    /// The file's name.
+    pub file: String,
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+    /// What is wrong and what was probably meant.
+    pub what: String,
+}
+
+/// The app is not in the file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file} has no app {app}: it has {}{}", listed(.known), suggested(.app.as_str(), .known))]
+pub struct AppNotThere {
+    /// The file's name.
+    pub file: String,
+    /// Which app was looked for.
+    pub app: AppName,
+    /// The apps it has.
+    pub known: Vec<String>,
+}
+
+/// A parsed `gokku.yml`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GokkuYml {
+    file: String,
+    apps: BTreeMap<AppName, AppConfig>,
+}
+
+/// What it says of one app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppConfig {
+    /// `path`, without a leading `./`; empty for the repository's top.
+    pub path: String,
+    /// `binary_name`.
+    pub binary_name: Option<String>,
+    /// `dockerfile`.
+    pub dockerfile: Option<String>,
+    /// `ports`: the server's and the container's.
+    pub ports: Option<Ports>,
+    /// `environments`.
+    pub environments: Vec<Environment>,
+    /// `deployment`.
+    pub deployment: Deployment,
+}
+
+/// A host port and the container port behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The server's.
+    pub host: u16,
+    /// The container's.
+    pub container: u16,
+}
+
+/// One of an app's environments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// `name`.
+    pub name: EnvironmentName,
+    /// `branch`.
+    pub branch: BranchName,
+}
+
+/// How an app's containers are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// `keep_images`.
+    pub keep_images: usize,
+    /// `restart_policy`.
+    pub restart_policy: RestartPolicy,
+    /// `restart_delay`.
+    pub restart_delay: Duration,
+}
+
+/// Whether a container that exited is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// However it exited.
+    Always,
+    /// Only when its exit code was not 0, or the machine went down under it.
+    OnFailure,
+    /// Never.
+    No,
+}
+
+impl RestartPolicy {
+    /// The word for it in `gokku.yml` and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::OnFailure => "on-failure",
+            Self::No => "no",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Always, Self::OnFailure, Self::No]
+            .into_iter()
+            .find(|policy| policy.as_str() == word)
+    }
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self {
+            keep_images: 5,
+            restart_policy: RestartPolicy::Always,
+            restart_delay: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Default for AppConfig {
+    /// What counts without a `gokku.yml`.
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            binary_name: None,
+            dockerfile: None,
+            ports: None,
+            environments: Vec::new(),
+            deployment: Deployment::default(),
+        }
+    }
+}
+
+impl AppConfig {
+    /// Where the Dockerfile may be, in the order to look; relative to the repository's top.
+    pub fn dockerfiles(&self) -> Vec<String> {
+        match &self.dockerfile {
+            Some(dockerfile) => vec![dockerfile.clone()],
+            None if self.path.is_empty() => vec!["Dockerfile".to_owned()],
+            None => vec![format!("{}/Dockerfile", self.path), "Dockerfile".to_owned()],
+        }
+    }
+
+    /// The build arguments that `path` and `binary_name` become.
+    pub fn build_args(&self) -> Vec<(String, String)> {
+        let path = (!self.path.is_empty()).then(|| ("APP_PATH".to_owned(), self.path.clone()));
+        let binary = self
+            .binary_name
+            .clone()
+            .map(|name| ("BINARY_NAME".to_owned(), name));
+        path.into_iter().chain(binary).collect()
+    }
+
+    /// The branch that deploys to an environment; none when the file names none.
+    pub fn branch(&self, environment: &EnvironmentName) -> Option<&BranchName> {
+        self.environments
+            .iter()
+            .find(|there| there.name == *environment)
+            .map(|there| &there.branch)
+    }
+}
+
+impl GokkuYml {
+    /// Reads the text of a file called `file`, which errors begin with.
+    pub fn parse(file: &str, text: &str) -> Result<Self, YmlError> {
+        let options = serde_yaml::options! { strict_booleans: true, with_snippet: false };
+        let raw: RawFile =
+            serde_yaml::from_str_with_options(text, options).map_err(|error| explain(file, &error))?;
+        let check = Check { file };
+        let mut apps = BTreeMap::new();
+        for (name, app) in raw.apps {
+            apps.insert(name, check.app(app)?);
+        }
+        Ok(Self {
+            file: file.to_owned(),
+            apps,
+        })
+    }
+
+    /// What it says of an app.
+    pub fn app(&self, app: &AppName) -> Result<&AppConfig, AppNotThere> {
+        self.apps.get(app).ok_or_else(|| AppNotThere {
+            file: self.file.clone(),
+            app: app.clone(),
+            known: self.apps.keys().map(ToString::to_string).collect(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    apps: BTreeMap<AppName, RawApp>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawApp {
+    path: Option<Spanned<String>>,
+    binary_name: Option<Spanned<String>>,
+    dockerfile: Option<Spanned<String>>,
+    ports: Option<Spanned<Vec<Spanned<String>>>>,
+    #[serde(default)]
+    environments: Vec<RawEnvironment>,
+    deployment: Option<RawDeployment>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEnvironment {
+    name: EnvironmentName,
+    branch: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDeployment {
+    keep_images: Option<Spanned<String>>,
+    restart_policy: Option<Spanned<String>>,
+    restart_delay: Option<Spanned<String>>,
+}
+
+struct Check<'a> {
+    file: &'a str,
+}
+
+impl Check<'_> {
+    fn wrong<T>(&self, value: &Spanned<T>, what: String) -> YmlError {
+        let at = &value.referenced;
+        YmlError {
+            file: self.file.to_owned(),
+            line: at.line(),
+            column: at.column(),
+            what,
+        }
+    }
+
+    fn refuse(&self, key: &str, value: &Spanned<String>) -> YmlError {
+        let allowed = KEYS
+            .iter()
+            .find(|known| known.path == key)
+            .map_or("", |known| known.allowed);
+        self.wrong(
+            value,
+            format!("{key}: {:?} cannot be: it is {allowed}", value.value),
+        )
+    }
+
+    fn app(&self, raw: RawApp) -> Result<AppConfig, YmlError> {
+        let path = self.path("path", raw.path)?.unwrap_or_default();
+        let dockerfile = self.path("dockerfile", raw.dockerfile)?;
+        let binary_name = raw
+            .binary_name
+            .map(|given| {
+                let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+                if given.value.chars().all(good)
+                    && given.value.starts_with(|c: char| c.is_ascii_alphanumeric())
+                {
+                    Ok(given.value)
+                } else {
+                    Err(self.refuse("binary_name", &given))
+                }
+            })
+            .transpose()?;
+        let environments = raw
+            .environments
+            .into_iter()
+            .map(|raw| {
+                let branch = match raw.branch {
+                    None => BranchName::main(),
+                    Some(given) => given
+                        .value
+                        .parse()
+                        .map_err(|_| self.refuse("environments[].branch", &given))?,
+                };
+                Ok(Environment {
+                    name: raw.name,
+                    branch,
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(AppConfig {
+            path,
+            binary_name,
+            dockerfile,
+            ports: raw.ports.map(|ports| self.ports(&ports)).transpose()?,
+            environments,
+            deployment: raw
+                .deployment
+                .map(|raw| self.deployment(raw))
+                .transpose()?
+                .unwrap_or_default(),
+        })
+    }
+
+    fn path(&self, key: &str, given: Option<Spanned<String>>) -> Result<Option<String>, YmlError> {
+        let Some(given) = given else { return Ok(None) };
+        let parts = || given.value.split('/').filter(|part| !matches!(*part, "" | "."));
+        let odd = |c: char| c.is_control() || c == '\\';
+        if given.value.is_empty()
+            || given.value.starts_with('/')
+            || given.value.contains(odd)
+            || parts().any(|part| part == "..")
+        {
+            return Err(self.refuse(key, &given));
+        }
+        Ok(Some(parts().collect::<Vec<_>>().join("/")))
+    }
+
+    fn ports(&self, given: &Spanned<Vec<Spanned<String>>>) -> Result<Ports, YmlError> {
+        let [pair] = given.value.as_slice() else {
+            return Err(self.wrong(
+                given,
+                format!("ports: an app has one port, not {}", given.value.len()),
+            ));
+        };
+        let port = |text: &str| {
+            text.parse::<u16>()
+                .ok()
+                .filter(|port| *port > 0 && !text.starts_with('+'))
+        };
+        let ports = pair.value.split_once(':').and_then(|(host, container)| {
+            Some(Ports {
+                host: port(host)?,
+                container: port(container)?,
+            })
+        });
+        ports.ok_or_else(|| self.refuse("ports", pair))
+    }
+
+    fn deployment(&self, raw: RawDeployment) -> Result<Deployment, YmlError> {
+        let mut deployment = Deployment::default();
+        if let Some(given) = raw.keep_images {
+            deployment.keep_images = usize::from(self.number("deployment.keep_images", &given, 1, 100)?);
+        }
+        if let Some(given) = raw.restart_policy {
+            deployment.restart_policy = RestartPolicy::from_word(&given.value)
+                .ok_or_else(|| self.refuse("deployment.restart_policy", &given))?;
+        }
+        if let Some(given) = raw.restart_delay {
+            let seconds = self.number("deployment.restart_delay", &given, 0, 3600)?;
+            deployment.restart_delay = Duration::from_secs(seconds.into());
+        }
+        Ok(deployment)
+    }
+
+    fn number(&self, key: &str, given: &Spanned<String>, lowest: u16, highest: u16) -> Result<u16, YmlError> {
+        let digits = given.value.bytes().all(|byte| byte.is_ascii_digit());
+        given
+            .value
+            .parse()
+            .ok()
+            .filter(|number| digits && (lowest..=highest).contains(number))
+            .ok_or_else(|| self.refuse(key, given))
+    }
+}
+
+/// The parser's error in our words, with its place.
+fn explain(file: &str, error: &Error) -> YmlError {
+    let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+    let what = match error.without_snippet() {
+        Error::SerdeUnknownField { field, expected, .. } => {
+            let known: Vec<String> = expected.iter().map(ToString::to_string).collect();
+            format!(
+                "there is no key {field:?} here: there is {}{}",
+                listed(&known),
+                suggested(field, &known)
+            )
+        }
+        Error::Eof { .. } => "the file is empty: it begins with `apps:`".to_owned(),
+        Error::MultipleDocuments { .. } => "there is a second document; one file is one document".to_owned(),
+        Error::DuplicateMappingKey { key, .. } => {
+            format!("the key {} stands here twice", key.as_deref().unwrap_or("given"))
+        }
+        error => {
+            let text = error
+                .to_string()
+                .replace(
+                    "expected mapping start",
+                    "expected keys and values (`key: value`)",
+                )
+                .replace("expected sequence start", "expected a list (`- item`)")
+                .replace("expected string scalar", "expected one value");
+            // The place is told once, by us.
+            let end = text
+                .find(" at line ")
+                .or_else(|| text.find('\n'))
+                .unwrap_or(text.len());
+            let start = if text.starts_with("line ") {
+                text.find(": ").map_or(0, |at| at + 2)
+            } else {
+                0
+            };
+            text.get(start..end)
+                .unwrap_or(&text)
+                .trim_end_matches([' ', ':', '('])
+                .to_owned()
+        }
+    };
+    YmlError {
+        file: file.to_owned(),
+        line,
+        column,
+        what,
+    }
+}
+
+fn listed(known: &[String]) -> String {
+    match known {
+        [] => "none".to_owned(),
+        known => known.join(", "),
+    }
+}
+
+/// `; did you mean …?` when one of the known is near enough.
+fn suggested(given: &str, known: &[String]) -> String {
+    known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(given, known), known))
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 3)
+        .min()
+        .map_or_else(String::new, |(_, known)| format!("; did you mean {known:?}?"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<GokkuYml, String> {
+        GokkuYml::parse("gokku.yml", text).map_err(|error| error.to_string())
+    }
+
+    fn api(body: &str) -> Result<AppConfig, String> {
+        let text = format!("apps:\n  api:\n{body}");
+        parse(&text).map(|yml| yml.app(&"api".parse().unwrap()).unwrap().clone())
+    }
+
+    #[test]
+    fn p33_the_guides_example_works_as_written() {
+        let example = "# gokku.yml\napps:\n  api:\n    path: ./cmd/api\n    binary_name: api\n    deployment:\n      keep_images: 5\n      restart_policy: always\n      restart_delay: 5\n";
+        let yml = parse(example).unwrap();
+        let app = yml.app(&"api".parse().unwrap()).unwrap();
+        assert_eq!(app.path, "cmd/api");
+        assert_eq!(app.binary_name.as_deref(), Some("api"));
+        assert_eq!(app.deployment, Deployment::default());
+        assert_eq!(app.dockerfiles(), ["cmd/api/Dockerfile", "Dockerfile"]);
+        assert_eq!(app.build_args().len(), 2);
+    }
+
+    #[test]
+    fn every_key_is_obeyed() {
+        let app = api("    dockerfile: docker/Web\n    ports: [\"8080:80\"]\n    environments:\n      - name: production\n      - name: staging\n        branch: next/one\n    deployment:\n      keep_images: 2\n      restart_policy: no\n      restart_delay: 0\n").unwrap();
+        assert_eq!(app.dockerfiles(), ["docker/Web"]);
+        assert_eq!(
+            app.ports,
+            Some(Ports {
+                host: 8080,
+                container: 80
+            })
+        );
+        let branch = |name: &str| app.branch(&name.parse().unwrap()).map(ToString::to_string);
+        assert_eq!(branch("production").as_deref(), Some("main"));
+        assert_eq!(branch("staging").as_deref(), Some("next/one"));
+        assert_eq!(branch("test"), None);
+        assert_eq!(app.deployment.restart_policy, RestartPolicy::No, "P30");
+        assert_eq!(app.deployment.restart_delay, Duration::ZERO, "P31");
+        assert_eq!(app.deployment.keep_images, 2, "P32");
+        for key in KEYS {
+            let last = key.path.rsplit('.').next().unwrap();
+            assert!(
+                api(&format!("    {}: {{}}\n", last.trim_end_matches("[]"))).is_err(),
+                "{last}"
+            );
+        }
+    }
+
+    #[test]
+    fn p33_wrong_in_each_way() {
+        let below_api = [
+            "pth: x",
+            "deployment: {keep_image: 5}",
+            "deployment: {keep_images: many}",
+            "deployment: {keep_images: 0}",
+            "deployment: {restart_policy: sometimes}",
+            "deployment: {restart_delay: 1.5}",
+            "deployment: 5",
+            "path: ../x",
+            "path: /x",
+            "binary_name: a b",
+            "ports: 80",
+            "ports: [80]",
+            "ports: ['1:2', '3:4']",
+            "environments: [{branch: main}]",
+            "environments: [{name: production, branch: 'a b'}]",
+            "path: a\n    path: b",
+        ];
+        let whole = [
+            "",
+            "app: {}",
+            "apps: [api]",
+            "apps: {Api: {}}",
+            "apps: {}\n---\napps: {}\n",
+            "apps: {api: {path: [}}",
+            "apps:\n\tapi: {}",
+        ];
+        let mut told: Vec<String> = below_api
+            .iter()
+            .map(|body| api(&format!("    {body}\n")).unwrap_err())
+            .collect();
+        told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, ports, environments, deployment; did you mean "path"?
+        gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay; did you mean "keep_images"?
+        gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
+        gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
+        gokku.yml:3:34: deployment.restart_policy: "sometimes" cannot be: it is always, on-failure or no
+        gokku.yml:3:33: deployment.restart_delay: "1.5" cannot be: it is a whole number from 0 to 3600
+        gokku.yml:3:17: expected keys and values (`key: value`)
+        gokku.yml:3:11: path: "../x" cannot be: it is a relative path without ..
+        gokku.yml:3:11: path: "/x" cannot be: it is a relative path without ..
+        gokku.yml:3:18: binary_name: "a b" cannot be: it is letters, digits, ., _ and -
+        gokku.yml:3:12: expected a list (`- item`)
+        gokku.yml:3:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
+        gokku.yml:3:12: ports: an app has one port, not 2
+        gokku.yml:3:21: missing field `name`
+        gokku.yml:3:47: environments[].branch: "a b" cannot be: it is a branch's name
+        gokku.yml:4:5: the key path stands here twice
+        gokku.yml:1:1: the file is empty: it begins with `apps:`
+        gokku.yml:1:1: there is no key "app" here: there is apps; did you mean "apps"?
+        gokku.yml:1:7: expected keys and values (`key: value`)
+        gokku.yml:1:8: "Api" has 'A' in it: a name is lower-case letters, digits and dashes
+        gokku.yml:3:1: there is a second document; one file is one document
+        gokku.yml:1:20: expected one value
+        gokku.yml:2:2: tabs disallowed within this context (block indentation)
+        "#);
+        let other = parse("apps: {web: {}, worker: {}}")
+            .unwrap()
+            .app(&"wbe".parse().unwrap())
+            .unwrap_err();
+        insta::assert_snapshot!(other, @r#"gokku.yml has no app wbe: it has web, worker; did you mean "web"?"#);
+    }
+}

@@ -1,0 +1,39 @@
+//! The decisions of gokku, and nothing else.
+//!
+//! This crate is pure: no file, no network, no clock, no environment, no randomness. What a decision
+//! needs is passed in, what it decides is returned. Read it top to bottom:
+//!
+//! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
+//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`]
+//! - what is kept: [`release`], [`retention`]
+//! - what a push may do: [`push`]
+//! - the change from one release to another: [`transition`]
+//! - what is told about it: [`event`]
+//! - reading what the kernel says of listening sockets: [`listeners`]
+#![deny(missing_docs)]
+
+pub mod ids;
+pub mod name;
+pub mod process;
+pub mod release_id;
+pub mod slot;
+
+pub mod env_file;
+pub mod gokku_yml;
+pub mod settings;
+
+pub mod release;
+pub mod retention;
+
+pub mod push;
+
+pub mod transition;
+
+pub mod event;
+pub mod listeners;
+
+pub use ids::{CommitId, ContainerId, ImageId};
+pub use name::{AppName, EnvironmentName};
+pub use process::ProcessKey;
+pub use release_id::ReleaseId;
+pub use slot::Slot;

@@ -1,0 +1,59 @@
+//! A release's record: what is kept of one immutable deployment of an app.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CommitId, ImageId};
+use crate::release_id::ReleaseId;
+
+/// The newest version of the record's format.
+pub const VERSION: u32 = 1;
+
+/// What is kept of a release, as `apps/<app>/releases/<id>.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The format's version, [`VERSION`].
+    pub version: u32,
+    /// The release.
+    pub id: ReleaseId,
+    /// The commit it was made from.
+    pub commit: CommitId,
+    /// The image it runs, once built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageId>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it failed, in one line; only with [`Outcome::Failed`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// A hash of the env it last ran with; never the env.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env_hash: Option<String>,
+    /// Who asked for it: a user or a key's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When its last change ended, RFC 3339 in UTC; its start is in its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished: Option<String>,
+}
+
+/// What became of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Its deploy has not ended.
+    Unfinished,
+    /// It passed its health check and got the traffic: it can be rolled back to while it is kept.
+    Good,
+    /// It never got the traffic, or lost it before its deploy ended.
+    Failed,
+    /// It was good; its image and code are no longer kept.
+    Pruned,
+}
+
+impl Record {
+    /// Whether traffic can be given to this release again.
+    pub fn can_return(&self) -> bool {
+        self.outcome == Outcome::Good
+    }
+}

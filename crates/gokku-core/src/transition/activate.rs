@@ -1,0 +1,336 @@
+//! The way forward: from the pushed commit to the one container that has the traffic.
+//!
+//! Before the switch, everything that goes wrong is a failure and [`super::undo`] takes over. After it, the
+//! transition is finished, whatever it takes, as long as the new containers are alive.
+
+use super::goal::{Activation, Mode};
+use super::journal::{FailureKind, Journal, Migration};
+use super::observed::{Container, Observed, RecordState, State};
+use super::step::Step;
+use super::{Decision, undo};
+use crate::ids::ContainerId;
+use crate::process::ProcessKey;
+use crate::slot::Slot;
+
+/// The goal, the journal and what is true now, with the words the rules are written in.
+pub(super) struct View<'a> {
+    pub(super) activation: &'a Activation,
+    pub(super) journal: &'a Journal,
+    pub(super) observed: &'a Observed,
+}
+
+impl<'a> View<'a> {
+    /// This transition's containers.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &'a Container> {
+        let id = self.activation.id;
+        self.observed
+            .containers
+            .iter()
+            .filter(move |container| container.transition == id)
+    }
+
+    /// All others.
+    pub(super) fn old(&self) -> impl Iterator<Item = &'a Container> {
+        let id = self.activation.id;
+        self.observed
+            .containers
+            .iter()
+            .filter(move |container| container.transition != id)
+    }
+
+    /// Those that were active at the beginning and still exist.
+    pub(super) fn former(&self) -> impl Iterator<Item = &'a Container> {
+        let former = &self.journal.former;
+        self.old().filter(move |container| former.contains(&container.id))
+    }
+
+    pub(super) fn switched(&self) -> bool {
+        self.journal.switched(self.observed)
+    }
+
+    /// A process of the goal that has no container.
+    fn missing(&self) -> Option<&'a ProcessKey> {
+        self.activation
+            .processes
+            .iter()
+            .find(|key| !self.candidates().any(|made| made.process == **key))
+    }
+
+    /// Whether the traffic can be given back: all that was active at the beginning is still there.
+    fn can_go_back(&self) -> bool {
+        let former = &self.journal.former;
+        !former.is_empty() && self.former().count() == former.len() && !self.journal.former_failed
+    }
+
+    /// Whether a container of the goal is missing or does not run.
+    fn dead(&self) -> bool {
+        self.missing().is_some()
+            || self
+                .candidates()
+                .any(|container| container.state != State::Running)
+    }
+
+    /// The new containers that traffic goes to.
+    fn web_candidates(&self) -> Vec<ContainerId> {
+        ids(self.candidates().filter(|container| container.process.is_web()))
+    }
+}
+
+pub(super) fn ids<'a>(containers: impl Iterator<Item = &'a Container>) -> Vec<ContainerId> {
+    containers.map(|container| container.id.clone()).collect()
+}
+
+pub(super) fn running<'a>(containers: impl Iterator<Item = &'a Container>) -> Vec<ContainerId> {
+    ids(containers.filter(|container| container.state == State::Running))
+}
+
+/// Those with requests in flight.
+pub(super) fn busy<'a>(containers: impl Iterator<Item = &'a Container>) -> Vec<ContainerId> {
+    ids(containers.filter(|container| container.in_flight > 0))
+}
+
+pub(super) fn next(view: &View<'_>) -> Decision {
+    match &view.journal.failure {
+        Some(failure) if view.switched() => {
+            // A switch whose answer was lost was made all the same; and where nothing is left to go back to,
+            // the only way is forward.
+            let made = failure.kind == FailureKind::Switch && !view.dead();
+            if made || !view.can_go_back() {
+                after_switch(view)
+            } else {
+                undo::next(view)
+            }
+        }
+        Some(_) => undo::next(view),
+        None if view.switched() => after_switch(view),
+        None => before_switch(view),
+    }
+}
+
+/// What was seen that makes the goal unreachable before the switch.
+fn trouble(view: &View<'_>) -> Option<(FailureKind, &'static str)> {
+    let journal = view.journal;
+    if journal.resumed && journal.migration == Migration::Started {
+        return Some((
+            FailureKind::MigrationCutOff,
+            "a migration was begun and its end was not seen",
+        ));
+    }
+    if journal.resumed {
+        return Some((
+            FailureKind::Interrupted,
+            "an interrupted transition that has not switched is given up",
+        ));
+    }
+    if journal
+        .created
+        .iter()
+        .any(|process| !view.candidates().any(|made| made.process == *process))
+    {
+        return Some((FailureKind::Removed, "a new container that was made is gone"));
+    }
+    if view
+        .candidates()
+        .any(|container| container.state == State::Exited)
+    {
+        return Some((FailureKind::Exited, "a new container has exited"));
+    }
+    None
+}
+
+fn before_switch(view: &View<'_>) -> Decision {
+    let (activation, journal, observed) = (view.activation, view.journal, view.observed);
+    if let Some((kind, why)) = trouble(view) {
+        return Decision::step(Step::NoteFailure { kind }, why);
+    }
+
+    if let Some(decision) = clear_green(view) {
+        return decision;
+    }
+    if !observed.image {
+        if !observed.tree {
+            return Decision::step(Step::Export, "the release has no code yet");
+        }
+        return Decision::step(Step::Build, "the release has no image yet");
+    }
+    if activation.migrate && journal.migration == Migration::NotStarted {
+        return Decision::step(Step::Migrate, "the migration comes before the new release starts");
+    }
+    if let Some(process) = view.missing() {
+        return Decision::step(
+            Step::Create {
+                process: process.clone(),
+            },
+            "the candidate has no container yet",
+        );
+    }
+    if activation.mode == Mode::StopFirst
+        && let Some(decision) = make_way(view)
+    {
+        return decision;
+    }
+    let unstarted = ids(view
+        .candidates()
+        .filter(|container| container.state == State::Created));
+    if !unstarted.is_empty() {
+        return Decision::step(
+            Step::Start {
+                containers: unstarted,
+            },
+            "the candidate is not running yet",
+        );
+    }
+    let unproven = ids(view.candidates().filter(|container| !container.healthy));
+    if !unproven.is_empty() {
+        return Decision::step(
+            Step::AwaitHealth { containers: unproven },
+            "no traffic before the candidate is proven healthy",
+        );
+    }
+    Decision::step(
+        Step::Switch {
+            targets: view.web_candidates(),
+        },
+        "the candidate is healthy",
+    )
+}
+
+/// Frees the candidate's name: from leftovers, and from an active container that never got its name.
+fn clear_green(view: &View<'_>) -> Option<Decision> {
+    let former = &view.journal.former;
+    let green: Vec<_> = view.old().filter(|old| old.slot == Some(Slot::Green)).collect();
+    let strays = ids(green.iter().copied().filter(|old| !former.contains(&old.id)));
+    if !strays.is_empty() {
+        return Some(Decision::step(
+            Step::Remove { containers: strays },
+            "leftovers are in the green slot",
+        ));
+    }
+    let active = green.first()?;
+    let blue = view
+        .old()
+        .find(|old| old.slot == Some(Slot::Blue) && old.process == active.process);
+    Some(match blue {
+        Some(blue) => Decision::step(
+            Step::Remove {
+                containers: vec![blue.id.clone()],
+            },
+            "it has the name of the active one and is not",
+        ),
+        None => Decision::step(
+            Step::Rename {
+                container: active.id.clone(),
+                process: active.process.clone(),
+            },
+            "the active one must not have the candidate's name",
+        ),
+    })
+}
+
+/// Stop first: the old containers leave before the new ones start.
+fn make_way(view: &View<'_>) -> Option<Decision> {
+    if !view.journal.former.is_empty() && !view.observed.route.held {
+        return Some(Decision::step(
+            Step::Hold,
+            "requests wait while neither release runs",
+        ));
+    }
+    retire_old(view, "the old release stops before the new one starts")
+}
+
+/// Lets the old containers' requests finish, then stops them.
+fn retire_old(view: &View<'_>, why: &'static str) -> Option<Decision> {
+    let busy = busy(view.old());
+    if !view.journal.drained && !busy.is_empty() {
+        return Some(Decision::step(
+            Step::Drain { containers: busy },
+            "the old release answers its last requests",
+        ));
+    }
+    let running = running(view.old());
+    (!running.is_empty()).then(|| Decision::step(Step::Stop { containers: running }, why))
+}
+
+/// Makes again what was removed after the switch. What has exited is for the daemon to start again, as the
+/// app's restart policy says.
+fn mend(view: &View<'_>) -> Option<Decision> {
+    let why = "a new container was removed and there is nothing to go back to";
+    if let Some(process) = view.missing() {
+        return Some(Decision::step(
+            Step::Create {
+                process: process.clone(),
+            },
+            why,
+        ));
+    }
+    let targets = &view.observed.route.targets;
+    let idle = ids(view
+        .candidates()
+        .filter(|container| container.state != State::Running && !targets.contains(&container.id)));
+    if !idle.is_empty() {
+        if view.activation.mode == Mode::StopFirst
+            && let Some(decision) = retire_old(view, "the old release stops before the new one starts")
+        {
+            return Some(decision);
+        }
+        return Some(Decision::step(Step::Start { containers: idle }, why));
+    }
+    let unproven = ids(view
+        .candidates()
+        .filter(|container| !container.healthy && !targets.contains(&container.id)));
+    let web = view.web_candidates();
+    if web.iter().all(|id| targets.contains(id)) && web.len() == targets.len() {
+        return None;
+    }
+    Some(if unproven.is_empty() {
+        Decision::step(Step::Switch { targets: web }, why)
+    } else {
+        Decision::step(Step::AwaitHealth { containers: unproven }, why)
+    })
+}
+
+fn after_switch(view: &View<'_>) -> Decision {
+    let (activation, observed) = (view.activation, view.observed);
+    if view.dead() && view.can_go_back() {
+        return Decision::step(
+            Step::NoteFailure {
+                kind: FailureKind::DiedAfterSwitch,
+            },
+            "the new release died while the former one is still there",
+        );
+    }
+    if let Some(decision) = mend(view) {
+        return decision;
+    }
+    if observed.current != Some(activation.release) || observed.record != RecordState::Good {
+        return Decision::step(
+            Step::SetCurrent {
+                release: Some(activation.release),
+            },
+            "the new release has the traffic",
+        );
+    }
+    if observed.route.held {
+        return Decision::step(Step::Release, "nothing is left to wait for");
+    }
+    if let Some(decision) = retire_old(view, "the old release has no traffic any more") {
+        return decision;
+    }
+    let old = ids(view.old());
+    if !old.is_empty() {
+        return Decision::step(Step::Remove { containers: old }, "the old release has stopped");
+    }
+    if let Some(container) = view
+        .candidates()
+        .find(|container| container.slot != Some(Slot::Blue))
+    {
+        return Decision::step(
+            Step::Rename {
+                container: container.id.clone(),
+                process: container.process.clone(),
+            },
+            "the candidate is the active one now",
+        );
+    }
+    Decision::Done
+}

@@ -1,0 +1,84 @@
+//! What a transition is to bring about.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::process::ProcessKey;
+use crate::release_id::ReleaseId;
+
+/// What is wanted of an app.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "want", rename_all = "kebab-case")]
+pub enum Goal {
+    /// One release gets the traffic, in containers of this transition.
+    Activate(Activation),
+    /// The app gets no traffic and nothing of it runs; its containers stay, stopped.
+    Stop,
+    /// The app gets no traffic and has no containers.
+    Destroy,
+}
+
+/// Which release is to get the traffic, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Activation {
+    /// The transition's own id: tells its containers from those that were there before. For a deploy it is
+    /// the release's id.
+    pub id: ReleaseId,
+    /// The release that is to get the traffic.
+    pub release: ReleaseId,
+    /// What asked for it.
+    pub cause: Cause,
+    /// Which of the two orders of steps.
+    pub mode: Mode,
+    /// Whether the app has a migration to run first; only a [`Cause::Deploy`] runs it.
+    pub migrate: bool,
+    /// The containers that make up the release.
+    pub processes: BTreeSet<ProcessKey>,
+}
+
+/// What asked for an activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// A push, or `gokku deploy`: a new release.
+    Deploy,
+    /// `gokku rollback`: a release that was good before.
+    Rollback,
+    /// `gokku restart`: the active release in new containers.
+    Restart,
+    /// `gokku config`: the active release with a changed env.
+    Config,
+    /// `gokku start`: the release that was stopped.
+    Start,
+}
+
+impl Cause {
+    /// The word for it in messages: `deploy`, `rollback`, `restart`, `config`, `start`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deploy => "deploy",
+            Self::Rollback => "rollback",
+            Self::Restart => "restart",
+            Self::Config => "config",
+            Self::Start => "start",
+        }
+    }
+}
+
+/// The order of steps, `ZERO_DOWNTIME`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// New and old run side by side; the route always has a live target.
+    ZeroDowntime,
+    /// Old stops before new starts; requests that arrive meanwhile are held.
+    StopFirst,
+}
+
+impl Activation {
+    /// Whether this transition makes a new release, which is discarded when it fails.
+    pub fn makes_release(&self) -> bool {
+        self.cause == Cause::Deploy
+    }
+}

@@ -1,0 +1,263 @@
+//! What a transition cannot see by looking, written down before it acts.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::goal::Goal;
+use super::observed::{Observed, State};
+use super::step::Step;
+use crate::ids::ContainerId;
+use crate::process::ProcessKey;
+use crate::release_id::ReleaseId;
+use crate::slot::Slot;
+
+/// The newest version of the journal's format.
+pub const VERSION: u32 = 1;
+
+/// A transition's memory, `apps/<app>/journal.toml` while one is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Journal {
+    /// The format's version, [`VERSION`].
+    pub version: u32,
+    /// The transition's id, which its log has as its name.
+    pub id: ReleaseId,
+    /// The containers that were active at the beginning: those with the traffic, and those that ran in the
+    /// blue slot.
+    pub former: BTreeSet<ContainerId>,
+    /// What `current` pointed at in the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_release: Option<ReleaseId>,
+    /// How far the migration came.
+    pub migration: Migration,
+    /// The former containers could not be brought back; what is left of them gets the traffic as it is.
+    #[serde(default)]
+    pub former_failed: bool,
+    /// What is wanted.
+    pub goal: Goal,
+    /// Why the goal was given up, once it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+
+    /// Whether the process that began the transition is gone. Not written: true for whoever reads it back.
+    #[serde(skip, default = "yes")]
+    pub resumed: bool,
+    /// The processes whose container was made. Not written: a resumed transition that has not switched is
+    /// given up, and one that has looks.
+    #[serde(skip)]
+    pub created: BTreeSet<ProcessKey>,
+    /// Whether the drain has had its time. Not written: draining again does no harm.
+    #[serde(skip)]
+    pub drained: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// How far the migration came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Migration {
+    /// Not begun, or there is none.
+    NotStarted,
+    /// Begun. A journal read back with this means that nobody saw its end.
+    Started,
+    /// It ended well.
+    Finished,
+}
+
+/// Why a transition was given up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Which of the things that can go wrong.
+    pub kind: FailureKind,
+    /// What is known about it, for people; may have several lines, never has a secret.
+    pub detail: String,
+}
+
+/// The things that can go wrong before a transition reaches its goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureKind {
+    /// The commit's code could not be extracted.
+    Export,
+    /// The image could not be built.
+    Build,
+    /// The migration failed.
+    Migration,
+    /// The migration was begun and nobody saw its end.
+    MigrationCutOff,
+    /// A new container could not be made.
+    Create,
+    /// A new container could not be started.
+    Start,
+    /// The new release did not pass its health check.
+    Health,
+    /// A new container exited before it had the traffic.
+    Exited,
+    /// A new container was removed by somebody else.
+    Removed,
+    /// The former containers could not be taken out of the way.
+    Former,
+    /// The traffic switch did not do what it was asked.
+    Switch,
+    /// A new container died after the switch while the former ones were still there.
+    DiedAfterSwitch,
+    /// The process that ran the transition is gone.
+    Interrupted,
+    /// Somebody asked to stop it.
+    Aborted,
+}
+
+impl FailureKind {
+    /// What happened, in a few words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Export => "the code could not be extracted",
+            Self::Build => "the build failed",
+            Self::Migration => "the migration failed",
+            Self::MigrationCutOff => "the migration was cut off; nobody saw how it ended",
+            Self::Create => "the new container could not be created",
+            Self::Start => "the new container could not be started",
+            Self::Health => "the new release did not pass its health check",
+            Self::Exited => "the new container exited",
+            Self::Removed => "the new container was removed by somebody else",
+            Self::Former => "the former release could not be taken out of the way",
+            Self::Switch => "the traffic could not be switched",
+            Self::DiedAfterSwitch => "the new container died right after the switch",
+            Self::Interrupted => "it was interrupted",
+            Self::Aborted => "it was aborted",
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.as_str())?;
+        if self.detail.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ": {}", self.detail)
+        }
+    }
+}
+
+impl Journal {
+    /// The journal of a transition that begins now: what `observed` says is active is the former.
+    pub fn begin(id: ReleaseId, goal: Goal, observed: &Observed) -> Self {
+        let running_blue = observed
+            .containers
+            .iter()
+            .filter(|container| container.state == State::Running && container.slot == Some(Slot::Blue))
+            .map(|container| &container.id);
+        let former = observed
+            .route
+            .targets
+            .iter()
+            .chain(running_blue)
+            .cloned()
+            .collect();
+        Self {
+            version: VERSION,
+            id,
+            former,
+            former_release: observed.current,
+            migration: Migration::NotStarted,
+            former_failed: false,
+            goal,
+            failure: None,
+            resumed: false,
+            created: BTreeSet::new(),
+            drained: false,
+        }
+    }
+
+    /// Whether the traffic has left the former containers for new ones.
+    pub fn switched(&self, observed: &Observed) -> bool {
+        let targets = &observed.route.targets;
+        !targets.is_empty() && targets.is_disjoint(&self.former)
+    }
+
+    /// Notes what must be known even if `step` is never heard of again. True when the journal must be
+    /// written before the step is performed.
+    pub fn before(&mut self, step: &Step) -> bool {
+        if matches!(step, Step::Migrate) {
+            self.migration = Migration::Started;
+            return true;
+        }
+        false
+    }
+
+    /// Notes how `step` went, given what was observed before it; `Err` has what is known, for people. True
+    /// when the journal must be written before anything else is done.
+    pub fn after(&mut self, step: &Step, observed: &Observed, result: Result<(), String>) -> bool {
+        match result {
+            Ok(()) => self.went_well(step),
+            Err(detail) => self.went_wrong(step, observed, detail),
+        }
+    }
+
+    fn went_well(&mut self, step: &Step) -> bool {
+        match step {
+            Step::Migrate => {
+                self.migration = Migration::Finished;
+                true
+            }
+            Step::Create { process } => {
+                self.created.insert(process.clone());
+                false
+            }
+            Step::Drain { .. } => {
+                self.drained = true;
+                false
+            }
+            _ => false,
+        }
+    }
+
+    fn went_wrong(&mut self, step: &Step, observed: &Observed, detail: String) -> bool {
+        if self.failure.is_some() {
+            // On the way back there is nothing to give up: what brings the former back is tried once, all
+            // else until it works.
+            if matches!(step, Step::Start { .. } | Step::AwaitHealth { .. }) {
+                self.former_failed = true;
+                return true;
+            }
+            return false;
+        }
+        if self.switched(observed) || !matches!(self.goal, Goal::Activate(_)) {
+            return false;
+        }
+        let kind = match step {
+            Step::Export => FailureKind::Export,
+            Step::Build => FailureKind::Build,
+            Step::Migrate => FailureKind::Migration,
+            Step::Create { .. } => FailureKind::Create,
+            Step::Start { .. } => FailureKind::Start,
+            Step::AwaitHealth { .. } => FailureKind::Health,
+            Step::Hold | Step::Drain { .. } | Step::Stop { .. } | Step::Remove { .. } => FailureKind::Former,
+            Step::Switch { .. } => FailureKind::Switch,
+            // These come only after the switch or on the way back, and are tried again.
+            Step::SetCurrent { .. }
+            | Step::Rename { .. }
+            | Step::Unroute
+            | Step::Release
+            | Step::Discard
+            | Step::NoteFailure { .. } => return false,
+        };
+        self.note(kind, detail)
+    }
+
+    /// Notes that the goal is given up, unless it already was. True when the journal must be written.
+    pub fn note(&mut self, kind: FailureKind, detail: String) -> bool {
+        let first = self.failure.is_none();
+        if first {
+            self.failure = Some(Failure { kind, detail });
+        }
+        first
+    }
+}

@@ -1,0 +1,67 @@
+//! The change of an app from what it runs to what it should run: decide, do, look again.
+//!
+//! [`next`] is the whole policy, one pure function. A driver observes, asks it, performs the one [`Step`] it
+//! names, and asks again until the answer is [`Decision::Done`] or [`Decision::GiveUp`]. Nothing is remembered
+//! between steps but the [`Journal`], so continuing after a crash is the same loop as running for the first
+//! time.
+//!
+//! - [`goal`]: what is wanted
+//! - [`observed`]: what is true now
+//! - [`journal`]: what cannot be seen by looking
+//! - [`step`]: what can be done about it
+//! - `activate`, `undo`, `retire`: the rules, for going forward, for going back, for taking an app down
+//!
+//! The rules speak of sets of containers, because a release may run several processes; the first set is
+//! `{web-1}`. That they keep what they promise is checked over every reachable state in `tests/model`.
+
+pub mod goal;
+pub mod journal;
+pub mod observed;
+pub mod step;
+
+mod activate;
+mod retire;
+mod undo;
+
+pub use goal::{Activation, Cause, Goal, Mode};
+pub use journal::{Failure, FailureKind, Journal, Migration};
+pub use observed::{Container, Observed, RecordState, Route, State};
+pub use step::Step;
+
+/// What to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Perform this one step, then observe and ask again.
+    Do {
+        /// What to do.
+        step: Step,
+        /// Why now, for people.
+        why: &'static str,
+    },
+    /// The goal is reached; nothing is left to do.
+    Done,
+    /// The goal cannot be reached; everything is as it was before.
+    GiveUp(Failure),
+}
+
+impl Decision {
+    fn step(step: Step, why: &'static str) -> Self {
+        Self::Do { step, why }
+    }
+}
+
+/// Decides the one next step from the goal, the journal and what is true now.
+///
+/// Pure and total: every combination has an answer, also those that only a person's hand, a dying container
+/// or a restarted engine can bring about.
+pub fn next(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    match goal {
+        Goal::Activate(activation) => activate::next(&activate::View {
+            activation,
+            journal,
+            observed,
+        }),
+        Goal::Stop => retire::next(journal, observed, retire::Then::Keep),
+        Goal::Destroy => retire::next(journal, observed, retire::Then::Remove),
+    }
+}

@@ -1,0 +1,80 @@
+//! What is true now, as far as a transition cares.
+
+use std::collections::BTreeSet;
+
+use crate::ids::ContainerId;
+use crate::process::ProcessKey;
+use crate::release_id::ReleaseId;
+use crate::slot::Slot;
+
+/// What the driver sees when it looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Observed {
+    /// Whether the goal's release has its code extracted.
+    pub tree: bool,
+    /// Whether the goal's release has its image.
+    pub image: bool,
+    /// The goal's release's record.
+    pub record: RecordState,
+    /// The app's containers, known by their labels; not its one-off ones.
+    pub containers: Vec<Container>,
+    /// Where the app's traffic goes.
+    pub route: Route,
+    /// The release that `current` points at.
+    pub current: Option<ReleaseId>,
+}
+
+/// What the goal's release's record says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RecordState {
+    /// There is none.
+    #[default]
+    Missing,
+    /// Its deploy has not ended.
+    Unfinished,
+    /// It got the traffic.
+    Good,
+    /// It failed.
+    Failed,
+}
+
+/// One of the app's containers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Container {
+    /// The engine's id.
+    pub id: ContainerId,
+    /// Which of the release's processes it runs.
+    pub process: ProcessKey,
+    /// The slot its exact name puts it in; none when a person renamed it.
+    pub slot: Option<Slot>,
+    /// The transition that made it.
+    pub transition: ReleaseId,
+    /// The release it runs.
+    pub release: ReleaseId,
+    /// Whether it runs.
+    pub state: State,
+    /// Whether it passed its health check since it was last started.
+    pub healthy: bool,
+    /// How many requests the traffic switch has in flight on it.
+    pub in_flight: u64,
+}
+
+/// Whether a container runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Made, never started.
+    Created,
+    /// Running.
+    Running,
+    /// Started once, not running now.
+    Exited,
+}
+
+/// Where the app's traffic goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// The containers that get it; empty when requests are refused.
+    pub targets: BTreeSet<ContainerId>,
+    /// Whether requests wait at the route.
+    pub held: bool,
+}

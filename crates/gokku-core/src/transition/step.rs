@@ -1,0 +1,103 @@
+//! The steps a transition is made of. Each can be performed again after it was cut off anywhere.
+
+use crate::ids::ContainerId;
+use crate::process::ProcessKey;
+use crate::release_id::ReleaseId;
+
+use super::journal::FailureKind;
+
+/// One thing to do. Lists of containers are in order and never empty.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Put the commit's code in its release directory.
+    Export,
+    /// Build the release's image.
+    Build,
+    /// Run the migration in a one-off container of the new image.
+    Migrate,
+    /// Make the container of one process, in the green slot, not started.
+    Create {
+        /// Which process.
+        process: ProcessKey,
+    },
+    /// Start containers.
+    Start {
+        /// Which.
+        containers: Vec<ContainerId>,
+    },
+    /// Wait until containers pass their health check, or one exits, or their time is over.
+    AwaitHealth {
+        /// Which.
+        containers: Vec<ContainerId>,
+    },
+    /// Let requests wait at the route.
+    Hold,
+    /// Give the route these targets and let go of waiting requests, in one atomic step.
+    Switch {
+        /// The containers that get the traffic.
+        targets: Vec<ContainerId>,
+    },
+    /// Point `current` at a release. Pointing at the goal's release records it as good first.
+    SetCurrent {
+        /// The release; none when there was none.
+        release: Option<ReleaseId>,
+    },
+    /// Wait until the requests in flight on containers are finished, up to their limit.
+    Drain {
+        /// Which.
+        containers: Vec<ContainerId>,
+    },
+    /// Stop containers: SIGTERM, then after the grace SIGKILL.
+    Stop {
+        /// Which.
+        containers: Vec<ContainerId>,
+    },
+    /// Remove containers, running or not.
+    Remove {
+        /// Which.
+        containers: Vec<ContainerId>,
+    },
+    /// Give a container the name of the blue slot.
+    Rename {
+        /// Which.
+        container: ContainerId,
+        /// The process it runs, which is part of its name.
+        process: ProcessKey,
+    },
+    /// Take all targets from the route and let go of waiting requests.
+    Unroute,
+    /// Let waiting requests go to the route's targets.
+    Release,
+    /// Record the goal's release as failed and remove its code and image.
+    Discard,
+    /// Find out what can be known about a failure and note it in the journal.
+    NoteFailure {
+        /// What was seen.
+        kind: FailureKind,
+    },
+}
+
+impl Step {
+    /// The step's name in logs, tables and `--json`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Export => "extract",
+            Self::Build => "build",
+            Self::Migrate => "migrate",
+            Self::Create { .. } => "create",
+            Self::Start { .. } => "start",
+            Self::AwaitHealth { .. } => "health",
+            Self::Hold => "hold",
+            Self::Switch { .. } => "switch",
+            Self::SetCurrent { .. } => "current",
+            Self::Drain { .. } => "drain",
+            Self::Stop { .. } => "stop",
+            Self::Remove { .. } => "remove",
+            Self::Rename { .. } => "rename",
+            Self::Unroute => "unroute",
+            Self::Release => "release",
+            Self::Discard => "discard",
+            Self::NoteFailure { .. } => "diagnose",
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The way back: the former release has the traffic, and nothing of the new one is left.
+
+use std::collections::BTreeSet;
+
+use super::Decision;
+use super::activate::{View, ids, running};
+use super::goal::Mode;
+use super::journal::{Failure, FailureKind};
+use super::observed::{RecordState, State};
+use super::step::Step;
+
+pub(super) fn next(view: &View<'_>) -> Decision {
+    let (activation, journal, observed) = (view.activation, view.journal, view.observed);
+    let switched = view.switched();
+
+    if activation.mode == Mode::StopFirst
+        && switched
+        && !observed.route.held
+        && view.former().next().is_some()
+    {
+        return Decision::step(Step::Hold, "requests wait until the former release runs again");
+    }
+    if activation.mode == Mode::StopFirst || !switched {
+        // Never two at once, and what never had the traffic has nothing to finish.
+        let running = running(view.candidates());
+        if !running.is_empty() {
+            return Decision::step(Step::Stop { containers: running }, "the new release is given up");
+        }
+    }
+    if (switched || observed.route.held)
+        && let Some(decision) = give_back(view)
+    {
+        return decision;
+    }
+    if observed.current != journal.former_release {
+        return Decision::step(
+            Step::SetCurrent {
+                release: journal.former_release,
+            },
+            "the former release is the active one again",
+        );
+    }
+    let running = running(view.candidates());
+    if !running.is_empty() {
+        return Decision::step(Step::Stop { containers: running }, "the new release is given up");
+    }
+    let new = ids(view.candidates());
+    if !new.is_empty() {
+        return Decision::step(Step::Remove { containers: new }, "the new release is given up");
+    }
+    if activation.makes_release()
+        && (observed.record != RecordState::Failed || observed.tree || observed.image)
+    {
+        return Decision::step(
+            Step::Discard,
+            "a failed release leaves nothing behind but its record",
+        );
+    }
+    Decision::GiveUp(journal.failure.clone().unwrap_or(Failure {
+        kind: FailureKind::Interrupted,
+        detail: String::new(),
+    }))
+}
+
+/// Gives the traffic back to what is left of the former containers.
+fn give_back(view: &View<'_>) -> Option<Decision> {
+    let (journal, observed) = (view.journal, view.observed);
+    let former = ids(view.former());
+    if former.is_empty() {
+        return Some(Decision::step(
+            Step::Unroute,
+            "there is nothing to give the traffic back to",
+        ));
+    }
+    if !journal.former_failed {
+        let stopped = ids(view
+            .former()
+            .filter(|container| container.state != State::Running));
+        if !stopped.is_empty() {
+            return Some(Decision::step(
+                Step::Start { containers: stopped },
+                "the former release takes over again",
+            ));
+        }
+        let unproven = ids(view.former().filter(|container| !container.healthy));
+        if !unproven.is_empty() {
+            return Some(Decision::step(
+                Step::AwaitHealth { containers: unproven },
+                "the former release takes over when it is healthy",
+            ));
+        }
+    }
+    let wanted: BTreeSet<_> = view
+        .former()
+        .filter(|container| container.process.is_web())
+        .map(|web| web.id.clone())
+        .collect();
+    if observed.route.targets != wanted {
+        let targets = wanted.into_iter().collect();
+        return Some(Decision::step(
+            Step::Switch { targets },
+            "the traffic goes back to the former release",
+        ));
+    }
+    observed
+        .route
+        .held
+        .then(|| Decision::step(Step::Release, "waiting requests go to the former release"))
+}

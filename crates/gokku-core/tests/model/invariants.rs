@@ -1,0 +1,200 @@
+//! What must hold, in the order of the design's list.
+
+use gokku_core::transition::{FailureKind, Goal, Mode, RecordState, State, Step};
+use gokku_core::{ContainerId, Slot};
+
+use crate::world::{End, World};
+
+type Held = Result<(), String>;
+
+fn mode(world: &World) -> Option<Mode> {
+    match world.goal() {
+        Goal::Activate(activation) => Some(activation.mode),
+        Goal::Stop | Goal::Destroy => None,
+    }
+}
+
+/// What may not even be tried.
+pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
+    let switched = world.written.switched(&world.observed);
+    let failed = world.live.as_ref().is_some_and(|live| live.failure.is_some());
+    if let Step::Switch { targets } = step {
+        for target in targets {
+            if !world.proven.contains(target) && !world.is_former(target) {
+                return Err(format!(
+                    "invariant 1: traffic to {target}, which has not passed its health check"
+                ));
+            }
+        }
+    }
+    if matches!(step, Step::Migrate) && world.migrations > 0 {
+        return Err("invariant 6: the migration would run twice".to_owned());
+    }
+    let touched: &[ContainerId] = match step {
+        Step::Stop { containers } | Step::Remove { containers } | Step::Drain { containers } => containers,
+        _ => &[],
+    };
+    let touches_former = touched.iter().any(|id| world.is_former(id));
+    if mode(world) == Some(Mode::ZeroDowntime) && !switched {
+        if touches_former {
+            return Err("invariant 2 (P02): the active release is touched before the switch".to_owned());
+        }
+        if *step == Step::Hold || (*step == Step::Unroute && !failed) {
+            return Err("invariant 2: the route loses its target".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn live_target(world: &World) -> bool {
+    let route = &world.observed.route;
+    !route.held
+        && world
+            .observed
+            .containers
+            .iter()
+            .any(|container| container.state == State::Running && route.targets.contains(&container.id))
+}
+
+/// What a step that went well may not have done.
+pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held {
+    if mode(before) == Some(Mode::ZeroDowntime) && live_target(before) && !live_target(after) {
+        return Err("invariant 2: the route had a live target and has none".to_owned());
+    }
+    if mode(before) == Some(Mode::StopFirst) && matches!(step, Step::Start { .. }) {
+        let Goal::Activate(activation) = before.goal() else {
+            return Ok(());
+        };
+        let runs = |new: bool| {
+            after.observed.containers.iter().any(|container| {
+                container.state == State::Running
+                    && (container.transition == activation.id) == new
+                    && (new || after.is_former(&container.id))
+            })
+        };
+        if runs(true) && runs(false) {
+            return Err("P08: two releases run at once".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// What must be true when a transition has ended.
+pub(crate) fn end_sound(world: &World, end: End) -> Held {
+    match (world.goal(), end) {
+        (Goal::Activate(_), End::Done) => done_sound(world),
+        (Goal::Activate(_), End::GaveUp(kind)) => gave_up_sound(world, kind),
+        (goal, End::Done) => retired_sound(world, *goal == Goal::Destroy),
+        (_, End::GaveUp(_)) => Err("taking an app down is never given up".to_owned()),
+    }
+}
+
+fn done_sound(world: &World) -> Held {
+    let Goal::Activate(activation) = world.goal() else {
+        return Ok(());
+    };
+    let observed = &world.observed;
+    let wrong = |what: &str| Err(format!("invariant 4: {what}"));
+    if observed.containers.len() != activation.processes.len() {
+        return wrong("not exactly one container for each process");
+    }
+    for container in &observed.containers {
+        if container.transition != activation.id || container.slot != Some(Slot::Blue) {
+            return wrong("a container that is not the new blue one");
+        }
+        if container.state != State::Running && !world.befallen {
+            return wrong("the container does not run");
+        }
+        if container.process.is_web() != observed.route.targets.contains(&container.id) {
+            return wrong("the route does not point at the web containers");
+        }
+    }
+    if observed.route.held || observed.route.targets.len() > activation.processes.len() {
+        return wrong("the route is held or points elsewhere");
+    }
+    if observed.current != Some(activation.release) || observed.record != RecordState::Good {
+        return wrong("the release is not recorded as the active one");
+    }
+    Ok(())
+}
+
+fn gave_up_sound(world: &World, kind: FailureKind) -> Held {
+    let Goal::Activate(activation) = world.goal() else {
+        return Ok(());
+    };
+    let observed = &world.observed;
+    let wrong = |what: &str| Err(format!("invariant 3: {what}"));
+    if observed
+        .containers
+        .iter()
+        .any(|container| container.transition == activation.id)
+    {
+        return wrong("a new container is left");
+    }
+    if observed.route.held {
+        return wrong("requests still wait");
+    }
+    if observed.current != world.written.former_release {
+        return wrong("current does not point at the former release");
+    }
+    if activation.makes_release()
+        && (observed.tree || observed.image || observed.record != RecordState::Failed)
+    {
+        return wrong("the failed release is not discarded");
+    }
+    let still_there = |id: &ContainerId| observed.containers.iter().any(|container| container.id == *id);
+    for id in &observed.route.targets {
+        if !world.is_former(id) {
+            return wrong("the route points at something else than the former release");
+        }
+    }
+    let cut_off = world.written.migration == gokku_core::transition::Migration::Started
+        && world.live.as_ref().is_some_and(|live| live.resumed);
+    if cut_off && kind != FailureKind::MigrationCutOff && kind != FailureKind::Migration {
+        return Err(format!(
+            "invariant 6: a migration was cut off and the reason given is {kind:?}"
+        ));
+    }
+    if world.befallen || world.live.as_ref().is_none_or(|live| live.former_failed) {
+        return Ok(());
+    }
+    let was_routed = world.begun_routed();
+    for id in &world.written.former {
+        if !still_there(id) && !world.begun_gone(id) {
+            return wrong("the former release is gone");
+        }
+    }
+    if mode(world) == Some(Mode::ZeroDowntime) && world.former_touched {
+        return wrong("the former release was touched");
+    }
+    if !was_routed.is_subset(&observed.route.targets) && !was_routed.iter().any(|id| world.begun_gone(id)) {
+        return wrong("the former release lost its traffic");
+    }
+    for container in &observed.containers {
+        if world.is_former(&container.id)
+            && world.begun_running(&container.id)
+            && container.state != State::Running
+        {
+            return wrong("the former release does not run");
+        }
+    }
+    Ok(())
+}
+
+fn retired_sound(world: &World, removed: bool) -> Held {
+    let observed = &world.observed;
+    if !observed.route.targets.is_empty() || observed.route.held {
+        return Err("a retired app still has a route's target".to_owned());
+    }
+    if observed
+        .containers
+        .iter()
+        .any(|container| container.state == State::Running)
+    {
+        return Err("a retired app still runs".to_owned());
+    }
+    if removed && !observed.containers.is_empty() {
+        return Err("a destroyed app still has containers".to_owned());
+    }
+    Ok(())
+}

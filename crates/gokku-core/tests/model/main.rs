@@ -1,0 +1,320 @@
+//! Visits every reachable state of a transition and checks what must hold in it.
+//!
+//! [`world`] is what a transition acts on, and what may befall it; [`explore`] visits every state that steps,
+//! faults and crashes lead to; [`invariants`] says what must hold; here are the situations to begin from, and
+//! the proof that a broken rule is found.
+#![expect(
+    clippy::print_stdout,
+    reason = "how many states were visited is part of the result"
+)]
+
+mod explore;
+mod invariants;
+mod world;
+
+use std::collections::BTreeSet;
+
+use gokku_core::transition::{
+    Activation, Cause, Decision, Goal, Journal, Mode, Observed, RecordState, State, Step, next,
+};
+use gokku_core::{ProcessKey, ReleaseId, Slot};
+
+use explore::{Report, explore};
+use world::{World, container};
+
+const OLD: i64 = 1_000;
+const NEW: i64 = 2_000;
+
+/// What there is before the transition begins.
+#[derive(Clone, Copy, Debug)]
+enum Before {
+    /// The first deploy.
+    Nothing,
+    /// One active release.
+    Active,
+    /// A release whose containers were stopped by `gokku stop`.
+    Stopped,
+    /// An active release whose container has crashed.
+    Crashed,
+    /// An active release that never got its name, beside a leftover that has it.
+    Unnamed,
+    /// An active release and a leftover candidate of a transition nobody knows of.
+    Leftover,
+    /// An active release that the route has lost.
+    Unrouted,
+    /// The route points at a container that is gone.
+    Gone,
+}
+
+const BEFORE: [Before; 8] = [
+    Before::Nothing,
+    Before::Active,
+    Before::Stopped,
+    Before::Crashed,
+    Before::Unnamed,
+    Before::Leftover,
+    Before::Unrouted,
+    Before::Gone,
+];
+
+fn observed(before: Before, cause: Cause, processes: &BTreeSet<ProcessKey>) -> Observed {
+    let old = ReleaseId::at(OLD);
+    let mut observed = Observed::default();
+    let (slot, state) = match before {
+        Before::Nothing | Before::Gone => (None, State::Exited),
+        Before::Active | Before::Leftover | Before::Unrouted => (Some(Slot::Blue), State::Running),
+        Before::Unnamed => (Some(Slot::Green), State::Running),
+        Before::Stopped | Before::Crashed => (Some(Slot::Blue), State::Exited),
+    };
+    for process in processes {
+        if slot.is_some() {
+            let made = container("old", process, slot, old, old, state);
+            if process.is_web() && !matches!(before, Before::Stopped | Before::Unrouted) {
+                observed.route.targets.insert(made.id.clone());
+            }
+            observed.containers.push(made);
+        }
+        if matches!(before, Before::Gone) && process.is_web() {
+            observed
+                .route
+                .targets
+                .insert(container("old", process, slot, old, old, state).id);
+        }
+        if matches!(before, Before::Leftover) {
+            let stray = ReleaseId::at(OLD + 1);
+            observed.containers.push(container(
+                "stray",
+                process,
+                Some(Slot::Green),
+                stray,
+                stray,
+                State::Running,
+            ));
+        }
+        if matches!(before, Before::Unnamed) {
+            let stray = ReleaseId::at(OLD - 1);
+            observed.containers.push(container(
+                "stray",
+                process,
+                Some(Slot::Blue),
+                stray,
+                stray,
+                State::Exited,
+            ));
+        }
+    }
+    observed.current = (!matches!(before, Before::Nothing)).then_some(old);
+    if cause == Cause::Deploy {
+        observed.record = RecordState::Unfinished;
+    } else {
+        (observed.tree, observed.image, observed.record) = (true, true, RecordState::Good);
+    }
+    observed
+}
+
+fn activation(cause: Cause, mode: Mode, migrate: bool, processes: &BTreeSet<ProcessKey>) -> Goal {
+    let release = match cause {
+        Cause::Deploy => ReleaseId::at(NEW),
+        Cause::Rollback => ReleaseId::at(OLD - 500),
+        Cause::Restart | Cause::Config | Cause::Start => ReleaseId::at(OLD),
+    };
+    Goal::Activate(Activation {
+        id: ReleaseId::at(NEW),
+        release,
+        cause,
+        mode,
+        migrate,
+        processes: processes.clone(),
+    })
+}
+
+fn processes(names: &[&str]) -> BTreeSet<ProcessKey> {
+    names
+        .iter()
+        .map(|name| name.parse().expect("a process"))
+        .collect()
+}
+
+fn start(goal: &Goal, observed: Observed) -> World {
+    let journal = Journal::begin(ReleaseId::at(NEW), goal.clone(), &observed);
+    World::begin(journal, observed)
+}
+
+/// Every state from every beginning, with `faults` faults in any place.
+fn visit(mode: Mode, processes: &BTreeSet<ProcessKey>, faults: u8, policy: explore::Policy) -> Report {
+    let mut begin = Vec::new();
+    for before in BEFORE {
+        for cause in [Cause::Deploy, Cause::Rollback, Cause::Restart] {
+            if matches!(before, Before::Nothing) && cause != Cause::Deploy {
+                continue;
+            }
+            for migrate in [false, true] {
+                if migrate && cause != Cause::Deploy {
+                    continue;
+                }
+                let goal = activation(cause, mode, migrate, processes);
+                begin.push(start(&goal, observed(before, cause, processes)));
+            }
+        }
+    }
+    explore(begin, faults, policy)
+}
+
+fn sound(name: &str, report: &Report) {
+    println!("{name}: {} states visited, {} ends", report.states, report.ends);
+    assert!(report.broken.is_empty(), "{name}: {}", report.broken.join("\n"));
+    assert!(
+        report.states > 1_000,
+        "{name}: only {} states: the checker is not looking",
+        report.states
+    );
+}
+
+#[test]
+fn every_state_with_zero_downtime() {
+    sound(
+        "ZERO_DOWNTIME=true",
+        &visit(Mode::ZeroDowntime, &processes(&["web-1"]), 2, next),
+    );
+}
+
+#[test]
+fn every_state_with_stop_first() {
+    sound(
+        "ZERO_DOWNTIME=false",
+        &visit(Mode::StopFirst, &processes(&["web-1"]), 2, next),
+    );
+}
+
+#[test]
+fn every_state_of_several_processes() {
+    let several = processes(&["web-1", "web-2", "worker-1"]);
+    sound(
+        "several, ZERO_DOWNTIME=true",
+        &visit(Mode::ZeroDowntime, &several, 1, next),
+    );
+    sound(
+        "several, ZERO_DOWNTIME=false",
+        &visit(Mode::StopFirst, &several, 1, next),
+    );
+}
+
+#[test]
+fn every_state_of_stop_and_destroy() {
+    for goal in [Goal::Stop, Goal::Destroy] {
+        let one = processes(&["web-1"]);
+        let begin = BEFORE.map(|before| start(&goal, observed(before, Cause::Restart, &one)));
+        let report = explore(begin.to_vec(), 2, next);
+        println!("{goal:?}: {} states visited, {} ends", report.states, report.ends);
+        assert!(report.broken.is_empty(), "{goal:?}: {}", report.broken.join("\n"));
+    }
+}
+
+// What follows breaks one rule each; the checker must say which promise that breaks.
+
+fn caught(policy: explore::Policy, mode: Mode, promise: &str) {
+    let report = visit(mode, &processes(&["web-1"]), 1, policy);
+    assert!(
+        report.broken.iter().any(|broken| broken.contains(promise)),
+        "a broken rule was not found; wanted {promise:?}, got {:?}",
+        report.broken
+    );
+}
+
+fn without_health(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    match next(goal, journal, observed) {
+        Decision::Do {
+            step: Step::AwaitHealth { containers },
+            why,
+        } if journal.failure.is_none() => Decision::Do {
+            step: Step::Switch { targets: containers },
+            why,
+        },
+        other => other,
+    }
+}
+
+fn stops_old_too_early(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    match next(goal, journal, observed) {
+        Decision::Do {
+            step: Step::AwaitHealth { .. },
+            why,
+        } if !journal.former.is_empty() => {
+            let containers = journal.former.iter().cloned().collect();
+            Decision::Do {
+                step: Step::Stop { containers },
+                why,
+            }
+        }
+        other => other,
+    }
+}
+
+fn reruns_migrations(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    let mut forgetful = journal.clone();
+    if forgetful.migration == gokku_core::transition::Migration::Started {
+        forgetful.migration = gokku_core::transition::Migration::NotStarted;
+        forgetful.resumed = false;
+    }
+    next(goal, &forgetful, observed)
+}
+
+fn leaves_green(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    match next(goal, journal, observed) {
+        Decision::Do {
+            step: Step::Rename { .. },
+            ..
+        } => Decision::Done,
+        other => other,
+    }
+}
+
+fn keeps_candidate(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    match (next(goal, journal, observed), &journal.failure) {
+        (
+            Decision::Do {
+                step: Step::Remove { .. },
+                ..
+            },
+            Some(failure),
+        ) => Decision::GiveUp(failure.clone()),
+        (other, _) => other,
+    }
+}
+
+fn runs_both(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    match goal {
+        Goal::Activate(activation) => {
+            let side_by_side = Activation {
+                mode: Mode::ZeroDowntime,
+                ..activation.clone()
+            };
+            next(&Goal::Activate(side_by_side), journal, observed)
+        }
+        _ => next(goal, journal, observed),
+    }
+}
+
+fn drains_for_ever(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    match next(goal, journal, observed) {
+        Decision::Do {
+            step: Step::Stop { containers },
+            why,
+        } => Decision::Do {
+            step: Step::Drain { containers },
+            why,
+        },
+        other => other,
+    }
+}
+
+#[test]
+fn a_broken_rule_is_found() {
+    caught(without_health, Mode::ZeroDowntime, "invariant 1");
+    caught(stops_old_too_early, Mode::ZeroDowntime, "invariant 2");
+    caught(keeps_candidate, Mode::ZeroDowntime, "invariant 3");
+    caught(leaves_green, Mode::ZeroDowntime, "invariant 4");
+    caught(drains_for_ever, Mode::StopFirst, "invariant 5");
+    caught(reruns_migrations, Mode::ZeroDowntime, "invariant 6");
+    caught(runs_both, Mode::StopFirst, "P08");
+}

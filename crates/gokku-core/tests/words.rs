@@ -1,0 +1,141 @@
+//! Properties of the words: names, ids, and what retention keeps.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+use gokku_core::release::{Outcome, Record, VERSION};
+use gokku_core::retention::{beyond_keeping, rollback_target};
+use gokku_core::{AppName, CommitId, EnvironmentName, ProcessKey, ReleaseId, Slot};
+use proptest::prelude::*;
+
+fn record(seconds: i64, outcome: Outcome) -> Record {
+    Record {
+        version: VERSION,
+        id: ReleaseId::at(seconds),
+        commit: "1".repeat(40).parse().unwrap(),
+        image: None,
+        outcome,
+        reason: None,
+        env_hash: None,
+        by: None,
+        finished: None,
+    }
+}
+
+#[test]
+fn names_that_are_refused_and_why() {
+    let wrong = |name: &str| name.parse::<AppName>().unwrap_err().to_string();
+    insta::assert_snapshot!(wrong(""), @"a name is needed: lower-case letters, digits and dashes, at most 40");
+    insta::assert_snapshot!(wrong("Api"), @r#""Api" has 'A' in it: a name is lower-case letters, digits and dashes"#);
+    insta::assert_snapshot!(wrong("../x"), @r#""../x" has '.' in it: a name is lower-case letters, digits and dashes"#);
+    insta::assert_snapshot!(wrong("-a"), @r#""-a" starts or ends with a dash: a name starts and ends with a letter or digit"#);
+    insta::assert_snapshot!(wrong("a-green"), @r#""a-green" ends like a container's name: choose one that does not end in -blue or -green"#);
+    insta::assert_snapshot!(wrong(&"a".repeat(41)), @r#""aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" is too long: a name has at most 40 characters"#);
+    for good in ["a", "api", "a1-b2", &"a".repeat(40), "blue", "green-app"] {
+        assert!(good.parse::<AppName>().is_ok(), "{good}");
+    }
+    assert!("a-blue".parse::<EnvironmentName>().is_ok());
+}
+
+#[test]
+fn p11_container_names_are_exact() {
+    let (api, web): (AppName, _) = ("api".parse().unwrap(), ProcessKey::first_web());
+    assert_eq!(Slot::Blue.container_name(&api, &web), "api-blue");
+    assert_eq!(Slot::Green.container_name(&api, &web), "api-green");
+    assert_eq!(Slot::of_container("api-green", &api, &web), Some(Slot::Green));
+    assert_eq!(Slot::of_container("api-green-2", &api, &web), None);
+    assert_eq!(Slot::of_container("myapi-green", &api, &web), None);
+}
+
+#[test]
+fn release_ids_that_are_none() {
+    for bad in [
+        "",
+        "20240115",
+        "20240115-1130",
+        "20241315-113000",
+        "20240230-113000",
+        "20240115-243000",
+        "../../etc/passwd",
+        "2024011５-11300",
+    ] {
+        assert!(bad.parse::<ReleaseId>().is_err(), "{bad}");
+    }
+    let id: ReleaseId = "20240115-113000".parse().unwrap();
+    assert_eq!(id.seconds(), 1_705_318_200);
+    assert_eq!(id.following().to_string(), "20240115-113001");
+}
+
+#[test]
+fn commits_that_are_none() {
+    for bad in [
+        "",
+        "abc",
+        "HEAD",
+        &"g".repeat(40),
+        &"A".repeat(40),
+        "--upload-pack=x",
+    ] {
+        assert!(bad.parse::<CommitId>().is_err(), "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_name_is_what_its_pattern_says(name in "[a-zA-Z0-9./-]{0,45}") {
+        let edges = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        let good = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && edges(name.chars().next()) && edges(name.chars().last()) && name.len() <= 40;
+        prop_assert_eq!(name.parse::<EnvironmentName>().is_ok(), good);
+        let slot = name.ends_with("-blue") || name.ends_with("-green");
+        prop_assert_eq!(name.parse::<AppName>().is_ok(), good && !slot);
+    }
+
+    #[test]
+    fn release_ids_order_as_their_text_does(a in 0_i64..253_402_300_799, b in 0_i64..253_402_300_799) {
+        let (a, b) = (ReleaseId::at(a), ReleaseId::at(b));
+        prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
+        prop_assert_eq!(a.to_string().parse::<ReleaseId>().unwrap(), a);
+        prop_assert!(a.following() > a);
+    }
+
+    #[test]
+    fn any_text_is_a_release_id_only_if_it_prints_the_same(text in "[0-9]{8}-[0-9]{6}") {
+        if let Ok(id) = text.parse::<ReleaseId>() {
+            prop_assert_eq!(id.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn processes_round_trip(kind in "[a-z][a-z0-9-]{0,5}[a-z]", number in 1_u16..) {
+        let text = format!("{kind}-{number}");
+        prop_assert_eq!(text.parse::<ProcessKey>().unwrap().to_string(), text);
+        let zero = format!("{kind}-0");
+        prop_assert!(zero.parse::<ProcessKey>().is_err());
+    }
+
+    #[test]
+    fn p32_retention_never_takes_the_active_or_the_rollback_target(
+        outcomes in proptest::collection::vec(0_u8..4, 0..20), active in 0_usize..20, keep in 1_usize..8,
+    ) {
+        let records: Vec<Record> = outcomes.iter().zip(0..).map(|(outcome, at)| {
+            let outcome = [Outcome::Good, Outcome::Good, Outcome::Failed, Outcome::Pruned][usize::from(*outcome)];
+            record(at, outcome)
+        }).collect();
+        let active = records.get(active).map(|record| record.id);
+        let gone: BTreeSet<_> = beyond_keeping(&records, active, keep).into_iter().collect();
+        if let Some(active) = active {
+            prop_assert!(!gone.contains(&active));
+            if let Some(target) = rollback_target(&records, active) {
+                prop_assert!(!gone.contains(&target));
+                prop_assert!(target < active);
+            }
+        }
+        let good: Vec<_> = records.iter().filter(|r| r.outcome == Outcome::Good).map(|r| r.id).collect();
+        prop_assert!(gone.iter().all(|id| good.contains(id)), "only good releases are pruned");
+        for newest in good.iter().rev().take(keep) {
+            prop_assert!(!gone.contains(newest));
+        }
+        prop_assert!(good.len() - gone.len() <= keep + 2);
+    }
+}
