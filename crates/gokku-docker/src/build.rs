@@ -1,0 +1,293 @@
+//! An image from a folder with a Dockerfile.
+//!
+//! `POST /build` (Docker Engine API, `ImageBuild`), with `version=2` for BuildKit where the engine has it. What
+//! BuildKit sends, `moby.buildkit.trace`, is read in `trace.rs`; what the classic builder says, in `classic.rs`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use bollard::query_parameters::RemoveImageOptionsBuilder;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use gokku_core::ImageId;
+use http_body_util::{BodyExt, BodyStream, StreamBody};
+use hyper::body::Frame;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+
+use crate::classic::Classic;
+use crate::engine::Engine;
+use crate::error::{Error, causes};
+use crate::trace::Trace;
+use crate::{context, wire};
+
+/// What to build.
+#[derive(Clone, Debug)]
+pub struct BuildRequest<'a> {
+    /// The folder.
+    pub folder: &'a Path,
+    /// The Dockerfile, relative to it.
+    pub dockerfile: &'a str,
+    /// The image's name and tag, `api:release-20240115-113000`.
+    pub tag: String,
+    /// Labels of the image.
+    pub labels: BTreeMap<String, String>,
+    /// Build arguments; never secrets, they stay in the image's history.
+    pub args: Vec<(String, String)>,
+    /// Which builder.
+    pub builder: Builder,
+}
+
+/// The engine's two builders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Builder {
+    /// BuildKit where the engine has it, else the classic one.
+    #[default]
+    Any,
+    /// The classic one.
+    Classic,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    id: Option<String>,
+    stream: Option<String>,
+    #[serde(rename = "message")]
+    refusal: Option<String>,
+    aux: Option<serde_json::Value>,
+    error: Option<String>,
+}
+
+/// What has been read of a build's answer.
+#[derive(Default)]
+struct Progress {
+    trace: Trace,
+    classic: Classic,
+    image: Option<ImageId>,
+}
+
+/// Writes into the request's body, from a thread.
+struct BodyWriter(mpsc::Sender<Result<Frame<Bytes>, std::io::Error>>);
+
+impl Write for BodyWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let frame = Frame::data(Bytes::copy_from_slice(bytes));
+        self.0
+            .blocking_send(Ok(frame))
+            .map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn query(request: &BuildRequest<'_>, buildkit: bool) -> Result<String, Error> {
+    let json = |what: &'static str, pairs: &BTreeMap<String, String>| {
+        serde_json::to_string(pairs).map_err(|error| Error::Api {
+            what,
+            message: error.to_string(),
+        })
+    };
+    let args: BTreeMap<String, String> = request.args.iter().cloned().collect();
+    let fields = [
+        ("version", if buildkit { "2" } else { "1" }.to_owned()),
+        ("dockerfile", request.dockerfile.to_owned()),
+        ("t", request.tag.clone()),
+        ("rm", "1".to_owned()),
+        ("forcerm", "1".to_owned()),
+        ("labels", json("write the labels", &request.labels)?),
+        ("buildargs", json("write the build arguments", &args)?),
+    ];
+    let fields: Vec<String> = fields
+        .iter()
+        .map(|(key, value)| format!("{key}={}", escaped(value)))
+        .collect();
+    Ok(format!("/build?{}", fields.join("&")))
+}
+
+/// Percent-encoding of everything but RFC 3986's unreserved characters.
+fn escaped(text: &str) -> String {
+    let escape = |byte: u8| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    text.bytes().map(escape).collect()
+}
+
+impl Engine {
+    /// Builds an image; `on_line` gets each line of progress. Dropping the future cancels the build.
+    pub async fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<ImageId, Error> {
+        if request.builder == Builder::Any {
+            // Engines of API 1.41 have BuildKit in them and do not say so; one that was built without refuses.
+            match self.build_with(request, true, on_line).await {
+                Err(Error::Api { message, .. }) if message.to_lowercase().contains("buildkit") => {}
+                result => return result,
+            }
+        }
+        self.build_with(request, false, on_line).await
+    }
+
+    async fn build_with(
+        &self,
+        request: &BuildRequest<'_>,
+        buildkit: bool,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<ImageId, Error> {
+        let (sender, mut receiver) = mpsc::channel(16);
+        let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
+        let sending = tokio::task::spawn_blocking(move || {
+            let errors = sender.clone();
+            let writer = std::io::BufWriter::with_capacity(64 * 1024, BodyWriter(sender));
+            let result = context::write(&folder, &dockerfile, writer);
+            if let Err(error) = &result {
+                // A body that ends in an error is never taken for a whole one.
+                let _ = errors.blocking_send(Err(std::io::Error::other(error.to_string())));
+            }
+            result
+        });
+        let body = StreamBody::new(futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx)));
+        let mut progress = Progress::default();
+        let built = self
+            .send(
+                &query(request, buildkit)?,
+                BodyExt::boxed(body),
+                &mut progress,
+                on_line,
+            )
+            .await;
+        progress.trace.rest().into_iter().for_each(&mut *on_line);
+        progress.classic.rest().into_iter().for_each(&mut *on_line);
+        if built.is_err() {
+            self.forget(progress.classic.made()).await;
+        }
+        // A folder that cannot be read is the cause, whatever the engine made of it.
+        match sending.await {
+            Ok(Err(error)) if !matches!(&error, Error::Context { reason, .. } if reason.contains("roken pipe")) =>
+            {
+                return Err(error);
+            }
+            _ => {}
+        }
+        built?;
+        match progress.image {
+            Some(id) => Ok(id),
+            None => Ok(self
+                .image(&request.tag)
+                .await?
+                .ok_or_else(|| missing(&request.tag))?
+                .id),
+        }
+    }
+
+    /// Removes the images of a failed build's steps, which the classic builder keeps, and without a label to be found
+    /// by. What has a name or is built upon meanwhile stays.
+    async fn forget(&self, steps: &[String]) {
+        let options = RemoveImageOptionsBuilder::default().noprune(true).build();
+        for step in steps.iter().rev() {
+            if let Ok(found) = self.docker.inspect_image(step).await
+                && found.repo_tags.is_none_or(|tags| tags.is_empty())
+                && let Some(id) = found.id
+            {
+                // The build's error is what matters: what stays takes room, and no more than that.
+                let _ = self.docker.remove_image(&id, Some(options.clone()), None).await;
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        body: http_body_util::combinators::BoxBody<Bytes, std::io::Error>,
+        progress: &mut Progress,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), Error> {
+        let what = "build the image";
+        let (response, _driving) = wire::post(&self.socket, path, "application/x-tar", body).await?;
+        let status = response.status();
+        let mut body = BodyStream::new(response.into_body());
+        let mut pending = Vec::new();
+        while let Some(frame) = body.next().await {
+            let frame = frame.map_err(|error| Error::Api {
+                what,
+                message: causes(&error),
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            pending.extend_from_slice(&data);
+            let mut rest = pending.as_slice();
+            loop {
+                let mut messages = serde_json::Deserializer::from_slice(rest).into_iter::<Message>();
+                match messages.next() {
+                    Some(Ok(message)) => {
+                        rest = &rest[messages.byte_offset()..];
+                        read(message, status.is_success(), progress, on_line)?;
+                    }
+                    Some(Err(error)) if error.is_eof() => break,
+                    Some(Err(_)) => {
+                        return Err(Error::Api {
+                            what,
+                            message: String::from_utf8_lossy(rest).into_owned(),
+                        });
+                    }
+                    None => break,
+                }
+            }
+            pending = rest.to_vec();
+        }
+        if !status.is_success() {
+            return Err(Error::Api {
+                what,
+                message: format!("HTTP {status}"),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn missing(tag: &str) -> Error {
+    Error::Api {
+        what: "build the image",
+        message: format!("it ended well and left no image {tag}"),
+    }
+}
+
+fn read(
+    message: Message,
+    accepted: bool,
+    progress: &mut Progress,
+    on_line: &mut (dyn FnMut(String) + Send),
+) -> Result<(), Error> {
+    if let Some(error) = message.error {
+        return Err(Error::Build(error));
+    }
+    match (message.id.as_deref(), message.aux) {
+        (Some("moby.buildkit.trace"), Some(serde_json::Value::String(base64))) => {
+            progress.trace.lines(&base64).into_iter().for_each(&mut *on_line);
+        }
+        (_, Some(aux)) => {
+            if let Some(id) = aux.get("ID").and_then(serde_json::Value::as_str) {
+                progress.image = Some(ImageId::new(id));
+            }
+        }
+        _ => {}
+    }
+    if let Some(message) = message.refusal.filter(|_| !accepted) {
+        return Err(Error::Api {
+            what: "build the image",
+            message,
+        });
+    }
+    if let Some(text) = message.stream {
+        progress.classic.lines(&text).into_iter().for_each(on_line);
+    }
+    Ok(())
+}

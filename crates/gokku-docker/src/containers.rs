@@ -1,0 +1,323 @@
+//! Containers: made, started, looked at, stopped, removed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bollard::models::{
+    ContainerCreateBody, ContainerSummaryStateEnum, EndpointSettings, HostConfig, NetworkingConfig,
+};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
+};
+use futures_util::StreamExt;
+use gokku_core::{ContainerId, ImageId};
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::images::label_filter;
+
+/// A container to make. Its `Debug` does not show the env.
+#[derive(Clone, Default)]
+pub struct ContainerSpec {
+    /// Its name; the engine chooses one when empty.
+    pub name: String,
+    /// The image, by id or name.
+    pub image: String,
+    /// Its environment.
+    pub env: Vec<(String, String)>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// The network it is on.
+    pub network: String,
+    /// The command, instead of the image's.
+    pub command: Option<Vec<String>>,
+    /// The entrypoint, instead of the image's; an empty one for none.
+    pub entrypoint: Option<Vec<String>>,
+    /// The grace between SIGTERM and SIGKILL, also for whoever says `docker stop`.
+    pub stop_timeout: Duration,
+    /// Whether it has a terminal.
+    pub tty: bool,
+    /// Whether its input stays open.
+    pub stdin: bool,
+}
+
+impl fmt::Debug for ContainerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContainerSpec")
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .field("labels", &self.labels)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a container runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Made, never started.
+    Created,
+    /// Running.
+    Running,
+    /// Not running any more.
+    Exited,
+}
+
+/// What is known of a container.
+#[derive(Clone, Debug)]
+pub struct ContainerFacts {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name, without the leading slash.
+    pub name: String,
+    /// Its image's id.
+    pub image: ImageId,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Whether it runs.
+    pub state: ContainerState,
+    /// Its address on each of its networks, while it runs.
+    pub addresses: BTreeMap<String, IpAddr>,
+    /// What only [`Engine::container`] tells.
+    pub details: Option<Details>,
+}
+
+/// What the engine tells only of a single container.
+#[derive(Clone, Debug, Default)]
+pub struct Details {
+    /// Its exit code, when it has exited.
+    pub exit_code: i64,
+    /// Whether it was killed for using too much memory.
+    pub oom_killed: bool,
+    /// Its first process on the host, 0 when it does not run.
+    pub pid: u32,
+    /// When it was last started, RFC 3339.
+    pub started_at: String,
+    /// When it last exited, RFC 3339.
+    pub finished_at: String,
+}
+
+impl ContainerFacts {
+    /// One of its labels.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str)
+    }
+}
+
+type Networks = HashMap<String, EndpointSettings>;
+
+fn addresses(networks: Option<Networks>) -> BTreeMap<String, IpAddr> {
+    networks
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(name, endpoint)| Some((name, endpoint.ip_address?.parse().ok()?)))
+        .collect()
+}
+
+impl Engine {
+    /// Makes a container. Docker's own restart policy is `no`: starting it again is gokku's.
+    pub async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
+        let seconds = i64::try_from(spec.stop_timeout.as_secs()).unwrap_or(i64::MAX);
+        let body = ContainerCreateBody {
+            image: Some(spec.image.clone()),
+            env: Some(
+                spec.env
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect(),
+            ),
+            labels: Some(spec.labels.clone().into_iter().collect()),
+            cmd: spec.command.clone(),
+            entrypoint: spec.entrypoint.clone(),
+            tty: Some(spec.tty),
+            open_stdin: Some(spec.stdin),
+            stdin_once: Some(spec.stdin),
+            attach_stdin: Some(spec.stdin),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            stop_timeout: Some(seconds),
+            host_config: Some(HostConfig {
+                network_mode: Some(spec.network.clone()),
+                ..HostConfig::default()
+            }),
+            networking_config: Some(NetworkingConfig {
+                endpoints_config: Some(HashMap::from([(
+                    spec.network.clone(),
+                    EndpointSettings::default(),
+                )])),
+            }),
+            ..ContainerCreateBody::default()
+        };
+        let mut options = CreateContainerOptionsBuilder::default();
+        if !spec.name.is_empty() {
+            options = options.name(&spec.name);
+        }
+        let made = self
+            .docker
+            .create_container(Some(options.build()), body)
+            .await
+            .map_err(|error| Error::of("create the container", &spec.image, error))?;
+        Ok(ContainerId::new(made.id))
+    }
+
+    /// Starts a container; one that runs already is no error.
+    pub async fn start(&self, id: &ContainerId) -> Result<(), Error> {
+        self.docker
+            .start_container(id.as_str(), None)
+            .await
+            .map_err(|error| Error::of("start the container", id.as_str(), error))
+    }
+
+    /// Stops a container: SIGTERM, then SIGKILL after the grace. One that does not run is no error.
+    pub async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), Error> {
+        let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
+        let options = StopContainerOptionsBuilder::default().t(seconds).build();
+        self.docker
+            .stop_container(id.as_str(), Some(options))
+            .await
+            .map_err(|error| Error::of("stop the container", id.as_str(), error))
+    }
+
+    /// Sends a signal, `SIGTERM`.
+    pub async fn kill(&self, id: &ContainerId, signal: &str) -> Result<(), Error> {
+        let options = KillContainerOptionsBuilder::default().signal(signal).build();
+        self.docker
+            .kill_container(id.as_str(), Some(options))
+            .await
+            .map_err(|error| Error::of("signal the container", id.as_str(), error))
+    }
+
+    /// Removes a container, running or not, with its anonymous volumes. One that is not there is no error.
+    pub async fn remove(&self, id: &ContainerId) -> Result<(), Error> {
+        let options = RemoveContainerOptionsBuilder::default()
+            .force(true)
+            .v(true)
+            .build();
+        match self.docker.remove_container(id.as_str(), Some(options)).await {
+            Ok(()) => Ok(()),
+            Err(error) => match Error::of("remove the container", id.as_str(), error) {
+                // Somebody else is at it already, or has done it.
+                Error::NotFound { .. } => Ok(()),
+                Error::Conflict { message, .. } if message.contains("already in progress") => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Gives a container another name.
+    pub async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Error> {
+        let options = RenameContainerOptionsBuilder::default().name(name).build();
+        self.docker
+            .rename_container(id.as_str(), options)
+            .await
+            .map_err(|error| Error::of("rename the container", id.as_str(), error))
+    }
+
+    /// The containers that carry all these labels, running or not, in no order.
+    pub async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerFacts>, Error> {
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&label_filter(labels))
+            .build();
+        let all = self
+            .docker
+            .list_containers(Some(options))
+            .await
+            .map_err(|error| Error::of("list the containers", "container", error))?;
+        Ok(all
+            .into_iter()
+            .map(|one| ContainerFacts {
+                id: ContainerId::new(one.id.unwrap_or_default()),
+                name: bare(one.names.unwrap_or_default().into_iter().next()),
+                image: ImageId::new(one.image_id.unwrap_or_default()),
+                labels: one.labels.unwrap_or_default().into_iter().collect(),
+                state: match one.state {
+                    Some(ContainerSummaryStateEnum::CREATED) => ContainerState::Created,
+                    Some(ContainerSummaryStateEnum::RUNNING | ContainerSummaryStateEnum::PAUSED) => {
+                        ContainerState::Running
+                    }
+                    _ => ContainerState::Exited,
+                },
+                addresses: addresses(one.network_settings.and_then(|settings| settings.networks)),
+                details: None,
+            })
+            .collect())
+    }
+
+    /// A container by its id or exact name, with everything; none when there is none.
+    pub async fn container(&self, id_or_name: &str) -> Result<Option<ContainerFacts>, Error> {
+        let one = match self.docker.inspect_container(id_or_name, None).await {
+            Ok(one) => one,
+            Err(error) => {
+                let error = Error::of("look at the container", id_or_name, error);
+                return if error.is_not_found() {
+                    Ok(None)
+                } else {
+                    Err(error)
+                };
+            }
+        };
+        let (id, name) = (ContainerId::new(one.id.unwrap_or_default()), bare(one.name));
+        // The engine takes the beginning of an id for the whole.
+        if id.as_str() != id_or_name && name != id_or_name {
+            return Ok(None);
+        }
+        let state = one.state.unwrap_or_default();
+        let running = state.running.unwrap_or(false);
+        let never = state
+            .started_at
+            .as_deref()
+            .is_none_or(|at| at.starts_with("0001-"));
+        Ok(Some(ContainerFacts {
+            id,
+            name,
+            image: ImageId::new(one.image.unwrap_or_default()),
+            labels: one
+                .config
+                .and_then(|config| config.labels)
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            state: match (running, never) {
+                (true, _) => ContainerState::Running,
+                (false, true) => ContainerState::Created,
+                (false, false) => ContainerState::Exited,
+            },
+            addresses: addresses(one.network_settings.and_then(|settings| settings.networks)),
+            details: Some(Details {
+                exit_code: state.exit_code.unwrap_or(0),
+                oom_killed: state.oom_killed.unwrap_or(false),
+                pid: state.pid.and_then(|pid| pid.try_into().ok()).unwrap_or(0),
+                started_at: state.started_at.unwrap_or_default(),
+                finished_at: state.finished_at.unwrap_or_default(),
+            }),
+        }))
+    }
+
+    /// Waits until a container does not run, and gives its exit code.
+    pub async fn wait_exit(&self, id: &ContainerId) -> Result<i64, Error> {
+        let options = WaitContainerOptionsBuilder::default()
+            .condition("not-running")
+            .build();
+        let mut answers = std::pin::pin!(self.docker.wait_container(id.as_str(), Some(options)));
+        match answers.next().await {
+            Some(Ok(answer)) => Ok(answer.status_code),
+            // The client makes an error of an exit code that is not 0.
+            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => Ok(code),
+            Some(Err(error)) => Err(Error::of("wait for the container", id.as_str(), error)),
+            None => Err(Error::NotFound {
+                what: "wait for the container",
+                id: id.to_string(),
+            }),
+        }
+    }
+}
+
+/// The engine's names begin with a slash.
+fn bare(name: Option<String>) -> String {
+    name.map(|name| name.trim_start_matches('/').to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,110 @@
+//! What the engine gets of a folder for a build: a tar stream, made as it is read.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::error::Error;
+use crate::ignore::Ignore;
+
+fn problem(path: &Path, error: &impl ToString) -> Error {
+    Error::Context {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+/// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
+fn ignore(folder: &Path, dockerfile: &str) -> Result<Ignore, Error> {
+    for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
+        let path = folder.join(&name);
+        match fs::read_to_string(&path) {
+            Ok(text) => return Ignore::parse(&text).map_err(|error| problem(&path, &error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(problem(&path, &error)),
+        }
+    }
+    Ok(Ignore::default())
+}
+
+/// Writes the folder as a tar stream: sorted, without times and owners, so that the same content is the same
+/// to the build's cache. The Dockerfile is always sent.
+pub fn write(folder: &Path, dockerfile: &str, to: impl Write) -> Result<(), Error> {
+    let ignore = ignore(folder, dockerfile)?;
+    let mut tar = tar::Builder::new(to);
+    tar.follow_symlinks(false);
+    add(&mut tar, folder, "", dockerfile, &ignore)?;
+    tar.finish().map_err(|error| problem(folder, &error))
+}
+
+fn add(
+    tar: &mut tar::Builder<impl Write>,
+    folder: &Path,
+    below: &str,
+    dockerfile: &str,
+    ignore: &Ignore,
+) -> Result<(), Error> {
+    let here = folder.join(below);
+    let mut entries = fs::read_dir(&here)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| problem(&here, &error))?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            return Err(problem(
+                &entry.path(),
+                &"its name is not UTF-8, which no build can take",
+            ));
+        };
+        let relative = if below.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{below}/{name}")
+        };
+        let left_out = ignore.leaves_out(&relative);
+        let meta = entry.metadata().map_err(|error| problem(&entry.path(), &error))?;
+        let holds_dockerfile = dockerfile
+            .strip_prefix(&relative)
+            .is_some_and(|rest| rest.starts_with('/'));
+        if meta.is_dir() {
+            if !left_out {
+                append(tar, &entry.path(), &relative, &meta)?;
+            }
+            if !left_out || ignore.may_bring_back() || holds_dockerfile {
+                add(tar, folder, &relative, dockerfile, ignore)?;
+            }
+        } else if !left_out || relative == dockerfile || relative == ".dockerignore" {
+            append(tar, &entry.path(), &relative, &meta)?;
+        }
+    }
+    Ok(())
+}
+
+fn append(
+    tar: &mut tar::Builder<impl Write>,
+    path: &Path,
+    name: &str,
+    meta: &fs::Metadata,
+) -> Result<(), Error> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(meta.permissions().mode() & 0o7777);
+    header.set_mtime(0);
+    header.set_size(0);
+    let written = if meta.is_dir() {
+        header.set_entry_type(tar::EntryType::Directory);
+        tar.append_data(&mut header, format!("{name}/"), std::io::empty())
+    } else if meta.is_symlink() {
+        header.set_entry_type(tar::EntryType::Symlink);
+        fs::read_link(path).and_then(|target| tar.append_link(&mut header, name, target))
+    } else if meta.is_file() {
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_size(meta.len());
+        File::open(path).and_then(|file| tar.append_data(&mut header, name, file))
+    } else {
+        // A socket or a device is no part of a release.
+        return Ok(());
+    };
+    written.map_err(|error| problem(path, &error))
+}

@@ -1,0 +1,125 @@
+//! The connection to the engine.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use bollard::Docker;
+use bollard::models::NetworkCreateRequest;
+
+use crate::error::{Error, causes};
+
+/// The oldest engine API that will do: Docker 20.10's.
+pub const MINIMUM_API: &str = "1.41";
+
+/// Where the engine listens unless `DOCKER_HOST` says otherwise.
+pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
+
+/// Seconds without an answer after which the client gives up on a request; long, because a stop may take as
+/// long as its grace.
+const TIMEOUT: u64 = 2 * 3600;
+
+/// A connection to a Docker Engine. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(crate) docker: Docker,
+    pub(crate) socket: PathBuf,
+    version: String,
+    api: String,
+}
+
+/// The socket that a `DOCKER_HOST` names.
+pub fn socket(docker_host: Option<&str>) -> Result<PathBuf, Error> {
+    match docker_host.filter(|host| !host.is_empty()) {
+        None => Ok(PathBuf::from(DEFAULT_SOCKET)),
+        Some(host) => match host.strip_prefix("unix://") {
+            Some(path) if path.starts_with('/') => Ok(PathBuf::from(path)),
+            _ => Err(Error::Host(host.to_owned())),
+        },
+    }
+}
+
+impl Engine {
+    /// Connects to the engine that listens on `socket`, and asks its version once.
+    pub async fn connect(socket: &Path) -> Result<Self, Error> {
+        let unreachable = |reason: String| Error::Unreachable {
+            socket: socket.to_owned(),
+            reason,
+        };
+        match tokio::net::UnixStream::connect(socket).await {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                return Err(Error::Forbidden {
+                    socket: socket.to_owned(),
+                });
+            }
+            Err(error) => return Err(unreachable(error.to_string())),
+        }
+        let docker =
+            Docker::connect_with_unix(&socket.to_string_lossy(), TIMEOUT, bollard::API_DEFAULT_VERSION)
+                .map_err(|error| unreachable(causes(&error)))?;
+        let version = docker
+            .version()
+            .await
+            .map_err(|error| unreachable(causes(&error)))?;
+        let api = version.api_version.unwrap_or_default();
+        if number(&api) < number(MINIMUM_API) {
+            return Err(Error::TooOld {
+                found: api,
+                minimum: MINIMUM_API,
+            });
+        }
+        Ok(Self {
+            docker,
+            socket: socket.to_owned(),
+            version: version.version.unwrap_or_default(),
+            api,
+        })
+    }
+
+    /// The engine's own version, `20.10.24`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The version of its API, `1.41`.
+    pub fn api(&self) -> &str {
+        &self.api
+    }
+
+    /// Makes sure that there is a bridge network of this name.
+    pub async fn ensure_network(&self, name: &str) -> Result<(), Error> {
+        let what = "look for the network";
+        match self.docker.inspect_network(name, None).await {
+            Ok(found) if found.name.as_deref() == Some(name) => return Ok(()),
+            Ok(_) => {}
+            Err(error) => match Error::of(what, name, error) {
+                error if error.is_not_found() => {}
+                error => return Err(error),
+            },
+        }
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            labels: Some(HashMap::from([(
+                crate::labels::KIND.to_owned(),
+                "network".to_owned(),
+            )])),
+            ..NetworkCreateRequest::default()
+        };
+        match self
+            .docker
+            .create_network(request)
+            .await
+            .map_err(|error| Error::of("create the network", name, error))
+        {
+            // Somebody else made it in the meantime.
+            Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn number(api: &str) -> (u32, u32) {
+    let mut parts = api.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+}

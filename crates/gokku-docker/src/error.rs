@@ -1,0 +1,128 @@
+//! What can go wrong with the engine.
+
+use std::path::PathBuf;
+
+/// Why the engine did not do what it was asked. Never has an env value in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing answers on the socket.
+    #[error(
+        "the Docker Engine does not answer on {}: {reason}. Start it (`systemctl start docker`); `gokku doctor` says what is missing",
+        .socket.display()
+    )]
+    Unreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// What the connection said.
+        reason: String,
+    },
+    /// The socket may not be opened.
+    #[error(
+        "this user may not use the Docker Engine on {}: run as root, or add the user to the group docker (`usermod -aG docker USER`) and log in again",
+        .socket.display()
+    )]
+    Forbidden {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// `DOCKER_HOST` is not a Unix socket.
+    #[error("DOCKER_HOST is {0:?}: gokku runs beside the engine and takes only unix:///path")]
+    Host(String),
+    /// The engine is older than what is needed.
+    #[error(
+        "the Docker Engine is too old: its API is {found}, and {minimum} is needed (Docker 20.10 or newer)"
+    )]
+    TooOld {
+        /// Its API version.
+        found: String,
+        /// The least that will do.
+        minimum: &'static str,
+    },
+    /// There is no such container, image or network.
+    #[error("{what}: there is no {id}")]
+    NotFound {
+        /// What was tried.
+        what: &'static str,
+        /// What it was tried on.
+        id: String,
+    },
+    /// A name or state stands in the way.
+    #[error("{what}: {message}")]
+    Conflict {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        message: String,
+    },
+    /// The build failed; its output was given line by line.
+    #[error("{0}")]
+    Build(String),
+    /// The folder to build could not be read.
+    #[error("{}: {reason}", .path.display())]
+    Context {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The engine refused, or answered something else than it should.
+    #[error("{what}: the Docker Engine says: {message}")]
+    Api {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        message: String,
+    },
+}
+
+impl Error {
+    /// The engine client's error in our words.
+    pub(crate) fn of(what: &'static str, id: &str, error: bollard::errors::Error) -> Self {
+        use bollard::errors::Error as Theirs;
+        match error {
+            Theirs::DockerResponseServerError {
+                status_code: 404,
+                message,
+            } => {
+                // A container can be refused because its image or network is missing: then the words matter.
+                if message.contains(id) || message.is_empty() {
+                    Self::NotFound {
+                        what,
+                        id: id.to_owned(),
+                    }
+                } else {
+                    Self::Api { what, message }
+                }
+            }
+            Theirs::DockerResponseServerError {
+                status_code: 409,
+                message,
+            } => Self::Conflict { what, message },
+            Theirs::DockerResponseServerError { message, .. } => Self::Api { what, message },
+            other => Self::Api {
+                what,
+                message: causes(&other),
+            },
+        }
+    }
+
+    /// Whether the thing asked for is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+}
+
+/// An error with what caused it.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

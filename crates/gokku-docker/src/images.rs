@@ -1,0 +1,141 @@
+//! Images: looked at, tagged, removed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard::query_parameters::{
+    ListImagesOptionsBuilder, PruneImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+};
+use gokku_core::ImageId;
+
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// What is known of an image.
+#[derive(Clone, Debug)]
+pub struct ImageFacts {
+    /// Its id.
+    pub id: ImageId,
+    /// Its names, `api:latest`; empty for one that has none.
+    pub tags: Vec<String>,
+    /// The TCP ports it says it listens on, sorted; empty in a list.
+    pub exposed: Vec<u16>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+impl Engine {
+    /// An image by its id or name; none when there is none.
+    pub async fn image(&self, id_or_name: &str) -> Result<Option<ImageFacts>, Error> {
+        let found = match self.docker.inspect_image(id_or_name).await {
+            Ok(found) => found,
+            Err(error) => {
+                let error = Error::of("look at the image", id_or_name, error);
+                return if error.is_not_found() {
+                    Ok(None)
+                } else {
+                    Err(error)
+                };
+            }
+        };
+        let id = ImageId::new(found.id.unwrap_or_default());
+        let tags = found.repo_tags.unwrap_or_default();
+        // The engine takes the beginning of an id for the whole.
+        let hash = id.as_str().trim_start_matches("sha256:");
+        let named = |tag: &String| tag == id_or_name || tag.strip_suffix(":latest") == Some(id_or_name);
+        if hash.len() > id_or_name.len() && hash.starts_with(id_or_name) && !tags.iter().any(named) {
+            return Ok(None);
+        }
+        let config = found.config.unwrap_or_default();
+        let mut exposed: Vec<u16> = config
+            .exposed_ports
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|port| port.strip_suffix("/tcp").unwrap_or(port).parse().ok())
+            .collect();
+        exposed.sort_unstable();
+        Ok(Some(ImageFacts {
+            id,
+            tags,
+            exposed,
+            labels: config.labels.unwrap_or_default().into_iter().collect(),
+            size: found.size.and_then(|size| size.try_into().ok()).unwrap_or(0),
+        }))
+    }
+
+    /// The images that carry all these labels.
+    pub async fn images(&self, labels: &[(&str, &str)]) -> Result<Vec<ImageFacts>, Error> {
+        let options = ListImagesOptionsBuilder::default()
+            .filters(&label_filter(labels))
+            .build();
+        let images = self
+            .docker
+            .list_images(Some(options))
+            .await
+            .map_err(|error| Error::of("list the images", "image", error))?;
+        Ok(images
+            .into_iter()
+            .map(|image| ImageFacts {
+                id: ImageId::new(image.id),
+                // How the engine lists an image without a name.
+                tags: image
+                    .repo_tags
+                    .into_iter()
+                    .filter(|tag| tag != "<none>:<none>")
+                    .collect(),
+                exposed: Vec::new(),
+                labels: image.labels.into_iter().collect(),
+                size: image.size.try_into().unwrap_or(0),
+            })
+            .collect())
+    }
+
+    /// Gives an image another name, taking it from the image that had it.
+    pub async fn tag(&self, image: &str, repository: &str, tag: &str) -> Result<(), Error> {
+        let options = TagImageOptionsBuilder::default()
+            .repo(repository)
+            .tag(tag)
+            .build();
+        self.docker
+            .tag_image(image, Some(options))
+            .await
+            .map_err(|error| Error::of("tag the image", image, error))
+    }
+
+    /// Takes a name from an image, and removes the image when it was its last and nothing uses it. One that is
+    /// not there is no error.
+    pub async fn remove_image(&self, name: &str) -> Result<(), Error> {
+        let options = RemoveImageOptionsBuilder::default().force(false).build();
+        match self.docker.remove_image(name, Some(options), None).await {
+            Ok(_) => Ok(()),
+            Err(error) => match Error::of("remove the image", name, error) {
+                error if error.is_not_found() => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// Removes the images without a name that carry these labels.
+    pub async fn prune_images(&self, labels: &[(&str, &str)]) -> Result<(), Error> {
+        let mut filters = label_filter(labels);
+        filters.insert("dangling".to_owned(), vec!["true".to_owned()]);
+        let options = PruneImagesOptionsBuilder::default().filters(&filters).build();
+        self.docker
+            .prune_images(Some(options))
+            .await
+            .map(drop)
+            .map_err(|error| Error::of("prune the images", "image", error))
+    }
+}
+
+/// The engine's filter for things that carry all these labels.
+pub(crate) fn label_filter(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
+    HashMap::from([(
+        "label".to_owned(),
+        labels
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect(),
+    )])
+}

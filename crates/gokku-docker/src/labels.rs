@@ -1,0 +1,22 @@
+//! The labels of our containers and images. Identity goes by these and by id, never by a part of a name.
+
+/// The server's folder, so that several servers can share one engine.
+pub const ROOT: &str = "gokku.root";
+/// The app.
+pub const APP: &str = "gokku.app";
+/// The release.
+pub const RELEASE: &str = "gokku.release";
+/// The transition that made the container.
+pub const TRANSITION: &str = "gokku.transition";
+/// The slot it was made in; the one it is in now is in its name.
+pub const SLOT: &str = "gokku.slot";
+/// The process it runs, `web-1`.
+pub const PROCESS: &str = "gokku.process";
+/// Whether the daemon starts it again: `always`, `on-failure`, `no`.
+pub const RESTART: &str = "gokku.restart";
+/// How many seconds the daemon waits before it does.
+pub const RESTART_DELAY: &str = "gokku.restart-delay";
+/// The port the app listens on.
+pub const PORT: &str = "gokku.port";
+/// `once` for one-off containers: migrations and `gokku run`.
+pub const KIND: &str = "gokku.kind";

@@ -1,0 +1,34 @@
+//! The Docker Engine, as gokku sees it. It performs; what is to be performed is decided elsewhere.
+//!
+//! - [`engine`]: the connection, its version, the network
+//! - [`labels`]: what containers and images carry, and are found by
+//! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of it
+//! - [`images`], [`containers`], [`once`], [`session`], [`logs`], [`events`]
+//!
+//! No type of the engine's client leaves this crate.
+
+pub mod build;
+pub mod containers;
+pub mod context;
+pub mod engine;
+pub mod error;
+pub mod events;
+pub mod ignore;
+pub mod images;
+pub mod labels;
+pub mod logs;
+pub mod once;
+pub mod session;
+
+mod classic;
+mod trace;
+mod wire;
+
+pub use build::{BuildRequest, Builder};
+pub use containers::{ContainerFacts, ContainerSpec, ContainerState};
+pub use engine::Engine;
+pub use error::Error;
+pub use events::{EngineEvent, Happening};
+pub use images::ImageFacts;
+pub use logs::{LogLine, LogOptions, Stream};
+pub use session::{Session, SessionInput};

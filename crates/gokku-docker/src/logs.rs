@@ -1,0 +1,116 @@
+//! What containers print.
+
+use bollard::container::LogOutput;
+use bollard::query_parameters::LogsOptionsBuilder;
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use gokku_core::ContainerId;
+
+use crate::engine::Engine;
+use crate::error::Error;
+
+/// Where a container printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Its standard output, or its terminal.
+    Out,
+    /// Its standard error.
+    Err,
+}
+
+/// A piece of what a container printed: a line with its end, mostly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Where.
+    pub stream: Stream,
+    /// When, as the engine writes it: RFC 3339 in UTC with nine digits of a second, so that later sorts after
+    /// earlier. None for what does not come from a log.
+    pub at: Option<String>,
+    /// What.
+    pub bytes: Bytes,
+}
+
+/// Which of a container's output is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct LogOptions {
+    /// Whether to wait for more, until the container ends.
+    pub follow: bool,
+    /// How many of the last lines; all without.
+    pub tail: Option<usize>,
+    /// From when on, in seconds since 1970.
+    pub since: Option<i64>,
+}
+
+pub(crate) fn piece(output: LogOutput) -> LogLine {
+    match output {
+        LogOutput::StdErr { message } => LogLine {
+            stream: Stream::Err,
+            at: None,
+            bytes: message,
+        },
+        LogOutput::StdOut { message } | LogOutput::StdIn { message } | LogOutput::Console { message } => {
+            LogLine {
+                stream: Stream::Out,
+                at: None,
+                bytes: message,
+            }
+        }
+    }
+}
+
+/// Takes the time, which the engine puts before each piece with a space, out of it.
+fn timed(mut line: LogLine) -> LogLine {
+    if let Some(space) = line.bytes.iter().position(|byte| *byte == b' ')
+        && let Ok(at) = std::str::from_utf8(&line.bytes[..space])
+    {
+        line.at = Some(at.to_owned());
+        line.bytes = line.bytes.slice(space + 1..);
+    }
+    line
+}
+
+impl Engine {
+    /// What a container printed, and with `follow` what it will print until it ends.
+    pub fn logs(&self, id: &ContainerId, options: &LogOptions) -> BoxStream<'static, Result<LogLine, Error>> {
+        let tail = options
+            .tail
+            .map_or_else(|| "all".to_owned(), |tail| tail.to_string());
+        let query = LogsOptionsBuilder::default()
+            .stdout(true)
+            .stderr(true)
+            .follow(options.follow)
+            .since(options.since.map_or(0, |since| {
+                since.clamp(0, i32::MAX.into()).try_into().unwrap_or(i32::MAX)
+            }))
+            .timestamps(true)
+            .tail(&tail)
+            .build();
+        let name = id.to_string();
+        self.docker
+            .clone()
+            .logs(id.as_str(), Some(query))
+            .map_ok(|output| timed(piece(output)))
+            .map_err(move |error| Error::of("read the container's output", &name, error))
+            .boxed()
+    }
+
+    /// The last lines a container printed, both streams in their order.
+    pub async fn last_lines(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, Error> {
+        let options = LogOptions {
+            tail: Some(lines),
+            ..LogOptions::default()
+        };
+        let pieces: Vec<LogLine> = self.logs(id, &options).try_collect().await?;
+        let bytes: Vec<u8> = pieces
+            .iter()
+            .flat_map(|piece| piece.bytes.iter().copied())
+            .collect();
+        let text = String::from_utf8_lossy(&bytes);
+        let all: Vec<String> = text
+            .lines()
+            .map(|line| line.trim_end_matches('\r').to_owned())
+            .collect();
+        Ok(all[all.len().saturating_sub(lines)..].to_vec())
+    }
+}

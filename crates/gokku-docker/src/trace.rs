@@ -1,0 +1,210 @@
+//! BuildKit's progress: what the engine sends as `moby.buildkit.trace`.
+//!
+//! Each message is base64 of protobuf, `StatusResponse` of BuildKit's `api/services/control/control.proto`. Only
+//! what a person reads is taken out of it: the steps' names and the lines they print.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Follows a build's progress.
+#[derive(Default)]
+pub(crate) struct Trace {
+    begun: BTreeSet<Vec<u8>>,
+    ended: BTreeSet<Vec<u8>>,
+    /// What a step's stream has said without the end of its line: a message ends anywhere.
+    held: BTreeMap<(Vec<u8>, u64), Vec<u8>>,
+}
+
+/// One field of a message: its number and, for those with a length, its bytes.
+struct Fields<'a>(&'a [u8]);
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (u64, u64, &'a [u8]);
+
+    /// Number, value of a varint, bytes of a field with a length.
+    fn next(&mut self) -> Option<Self::Item> {
+        let key = varint(&mut self.0)?;
+        let mut take = |length: usize| {
+            let (bytes, rest) = self.0.split_at_checked(length)?;
+            self.0 = rest;
+            Some(bytes)
+        };
+        match key & 7 {
+            0 => Some((key >> 3, varint(&mut self.0)?, &[])),
+            1 => Some((key >> 3, 0, take(8)?)),
+            2 => {
+                let mut rest = self.0;
+                let length = usize::try_from(varint(&mut rest)?).ok()?;
+                let (bytes, rest) = rest.split_at_checked(length)?;
+                self.0 = rest;
+                Some((key >> 3, 0, bytes))
+            }
+            5 => Some((key >> 3, 0, take(4)?)),
+            _ => None,
+        }
+    }
+}
+
+impl Trace {
+    /// The lines that a message brings.
+    pub(crate) fn lines(&mut self, base64: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        let Some(bytes) = decode(base64) else { return lines };
+        let of = |wanted| {
+            Fields(&bytes)
+                .filter(move |(number, _, _)| *number == wanted)
+                .map(|(_, _, bytes)| bytes)
+        };
+        let steps: Vec<Step> = of(1).filter_map(Step::read).collect();
+        for step in &steps {
+            if step.started && self.begun.insert(step.digest.clone()) {
+                lines.push(step.name.clone());
+            }
+        }
+        of(3).for_each(|bytes| self.log(bytes, &mut lines));
+        for step in &steps {
+            if step.completed && self.ended.insert(step.digest.clone()) {
+                self.let_go(|(digest, _)| *digest == step.digest, &mut lines);
+                if step.cached {
+                    lines.push("  cached".to_owned());
+                }
+                if !step.error.is_empty() {
+                    lines.push(format!("  failed: {}", step.error));
+                }
+            }
+        }
+        lines
+    }
+
+    /// What was said last, without the end of its line.
+    pub(crate) fn rest(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        self.let_go(|_| true, &mut lines);
+        lines
+    }
+
+    fn log(&mut self, bytes: &[u8], lines: &mut Vec<String>) {
+        let (mut digest, mut stream, mut said) = (&[][..], 0, &[][..]);
+        for (number, value, bytes) in Fields(bytes) {
+            match number {
+                1 => digest = bytes,
+                3 => stream = value,
+                4 => said = bytes,
+                _ => {}
+            }
+        }
+        let held = self.held.entry((digest.to_vec(), stream)).or_default();
+        held.extend_from_slice(said);
+        if let Some(end) = held.iter().rposition(|byte| *byte == b'\n') {
+            let rest = held.split_off(end + 1);
+            tell(&std::mem::replace(held, rest), lines);
+        }
+    }
+
+    fn let_go(&mut self, whose: impl Fn(&(Vec<u8>, u64)) -> bool, lines: &mut Vec<String>) {
+        self.held.retain(|key, said| {
+            let over = whose(key);
+            if over {
+                tell(said, lines);
+            }
+            !over
+        });
+    }
+}
+
+/// A step as a message shows it.
+#[derive(Default)]
+struct Step {
+    digest: Vec<u8>,
+    name: String,
+    cached: bool,
+    started: bool,
+    completed: bool,
+    error: String,
+}
+
+impl Step {
+    /// None for those that are BuildKit's own.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let mut step = Self::default();
+        for (number, value, bytes) in Fields(bytes) {
+            match number {
+                1 => step.digest = bytes.to_vec(),
+                3 => step.name = String::from_utf8_lossy(bytes).into_owned(),
+                4 => step.cached = value != 0,
+                5 => step.started = true,
+                6 => step.completed = true,
+                7 => step.error = String::from_utf8_lossy(bytes).into_owned(),
+                _ => {}
+            }
+        }
+        (!step.name.starts_with("[internal]") && !step.name.is_empty()).then_some(step)
+    }
+}
+
+fn tell(said: &[u8], lines: &mut Vec<String>) {
+    let text = String::from_utf8_lossy(said);
+    lines.extend(
+        text.lines()
+            .map(|line| format!("  {}", line.trim_end_matches('\r'))),
+    );
+}
+
+/// Base64 with the standard alphabet, RFC 4648.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut held) = (0_u32, 0);
+    for byte in text.bytes().take_while(|byte| *byte != b'=') {
+        let six = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(six);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held & 0xff) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_base64_and_nothing_else() {
+        assert_eq!(decode("aGVsbG8=").as_deref(), Some(b"hello".as_slice()));
+        assert_eq!(decode("a\nb"), None);
+    }
+
+    #[test]
+    fn a_cut_message_ends_and_does_not_panic() {
+        let message = [
+            0x0a, 0x0a, 0x0a, 0x01, b'd', 0x1a, 0x01, b'n', 0x2a, 0x00, 0x20, 0x01,
+        ];
+        for end in 0..message.len() {
+            for (_, _, bytes) in Fields(&message[..end]) {
+                drop(Step::read(bytes));
+                Trace::default().log(bytes, &mut Vec::new());
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! One request to the engine's socket, where the client library would take the answer apart itself.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+use crate::error::{Error, causes};
+
+/// Sends one request on a connection of its own, which is closed when the answer is dropped.
+pub(crate) async fn post(
+    socket: &Path,
+    path: &str,
+    content_type: &'static str,
+    body: BoxBody<Bytes, std::io::Error>,
+) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
+    let failed = |reason: String| Error::Unreachable {
+        socket: socket.to_owned(),
+        reason,
+    };
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| failed(causes(&error)))?;
+    let driving = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
+        // Its end is seen by whoever reads the answer.
+        let _ = connection.await;
+    }));
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(header::HOST, "docker")
+        .header(header::CONTENT_TYPE, content_type)
+        .body(body)
+        .map_err(|error| failed(error.to_string()))?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| failed(causes(&error)))?;
+    Ok((response, driving))
+}

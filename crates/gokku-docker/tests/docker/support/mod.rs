@@ -1,0 +1,40 @@
+//! What the tests stand on.
+//!
+//! - [`Lab`] is an engine, a root label of the test's own, and the end of all that carries it;
+//! - [`folder`] makes what is to be built, [`program`] the static program in it;
+//! - [`Middle`] is a socket that is no engine, or one with a fault;
+//! - [`until`] waits for what cannot be waited on.
+
+mod folder;
+mod lab;
+mod middle;
+mod program;
+mod wait;
+
+pub(crate) use folder::Folder;
+pub(crate) use lab::{Lab, docker};
+pub(crate) use middle::{Middle, Reply, answer};
+pub(crate) use program::program;
+pub(crate) use wait::{PATIENCE, soon, until};
+
+use gokku_docker::{LogLine, Stream};
+
+/// Both builders, for what must be true of each.
+pub(crate) const BUILDERS: [gokku_docker::Builder; 2] =
+    [gokku_docker::Builder::Any, gokku_docker::Builder::Classic];
+
+/// So many numbered lines, as the program prints them.
+pub(crate) fn numbered(word: &str, lines: usize) -> String {
+    let lines: Vec<String> = (0..lines).map(|number| format!("{word} {number}")).collect();
+    lines.join("\n") + "\n"
+}
+
+/// What was printed to one of the streams.
+pub(crate) fn text(pieces: &[LogLine], stream: Stream) -> String {
+    let bytes: Vec<u8> = pieces
+        .iter()
+        .filter(|piece| piece.stream == stream)
+        .flat_map(|piece| piece.bytes.iter().copied())
+        .collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
