@@ -1,0 +1,18 @@
+//! git, as gokku sees it: the `git` program, run from one place.
+//!
+//! - [`repository`]: an app's bare repository: made, asked, its deploy branch
+//! - [`hook`]: the pre-receive hook that starts a deploy
+//! - [`tree`]: a commit's files: exported, looked at, and what cannot be deployed in them
+//! - `command`: how git is run
+
+pub mod hook;
+pub mod repository;
+pub mod tree;
+
+mod command;
+mod error;
+
+pub use error::Error;
+pub use hook::Hook;
+pub use repository::Repository;
+pub use tree::Obstacle;

@@ -1,0 +1,195 @@
+//! The adapter against git itself.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+use std::process::Command;
+
+use gokku_core::CommitId;
+use gokku_core::push::BranchName;
+use gokku_git::{Hook, Obstacle, Repository};
+
+fn git(folder: &Path, args: &[&str]) -> String {
+    let output = Command::new("git")
+        .current_dir(folder)
+        .args([
+            "-c",
+            "user.name=dev",
+            "-c",
+            "user.email=dev@localhost",
+            "-c",
+            "protocol.file.allow=always",
+        ])
+        .args(args)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// A bare repository and a clone of it with one commit on main.
+fn pair() -> (tempfile::TempDir, Repository, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = Repository::at(folder.path().join("api.git"));
+    repository.create().unwrap();
+    let work = folder.path().join("work");
+    std::fs::create_dir(&work).unwrap();
+    git(&work, &["init", "-q", "-b", "main"]);
+    std::fs::write(work.join("a.sh"), "#!/bin/sh\n").unwrap();
+    std::os::unix::fs::symlink("a.sh", work.join("link")).unwrap();
+    git(&work, &["add", "-A"]);
+    git(&work, &["update-index", "--chmod=+x", "a.sh"]);
+    git(&work, &["commit", "-qm", "first words"]);
+    (folder, repository, work)
+}
+
+fn push(work: &Path, repository: &Repository) -> CommitId {
+    git(work, &["push", "-q", repository.path().to_str().unwrap(), "main"]);
+    repository.head_of(&BranchName::main()).unwrap().unwrap()
+}
+
+#[test]
+fn p12_a_commit_is_exported_as_it_is() {
+    let (folder, repository, work) = pair();
+    assert_eq!(repository.head_of(&BranchName::main()).unwrap(), None);
+    let commit = push(&work, &repository);
+    assert_eq!(repository.subject(&commit).unwrap(), "first words");
+    let tree = folder.path().join("tree");
+    repository.export(&commit, &tree).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(&tree.join("a.sh").metadata().unwrap().permissions());
+    assert_eq!(mode & 0o111, 0o111);
+    assert_eq!(std::fs::read_link(tree.join("link")).unwrap(), Path::new("a.sh"));
+    assert_eq!(
+        repository.file(&commit, "a.sh").unwrap().as_deref(),
+        Some(b"#!/bin/sh\n".as_slice())
+    );
+    assert_eq!(repository.file(&commit, "none").unwrap(), None);
+    assert!(
+        repository.export(&commit, &tree).is_err(),
+        "a folder that is there is not written over"
+    );
+    let none: CommitId = "1".repeat(40).parse().unwrap();
+    let error = repository
+        .export(&none, &folder.path().join("none"))
+        .unwrap_err()
+        .to_string();
+    assert!(error.starts_with("git archive"), "{error}");
+}
+
+#[test]
+fn names_cannot_be_options() {
+    let (_folder, repository, work) = pair();
+    push(&work, &repository);
+    assert_eq!(repository.resolve("--help").unwrap(), None);
+    assert_eq!(repository.resolve("nothing").unwrap(), None);
+}
+
+#[test]
+fn submodules_and_lfs_are_seen_before_any_work() {
+    let (folder, repository, work) = pair();
+    let commit = push(&work, &repository);
+    assert_eq!(repository.obstacles(&commit).unwrap(), []);
+    git(
+        &work,
+        &[
+            "submodule",
+            "--quiet",
+            "add",
+            repository.path().to_str().unwrap(),
+            "lib",
+        ],
+    );
+    std::fs::write(work.join(".gitattributes"), "*.bin filter=lfs\n").unwrap();
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    std::fs::write(work.join("x.txt"), pointer).unwrap();
+    git(&work, &["add", "-A"]);
+    git(&work, &["commit", "-qm", "second"]);
+    let commit = push(&work, &repository);
+    let found = repository.obstacles(&commit).unwrap();
+    assert_eq!(
+        found,
+        [
+            Obstacle::Submodules(vec!["lib".to_owned()]),
+            Obstacle::Lfs(vec!["x.txt".to_owned()])
+        ]
+    );
+    drop(folder);
+}
+
+#[test]
+fn p14_the_hook_sees_the_pushed_objects_and_can_refuse() {
+    let (folder, repository, work) = pair();
+    // A stand-in for gokku that refuses whatever it can read.
+    let program = folder.path().join("it's gokku");
+    let seen = folder.path().join("seen");
+    let text = format!(
+        "#!/bin/sh\nread old new ref\necho \"$GOKKU_ROOT $* $ref\" > {}\ngit cat-file -p $new >> {}\necho refused >&2\nexit 1\n",
+        seen.display(),
+        seen.display()
+    );
+    std::fs::write(&program, text).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let hook = Hook {
+        program,
+        root: folder.path().join("r o'o't"),
+        app: "api".parse().unwrap(),
+    };
+    repository.install_hook(&hook).unwrap();
+    repository.install_hook(&hook).unwrap();
+    let pushed = Command::new("git")
+        .current_dir(&work)
+        .args(["push", repository.path().to_str().unwrap(), "main"])
+        .output()
+        .unwrap();
+    assert!(!pushed.status.success());
+    assert!(String::from_utf8_lossy(&pushed.stderr).contains("refused"));
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(
+        seen.contains("r o'o't hook pre-receive --app api refs/heads/main"),
+        "{seen}"
+    );
+    assert!(seen.contains("first words"), "{seen}");
+    assert_eq!(
+        repository.head_of(&BranchName::main()).unwrap(),
+        None,
+        "the ref did not move"
+    );
+}
+
+#[test]
+fn a_shallow_clone_can_push() {
+    let (folder, repository, work) = pair();
+    std::fs::write(work.join("b"), "b").unwrap();
+    git(&work, &["add", "-A"]);
+    git(&work, &["commit", "-qm", "second"]);
+    let shallow = folder.path().join("shallow");
+    git(
+        folder.path(),
+        &[
+            "clone",
+            "-q",
+            "--depth=1",
+            &format!("file://{}", work.display()),
+            shallow.to_str().unwrap(),
+        ],
+    );
+    let pushed = Command::new("git")
+        .current_dir(&shallow)
+        .args(["push", repository.path().to_str().unwrap(), "main"])
+        .output()
+        .unwrap();
+    assert!(
+        pushed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&pushed.stderr)
+    );
+    let head = repository.head_of(&BranchName::main()).unwrap().unwrap();
+    let into = folder.path().join("exported");
+    repository.export(&head, &into).unwrap();
+    assert_eq!(std::fs::read_to_string(into.join("b")).unwrap(), "b");
+}
