@@ -1,0 +1,187 @@
+//! The words of the control API: JSON over HTTP on a Unix socket, so that `curl --unix-socket` works.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /v1/status` | [`Status`] |
+//! | `PUT /v1/routes/{app}` [`PutRoute`] | opens the app's host port; [`RouteStatus`] |
+//! | `GET /v1/routes/{app}` | [`RouteStatus`] |
+//! | `DELETE /v1/routes/{app}` | closes the port and forgets the app |
+//! | `POST /v1/routes/{app}/switch` [`SwitchTo`] | new targets, and waiting requests go to them |
+//! | `POST /v1/routes/{app}/hold` [`Hold`] | requests wait |
+//! | `POST /v1/routes/{app}/release` | they go on |
+//! | `POST /v1/routes/{app}/clear` | no targets: requests are refused |
+//! | `POST /v1/routes/{app}/drain` [`Drain`] | waits for a container's requests; [`Drained`] |
+//!
+//! Errors are [`Refused`] with a status of 400 and up.
+
+use std::net::SocketAddr;
+
+use gokku_core::{AppName, ContainerId, ReleaseId};
+use serde::{Deserialize, Serialize};
+
+/// A container that traffic can be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The container.
+    pub container: ContainerId,
+    /// The release it runs.
+    pub release: ReleaseId,
+    /// Its address and the port the app listens on.
+    pub address: SocketAddr,
+    /// Its share of the traffic, relative to the others; at least 1.
+    #[serde(default = "one")]
+    pub weight: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// The host port an app is to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PutRoute {
+    /// This one.
+    Port(u16),
+    /// The one it has, else the next free one from here on.
+    From(u16),
+}
+
+/// New targets for a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchTo {
+    /// All of them, at least one.
+    pub targets: Vec<Target>,
+}
+
+/// Requests are to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// How long each may, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// A container's requests are to come to their end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// The container.
+    pub container: ContainerId,
+    /// How long its requests may take, in milliseconds.
+    pub limit_ms: u64,
+    /// How long its upgraded connections may go on before they are cut, in milliseconds.
+    pub upgrade_limit_ms: u64,
+}
+
+/// How a drain went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drained {
+    /// Requests that were still in flight at the limit.
+    pub left: u64,
+    /// Upgraded connections that were cut.
+    pub cut: u64,
+}
+
+/// What is known of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// The container.
+    pub container: ContainerId,
+    /// The release it runs.
+    pub release: ReleaseId,
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether its container does not run, as far as is known: then nothing is sent to its address, which may be
+    /// another container's by now.
+    #[serde(default)]
+    pub down: bool,
+    /// Requests in flight, upgraded connections included.
+    pub in_flight: u64,
+    /// Upgraded connections among them.
+    pub upgraded: u64,
+}
+
+/// What is known of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteStatus {
+    /// The app.
+    pub app: AppName,
+    /// Its host port.
+    pub port: u16,
+    /// The containers that get its traffic.
+    pub targets: Vec<TargetStatus>,
+    /// The containers that no longer do and still have requests in flight.
+    pub retired: Vec<TargetStatus>,
+    /// Whether requests wait.
+    pub held: bool,
+    /// How many wait now.
+    pub waiting: u64,
+    /// How many were accepted since the switch was started.
+    pub requests: u64,
+    /// Why the port is not open, when it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+/// What is known of the switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// The program's process.
+    pub pid: u32,
+    /// What is wrong with the route table, when something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// Every route, by app.
+    pub routes: Vec<RouteStatus>,
+}
+
+/// Why the switch did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Refused {
+    /// There is no route of this app.
+    #[error("the traffic switch has no route of {app}")]
+    NoRoute {
+        /// The app.
+        app: String,
+    },
+    /// It knows no such container.
+    #[error("the traffic switch knows no container {container}")]
+    NoTarget {
+        /// The container.
+        container: ContainerId,
+    },
+    /// The host port is somebody else's.
+    #[error("port {port} is taken by {holder}: give the app another one (ports: in gokku.yml, or PORT)")]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// Whose it is, in words.
+        holder: String,
+    },
+    /// The port could not be opened.
+    #[error("port {port} could not be opened: {reason}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the kernel said.
+        reason: String,
+    },
+    /// The route table could not be written; nothing was changed.
+    #[error("the route table could not be written, and nothing was changed: {reason}")]
+    Table {
+        /// What the kernel said.
+        reason: String,
+    },
+    /// The request was not understood.
+    #[error("the traffic switch did not understand: {reason}")]
+    Request {
+        /// Why.
+        reason: String,
+    },
+}

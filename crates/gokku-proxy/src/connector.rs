@@ -1,0 +1,123 @@
+//! Connections to apps that know whether an answer ever came over them: only a request that is lost on one that
+//! was kept open may be sent again, and hyper does not tell which was.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::Uri;
+use hyper::http::Extensions;
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper_util::client::legacy::Error;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tower_service::Service;
+
+/// Connects to an app.
+#[derive(Clone, Debug)]
+pub(crate) struct Connector(HttpConnector);
+
+/// A connection to an app.
+pub(crate) struct Kept {
+    stream: TokioIo<TcpStream>,
+    answered: Answered,
+}
+
+/// Whether a connection has given an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answered(Arc<AtomicBool>);
+
+impl Answered {
+    /// Notes that an answer has come; `extensions` are the response's.
+    pub(crate) fn note(extensions: &Extensions) {
+        if let Some(answered) = extensions.get::<Self>() {
+            answered.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the connection that failed had given an answer before.
+    pub(crate) fn before(error: &Error) -> bool {
+        let mut extensions = Extensions::new();
+        if let Some(connected) = error.connect_info() {
+            connected.get_extras(&mut extensions);
+        }
+        let answered = extensions.get::<Self>();
+        answered.is_some_and(|answered| answered.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Connector {
+    pub(crate) fn new(limit: Duration) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(limit));
+        Self(connector)
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = Kept;
+    type Error = <HttpConnector as Service<Uri>>::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Kept, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connecting = self.0.call(uri);
+        Box::pin(async move {
+            Ok(Kept {
+                stream: connecting.await?,
+                answered: Answered::default(),
+            })
+        })
+    }
+}
+
+impl Connection for Kept {
+    fn connected(&self) -> Connected {
+        self.stream.connected().extra(self.answered.clone())
+    }
+}
+
+impl Read for Kept {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
+    }
+}
+
+impl Write for Kept {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffers: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, buffers)
+    }
+}

@@ -1,0 +1,32 @@
+//! The traffic switch: what stands between an app's clients and its containers.
+//!
+//! - [`api`]: the words of its control API; [`client`] speaks them, `control` answers
+//! - [`switch`]: routes and targets; picking a target counts the request, in one step
+//! - [`target`]: one container's requests in flight, its connections, its drain
+//! - [`table`]: the routes on disk
+//! - `forward`, `upgrade`, `body`: a request on its way
+//! - `listen`, [`port_holder`]: host ports
+//! - [`probe`]: one health check
+//! - [`proxy`]: all of it, started and stopped
+//!
+//! It knows nothing of Docker: containers are ids and addresses that it is told.
+
+pub mod api;
+pub mod client;
+pub mod port_holder;
+pub mod probe;
+pub mod proxy;
+pub mod switch;
+pub mod table;
+pub mod target;
+
+mod body;
+mod connector;
+mod control;
+mod forward;
+mod listen;
+mod upgrade;
+
+pub use client::Client;
+pub use proxy::{Config, Proxy};
+pub use switch::Switch;

@@ -1,0 +1,215 @@
+//! Host ports: opened, and each connection on them served.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use gokku_core::AppName;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::Refused;
+use crate::forward::forward;
+use crate::port_holder::port_holder;
+use crate::switch::Route;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 4096;
+/// How long a kept-alive connection may be idle.
+const IDLE: Duration = Duration::from_secs(75);
+
+/// The open host ports.
+#[derive(Debug)]
+pub(crate) struct Listeners {
+    bind: Option<IpAddr>,
+    open: Mutex<HashMap<AppName, (u16, CancellationToken)>>,
+    /// Every connection that is served.
+    pub(crate) connections: TaskTracker,
+    /// No more connections, and those that are idle end.
+    pub(crate) stopping: CancellationToken,
+    /// Upgraded connections are cut.
+    pub(crate) cutting: CancellationToken,
+}
+
+/// A port that was opened and does not serve yet.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    port: u16,
+    listener: TcpListener,
+}
+
+impl Opened {
+    /// The port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl Listeners {
+    pub(crate) fn new(bind: Option<IpAddr>) -> Self {
+        Self {
+            bind,
+            open: Mutex::default(),
+            connections: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            cutting: CancellationToken::new(),
+        }
+    }
+
+    fn open_ports(&self) -> std::sync::MutexGuard<'_, HashMap<AppName, (u16, CancellationToken)>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the app's port is open and this one.
+    pub(crate) fn has(&self, app: &AppName, port: u16) -> bool {
+        self.open_ports().get(app).is_some_and(|(open, _)| *open == port)
+    }
+
+    /// Opens a port; on all addresses, of both families, unless one was configured.
+    pub(crate) fn open(&self, port: u16) -> Result<Opened, Refused> {
+        let opened = match self.bind {
+            Some(address) => bind(SocketAddr::new(address, port)),
+            None => bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).or_else(|error| {
+                // A machine without IPv6 has no such address.
+                if error.kind() == io::ErrorKind::AddrInUse {
+                    return Err(error);
+                }
+                bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
+            }),
+        };
+        match opened {
+            Ok(listener) => Ok(Opened { port, listener }),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let ours = self
+                    .open_ports()
+                    .iter()
+                    .find(|(_, (open, _))| *open == port)
+                    .map(|(app, _)| app.clone());
+                let holder = ours.map_or_else(|| port_holder(port), |app| format!("the app {app}"));
+                Err(Refused::PortTaken { port, holder })
+            }
+            Err(error) => Err(Refused::Port {
+                port,
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    /// Opens the first free port from `first` on that no route has.
+    pub(crate) fn open_from(&self, first: u16, taken: &[u16]) -> Result<Opened, Refused> {
+        let mut last = None;
+        for port in (first..=u16::MAX).filter(|port| !taken.contains(port)) {
+            match self.open(port) {
+                Err(taken @ Refused::PortTaken { .. }) => last = Some(taken),
+                other => return other,
+            }
+        }
+        Err(last.unwrap_or(Refused::Port {
+            port: first,
+            reason: "no port from here on is free".to_owned(),
+        }))
+    }
+
+    /// Serves an app's connections on an opened port, and no longer on the one it had.
+    pub(crate) fn serve(&self, route: Arc<Route>, opened: Opened) -> u16 {
+        let closing = self.stopping.child_token();
+        let before = self
+            .open_ports()
+            .insert(route.app().clone(), (opened.port, closing.clone()));
+        let (connections, cutting) = (self.connections.clone(), self.cutting.clone());
+        let stopping = self.stopping.clone();
+        tokio::spawn(async move {
+            accept(opened.listener, closing, |stream, peer| {
+                connections.spawn(serve_one(
+                    stream,
+                    peer,
+                    Arc::clone(&route),
+                    stopping.clone(),
+                    cutting.clone(),
+                ));
+            })
+            .await;
+        });
+        if let Some((_, closing)) = before {
+            closing.cancel();
+        }
+        opened.port
+    }
+
+    /// Closes an app's port.
+    pub(crate) fn close(&self, app: &AppName) {
+        if let Some((_, closing)) = self.open_ports().remove(app) {
+            closing.cancel();
+        }
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    closing: CancellationToken,
+    mut serve: impl FnMut(TcpStream, SocketAddr),
+) {
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            // Whoever already stands in the queue is still let in.
+            () = closing.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => serve(stream, peer),
+            // Out of descriptors, or the client has gone again: give others a turn and go on.
+            Err(error) => {
+                tracing::warn!("a connection could not be accepted: {error}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+async fn serve_one(
+    stream: TcpStream,
+    peer: SocketAddr,
+    route: Arc<Route>,
+    stopping: CancellationToken,
+    cutting: CancellationToken,
+) {
+    // Small answers go out at once.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let (route, cutting) = (Arc::clone(&route), cutting.clone());
+        async move { Ok::<_, std::convert::Infallible>(forward(route, peer.ip(), request, cutting).await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(IDLE)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!("a connection ended: {error}");
+    }
+}

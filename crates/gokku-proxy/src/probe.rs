@@ -1,0 +1,105 @@
+//! One health check: a `GET` on a connection of its own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::Request;
+use hyper::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How much of an answer's body is shown.
+const SHOWN: usize = 300;
+
+/// What a health check found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// An answer.
+    Answered {
+        /// Its status.
+        status: u16,
+        /// Where it redirects to.
+        location: Option<String>,
+        /// The beginning of its body.
+        body: String,
+    },
+    /// Nothing listens there.
+    Refused,
+    /// No answer in time.
+    TimedOut,
+    /// Something that is not an answer.
+    Broken(String),
+}
+
+impl Probe {
+    /// Whether the app is healthy: it answered 200.
+    pub fn is_healthy(&self) -> bool {
+        matches!(self, Self::Answered { status: 200, .. })
+    }
+}
+
+/// Asks once. The host is the address unless one is given.
+pub async fn probe(address: SocketAddr, path: &str, host: Option<&str>, timeout: Duration) -> Probe {
+    tokio::time::timeout(timeout, ask(address, path, host))
+        .await
+        .unwrap_or(Probe::TimedOut)
+}
+
+async fn ask(address: SocketAddr, path: &str, host: Option<&str>) -> Probe {
+    let stream = match TcpStream::connect(address).await {
+        Ok(stream) => stream,
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return Probe::Refused,
+        Err(error) => return Probe::Broken(error.to_string()),
+    };
+    match exchange(stream, address, path, host).await {
+        Ok(probe) => probe,
+        Err(error) => Probe::Broken(error),
+    }
+}
+
+async fn exchange(
+    stream: TcpStream,
+    address: SocketAddr,
+    path: &str,
+    host: Option<&str>,
+) -> Result<Probe, String> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    let _driving = AbortOnDropHandle::new(tokio::spawn(connection));
+    let request = Request::get(path)
+        .header(HOST, host.map_or_else(|| address.to_string(), str::to_owned))
+        .header(USER_AGENT, "gokku-health-check")
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| error.to_string())?;
+    let status = response.status().as_u16();
+    let location = response
+        .headers()
+        .get(LOCATION)
+        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    if status == 200 {
+        return Ok(Probe::Answered {
+            status,
+            location: None,
+            body: String::new(),
+        });
+    }
+    let body = Limited::new(response.into_body(), 64 * 1024).collect().await;
+    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = String::from_utf8_lossy(&body[..body.len().min(SHOWN)])
+        .trim()
+        .to_owned();
+    Ok(Probe::Answered {
+        status,
+        location,
+        body,
+    })
+}

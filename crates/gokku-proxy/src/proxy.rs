@@ -1,0 +1,222 @@
+//! The switch as a whole: started from its table, stopped without losing a request.
+
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gokku_core::AppName;
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::api::{PutRoute, Refused, RouteStatus, Status};
+use crate::control;
+use crate::listen::Listeners;
+use crate::switch::Switch;
+use crate::table::{TableFile, Unreadable};
+
+/// What the switch needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The route table.
+    pub table: PathBuf,
+    /// The control API's socket.
+    pub socket: PathBuf,
+    /// The address that host ports are opened on; all of them without.
+    pub bind: Option<IpAddr>,
+    /// The program's version, for its status.
+    pub version: String,
+}
+
+/// Why the switch did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another one runs.
+    #[error("the traffic switch runs already and listens on {}", .0.display())]
+    Running(PathBuf),
+    /// The socket could not be made.
+    #[error("{}: {source}", .path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The table cannot be read.
+    #[error(transparent)]
+    Table(#[from] Unreadable),
+}
+
+/// What the control API works on.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) switch: Switch,
+    listeners: Listeners,
+    version: String,
+    trouble: Option<String>,
+    /// One port is opened or closed at a time.
+    ports: tokio::sync::Mutex<()>,
+}
+
+/// The running switch.
+#[derive(Debug)]
+pub struct Proxy {
+    inner: Arc<Inner>,
+    socket: PathBuf,
+    control: tokio::task::JoinHandle<()>,
+}
+
+impl Inner {
+    pub(crate) fn status(&self) -> Status {
+        let mut routes: Vec<RouteStatus> = self
+            .switch
+            .routes()
+            .iter()
+            .map(|route| self.switch.status(route))
+            .collect();
+        routes.sort_by(|a, b| a.app.cmp(&b.app));
+        Status {
+            version: self.version.clone(),
+            pid: std::process::id(),
+            trouble: self.trouble.clone(),
+            routes,
+        }
+    }
+
+    pub(crate) async fn put(&self, app: &AppName, put: PutRoute) -> Result<RouteStatus, Refused> {
+        let _one_at_a_time = self.ports.lock().await;
+        let there = self.switch.route(app).ok();
+        let wanted = match (put, &there) {
+            (PutRoute::Port(port), _) => Some(port),
+            (PutRoute::From(_), Some(route)) => Some(route.port()),
+            (PutRoute::From(_), None) => None,
+        };
+        if let (Some(route), Some(port)) = (&there, wanted)
+            && self.listeners.has(app, port)
+        {
+            return Ok(self.switch.status(route));
+        }
+        let taken: Vec<(AppName, u16)> = self
+            .switch
+            .routes()
+            .iter()
+            .map(|route| (route.app().clone(), route.port()))
+            .collect();
+        let opened = match (wanted, put) {
+            (Some(port), _) | (None, PutRoute::Port(port)) => {
+                // Also a port whose listener could not be opened belongs to its app.
+                if let Some((other, _)) = taken.iter().find(|(other, taken)| *taken == port && other != app) {
+                    return Err(Refused::PortTaken {
+                        port,
+                        holder: format!("the app {other}"),
+                    });
+                }
+                self.listeners.open(port)?
+            }
+            (None, PutRoute::From(first)) => {
+                let ports: Vec<u16> = taken.iter().map(|(_, port)| *port).collect();
+                self.listeners.open_from(first, &ports)?
+            }
+        };
+        let route = self.switch.put(app, opened.port()).await?;
+        route.set_trouble(None);
+        self.listeners.serve(Arc::clone(&route), opened);
+        Ok(self.switch.status(&route))
+    }
+
+    pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Refused> {
+        let _one_at_a_time = self.ports.lock().await;
+        self.switch.delete(app).await?;
+        self.listeners.close(app);
+        Ok(())
+    }
+}
+
+impl Proxy {
+    /// Reads the table, opens the ports and the control socket. A port that cannot be opened is told in the
+    /// status and tried again; the other apps are served. Nothing is sent to a target of the table before
+    /// [`Switch::repair`] tells that it runs and where, or [`Switch::trust`] that nobody can tell.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let listener = control_socket(&config.socket).await?;
+        let table = TableFile::at(&config.table);
+        let loaded = table.load()?;
+        if let Some(trouble) = &loaded.trouble {
+            tracing::error!("{trouble}");
+        }
+        let inner = Arc::new(Inner {
+            switch: Switch::new(table, loaded.routes),
+            listeners: Listeners::new(config.bind),
+            version: config.version,
+            trouble: loaded.trouble,
+            ports: tokio::sync::Mutex::new(()),
+        });
+        for route in inner.switch.routes() {
+            match inner.listeners.open(route.port()) {
+                Ok(opened) => {
+                    inner.listeners.serve(route, opened);
+                }
+                Err(refused) => {
+                    tracing::error!(app = %route.app(), "{refused}");
+                    route.set_trouble(Some(refused.to_string()));
+                    tokio::spawn(open_later(Arc::clone(&inner), route.app().clone()));
+                }
+            }
+        }
+        let control = tokio::spawn(control::accept(listener, Arc::clone(&inner)));
+        Ok(Self {
+            inner,
+            socket: config.socket,
+            control,
+        })
+    }
+
+    /// The routes and targets, for whoever runs in the same process.
+    pub fn switch(&self) -> &Switch {
+        &self.inner.switch
+    }
+
+    /// Stops: no more connections, requests in flight finish, idle connections end; upgraded connections are
+    /// cut, and all the rest at the limit.
+    pub async fn stop(self, limit: Duration) {
+        self.control.abort();
+        let _ = fs::remove_file(&self.socket);
+        let listeners = &self.inner.listeners;
+        listeners.stopping.cancel();
+        listeners.cutting.cancel();
+        listeners.connections.close();
+        let _ = tokio::time::timeout(limit, listeners.connections.wait()).await;
+    }
+}
+
+/// Tries to open a port until it can be had or the route has gone.
+async fn open_later(inner: Arc<Inner>, app: AppName) {
+    let mut pause = Duration::from_millis(20);
+    while let Ok(route) = inner.switch.route(&app) {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(5));
+        let port = route.port();
+        if inner.listeners.has(&app, port) || inner.put(&app, PutRoute::Port(port)).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// The control socket: one that nobody answers on is replaced.
+async fn control_socket(path: &std::path::Path) -> Result<UnixListener, StartError> {
+    let failed = |source| StartError::Socket {
+        path: path.to_owned(),
+        source,
+    };
+    if UnixStream::connect(path).await.is_ok() {
+        return Err(StartError::Running(path.to_owned()));
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path).map_err(failed)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(failed)?;
+    Ok(listener)
+}

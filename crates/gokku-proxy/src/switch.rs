@@ -1,0 +1,449 @@
+//! Routes and their targets.
+//!
+//! A request is counted on its target under the same read lock that picks it, and a switch takes the write
+//! lock: after a switch, whoever drains the old target knows of every request it will ever have. No lock is
+//! held while anything is waited for.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
+
+use gokku_core::{AppName, ContainerId};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::api::{self, Refused};
+use crate::table::{Entry, Routes, TableFile};
+use crate::target::{Lease, Target};
+
+/// An app's route.
+#[derive(Debug)]
+pub struct Route {
+    app: AppName,
+    state: RwLock<State>,
+    /// Told when the state has changed.
+    changed: Notify,
+    requests: AtomicU64,
+    waiting: AtomicU64,
+    trouble: Mutex<Option<String>>,
+}
+
+#[derive(Debug)]
+struct State {
+    port: u16,
+    targets: Vec<Arc<Target>>,
+    /// How long a request may wait, while requests wait.
+    hold: Option<Duration>,
+}
+
+/// Why a request gets no target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nowhere {
+    /// The app has none: it was stopped, or never deployed.
+    NoTarget,
+    /// It waited as long as it may.
+    HeldTooLong,
+}
+
+/// Counts a waiting request for as long as it lives.
+struct Waiting<'a>(&'a AtomicU64);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Route {
+    /// The app.
+    pub fn app(&self) -> &AppName {
+        &self.app
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts a request as accepted, and gives it its turn number.
+    pub(crate) fn arrive(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Picks a target and counts the request on it, in one step; waits first while requests are held.
+    pub(crate) async fn lease(&self, turn: u64) -> Result<Lease, Nowhere> {
+        let began = Instant::now();
+        let mut waiting = None;
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // Listen before looking, so that a release in between is heard.
+            changed.as_mut().enable();
+            let limit = {
+                let state = self.read();
+                match state.hold {
+                    None => {
+                        return pick(&state.targets, turn)
+                            .map(Lease::take)
+                            .ok_or(Nowhere::NoTarget);
+                    }
+                    Some(limit) => limit,
+                }
+            };
+            waiting.get_or_insert_with(|| Waiting::new(&self.waiting));
+            if timeout_at(began + limit, changed).await.is_err() {
+                return Err(Nowhere::HeldTooLong);
+            }
+        }
+    }
+
+    fn entry(&self) -> Entry {
+        let state = self.read();
+        Entry {
+            port: state.port,
+            targets: state.targets.iter().map(|target| target.facts()).collect(),
+            hold_ms: state
+                .hold
+                .map(|hold| u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    pub(crate) fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.read().port
+    }
+}
+
+/// By weight: each turn has its place in a round as long as all weights together.
+fn pick(targets: &[Arc<Target>], turn: u64) -> Option<&Arc<Target>> {
+    if let [only] = targets {
+        return Some(only);
+    }
+    let weights: Vec<u64> = targets
+        .iter()
+        .map(|target| u64::from(target.facts().weight.max(1)))
+        .collect();
+    let round: u64 = weights.iter().sum();
+    let mut place = turn.checked_rem(round)?;
+    for (target, weight) in targets.iter().zip(weights) {
+        if place < weight {
+            return Some(target);
+        }
+        place -= weight;
+    }
+    None
+}
+
+/// Every route, and every target that is still known.
+#[derive(Debug)]
+pub struct Switch {
+    routes: RwLock<HashMap<AppName, Arc<Route>>>,
+    targets: Mutex<HashMap<ContainerId, Weak<Target>>>,
+    table: TableFile,
+    /// One change at a time, its write to disk included. Requests never take it.
+    changing: tokio::sync::Mutex<()>,
+}
+
+impl Switch {
+    pub(crate) fn new(table: TableFile, routes: Routes) -> Self {
+        let switch = Self {
+            routes: RwLock::default(),
+            targets: Mutex::default(),
+            table,
+            changing: tokio::sync::Mutex::new(()),
+        };
+        for (app, entry) in routes {
+            let targets = switch.targets_of(&app, entry.targets);
+            // They may have come back elsewhere while nobody watched, and another container where they were.
+            for target in &targets {
+                target.set_down(true);
+            }
+            let route = route(
+                app.clone(),
+                entry.port,
+                targets,
+                entry.hold_ms.map(Duration::from_millis),
+            );
+            switch.write().insert(app, route);
+        }
+        switch
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<AppName, Arc<Route>>> {
+        self.routes.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every route.
+    pub fn routes(&self) -> Vec<Arc<Route>> {
+        self.routes
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    /// An app's route.
+    pub fn route(&self, app: &AppName) -> Result<Arc<Route>, Refused> {
+        let routes = self.routes.read().unwrap_or_else(PoisonError::into_inner);
+        routes
+            .get(app)
+            .cloned()
+            .ok_or_else(|| Refused::NoRoute { app: app.to_string() })
+    }
+
+    /// The targets for what was told of them: a container that is known keeps its requests in flight.
+    fn targets_of(&self, app: &AppName, told: Vec<api::Target>) -> Vec<Arc<Target>> {
+        let mut known = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|_, target| target.strong_count() > 0);
+        told.into_iter()
+            .map(|facts| {
+                let there = known.get(&facts.container).and_then(Weak::upgrade);
+                if let Some(there) = there.filter(|there| there.app == *app && !there.cut.is_cancelled()) {
+                    there.correct(facts);
+                    return there;
+                }
+                let target = Arc::new(Target::new(app.clone(), facts.clone()));
+                known.insert(facts.container, Arc::downgrade(&target));
+                target
+            })
+            .collect()
+    }
+
+    /// A target, also one that gets no traffic any more.
+    pub fn target(&self, container: &ContainerId) -> Option<Arc<Target>> {
+        self.targets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(container)
+            .and_then(Weak::upgrade)
+    }
+
+    /// Writes the table as it will be after `change`, and only then makes it so.
+    async fn save(&self, change: impl FnOnce(&mut Routes)) -> Result<(), Refused> {
+        let mut routes: Routes = self
+            .routes()
+            .iter()
+            .map(|route| (route.app.clone(), route.entry()))
+            .collect();
+        change(&mut routes);
+        let table = self.table.clone();
+        let saved = tokio::task::spawn_blocking(move || table.save(&routes)).await;
+        match saved {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(Refused::Table {
+                reason: error.to_string(),
+            }),
+            Err(error) => Err(Refused::Table {
+                reason: error.to_string(),
+            }),
+        }
+    }
+
+    async fn change(&self, app: &AppName, change: impl FnOnce(&mut Entry)) -> Result<Arc<Route>, Refused> {
+        let _one_at_a_time = self.changing.lock().await;
+        let route = self.route(app)?;
+        let mut entry = route.entry();
+        let before = entry.clone();
+        change(&mut entry);
+        if entry != before {
+            self.save(|routes| {
+                routes.insert(app.clone(), entry.clone());
+            })
+            .await?;
+        }
+        let targets = self.targets_of(app, entry.targets);
+        {
+            let mut state = route.state.write().unwrap_or_else(PoisonError::into_inner);
+            state.targets = targets;
+            state.hold = entry.hold_ms.map(Duration::from_millis);
+            state.port = entry.port;
+        }
+        route.changed.notify_waiters();
+        Ok(route)
+    }
+
+    /// Gives an app a route, or its route another port.
+    pub(crate) async fn put(&self, app: &AppName, port: u16) -> Result<Arc<Route>, Refused> {
+        if self.route(app).is_ok() {
+            return self.change(app, |entry| entry.port = port).await;
+        }
+        let _one_at_a_time = self.changing.lock().await;
+        let entry = Entry {
+            port,
+            targets: Vec::new(),
+            hold_ms: None,
+        };
+        self.save(|routes| {
+            routes.insert(app.clone(), entry);
+        })
+        .await?;
+        let route = route(app.clone(), port, Vec::new(), None);
+        self.write().insert(app.clone(), Arc::clone(&route));
+        Ok(route)
+    }
+
+    /// Gives a route these targets, and lets waiting requests go to them.
+    pub async fn switch(&self, app: &AppName, to: api::SwitchTo) -> Result<(), Refused> {
+        if to.targets.is_empty() {
+            return Err(Refused::Request {
+                reason: "a switch needs a target; `clear` takes them away".to_owned(),
+            });
+        }
+        let change = |entry: &mut Entry| {
+            entry.targets = to.targets;
+            entry.hold_ms = None;
+        };
+        self.change(app, change).await.map(drop)
+    }
+
+    /// Lets requests wait, each up to the limit.
+    pub async fn hold(&self, app: &AppName, hold: api::Hold) -> Result<(), Refused> {
+        self.change(app, |entry| entry.hold_ms = Some(hold.limit_ms))
+            .await
+            .map(drop)
+    }
+
+    /// Lets waiting requests go on.
+    pub async fn release(&self, app: &AppName) -> Result<(), Refused> {
+        self.change(app, |entry| entry.hold_ms = None).await.map(drop)
+    }
+
+    /// Takes all targets away: requests, also waiting ones, are refused.
+    pub async fn clear(&self, app: &AppName) -> Result<(), Refused> {
+        let change = |entry: &mut Entry| {
+            entry.targets = Vec::new();
+            entry.hold_ms = None;
+        };
+        self.change(app, change).await.map(drop)
+    }
+
+    /// Forgets an app.
+    pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Refused> {
+        let _one_at_a_time = self.changing.lock().await;
+        let route = self.route(app)?;
+        self.save(|routes| {
+            routes.remove(app);
+        })
+        .await?;
+        self.write().remove(app);
+        {
+            let mut state = route.state.write().unwrap_or_else(PoisonError::into_inner);
+            state.targets = Vec::new();
+            state.hold = None;
+        }
+        route.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// Waits for a container's requests to end.
+    pub async fn drain(&self, drain: api::Drain) -> Result<api::Drained, Refused> {
+        // What is no longer known has nothing in flight.
+        let Some(target) = self.target(&drain.container) else {
+            return Ok(api::Drained { left: 0, cut: 0 });
+        };
+        let limits = (
+            Duration::from_millis(drain.limit_ms),
+            Duration::from_millis(drain.upgrade_limit_ms),
+        );
+        Ok(target.drain(limits.0, limits.1).await)
+    }
+
+    /// A container does not run: nothing is sent to its address until [`Switch::repair`] tells where it is.
+    pub fn lose(&self, container: &ContainerId) {
+        if let Some(target) = self.target(container) {
+            target.set_down(true);
+        }
+    }
+
+    /// Every container that gets, or got, traffic.
+    pub fn containers(&self) -> Vec<ContainerId> {
+        let known = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let there = known.iter().filter(|(_, target)| target.strong_count() > 0);
+        there.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Nobody can tell which containers run: those that do are where they were, because none can be started.
+    pub fn trust(&self) {
+        for container in self.containers() {
+            if let Some(target) = self.target(&container) {
+                target.set_down(false);
+            }
+        }
+    }
+
+    /// A container runs, and has this address: its port stays.
+    pub async fn repair(&self, container: &ContainerId, address: std::net::IpAddr) -> Result<(), Refused> {
+        let Some(target) = self.target(container) else {
+            return Err(Refused::NoTarget {
+                container: container.clone(),
+            });
+        };
+        if target.address().ip() == address {
+            target.set_down(false);
+            return Ok(());
+        }
+        let change = |entry: &mut Entry| {
+            for told in entry
+                .targets
+                .iter_mut()
+                .filter(|told| told.container == *container)
+            {
+                told.address = SocketAddr::new(address, told.address.port());
+            }
+        };
+        self.change(&target.app, change).await.map(drop)
+    }
+
+    /// What is known of a route.
+    pub fn status(&self, route: &Route) -> api::RouteStatus {
+        let (port, targets, held) = {
+            let state = route.read();
+            (state.port, state.targets.clone(), state.hold.is_some())
+        };
+        let known = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        let retired = known
+            .values()
+            .filter_map(Weak::upgrade)
+            .filter(|target| {
+                target.app == route.app && !targets.iter().any(|routed| Arc::ptr_eq(routed, target))
+            })
+            .map(|target| target.status())
+            .collect();
+        api::RouteStatus {
+            app: route.app.clone(),
+            port,
+            targets: targets.iter().map(|target| target.status()).collect(),
+            retired,
+            held,
+            waiting: route.waiting.load(Ordering::Relaxed),
+            requests: route.requests.load(Ordering::Relaxed),
+            trouble: route
+                .trouble
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
+    }
+}
+
+fn route(app: AppName, port: u16, targets: Vec<Arc<Target>>, hold: Option<Duration>) -> Arc<Route> {
+    Arc::new(Route {
+        app,
+        state: RwLock::new(State { port, targets, hold }),
+        changed: Notify::new(),
+        requests: AtomicU64::new(0),
+        waiting: AtomicU64::new(0),
+        trouble: Mutex::new(None),
+    })
+}

@@ -1,0 +1,165 @@
+//! The routes on disk: `proxy/routes.json`, and the last good copy beside it.
+//!
+//! Replaced, never rewritten: a temporary file, fsync, the old table kept as `.last-good`, rename, fsync of
+//! the folder. A table that cannot be read is never taken for an empty one.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use gokku_core::AppName;
+use serde::{Deserialize, Serialize};
+
+use crate::api::Target;
+
+/// The newest version of the table's format.
+const VERSION: u32 = 1;
+
+/// One route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The app's host port.
+    pub port: u16,
+    /// The containers that get its traffic.
+    pub targets: Vec<Target>,
+    /// How long requests may wait, in milliseconds, while they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_ms: Option<u64>,
+}
+
+/// Every route, by app.
+pub type Routes = BTreeMap<AppName, Entry>;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Contents {
+    version: u32,
+    routes: Routes,
+}
+
+/// The table's file.
+#[derive(Clone, Debug)]
+pub struct TableFile {
+    path: PathBuf,
+}
+
+/// A table that was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Its routes.
+    pub routes: Routes,
+    /// What was wrong with the newest copy, when the last good one had to be used.
+    pub trouble: Option<String>,
+}
+
+/// Why no table could be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the route table {} cannot be read ({newest}), nor can its last good copy ({last_good}). The switch does not start empty by accident: mend one of them, or move both away and run `gokku restart` for each app",
+    .path.display()
+)]
+pub struct Unreadable {
+    path: PathBuf,
+    newest: String,
+    last_good: String,
+}
+
+impl TableFile {
+    /// The table at a path.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    fn last_good(&self) -> PathBuf {
+        self.path.with_extension("json.last-good")
+    }
+
+    /// Reads the table: the newest copy, else the last good one, else, where there is neither, an empty one.
+    pub fn load(&self) -> Result<Loaded, Unreadable> {
+        let newest = match read(&self.path) {
+            Ok(routes) => {
+                return Ok(Loaded {
+                    routes,
+                    trouble: None,
+                });
+            }
+            Err(problem) => problem,
+        };
+        let last_good = match read(&self.last_good()) {
+            Ok(routes) => {
+                let trouble = format!(
+                    "the route table {} cannot be read ({newest}); its last good copy is used",
+                    self.path.display()
+                );
+                return Ok(Loaded {
+                    routes,
+                    trouble: Some(trouble),
+                });
+            }
+            Err(problem) => problem,
+        };
+        match (newest, last_good) {
+            (Problem::Missing, Problem::Missing) => Ok(Loaded {
+                routes: Routes::new(),
+                trouble: None,
+            }),
+            (newest, last_good) => Err(Unreadable {
+                path: self.path.clone(),
+                newest: newest.to_string(),
+                last_good: last_good.to_string(),
+            }),
+        }
+    }
+
+    /// Replaces the table. When this fails, the old one is still there.
+    pub fn save(&self, routes: &Routes) -> io::Result<()> {
+        let contents = Contents {
+            version: VERSION,
+            routes: routes.clone(),
+        };
+        let text = serde_json::to_vec_pretty(&contents)?;
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(&text)?;
+        file.as_file().sync_all()?;
+        let spare = self.path.with_extension("json.spare");
+        match fs::remove_file(&spare) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        match fs::hard_link(&self.path, &spare) {
+            Ok(()) => fs::rename(&spare, self.last_good())?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        file.persist(&self.path).map_err(|error| error.error)?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("it is not there")]
+    Missing,
+    #[error("{0}")]
+    Io(io::Error),
+    #[error("it is damaged: {0}")]
+    Damaged(serde_json::Error),
+    #[error("it is of version {0}, and this program knows {VERSION}")]
+    Version(u32),
+}
+
+fn read(path: &Path) -> Result<Routes, Problem> {
+    let bytes = fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Problem::Missing,
+        _ => Problem::Io(error),
+    })?;
+    let contents: Contents = serde_json::from_slice(&bytes).map_err(Problem::Damaged)?;
+    if contents.version == VERSION {
+        Ok(contents.routes)
+    } else {
+        Err(Problem::Version(contents.version))
+    }
+}

@@ -1,0 +1,175 @@
+//! One container that gets, or got, traffic: its requests in flight, its connections, its end.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use gokku_core::AppName;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::body::Body;
+use crate::connector::Connector;
+
+/// Idle connections to apps are closed before apps close theirs, which is after 5 s for the hastiest.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// How long a connection attempt may take; a container is on this machine.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A container that gets, or got, traffic.
+#[derive(Debug)]
+pub struct Target {
+    /// The app it belongs to: never another one's.
+    pub(crate) app: AppName,
+    facts: RwLock<api::Target>,
+    /// Its container does not run as far as is known: its address may be another one's by now.
+    down: AtomicBool,
+    pub(crate) client: Client<Connector, Body>,
+    plain: AtomicU64,
+    upgraded: AtomicU64,
+    /// Told when a request has ended.
+    ended: Notify,
+    /// Cuts the upgraded connections.
+    pub(crate) cut: CancellationToken,
+}
+
+impl Target {
+    pub(crate) fn new(app: AppName, facts: api::Target) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(Connector::new(CONNECT));
+        Self {
+            app,
+            facts: RwLock::new(facts),
+            down: AtomicBool::new(false),
+            client,
+            plain: AtomicU64::new(0),
+            upgraded: AtomicU64::new(0),
+            ended: Notify::new(),
+            cut: CancellationToken::new(),
+        }
+    }
+
+    /// What was told of it.
+    pub fn facts(&self) -> api::Target {
+        self.facts.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.facts.read().unwrap_or_else(PoisonError::into_inner).address
+    }
+
+    /// Where requests can be sent now; nowhere while its container is down.
+    pub(crate) fn reachable(&self) -> Option<SocketAddr> {
+        (!self.is_down()).then(|| self.address())
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Release);
+    }
+
+    /// Seen running, with these facts.
+    pub(crate) fn correct(&self, facts: api::Target) {
+        *self.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
+        self.set_down(false);
+    }
+
+    /// What is known of it.
+    pub fn status(&self) -> api::TargetStatus {
+        let facts = self.facts();
+        let upgraded = self.upgraded.load(Ordering::Acquire);
+        api::TargetStatus {
+            container: facts.container,
+            release: facts.release,
+            address: facts.address,
+            down: self.is_down(),
+            in_flight: self.plain.load(Ordering::Acquire) + upgraded,
+            upgraded,
+        }
+    }
+
+    /// Waits until no request is in flight, and no upgraded connection goes on; each up to its limit, after
+    /// which upgraded connections are cut.
+    pub async fn drain(&self, limit: Duration, upgrade_limit: Duration) -> api::Drained {
+        let now = Instant::now();
+        self.wait_for_none(&self.plain, now + limit).await;
+        self.wait_for_none(&self.upgraded, now + upgrade_limit).await;
+        let cut = self.upgraded.load(Ordering::Acquire);
+        if cut > 0 {
+            self.cut.cancel();
+            self.wait_for_none(&self.upgraded, Instant::now() + CONNECT).await;
+        }
+        api::Drained {
+            left: self.plain.load(Ordering::Acquire),
+            cut,
+        }
+    }
+
+    async fn wait_for_none(&self, count: &AtomicU64, until: Instant) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            // Listen before looking, so that an end in between is heard.
+            ended.as_mut().enable();
+            if count.load(Ordering::Acquire) == 0 || timeout_at(until, ended).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// One request in flight on a target. It ends when this is dropped: with the response's body, or with the
+/// upgraded connection.
+#[derive(Debug)]
+pub struct Lease {
+    target: Arc<Target>,
+    upgraded: bool,
+}
+
+impl Lease {
+    /// Counts a request. Only to be called where the target is picked, under the route's lock.
+    pub(crate) fn take(target: &Arc<Target>) -> Self {
+        target.plain.fetch_add(1, Ordering::AcqRel);
+        Self {
+            target: Arc::clone(target),
+            upgraded: false,
+        }
+    }
+
+    /// Its target.
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// The request has become an upgraded connection.
+    pub(crate) fn upgrade(mut self) -> Self {
+        self.target.upgraded.fetch_add(1, Ordering::AcqRel);
+        self.target.plain.fetch_sub(1, Ordering::AcqRel);
+        self.upgraded = true;
+        self.target.ended.notify_waiters();
+        self
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let count = if self.upgraded {
+            &self.target.upgraded
+        } else {
+            &self.target.plain
+        };
+        if count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.target.ended.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Upgraded connections, WebSockets mostly: bytes both ways until one side ends, or the drain cuts them.
+
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio_util::sync::CancellationToken;
+
+use crate::target::Lease;
+
+/// Copies between client and app in a task of its own, which holds the lease.
+pub(crate) fn connect(client: OnUpgrade, app: OnUpgrade, lease: Lease, stopping: CancellationToken) {
+    let lease = lease.upgrade();
+    tokio::spawn(async move {
+        let (Ok(client), Ok(app)) = tokio::join!(client, app) else {
+            return;
+        };
+        let (mut client, mut app) = (TokioIo::new(client), TokioIo::new(app));
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut client, &mut app) => {}
+            () = lease.target().cut.cancelled() => {}
+            () = stopping.cancelled() => {}
+        }
+    });
+}
