@@ -1,0 +1,155 @@
+//! Apps: made, listed, found by the name a user gives.
+
+use std::fs;
+
+use gokku_core::push::BranchName;
+use gokku_core::{AppName, EnvironmentName};
+use gokku_git::{Hook, Repository};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::root::Root;
+use crate::{atomic, clock};
+
+/// The newest version of the record's format.
+const VERSION: u32 = 1;
+
+/// An app's record, `app.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// The format's version.
+    pub version: u32,
+    /// Its name.
+    pub name: AppName,
+    /// Its environment.
+    pub environment: EnvironmentName,
+    /// The branch that deploys; none until the first push, when `gokku.yml` names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<BranchName>,
+    /// Its domains.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+    /// When it was made, RFC 3339.
+    pub created: String,
+}
+
+/// Makes an app: its folder, its repository with the hook.
+pub fn create(
+    root: &Root,
+    name: &AppName,
+    environment: &EnvironmentName,
+    program: &std::path::Path,
+) -> Result<App, Error> {
+    let folder = root.app(name);
+    let exists = || {
+        Error::failed(format!(
+            "there is an app {name} already; `gokku status -a {name}` shows it"
+        ))
+    };
+    if folder.exists() {
+        return Err(exists());
+    }
+    let app = App {
+        version: VERSION,
+        name: name.clone(),
+        environment: environment.clone(),
+        branch: None,
+        domains: Vec::new(),
+        created: clock::now_text(),
+    };
+    let repository = Repository::at(root.repository(name));
+    repository.create()?;
+    let hook = Hook {
+        program: program.to_owned(),
+        root: root.path().to_owned(),
+        app: name.clone(),
+    };
+    repository.install_hook(&hook)?;
+    // The app is there with the rename of its whole folder, or not at all.
+    let made = tempfile::Builder::new()
+        .prefix(".gokku-tmp")
+        .tempdir_in(root.apps())
+        .map_err(|error| Error::file(&root.apps(), &error))?;
+    for part in ["shared", "releases", "deploys", "incoming"] {
+        fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
+    }
+    atomic::write_toml(&made.path().join("app.toml"), &app)?;
+    let made = made.keep();
+    let opened = fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o755));
+    if let Err(error) = opened.and_then(|()| fs::rename(&made, &folder)) {
+        atomic::remove_tree(&made)?;
+        return Err(if folder.exists() {
+            exists()
+        } else {
+            Error::file(&folder, &error)
+        });
+    }
+    Ok(app)
+}
+
+/// Every app, by name.
+pub fn list(root: &Root) -> Result<Vec<App>, Error> {
+    let folder = root.apps();
+    let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, &error))?;
+    let mut names: Vec<AppName> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    names.sort();
+    names.iter().map(|name| load(root, name)).collect()
+}
+
+/// An app's record.
+pub fn load(root: &Root, name: &AppName) -> Result<App, Error> {
+    let app: App = atomic::read_toml(&root.app_file(name))?
+        .ok_or_else(|| Error::missing(format!("there is no app {name}; `gokku apps list` shows them")))?;
+    if app.version != VERSION {
+        return Err(Error::failed(format!(
+            "{} is of version {}, which a newer gokku wrote: update this one",
+            root.app_file(name).display(),
+            app.version
+        )));
+    }
+    Ok(app)
+}
+
+/// Replaces an app's record.
+pub fn save(root: &Root, app: &App) -> Result<(), Error> {
+    atomic::write_toml(&root.app_file(&app.name), app)
+}
+
+/// P34: the app that `-a` means: its name, or its name and environment, `api-production`.
+pub fn resolve(root: &Root, given: &str) -> Result<AppName, Error> {
+    let name: AppName = given
+        .parse()
+        .map_err(|error| Error::input(format!("-a {given}: {error}")))?;
+    if root.app_file(&name).exists() {
+        return Ok(name);
+    }
+    let apps = list(root)?;
+    let pair = apps
+        .iter()
+        .find(|app| given == format!("{}-{}", app.name, app.environment));
+    if let Some(app) = pair {
+        return Ok(app.name.clone());
+    }
+    let other = apps.iter().find(|app| {
+        given
+            .strip_prefix(app.name.as_str())
+            .is_some_and(|rest| rest.starts_with('-'))
+    });
+    if let Some(app) = other {
+        return Err(Error::missing(format!(
+            "there is no app {given}: {} is there, with the environment {}",
+            app.name, app.environment
+        )));
+    }
+    let known: Vec<String> = apps.iter().map(|app| app.name.to_string()).collect();
+    let hint = if known.is_empty() {
+        format!("there are none yet; `gokku apps create {given}` makes it")
+    } else {
+        format!("there is {}", known.join(", "))
+    };
+    Err(Error::missing(format!("there is no app {given}: {hint}")))
+}

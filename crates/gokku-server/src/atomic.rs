@@ -1,0 +1,136 @@
+//! Files are replaced, never rewritten: temporary file in the same folder, fsync, rename, fsync of the folder.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::error::Error;
+
+/// What a temporary file's name begins with.
+const PREFIX: &str = ".gokku-tmp";
+
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// Replaces a file's content. On an error the old content is still there.
+pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempfile_in(folder(path))?;
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        File::open(folder(path))?.sync_all()
+    };
+    write().map_err(|error| Error::file(path, &error))
+}
+
+/// Points a symbolic link at something else, in one step.
+pub fn replace_link(link: &Path, target: &Path) -> Result<(), Error> {
+    let write = || -> io::Result<()> {
+        let spare = tempfile::Builder::new().prefix(PREFIX).tempdir_in(folder(link))?;
+        let made = spare.path().join("link");
+        std::os::unix::fs::symlink(target, &made)?;
+        fs::rename(&made, link)?;
+        File::open(folder(link))?.sync_all()
+    };
+    write().map_err(|error| Error::file(link, &error))
+}
+
+/// Removes a file; one that is not there is no error.
+pub fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder and everything in it; one that is not there is no error.
+pub fn remove_tree(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a file; none when it is not there.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::file(path, &error)),
+    }
+}
+
+/// Reads a TOML file; none when it is not there. The error has line and column.
+pub fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    let Some(bytes) = read(path)? else { return Ok(None) };
+    let text = String::from_utf8_lossy(&bytes);
+    toml::from_str(&text).map(Some).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start).min(text.len());
+        let before = &text[..start];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, str::len) + 1;
+        Error::failed(format!("{}:{line}:{column}: {}", path.display(), error.message()))
+    })
+}
+
+/// Replaces a TOML file.
+pub fn write_toml(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
+    let text =
+        toml::to_string(value).map_err(|error| Error::failed(format!("{}: {error}", path.display())))?;
+    replace(path, text.as_bytes(), 0o600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_and_nothing_is_left_behind() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        replace(&path, b"one", 0o600).expect("written");
+        replace(&path, b"two", 0o600).expect("written");
+        assert_eq!(read(&path).expect("read").as_deref(), Some(b"two".as_slice()));
+        assert_eq!(
+            path.metadata().expect("there").permissions().mode() & 0o777,
+            0o600
+        );
+        let link = folder.path().join("link");
+        replace_link(&link, Path::new("a")).expect("linked");
+        replace_link(&link, Path::new("b")).expect("linked");
+        assert_eq!(fs::read_link(&link).expect("a link"), Path::new("b"));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
+    }
+
+    #[test]
+    fn a_full_disk_says_so_and_keeps_the_old_content() {
+        // A file system of its own, of 64 KB; made in a mount namespace where the user is not root.
+        let folder = tempfile::tempdir().expect("a folder");
+        let mounted = std::process::Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .arg(folder.path())
+            .status()
+            .expect("mount");
+        assert!(
+            mounted.success(),
+            "this test mounts a tmpfs: run the tests as root"
+        );
+        let path = folder.path().join("file");
+        let result = replace(&path, b"small", 0o600).and_then(|()| replace(&path, &vec![0; 1 << 20], 0o600));
+        let kept = read(&path);
+        let unmounted = std::process::Command::new("umount")
+            .arg(folder.path())
+            .status()
+            .expect("umount");
+        assert!(unmounted.success());
+        let error = result.expect_err("1 MB does not fit").to_string();
+        assert!(error.contains("The disk is full"), "{error}");
+        assert_eq!(kept.expect("read").as_deref(), Some(b"small".as_slice()));
+    }
+}

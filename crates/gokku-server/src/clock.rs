@@ -1,0 +1,68 @@
+//! The time, and how people write it.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub fn now_ms() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+/// Seconds since then.
+pub fn now_seconds() -> i64 {
+    Timestamp::now().as_second()
+}
+
+/// Now, RFC 3339 in UTC, to the second.
+pub fn now_text() -> String {
+    text(now_seconds())
+}
+
+/// A time, RFC 3339 in UTC.
+pub fn text(seconds: i64) -> String {
+    Timestamp::from_second(seconds)
+        .map(|at| at.to_string())
+        .unwrap_or_default()
+}
+
+/// Seconds since 1970 of an RFC 3339 time.
+pub fn parse(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
+}
+
+/// How long something took or lasts, in the two largest units: `3d 4h`, `2m 5s`, `41s`.
+pub fn span(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, m) => format!("{m}m {}s", seconds % 60),
+        (0, h, m) => format!("{h}h {m}m"),
+        (d, h, _) => format!("{d}d {h}h"),
+    }
+}
+
+/// The time that `--since` means: `10m`, `2h30m`, or RFC 3339; in seconds since 1970.
+pub fn since(given: &str) -> Option<i64> {
+    if let Some(at) = parse(given) {
+        return Some(at);
+    }
+    let ago: SignedDuration = given.parse().ok()?;
+    (!ago.is_negative()).then(|| now_seconds() - ago.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_since() {
+        assert_eq!(
+            (span(41), span(125), span(7_300)),
+            ("41s".into(), "2m 5s".into(), "2h 1m".into())
+        );
+        assert_eq!(span(90_000 * 3), "3d 3h");
+        assert_eq!(since("2024-01-15T11:30:00Z"), Some(1_705_318_200));
+        assert!(since("10m").is_some_and(|at| (now_seconds() - at - 600).abs() < 5));
+        assert_eq!((since("-10m"), since("soon")), (None, None));
+    }
+}

@@ -1,0 +1,43 @@
+//! Changing an app's env, checked before it is written.
+
+use gokku_core::AppName;
+use gokku_core::env_file::{EnvKey, EnvValue};
+
+use crate::env_store;
+use crate::error::Error;
+use crate::plan::settings_of;
+use crate::root::Root;
+use crate::server::Server;
+
+/// Sets variables, all or none. True when that changed anything.
+pub fn set(root: &Root, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+    env_store::edit(root, app, |env| {
+        let before = env.clone();
+        for (key, value) in pairs {
+            env.set(key, value);
+        }
+        settings_of(env)?;
+        Ok(*env != before)
+    })
+}
+
+/// Removes variables, all or none; one that is not there is an error. True when that changed anything.
+pub fn unset(root: &Root, app: &AppName, keys: &[EnvKey]) -> Result<bool, Error> {
+    env_store::edit(root, app, |env| {
+        for key in keys {
+            if !env.unset(key) {
+                return Err(Error::missing(format!(
+                    "{app} has no {key}; `gokku config list -a {app}` shows what it has"
+                )));
+            }
+        }
+        settings_of(env)?;
+        Ok(!keys.is_empty())
+    })
+}
+
+/// Whether the app has traffic, so that a change of its env is to be applied to what runs.
+pub async fn is_running(server: &Server, app: &AppName) -> bool {
+    let route = server.switch().route(app).await;
+    route.is_ok_and(|route| !route.targets.is_empty())
+}

@@ -1,0 +1,86 @@
+//! The daemon: the traffic switch, the supervisor of the containers behind it, and the one who ends transitions
+//! that were cut off.
+
+use std::time::Duration;
+
+use gokku_proxy::proxy::StartError;
+use gokku_proxy::{Config, Proxy};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::error::{Error, Kind};
+use crate::server::Server;
+use crate::{server_config, session, supervisor};
+
+/// How long a stop waits for requests in flight.
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+/// How long the daemon may take to answer after its start.
+const START_LIMIT: Duration = Duration::from_secs(15);
+
+/// Runs until it is told to stop.
+pub async fn run(server: &Server, stop: oneshot::Receiver<()>) -> Result<(), Error> {
+    let config = Config {
+        table: server.root.routes(),
+        socket: server.root.socket(),
+        bind: server_config::read(&server.root)?.proxy.bind,
+        version: server.version.clone(),
+    };
+    let proxy = Proxy::start(config).await.map_err(|error| match error {
+        StartError::Running(_) => Error::failed(error.to_string()),
+        error => Error::failed(error.to_string()),
+    })?;
+    tracing::info!(
+        "the traffic switch runs, {} routes",
+        proxy.switch().routes().len()
+    );
+    tokio::select! {
+        () = supervisor::run(server, proxy.switch()) => {}
+        _ = stop => {}
+    }
+    tracing::info!("stopping");
+    proxy.stop(STOP_LIMIT).await;
+    Ok(())
+}
+
+/// Makes sure that the daemon runs: starts it in the background where no service manager did.
+pub async fn ensure(server: &Server) -> Result<(), Error> {
+    let switch = server.switch();
+    if switch.status().await.is_ok() {
+        return Ok(());
+    }
+    let words = server.root.daemon_log();
+    let mut child = session::spawn(
+        &server.program,
+        &["proxy", "run", "--detached"],
+        server.root.path(),
+        b"",
+        &words,
+    )?;
+    let began = Instant::now();
+    let mut pause = Duration::from_millis(20);
+    loop {
+        if switch.status().await.is_ok() {
+            return Ok(());
+        }
+        let ended = child
+            .try_wait()
+            .ok()
+            .flatten()
+            .is_some_and(|status| !status.success());
+        // It may have ended because another one was faster: then that one answers soon.
+        if began.elapsed() > START_LIMIT || ended && began.elapsed() > START_LIMIT / 5 {
+            let text = std::fs::read_to_string(&words).unwrap_or_default();
+            let last: Vec<&str> = text.lines().rev().take(3).collect();
+            return Err(Error::new(
+                Kind::Unavailable,
+                format!(
+                    "the traffic switch could not be started: {}. `gokku proxy run` shows what is wrong, its log is {}",
+                    last.into_iter().rev().collect::<Vec<_>>().join("; "),
+                    words.display()
+                ),
+            ));
+        }
+        tokio::time::sleep_until(Instant::now() + pause).await;
+        pause = (pause * 2).min(Duration::from_millis(200));
+    }
+}

@@ -1,0 +1,64 @@
+//! Apps' env files on disk.
+
+use std::fs::File;
+
+use gokku_core::AppName;
+use gokku_core::env_file::EnvFile;
+
+use crate::atomic;
+use crate::error::Error;
+use crate::root::Root;
+
+/// An app's env; empty when it has none.
+pub fn read(root: &Root, app: &AppName) -> Result<EnvFile, Error> {
+    let path = root.env(app);
+    let bytes = atomic::read(&path)?.unwrap_or_default();
+    EnvFile::parse(&bytes).map_err(|error| {
+        Error::failed(format!(
+            "{}:{}:{}: {}",
+            path.display(),
+            error.line,
+            error.column,
+            error.what
+        ))
+    })
+}
+
+/// Changes an app's env: read, changed and replaced by one process at a time. Nothing is written when `change`
+/// fails.
+pub fn edit<T>(
+    root: &Root,
+    app: &AppName,
+    change: impl FnOnce(&mut EnvFile) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let path = root.env(app);
+    let lock_path = path.with_file_name(".env.lock");
+    let lock = File::create(&lock_path).map_err(|error| Error::file(&lock_path, &error))?;
+    lock.lock().map_err(|error| Error::file(&lock_path, &error))?;
+    let mut env = read(root, app)?;
+    let before = env.to_string();
+    let result = change(&mut env)?;
+    let after = env.to_string();
+    if after != before || !path.exists() {
+        atomic::replace(&path, after.as_bytes(), 0o600)?;
+    }
+    Ok(result)
+}
+
+/// Tells whether two envs are the same, without telling what is in them: FNV-1a of 64 bits over each key and
+/// value with its length. It stays in files that only the owner reads.
+pub fn hash(env: &EnvFile) -> String {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut add = |bytes: &[u8]| {
+        for byte in bytes.len().to_le_bytes().iter().chain(bytes) {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    let mut pairs: Vec<_> = env.iter().collect();
+    pairs.sort_by_key(|(key, _)| *key);
+    for (key, value) in pairs {
+        add(key.as_str().as_bytes());
+        add(value.expose().as_bytes());
+    }
+    format!("{hash:016x}")
+}

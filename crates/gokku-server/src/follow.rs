@@ -1,0 +1,92 @@
+//! Follows a transition's log as it is written, until it ends or its process has died.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+
+use gokku_core::event::{Event, Finish, Stamped};
+use gokku_core::{AppName, ReleaseId};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::inotify;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::clock;
+use crate::error::Error;
+use crate::root::Root;
+
+/// Gives every event to `on_event`, from the log's beginning to its end, and gives the end.
+pub fn follow(
+    root: &Root,
+    app: &AppName,
+    id: ReleaseId,
+    pid: u32,
+    mut on_event: impl FnMut(&Stamped),
+) -> Result<Finish, Error> {
+    let path = root.log(app, id);
+    let began = clock::now_ms();
+    let failed = |error: std::io::Error| Error::file(&path, &error);
+    let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
+        .map_err(|error| failed(error.into()))?;
+    inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY).map_err(|error| failed(error.into()))?;
+    let process = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
+    let mut line = String::new();
+    loop {
+        // What the process said before it died is read after its death is known.
+        let died = process.as_ref().is_none_or(|process| is_readable(process, 0));
+        loop {
+            reader.read_line(&mut line).map_err(failed)?;
+            if !line.ends_with('\n') {
+                break;
+            }
+            if let Ok(stamped) = serde_json::from_str::<Stamped>(&line) {
+                on_event(&stamped);
+                if let Event::Finished { outcome, .. } = stamped.event {
+                    return Ok(outcome);
+                }
+            }
+            line.clear();
+        }
+        if died {
+            let outcome = Finish::LeftUnfinished {
+                detail: format!(
+                    "the process {pid} that ran it is gone; the daemon finishes or undoes it (`gokku status -a {app}`)"
+                ),
+            };
+            let at = clock::now_ms();
+            let ms = u64::try_from(at - began).unwrap_or(0);
+            // It could not say so itself.
+            on_event(&Stamped {
+                at,
+                event: Event::Finished {
+                    outcome: outcome.clone(),
+                    ms,
+                },
+            });
+            return Ok(outcome);
+        }
+        wait(&watch, process.as_ref());
+    }
+}
+
+fn is_readable(fd: &impl std::os::fd::AsFd, milliseconds: i64) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::IN)];
+    let timeout = rustix::event::Timespec {
+        tv_sec: 0,
+        tv_nsec: milliseconds * 1_000_000,
+    };
+    poll(&mut fds, Some(&timeout)).is_ok_and(|ready| ready > 0)
+}
+
+/// Waits until the log has grown or the process has died.
+fn wait(watch: &impl std::os::fd::AsFd, process: Option<&impl std::os::fd::AsFd>) {
+    let mut fds = vec![PollFd::new(watch, PollFlags::IN)];
+    fds.extend(process.map(|process| PollFd::new(process, PollFlags::IN)));
+    // An interruption by a signal only means to look again.
+    let _ = poll(&mut fds, None);
+    let mut space = [std::mem::MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(watch, &mut space);
+    while events.next().is_ok() {}
+}

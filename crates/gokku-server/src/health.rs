@@ -1,0 +1,215 @@
+//! Waits until a container is healthy, and finds out why one is not.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use gokku_core::ContainerId;
+use gokku_core::listeners::{Listener, listeners};
+use gokku_docker::containers::Details;
+use gokku_proxy::probe::{Probe, probe};
+use tokio::time::{Instant, sleep_until};
+
+use crate::clock;
+use crate::error::Error;
+use crate::runtime::Runtime;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How long one answer may take; a health check that takes longer is no use to anyone.
+const ONE_ANSWER: Duration = Duration::from_secs(5);
+/// How many of the app's last lines are shown.
+pub const LAST_LINES: usize = 50;
+
+/// What is asked of a container.
+#[derive(Clone, Debug)]
+pub struct Check<'a> {
+    /// The container.
+    pub container: &'a ContainerId,
+    /// Where it is.
+    pub address: SocketAddr,
+    /// The path that answers 200.
+    pub path: &'a str,
+    /// How long it may take from its start.
+    pub timeout: Duration,
+}
+
+/// Waits until the container answers 200, or exits, or its time is over. The error says everything known but
+/// the app's last lines.
+pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(), String> {
+    let deadline = Instant::now() + remaining(runtime, check).await;
+    let mut last = Probe::TimedOut;
+    let asking = async {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            last = probe(
+                check.address,
+                check.path,
+                None,
+                ONE_ANSWER.min(left.max(FIRST_PAUSE)),
+            )
+            .await;
+            if last.is_healthy() {
+                return true;
+            }
+            let next = Instant::now() + pause;
+            if next >= deadline {
+                return false;
+            }
+            sleep_until(next).await;
+            pause = (pause.mul_f32(1.2)).min(LONGEST_PAUSE);
+        }
+    };
+    let exited = runtime.wait_exit(check.container);
+    tokio::select! {
+        healthy = asking => {
+            if healthy {
+                return Ok(());
+            }
+        }
+        code = exited => return Err(exit_words(runtime, check.container, code.map_err(Error::from)).await),
+    }
+    let mut words = format!(
+        "GET {} on port {} did not answer 200 within {} s of its start: {}",
+        check.path,
+        check.address.port(),
+        check.timeout.as_secs(),
+        last_words(&last)
+    );
+    if let Some(cause) = likely_cause(runtime, check, &last).await {
+        words.push_str("\nProbably: ");
+        words.push_str(&cause);
+    }
+    Err(words)
+}
+
+/// What is left of the time since its start.
+async fn remaining(runtime: &impl Runtime, check: &Check<'_>) -> Duration {
+    let facts = runtime.container(check.container.as_str()).await.ok().flatten();
+    let started = facts
+        .and_then(|facts| facts.details)
+        .and_then(|details| clock::parse(&details.started_at));
+    let spent = started.map_or(0, |started| (clock::now_seconds() - started).max(0));
+    check
+        .timeout
+        .saturating_sub(Duration::from_secs(spent.unsigned_abs()))
+}
+
+async fn exit_words(runtime: &impl Runtime, id: &ContainerId, code: Result<i64, Error>) -> String {
+    let Ok(code) = code else {
+        return "it was removed by somebody else while it was being checked".to_owned();
+    };
+    let facts = runtime.container(id.as_str()).await.ok().flatten();
+    let details = facts.and_then(|facts| facts.details).unwrap_or_default();
+    exit_reason(code, &details)
+}
+
+/// Why a container exited, in words.
+pub fn exit_reason(code: i64, details: &Details) -> String {
+    match code {
+        _ if details.oom_killed => {
+            "it was killed because it used more memory than there is: give the machine or the container more"
+                .to_owned()
+        }
+        137 => "it was killed (exit code 137, SIGKILL)".to_owned(),
+        143 => "it was stopped (exit code 143, SIGTERM)".to_owned(),
+        code => format!("it exited with code {code}"),
+    }
+}
+
+fn last_words(last: &Probe) -> String {
+    match last {
+        Probe::Answered {
+            status,
+            location: Some(location),
+            ..
+        } => {
+            format!("it answered {status}, a redirect to {location}")
+        }
+        Probe::Answered { status, body, .. } if body.is_empty() => format!("it answered {status}"),
+        Probe::Answered { status, body, .. } => format!("it answered {status}: {body}"),
+        Probe::Refused => "nothing listens on that port".to_owned(),
+        Probe::TimedOut => "it did not answer in time".to_owned(),
+        Probe::Broken(why) => format!("what it answered is not HTTP ({why})"),
+    }
+}
+
+async fn likely_cause(runtime: &impl Runtime, check: &Check<'_>, last: &Probe) -> Option<String> {
+    match last {
+        Probe::Answered {
+            status: 400 | 421, ..
+        } => {
+            Some("it wants another Host: let it accept any, or its address, for the health check".to_owned())
+        }
+        Probe::Answered { status: 404, .. } => {
+            Some("the health check is at another path: set HEALTH_CHECK_PATH".to_owned())
+        }
+        Probe::Answered {
+            location: Some(_), ..
+        } => Some(
+            "it redirects, to https or a login: exempt the health check, or set HEALTH_CHECK_PATH".to_owned(),
+        ),
+        Probe::Refused => {
+            let facts = runtime.container(check.container.as_str()).await.ok().flatten()?;
+            let pid = facts.details?.pid;
+            let tables =
+                ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/{pid}/net/{table}")));
+            let all: Vec<Listener> = tables
+                .into_iter()
+                .flatten()
+                .flat_map(|text| listeners(&text))
+                .collect();
+            Some(listening_cause(&all, check.address.port()))
+        }
+        _ => None,
+    }
+}
+
+/// What is wrong with where an app listens.
+fn listening_cause(all: &[Listener], port: u16) -> String {
+    // Docker's own DNS listens on 127.0.0.11 in each container.
+    let dns = |address: IpAddr| address == IpAddr::from([127, 0, 0, 11]);
+    let all: Vec<&Listener> = all.iter().filter(|listener| !dns(listener.address)).collect();
+    if all
+        .iter()
+        .any(|listener| listener.port == port && listener.address.is_loopback())
+    {
+        return format!(
+            "it listens on 127.0.0.1:{port} only, where nobody outside its container reaches it: let it listen on 0.0.0.0"
+        );
+    }
+    let mut others: Vec<String> = all.iter().map(|listener| listener.port.to_string()).collect();
+    others.dedup();
+    if others.is_empty() {
+        return "it does not listen on any port yet: it needs longer (HEALTH_CHECK_TIMEOUT), or hangs"
+            .to_owned();
+    }
+    format!(
+        "it listens on port {}, not on {port}: let it listen on $PORT, or say so with EXPOSE or ports: in gokku.yml",
+        others.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_in_words() {
+        let on = |address: [u8; 4], port| Listener {
+            address: address.into(),
+            port,
+            inode: 0,
+        };
+        let dns = on([127, 0, 0, 11], 40_000);
+        assert!(listening_cause(&[dns, on([127, 0, 0, 1], 80)], 80).contains("127.0.0.1:80 only"));
+        assert!(listening_cause(&[dns, on([0, 0, 0, 0], 3000)], 80).contains("port 3000, not on 80"));
+        assert!(listening_cause(&[dns], 80).contains("does not listen on any port yet"));
+        let oom = Details {
+            oom_killed: true,
+            ..Details::default()
+        };
+        assert!(exit_reason(137, &oom).contains("memory"));
+        assert_eq!(exit_reason(3, &Details::default()), "it exited with code 3");
+    }
+}

@@ -1,0 +1,110 @@
+//! A push, as the pre-receive hook sees it.
+
+use gokku_core::AppName;
+use gokku_core::push::{DeployBranch, Judgement, RefUpdate, RefUpdateError, judge};
+use gokku_core::release::Outcome;
+use gokku_git::Repository;
+
+use crate::error::Error;
+use crate::plan::{GOKKU_YML, config_of};
+use crate::request::{Ask, Submitted, submit_as};
+use crate::server::Server;
+use crate::{apps, atomic, log, records};
+
+/// What became of a push.
+#[derive(Debug)]
+pub enum Received {
+    /// A worker deploys it.
+    Deploying(Submitted),
+    /// It is accepted, and nothing is deployed.
+    Stored(Vec<String>),
+}
+
+/// Judges a push by what git told the hook, takes the code out of it, and hands it to a worker.
+pub fn receive(server: &Server, app: &AppName, told: &str) -> Result<Received, Error> {
+    let updates: Vec<RefUpdate> = told
+        .lines()
+        .map(str::parse)
+        .collect::<Result<_, _>>()
+        .map_err(|error: RefUpdateError| Error::input(error.to_string()))?;
+    let record = apps::load(&server.root, app)?;
+    let repository = Repository::at(server.root.repository(app));
+
+    let deploys = deploy_branch(&repository, app, &record, &updates)?;
+    let (commit, branch) = match judge(&updates, &deploys).map_err(|error| Error::input(error.to_string()))? {
+        Judgement::StoreOnly { lines } => return Ok(Received::Stored(lines)),
+        Judgement::Deploy { commit, branch } => (commit, branch),
+    };
+    if let Some(active) = records::active(&server.root, app)
+        && let Some(record) = records::load(&server.root, app, active)?
+        && record.outcome == Outcome::Good
+        && record.commit == commit
+    {
+        // Its deploy went well and only the push was cut off.
+        return Ok(Received::Stored(vec![format!(
+            "{} is deployed already, as release {active}; `gokku deploy -a {app}` deploys it again",
+            commit.short()
+        )]));
+    }
+    if let Some(obstacle) = repository.obstacles(&commit)?.first() {
+        return Err(Error::input(format!(
+            "{} cannot be deployed: {obstacle}",
+            commit.short()
+        )));
+    }
+    let id = log::allocate(&server.root, app)?;
+    let incoming = server.root.incoming(app, id);
+    if let Err(error) = repository.export(&commit, &incoming) {
+        atomic::remove_tree(&incoming)?;
+        return Err(error.into());
+    }
+    submit_as(server, app, id, Ask::Deploy { commit, branch }, true).map(Received::Deploying)
+}
+
+/// The branch that deploys: what the pushed `gokku.yml` says, what deployed before, or the first pushed.
+fn deploy_branch(
+    repository: &Repository,
+    app: &AppName,
+    record: &apps::App,
+    updates: &[RefUpdate],
+) -> Result<DeployBranch, Error> {
+    let before = record
+        .branch
+        .clone()
+        .map_or(DeployBranch::FirstPushed, DeployBranch::Known);
+    let [update] = updates else { return Ok(before) };
+    if update.new.is_zero() || !update.name.starts_with("refs/heads/") {
+        return Ok(before);
+    }
+    let yml = repository.file(&update.new, GOKKU_YML)?;
+    match config_of(app, yml.as_deref()) {
+        Ok(config) => Ok(config
+            .branch(&record.environment)
+            .cloned()
+            .map_or(before, DeployBranch::Known)),
+        // A branch that is only stored may have any gokku.yml.
+        Err(error) => match judge(updates, &before) {
+            Ok(Judgement::StoreOnly { .. }) => Ok(before),
+            _ => Err(error),
+        },
+    }
+}
+
+/// `gokku deploy`: the deploy branch's commit again, as a new release.
+pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> {
+    let record = apps::load(&server.root, app)?;
+    let branch = record.branch.ok_or_else(|| {
+        Error::missing(format!(
+            "{app} has had no push yet: `git push` deploys it the first time"
+        ))
+    })?;
+    let repository = Repository::at(server.root.repository(app));
+    let commit = repository.head_of(&branch)?.ok_or_else(|| {
+        Error::missing(format!(
+            "{app} has no commit on {branch}: push one with git first"
+        ))
+    })?;
+    let id = log::allocate(&server.root, app)?;
+    repository.export(&commit, &server.root.incoming(app, id))?;
+    submit_as(server, app, id, Ask::Deploy { commit, branch }, false)
+}

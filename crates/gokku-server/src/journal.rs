@@ -1,0 +1,62 @@
+//! The journal on disk.
+
+use gokku_core::AppName;
+use gokku_core::transition::Journal;
+use gokku_core::transition::journal::VERSION;
+
+use crate::atomic;
+use crate::error::Error;
+use crate::root::Root;
+
+/// The journal of the transition that is under way; none when none is.
+pub fn load(root: &Root, app: &AppName) -> Result<Option<Journal>, Error> {
+    let journal: Option<Journal> = atomic::read_toml(&root.journal(app))?;
+    match &journal {
+        Some(journal) if journal.version != VERSION => Err(Error::failed(format!(
+            "{} is of version {}, which a newer gokku wrote: update this one",
+            root.journal(app).display(),
+            journal.version
+        ))),
+        _ => Ok(journal),
+    }
+}
+
+/// Replaces it.
+pub fn save(root: &Root, app: &AppName, journal: &Journal) -> Result<(), Error> {
+    atomic::write_toml(&root.journal(app), journal)
+}
+
+/// The transition has ended.
+pub fn remove(root: &Root, app: &AppName) -> Result<(), Error> {
+    atomic::remove(&root.journal(app))
+}
+
+#[cfg(test)]
+mod tests {
+    use gokku_core::transition::{Goal, Observed};
+
+    use super::*;
+
+    #[test]
+    fn a_journal_that_is_read_back_knows_that_it_was_interrupted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let app: AppName = "api".parse().expect("a name");
+        std::fs::create_dir(root.app(&app)).expect("a folder");
+        assert!(load(&root, &app).expect("nothing").is_none());
+        let id = gokku_core::ReleaseId::at(1);
+        let mut journal = Journal::begin(id, Goal::Stop, &Observed::default());
+        journal.drained = true;
+        save(&root, &app, &journal).expect("written");
+        let back = load(&root, &app).expect("read").expect("a journal");
+        assert!(back.resumed && !back.drained);
+        assert_eq!(
+            Journal {
+                resumed: false,
+                drained: true,
+                ..back
+            },
+            journal
+        );
+    }
+}

@@ -1,0 +1,62 @@
+//! What happens on the server.
+//!
+//! - where things are: [`root`], [`atomic`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
+//! - one transition at a time: [`lock`], [`journal`]
+//! - what is told: [`log`], [`follow`]
+//! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
+//! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]
+//! - the daemon: [`daemon`] is the traffic switch with its [`supervisor`]
+//! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
+//!
+//! This crate never prints and never reads the environment.
+
+pub mod apps;
+pub mod atomic;
+pub mod clock;
+pub mod config;
+pub mod daemon;
+pub mod doctor;
+pub mod driver;
+pub mod env_store;
+pub mod error;
+pub mod follow;
+pub mod health;
+pub mod hook;
+pub mod inside;
+pub mod journal;
+pub mod lock;
+pub mod log;
+pub mod logs;
+pub mod plan;
+pub mod records;
+pub mod releases;
+pub mod request;
+pub mod root;
+pub mod runtime;
+pub mod server;
+pub mod server_config;
+pub mod session;
+pub mod status;
+pub mod supervisor;
+pub mod worker;
+
+mod observe;
+mod perform;
+
+pub use error::{Error, Kind};
+pub use root::Root;
+pub use server::Server;
+
+/// What of the engine's is given to the command line.
+pub mod engine {
+    pub use gokku_docker::session::SessionHandle;
+    pub use gokku_docker::{LogLine, Session, Stream};
+}
+
+/// The Docker Engine's socket that a `DOCKER_HOST` names.
+pub fn engine_socket(docker_host: Option<&str>) -> Result<std::path::PathBuf, Error> {
+    Ok(gokku_docker::engine::socket(docker_host)?)
+}
+
+/// The Docker network that every container is on.
+pub const NETWORK: &str = "gokku";

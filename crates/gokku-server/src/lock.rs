@@ -1,0 +1,134 @@
+//! One transition of an app at a time: a file lock, which the kernel frees when its holder dies. The file is
+//! never unlinked; in it stands who holds it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::time::Duration;
+
+use gokku_core::{AppName, ReleaseId};
+use serde::{Deserialize, Serialize};
+
+use crate::atomic;
+use crate::error::{Error, Kind};
+use crate::root::Root;
+
+/// Who holds an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// Who asked for it.
+    pub by: String,
+    /// What it does: `deploy`, `rollback`, ….
+    pub what: String,
+    /// The transition.
+    pub id: ReleaseId,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} {} by {} (process {})",
+            self.what, self.id, self.by, self.pid
+        )
+    }
+}
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub struct AppLock {
+    _file: File,
+}
+
+/// How an attempt to get the lock ended.
+#[derive(Debug)]
+pub enum Attempt {
+    /// It is held now.
+    Got(AppLock),
+    /// Somebody else holds it.
+    Busy(Option<Holder>),
+    /// A newer one waits for it too, and this one gives way.
+    Superseded,
+}
+
+fn open(root: &Root, app: &AppName) -> Result<File, Error> {
+    let path = root.lock(app);
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::missing(format!("there is no app {app}")),
+            _ => Error::file(&path, &error),
+        })
+}
+
+/// Tries once.
+pub fn try_acquire(root: &Root, app: &AppName, holder: &Holder) -> Result<Attempt, Error> {
+    let mut file = open(root, app)?;
+    match file.try_lock() {
+        Ok(()) => {
+            // The file is the lock, so that it is written in place; whoever reads it checks that it is held.
+            let text = serde_json::to_vec(holder).unwrap_or_default();
+            let written = file
+                .set_len(0)
+                .and_then(|()| file.rewind())
+                .and_then(|()| file.write_all(&text));
+            written.map_err(|error| Error::file(&root.lock(app), &error))?;
+            Ok(Attempt::Got(AppLock { _file: file }))
+        }
+        Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(read(&mut file))),
+        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
+    }
+}
+
+fn read(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// Waits for the lock. Of several that wait, the newest gets it and the others give way.
+pub fn wait(root: &Root, app: &AppName, holder: &Holder) -> Result<Attempt, Error> {
+    let ticket = root.waiting(app);
+    let mine = holder.id.to_string();
+    atomic::replace(&ticket, mine.as_bytes(), 0o644)?;
+    let mut pause = Duration::from_millis(20);
+    loop {
+        match try_acquire(root, app, holder)? {
+            Attempt::Busy(_) => {}
+            got => return Ok(got),
+        }
+        let newest = atomic::read(&ticket)?.unwrap_or_default();
+        if newest.as_slice() > mine.as_bytes() {
+            return Ok(Attempt::Superseded);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}
+
+/// Who holds an app now; none when nobody does.
+pub fn holder(root: &Root, app: &AppName) -> Result<Option<Holder>, Error> {
+    let mut file = open(root, app)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(read(&mut file)),
+        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
+    }
+}
+
+/// The error for a busy app.
+pub fn busy(app: &AppName, holder: Option<&Holder>) -> Error {
+    let who = holder.map_or_else(|| "something".to_owned(), ToString::to_string);
+    Error::new(
+        Kind::Busy,
+        format!(
+            "{app} is busy with {who}: wait for it (`gokku deploy --attach -a {app}` follows it), or end it with `gokku deploy --abort -a {app}`"
+        ),
+    )
+}

@@ -1,0 +1,403 @@
+//! Performs the steps. Nothing is decided here.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use gokku_core::event::{Event, Source};
+use gokku_core::release::{Outcome, Record};
+use gokku_core::transition::{Activation, FailureKind, Goal, Step};
+use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
+use gokku_docker::{BuildRequest, Builder, ContainerFacts, ContainerSpec, labels};
+use gokku_git::Repository;
+use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
+
+use crate::driver::Driver;
+use crate::error::Error;
+use crate::health::{Check, LAST_LINES, await_health, exit_reason};
+use crate::runtime::Runtime;
+use crate::{NETWORK, atomic, clock, env_store, records};
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl<R: Runtime> Driver<R> {
+    pub(crate) async fn perform(&mut self, step: &Step) -> Result<(), Error> {
+        match step {
+            Step::Export => self.export(),
+            Step::Build => self.build().await,
+            Step::Migrate => self.migrate().await,
+            Step::Create { process } => self.create(process).await,
+            Step::Start { containers } => self.start(containers).await,
+            Step::AwaitHealth { containers } => self.await_health(containers).await,
+            Step::Hold => {
+                let hold = Hold {
+                    limit_ms: milliseconds(self.plan.settings.hold),
+                };
+                Ok(self.switch.hold(&self.app, hold).await.map(drop)?)
+            }
+            Step::Switch { targets } => self.switch_to(targets).await,
+            Step::SetCurrent { release } => self.set_current(*release).await,
+            Step::Drain { containers } => self.drain(containers).await,
+            Step::Stop { containers } => self.stop(containers).await,
+            Step::Remove { containers } => {
+                for id in containers {
+                    self.runtime.remove(id).await?;
+                }
+                Ok(())
+            }
+            Step::Rename { container, process } => {
+                let name = Slot::Blue.container_name(&self.app, process);
+                Ok(self.runtime.rename(container, &name).await?)
+            }
+            Step::Unroute => Ok(self.switch.clear(&self.app).await.map(drop)?),
+            Step::Release => Ok(self.switch.release(&self.app).await.map(drop)?),
+            Step::Discard => self.discard().await,
+            Step::NoteFailure { kind } => self.diagnose(*kind).await,
+        }
+    }
+
+    fn activation(&self) -> Result<Activation, Error> {
+        match &self.goal {
+            Goal::Activate(activation) => Ok(activation.clone()),
+            Goal::Stop | Goal::Destroy => {
+                Err(Error::failed("this step belongs to a release, and there is none"))
+            }
+        }
+    }
+
+    fn record(&self, id: ReleaseId) -> Result<Record, Error> {
+        let there = records::load(&self.root, &self.app, id)?;
+        there.ok_or_else(|| Error::missing(format!("the release {id} has no record")))
+    }
+
+    fn facts_of(&self, id: &ContainerId) -> Result<&ContainerFacts, Error> {
+        let found = self.facts.iter().find(|facts| facts.id == *id);
+        found.ok_or_else(|| Error::failed(format!("the container {} is gone", id.short())))
+    }
+
+    fn export(&self) -> Result<(), Error> {
+        let id = self.activation()?.release;
+        let (incoming, tree) = (self.root.incoming(&self.app, id), self.root.tree(&self.app, id));
+        if incoming.is_dir() {
+            return std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error));
+        }
+        let commit = self.record(id)?.commit;
+        let repository = Repository::at(self.root.repository(&self.app));
+        // Exported beside its place, so that half of it is never taken for all.
+        atomic::remove_tree(&incoming)?;
+        repository.export(&commit, &incoming)?;
+        std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error))
+    }
+
+    async fn build(&mut self) -> Result<(), Error> {
+        let id = self.activation()?.release;
+        let tree = self.root.tree(&self.app, id);
+        let request = BuildRequest {
+            folder: &tree,
+            dockerfile: &self.plan.dockerfile,
+            tag: format!("{}:release-{id}", self.app),
+            labels: self.image_labels(id),
+            args: self.plan.config.build_args(),
+            builder: Builder::Any,
+        };
+        let log = &mut self.log;
+        let mut on_line = |line: String| {
+            log.tell(Event::Output {
+                source: Source::Build,
+                line,
+            });
+        };
+        let image = self.runtime.build(&request, &mut on_line).await?;
+        let mut record = self.record(id)?;
+        record.image = Some(image);
+        records::save(&self.root, &self.app, &record)
+    }
+
+    fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (labels::ROOT.to_owned(), self.root.label()),
+            (labels::APP.to_owned(), self.app.to_string()),
+            (labels::RELEASE.to_owned(), id.to_string()),
+        ])
+    }
+
+    async fn migrate(&mut self) -> Result<(), Error> {
+        let activation = self.activation()?;
+        let Some(command) = self.plan.settings.migration.clone() else {
+            return Ok(());
+        };
+        let image = self
+            .record(activation.release)?
+            .image
+            .map(|id| id.to_string())
+            .unwrap_or_default();
+        let mut labels = self.image_labels(activation.release);
+        labels.insert(labels::KIND.to_owned(), "once".to_owned());
+        labels.insert(labels::TRANSITION.to_owned(), activation.id.to_string());
+        let spec = ContainerSpec {
+            name: format!("{}-migrate-{}", self.app, activation.id),
+            image,
+            env: self.plan.environment(None),
+            labels,
+            network: NETWORK.to_owned(),
+            // The command is the whole of it: an image's entrypoint is for serving.
+            entrypoint: Some(Vec::new()),
+            command: Some(command),
+            stop_timeout: self.plan.settings.stop,
+            ..ContainerSpec::default()
+        };
+        let log = &mut self.log;
+        let mut on_output = |piece: gokku_docker::LogLine| {
+            for line in String::from_utf8_lossy(&piece.bytes).lines() {
+                log.tell(Event::Output {
+                    source: Source::Migration,
+                    line: line.to_owned(),
+                });
+            }
+        };
+        match self.runtime.run_once(&spec, &mut on_output).await? {
+            0 => Ok(()),
+            code => Err(Error::failed(format!(
+                "MIGRATION_COMMAND ended with exit code {code}"
+            ))),
+        }
+    }
+
+    async fn create(&mut self, process: &ProcessKey) -> Result<(), Error> {
+        let activation = self.activation()?;
+        let image = self
+            .record(activation.release)?
+            .image
+            .map(|id| id.to_string())
+            .unwrap_or_default();
+        let exposed = self
+            .image
+            .as_ref()
+            .map(|image| image.exposed.clone())
+            .unwrap_or_default();
+        let port = self.plan.container_port(&exposed)?;
+        let deployment = self.plan.config.deployment;
+        let mut labels = self.image_labels(activation.release);
+        labels.extend([
+            (labels::TRANSITION.to_owned(), activation.id.to_string()),
+            (labels::SLOT.to_owned(), Slot::Green.to_string()),
+            (labels::PROCESS.to_owned(), process.to_string()),
+            (
+                labels::RESTART.to_owned(),
+                deployment.restart_policy.as_str().to_owned(),
+            ),
+            (
+                labels::RESTART_DELAY.to_owned(),
+                deployment.restart_delay.as_secs().to_string(),
+            ),
+            (labels::PORT.to_owned(), port.to_string()),
+        ]);
+        let spec = ContainerSpec {
+            name: Slot::Green.container_name(&self.app, process),
+            image,
+            env: self.plan.environment(Some(port)),
+            labels,
+            network: NETWORK.to_owned(),
+            stop_timeout: self.plan.settings.stop,
+            ..ContainerSpec::default()
+        };
+        Ok(self.runtime.create(&spec).await.map(drop)?)
+    }
+
+    async fn start(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        for id in containers {
+            self.proven.remove(id);
+            self.runtime.start(id).await?;
+        }
+        Ok(())
+    }
+
+    /// A container's address, and the port its app listens on.
+    fn address(&self, id: &ContainerId) -> Result<SocketAddr, Error> {
+        let facts = self.facts_of(id)?;
+        let ip = facts
+            .addresses
+            .get(NETWORK)
+            .or_else(|| facts.addresses.values().next())
+            .ok_or_else(|| {
+                Error::failed(format!(
+                    "{} has no address on the network {NETWORK}: it does not run",
+                    facts.name
+                ))
+            })?;
+        let port = facts.label(labels::PORT).and_then(|port| port.parse().ok());
+        let port: u16 =
+            port.ok_or_else(|| Error::failed(format!("{} has no label {}", facts.name, labels::PORT)))?;
+        Ok(SocketAddr::new(*ip, port))
+    }
+
+    async fn await_health(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        for id in containers {
+            let check = Check {
+                container: id,
+                address: self.address(id)?,
+                path: &self.plan.settings.health_path,
+                timeout: self.plan.settings.health_timeout,
+            };
+            if let Err(words) = await_health(&self.runtime, &check).await {
+                self.show_last_lines(id).await;
+                return Err(Error::failed(words));
+            }
+            self.proven.insert(id.clone());
+        }
+        Ok(())
+    }
+
+    async fn show_last_lines(&mut self, id: &ContainerId) {
+        for line in self.runtime.last_lines(id, LAST_LINES).await.unwrap_or_default() {
+            self.log.tell(Event::Output {
+                source: Source::App,
+                line,
+            });
+        }
+    }
+
+    async fn switch_to(&mut self, targets: &[ContainerId]) -> Result<(), Error> {
+        let mut to = SwitchTo { targets: Vec::new() };
+        for id in targets {
+            let release = self
+                .facts_of(id)?
+                .label(labels::RELEASE)
+                .and_then(|id| id.parse().ok());
+            let release =
+                release.ok_or_else(|| Error::failed(format!("{} has no release label", id.short())))?;
+            to.targets.push(Target {
+                container: id.clone(),
+                release,
+                address: self.address(id)?,
+                weight: 1,
+            });
+        }
+        let route = self.switch.route(&self.app).await?;
+        if let gokku_proxy::api::PutRoute::Port(port) = self.plan.host_port()
+            && route.port != port
+        {
+            self.switch
+                .put(&self.app, gokku_proxy::api::PutRoute::Port(port))
+                .await?;
+        }
+        Ok(self.switch.switch(&self.app, &to).await.map(drop)?)
+    }
+
+    async fn set_current(&mut self, release: Option<ReleaseId>) -> Result<(), Error> {
+        let Some(id) = release else {
+            return atomic::remove(&self.root.current(&self.app));
+        };
+        if self.activation()?.release == id {
+            let mut record = self.record(id)?;
+            record.outcome = Outcome::Good;
+            record.reason = None;
+            record.env_hash = Some(env_store::hash(&self.plan.env));
+            record.finished = Some(clock::now_text());
+            records::save(&self.root, &self.app, &record)?;
+        }
+        if let Some(image) = records::load(&self.root, &self.app, id)?.and_then(|record| record.image) {
+            self.runtime
+                .tag(image.as_str(), self.app.as_str(), "latest")
+                .await?;
+        }
+        let target = std::path::Path::new("releases").join(id.to_string());
+        atomic::replace_link(&self.root.current(&self.app), &target)
+    }
+
+    async fn drain(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        for id in containers {
+            let drain = Drain {
+                container: id.clone(),
+                limit_ms: milliseconds(self.plan.settings.drain),
+                upgrade_limit_ms: milliseconds(self.plan.settings.upgrade_drain),
+            };
+            let drained = self.switch.drain(&self.app, &drain).await?;
+            if drained.left > 0 {
+                let seconds = self.plan.settings.drain.as_secs();
+                let line = format!(
+                    "{} requests were not answered within DRAIN_TIMEOUT ({seconds} s) and are cut off",
+                    drained.left
+                );
+                self.log.tell(Event::Warned { line });
+            }
+            if drained.cut > 0 {
+                let line = format!(
+                    "{} WebSockets or other upgraded connections were closed",
+                    drained.cut
+                );
+                self.log.tell(Event::Noted { line });
+            }
+        }
+        Ok(())
+    }
+
+    async fn stop(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        for id in containers {
+            match self.runtime.stop(id, self.plan.settings.stop).await {
+                // Whoever removed it has stopped it too.
+                Err(error) if error.is_not_found() => {}
+                result => result?,
+            }
+            self.proven.remove(id);
+        }
+        Ok(())
+    }
+
+    async fn discard(&mut self) -> Result<(), Error> {
+        let activation = self.activation()?;
+        let id = activation.release;
+        self.image = None;
+        self.runtime
+            .remove_image(&format!("{}:release-{id}", self.app))
+            .await?;
+        atomic::remove_tree(&self.root.tree(&self.app, id))?;
+        atomic::remove_tree(&self.root.incoming(&self.app, id))?;
+        let mut record = self.record(id)?;
+        record.outcome = Outcome::Failed;
+        record.image = None;
+        record.reason = self
+            .journal
+            .failure
+            .as_ref()
+            .map(|failure| failure.to_string().lines().next().unwrap_or("").to_owned());
+        record.finished = Some(clock::now_text());
+        records::save(&self.root, &self.app, &record)
+    }
+
+    /// Finds out what can be known of a failure that was seen.
+    async fn diagnose(&mut self, kind: FailureKind) -> Result<(), Error> {
+        let id = self.activation()?.id.to_string();
+        let mut detail = String::new();
+        let mine = |facts: &&ContainerFacts| facts.label(labels::TRANSITION) == Some(id.as_str());
+        let ours: Vec<ContainerFacts> = self.facts.iter().filter(mine).cloned().collect();
+        for facts in ours {
+            if facts.label(labels::KIND).is_some() {
+                // A one-off container that nobody waits for any more.
+                self.runtime.remove(&facts.id).await?;
+                continue;
+            }
+            if matches!(kind, FailureKind::Exited | FailureKind::DiedAfterSwitch)
+                && let Some(details) = self
+                    .runtime
+                    .container(facts.id.as_str())
+                    .await?
+                    .and_then(|one| one.details)
+            {
+                detail = exit_reason(details.exit_code, &details);
+                self.show_last_lines(&facts.id).await;
+            }
+        }
+        if kind == FailureKind::MigrationCutOff {
+            "look at the database before you deploy again: the next deploy runs the migration anew"
+                .clone_into(&mut detail);
+        }
+        if self.journal.note(kind, detail) {
+            self.save()
+        } else {
+            Ok(())
+        }
+    }
+}

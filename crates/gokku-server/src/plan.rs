@@ -1,0 +1,146 @@
+//! What a release is built and run with: its `gokku.yml`, the app's env and the settings in it.
+
+use std::path::Path;
+
+use gokku_core::env_file::EnvFile;
+use gokku_core::gokku_yml::{AppConfig, GokkuYml};
+use gokku_core::settings::Settings;
+use gokku_core::{AppName, ReleaseId};
+use gokku_proxy::api::PutRoute;
+
+use crate::error::Error;
+use crate::root::Root;
+use crate::server_config::{self, ServerConfig};
+use crate::{atomic, env_store};
+
+/// The file in a repository's top.
+pub const GOKKU_YML: &str = "gokku.yml";
+
+/// What a release is built and run with.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its `gokku.yml`.
+    pub config: AppConfig,
+    /// The app's env.
+    pub env: EnvFile,
+    /// The settings in it.
+    pub settings: Settings,
+    /// The server's.
+    pub server: ServerConfig,
+    /// Its Dockerfile, relative to its code; empty when the code is not there.
+    pub dockerfile: String,
+}
+
+/// What a `gokku.yml` says of an app; the defaults when there is no file.
+pub fn config_of(app: &AppName, yml: Option<&[u8]>) -> Result<AppConfig, Error> {
+    let Some(bytes) = yml else {
+        return Ok(AppConfig::default());
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Error::input(format!(
+            "{GOKKU_YML}: byte {}: this is not UTF-8",
+            error.valid_up_to() + 1
+        ))
+    })?;
+    let yml = GokkuYml::parse(GOKKU_YML, text).map_err(|error| Error::input(error.to_string()))?;
+    yml.app(app)
+        .cloned()
+        .map_err(|error| Error::input(error.to_string()))
+}
+
+/// The settings in an env.
+pub fn settings_of(env: &EnvFile) -> Result<Settings, Error> {
+    Settings::read(env).map_err(|wrong| {
+        let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        Error::input(lines.join("\n"))
+    })
+}
+
+impl Plan {
+    /// Reads everything; `tree` is the release's code, and its Dockerfile must be there when `builds`.
+    pub fn read(root: &Root, app: &AppName, tree: &Path, builds: bool) -> Result<Self, Error> {
+        let env = env_store::read(root, app)?;
+        let settings = settings_of(&env)?;
+        let config = config_of(app, atomic::read(&tree.join(GOKKU_YML))?.as_deref())?;
+        let candidates = config.dockerfiles();
+        let found = candidates.iter().find(|candidate| tree.join(candidate).is_file());
+        if builds && found.is_none() {
+            return Err(Error::input(format!(
+                "there is no Dockerfile: {} was looked for. Add one, or name it with `dockerfile:` in gokku.yml",
+                candidates.join(", then ")
+            )));
+        }
+        let dockerfile = found.cloned().unwrap_or_default();
+        Ok(Self {
+            config,
+            env,
+            settings,
+            server: server_config::read(root)?,
+            dockerfile,
+        })
+    }
+
+    /// What is known of the active release, with defaults for what cannot be read: for taking an app down, which
+    /// must not need a valid configuration.
+    pub fn lenient(root: &Root, app: &AppName) -> Self {
+        let read = |tree: &Path| Self::read(root, app, tree, false);
+        read(&root.current(app))
+            .or_else(|_| read(&root.releases(app)))
+            .unwrap_or_else(|_| Self {
+                config: AppConfig::default(),
+                env: EnvFile::default(),
+                settings: Settings::default(),
+                server: ServerConfig::default(),
+                dockerfile: String::new(),
+            })
+    }
+
+    /// The plan of a release whose code is in its place.
+    pub fn of_release(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
+        Self::read(root, app, &root.tree(app, id), false)
+    }
+
+    /// The host port that the app is to have.
+    pub fn host_port(&self) -> PutRoute {
+        match self.config.ports.map(|ports| ports.host).or(self.settings.port) {
+            Some(port) => PutRoute::Port(port),
+            None => PutRoute::From(self.server.proxy.first_port),
+        }
+    }
+
+    /// The port the app listens on in its container, given the ports its image says it exposes.
+    pub fn container_port(&self, exposed: &[u16]) -> Result<u16, Error> {
+        let said = self
+            .config
+            .ports
+            .map(|ports| ports.container)
+            .or(self.settings.port);
+        match (said, exposed) {
+            (Some(port), _) => Ok(port),
+            (None, [port]) => Ok(*port),
+            (None, []) => Err(Error::input(
+                "nothing says which port the app listens on: the image exposes none. Add EXPOSE to the Dockerfile, ports: to gokku.yml, or set PORT",
+            )),
+            (None, several) => {
+                let several: Vec<String> = several.iter().map(ToString::to_string).collect();
+                Err(Error::input(format!(
+                    "the image exposes several ports ({}): say which one answers requests, with ports: in gokku.yml or with PORT",
+                    several.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// The container's environment: the app's, and `PORT` when the app has none.
+    pub fn environment(&self, port: Option<u16>) -> Vec<(String, String)> {
+        let mut env: Vec<(String, String)> = self
+            .env
+            .iter()
+            .map(|(key, value)| (key.as_str().to_owned(), value.expose().to_owned()))
+            .collect();
+        if let Some(port) = port.filter(|_| self.env.get("PORT").is_none()) {
+            env.push(("PORT".to_owned(), port.to_string()));
+        }
+        env
+    }
+}

@@ -1,0 +1,51 @@
+//! An app's releases, as people look at them.
+
+use gokku_core::AppName;
+use gokku_core::release::Outcome;
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::root::Root;
+use crate::{apps, clock, records};
+
+/// One release.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReleaseFacts {
+    /// Its id.
+    pub id: String,
+    /// Its commit.
+    pub commit: String,
+    /// `active`, `good`, `failed`, `pruned` or `unfinished`.
+    pub state: &'static str,
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// Who made it.
+    pub by: Option<String>,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// Every release of an app, newest first.
+pub fn list(root: &Root, app: &AppName) -> Result<Vec<ReleaseFacts>, Error> {
+    apps::load(root, app)?;
+    let active = records::active(root, app);
+    let mut all: Vec<ReleaseFacts> = records::list(root, app)?
+        .into_iter()
+        .map(|record| ReleaseFacts {
+            id: record.id.to_string(),
+            commit: record.commit.to_string(),
+            state: match record.outcome {
+                _ if active == Some(record.id) => "active",
+                Outcome::Good => "good",
+                Outcome::Failed => "failed",
+                Outcome::Pruned => "pruned",
+                Outcome::Unfinished => "unfinished",
+            },
+            created: clock::text(record.id.seconds()),
+            by: record.by,
+            reason: record.reason,
+        })
+        .collect();
+    all.reverse();
+    Ok(all)
+}

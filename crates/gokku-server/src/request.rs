@@ -1,0 +1,105 @@
+//! What is asked for, handed to a worker that outlives whoever asked.
+
+use std::process::Child;
+
+use gokku_core::push::BranchName;
+use gokku_core::{AppName, CommitId, ReleaseId};
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::server::Server;
+use crate::{log, session};
+
+/// One thing asked of an app.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    /// The app.
+    pub app: AppName,
+    /// The transition's id, whose log is there already.
+    pub id: ReleaseId,
+    /// Who asks.
+    pub by: String,
+    /// What.
+    pub ask: Ask,
+    /// Whether to wait while the app is busy, or to be refused.
+    pub wait: bool,
+}
+
+/// What can be asked of an app.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// A new release of this commit, whose code lies in the app's `incoming` folder.
+    Deploy {
+        /// The commit.
+        commit: CommitId,
+        /// The branch it was pushed to.
+        branch: BranchName,
+    },
+    /// A release that was good before; the previous one when none is named.
+    Rollback {
+        /// Which.
+        release: Option<ReleaseId>,
+    },
+    /// The active release in a new container.
+    Restart,
+    /// The active release with the env as it is now.
+    Config,
+    /// The release that was stopped.
+    Start,
+    /// Nothing of it runs.
+    Stop,
+    /// Nothing of it is left.
+    Destroy,
+}
+
+impl Ask {
+    /// The word for it in messages.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Deploy { .. } => "deploy",
+            Self::Rollback { .. } => "rollback",
+            Self::Restart => "restart",
+            Self::Config => "config",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Destroy => "destroy",
+        }
+    }
+}
+
+/// A request that a worker has.
+#[derive(Debug)]
+pub struct Submitted {
+    /// The transition, whose log can be followed.
+    pub id: ReleaseId,
+    /// The worker.
+    pub child: Child,
+}
+
+/// Hands a request to a worker of its own.
+pub fn submit(server: &Server, app: &AppName, ask: Ask, wait: bool) -> Result<Submitted, Error> {
+    let id = log::allocate(&server.root, app)?;
+    submit_as(server, app, id, ask, wait)
+}
+
+/// The same, with an id that was allocated before.
+pub fn submit_as(
+    server: &Server,
+    app: &AppName,
+    id: ReleaseId,
+    ask: Ask,
+    wait: bool,
+) -> Result<Submitted, Error> {
+    let request = Request {
+        app: app.clone(),
+        id,
+        by: server.by.clone(),
+        ask,
+        wait,
+    };
+    let input = serde_json::to_vec(&request).map_err(|error| Error::failed(error.to_string()))?;
+    let words = server.root.path().join("run/worker.log");
+    let child = session::spawn(&server.program, &["worker"], server.root.path(), &input, &words)?;
+    Ok(Submitted { id, child })
+}

@@ -1,0 +1,140 @@
+//! Where everything is, below the server's folder.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use gokku_core::{AppName, ReleaseId};
+
+use crate::error::Error;
+
+/// The server's folder when `GOKKU_ROOT` does not say otherwise.
+pub const DEFAULT: &str = "/opt/gokku";
+
+/// The server's folder.
+#[derive(Clone, Debug)]
+pub struct Root(PathBuf);
+
+impl Root {
+    /// The folder, made where it is missing. Its canonical path tells this server's containers from another's.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        for (folder, mode) in [
+            ("", 0o755),
+            ("repos", 0o755),
+            ("apps", 0o755),
+            ("proxy", 0o755),
+            ("run", 0o750),
+        ] {
+            let folder = path.join(folder);
+            let made = fs::DirBuilder::new().recursive(true).mode(mode).create(&folder);
+            made.map_err(|error| Error::file(&folder, &error))?;
+        }
+        let path = path.canonicalize().map_err(|error| Error::file(path, &error))?;
+        Ok(Self(path))
+    }
+
+    /// The folder's path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The value of the label that its containers carry.
+    pub fn label(&self) -> String {
+        self.0.to_string_lossy().into_owned()
+    }
+
+    /// The server's settings.
+    pub fn config(&self) -> PathBuf {
+        self.0.join("config.toml")
+    }
+
+    /// The folder of all apps.
+    pub fn apps(&self) -> PathBuf {
+        self.0.join("apps")
+    }
+
+    /// An app's bare repository.
+    pub fn repository(&self, app: &AppName) -> PathBuf {
+        self.0.join("repos").join(format!("{app}.git"))
+    }
+
+    /// An app's folder.
+    pub fn app(&self, app: &AppName) -> PathBuf {
+        self.apps().join(app.as_str())
+    }
+
+    /// An app's record.
+    pub fn app_file(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("app.toml")
+    }
+
+    /// An app's env file.
+    pub fn env(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("shared/.env")
+    }
+
+    /// The folder of an app's releases.
+    pub fn releases(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("releases")
+    }
+
+    /// A release's code.
+    pub fn tree(&self, app: &AppName, id: ReleaseId) -> PathBuf {
+        self.releases(app).join(id.to_string())
+    }
+
+    /// A release's record.
+    pub fn record(&self, app: &AppName, id: ReleaseId) -> PathBuf {
+        self.releases(app).join(format!("{id}.toml"))
+    }
+
+    /// The link to the active release's code.
+    pub fn current(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("current")
+    }
+
+    /// The folder of what transitions told.
+    pub fn deploys(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("deploys")
+    }
+
+    /// What a transition told.
+    pub fn log(&self, app: &AppName, id: ReleaseId) -> PathBuf {
+        self.deploys(app).join(format!("{id}.log"))
+    }
+
+    /// The code of a push, taken out of it before its deploy begins.
+    pub fn incoming(&self, app: &AppName, id: ReleaseId) -> PathBuf {
+        self.app(app).join("incoming").join(id.to_string())
+    }
+
+    /// The journal of the transition that is under way.
+    pub fn journal(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("journal.toml")
+    }
+
+    /// The lock that whoever changes the app holds.
+    pub fn lock(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("lock")
+    }
+
+    /// Who waits for that lock.
+    pub fn waiting(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("waiting")
+    }
+
+    /// The route table.
+    pub fn routes(&self) -> PathBuf {
+        self.0.join("proxy/routes.json")
+    }
+
+    /// The traffic switch's control socket.
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("run/proxy.sock")
+    }
+
+    /// What the daemon says.
+    pub fn daemon_log(&self) -> PathBuf {
+        self.0.join("run/proxy.log")
+    }
+}

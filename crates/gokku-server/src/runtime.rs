@@ -1,0 +1,109 @@
+//! Where containers run. The driver knows only this; behind it stands the Docker Engine, and could stand a
+//! cluster's scheduler.
+
+use std::future::Future;
+use std::time::Duration;
+
+use gokku_core::{ContainerId, ImageId};
+use gokku_docker::{BuildRequest, ContainerFacts, ContainerSpec, Engine, Error, ImageFacts, LogLine};
+
+/// What the driver needs of whatever runs containers. Every method can be called again after it was cut off.
+pub trait Runtime: Clone + Send + Sync + 'static {
+    /// The containers that carry these labels.
+    fn containers(
+        &self,
+        labels: &[(&str, &str)],
+    ) -> impl Future<Output = Result<Vec<ContainerFacts>, Error>> + Send;
+    /// One container with everything that is known of it.
+    fn container(&self, id: &str) -> impl Future<Output = Result<Option<ContainerFacts>, Error>> + Send;
+    /// An image by id or name.
+    fn image(&self, name: &str) -> impl Future<Output = Result<Option<ImageFacts>, Error>> + Send;
+    /// Builds an image.
+    fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> impl Future<Output = Result<ImageId, Error>> + Send;
+    /// Gives an image a name.
+    fn tag(&self, image: &str, repository: &str, tag: &str)
+    -> impl Future<Output = Result<(), Error>> + Send;
+    /// Takes a name from an image.
+    fn remove_image(&self, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Runs a one-off container to its end.
+    fn run_once(
+        &self,
+        spec: &ContainerSpec,
+        on_output: &mut (dyn FnMut(LogLine) + Send),
+    ) -> impl Future<Output = Result<i64, Error>> + Send;
+    /// Makes a container.
+    fn create(&self, spec: &ContainerSpec) -> impl Future<Output = Result<ContainerId, Error>> + Send;
+    /// Starts it.
+    fn start(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Waits until it does not run.
+    fn wait_exit(&self, id: &ContainerId) -> impl Future<Output = Result<i64, Error>> + Send;
+    /// Stops it.
+    fn stop(&self, id: &ContainerId, grace: Duration) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Removes it.
+    fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Gives it another name.
+    fn rename(&self, id: &ContainerId, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The last lines it printed.
+    fn last_lines(
+        &self,
+        id: &ContainerId,
+        lines: usize,
+    ) -> impl Future<Output = Result<Vec<String>, Error>> + Send;
+}
+
+impl Runtime for Engine {
+    async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerFacts>, Error> {
+        Engine::containers(self, labels).await
+    }
+    async fn container(&self, id: &str) -> Result<Option<ContainerFacts>, Error> {
+        Engine::container(self, id).await
+    }
+    async fn image(&self, name: &str) -> Result<Option<ImageFacts>, Error> {
+        Engine::image(self, name).await
+    }
+    async fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<ImageId, Error> {
+        Engine::build(self, request, on_line).await
+    }
+    async fn tag(&self, image: &str, repository: &str, tag: &str) -> Result<(), Error> {
+        Engine::tag(self, image, repository, tag).await
+    }
+    async fn remove_image(&self, name: &str) -> Result<(), Error> {
+        Engine::remove_image(self, name).await
+    }
+    async fn run_once(
+        &self,
+        spec: &ContainerSpec,
+        on_output: &mut (dyn FnMut(LogLine) + Send),
+    ) -> Result<i64, Error> {
+        Engine::run_once(self, spec, on_output).await
+    }
+    async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
+        Engine::create(self, spec).await
+    }
+    async fn start(&self, id: &ContainerId) -> Result<(), Error> {
+        Engine::start(self, id).await
+    }
+    async fn wait_exit(&self, id: &ContainerId) -> Result<i64, Error> {
+        Engine::wait_exit(self, id).await
+    }
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), Error> {
+        Engine::stop(self, id, grace).await
+    }
+    async fn remove(&self, id: &ContainerId) -> Result<(), Error> {
+        Engine::remove(self, id).await
+    }
+    async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Error> {
+        Engine::rename(self, id, name).await
+    }
+    async fn last_lines(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, Error> {
+        Engine::last_lines(self, id, lines).await
+    }
+}

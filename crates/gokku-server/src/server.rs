@@ -1,0 +1,36 @@
+//! The server as a whole: its folder, its engine, its switch.
+
+use std::path::PathBuf;
+
+use gokku_docker::Engine;
+use gokku_proxy::Client;
+
+use crate::error::Error;
+use crate::root::Root;
+
+/// What everything on the server needs to know; read from the environment by the program.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Its folder.
+    pub root: Root,
+    /// The gokku program, to start its other parts.
+    pub program: PathBuf,
+    /// The Docker Engine's socket.
+    pub engine: PathBuf,
+    /// The program's version.
+    pub version: String,
+    /// Who asks: a user's or a key's name.
+    pub by: String,
+}
+
+impl Server {
+    /// A connection to the engine.
+    pub async fn engine(&self) -> Result<Engine, Error> {
+        Ok(Engine::connect(&self.engine).await?)
+    }
+
+    /// The traffic switch, running or not.
+    pub fn switch(&self) -> Client {
+        Client::new(self.root.socket())
+    }
+}

@@ -1,0 +1,51 @@
+//! Processes that outlive whoever started them.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::error::Error;
+
+/// Starts this program again with other arguments, its words going to a file. It leaves the session by itself,
+/// with [`detach`].
+pub fn spawn(program: &Path, args: &[&str], root: &Path, input: &[u8], words: &Path) -> Result<Child, Error> {
+    let open = || OpenOptions::new().append(true).create(true).open(words);
+    let (out, err) = open()
+        .and_then(|file| Ok((file.try_clone()?, file)))
+        .map_err(|error| Error::file(words, &error))?;
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env("GOKKU_ROOT", root)
+        .current_dir("/")
+        .stdin(if input.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        })
+        .stdout(out)
+        .stderr(err);
+    // A push tells git by these where its objects are; they are gone when the push is.
+    for variable in [
+        "GIT_DIR",
+        "GIT_QUARANTINE_PATH",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    ] {
+        command.env_remove(variable);
+    }
+    let mut child = command.spawn().map_err(|error| Error::file(program, &error))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin
+            .write_all(input)
+            .map_err(|error| Error::file(program, &error))?;
+    }
+    Ok(child)
+}
+
+/// Leaves the session this process was started in, so that its end does not end this one.
+pub fn detach() {
+    // Fails only for the leader of a process group: started by hand from a shell, it stays in that shell's session.
+    let _ = rustix::process::setsid();
+}

@@ -1,0 +1,257 @@
+//! What is known of apps: P20.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use gokku_core::event::{Event, Finish};
+use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
+use gokku_docker::{ContainerFacts, ContainerState, labels};
+use gokku_proxy::api::RouteStatus;
+use gokku_proxy::probe::{Probe, probe};
+use serde::Serialize;
+
+use crate::apps::App;
+use crate::error::Error;
+use crate::plan::Plan;
+use crate::server::Server;
+use crate::{apps, clock, lock, log, records};
+
+/// What is known of an app.
+#[derive(Clone, Debug, Serialize)]
+pub struct AppStatus {
+    /// The app.
+    pub app: String,
+    /// Its environment.
+    pub environment: String,
+    /// The active release.
+    pub release: Option<String>,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// The app's containers.
+    pub containers: Vec<ContainerStatus>,
+    /// The host port that answers.
+    pub port: Option<u16>,
+    /// Whether it gets traffic: `routed`, `held`, `stopped` or `never deployed`.
+    pub traffic: String,
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// `healthy`, or what the health check found; only for a single app.
+    pub health: Option<String>,
+    /// How the last transition ended; only for a single app.
+    pub last: Option<LastTransition>,
+    /// Who changes it now.
+    pub busy: Option<String>,
+    /// What should be mended.
+    pub trouble: Option<String>,
+}
+
+/// One of an app's containers.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContainerStatus {
+    /// Its name.
+    pub name: String,
+    /// Its id.
+    pub id: ContainerId,
+    /// `blue` or `green`.
+    pub slot: Option<Slot>,
+    /// Its release.
+    pub release: String,
+    /// `created`, `running` or `exited`.
+    pub state: &'static str,
+    /// When it was started, RFC 3339; only for a single app.
+    pub started: Option<String>,
+    /// Where it is, with the port the app listens on.
+    pub address: Option<String>,
+}
+
+/// How a transition ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastTransition {
+    /// Its id.
+    pub id: String,
+    /// `deploy`, `rollback`, ….
+    pub what: String,
+    /// `succeeded`, or why not.
+    pub outcome: String,
+    /// How long it took, in milliseconds.
+    pub ms: Option<u64>,
+}
+
+/// Every app, by name: one question to the engine and one to the switch.
+pub async fn all(server: &Server) -> Result<Vec<AppStatus>, Error> {
+    let apps = apps::list(&server.root)?;
+    let label = server.root.label();
+    let engine = server.engine().await?;
+    let switch = server.switch();
+    let wanted = [(labels::ROOT, label.as_str())];
+    let (containers, routes) = tokio::join!(engine.containers(&wanted), switch.status());
+    let containers = containers?;
+    let (routes, trouble) = match routes {
+        Ok(status) => (status.routes, status.trouble),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+    let routes: HashMap<AppName, RouteStatus> = routes
+        .into_iter()
+        .map(|route| (route.app.clone(), route))
+        .collect();
+    apps.iter()
+        .map(|app| {
+            let mine = containers
+                .iter()
+                .filter(|facts| facts.label(labels::APP) == Some(app.name.as_str()));
+            facts(server, app, mine, routes.get(&app.name), trouble.as_deref())
+        })
+        .collect()
+}
+
+/// One app, with its health asked now.
+pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
+    let app = apps::load(&server.root, name)?;
+    let label = server.root.label();
+    let engine = server.engine().await?;
+    let switch = server.switch();
+    let wanted = [(labels::ROOT, label.as_str()), (labels::APP, name.as_str())];
+    let (containers, route) = tokio::join!(engine.containers(&wanted), switch.route(name));
+    let containers = containers?;
+    let (route, trouble) = match route {
+        Ok(route) => (Some(route), None),
+        Err(gokku_proxy::client::Error::Refused(_)) => (None, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let mut status = facts(
+        server,
+        &app,
+        containers.iter(),
+        route.as_ref(),
+        trouble.as_deref(),
+    )?;
+    for container in &mut status.containers {
+        let details = engine
+            .container(container.id.as_str())
+            .await?
+            .and_then(|facts| facts.details);
+        container.started = details
+            .map(|details| details.started_at)
+            .filter(|_| container.state == "running");
+    }
+    if let Some(target) = route.as_ref().and_then(|route| route.targets.first()) {
+        let path = Plan::lenient(&server.root, name).settings.health_path;
+        status.health = Some(health(
+            &probe(target.address, &path, None, Duration::from_secs(2)).await,
+        ));
+    }
+    status.last = last(server, name);
+    status.busy = lock::holder(&server.root, name)?.map(|holder| holder.to_string());
+    Ok(status)
+}
+
+fn health(found: &Probe) -> String {
+    match found {
+        Probe::Answered { status: 200, .. } => "healthy".to_owned(),
+        Probe::Answered { status, .. } => format!("answers {status}"),
+        Probe::Refused => "refuses connections".to_owned(),
+        Probe::TimedOut => "does not answer".to_owned(),
+        Probe::Broken(why) => format!("does not answer ({why})"),
+    }
+}
+
+fn facts<'a>(
+    server: &Server,
+    app: &App,
+    containers: impl Iterator<Item = &'a ContainerFacts>,
+    route: Option<&RouteStatus>,
+    trouble: Option<&str>,
+) -> Result<AppStatus, Error> {
+    let release = records::active(&server.root, &app.name);
+    let record = release
+        .map(|id| records::load(&server.root, &app.name, id))
+        .transpose()?
+        .flatten();
+    let containers = containers
+        .filter(|facts| facts.label(labels::KIND).is_none())
+        .map(|facts| container(app, facts))
+        .collect();
+    let traffic = match route {
+        Some(route) if route.held => "held",
+        Some(route) if !route.targets.is_empty() => "routed",
+        _ if release.is_some() => "stopped",
+        _ => "never deployed",
+    };
+    Ok(AppStatus {
+        app: app.name.to_string(),
+        environment: app.environment.to_string(),
+        release: release.map(|id| id.to_string()),
+        commit: record.map(|record| record.commit.to_string()),
+        containers,
+        port: route.map(|route| route.port),
+        traffic: traffic.to_owned(),
+        in_flight: route.map_or(0, |route| {
+            route.targets.iter().map(|target| target.in_flight).sum()
+        }),
+        health: None,
+        last: None,
+        busy: None,
+        trouble: route
+            .and_then(|route| route.trouble.clone())
+            .or_else(|| trouble.map(str::to_owned)),
+    })
+}
+
+fn container(app: &App, facts: &ContainerFacts) -> ContainerStatus {
+    let process = facts
+        .label(labels::PROCESS)
+        .and_then(|key| key.parse().ok())
+        .unwrap_or_else(ProcessKey::first_web);
+    let port = facts.label(labels::PORT).unwrap_or("?");
+    ContainerStatus {
+        name: facts.name.clone(),
+        id: facts.id.clone(),
+        slot: Slot::of_container(&facts.name, &app.name, &process),
+        release: facts.label(labels::RELEASE).unwrap_or("?").to_owned(),
+        state: match facts.state {
+            ContainerState::Created => "created",
+            ContainerState::Running => "running",
+            ContainerState::Exited => "exited",
+        },
+        started: None,
+        address: facts
+            .addresses
+            .get(crate::NETWORK)
+            .map(|address| format!("{address}:{port}")),
+    }
+}
+
+/// How the app's last transition ended.
+fn last(server: &Server, app: &AppName) -> Option<LastTransition> {
+    let id = log::list(&server.root, app).pop()?;
+    let (mut what, mut outcome, mut took) = ("transition".to_owned(), "under way".to_owned(), None);
+    for stamped in log::read(&server.root, app, id) {
+        match stamped.event {
+            Event::Started { what: word, .. } => what = word,
+            Event::Finished { outcome: finish, ms } => {
+                took = Some(ms);
+                outcome = match finish {
+                    Finish::Succeeded { .. } => "succeeded".to_owned(),
+                    Finish::GaveUp { kind, .. } => format!("failed: {}", kind.as_str()),
+                    Finish::Refused { detail, .. } => {
+                        format!("refused: {}", detail.lines().next().unwrap_or(""))
+                    }
+                    Finish::Superseded => "superseded by a newer push".to_owned(),
+                    Finish::LeftUnfinished { .. } => "left unfinished".to_owned(),
+                };
+            }
+            _ => {}
+        }
+    }
+    Some(LastTransition {
+        id: id.to_string(),
+        what,
+        outcome,
+        ms: took,
+    })
+}
+
+/// How long ago a time was, in words.
+pub fn ago(started: &str) -> String {
+    clock::parse(started).map_or_else(String::new, |at| clock::span(clock::now_seconds() - at))
+}
