@@ -1,0 +1,79 @@
+//! `gokku config`: the app's environment variables.
+
+use std::collections::BTreeMap;
+
+use gokku_core::AppName;
+use gokku_core::env_file::{EnvKey, PairError, parse_pair};
+use gokku_server::request::{Ask, submit};
+use gokku_server::{Server, apps, config, env_store};
+
+use super::transition::follow_to_end;
+use super::wait;
+use crate::cli::Config;
+use crate::error::{Error, MISSING};
+use crate::printer::{Look, Printer};
+
+pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Printer) -> Result<u8, Error> {
+    apps::load(&server.root, app)?;
+    match command {
+        Config::Get { name } => {
+            let env = env_store::read(&server.root, app)?;
+            let value = env.get(name).ok_or_else(|| Error {
+                code: MISSING,
+                message: format!("{app} has no {name}; `gokku config list -a {app}` shows what it has"),
+            })?;
+            if printer.json {
+                printer.facts(&value.expose())?;
+            } else {
+                printer.result(value.expose());
+            }
+            Ok(0)
+        }
+        Config::List => {
+            let env = env_store::read(&server.root, app)?;
+            if printer.json {
+                let all: BTreeMap<&str, &str> = env
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), value.expose()))
+                    .collect();
+                printer.facts(&all)?;
+            } else {
+                for (key, value) in env.iter() {
+                    printer.result(&format!("{key}={}", value.expose()));
+                }
+            }
+            Ok(0)
+        }
+        Config::Set { pairs, no_restart } => {
+            let pairs: Result<Vec<_>, PairError> = pairs.iter().map(|pair| parse_pair(pair)).collect();
+            let pairs = pairs.map_err(|error| Error::usage(error.to_string()))?;
+            let changed = config::set(&server.root, app, &pairs)?;
+            let names: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+            printer.note(
+                Look::Plain,
+                &format!(
+                    "{} of {app} {}",
+                    names.join(", "),
+                    if changed { "set" } else { "is as it was" }
+                ),
+            );
+            apply(server, app, changed && !no_restart, printer)
+        }
+        Config::Unset { names, no_restart } => {
+            let keys: Result<Vec<EnvKey>, PairError> = names.iter().map(|name| name.parse()).collect();
+            let keys = keys.map_err(|error| Error::usage(error.to_string()))?;
+            let changed = config::unset(&server.root, app, &keys)?;
+            printer.note(Look::Plain, &format!("{} of {app} removed", names.join(", ")));
+            apply(server, app, changed && !no_restart, printer)
+        }
+    }
+}
+
+/// Applies a change to what runs, by a transition of the same release; after the one under way, if there is one.
+fn apply(server: &Server, app: &AppName, wanted: bool, printer: Printer) -> Result<u8, Error> {
+    let running = wanted && wait(async { Ok(config::is_running(server, app).await) })?;
+    if !running {
+        return Ok(0);
+    }
+    follow_to_end(server, app, submit(server, app, Ask::Config, true)?, printer)
+}

@@ -1,0 +1,27 @@
+//! The pre-receive hook: what git runs before a push is accepted.
+
+use std::io::Read;
+
+use gokku_core::AppName;
+use gokku_server::Server;
+use gokku_server::hook::{Received, receive};
+
+use super::transition::follow_to_end;
+use crate::error::{DONE, Error};
+use crate::printer::{Look, Printer};
+
+pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
+    let mut told = String::new();
+    std::io::stdin()
+        .read_to_string(&mut told)
+        .map_err(|error| Error::failed(format!("what git says of the push: {error}")))?;
+    match receive(server, app, &told)? {
+        Received::Stored(lines) => {
+            for line in lines {
+                printer.note(Look::Plain, &format!("-----> {line}"));
+            }
+            Ok(DONE)
+        }
+        Received::Deploying(submitted) => follow_to_end(server, app, submitted, printer),
+    }
+}

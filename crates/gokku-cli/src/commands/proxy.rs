@@ -1,0 +1,104 @@
+//! `gokku proxy`: the traffic switch.
+
+use gokku_server::{Server, daemon, session};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::wait;
+use crate::cli::Proxy;
+use crate::error::Error;
+use crate::printer::{Printer, plain_table};
+
+pub(super) fn run(server: &Server, proxy: &Proxy, printer: Printer) -> Result<u8, Error> {
+    match proxy {
+        Proxy::Run { detached } => serve(server, *detached),
+        Proxy::Status => wait(status(server, printer)),
+    }
+}
+
+fn serve(server: &Server, detached: bool) -> Result<u8, Error> {
+    if detached {
+        session::detach();
+    }
+    let filter = EnvFilter::try_from_env("GOKKU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime
+        .map_err(|error| Error::failed(error.to_string()))?
+        .block_on(async {
+            let failed = |error: std::io::Error| Error::failed(error.to_string());
+            let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+            let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+            let (sender, stop) = tokio::sync::oneshot::channel();
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+                let _ = sender.send(());
+            });
+            Box::pin(daemon::run(server, stop)).await.map_err(Error::from)
+        })?;
+    Ok(0)
+}
+
+async fn status(server: &Server, printer: Printer) -> Result<u8, Error> {
+    let status = server
+        .switch()
+        .status()
+        .await
+        .map_err(gokku_server::Error::from)?;
+    if printer.json {
+        printer.facts(&status)?;
+        return Ok(0);
+    }
+    let mut table = plain_table();
+    table.set_header(["APP", "PORT", "TARGET", "IN FLIGHT", "WAITING", "REQUESTS", ""]);
+    for route in &status.routes {
+        let targets: Vec<String> = route
+            .targets
+            .iter()
+            .map(|target| {
+                format!(
+                    "{} {} ({}){}",
+                    target.container.short(),
+                    target.address,
+                    target.release,
+                    if target.down { " down" } else { "" }
+                )
+            })
+            .collect();
+        let in_flight: u64 = route
+            .targets
+            .iter()
+            .chain(&route.retired)
+            .map(|target| target.in_flight)
+            .sum();
+        table.add_row([
+            route.app.to_string(),
+            route.port.to_string(),
+            if targets.is_empty() {
+                "none".to_owned()
+            } else {
+                targets.join(", ")
+            },
+            in_flight.to_string(),
+            if route.held {
+                format!("{} (held)", route.waiting)
+            } else {
+                "0".to_owned()
+            },
+            route.requests.to_string(),
+            route.trouble.clone().unwrap_or_default(),
+        ]);
+    }
+    printer.result(&table.to_string());
+    if let Some(trouble) = status.trouble {
+        return Err(Error::failed(trouble));
+    }
+    Ok(0)
+}

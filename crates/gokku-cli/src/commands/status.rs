@@ -1,0 +1,122 @@
+//! `gokku status`: what runs.
+
+use gokku_server::Server;
+use gokku_server::status::{self, AppStatus, ago};
+
+use super::wait;
+use crate::cli::Options;
+use crate::context;
+use crate::error::Error;
+use crate::printer::{Look, Printer, plain_table};
+
+pub(super) fn run(server: &Server, options: &Options, printer: Printer) -> Result<u8, Error> {
+    if options.app.is_some() {
+        let app = context::app(server, options)?;
+        let status = wait(async { Ok(status::one(server, &app).await?) })?;
+        if printer.json {
+            printer.facts(&status)?;
+        } else {
+            printer.result(&one(&status));
+        }
+        return Ok(0);
+    }
+    let all = wait(async { Ok(status::all(server).await?) })?;
+    if printer.json {
+        printer.facts(&all)?;
+    } else if all.is_empty() {
+        printer.note(
+            Look::Plain,
+            "There are no apps yet; `gokku apps create NAME` makes one.",
+        );
+    } else {
+        printer.result(&list(&all));
+    }
+    Ok(0)
+}
+
+fn short(commit: Option<&String>) -> String {
+    commit.map_or_else(
+        || "-".to_owned(),
+        |commit| commit.get(..7).unwrap_or(commit).to_owned(),
+    )
+}
+
+fn dash(text: Option<&String>) -> String {
+    text.cloned().unwrap_or_else(|| "-".to_owned())
+}
+
+fn list(all: &[AppStatus]) -> String {
+    let mut table = plain_table();
+    table.set_header(["APP", "RELEASE", "COMMIT", "TRAFFIC", "CONTAINER", "PORT", ""]);
+    for app in all {
+        let containers: Vec<String> = app
+            .containers
+            .iter()
+            .map(|container| format!("{} {}", container.name, container.state))
+            .collect();
+        table.add_row([
+            app.app.clone(),
+            dash(app.release.as_ref()),
+            short(app.commit.as_ref()),
+            app.traffic.clone(),
+            if containers.is_empty() {
+                "-".to_owned()
+            } else {
+                containers.join(", ")
+            },
+            app.port.map_or_else(|| "-".to_owned(), |port| port.to_string()),
+            app.trouble.clone().unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
+}
+
+fn one(app: &AppStatus) -> String {
+    let mut table = plain_table();
+    let mut row = |name: &str, value: String| {
+        table.add_row([name.to_owned(), value]);
+    };
+    row("app", format!("{} ({})", app.app, app.environment));
+    row("release", dash(app.release.as_ref()));
+    row("commit", short(app.commit.as_ref()));
+    row("traffic", format!("{}, {} in flight", app.traffic, app.in_flight));
+    row("health", dash(app.health.as_ref()));
+    row(
+        "port",
+        app.port.map_or_else(
+            || "-".to_owned(),
+            |port| format!("{port} (http://localhost:{port})"),
+        ),
+    );
+    for container in &app.containers {
+        let up = container
+            .started
+            .as_deref()
+            .map_or(String::new(), |at| format!(", up {}", ago(at)));
+        let slot = container.slot.map_or(String::new(), |slot| format!("{slot}, "));
+        let address = container
+            .address
+            .as_deref()
+            .map_or(String::new(), |at| format!(", {at}"));
+        row(
+            "container",
+            format!(
+                "{} ({slot}{}), release {}, {}{up}{address}",
+                container.name,
+                container.id.short(),
+                container.release,
+                container.state
+            ),
+        );
+    }
+    if let Some(last) = &app.last {
+        row("last", format!("{} {}: {}", last.what, last.id, last.outcome));
+    }
+    if let Some(busy) = &app.busy {
+        row("busy", busy.clone());
+    }
+    if let Some(trouble) = &app.trouble {
+        row("trouble", trouble.clone());
+    }
+    table.to_string()
+}

@@ -1,0 +1,45 @@
+//! What the environment says, read once.
+
+use std::path::PathBuf;
+
+use gokku_core::AppName;
+use gokku_server::{Root, Server, apps};
+
+use crate::cli::Options;
+use crate::error::Error;
+
+/// The server that a command is about.
+pub(crate) fn server(options: &Options) -> Result<Server, Error> {
+    let root = Root::open(&options.root)?;
+    let engine = gokku_docker_socket(options)?;
+    let program =
+        std::env::current_exe().map_err(|error| Error::failed(format!("where this program is: {error}")))?;
+    Ok(Server {
+        root,
+        program,
+        engine,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        by: user(),
+    })
+}
+
+fn gokku_docker_socket(options: &Options) -> Result<PathBuf, Error> {
+    Ok(gokku_server::engine_socket(options.docker_host.as_deref())?)
+}
+
+/// Who asks: the user, also through sudo.
+fn user() -> String {
+    ["SUDO_USER", "LOGNAME", "USER"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// The app that `-a` names.
+pub(crate) fn app(server: &Server, options: &Options) -> Result<AppName, Error> {
+    let given = options
+        .app
+        .as_deref()
+        .ok_or_else(|| Error::usage("which app? Name it with -a APP; `gokku apps list` shows them"))?;
+    Ok(apps::resolve(&server.root, given)?)
+}

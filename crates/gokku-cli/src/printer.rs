@@ -1,0 +1,115 @@
+//! Which stream gets what: results go to stdout, everything else to stderr.
+
+use std::io::{IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::cli::{Colour, Options};
+use crate::error::Error;
+
+/// Prints, as the options say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Printer {
+    pub(crate) json: bool,
+    quiet: bool,
+    colour: Colour,
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Heading,
+    Plain,
+    Dim,
+    Good,
+    Bad,
+}
+
+impl Look {
+    fn style(self) -> Style {
+        let colour = |colour: AnsiColor| Style::new().fg_color(Some(colour.into()));
+        match self {
+            Self::Heading => Style::new().bold(),
+            Self::Plain => Style::new(),
+            Self::Dim => Style::new().dimmed(),
+            Self::Good => colour(AnsiColor::Green).bold(),
+            Self::Bad => colour(AnsiColor::Red).bold(),
+        }
+    }
+}
+
+impl Printer {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            json: options.json,
+            quiet: options.quiet,
+            colour: options.color,
+        }
+    }
+
+    fn choice(self, terminal: bool) -> ColorChoice {
+        match self.colour {
+            Colour::Always => ColorChoice::Always,
+            Colour::Auto if terminal => ColorChoice::Auto,
+            Colour::Auto | Colour::Never => ColorChoice::Never,
+        }
+    }
+
+    /// A result, exactly: it may be a value with any character in it.
+    #[expect(
+        clippy::unused_self,
+        reason = "every way to print goes through whoever knows the options"
+    )]
+    pub(crate) fn result(self, text: &str) {
+        // Whoever closed the other end does not want to know.
+        let _ = writeln!(std::io::stdout().lock(), "{text}");
+    }
+
+    /// A result's bytes as they are.
+    pub(crate) fn bytes(bytes: &[u8]) -> bool {
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
+    }
+
+    /// Facts as JSON.
+    pub(crate) fn facts(self, facts: &impl Serialize) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(facts).map_err(|error| Error::failed(error.to_string()))?;
+        self.result(&text);
+        Ok(())
+    }
+
+    /// Something on the way.
+    pub(crate) fn note(self, look: Look, text: &str) {
+        if !self.quiet {
+            self.say(look, text);
+        }
+    }
+
+    fn say(self, look: Look, text: &str) {
+        let stderr = std::io::stderr();
+        let choice = self.choice(stderr.is_terminal());
+        let style = look.style();
+        let _ = writeln!(AutoStream::new(stderr.lock(), choice), "{style}{text}{style:#}");
+    }
+
+    /// An error.
+    pub(crate) fn error(self, error: &Error) {
+        if !error.message.is_empty() {
+            self.say(Look::Bad, &format!("gokku: {}", error.message));
+        }
+    }
+
+    /// Something that must be seen even when quiet.
+    pub(crate) fn alert(self, look: Look, text: &str) {
+        self.say(look, text);
+    }
+}
+
+/// A table of words only.
+pub(crate) fn plain_table() -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table
+}

@@ -1,0 +1,183 @@
+//! A transition's events, as people read them: `-----> ` headings, details below them, and in the end what each
+//! step took.
+
+use comfy_table::CellAlignment;
+use gokku_core::event::{Event, Finish, Source, Stamped};
+
+use crate::error::{DONE, FAILED, refusal_code};
+use crate::printer::{Look, Printer, plain_table};
+
+/// Shows events one by one.
+pub(crate) struct Renderer {
+    printer: Printer,
+    what: String,
+    app: String,
+    steps: Vec<(String, u64)>,
+    source: Option<Source>,
+}
+
+/// A step's heading; none for what is too small to speak of.
+fn heading(step: &str, about: &str) -> Option<String> {
+    Some(match step {
+        "extract" => "Extracting the code".to_owned(),
+        "build" => "Building the image".to_owned(),
+        "migrate" => "Running the migration".to_owned(),
+        "start" => format!("Starting {about}"),
+        "health" => format!("Waiting until {about} is healthy"),
+        "hold" => "Holding new requests".to_owned(),
+        "switch" => format!("Switching the traffic to {about}"),
+        "drain" => format!("Letting {about} answer its last requests"),
+        "stop" => format!("Stopping {about}"),
+        "rename" => format!("Renaming {about}"),
+        "unroute" => "Refusing new requests".to_owned(),
+        "release" => "Letting requests go on".to_owned(),
+        "discard" => "Discarding the failed release".to_owned(),
+        _ => return None,
+    })
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)
+}
+
+impl Renderer {
+    pub(crate) fn new(printer: Printer) -> Self {
+        Self {
+            printer,
+            what: "transition".to_owned(),
+            app: String::new(),
+            steps: Vec::new(),
+            source: None,
+        }
+    }
+
+    fn heading(&mut self, text: &str) {
+        self.source = None;
+        self.printer.note(Look::Heading, &format!("-----> {text}"));
+    }
+
+    fn detail(&self, look: Look, text: &str) {
+        for line in text.lines() {
+            self.printer.note(look, &format!("       {line}"));
+        }
+    }
+
+    /// Shows one event.
+    pub(crate) fn show(&mut self, stamped: &Stamped) {
+        if self.printer.json {
+            if let Ok(text) = serde_json::to_string(stamped) {
+                self.printer.result(&text);
+            }
+            return;
+        }
+        match &stamped.event {
+            Event::Started {
+                id,
+                app,
+                what,
+                release,
+                commit,
+                ..
+            } => {
+                self.what.clone_from(what);
+                self.app = app.to_string();
+                let release = release
+                    .filter(|release| release != id)
+                    .map_or(String::new(), |id| format!(" of {id}"));
+                let commit = commit
+                    .as_ref()
+                    .map_or(String::new(), |commit| format!(", commit {}", commit.short()));
+                self.heading(&format!("{} {app}: {what} {id}{release}{commit}", "gokku"));
+            }
+            Event::Waited { holder } => self.heading(&format!("Waiting for {holder}")),
+            Event::Resumed => self.heading("Going on with what was cut off"),
+            Event::StepStarted { step, about, .. } => {
+                if let Some(heading) = heading(step, about) {
+                    self.heading(&heading);
+                }
+            }
+            Event::StepFinished { step, ms } => self.steps.push((step.clone(), *ms)),
+            Event::StepFailed { step, ms, error } => {
+                self.steps.push((format!("{step} (failed)"), *ms));
+                self.detail(Look::Bad, error);
+            }
+            Event::Output { source, line } => {
+                if *source == Source::App && self.source != Some(Source::App) {
+                    self.detail(Look::Plain, "The last lines it printed:");
+                }
+                self.source = Some(*source);
+                self.detail(Look::Dim, if line.is_empty() { " " } else { line });
+            }
+            Event::Noted { line } => self.detail(Look::Plain, line),
+            Event::Warned { line } => self.detail(Look::Bad, line),
+            Event::Finished { outcome, ms } => self.finished(outcome, *ms),
+        }
+    }
+
+    fn finished(&mut self, outcome: &Finish, ms: u64) {
+        if !self.steps.is_empty() {
+            self.detail(Look::Dim, &self.table(ms));
+        }
+        let what = format!("{} of {}", self.what, self.app);
+        match outcome {
+            Finish::Succeeded { port } => {
+                let at = port.map_or(String::new(), |port| format!(": http://localhost:{port}"));
+                self.source = None;
+                self.printer.note(Look::Good, &format!("-----> Done{at}"));
+            }
+            Finish::GaveUp {
+                kind,
+                detail,
+                serving,
+            } => {
+                let rest = if *serving {
+                    "The former release goes on serving, untouched."
+                } else {
+                    "Nothing runs."
+                };
+                let detail = if detail.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {detail}")
+                };
+                self.alert(&format!("The {what} failed: {}{detail}\n{rest}", kind.as_str()));
+            }
+            Finish::Refused { detail, .. } => self.alert(detail),
+            Finish::Superseded => {
+                self.alert("A newer push came in while this one waited, and took its place.");
+            }
+            Finish::LeftUnfinished { detail } => {
+                self.alert(&format!("The {what} is not at an end: {detail}"));
+            }
+        }
+    }
+
+    fn alert(&self, text: &str) {
+        for (index, line) in text.lines().enumerate() {
+            let lead = if index == 0 { " !     " } else { "       " };
+            self.printer.alert(Look::Bad, &format!("{lead}{line}"));
+        }
+    }
+
+    /// What each step took.
+    fn table(&self, whole: u64) -> String {
+        let mut table = plain_table();
+        for (step, ms) in &self.steps {
+            table.add_row([step.clone(), seconds(*ms)]);
+        }
+        table.add_row(["in all".to_owned(), seconds(whole)]);
+        if let Some(column) = table.column_mut(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.to_string()
+    }
+}
+
+/// The exit code of a command that waited for this end.
+pub(crate) fn exit_code(outcome: &Finish) -> u8 {
+    match outcome {
+        Finish::Succeeded { .. } => DONE,
+        Finish::Refused { reason, .. } => refusal_code(*reason),
+        Finish::GaveUp { .. } | Finish::Superseded | Finish::LeftUnfinished { .. } => FAILED,
+    }
+}

@@ -1,0 +1,95 @@
+//! A program in a container, with this program's input, output and terminal.
+
+use std::io::{IsTerminal, Read, Write};
+
+use futures_util::StreamExt;
+use gokku_server::engine::{Session, SessionHandle, Stream};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use tokio::io::AsyncWriteExt;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::error::Error;
+
+/// Whether both ends are a terminal, so that the program gets one.
+pub(crate) fn is_one() -> bool {
+    std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
+}
+
+/// The terminal as it was, put back when this is dropped.
+struct Raw(Termios);
+
+impl Raw {
+    /// Every key goes to the program as it is typed.
+    fn new() -> Option<Self> {
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(std::io::stdin(), OptionalActions::Now, &raw).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
+    }
+}
+
+/// Passes everything through until the program ends, and gives its exit code.
+pub(crate) async fn pass_through(mut session: Session, tty: bool) -> Result<u8, Error> {
+    let handle = session.handle();
+    let _raw = if tty { Raw::new() } else { None };
+    if tty {
+        tokio::spawn(follow_size(handle.clone()));
+    }
+    if let Some(mut input) = session.input.take() {
+        let (sender, mut typed) = tokio::sync::mpsc::channel::<Vec<u8>>(8);
+        // A thread of its own: reading from a terminal cannot be given up.
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(count @ 1..) = std::io::stdin().read(&mut buffer) {
+                if sender.blocking_send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        tokio::spawn(async move {
+            while let Some(bytes) = typed.recv().await {
+                if input.write_all(&bytes).await.and(input.flush().await).is_err() {
+                    return;
+                }
+            }
+            let _ = input.shutdown().await;
+        });
+    }
+    while let Some(piece) = session.output.next().await {
+        let piece = piece.map_err(gokku_server::Error::from)?;
+        let written = match piece.stream {
+            Stream::Out => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(&piece.bytes).and_then(|()| out.flush())
+            }
+            Stream::Err => std::io::stderr().lock().write_all(&piece.bytes),
+        };
+        if written.is_err() {
+            break;
+        }
+    }
+    let code = handle.exit_code().await.map_err(gokku_server::Error::from)?;
+    Ok(u8::try_from(code).unwrap_or(1))
+}
+
+async fn follow_size(handle: SessionHandle) {
+    let Ok(mut changed) = signal(SignalKind::window_change()) else {
+        return;
+    };
+    loop {
+        if let Ok(size) = tcgetwinsize(std::io::stdin()) {
+            // A program that has not begun yet has no terminal to resize.
+            let _ = handle.resize(size.ws_row, size.ws_col).await;
+        }
+        if changed.recv().await.is_none() {
+            return;
+        }
+    }
+}
