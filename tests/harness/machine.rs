@@ -1,0 +1,125 @@
+//! A story's server, working copy and sshd, before gokku comes in.
+
+use std::time::Duration;
+
+use gokku_tests::{Output, Running, Server, Sshd, WorkingCopy, docker, free_port, unique, wait_until};
+
+#[test]
+fn what_a_server_made_goes_with_it() {
+    let server = Server::new();
+    let root = server.root().to_owned();
+    let label = format!("gokku.root={}", root.display());
+    let copy = WorkingCopy::new(&server);
+    copy.write_app("v1", &["slow-health-ms=1"]);
+    let image = unique("harness");
+    let folder = copy.folder().to_str().unwrap();
+    docker(["build", "--quiet", "--label", &label, "--tag", &image, folder]).ok();
+    docker([
+        "run", "--pull", "never", "--detach", "--name", &image, "--label", &label, &image,
+    ])
+    .ok();
+    let left = Running::start(server.command("sleep").arg("600"));
+    assert_eq!(server.containers().len(), 1);
+    assert_eq!(server.containers()[0].name, image);
+    assert!(server.processes().contains(&left.id()));
+
+    let address = server.containers()[0]
+        .address
+        .parse::<std::net::IpAddr>()
+        .unwrap();
+    let version = wait_until("the app", Duration::from_secs(60), || {
+        gokku_tests::get((address, 8080).into(), "/version").ok()
+    });
+    assert_eq!(version.text(), "v1");
+
+    drop(server);
+    assert_eq!(left.wait().code, None, "killed");
+    assert!(!root.exists());
+    assert_eq!(gokku_tests::containers(&root), []);
+    assert_eq!(docker(["images", "--quiet", &image]).ok().stdout, "");
+}
+
+#[test]
+fn a_push_goes_over_a_real_ssh() {
+    let server = Server::new();
+    let sshd = Sshd::start(&server);
+    let bare = server.path("repos/x.git");
+    Output::of(
+        server
+            .command("git")
+            .args(["init", "--quiet", "--bare"])
+            .arg(&bare),
+    )
+    .ok();
+    let copy = WorkingCopy::new(&server);
+    copy.write("file", "text");
+    let commit = copy.commit("first");
+    copy.git(["remote", "add", "production", &sshd.url(&bare)]).ok();
+    copy.push().ok();
+    let head = Output::of(
+        server
+            .command("git")
+            .arg("-C")
+            .arg(&bare)
+            .args(["rev-parse", "main"]),
+    )
+    .ok();
+    assert_eq!(head.line(), commit);
+
+    let remote = Output::of(
+        server
+            .command("ssh")
+            .args(["server", "echo $GOKKU_ROOT; command -v gokku"]),
+    )
+    .ok();
+    let programs = server.programs().join("gokku");
+    assert_eq!(
+        remote.stdout,
+        format!("{}\n{}\n", server.root().display(), programs.display())
+    );
+}
+
+#[test]
+fn a_rejected_push_is_told_apart() {
+    let server = Server::new();
+    let bare = server.path("repos/x.git");
+    Output::of(
+        server
+            .command("git")
+            .args(["init", "--quiet", "--bare"])
+            .arg(&bare),
+    )
+    .ok();
+    let hook = "#!/bin/sh\necho no thanks\nexit 1\n";
+    server.write("repos/x.git/hooks/pre-receive", hook);
+    Output::of(
+        server
+            .command("chmod")
+            .arg("+x")
+            .arg(bare.join("hooks/pre-receive")),
+    )
+    .ok();
+    let copy = WorkingCopy::new(&server);
+    copy.git(
+        ["remote", "add", "production"]
+            .map(Into::into)
+            .into_iter()
+            .chain([bare.into_os_string()]),
+    )
+    .ok();
+    copy.commit("first");
+    let push = copy.push().rejected();
+    assert_eq!(push.remote_lines(), ["no thanks"]);
+}
+
+#[test]
+fn ports_are_free_and_never_the_same() {
+    let ports: std::collections::BTreeSet<_> = (0..50).map(|_| free_port()).collect();
+    assert_eq!(ports.len(), 50);
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let first_outgoing: u16 = range.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(
+        ports.iter().all(|port| *port < first_outgoing),
+        "{ports:?} {range}"
+    );
+}

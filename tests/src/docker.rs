@@ -1,0 +1,116 @@
+//! What `docker` shows, asked through the program a user has.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::Output;
+
+/// Our label of the server a container or image belongs to.
+const ROOT_LABEL: &str = "gokku.root";
+
+/// A container as `docker inspect` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Container {
+    /// Its full id.
+    pub id: String,
+    /// Its name, without the leading slash.
+    pub name: String,
+    /// `created`, `running`, `exited`, …
+    pub state: String,
+    /// The id of its image.
+    pub image: String,
+    /// Its address on its first network, empty while it has none.
+    pub address: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Runs `docker` with these arguments.
+#[track_caller]
+pub fn docker<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    Output::of(Command::new("docker").args(args))
+}
+
+/// The containers of the server with this root, in the order of their names.
+pub fn containers(root: &Path) -> Vec<Container> {
+    let ids = ids(&["ps", "--all"], root);
+    if ids.is_empty() {
+        return Vec::new();
+    }
+    // One that is removed meanwhile is reported as missing; the others are still shown.
+    let shown = docker(
+        ["inspect", "--type", "container"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(ids),
+    );
+    let shown: Vec<Value> = serde_json::from_str(&shown.stdout).unwrap_or_default();
+    let mut containers: Vec<_> = shown.iter().map(container).collect();
+    containers.sort_by(|one, other| one.name.cmp(&other.name));
+    containers
+}
+
+fn container(value: &Value) -> Container {
+    let text = |path: &str| {
+        value
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let networks = value
+        .pointer("/NetworkSettings/Networks")
+        .and_then(Value::as_object);
+    let labels = value.pointer("/Config/Labels").and_then(Value::as_object);
+    Container {
+        id: text("/Id"),
+        name: text("/Name").trim_start_matches('/').to_owned(),
+        state: text("/State/Status"),
+        image: text("/Image"),
+        address: networks
+            .and_then(|networks| networks.values().next()?.get("IPAddress")?.as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        labels: labels
+            .into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+            .collect(),
+    }
+}
+
+/// Removes every container and image of the server with this root; says nothing if some are gone already.
+pub(crate) fn remove_all(root: &Path) {
+    let containers = ids(&["ps", "--all"], root);
+    if !containers.is_empty() {
+        docker(
+            ["rm", "--force", "--volumes"]
+                .into_iter()
+                .map(str::to_owned)
+                .chain(containers),
+        );
+    }
+    let images = ids(&["images"], root);
+    if !images.is_empty() {
+        docker(["rmi", "--force"].into_iter().map(str::to_owned).chain(images));
+    }
+}
+
+fn ids(list: &[&str], root: &Path) -> Vec<String> {
+    let filter = format!("label={ROOT_LABEL}={}", root.display());
+    let mut command = Command::new("docker");
+    command
+        .args(list)
+        .args(["--quiet", "--no-trunc", "--filter", &filter]);
+    let mut ids: Vec<_> = Output::of(&mut command)
+        .stdout
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}

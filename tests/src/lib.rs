@@ -1,0 +1,64 @@
+//! What the stories stand on: a server of a story's own, a developer's working copy, clients that count.
+//!
+//! Everything is seen from outside, as a user sees it: the `gokku` program, `git`, `docker`, HTTP. Nothing here
+//! knows gokku's crates, so no story can pass because both sides share a mistake.
+//!
+//! ```no_run
+//! use gokku_tests::{Load, LoadPlan, Server, Timeline};
+//!
+//! let server = Server::new();
+//! let api = server.create("api");
+//! let dev = api.working_copy();
+//! dev.release("v1").ok();
+//!
+//! let mut timeline = Timeline::new("v1");
+//! let load = Load::start(LoadPlan::small(api.address()));
+//! timeline.change("v2", || dev.release("v2").ok());
+//! timeline.change("v1", || api.gokku(["rollback"]).ok());
+//! load.stop().assert_clean(&timeline);
+//!
+//! assert_eq!(api.container_names(), [api.blue()]);
+//! ```
+//!
+//! - [`Server`] is a root folder, a traffic switch and whatever runs in containers; all of it goes with it;
+//! - [`App`] is one app on it, [`WorkingCopy`] a developer's clone;
+//! - [`Load`] keeps clients busy and reports each kind of failure apart, against a [`Timeline`] of what was routed;
+//! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh.
+//!
+//! What is here panics, with everything known, when the machine cannot do what a story needs.
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a harness fails a test by panicking, everywhere"
+)]
+#![allow(
+    clippy::return_self_not_must_use,
+    reason = "a check is called for its panic; what runs something is must_use"
+)]
+
+mod app;
+mod base_image;
+mod build;
+mod docker;
+mod http;
+mod load;
+mod output;
+mod ports;
+mod running;
+mod server;
+mod sshd;
+mod wait;
+mod working_copy;
+
+pub use app::App;
+pub use base_image::ensure_python;
+pub use build::{gokku_program, hello_program, test_app_program, workspace};
+pub use docker::{Container, containers, docker};
+pub use http::{Answer, Connection, Failure, get, send};
+pub use load::{Answered, Kind, Load, LoadPlan, Report, Tally, Timeline};
+pub use output::Output;
+pub use ports::free_port;
+pub use running::Running;
+pub use server::{Server, unique};
+pub use sshd::Sshd;
+pub use wait::{PATIENCE, wait_until};
+pub use working_copy::{PushOutcome, WorkingCopy};

@@ -1,0 +1,144 @@
+//! A real sshd on the loopback, for pushes and commands over ssh.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::{Output, PATIENCE, Server, free_port, wait_until};
+
+/// An sshd whose sessions run on a story's server, as the user who runs the tests. Ends with its handle.
+pub struct Sshd {
+    folder: TempDir,
+    port: u16,
+    user: String,
+    child: Child,
+}
+
+impl Sshd {
+    /// Starts one for a server. From then on `ssh` in that server's programs is one that finds it: host `server`,
+    /// with its own key and known hosts, and nothing of the machine's configuration.
+    #[track_caller]
+    pub fn start(server: &Server) -> Self {
+        let program = program();
+        let folder = tempfile::Builder::new()
+            .prefix("gokku-sshd-")
+            .tempdir()
+            .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
+        let at = |name: &str| folder.path().join(name);
+        for key in ["host_key", "user_key"] {
+            let mut keygen = Command::new("ssh-keygen");
+            Output::of(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(at(key))).ok();
+        }
+        let user = Output::of(Command::new("id").arg("-un")).ok().line().to_owned();
+        if user == "root" {
+            // A root sshd insists on its folder; Debian's service makes it at each start.
+            let _ = fs::create_dir_all("/run/sshd");
+        }
+        let port = free_port();
+        write(&at("sshd_config"), &config(server, folder.path(), port));
+        let public = read(&at("user_key.pub"));
+        write(&at("authorized_keys"), &public);
+        let host = read(&at("host_key.pub"));
+        write(&at("known_hosts"), &format!("[127.0.0.1]:{port} {host}"));
+        write(
+            &at("ssh_config"),
+            &format!(
+                "Host server\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  \
+                 IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking yes\n  BatchMode yes\n",
+                at("user_key").display(),
+                at("known_hosts").display(),
+            ),
+        );
+        let log = fs::File::create(at("log")).unwrap_or_else(|error| panic!("sshd's log: {error}"));
+        let child = Command::new(program)
+            .args(["-D", "-e", "-f"])
+            .arg(at("sshd_config"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("sshd could not be run: {error}"));
+        let mut sshd = Self {
+            folder,
+            port,
+            user,
+            child,
+        };
+        sshd.install_client(server);
+        wait_until("sshd", PATIENCE, || {
+            let ended = sshd.child.try_wait().ok().flatten();
+            assert!(ended.is_none(), "sshd ended at once\n{}", sshd.log());
+            std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(1)).ok()
+        });
+        sshd
+    }
+
+    /// The address of a repository on the server, as `git remote add` takes it.
+    pub fn url(&self, path: &Path) -> String {
+        format!("ssh://{}@server:{}{}", self.user, self.port, path.display())
+    }
+
+    /// What a person writes before the path in `git remote add`: `USER@server`.
+    pub fn destination(&self) -> String {
+        format!("{}@server", self.user)
+    }
+
+    /// Its log.
+    pub fn log(&self) -> String {
+        read(&self.folder.path().join("log"))
+    }
+
+    /// ssh finds its user's configuration by the user's entry in the system, not by `HOME`, so it is named to it.
+    fn install_client(&self, server: &Server) {
+        use std::os::unix::fs::PermissionsExt;
+        let client = server.programs().join("ssh");
+        let config = self.folder.path().join("ssh_config");
+        write(
+            &client,
+            &format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", config.display()),
+        );
+        fs::set_permissions(&client, fs::Permissions::from_mode(0o755))
+            .unwrap_or_else(|error| panic!("{}: {error}", client.display()));
+    }
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// sshd wants to be called by its full name.
+fn program() -> PathBuf {
+    let places = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd"].map(PathBuf::from);
+    places.into_iter().find(|place| place.exists()).unwrap_or_else(|| {
+        panic!("sshd is not installed; `cargo xtask test` installs it (Debian: apt-get install openssh-server)")
+    })
+}
+
+fn config(server: &Server, folder: &Path, port: u16) -> String {
+    let at = |name: &str| folder.join(name).display().to_string();
+    let machine = std::env::var("PATH").unwrap_or_default();
+    // One SetEnv: of several, sshd takes the first only.
+    format!(
+        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
+         StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
+         SetEnv \"GOKKU_ROOT={}\" \"PATH={}:{machine}\"\n",
+        at("host_key"),
+        at("authorized_keys"),
+        server.root().display(),
+        server.programs().display(),
+    )
+}
+
+fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,126 @@
+//! `gokku.yml`: P33.
+
+use gokku_tests::Server;
+
+/// P33: the guide's complete example, as written, for an app of that name: its Dockerfile lies in `path`, and the
+/// build is told of `path` and `binary_name`. Without ports, the image's one exposed port inside, and a free one
+/// of the server's from 8000 on outside.
+#[test]
+fn p33_the_guides_complete_example_works_as_written() {
+    let server = Server::new();
+    let api = server.create_named("api");
+    let dev = api.working_copy();
+    let example = "\
+# gokku.yml
+apps:
+  api:
+    path: ./cmd/api
+    binary_name: api
+    deployment:
+      keep_images: 5
+      restart_policy: always
+      restart_delay: 5
+";
+    dev.write_app("v1", &[]);
+    dev.write("gokku.yml", example);
+    dev.remove("Dockerfile");
+    dev.write(
+        "cmd/api/Dockerfile",
+        "FROM scratch\nARG APP_PATH\nARG BINARY_NAME\nCOPY app /app\nCOPY version /version\n\
+         LABEL path=$APP_PATH binary=$BINARY_NAME\nEXPOSE 8080\nENTRYPOINT [\"/app\"]\n",
+    );
+    dev.commit("v1");
+    let push = dev.push().ok();
+    let status = api.gokku(["status", "--json"]).ok().json();
+    let port = u16::try_from(status["port"].as_u64().unwrap()).unwrap();
+    assert!(port >= 8000, "{port}");
+    push.says(&format!("http://localhost:{port}"));
+    let answer = gokku_tests::get(([127, 0, 0, 1], port).into(), "/version").unwrap();
+    assert_eq!(answer.text(), "v1");
+    let labels = &api.containers()[0].labels;
+    assert_eq!(labels["path"], "cmd/api");
+    assert_eq!(labels["binary"], "api");
+    // It is kept from then on.
+    dev.write("version", "v2\n");
+    dev.commit("v2");
+    dev.push().ok();
+    let status = api.gokku(["status", "--json"]).ok().json();
+    assert_eq!(status["port"], port);
+}
+
+/// P33: every mistake is an error with file, line, column and what was probably meant, before anything is built.
+#[test]
+fn p33_a_mistake_is_told_with_its_place() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    let before = api.containers();
+    let name = api.name();
+    let cases: &[(String, &str, &str)] = &[
+        (format!("aps:\n  {name}: {{}}\n"), "gokku.yml:1:1", "apps"),
+        (
+            format!("apps:\n  {name}:\n    bianry_name: x\n"),
+            "gokku.yml:3:5",
+            "binary_name",
+        ),
+        (
+            format!("apps:\n  {name}:\n    deployment:\n      keep_imges: 3\n"),
+            "gokku.yml:4:7",
+            "keep_images",
+        ),
+        (
+            format!("apps:\n  {name}:\n    deployment:\n      keep_images: many\n"),
+            "gokku.yml:4:20",
+            "from 1 to 100",
+        ),
+        (
+            format!("apps:\n  {name}:\n    deployment:\n      restart_policy: sometimes\n"),
+            "gokku.yml:4:23",
+            "always, on-failure or no",
+        ),
+        (
+            format!("apps:\n  {name}:\n    deployment:\n      restart_delay: -1\n"),
+            "gokku.yml:4:22",
+            "from 0 to 3600",
+        ),
+        (
+            format!("apps:\n  {name}:\n    ports: [\"99999:80\"]\n"),
+            "gokku.yml:3:13",
+            "1 to 65535",
+        ),
+        (
+            format!("apps:\n  {name}:\n    ports: 8080\n"),
+            "gokku.yml:3:12",
+            "expected a list",
+        ),
+        (
+            format!("apps:\n  {name}:\n    path: ../up\n"),
+            "gokku.yml:3:11",
+            "without ..",
+        ),
+        (
+            format!("apps:\n  {name}:\n    path: /etc\n"),
+            "gokku.yml:3:11",
+            "relative",
+        ),
+        (
+            format!("apps:\n  {name}: {{}}\n  {name}: {{}}\n"),
+            "gokku.yml:3:3",
+            name,
+        ),
+        ("apps: [\n".to_owned(), "gokku.yml:", ""),
+        ("apps:\n\tx: 1\n".to_owned(), "gokku.yml:2:", ""),
+        ("apps:\n  other: {}\n".to_owned(), "gokku.yml", "other"),
+    ];
+    for (yml, place, meant) in cases {
+        dev.write("gokku.yml", yml);
+        dev.commit("a mistake");
+        let push = dev.push().rejected().says(place).says(meant);
+        assert!(!push.output.contains("Building"), "{push}");
+    }
+    dev.write("gokku.yml", b"apps:\n  x\xff: {}\n");
+    dev.commit("no text");
+    dev.push().rejected().says("gokku.yml").says("UTF-8");
+    assert_eq!(api.containers(), before);
+}

@@ -1,0 +1,127 @@
+//! Pushes that are cut off, come twice, or meet one another.
+
+use gokku_tests::{PATIENCE, Server, wait_until};
+
+/// A lost connection does not stop a deploy: it goes on in a session of its own. git never moved the ref, so the
+/// same commit is pushed again, and is found deployed already.
+#[test]
+fn a_lost_connection_does_not_stop_a_deploy() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    dev.release("v1").ok();
+    dev.write_app("v2", &["slow-start-ms=2000"]);
+    dev.commit("v2");
+    let push = dev.start_push();
+    push.wait_for("-----> Waiting until");
+    let worker = server.workers();
+    // The client and what it has started: all of the push's own process group dies, as with a lost ssh connection.
+    drop(push);
+    server.kill_hooks();
+    assert_eq!(server.workers(), worker, "the deploy goes on");
+    wait_until("v2", PATIENCE, || {
+        api.get("/version").ok().filter(|answer| answer.text() == "v2")
+    });
+    wait_until("the end", PATIENCE, || server.workers().is_empty().then_some(()));
+    let before = api.containers();
+    assert_eq!(before.len(), 1);
+    dev.push().ok().says("deployed already");
+    assert_eq!(api.containers(), before);
+    let releases = api.gokku(["releases", "--json"]).ok().json();
+    assert_eq!(releases.as_array().unwrap().len(), 2);
+}
+
+/// A second push waits for the first; a third takes the second's place. What is last pushed is what runs.
+#[test]
+fn a_newer_push_waits_and_replaces_older_waiting_ones() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    dev.write_app("v2", &["slow-start-ms=4000"]);
+    dev.commit("v2");
+    let first = dev.start_push();
+    first.wait_for("-----> Waiting until");
+    dev.write_app("v3", &[]);
+    dev.commit("v3");
+    let second = dev.start_push();
+    second.wait_for("Waiting for");
+    dev.write_app("v4", &[]);
+    dev.commit("v4");
+    let third = dev.start_push();
+    third.wait_for("Waiting for");
+    let second = second.wait();
+    assert_ne!(second.code, Some(0), "{second}");
+    assert!(second.stderr.contains("A newer push came in"), "{second}");
+    first.wait().ok();
+    // The ref has moved since the third push began, to a commit it contains; git takes it or says to push again.
+    let third = third.wait();
+    if third.code != Some(0) {
+        assert!(
+            third.stderr.contains("cannot lock ref") || third.stderr.contains("failed to update ref"),
+            "{third}"
+        );
+        dev.push().ok();
+    }
+    assert_eq!(api.version(), "v4");
+    assert_eq!(api.container_names(), [api.blue()]);
+}
+
+/// A worker that is killed before the switch: the deploy is given up, and blue never noticed.
+#[test]
+fn a_killed_deploy_is_undone_by_the_daemon() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    let before = api.containers();
+    dev.write_app("v2", &["slow-start-ms=60000"]);
+    dev.commit("v2");
+    let push = dev.start_push();
+    push.wait_for("-----> Waiting until");
+    server.kill_worker();
+    let push = push.wait();
+    assert_ne!(push.code, Some(0), "{push}");
+    assert!(push.stderr.contains("is gone"), "{push}");
+    wait_until("that it is undone", PATIENCE, || {
+        (api.containers() == before).then_some(())
+    });
+    assert_eq!(api.version(), "v1");
+    wait_until("that it is told", PATIENCE, || {
+        let releases = api.gokku(["releases", "--json"]).ok().json();
+        (releases[0]["state"] == "failed").then_some(())
+    });
+    dev.release("v3").ok();
+    assert_eq!(api.version(), "v3");
+}
+
+/// One that is killed after the switch is finished: green becomes blue, the old one goes.
+#[test]
+fn a_deploy_killed_after_the_switch_is_finished_by_the_daemon() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true", "STOP_TIMEOUT=5"])
+        .ok();
+    let dev = api.working_copy();
+    // It takes its whole grace to stop: time to be killed in.
+    dev.release_with("v1", &["ignore-sigterm"]).ok();
+    dev.write_app("v2", &[]);
+    dev.commit("v2");
+    let push = dev.start_push();
+    push.wait_for("-----> Stopping");
+    server.kill_worker();
+    push.wait();
+    assert_eq!(api.version(), "v2");
+    wait_until("that it is finished", PATIENCE, || {
+        (api.container_names() == [api.blue()]).then_some(())
+    });
+    wait_until("that it is told", PATIENCE, || {
+        let status = api.gokku(["status", "--json"]).ok().json();
+        (status["last"]["outcome"] == "succeeded").then_some(())
+    });
+    assert_eq!(api.version(), "v2");
+    dev.push().ok().says("deployed already");
+}

@@ -1,0 +1,29 @@
+//! What a user of gokku lives through, from outside: a real engine, real pushes, real clients.
+//!
+//! A file per story; the numbers `P01` to `P34` name the promises that a test keeps.
+#![allow(clippy::unwrap_used, reason = "a story's helpers are tests, too")]
+
+mod bad_input;
+mod cleanup;
+mod command_line;
+mod config;
+mod deploys;
+mod gokku_yml;
+mod health;
+mod hold;
+mod interrupted;
+mod logs;
+mod migration;
+mod names;
+mod no_engine;
+mod ports;
+mod refs;
+mod refused;
+mod restarts;
+mod retention;
+mod rollback;
+mod secrets;
+mod ssh;
+mod stuck;
+mod told;
+mod under_load;

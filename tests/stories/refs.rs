@@ -1,0 +1,175 @@
+//! Which pushes deploy, which are stored, and which are refused before any work.
+
+use gokku_tests::{Server, WorkingCopy};
+
+/// Other branches and tags are stored, with a line that says how to deploy them.
+#[test]
+fn other_branches_and_tags_are_stored() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    let before = api.containers();
+    dev.write_app("v2", &[]);
+    dev.commit("v2");
+    dev.git(["tag", "release-2"]).ok();
+    for (refspec, told) in [
+        ("main:feature", "git push <remote> feature:main"),
+        ("release-2", "refs/tags/release-2 is stored"),
+        (":feature", "is deleted; nothing is deployed"),
+    ] {
+        dev.push_to("production", &[refspec]).ok().says(told);
+    }
+    dev.push_to("production", &["main:one", "main:two"])
+        .ok()
+        .says("one is stored")
+        .says("two is stored");
+    assert_eq!(api.containers(), before);
+    assert_eq!(api.version(), "v1");
+    dev.push_to("production", &["main:refs/heads/main"]).ok();
+    assert_eq!(api.version(), "v2");
+}
+
+/// Refused before any work: the deploy branch deleted, or pushed with others.
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    let before = api.containers();
+    dev.push_to("production", &[":main"])
+        .rejected()
+        .says("cannot be deleted");
+    dev.write_app("v2", &[]);
+    dev.commit("v2");
+    dev.push_to("production", &["main", "main:other"])
+        .rejected()
+        .says("push it alone");
+    dev.push_to("production", &["--mirror"])
+        .rejected()
+        .says("push it alone");
+    assert_eq!(api.containers()[0].id, before[0].id);
+}
+
+/// The first pushed of main and master is the deploy branch, where `gokku.yml` does not say.
+#[test]
+fn the_first_pushed_of_main_and_master_deploys() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.write_app("v1", &[]);
+    dev.commit("v1");
+    dev.push_to("production", &["main:dev"]).ok().says("stored");
+    dev.push_to("production", &["main:master"]).ok();
+    assert_eq!(api.version(), "v1");
+    dev.write_app("v2", &[]);
+    dev.commit("v2");
+    dev.push_to("production", &["main:main"]).ok().says("main:master");
+    assert_eq!(api.version(), "v1");
+    // A clone gets the branch that is deployed.
+    let clone = WorkingCopy::new(&server);
+    let head = clone
+        .git([
+            "ls-remote",
+            "--symref",
+            api.repository().to_str().unwrap(),
+            "HEAD",
+        ])
+        .ok();
+    assert!(head.stdout.contains("ref: refs/heads/master"), "{head}");
+}
+
+/// `environments[].branch` names it.
+#[test]
+fn gokku_yml_names_the_deploy_branch() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.write_app("v1", &[]);
+    let yml = format!(
+        "apps:\n  {}:\n    ports: [\"{}:8080\"]\n    environments:\n      - name: production\n        branch: live\n",
+        api.name(),
+        api.port()
+    );
+    dev.write("gokku.yml", yml);
+    dev.commit("v1");
+    dev.push_to("production", &["main"]).ok().says("main:live");
+    assert_eq!(api.containers(), []);
+    dev.push_to("production", &["main:live"]).ok();
+    assert_eq!(api.version(), "v1");
+}
+
+/// A forced push of another history deploys like any other.
+#[test]
+fn a_forced_push_deploys() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    dev.write_app("v2", &[]);
+    dev.git(["commit", "--quiet", "--all", "--amend", "-m", "v2"])
+        .ok();
+    dev.push().rejected();
+    assert_eq!(api.version(), "v1");
+    dev.push_to("production", &["+main"]).ok();
+    assert_eq!(api.version(), "v2");
+}
+
+/// A shallow clone, as build servers make them, can deploy like any other; whole histories can follow.
+#[test]
+fn a_shallow_clone_deploys() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.write_app("v1", &[]);
+    dev.commit("one");
+    dev.commit("two");
+    let shallow = WorkingCopy::new(&server);
+    let url = format!("file://{}", dev.folder().display());
+    shallow
+        .git(["fetch", "--quiet", "--depth", "1", &url, "main"])
+        .ok();
+    shallow.git(["reset", "--quiet", "--hard", "FETCH_HEAD"]).ok();
+    let repository = api.repository();
+    shallow
+        .git(["remote", "add", "production", repository.to_str().unwrap()])
+        .ok();
+    shallow.push().ok();
+    assert_eq!(api.version(), "v1");
+    shallow.write_app("v2", &[]);
+    shallow.commit("three");
+    shallow.push().ok();
+    assert_eq!(api.version(), "v2");
+    dev.write_app("v3", &[]);
+    dev.commit("another three");
+    dev.push_to("production", &["+main"]).ok();
+    assert_eq!(api.version(), "v3");
+}
+
+/// Code that is not in the push cannot be built: submodules and LFS pointers are refused, by name.
+#[test]
+fn submodules_and_lfs_pointers_are_refused_by_name() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    dev.write(
+        "big.bin",
+        "version https://git-lfs.github.com/spec/v1\n\
+         oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n",
+    );
+    dev.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n");
+    dev.commit("a pointer");
+    let push = dev.push().rejected().says("big.bin").says("LFS");
+    assert!(!push.output.contains("Building"), "{push}");
+    dev.remove("big.bin");
+    dev.commit("no pointer");
+    let head = dev.git(["rev-parse", "HEAD"]).ok();
+    let entry = format!("160000,{},vendor/lib", head.line());
+    dev.git(["update-index", "--add", "--cacheinfo", &entry]).ok();
+    dev.git(["commit", "--quiet", "-m", "a submodule"]).ok();
+    let push = dev.push().rejected().says("vendor/lib").says("submodule");
+    assert!(!push.output.contains("Building"), "{push}");
+    assert_eq!(api.version(), "v1");
+}

@@ -1,0 +1,83 @@
+//! How many releases stay: P32.
+
+use gokku_tests::{App, Server, docker};
+
+fn images(api: &App<'_>) -> usize {
+    let tags = docker(["images", "--format", "{{.Tag}}", api.name()]).ok();
+    tags.stdout
+        .lines()
+        .filter(|tag| tag.starts_with("release-"))
+        .count()
+}
+
+fn states(api: &App<'_>) -> Vec<String> {
+    let releases = api.gokku(["releases", "--json"]).ok().json();
+    let all = releases.as_array().unwrap().iter();
+    all.map(|release| release["state"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// P32: the newest 5 by default; what is pruned cannot be gone back to, and says so; the code goes with the image.
+#[test]
+fn p32_the_newest_five_stay() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    for number in 1..=7 {
+        dev.release(&format!("v{number}")).ok();
+    }
+    assert_eq!(images(&api), 5);
+    assert_eq!(
+        states(&api),
+        ["active", "good", "good", "good", "good", "pruned", "pruned"]
+    );
+    let folders = std::fs::read_dir(api.path("releases")).unwrap();
+    let folders = folders
+        .filter(|entry| entry.as_ref().unwrap().path().is_dir())
+        .count();
+    assert_eq!(folders, 5);
+    let releases = api.gokku(["releases", "--json"]).ok().json();
+    let pruned = releases[6]["id"].as_str().unwrap();
+    api.gokku(["rollback", pruned]).exits(3).complains("pruned");
+}
+
+/// P32: the active release and the rollback's target are never pruned, however old; failed builds leave nothing.
+#[test]
+fn p32_the_active_one_and_the_way_back_stay() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    let yml = format!(
+        "apps:\n  {}:\n    ports: [\"{}:8080\"]\n    deployment:\n      keep_images: 1\n",
+        api.name(),
+        api.port()
+    );
+    dev.write("gokku.yml", &yml);
+    api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=1"]).ok();
+    dev.release("v1").ok();
+    dev.release("v2").ok();
+    assert_eq!(
+        states(&api),
+        ["active", "good"],
+        "the way back stays beside the one that is kept"
+    );
+    dev.release("v3").ok();
+    assert_eq!(states(&api), ["active", "good", "pruned"]);
+    dev.release_with("v4", &["fail-health"]).rejected();
+    dev.write("Dockerfile", "FROM scratch\nCOPY nothing-like-it /\n");
+    dev.commit("v5");
+    dev.push().rejected().says("nothing-like-it");
+    assert_eq!(images(&api), 2, "failed ones leave no image");
+    let dangling = docker([
+        "images",
+        "--quiet",
+        "--filter",
+        "dangling=true",
+        "--filter",
+        &format!("label=gokku.app={}", api.name()),
+    ])
+    .ok();
+    assert_eq!(dangling.stdout, "");
+    api.gokku(["rollback"]).ok();
+    assert_eq!(api.version(), "v2");
+}
