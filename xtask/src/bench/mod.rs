@@ -1,0 +1,46 @@
+//! `cargo xtask bench`: what a speed claim rests on. Whatever is compared is run in turns, in one run.
+
+mod cli;
+mod deploy;
+mod numbers;
+
+use clap::Subcommand;
+
+use crate::{engine, packages, release};
+
+/// What is measured.
+#[derive(Clone, Copy, Subcommand)]
+pub(crate) enum What {
+    /// A tiny change deployed, in turns with a hand-written script that does the same (xtask/bench/floor.sh)
+    Deploy {
+        /// How often
+        #[arg(long, default_value_t = 15)]
+        rounds: usize,
+    },
+    /// Commands that people wait for
+    Cli {
+        /// How often
+        #[arg(long, default_value_t = 100)]
+        rounds: usize,
+    },
+}
+
+/// Measures, with a release build.
+pub(crate) fn run(what: What) -> Result<(), String> {
+    if !release::is_ready() {
+        packages::install_missing()?;
+        engine::ensure()?;
+        let (name, rounds) = match what {
+            What::Deploy { rounds } => ("deploy", rounds),
+            What::Cli { rounds } => ("cli", rounds),
+        };
+        return release::again(&["bench", name, "--rounds", &rounds.to_string()]);
+    }
+    match what {
+        What::Deploy { rounds } => deploy::run(rounds),
+        What::Cli { rounds } => {
+            cli::run(rounds);
+            Ok(())
+        }
+    }
+}

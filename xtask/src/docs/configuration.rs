@@ -1,0 +1,123 @@
+//! `docs/configuration.md`: the settings, the keys of `gokku.yml` and those of `config.toml`.
+
+use gokku_core::gokku_yml::KEYS;
+use gokku_core::settings::SETTINGS;
+
+use super::markdown::{code, fill, table};
+
+/// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
+const SERVER_KEYS: [[&str; 4]; 2] = [
+    [
+        "proxy.bind",
+        "-",
+        "The address that host ports are opened on; every address, of both families, without",
+        "an IPv4 or IPv6 address",
+    ],
+    [
+        "proxy.first_port",
+        "8000",
+        "Where the search for a free host port begins, for an app that names none",
+        "a number from 1 to 65535",
+    ],
+];
+
+const HEAD: [&str; 4] = ["name", "default", "meaning", "may be"];
+
+/// The page.
+pub(super) fn page() -> Result<String, String> {
+    let settings = SETTINGS.map(|one| row([one.name, one.default, one.meaning, one.allowed]));
+    let keys = KEYS.map(|one| row([one.path, one.default, one.meaning, one.allowed]));
+    fill(
+        include_str!("configuration.md"),
+        &[
+            ("settings", table(HEAD, &settings)),
+            ("keys", table(HEAD, &keys)),
+            ("server keys", table(HEAD, &SERVER_KEYS.map(row))),
+        ],
+    )
+}
+
+fn row([name, default, meaning, allowed]: [&str; 4]) -> [String; 4] {
+    [
+        code(name),
+        code(default),
+        // `<path>` in a meaning is text, not HTML.
+        meaning.replace('<', "&lt;"),
+        allowed.replace('<', "&lt;"),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use gokku_server::{Root, server_config};
+
+    use super::*;
+
+    /// A server's folder with this `config.toml`.
+    fn with_config(text: &str) -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        fs::write(root.config(), text).unwrap();
+        (folder, root)
+    }
+
+    /// What `what` may be in a table of `config.toml`, in the words of the program's own refusal.
+    fn known(text: &str) -> BTreeSet<String> {
+        let (_folder, root) = with_config(text);
+        let error = server_config::read(&root).unwrap_err().message;
+        let (_, known) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
+        // `a`, `b` or `c`: each second piece is a name.
+        known.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_keys_of_config_toml_are_those_the_program_knows() {
+        let tables = known("nonsense = 1");
+        let real: BTreeSet<String> = tables
+            .iter()
+            .flat_map(|table| {
+                known(&format!("[{table}]\nnonsense = 1"))
+                    .into_iter()
+                    .map(move |key| format!("{table}.{key}"))
+            })
+            .collect();
+        let shown: BTreeSet<String> = SERVER_KEYS.iter().map(|key| key[0].to_owned()).collect();
+        assert_eq!(real, shown);
+    }
+
+    #[test]
+    fn the_defaults_of_config_toml_are_the_programs() {
+        let (_folder, root) = with_config("");
+        let config = server_config::read(&root).unwrap();
+        let bind = config
+            .proxy
+            .bind
+            .map_or("-".to_owned(), |address| address.to_string());
+        assert_eq!(
+            [bind, config.proxy.first_port.to_string()],
+            SERVER_KEYS.map(|key| key[1])
+        );
+    }
+
+    #[test]
+    fn the_example_of_config_toml_is_understood() {
+        let template = include_str!("configuration.md");
+        let (_, after) = template.split_once("```toml\n").unwrap();
+        let (example, _) = after.split_once("```").unwrap();
+        let (_folder, root) = with_config(example);
+        let config = server_config::read(&root).unwrap();
+        assert!(config.proxy.bind.is_some());
+    }
+
+    #[test]
+    fn the_example_of_gokku_yml_is_understood() {
+        let template = include_str!("configuration.md");
+        let (_, after) = template.split_once("```yaml\n").unwrap();
+        let (example, _) = after.split_once("```").unwrap();
+        let yml = gokku_core::gokku_yml::GokkuYml::parse("gokku.yml", example).unwrap();
+        assert!(yml.app(&"api".parse().unwrap()).is_ok());
+    }
+}

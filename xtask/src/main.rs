@@ -1,0 +1,59 @@
+//! The project's chores. `cargo xtask --help` lists them.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a chore talks to the person who runs it"
+)]
+
+mod bench;
+mod demo;
+mod docs;
+mod engine;
+mod packages;
+mod release;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The project's chores
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Chores {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Install what is missing, start an engine if none runs, then check everything
+    Test,
+    /// Show the main job from nothing, on a real engine, and clean up
+    Demo,
+    /// Measure, side by side with what is to be beaten
+    #[command(subcommand)]
+    Bench(bench::What),
+    /// Write the parts of the documentation that come from the code
+    Docs {
+        /// Change nothing; fail where they are not what the code says
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Chores::parse().chore {
+        Chore::Test => test::run(),
+        Chore::Demo => demo::run(),
+        Chore::Bench(what) => bench::run(what),
+        Chore::Docs { check } => docs::run(check),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

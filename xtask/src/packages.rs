@@ -1,0 +1,82 @@
+//! What the tests need of a Debian machine, installed where it is missing.
+
+use std::path::Path;
+use std::process::Command;
+
+/// A program that proves a package is there, and the package.
+const NEEDED: [(&str, &str); 7] = [
+    ("git", "git"),
+    ("sshd", "openssh-server"),
+    ("ssh", "openssh-client"),
+    ("dockerd", "docker.io"),
+    ("docker", "docker.io"),
+    ("cc", "gcc"),
+    ("debootstrap", "debootstrap"),
+];
+
+/// Where programs are, also those that only root has in its path.
+const FOLDERS: [&str; 6] = [
+    "/usr/local/sbin",
+    "/usr/local/bin",
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+];
+
+/// Whether a program is installed.
+pub(crate) fn is_there(program: &str) -> bool {
+    FOLDERS
+        .iter()
+        .any(|folder| Path::new(folder).join(program).exists())
+}
+
+/// A command that runs as root: through `sudo` where the user is not root.
+pub(crate) fn as_root(program: &str) -> Command {
+    if rustix::process::geteuid().is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.arg("--non-interactive").arg(program);
+    command
+}
+
+/// Installs what is missing, by apt.
+pub(crate) fn install_missing() -> Result<(), String> {
+    let mut missing: Vec<&str> = NEEDED
+        .iter()
+        .filter(|(program, _)| !is_there(program))
+        .map(|(_, package)| *package)
+        .collect();
+    missing.dedup();
+    // The static libc, for the apps the tests build.
+    if !Path::new("/usr/include/stdio.h").exists() {
+        missing.push("libc6-dev");
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("==> installing {}", missing.join(" "));
+    apt(&["update", "-q"])?;
+    let mut install = vec!["install", "-q", "-y", "--no-install-recommends"];
+    install.extend(missing);
+    apt(&install)
+}
+
+fn apt(args: &[&str]) -> Result<(), String> {
+    let status = as_root("apt-get")
+        .args(args)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .status()
+        .map_err(|error| {
+            format!(
+                "apt-get could not be run: {error}; install by hand: {}",
+                args.join(" ")
+            )
+        })?;
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("apt-get {} failed: {status}", args.join(" ")))
+    }
+}
