@@ -1,15 +1,15 @@
 //! The switch as a whole: started from its table, stopped without losing a request.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::AppName;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 
 use crate::api::{PutRoute, Refused, RouteStatus, Status};
 use crate::control;
@@ -64,8 +64,8 @@ pub(crate) struct Inner {
 #[derive(Debug)]
 pub struct Proxy {
     inner: Arc<Inner>,
-    socket: PathBuf,
-    control: tokio::task::JoinHandle<()>,
+    control: ControlSocket,
+    answering: tokio::task::JoinHandle<()>,
 }
 
 impl Inner {
@@ -138,8 +138,9 @@ impl Proxy {
     /// Reads the table, opens the ports and the control socket. A port that cannot be opened is told in the
     /// status and tried again; the other apps are served. Nothing is sent to a target of the table before
     /// [`Switch::repair`] tells that it runs and where, or [`Switch::trust`] that nobody can tell.
+    #[expect(clippy::unused_async, reason = "it can only be called on a runtime")]
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let listener = control_socket(&config.socket).await?;
+        let (control, listener) = ControlSocket::open(&config.socket)?;
         let table = TableFile::at(&config.table);
         let loaded = table.load()?;
         if let Some(trouble) = &loaded.trouble {
@@ -164,11 +165,11 @@ impl Proxy {
                 }
             }
         }
-        let control = tokio::spawn(control::accept(listener, Arc::clone(&inner)));
+        let answering = tokio::spawn(control::accept(listener, Arc::clone(&inner)));
         Ok(Self {
             inner,
-            socket: config.socket,
             control,
+            answering,
         })
     }
 
@@ -180,12 +181,13 @@ impl Proxy {
     /// Stops: no more connections, requests in flight finish, idle connections end; upgraded connections are
     /// cut, and all the rest at the limit.
     pub async fn stop(self, limit: Duration) {
-        self.control.abort();
-        let _ = fs::remove_file(&self.socket);
+        self.answering.abort();
         let listeners = &self.inner.listeners;
         listeners.stopping.cancel();
         listeners.cutting.cancel();
         listeners.connections.close();
+        // Another one may start while the last requests are answered.
+        self.control.close();
         let _ = tokio::time::timeout(limit, listeners.connections.wait()).await;
     }
 }
@@ -203,20 +205,42 @@ async fn open_later(inner: Arc<Inner>, app: AppName) {
     }
 }
 
-/// The control socket: one that nobody answers on is replaced.
-async fn control_socket(path: &std::path::Path) -> Result<UnixListener, StartError> {
-    let failed = |source| StartError::Socket {
-        path: path.to_owned(),
-        source,
-    };
-    if UnixStream::connect(path).await.is_ok() {
-        return Err(StartError::Running(path.to_owned()));
+/// The control socket, of one switch at a time: whoever has the lock beside it owns it, and the kernel frees that
+/// lock when its holder dies.
+#[derive(Debug)]
+struct ControlSocket {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl ControlSocket {
+    /// Opens it; what a dead switch has left there is replaced.
+    fn open(path: &Path) -> Result<(Self, UnixListener), StartError> {
+        let failed = |source| StartError::Socket {
+            path: path.to_owned(),
+            source,
+        };
+        let lock = File::create(path.with_extension("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StartError::Running(path.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path).map_err(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(failed)?;
+        let control = Self {
+            path: path.to_owned(),
+            _lock: lock,
+        };
+        Ok((control, listener))
     }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
-        _ => {}
+
+    /// Removes it, and lets another switch have its place.
+    fn close(self) {
+        let _ = fs::remove_file(&self.path);
     }
-    let listener = UnixListener::bind(path).map_err(failed)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(failed)?;
-    Ok(listener)
 }

@@ -89,10 +89,15 @@ impl TableFile {
         };
         let last_good = match read(&self.last_good()) {
             Ok(routes) => {
-                let trouble = format!(
+                let mut trouble = format!(
                     "the route table {} cannot be read ({newest}); its last good copy is used",
                     self.path.display()
                 );
+                // The next table must not make a last good copy of this one.
+                let aside = self.path.with_extension("json.damaged");
+                if fs::rename(&self.path, &aside).is_ok() {
+                    trouble = format!("{trouble}, and the damaged one is kept as {}", aside.display());
+                }
                 return Ok(Loaded {
                     routes,
                     trouble: Some(trouble),

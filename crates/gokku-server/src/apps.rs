@@ -75,6 +75,8 @@ pub fn create(
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
     }
     atomic::write_toml(&made.path().join("app.toml"), &app)?;
+    // There from the beginning, and for its owner only, also for whoever edits it by hand.
+    atomic::replace(&made.path().join("shared/.env"), b"", 0o600)?;
     let made = made.keep();
     let opened = fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o755));
     if let Err(error) = opened.and_then(|()| fs::rename(&made, &folder)) {
