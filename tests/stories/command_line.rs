@@ -147,6 +147,33 @@ fn streams_and_colours() {
     }
 }
 
+/// In a terminal a step that runs is a live line, which stays with the time it took.
+#[test]
+fn a_terminal_shows_the_running_step() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    // script(1) gives it a terminal.
+    let restart = |term: &str| {
+        let words = format!("gokku restart -a {}", api.name());
+        Output::of(server.command("script").env("TERM", term).args([
+            "--quiet",
+            "--return",
+            "--command",
+            &words,
+            "/dev/null",
+        ]))
+        .ok()
+    };
+    let live = restart("xterm");
+    let heading = format!("-----> Waiting until {} is healthy", api.green());
+    assert!(live.stdout.contains(&format!("{heading} (0.")), "{live}");
+    assert!(live.stdout.contains("\u{1b}[2K"), "a line is redrawn: {live}");
+    let dumb = restart("dumb");
+    assert!(dumb.stdout.contains(&heading), "{dumb}");
+    assert!(!dumb.stdout.contains("\u{1b}[2K"), "{dumb}");
+}
+
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such thing; 4 and 5 are in `stuck` and `no_engine`.
 #[test]
 fn wrong_usage_is_2() {

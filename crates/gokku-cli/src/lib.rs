@@ -3,7 +3,7 @@
 //! - [`cli`]: what can be typed
 //! - `context`: what the environment says, read once
 //! - `commands`: a file for each
-//! - `render`: events as people read them; `printer`: which stream gets what; `terminal`: programs in containers
+//! - `render`: events as people read them, `live`: the step that runs; `printer`: which stream gets what; `terminal`: programs in containers
 //! - [`error`]: errors and their exit codes
 
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod error;
 
 mod commands;
 mod context;
+mod live;
 mod printer;
 mod render;
 mod terminal;

@@ -15,6 +15,7 @@ pub(crate) struct Printer {
     pub(crate) json: bool,
     quiet: bool,
     colour: Colour,
+    live: bool,
 }
 
 /// How a line looks.
@@ -46,7 +47,21 @@ impl Printer {
             json: options.json,
             quiet: options.quiet,
             colour: options.color,
+            live: !options.quiet
+                && !options.json
+                && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+                && std::io::stderr().is_terminal(),
         }
+    }
+
+    /// Whether what is noted is seen in a terminal that can redraw a line.
+    pub(crate) fn is_live(self) -> bool {
+        self.live
+    }
+
+    /// Whether colours are not refused.
+    pub(crate) fn is_coloured(self) -> bool {
+        self.colour != Colour::Never
     }
 
     fn choice(self, terminal: bool) -> ColorChoice {

@@ -1,10 +1,11 @@
 //! A transition's events, as people read them: `-----> ` headings, details below them, and in the end what each
-//! step took.
+//! step took. In a terminal the heading of the step that runs is a live line, see `live`.
 
 use comfy_table::CellAlignment;
 use gokku_core::event::{Event, Finish, Source, Stamped};
 
 use crate::error::{DONE, FAILED, refusal_code};
+use crate::live::Live;
 use crate::printer::{Look, Printer, plain_table};
 
 /// Shows events one by one.
@@ -14,6 +15,8 @@ pub(crate) struct Renderer {
     app: String,
     steps: Vec<(String, u64)>,
     source: Option<Source>,
+    /// The heading of the step that runs.
+    live: Option<Live>,
 }
 
 /// A step's heading; none for what is too small to speak of.
@@ -48,18 +51,47 @@ impl Renderer {
             app: String::new(),
             steps: Vec::new(),
             source: None,
+            live: None,
         }
     }
 
     fn heading(&mut self, text: &str) {
         self.source = None;
+        self.live = None;
         self.printer.note(Look::Heading, &format!("-----> {text}"));
     }
 
-    fn detail(&self, look: Look, text: &str) {
-        for line in text.lines() {
-            self.printer.note(look, &format!("       {line}"));
+    /// The heading of a step that begins.
+    fn begin(&mut self, text: &str) {
+        if self.printer.is_live() {
+            self.source = None;
+            self.live = Some(Live::new(&format!("-----> {text}"), self.printer.is_coloured()));
+        } else {
+            self.heading(text);
         }
+    }
+
+    /// The step that ran has ended: its heading stays, with what it took.
+    fn end(&mut self, ms: u64) {
+        if let Some(text) = self.live.take().map(Live::into_text) {
+            self.printer
+                .note(Look::Heading, &format!("{text} ({})", seconds(ms)));
+        }
+    }
+
+    fn above(&self, print: impl FnOnce()) {
+        match &self.live {
+            Some(live) => live.above(print),
+            None => print(),
+        }
+    }
+
+    fn detail(&self, look: Look, text: &str) {
+        self.above(|| {
+            for line in text.lines() {
+                self.printer.note(look, &format!("       {line}"));
+            }
+        });
     }
 
     /// Shows one event.
@@ -93,11 +125,15 @@ impl Renderer {
             Event::Resumed => self.heading("Going on with what was cut off"),
             Event::StepStarted { step, about, .. } => {
                 if let Some(heading) = heading(step, about) {
-                    self.heading(&heading);
+                    self.begin(&heading);
                 }
             }
-            Event::StepFinished { step, ms } => self.steps.push((step.clone(), *ms)),
+            Event::StepFinished { step, ms } => {
+                self.end(*ms);
+                self.steps.push((step.clone(), *ms));
+            }
             Event::StepFailed { step, ms, error } => {
+                self.end(*ms);
                 self.steps.push((format!("{step} (failed)"), *ms));
                 self.detail(Look::Bad, error);
             }
@@ -115,6 +151,7 @@ impl Renderer {
     }
 
     fn finished(&mut self, outcome: &Finish, ms: u64) {
+        self.live = None;
         if !self.steps.is_empty() {
             self.detail(Look::Dim, &self.table(ms));
         }

@@ -1,0 +1,50 @@
+//! The step that runs now, as one line that shows how long it has been at it. Only in a terminal.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+
+/// How often the time is shown anew.
+const TICK: Duration = Duration::from_millis(100);
+
+/// A line that lives until this is dropped.
+pub(crate) struct Live(ProgressBar);
+
+impl Live {
+    /// Shows it.
+    pub(crate) fn new(text: &str, coloured: bool) -> Self {
+        let bar = ProgressBar::new_spinner();
+        let template = if coloured {
+            "{msg:.bold} {took:.dim}"
+        } else {
+            "{msg} {took}"
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(
+                style.with_key("took", |state: &ProgressState, line: &mut dyn Write| {
+                    let _ = write!(line, "{:.1} s", state.elapsed().as_secs_f64());
+                }),
+            );
+        }
+        bar.set_message(text.to_owned());
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+
+    /// Ends it, and gives its text.
+    pub(crate) fn into_text(self) -> String {
+        self.0.message()
+    }
+
+    /// Does what prints, above the line.
+    pub(crate) fn above(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
