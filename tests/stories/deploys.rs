@@ -177,6 +177,11 @@ fn p18_plain_docker_shows_everything() {
         let id = docker(["image", "inspect", "--format", "{{.Id}}", name]).ok();
         assert_eq!(id.line(), image, "{name}");
     }
+    // And `docker ps` shows which release it is.
+    let filter = format!("name=^{blue}$");
+    docker(["ps", "--format", "{{.Image}}", "--filter", &filter])
+        .ok()
+        .says(&tag);
     let tags = docker(["images", "--format", "{{.Tag}}", api.name()]).ok();
     assert_eq!(tags.stdout.lines().count(), 3, "two releases and latest: {tags}");
 }

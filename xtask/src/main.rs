@@ -9,6 +9,8 @@ mod bench;
 mod demo;
 mod docs;
 mod engine;
+#[cfg(test)]
+mod layers;
 mod packages;
 mod release;
 mod test;

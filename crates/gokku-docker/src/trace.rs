@@ -70,7 +70,9 @@ impl Trace {
         let steps: Vec<Step> = of(1).filter_map(Step::read).collect();
         for step in &steps {
             if step.started && self.begun.insert(step.digest.clone()) {
-                lines.push(step.name.clone());
+                // One that was cached is over as soon as it is told.
+                let over = step.completed && step.cached && self.ended.insert(step.digest.clone());
+                lines.push(format!("{}{}", step.name, if over { " (cached)" } else { "" }));
             }
         }
         of(3).for_each(|bytes| self.log(bytes, &mut lines));
@@ -78,7 +80,7 @@ impl Trace {
             if step.completed && self.ended.insert(step.digest.clone()) {
                 self.let_go(|(digest, _)| *digest == step.digest, &mut lines);
                 if step.cached {
-                    lines.push("  cached".to_owned());
+                    lines.push(format!("{} (cached)", step.name));
                 }
                 if !step.error.is_empty() {
                     lines.push(format!("  failed: {}", step.error));
@@ -150,7 +152,9 @@ impl Step {
                 _ => {}
             }
         }
-        (!step.name.starts_with("[internal]") && !step.name.is_empty()).then_some(step)
+        // The second is how the folder that was sent comes into the build.
+        let own = step.name.starts_with("[internal]") || step.name == "copy /context /";
+        (!own && !step.name.is_empty()).then_some(step)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gokku_core::event::{Event, Source};
 use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Step};
-use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
+use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{BuildRequest, Builder, ContainerFacts, ContainerSpec, labels};
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
@@ -17,6 +17,11 @@ use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_health, exit_reason};
 use crate::runtime::Runtime;
 use crate::{NETWORK, atomic, clock, env_store, records};
+
+/// P26: the name of a release's image.
+pub(crate) fn image_tag(app: &AppName, release: ReleaseId) -> String {
+    format!("{app}:release-{release}")
+}
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -97,7 +102,7 @@ impl<R: Runtime> Driver<R> {
         let request = BuildRequest {
             folder: &tree,
             dockerfile: &self.plan.dockerfile,
-            tag: format!("{}:release-{id}", self.app),
+            tag: image_tag(&self.app, id),
             labels: self.image_labels(id),
             args: self.plan.config.build_args(),
             builder: Builder::Any,
@@ -123,16 +128,24 @@ impl<R: Runtime> Driver<R> {
         ])
     }
 
+    /// What a container of a release is made from: the image's id; by its name, which `docker ps` then shows, where
+    /// that was seen to be the same.
+    fn image_name(&self, release: ReleaseId) -> Result<String, Error> {
+        let tag = image_tag(&self.app, release);
+        if self.image.as_ref().is_some_and(|seen| seen.tags.contains(&tag)) {
+            return Ok(tag);
+        }
+        let id = self.record(release)?.image;
+        let id = id.ok_or_else(|| Error::missing(format!("the release {release} has no image")))?;
+        Ok(id.to_string())
+    }
+
     async fn migrate(&mut self) -> Result<(), Error> {
         let activation = self.activation()?;
         let Some(command) = self.plan.settings.migration.clone() else {
             return Ok(());
         };
-        let image = self
-            .record(activation.release)?
-            .image
-            .map(|id| id.to_string())
-            .unwrap_or_default();
+        let image = self.image_name(activation.release)?;
         let mut labels = self.image_labels(activation.release);
         labels.insert(labels::KIND.to_owned(), "once".to_owned());
         labels.insert(labels::TRANSITION.to_owned(), activation.id.to_string());
@@ -167,11 +180,7 @@ impl<R: Runtime> Driver<R> {
 
     async fn create(&mut self, process: &ProcessKey) -> Result<(), Error> {
         let activation = self.activation()?;
-        let image = self
-            .record(activation.release)?
-            .image
-            .map(|id| id.to_string())
-            .unwrap_or_default();
+        let image = self.image_name(activation.release)?;
         let exposed = self
             .image
             .as_ref()
@@ -350,9 +359,7 @@ impl<R: Runtime> Driver<R> {
         let activation = self.activation()?;
         let id = activation.release;
         self.image = None;
-        self.runtime
-            .remove_image(&format!("{}:release-{id}", self.app))
-            .await?;
+        self.runtime.remove_image(&image_tag(&self.app, id)).await?;
         atomic::remove_tree(&self.root.tree(&self.app, id))?;
         atomic::remove_tree(&self.root.incoming(&self.app, id))?;
         let mut record = self.record(id)?;

@@ -18,7 +18,7 @@ use crate::log::Log;
 use crate::plan::Plan;
 use crate::request::{Ask, Request};
 use crate::server::Server;
-use crate::{NETWORK, apps, atomic, clock, daemon, journal, log, records};
+use crate::{NETWORK, apps, atomic, clock, daemon, journal, log, perform, records};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, abort: watch::Receiver<bool>) -> Result<(), Error> {
@@ -332,7 +332,7 @@ async fn prune(server: &Server, app: &AppName, engine: &Engine, keep: usize) -> 
         record.image = None;
         // First the record: a release that is half gone is not offered.
         records::save(&server.root, app, &record)?;
-        engine.remove_image(&format!("{app}:release-{id}")).await?;
+        engine.remove_image(&perform::image_tag(app, id)).await?;
         atomic::remove_tree(&server.root.tree(app, id))?;
     }
     Ok(())

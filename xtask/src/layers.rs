@@ -1,0 +1,53 @@
+//! The layers: which crate may use which. A crate may use those below it, never those beside or above.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// Each crate with those it may use, from the bottom up.
+const LAYERS: [(&str, &[&str]); 6] = [
+    ("gokku-core", &[]),
+    ("gokku-docker", &["gokku-core"]),
+    ("gokku-git", &["gokku-core"]),
+    ("gokku-proxy", &["gokku-core"]),
+    (
+        "gokku-server",
+        &["gokku-core", "gokku-docker", "gokku-git", "gokku-proxy"],
+    ),
+    ("gokku-cli", &["gokku-core", "gokku-server"]),
+];
+
+/// The crates of ours that a manifest names, in whatever table.
+fn used(manifest: &str) -> BTreeSet<&str> {
+    let names = manifest
+        .lines()
+        .filter(|line| !line.starts_with("name"))
+        .filter_map(|line| line.split(['.', ' ', '=']).next())
+        .filter(|word| word.starts_with("gokku-"));
+    names.collect()
+}
+
+#[test]
+fn no_crate_uses_one_beside_or_above_it() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let there: BTreeSet<_> = fs::read_dir(&crates)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let known = LAYERS.map(|(name, _)| name.to_owned());
+    assert_eq!(there, BTreeSet::from(known), "every crate has its layer");
+    for (name, allowed) in LAYERS {
+        let manifest = fs::read_to_string(crates.join(name).join("Cargo.toml")).unwrap();
+        let allowed: BTreeSet<_> = allowed.iter().copied().collect();
+        assert_eq!(used(&manifest), allowed, "{name}");
+    }
+}
+
+#[test]
+fn the_core_has_no_runtime_in_it() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/gokku-core/Cargo.toml");
+    let manifest = fs::read_to_string(manifest).unwrap();
+    for heavy in ["tokio", "hyper", "bollard", "async"] {
+        assert!(!manifest.contains(heavy), "{heavy}");
+    }
+}
