@@ -9,6 +9,7 @@ mod command_line;
 mod config;
 mod deploys;
 mod gokku_yml;
+mod guide;
 mod health;
 mod hold;
 mod interrupted;
