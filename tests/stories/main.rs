@@ -28,3 +28,4 @@ mod ssh;
 mod stuck;
 mod told;
 mod under_load;
+mod words;

@@ -24,9 +24,9 @@ pub struct EnvValue(String);
 /// Why a text is not a variable's name or `NAME=VALUE`. Never shows a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PairError {
-    /// There is no `=`.
-    #[error("{0:?} has no value: write NAME=VALUE")]
-    NoValue(String),
+    /// There is no `=`. What was given may be a secret and is not shown.
+    #[error("one of the pairs has no = in it: write NAME=VALUE, in quotes where the value has spaces")]
+    NoValue,
     /// The name has characters a variable's name cannot have.
     #[error("{0:?} is not a variable's name: letters, digits and _, not beginning with a digit")]
     Key(String),
@@ -118,9 +118,7 @@ impl fmt::Debug for EnvValue {
 
 /// Reads `NAME=VALUE`, as `gokku config set` takes it.
 pub fn parse_pair(pair: &str) -> Result<(EnvKey, EnvValue), PairError> {
-    let (key, value) = pair
-        .split_once('=')
-        .ok_or_else(|| PairError::NoValue(pair.to_owned()))?;
+    let (key, value) = pair.split_once('=').ok_or(PairError::NoValue)?;
     let key: EnvKey = key.parse()?;
     let value = EnvValue::new(value).ok_or_else(|| PairError::Nul(key.0.clone()))?;
     Ok((key, value))
@@ -245,6 +243,10 @@ impl EnvFile {
                 };
                 pair.raw = quoted(&value.0, pair.quote);
                 pair.value = value.clone();
+                if !pair.raw.is_empty() && pair.after.starts_with('#') {
+                    // The value was empty, and its comment followed the `=`.
+                    pair.after.insert(0, ' ');
+                }
             }
             return;
         }
@@ -482,6 +484,9 @@ mod tests {
             file.to_string(),
             "# db\nURL=\"new'er\" # keep\n\nexport N=2 # n\nLAST=\"x\"\nMORE='a\nb'\n"
         );
+        let mut empty = parsed("A= # none\n");
+        empty.set(&key("A"), &text("some"));
+        assert_eq!(empty.to_string(), "A= some # none\n");
         assert!(file.unset(&key("N")));
         assert!(!file.unset(&key("N")));
         assert_eq!(
@@ -510,7 +515,7 @@ mod tests {
     fn pairs_of_config_set() {
         let (name, value) = parse_pair("A=b=c\n").unwrap();
         assert_eq!((name.as_str(), value.expose()), ("A", "b=c\n"));
-        insta::assert_snapshot!(parse_pair("A").unwrap_err(), @r#""A" has no value: write NAME=VALUE"#);
+        insta::assert_snapshot!(parse_pair("A").unwrap_err(), @"one of the pairs has no = in it: write NAME=VALUE, in quotes where the value has spaces");
         insta::assert_snapshot!(parse_pair("1=secret").unwrap_err(), @r#""1" is not a variable's name: letters, digits and _, not beginning with a digit"#);
         insta::assert_snapshot!(parse_pair("A=\0secret").unwrap_err(), @"the value of A has a NUL byte in it, which no environment can carry");
     }

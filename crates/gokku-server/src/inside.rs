@@ -17,7 +17,10 @@ pub async fn exec(server: &Server, app: &AppName, command: &[String], tty: bool)
     let engine = server.engine().await?;
     match logs::active(server, app, &engine).await? {
         Some((id, true)) => Ok(engine.exec(&id, command, tty, true).await?),
-        _ => Err(Error::failed(format!(
+        None => Err(Error::missing(format!(
+            "{app} has no container yet: push a release with git first"
+        ))),
+        Some((_, false)) => Err(Error::failed(format!(
             "{app} does not run: `gokku start -a {app}` starts it"
         ))),
     }
