@@ -46,7 +46,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let result = match Chores::parse().chore {
-        Chore::Test => test::run(),
+        Chore::Test => return test::run(),
         Chore::Demo => demo::run(),
         Chore::Bench(what) => bench::run(what),
         Chore::Docs { check } => docs::run(check),
