@@ -35,6 +35,18 @@ fn user() -> String {
         .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
+/// How this machine is reached over ssh by whoever is asking: `USER@HOST`.
+pub(crate) fn address(server: &Server) -> String {
+    let name = rustix::system::uname();
+    let host = name.nodename().to_string_lossy();
+    let user = if server.by.contains(' ') {
+        "root"
+    } else {
+        &server.by
+    };
+    format!("{user}@{host}")
+}
+
 /// The app that `-a` names.
 pub(crate) fn app(server: &Server, options: &Options) -> Result<AppName, Error> {
     let given = options

@@ -8,6 +8,7 @@ use gokku_server::{Server, apps};
 
 use super::transition;
 use crate::cli::Apps;
+use crate::context;
 use crate::error::Error;
 use crate::printer::{Look, Printer, plain_table};
 
@@ -33,7 +34,8 @@ fn create(server: &Server, name: &str, environment: &str, printer: Printer) -> R
     printer.note(
         Look::Plain,
         &format!(
-            "Push to it:\n  git remote add {name}-{environment} {}\n  git push {name}-{environment} main",
+            "Push to it:\n  git remote add {name}-{environment} {}:{}\n  git push {name}-{environment} main",
+            context::address(server),
             repository.display()
         ),
     );
