@@ -125,3 +125,21 @@ fn a_deploy_killed_after_the_switch_is_finished_by_the_daemon() {
     assert_eq!(api.version(), "v2");
     dev.push().ok().says("deployed already");
 }
+
+/// A traffic switch that dies in the middle of a deploy is started again, with its routes, and the deploy goes on.
+#[test]
+fn a_traffic_switch_killed_during_a_deploy_is_started_again() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    dev.write_app("v2", &["slow-start-ms=1500"]);
+    dev.commit("v2");
+    let push = dev.start_push();
+    push.wait_for("-----> Waiting until");
+    server.kill_daemon();
+    push.wait().ok();
+    assert_eq!(api.version(), "v2");
+    assert_eq!(api.container_names(), [api.blue()]);
+}

@@ -11,12 +11,13 @@ use gokku_proxy::Client;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::log::Log;
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
-use crate::{clock, journal};
+use crate::server::Server;
+use crate::{clock, daemon, journal};
 
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
@@ -25,6 +26,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Performs one transition of one app. Whoever makes it holds the app's lock.
 pub struct Driver<R> {
+    server: Server,
     pub(crate) root: Root,
     pub(crate) app: AppName,
     pub(crate) runtime: R,
@@ -56,8 +58,8 @@ pub enum End {
 
 /// What a driver is made of.
 pub struct Parts<R> {
-    /// The server's folder.
-    pub root: Root,
+    /// The server.
+    pub server: Server,
     /// The app.
     pub app: AppName,
     /// Where containers run.
@@ -89,9 +91,10 @@ impl<R: Runtime> Driver<R> {
     }
 
     fn of(parts: Parts<R>, journal: Journal) -> Self {
-        let switch = Client::new(parts.root.socket());
+        let switch = parts.server.switch();
         Self {
-            root: parts.root,
+            root: parts.server.root.clone(),
+            server: parts.server,
             app: parts.app,
             runtime: parts.runtime,
             switch,
@@ -118,6 +121,7 @@ impl<R: Runtime> Driver<R> {
             let observed = match self.observe().await {
                 Ok(observed) => observed,
                 Err(error) => {
+                    self.revive(&error).await;
                     if patience.is_over("observe", &error.message).await {
                         return End::Left(error.message);
                     }
@@ -153,6 +157,15 @@ impl<R: Runtime> Driver<R> {
                 }
                 _ => patience = Patience::new(),
             }
+        }
+    }
+
+    /// A traffic switch that has gone is started again, so that a transition comes to its end without it being missed.
+    async fn revive(&self, error: &Error) {
+        if error.kind == Kind::Unavailable
+            && let Err(error) = daemon::ensure(&self.server).await
+        {
+            tracing::warn!("{error}");
         }
     }
 

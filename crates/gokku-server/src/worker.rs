@@ -101,7 +101,7 @@ async fn perform(
     }
     let keep = prepared.plan.config.deployment.keep_images;
     let parts = Parts {
-        root: server.root.clone(),
+        server: server.clone(),
         app: request.app.clone(),
         runtime: engine.clone(),
         plan: prepared.plan,
@@ -372,7 +372,7 @@ pub async fn recover(server: &Server, app: &AppName, engine: &Engine) -> Result<
     let destroys = journal.goal == Goal::Destroy;
     let (_keep, abort) = watch::channel(false);
     let parts = Parts {
-        root: server.root.clone(),
+        server: server.clone(),
         app: app.clone(),
         runtime: engine.clone(),
         plan,
