@@ -23,6 +23,9 @@ fn an_app_is_stopped_started_and_restarted() {
     api.gokku(["status"]).ok().says("stopped");
     api.gokku(["stop"]).ok();
     api.gokku(["start"]).ok();
+    let running = api.containers();
+    api.gokku(["start"]).ok().complains("runs already");
+    assert_eq!(api.containers(), running);
     assert_eq!(api.version(), "v1");
     assert_eq!(api.container_names(), [api.blue()]);
     // A push to a stopped app starts it.

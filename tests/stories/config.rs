@@ -187,3 +187,30 @@ fn p10_values_that_cannot_be_are_refused() {
     // The last one counts, as for every reader of such files.
     assert_eq!(api.gokku(["config", "get", "A"]).ok().line(), "2");
 }
+
+/// P10: a change reaches what runs although the traffic switch is down: it is started again for it.
+#[test]
+fn p10_a_change_is_applied_while_the_switch_is_down() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    server.kill_daemon();
+    let status = api.gokku(["status", "--json"]).ok().json();
+    assert_eq!(status["traffic"], "unknown");
+    api.gokku(["config", "set", "GREETING=hello"]).ok();
+    assert_eq!(api.get("/env?name=GREETING").unwrap().text(), "hello");
+    // One that is not accepted by the app says what became of it.
+    api.gokku([
+        "config",
+        "set",
+        "HEALTH_CHECK_TIMEOUT=1",
+        "HEALTH_CHECK_PATH=/status?code=500",
+    ])
+    .exits(1)
+    .complains("The change is written all the same");
+    // Nothing runs: nothing to apply it to.
+    api.gokku(["stop"]).ok();
+    server.kill_daemon();
+    let set = api.gokku(["config", "set", "GREETING=later"]).ok();
+    assert!(!set.stderr.contains("-----> "), "{set}");
+}

@@ -26,6 +26,9 @@ fn a_lost_connection_does_not_stop_a_deploy() {
     wait_until("the end", PATIENCE, || server.workers().is_empty().then_some(()));
     let before = api.containers();
     assert_eq!(before.len(), 1);
+    // git does not have that commit yet: deploying "the current commit" would deploy an older one.
+    api.gokku(["deploy"]).exits(1).complains("push it again first");
+    assert_eq!(api.containers(), before);
     dev.push().ok().says("deployed already");
     assert_eq!(api.containers(), before);
     let releases = api.gokku(["releases", "--json"]).ok().json();

@@ -48,6 +48,31 @@ fn a_port_taken_by_an_app_is_told_with_its_name() {
     assert_eq!(gokku_tests::get(one.address(), "/version").unwrap().text(), "v2");
 }
 
+/// An app that runs and is to move to a port that somebody has: told before anything is built or stopped.
+#[test]
+fn a_taken_port_is_told_before_a_running_app_moves() {
+    let server = Server::new();
+    let one = server.create("one");
+    one.working_copy().release("v1").ok();
+    let two = server.create("two");
+    let dev = two.working_copy();
+    dev.release("v1").ok();
+    let before = two.containers();
+    let taken = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
+    let program = taken.local_addr().unwrap().port();
+    for (port, holder) in [
+        (one.port(), format!("the app {}", one.name())),
+        (program, format!("process {}", std::process::id())),
+    ] {
+        let yml = format!("apps:\n  {}:\n    ports: [\"{port}:8080\"]\n", two.name());
+        dev.write("gokku.yml", yml);
+        let push = dev.release("v2").rejected().says(&port.to_string()).says(&holder);
+        assert!(!push.output.contains("Building"), "{push}");
+    }
+    assert_eq!(two.containers(), before);
+    assert_eq!(two.version(), "v1");
+}
+
 /// `PORT` is the port inside, and outside too where `gokku.yml` says nothing.
 #[test]
 fn p25_port_from_the_env() {

@@ -111,6 +111,7 @@ fn p30_a_container_stopped_by_hand_stays_down() {
     crash(&other, 1);
     answers_again(&other);
     assert_eq!(state(&api), "exited");
+    api.gokku(["status"]).ok().says("does not run");
     docker(["start", &api.blue()]).ok();
     answers_again(&api);
 }

@@ -12,7 +12,8 @@ use clap_complete::Shell;
     version,
     about,
     propagate_version = true,
-    disable_help_subcommand = true
+    disable_help_subcommand = true,
+    arg_required_else_help = true
 )]
 pub struct Cli {
     /// What holds for every command.

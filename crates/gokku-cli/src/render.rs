@@ -17,6 +17,8 @@ pub(crate) struct Renderer {
     source: Option<Source>,
     /// The heading of the step that runs.
     live: Option<Live>,
+    /// The step that failed last, and why: told at the end, unless the end says it itself.
+    failed: Option<(String, String)>,
 }
 
 /// A step's heading; none for what is too small to speak of.
@@ -52,6 +54,7 @@ impl Renderer {
             steps: Vec::new(),
             source: None,
             live: None,
+            failed: None,
         }
     }
 
@@ -124,6 +127,9 @@ impl Renderer {
             Event::Waited { holder } => self.heading(&format!("Waiting for {holder}")),
             Event::Resumed => self.heading("Going on with what was cut off"),
             Event::StepStarted { step, about, .. } => {
+                if self.failed.as_ref().is_some_and(|(failed, _)| failed == step) {
+                    self.tell_failed();
+                }
                 if let Some(heading) = heading(step, about) {
                     self.begin(&heading);
                 }
@@ -135,7 +141,7 @@ impl Renderer {
             Event::StepFailed { step, ms, error } => {
                 self.end(*ms);
                 self.steps.push((format!("{step} (failed)"), *ms));
-                self.detail(Look::Bad, error);
+                self.failed = Some((step.clone(), error.clone()));
             }
             Event::Output { source, line } => {
                 if *source == Source::App && self.source != Some(Source::App) {
@@ -152,6 +158,17 @@ impl Renderer {
 
     fn finished(&mut self, outcome: &Finish, ms: u64) {
         self.live = None;
+        let told = match outcome {
+            Finish::GaveUp { detail, .. } | Finish::LeftUnfinished { detail } => detail.as_str(),
+            _ => "",
+        };
+        if self
+            .failed
+            .as_ref()
+            .is_some_and(|(_, why)| !told.contains(why.as_str()))
+        {
+            self.tell_failed();
+        }
         if !self.steps.is_empty() {
             self.detail(Look::Dim, &self.table(ms));
         }
@@ -193,6 +210,13 @@ impl Renderer {
         for (index, line) in text.lines().enumerate() {
             let lead = if index == 0 { " !     " } else { "       " };
             self.printer.alert(Look::Bad, &format!("{lead}{line}"));
+        }
+    }
+
+    /// Why the last step that failed did.
+    fn tell_failed(&mut self) {
+        if let Some((step, why)) = self.failed.take() {
+            self.detail(Look::Bad, &format!("{step}: {why}"));
         }
     }
 

@@ -28,3 +28,19 @@ pub fn beyond_keeping(records: &[Record], active: Option<ReleaseId>, keep: usize
         .filter(|id| !newest.contains(id) && Some(*id) != active && Some(*id) != target)
         .collect()
 }
+
+/// The records that are no longer kept: all but the newest `keep`, and never one of a release that can be gone back to
+/// or whose deploy has not ended. Oldest first.
+pub fn forgettable(records: &[Record], keep: usize) -> Vec<ReleaseId> {
+    let all: BTreeSet<ReleaseId> = records.iter().map(|record| record.id).collect();
+    let newest: BTreeSet<ReleaseId> = all.iter().rev().take(keep).copied().collect();
+    let over = |record: &&Record| matches!(record.outcome, Outcome::Failed | Outcome::Pruned);
+    let mut old: Vec<ReleaseId> = records
+        .iter()
+        .filter(over)
+        .map(|record| record.id)
+        .filter(|id| !newest.contains(id))
+        .collect();
+    old.sort_unstable();
+    old
+}

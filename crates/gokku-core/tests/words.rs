@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use gokku_core::release::{Outcome, Record, VERSION};
-use gokku_core::retention::{beyond_keeping, rollback_target};
+use gokku_core::retention::{beyond_keeping, forgettable, rollback_target};
 use gokku_core::{AppName, CommitId, EnvironmentName, ProcessKey, ReleaseId, Slot};
 use proptest::prelude::*;
 
@@ -137,5 +137,23 @@ proptest! {
             prop_assert!(!gone.contains(newest));
         }
         prop_assert!(good.len() - gone.len() <= keep + 2);
+    }
+
+    #[test]
+    fn what_can_be_gone_back_to_is_never_forgotten(
+        outcomes in proptest::collection::vec(0_u8..4, 0..40), keep in 0_usize..30,
+    ) {
+        let outcomes = outcomes.into_iter().map(|kind| match kind {
+            0 => Outcome::Good,
+            1 => Outcome::Failed,
+            2 => Outcome::Pruned,
+            _ => Outcome::Unfinished,
+        });
+        let records: Vec<Record> = (1..).zip(outcomes).map(|(id, outcome)| record(id, outcome)).collect();
+        let forgotten: BTreeSet<_> = forgettable(&records, keep).into_iter().collect();
+        for (age, record) in records.iter().rev().enumerate() {
+            let over = matches!(record.outcome, Outcome::Failed | Outcome::Pruned);
+            prop_assert_eq!(forgotten.contains(&record.id), over && age >= keep);
+        }
     }
 }

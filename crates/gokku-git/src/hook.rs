@@ -30,9 +30,20 @@ impl Hook {
     /// The hook's text.
     fn text(&self) -> String {
         format!(
-            "#!/bin/sh\n# Made by gokku: a push is deployed before its ref moves.\nGOKKU_ROOT={} exec {} hook pre-receive --app {}\n",
-            quoted(&self.root),
+            "#!/bin/sh
+# Made by gokku: a push is deployed before its ref moves.
+program={}
+if [ ! -x \"$program\" ]; then
+    found=$(command -v gokku) || {{
+        echo \"gokku is not at $program any more, nor in the PATH: put it back, and push again\" >&2
+        exit 1
+    }}
+    program=$found
+fi
+GOKKU_ROOT={} exec \"$program\" hook pre-receive --app {}
+",
             quoted(&self.program),
+            quoted(&self.root),
             self.app
         )
     }

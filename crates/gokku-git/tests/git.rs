@@ -161,6 +161,47 @@ fn p14_the_hook_sees_the_pushed_objects_and_can_refuse() {
     );
 }
 
+/// A program that was moved is found in the path; one that is nowhere is said to be.
+#[test]
+fn the_hook_says_where_the_program_was() {
+    let (folder, repository, work) = pair();
+    let hook = Hook {
+        program: folder.path().join("moved/gokku"),
+        root: folder.path().to_owned(),
+        app: "api".parse().unwrap(),
+    };
+    repository.install_hook(&hook).unwrap();
+    // A path with git in it and nothing else.
+    let programs = folder.path().join("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let git = std::env::split_paths(&path)
+        .map(|folder| folder.join("git"))
+        .find(|git| git.is_file());
+    std::os::unix::fs::symlink(git.unwrap(), programs.join("git")).unwrap();
+    let push = || {
+        Command::new("git")
+            .current_dir(&work)
+            .env("PATH", &programs)
+            .args(["push", repository.path().to_str().unwrap(), "main"])
+            .output()
+            .unwrap()
+    };
+    let nowhere = push();
+    let told = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert!(!nowhere.status.success());
+    assert!(told.contains("moved/gokku any more"), "{told}");
+    let program = programs.join("gokku");
+    std::fs::write(&program, "#!/bin/sh\nexit 0\n").unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let found = push();
+    assert!(
+        found.status.success(),
+        "{}",
+        String::from_utf8_lossy(&found.stderr)
+    );
+}
+
 #[test]
 fn a_shallow_clone_can_push() {
     let (folder, repository, work) = pair();

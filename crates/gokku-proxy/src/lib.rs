@@ -5,7 +5,7 @@
 //! - [`target`]: one container's requests in flight, its connections, its drain
 //! - [`table`]: the routes on disk
 //! - `forward`, `upgrade`, `body`: a request on its way
-//! - `listen`, [`port_holder`]: host ports
+//! - [`listen`], [`port_holder`]: host ports
 //! - [`probe`]: one health check
 //! - [`proxy`]: all of it, started and stopped
 //!
@@ -13,6 +13,7 @@
 
 pub mod api;
 pub mod client;
+pub mod listen;
 pub mod port_holder;
 pub mod probe;
 pub mod proxy;
@@ -24,7 +25,6 @@ mod body;
 mod connector;
 mod control;
 mod forward;
-mod listen;
 mod upgrade;
 
 pub use client::Client;

@@ -61,6 +61,38 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Opens a port; on all addresses, of both families, unless one was configured.
+fn open(address: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
+    match address {
+        Some(address) => bind(SocketAddr::new(address, port)),
+        None => bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).or_else(|error| {
+            // A machine without IPv6 has no such address.
+            if error.kind() == io::ErrorKind::AddrInUse {
+                return Err(error);
+            }
+            bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
+        }),
+    }
+}
+
+fn refused(port: u16, error: &io::Error) -> Refused {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        let holder = port_holder(port);
+        return Refused::PortTaken { port, holder };
+    }
+    Refused::Port {
+        port,
+        reason: error.to_string(),
+    }
+}
+
+/// Whether this process could open a port now; says whose it is when not. To be called on a runtime.
+pub fn can_be_had(address: Option<IpAddr>, port: u16) -> Result<(), Refused> {
+    open(address, port)
+        .map(drop)
+        .map_err(|error| refused(port, &error))
+}
+
 impl Listeners {
     pub(crate) fn new(bind: Option<IpAddr>) -> Self {
         Self {
@@ -81,34 +113,21 @@ impl Listeners {
         self.open_ports().get(app).is_some_and(|(open, _)| *open == port)
     }
 
-    /// Opens a port; on all addresses, of both families, unless one was configured.
+    /// Opens a port.
     pub(crate) fn open(&self, port: u16) -> Result<Opened, Refused> {
-        let opened = match self.bind {
-            Some(address) => bind(SocketAddr::new(address, port)),
-            None => bind(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).or_else(|error| {
-                // A machine without IPv6 has no such address.
-                if error.kind() == io::ErrorKind::AddrInUse {
-                    return Err(error);
-                }
-                bind(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port))
-            }),
+        let error = match open(self.bind, port) {
+            Ok(listener) => return Ok(Opened { port, listener }),
+            Err(error) => error,
         };
-        match opened {
-            Ok(listener) => Ok(Opened { port, listener }),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let ours = self
-                    .open_ports()
-                    .iter()
-                    .find(|(_, (open, _))| *open == port)
-                    .map(|(app, _)| app.clone());
-                let holder = ours.map_or_else(|| port_holder(port), |app| format!("the app {app}"));
-                Err(Refused::PortTaken { port, holder })
-            }
-            Err(error) => Err(Refused::Port {
-                port,
-                reason: error.to_string(),
-            }),
-        }
+        let ours = self
+            .open_ports()
+            .iter()
+            .find(|(_, (open, _))| *open == port)
+            .map(|(app, _)| format!("the app {app}"));
+        Err(match ours {
+            Some(holder) if error.kind() == io::ErrorKind::AddrInUse => Refused::PortTaken { port, holder },
+            _ => refused(port, &error),
+        })
     }
 
     /// Opens the first free port from `first` on that no route has.

@@ -58,6 +58,11 @@ pub fn create(
         domains: Vec::new(),
         created: clock::now_text(),
     };
+    // The app is there with the rename of its whole folder, or not at all.
+    let made = tempfile::Builder::new()
+        .prefix(".gokku-tmp")
+        .tempdir_in(root.apps())
+        .map_err(|error| Error::file(&root.apps(), &error))?;
     let repository = Repository::at(root.repository(name));
     repository.create()?;
     let hook = Hook {
@@ -66,11 +71,6 @@ pub fn create(
         app: name.clone(),
     };
     repository.install_hook(&hook)?;
-    // The app is there with the rename of its whole folder, or not at all.
-    let made = tempfile::Builder::new()
-        .prefix(".gokku-tmp")
-        .tempdir_in(root.apps())
-        .map_err(|error| Error::file(&root.apps(), &error))?;
     for part in ["shared", "releases", "deploys", "incoming"] {
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
     }

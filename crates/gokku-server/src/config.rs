@@ -2,12 +2,13 @@
 
 use gokku_core::AppName;
 use gokku_core::env_file::{EnvKey, EnvValue};
+use gokku_docker::{ContainerState, labels};
 
-use crate::env_store;
 use crate::error::Error;
 use crate::plan::settings_of;
 use crate::root::Root;
 use crate::server::Server;
+use crate::{env_store, records};
 
 /// Sets variables, all or none. True when that changed anything.
 pub fn set(root: &Root, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
@@ -36,8 +37,22 @@ pub fn unset(root: &Root, app: &AppName, keys: &[EnvKey]) -> Result<bool, Error>
     })
 }
 
-/// Whether the app has traffic, so that a change of its env is to be applied to what runs.
-pub async fn is_running(server: &Server, app: &AppName) -> bool {
-    let route = server.switch().route(app).await;
-    route.is_ok_and(|route| !route.targets.is_empty())
+/// Whether the app runs, so that a change of its env is to be applied to what runs.
+pub async fn is_running(server: &Server, app: &AppName) -> Result<bool, Error> {
+    use gokku_proxy::client::Error as Theirs;
+    match server.switch().route(app).await {
+        Ok(route) => Ok(!route.targets.is_empty()),
+        Err(Theirs::Refused(_)) => Ok(false),
+        // A switch that is down says nothing of the app.
+        Err(Theirs::NotRunning(_)) if records::active(&server.root, app).is_none() => Ok(false),
+        Err(Theirs::NotRunning(_)) => {
+            let root = server.root.label();
+            let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
+            let containers = server.engine().await?.containers(&mine).await?;
+            Ok(containers
+                .iter()
+                .any(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running))
+        }
+        Err(error) => Err(error.into()),
+    }
 }

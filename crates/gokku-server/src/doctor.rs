@@ -25,67 +25,105 @@ pub async fn examine(server: &Server) -> Vec<Finding> {
     let mut findings = vec![
         program("git", &["--version"], "apt-get install --yes git"),
         program("sshd", &["-V"], "apt-get install --yes openssh-server"),
+        folder(server),
     ];
-    match server.engine().await {
-        Ok(engine) => {
-            findings.push(good(
-                "Docker Engine",
-                format!("{}, API {}", engine.version(), engine.api()),
-            ));
-            findings.push(match engine.ensure_network(NETWORK).await {
-                Ok(()) => good("network", NETWORK.to_owned()),
-                Err(error) => bad(
-                    "network",
-                    error.to_string(),
-                    format!("docker network create {NETWORK}"),
-                ),
-            });
-        }
+    findings.extend(engine(server).await);
+    findings.extend(switch(server).await);
+    findings
+}
+
+fn folder(server: &Server) -> Finding {
+    let path = server.root.path().display();
+    match tempfile::tempfile_in(server.root.path()) {
+        Ok(_) => good("folder", path.to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => bad(
+            "folder",
+            format!("{path} belongs to another user"),
+            format!("be that user, or give it to yours: sudo chown -R $USER {path}"),
+        ),
+        Err(error) => bad("folder", format!("{path}: {error}"), format!("df -h {path}")),
+    }
+}
+
+async fn engine(server: &Server) -> Vec<Finding> {
+    let what = "Docker Engine";
+    let engine = match server.engine().await {
+        Ok(engine) => engine,
         Err(error) => {
             let installed = Command::new("dockerd")
                 .arg("--version")
                 .stdout(Stdio::null())
                 .status()
                 .is_ok();
-            let mend = if installed {
-                "systemctl start docker"
-            } else {
-                "apt-get install --yes docker.io"
+            let forbidden = std::os::unix::net::UnixStream::connect(&server.engine)
+                .is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied);
+            let mend = match (forbidden, installed) {
+                (true, _) => "sudo usermod -aG docker $USER, then log in again",
+                (false, true) => "systemctl start docker",
+                (false, false) => "apt-get install --yes docker.io",
             };
-            findings.push(bad("Docker Engine", error.message, mend.to_owned()));
+            return vec![bad(what, error.message, mend.to_owned())];
         }
-    }
-    findings.push(match server.switch().status().await {
-        Ok(status) if status.version != server.version => bad(
-            "traffic switch",
+    };
+    let network = match engine.ensure_network(NETWORK).await {
+        Ok(()) => good("network", NETWORK.to_owned()),
+        Err(error) => bad(
+            "network",
+            error.to_string(),
+            format!("docker network create {NETWORK}"),
+        ),
+    };
+    vec![
+        good(what, format!("{}, API {}", engine.version(), engine.api())),
+        network,
+    ]
+}
+
+async fn switch(server: &Server) -> Vec<Finding> {
+    use gokku_proxy::client::Error;
+    let what = "traffic switch";
+    let status = match server.switch().status().await {
+        Ok(status) => status,
+        // One that nobody has needed yet is not missing.
+        Err(Error::NotRunning(_)) if !server.root.routes().exists() => {
+            return vec![good(what, "not started yet: the first deploy does it".to_owned())];
+        }
+        Err(error @ Error::Forbidden(_)) => {
+            return vec![bad(
+                what,
+                error.to_string(),
+                "be the user who runs it, or use sudo".to_owned(),
+            )];
+        }
+        Err(error) => return vec![bad(what, error.to_string(), "gokku proxy run".to_owned())],
+    };
+    let mut findings = vec![match &status.trouble {
+        Some(trouble) => bad(
+            what,
+            format!("process {}: {trouble}", status.pid),
             format!(
-                "it runs version {}, this program is {}",
-                status.version, server.version
+                "gokku restart -a APP, for each app; then kill {} && gokku proxy run",
+                status.pid
+            ),
+        ),
+        None if status.version != server.version => bad(
+            what,
+            format!(
+                "process {} runs version {}, this program is {}",
+                status.pid, status.version, server.version
             ),
             format!("kill {} && gokku proxy run", status.pid),
         ),
-        Ok(status) => match status.trouble {
-            Some(trouble) => bad(
-                "traffic switch",
-                trouble,
-                "gokku restart -a APP, for each app".to_owned(),
-            ),
-            None => good(
-                "traffic switch",
-                format!("process {}, {} routes", status.pid, status.routes.len()),
-            ),
-        },
-        Err(error) => bad("traffic switch", error.to_string(), "gokku proxy run".to_owned()),
-    });
-    let folder = server.root.path();
-    findings.push(match tempfile::tempfile_in(folder) {
-        Ok(_) => good("folder", folder.display().to_string()),
-        Err(error) => bad(
-            "folder",
-            format!("{}: {error}", folder.display()),
-            "sudo -i".to_owned(),
+        None => good(
+            what,
+            format!("process {}, {} routes", status.pid, status.routes.len()),
         ),
-    });
+    }];
+    findings.extend(status.routes.iter().filter_map(|route| {
+        let trouble = route.trouble.clone()?;
+        let mend = format!("free port {}, or give {} another one", route.port, route.app);
+        Some(bad("port", format!("{}: {trouble}", route.app), mend))
+    }));
     findings
 }
 

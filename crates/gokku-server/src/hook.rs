@@ -104,6 +104,17 @@ pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> 
             "{app} has no commit on {branch}: push one with git first"
         ))
     })?;
+    let all = records::list(&server.root, app)?;
+    if let Some(newest) = all.iter().rfind(|record| record.outcome == Outcome::Good)
+        && records::active(&server.root, app) == Some(newest.id)
+        && repository.resolve(newest.commit.as_str())?.is_none()
+    {
+        return Err(Error::failed(format!(
+            "{} is what runs, and its push was cut off before git had it: push it again first. Without that, {} would be deployed, which is older",
+            newest.commit.short(),
+            commit.short()
+        )));
+    }
     let id = log::allocate(&server.root, app)?;
     repository.export(&commit, &server.root.incoming(app, id))?;
     submit_as(server, app, id, Ask::Deploy { commit, branch }, false)

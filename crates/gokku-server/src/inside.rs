@@ -40,11 +40,13 @@ pub async fn run(
     let image = records::load(&server.root, app, release)?.and_then(|record| record.image);
     let image = image.ok_or_else(|| Error::missing(format!("the release {release} has no image")))?;
     let plan = Plan::of_release(&server.root, app, release)?;
-    engine.ensure_network(NETWORK).await?;
+    let (seen, network) = tokio::join!(engine.image(image.as_str()), engine.ensure_network(NETWORK));
+    network?;
+    let exposed = seen?.map(|image| image.exposed).unwrap_or_default();
     let spec = ContainerSpec {
         name: format!("{app}-run-{}", clock::now_ms()),
         image: image.to_string(),
-        env: plan.environment(None),
+        env: plan.environment(plan.container_port(&exposed).ok()),
         labels: BTreeMap::from([
             (labels::ROOT.to_owned(), server.root.label()),
             (labels::APP.to_owned(), app.to_string()),

@@ -140,6 +140,11 @@ impl<R: Runtime> Driver<R> {
         Ok(id.to_string())
     }
 
+    /// The ports that the release's image says it listens on.
+    fn exposed(&self) -> &[u16] {
+        self.image.as_ref().map_or(&[], |image| &image.exposed)
+    }
+
     async fn migrate(&mut self) -> Result<(), Error> {
         let activation = self.activation()?;
         let Some(command) = self.plan.settings.migration.clone() else {
@@ -152,7 +157,9 @@ impl<R: Runtime> Driver<R> {
         let spec = ContainerSpec {
             name: format!("{}-migrate-{}", self.app, activation.id),
             image,
-            env: self.plan.environment(None),
+            env: self
+                .plan
+                .environment(self.plan.container_port(self.exposed()).ok()),
             labels,
             network: NETWORK.to_owned(),
             // The command is the whole of it: an image's entrypoint is for serving.
@@ -181,12 +188,7 @@ impl<R: Runtime> Driver<R> {
     async fn create(&mut self, process: &ProcessKey) -> Result<(), Error> {
         let activation = self.activation()?;
         let image = self.image_name(activation.release)?;
-        let exposed = self
-            .image
-            .as_ref()
-            .map(|image| image.exposed.clone())
-            .unwrap_or_default();
-        let port = self.plan.container_port(&exposed)?;
+        let port = self.plan.container_port(self.exposed())?;
         let deployment = self.plan.config.deployment;
         let mut labels = self.image_labels(activation.release);
         labels.extend([

@@ -31,7 +31,7 @@ pub struct AppStatus {
     pub containers: Vec<ContainerStatus>,
     /// The host port that answers.
     pub port: Option<u16>,
-    /// Whether it gets traffic: `routed`, `held`, `stopped` or `never deployed`.
+    /// Whether it gets traffic: `routed`, `held`, `stopped`, `never deployed`, or `unknown` while the switch is down.
     pub traffic: String,
     /// Requests in flight.
     pub in_flight: u64,
@@ -84,22 +84,15 @@ pub async fn all(server: &Server) -> Result<Vec<AppStatus>, Error> {
     let engine = server.engine().await?;
     let switch = server.switch();
     let wanted = [(labels::ROOT, label.as_str())];
-    let (containers, routes) = tokio::join!(engine.containers(&wanted), switch.status());
+    let (containers, switch) = tokio::join!(engine.containers(&wanted), switch.status());
     let containers = containers?;
-    let (routes, trouble) = match routes {
-        Ok(status) => (status.routes, status.trouble),
-        Err(error) => (Vec::new(), Some(error.to_string())),
-    };
-    let routes: HashMap<AppName, RouteStatus> = routes
-        .into_iter()
-        .map(|route| (route.app.clone(), route))
-        .collect();
+    let routes = Routes::of(switch);
     apps.iter()
         .map(|app| {
             let mine = containers
                 .iter()
                 .filter(|facts| facts.label(labels::APP) == Some(app.name.as_str()));
-            facts(server, app, mine, routes.get(&app.name), trouble.as_deref())
+            facts(server, app, mine, &routes)
         })
         .collect()
 }
@@ -111,20 +104,10 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
     let engine = server.engine().await?;
     let switch = server.switch();
     let wanted = [(labels::ROOT, label.as_str()), (labels::APP, name.as_str())];
-    let (containers, route) = tokio::join!(engine.containers(&wanted), switch.route(name));
+    let (containers, switch) = tokio::join!(engine.containers(&wanted), switch.status());
     let containers = containers?;
-    let (route, trouble) = match route {
-        Ok(route) => (Some(route), None),
-        Err(gokku_proxy::client::Error::Refused(_)) => (None, None),
-        Err(error) => (None, Some(error.to_string())),
-    };
-    let mut status = facts(
-        server,
-        &app,
-        containers.iter(),
-        route.as_ref(),
-        trouble.as_deref(),
-    )?;
+    let routes = Routes::of(switch);
+    let mut status = facts(server, &app, containers.iter(), &routes)?;
     for container in &mut status.containers {
         let details = engine
             .container(container.id.as_str())
@@ -134,7 +117,7 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
             .map(|details| details.started_at)
             .filter(|_| container.state == "running");
     }
-    if let Some(target) = route.as_ref().and_then(|route| route.targets.first()) {
+    if let Some(target) = routes.get(name).and_then(|route| route.targets.first()) {
         let path = Plan::lenient(&server.root, name).settings.health_path;
         status.health = Some(health(
             &probe(target.address, &path, None, Duration::from_secs(2)).await,
@@ -155,23 +138,73 @@ fn health(found: &Probe) -> String {
     }
 }
 
+/// What the switch says, when it can be asked.
+struct Routes {
+    known: Option<HashMap<AppName, RouteStatus>>,
+    trouble: Option<String>,
+}
+
+impl Routes {
+    fn of(asked: Result<gokku_proxy::api::Status, gokku_proxy::client::Error>) -> Self {
+        match asked {
+            Ok(status) => Self {
+                known: Some(
+                    status
+                        .routes
+                        .into_iter()
+                        .map(|route| (route.app.clone(), route))
+                        .collect(),
+                ),
+                trouble: status.trouble,
+            },
+            Err(error) => Self {
+                known: None,
+                trouble: Some(error.to_string()),
+            },
+        }
+    }
+
+    fn get(&self, app: &AppName) -> Option<&RouteStatus> {
+        self.known.as_ref().and_then(|routes| routes.get(app))
+    }
+}
+
+/// Why an app with traffic does not answer, as far as its container shows.
+fn down(app: &AppName, containers: &[ContainerStatus]) -> Option<String> {
+    let runs = containers.iter().any(|container| container.state == "running");
+    let last = containers
+        .iter()
+        .find(|container| container.slot == Some(Slot::Blue));
+    match last {
+        Some(last) if !runs => Some(format!(
+            "{} does not run: `docker logs {}` says why, `gokku restart -a {app}` gives the app a new container",
+            last.name, last.name
+        )),
+        None if !runs => Some(format!(
+            "its container is gone: `gokku restart -a {app}` makes a new one"
+        )),
+        _ => None,
+    }
+}
+
 fn facts<'a>(
     server: &Server,
     app: &App,
     containers: impl Iterator<Item = &'a ContainerFacts>,
-    route: Option<&RouteStatus>,
-    trouble: Option<&str>,
+    routes: &Routes,
 ) -> Result<AppStatus, Error> {
+    let route = routes.get(&app.name);
     let release = records::active(&server.root, &app.name);
     let record = release
         .map(|id| records::load(&server.root, &app.name, id))
         .transpose()?
         .flatten();
-    let containers = containers
+    let containers: Vec<ContainerStatus> = containers
         .filter(|facts| facts.label(labels::KIND).is_none())
         .map(|facts| container(app, facts))
         .collect();
     let traffic = match route {
+        None if routes.known.is_none() => "unknown",
         Some(route) if route.held => "held",
         Some(route) if !route.targets.is_empty() => "routed",
         _ if release.is_some() => "stopped",
@@ -182,7 +215,6 @@ fn facts<'a>(
         environment: app.environment.to_string(),
         release: release.map(|id| id.to_string()),
         commit: record.map(|record| record.commit.to_string()),
-        containers,
         port: route.map(|route| route.port),
         traffic: traffic.to_owned(),
         in_flight: route.map_or(0, |route| {
@@ -193,7 +225,9 @@ fn facts<'a>(
         busy: None,
         trouble: route
             .and_then(|route| route.trouble.clone())
-            .or_else(|| trouble.map(str::to_owned)),
+            .or_else(|| routes.trouble.clone())
+            .or_else(|| down(&app.name, &containers).filter(|_| traffic == "routed")),
+        containers,
     })
 }
 

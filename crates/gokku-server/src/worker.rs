@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use gokku_core::event::{Event, Finish};
 use gokku_core::release::{Outcome, Record, VERSION};
-use gokku_core::retention::{beyond_keeping, rollback_target};
+use gokku_core::retention::{beyond_keeping, forgettable, rollback_target};
 use gokku_core::transition::{Activation, Cause, Goal};
 use gokku_core::{AppName, CommitId, ProcessKey, ReleaseId};
 use gokku_docker::{Engine, labels};
 use gokku_git::Repository;
+use gokku_proxy::api::{PutRoute, Refused};
 use tokio::sync::watch;
 
 use crate::driver::{Driver, End, Parts};
@@ -20,27 +21,34 @@ use crate::request::{Ask, Request};
 use crate::server::Server;
 use crate::{NETWORK, apps, atomic, clock, daemon, journal, log, perform, records};
 
+/// How many records of an app are kept; those that can be gone back to always are.
+const RECORDS_KEPT: usize = 100;
+
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, abort: watch::Receiver<bool>) -> Result<(), Error> {
     let began = clock::now_ms();
     let mut log = Log::open(&server.root, &request.app, request.id)?;
-    let (finish, lock) = match perform(server, request, abort, &mut log).await {
-        Ok((finish, lock)) => (finish, Some(lock)),
-        Err(Stopped::Superseded) => {
-            clean_up(server, request);
-            (Finish::Superseded, None)
+    let (finish, lock) = match make_ready(server, request, &mut log).await {
+        Ok(ready) => {
+            let prepared = &ready.prepared;
+            log.tell(started(request, prepared.release, prepared.commit.clone()));
+            go(server, request, ready, abort, &mut log).await
         }
-        Err(Stopped::Refused(error)) => {
-            clean_up(server, request);
-            (
-                Finish::Refused {
-                    reason: error.refusal(),
-                    detail: error.message,
-                },
-                None,
-            )
+        Err(stopped) => {
+            log.tell(started_unprepared(request));
+            (Err(stopped), None)
         }
     };
+    let finish = finish.unwrap_or_else(|stopped| {
+        clean_up(server, request);
+        match stopped {
+            Stopped::Superseded => Finish::Superseded,
+            Stopped::Refused(error) => Finish::Refused {
+                reason: error.refusal(),
+                detail: error.message,
+            },
+        }
+    });
     // Who reads of the end may act at once: the app must be free by then.
     drop(lock);
     let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
@@ -70,36 +78,65 @@ impl<E: Into<Error>> From<E> for Stopped {
     }
 }
 
-async fn perform(
-    server: &Server,
-    request: &Request,
-    abort: watch::Receiver<bool>,
-    log: &mut Log,
-) -> Result<(Finish, AppLock), Stopped> {
+/// What there is before a transition changes anything.
+struct Ready {
+    lock: AppLock,
+    engine: Engine,
+    prepared: Prepared,
+}
+
+/// Everything before the first change: the lock, what an earlier process left unfinished, what can be checked.
+async fn make_ready(server: &Server, request: &Request, log: &mut Log) -> Result<Ready, Stopped> {
     let lock = acquire(server, request, log).await?;
     // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
     let engine = prepare_server(server).await?;
     recover(server, &request.app, &engine).await?;
-
     let prepared = prepare(server, request)?;
-    log.tell(Event::Started {
-        id: request.id,
-        app: request.app.clone(),
-        what: request.ask.word().to_owned(),
-        release: prepared.release,
-        commit: prepared.commit.clone(),
-        by: Some(request.by.clone()),
-    });
     if prepared.release.is_some() {
-        server
-            .switch()
-            .put(&request.app, reserve(server, &request.app, &prepared.plan).await)
-            .await?;
+        reserve_port(server, &request.app, &prepared.plan).await?;
     }
+    Ok(Ready {
+        lock,
+        engine,
+        prepared,
+    })
+}
+
+/// The transition itself; the lock is held until its end was told.
+async fn go(
+    server: &Server,
+    request: &Request,
+    ready: Ready,
+    abort: watch::Receiver<bool>,
+    log: &mut Log,
+) -> (Result<Finish, Stopped>, Option<AppLock>) {
+    let Ready {
+        lock,
+        engine,
+        prepared,
+    } = ready;
+    let keep = prepared.plan.config.deployment.keep_images;
+    let end = match begin(server, request, &engine, prepared, abort).await {
+        Ok(mut driver) => Box::pin(driver.run()).await,
+        Err(error) => return (Err(error.into()), Some(lock)),
+    };
+    let finish = finish(server, &request.app, end).await;
+    if matches!(finish, Finish::Succeeded { .. }) {
+        after(server, request, &engine, keep, log).await;
+    }
+    (Ok(finish), Some(lock))
+}
+
+async fn begin(
+    server: &Server,
+    request: &Request,
+    engine: &Engine,
+    prepared: Prepared,
+    abort: watch::Receiver<bool>,
+) -> Result<Driver<Engine>, Error> {
     if let Some(record) = &prepared.record {
         records::save(&server.root, &request.app, record)?;
     }
-    let keep = prepared.plan.config.deployment.keep_images;
     let parts = Parts {
         server: server.clone(),
         app: request.app.clone(),
@@ -109,13 +146,7 @@ async fn perform(
         log: Log::open(&server.root, &request.app, request.id)?,
         abort,
     };
-    let mut driver = Box::pin(Driver::begin(parts, request.id)).await?;
-    let end = Box::pin(driver.run()).await;
-    let finish = finish(server, &request.app, end).await;
-    if matches!(finish, Finish::Succeeded { .. }) {
-        after(server, request, &engine, keep, log).await;
-    }
-    Ok((finish, lock))
+    Box::pin(Driver::begin(parts, request.id)).await
 }
 
 async fn acquire(server: &Server, request: &Request, log: &mut Log) -> Result<AppLock, Stopped> {
@@ -151,12 +182,32 @@ async fn prepare_server(server: &Server) -> Result<Engine, Error> {
     Ok(engine)
 }
 
-/// The port that is opened before anything is built: the one the app has stays until the switch.
-async fn reserve(server: &Server, app: &AppName, plan: &Plan) -> gokku_proxy::api::PutRoute {
-    match server.switch().route(app).await {
-        Ok(route) if !route.targets.is_empty() => gokku_proxy::api::PutRoute::Port(route.port),
-        _ => plan.host_port(),
+/// Sees to the app's host port before anything is built. The port of an app that has traffic changes only with the
+/// switch; that the new one can be had is checked here.
+async fn reserve_port(server: &Server, app: &AppName, plan: &Plan) -> Result<(), Error> {
+    let wanted = plan.host_port();
+    let status = server.switch().status().await?;
+    let mine = status.routes.iter().find(|route| route.app == *app);
+    if let (Some(route), PutRoute::Port(port)) = (mine, wanted)
+        && !route.targets.is_empty()
+        && route.port != port
+    {
+        let other = status.routes.iter().find(|other| other.port == port);
+        return match other {
+            Some(other) => Err(Refused::PortTaken {
+                port,
+                holder: format!("the app {}", other.app),
+            }),
+            None => gokku_proxy::listen::can_be_had(plan.server.proxy.bind, port),
+        }
+        .map_err(|refused| gokku_proxy::client::Error::from(refused).into());
     }
+    server
+        .switch()
+        .put(app, wanted)
+        .await
+        .map(drop)
+        .map_err(Error::from)
 }
 
 struct Prepared {
@@ -166,6 +217,27 @@ struct Prepared {
     commit: Option<CommitId>,
     /// The record of a release that is to be made.
     record: Option<Record>,
+}
+
+/// The event that a request's transition begins with.
+fn started(request: &Request, release: Option<ReleaseId>, commit: Option<CommitId>) -> Event {
+    Event::Started {
+        id: request.id,
+        app: request.app.clone(),
+        what: request.ask.word().to_owned(),
+        release,
+        commit,
+        by: Some(request.by.clone()),
+    }
+}
+
+/// The same for one that was stopped before it was prepared: with what the request says itself.
+fn started_unprepared(request: &Request) -> Event {
+    match &request.ask {
+        Ask::Deploy { commit, .. } => started(request, Some(request.id), Some(commit.clone())),
+        Ask::Rollback { release } => started(request, *release, None),
+        _ => started(request, None, None),
+    }
 }
 
 /// Checks everything that can be checked before anything is changed.
@@ -334,6 +406,9 @@ async fn prune(server: &Server, app: &AppName, engine: &Engine, keep: usize) -> 
         records::save(&server.root, app, &record)?;
         engine.remove_image(&perform::image_tag(app, id)).await?;
         atomic::remove_tree(&server.root.tree(app, id))?;
+    }
+    for id in forgettable(&records, RECORDS_KEPT) {
+        atomic::remove(&server.root.record(app, id))?;
     }
     Ok(())
 }

@@ -71,9 +71,27 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
 
 /// Applies a change to what runs, by a transition of the same release; after the one under way, if there is one.
 fn apply(server: &Server, app: &AppName, wanted: bool, printer: Printer) -> Result<u8, Error> {
-    let running = wanted && wait(async { Ok(config::is_running(server, app).await) })?;
-    if !running {
+    if !wanted {
         return Ok(0);
     }
-    follow_to_end(server, app, submit(server, app, Ask::Config, true)?, printer)
+    let written = |printer: Printer| {
+        let line = format!(
+            "The change is written all the same, and counts from the next deploy or `gokku restart -a {app}` on."
+        );
+        printer.note(Look::Plain, &line);
+    };
+    match wait(async { Ok(config::is_running(server, app).await?) }) {
+        Ok(false) => Ok(0),
+        Ok(true) => {
+            let code = follow_to_end(server, app, submit(server, app, Ask::Config, true)?, printer)?;
+            if code != 0 {
+                written(printer);
+            }
+            Ok(code)
+        }
+        Err(error) => {
+            written(printer);
+            Err(error)
+        }
+    }
 }

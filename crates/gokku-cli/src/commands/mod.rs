@@ -53,7 +53,7 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
         }
         Command::Restart => transition::run(&server, &context::app(&server, options)?, Ask::Restart, printer),
         Command::Stop => transition::run(&server, &context::app(&server, options)?, Ask::Stop, printer),
-        Command::Start => transition::run(&server, &context::app(&server, options)?, Ask::Start, printer),
+        Command::Start => transition::start(&server, &context::app(&server, options)?, printer),
         Command::Releases => releases::run(&server, &context::app(&server, options)?, printer),
         Command::Status => status::run(&server, options, printer),
         Command::Logs { follow, lines, since } => logs::run(

@@ -6,6 +6,16 @@ use gokku_server::{Server, releases};
 use crate::error::Error;
 use crate::printer::{Look, Printer, plain_table};
 
+/// How much of a reason the table shows; `--json` has all of it.
+const SHOWN: usize = 80;
+
+fn cut(reason: String) -> String {
+    match reason.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason,
+    }
+}
+
 pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
     let all = releases::list(&server.root, app)?;
     if printer.json {
@@ -27,7 +37,7 @@ pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8
             release.commit.get(..7).unwrap_or(&release.commit).to_owned(),
             release.state.to_owned(),
             release.by.unwrap_or_default(),
-            release.reason.unwrap_or_default(),
+            release.reason.map(cut).unwrap_or_default(),
         ]);
     }
     printer.result(&table.to_string());

@@ -3,16 +3,30 @@
 use gokku_core::AppName;
 use gokku_server::follow::follow;
 use gokku_server::request::{Ask, Submitted, submit};
-use gokku_server::{Server, apps};
+use gokku_server::{Server, apps, config};
 
-use crate::error::Error;
-use crate::printer::Printer;
+use super::wait;
+use crate::error::{DONE, Error};
+use crate::printer::{Look, Printer};
 use crate::render::{Renderer, exit_code};
 
 /// Asks for a transition and follows it to its end; a busy app refuses it.
 pub(super) fn run(server: &Server, app: &AppName, ask: Ask, printer: Printer) -> Result<u8, Error> {
     apps::load(&server.root, app)?;
     follow_to_end(server, app, submit(server, app, ask, false)?, printer)
+}
+
+/// Starts an app that was stopped; one that runs is left alone.
+pub(super) fn start(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
+    apps::load(&server.root, app)?;
+    if wait(async { Ok(config::is_running(server, app).await?) })? {
+        printer.note(
+            Look::Plain,
+            &format!("{app} runs already; `gokku restart -a {app}` gives it a new container"),
+        );
+        return Ok(DONE);
+    }
+    run(server, app, Ask::Start, printer)
 }
 
 /// Follows a worker to its end.
