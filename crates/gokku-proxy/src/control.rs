@@ -1,6 +1,5 @@
 //! Answers the control API; see [`crate::api`].
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -38,7 +37,9 @@ pub(crate) async fn accept(listener: UnixListener, inner: Arc<Inner>) {
 async fn serve(stream: UnixStream, inner: Arc<Inner>) {
     let service = service_fn(move |request| {
         let inner = Arc::clone(&inner);
-        async move { Ok::<_, Infallible>(answer(&inner, request).await) }
+        // In a task of its own: a change that has begun is made, also when whoever asked for it has gone. Half
+        // of it would be a table that says something else than what is done.
+        tokio::spawn(async move { answer(&inner, request).await })
     });
     let _ = hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), service)

@@ -47,6 +47,13 @@ pub(crate) async fn forward(
     stopping: CancellationToken,
 ) -> Response<Answer> {
     let turn = route.arrive();
+    if request.method() == Method::CONNECT {
+        return own(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "bad-request",
+            "this is no proxy to other places",
+        );
+    }
     let upgrading = upgrade_of(request.headers())
         .is_some()
         .then(|| hyper::upgrade::on(&mut request));

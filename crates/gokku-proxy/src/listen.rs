@@ -10,6 +10,8 @@ use gokku_core::AppName;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,6 +22,9 @@ use crate::switch::Route;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
+/// How long a port is still listened on, and a connection read, once it is to be closed: the kernel tells of those
+/// in its queues only when it is asked.
+const LAST_LOOK: Duration = Duration::from_millis(20);
 /// How long a kept-alive connection may be idle.
 const IDLE: Duration = Duration::from_secs(75);
 
@@ -27,13 +32,29 @@ const IDLE: Duration = Duration::from_secs(75);
 #[derive(Debug)]
 pub(crate) struct Listeners {
     bind: Option<IpAddr>,
-    open: Mutex<HashMap<AppName, (u16, CancellationToken)>>,
-    /// Every connection that is served.
+    open: Mutex<HashMap<AppName, Open>>,
+    /// Every connection that is served, and whoever lets them in.
     pub(crate) connections: TaskTracker,
     /// No more connections, and those that are idle end.
     pub(crate) stopping: CancellationToken,
     /// Upgraded connections are cut.
     pub(crate) cutting: CancellationToken,
+}
+
+/// A port that serves.
+#[derive(Debug)]
+struct Open {
+    port: u16,
+    closing: CancellationToken,
+    accepting: JoinHandle<()>,
+}
+
+impl Open {
+    /// Closes it: afterwards somebody else can have it.
+    async fn close(self) {
+        self.closing.cancel();
+        let _ = self.accepting.await;
+    }
 }
 
 /// A port that was opened and does not serve yet.
@@ -104,13 +125,13 @@ impl Listeners {
         }
     }
 
-    fn open_ports(&self) -> std::sync::MutexGuard<'_, HashMap<AppName, (u16, CancellationToken)>> {
+    fn open_ports(&self) -> std::sync::MutexGuard<'_, HashMap<AppName, Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the app's port is open and this one.
     pub(crate) fn has(&self, app: &AppName, port: u16) -> bool {
-        self.open_ports().get(app).is_some_and(|(open, _)| *open == port)
+        self.open_ports().get(app).is_some_and(|open| open.port == port)
     }
 
     /// Opens a port.
@@ -122,7 +143,7 @@ impl Listeners {
         let ours = self
             .open_ports()
             .iter()
-            .find(|(_, (open, _))| *open == port)
+            .find(|(_, open)| open.port == port)
             .map(|(app, _)| format!("the app {app}"));
         Err(match ours {
             Some(holder) if error.kind() == io::ErrorKind::AddrInUse => Refused::PortTaken { port, holder },
@@ -133,7 +154,7 @@ impl Listeners {
     /// Opens the first free port from `first` on that no route has.
     pub(crate) fn open_from(&self, first: u16, taken: &[u16]) -> Result<Opened, Refused> {
         let mut last = None;
-        for port in (first..=u16::MAX).filter(|port| !taken.contains(port)) {
+        for port in (first.max(1)..=u16::MAX).filter(|port| !taken.contains(port)) {
             match self.open(port) {
                 Err(taken @ Refused::PortTaken { .. }) => last = Some(taken),
                 other => return other,
@@ -146,50 +167,68 @@ impl Listeners {
     }
 
     /// Serves an app's connections on an opened port, and no longer on the one it had.
-    pub(crate) fn serve(&self, route: Arc<Route>, opened: Opened) -> u16 {
+    pub(crate) async fn serve(&self, route: Arc<Route>, opened: Opened) {
         let closing = self.stopping.child_token();
-        let before = self
-            .open_ports()
-            .insert(route.app().clone(), (opened.port, closing.clone()));
+        let (app, port) = (route.app().clone(), opened.port);
         let (connections, cutting) = (self.connections.clone(), self.cutting.clone());
-        let stopping = self.stopping.clone();
-        tokio::spawn(async move {
-            accept(opened.listener, closing, |stream, peer| {
+        let ending = closing.clone();
+        let accepting = self.connections.spawn(async move {
+            // A connection ends with its port: it knows this route, and no other that may come after it.
+            accept(opened.listener, &ending, |stream, peer| {
                 connections.spawn(serve_one(
                     stream,
                     peer,
                     Arc::clone(&route),
-                    stopping.clone(),
+                    ending.clone(),
                     cutting.clone(),
                 ));
             })
             .await;
         });
-        if let Some((_, closing)) = before {
-            closing.cancel();
+        let open = Open {
+            port,
+            closing,
+            accepting,
+        };
+        let before = self.open_ports().insert(app, open);
+        if let Some(before) = before {
+            before.close().await;
         }
-        opened.port
     }
 
     /// Closes an app's port.
-    pub(crate) fn close(&self, app: &AppName) {
-        if let Some((_, closing)) = self.open_ports().remove(app) {
-            closing.cancel();
+    pub(crate) async fn close(&self, app: &AppName) {
+        let open = self.open_ports().remove(app);
+        if let Some(open) = open {
+            open.close().await;
         }
     }
 }
 
 async fn accept(
     listener: TcpListener,
-    closing: CancellationToken,
+    closing: &CancellationToken,
     mut serve: impl FnMut(TcpStream, SocketAddr),
 ) {
+    // Set while it closes: whoever stands in the queue by then is still let in.
+    let mut until = None;
     loop {
-        let accepted = tokio::select! {
-            biased;
-            accepted = listener.accept() => accepted,
-            // Whoever already stands in the queue is still let in.
-            () = closing.cancelled() => return,
+        let accepted = match until {
+            None => tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = closing.cancelled() => {
+                    until = Some(Instant::now() + LAST_LOOK);
+                    continue;
+                }
+            },
+            Some(until) => {
+                // Without a pause tokio would have the queue look empty to a task that takes much from it.
+                yield_now().await;
+                match timeout_at(until, listener.accept()).await {
+                    Ok(accepted) => accepted,
+                    Err(_) => return,
+                }
+            }
         };
         match accepted {
             Ok((stream, peer)) => serve(stream, peer),
@@ -206,7 +245,7 @@ async fn serve_one(
     stream: TcpStream,
     peer: SocketAddr,
     route: Arc<Route>,
-    stopping: CancellationToken,
+    closing: CancellationToken,
     cutting: CancellationToken,
 ) {
     // Small answers go out at once.
@@ -223,9 +262,13 @@ async fn serve_one(
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
-        () = stopping.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        () = closing.cancelled() => {
+            if let Ok(result) = timeout(LAST_LOOK, connection.as_mut()).await {
+                result
+            } else {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         }
     };
     if let Err(error) = result {

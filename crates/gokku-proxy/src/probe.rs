@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
 use hyper_util::rt::TokioIo;
@@ -92,8 +92,13 @@ async fn exchange(
             body: String::new(),
         });
     }
-    let body = Limited::new(response.into_body(), 64 * 1024).collect().await;
-    let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let mut incoming = response.into_body();
+    let mut body = Vec::new();
+    while body.len() < SHOWN
+        && let Some(Ok(frame)) = incoming.frame().await
+    {
+        body.extend(frame.into_data().unwrap_or_default());
+    }
     let body = String::from_utf8_lossy(&body[..body.len().min(SHOWN)])
         .trim()
         .to_owned();

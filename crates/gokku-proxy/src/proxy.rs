@@ -86,6 +86,11 @@ impl Inner {
     }
 
     pub(crate) async fn put(&self, app: &AppName, put: PutRoute) -> Result<RouteStatus, Refused> {
+        if let PutRoute::Port(0) = put {
+            return Err(Refused::Request {
+                reason: "port 0 is no port".to_owned(),
+            });
+        }
         let _one_at_a_time = self.ports.lock().await;
         let there = self.switch.route(app).ok();
         let wanted = match (put, &there) {
@@ -122,14 +127,14 @@ impl Inner {
         };
         let route = self.switch.put(app, opened.port()).await?;
         route.set_trouble(None);
-        self.listeners.serve(Arc::clone(&route), opened);
+        self.listeners.serve(Arc::clone(&route), opened).await;
         Ok(self.switch.status(&route))
     }
 
     pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Refused> {
         let _one_at_a_time = self.ports.lock().await;
         self.switch.delete(app).await?;
-        self.listeners.close(app);
+        self.listeners.close(app).await;
         Ok(())
     }
 }
@@ -138,7 +143,6 @@ impl Proxy {
     /// Reads the table, opens the ports and the control socket. A port that cannot be opened is told in the
     /// status and tried again; the other apps are served. Nothing is sent to a target of the table before
     /// [`Switch::repair`] tells that it runs and where, or [`Switch::trust`] that nobody can tell.
-    #[expect(clippy::unused_async, reason = "it can only be called on a runtime")]
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (control, listener) = ControlSocket::open(&config.socket)?;
         let table = TableFile::at(&config.table);
@@ -156,7 +160,7 @@ impl Proxy {
         for route in inner.switch.routes() {
             match inner.listeners.open(route.port()) {
                 Ok(opened) => {
-                    inner.listeners.serve(route, opened);
+                    inner.listeners.serve(route, opened).await;
                 }
                 Err(refused) => {
                     tracing::error!(app = %route.app(), "{refused}");

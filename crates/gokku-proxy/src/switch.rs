@@ -209,11 +209,13 @@ impl Switch {
         told.into_iter()
             .map(|facts| {
                 let there = known.get(&facts.container).and_then(Weak::upgrade);
-                if let Some(there) = there.filter(|there| there.app == *app && !there.cut.is_cancelled()) {
+                let there = there.filter(|there| there.app == *app);
+                if let Some(there) = there.as_ref().filter(|there| !there.cut.is_cancelled()) {
                     there.correct(facts);
-                    return there;
+                    return Arc::clone(there);
                 }
                 let target = Arc::new(Target::new(app.clone(), facts.clone()));
+                target.set_down(there.is_some_and(|there| there.is_down()));
                 known.insert(facts.container, Arc::downgrade(&target));
                 target
             })
@@ -250,7 +252,14 @@ impl Switch {
         }
     }
 
-    async fn change(&self, app: &AppName, change: impl FnOnce(&mut Entry)) -> Result<Arc<Route>, Refused> {
+    /// Changes a route; the containers in `running` are known to run where the changed entry says, and of the
+    /// others nothing new is known.
+    async fn change(
+        &self,
+        app: &AppName,
+        running: &[ContainerId],
+        change: impl FnOnce(&mut Entry),
+    ) -> Result<Arc<Route>, Refused> {
         let _one_at_a_time = self.changing.lock().await;
         let route = self.route(app)?;
         let mut entry = route.entry();
@@ -263,6 +272,12 @@ impl Switch {
             .await?;
         }
         let targets = self.targets_of(app, entry.targets);
+        for target in targets
+            .iter()
+            .filter(|target| running.contains(&target.facts().container))
+        {
+            target.set_down(false);
+        }
         {
             let mut state = route.state.write().unwrap_or_else(PoisonError::into_inner);
             state.targets = targets;
@@ -276,7 +291,7 @@ impl Switch {
     /// Gives an app a route, or its route another port.
     pub(crate) async fn put(&self, app: &AppName, port: u16) -> Result<Arc<Route>, Refused> {
         if self.route(app).is_ok() {
-            return self.change(app, |entry| entry.port = port).await;
+            return self.change(app, &[], |entry| entry.port = port).await;
         }
         let _one_at_a_time = self.changing.lock().await;
         let entry = Entry {
@@ -300,23 +315,26 @@ impl Switch {
                 reason: "a switch needs a target; `clear` takes them away".to_owned(),
             });
         }
+        let running: Vec<_> = to.targets.iter().map(|told| told.container.clone()).collect();
         let change = |entry: &mut Entry| {
             entry.targets = to.targets;
             entry.hold_ms = None;
         };
-        self.change(app, change).await.map(drop)
+        self.change(app, &running, change).await.map(drop)
     }
 
     /// Lets requests wait, each up to the limit.
     pub async fn hold(&self, app: &AppName, hold: api::Hold) -> Result<(), Refused> {
-        self.change(app, |entry| entry.hold_ms = Some(hold.limit_ms))
+        self.change(app, &[], |entry| entry.hold_ms = Some(hold.limit_ms))
             .await
             .map(drop)
     }
 
     /// Lets waiting requests go on.
     pub async fn release(&self, app: &AppName) -> Result<(), Refused> {
-        self.change(app, |entry| entry.hold_ms = None).await.map(drop)
+        self.change(app, &[], |entry| entry.hold_ms = None)
+            .await
+            .map(drop)
     }
 
     /// Takes all targets away: requests, also waiting ones, are refused.
@@ -325,7 +343,7 @@ impl Switch {
             entry.targets = Vec::new();
             entry.hold_ms = None;
         };
-        self.change(app, change).await.map(drop)
+        self.change(app, &[], change).await.map(drop)
     }
 
     /// Forgets an app.
@@ -402,7 +420,9 @@ impl Switch {
                 told.address = SocketAddr::new(address, told.address.port());
             }
         };
-        self.change(&target.app, change).await.map(drop)
+        self.change(&target.app, std::slice::from_ref(container), change)
+            .await
+            .map(drop)
     }
 
     /// What is known of a route.

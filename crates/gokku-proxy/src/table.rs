@@ -39,6 +39,12 @@ struct Contents {
     routes: Routes,
 }
 
+/// What every version has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
 /// The table's file.
 #[derive(Clone, Debug)]
 pub struct TableFile {
@@ -161,10 +167,11 @@ fn read(path: &Path) -> Result<Routes, Problem> {
         ErrorKind::NotFound => Problem::Missing,
         _ => Problem::Io(error),
     })?;
-    let contents: Contents = serde_json::from_slice(&bytes).map_err(Problem::Damaged)?;
-    if contents.version == VERSION {
-        Ok(contents.routes)
-    } else {
-        Err(Problem::Version(contents.version))
+    // The version first: only of its own does this program know what else may stand there.
+    let Versioned { version } = serde_json::from_slice(&bytes).map_err(Problem::Damaged)?;
+    if version != VERSION {
+        return Err(Problem::Version(version));
     }
+    let contents: Contents = serde_json::from_slice(&bytes).map_err(Problem::Damaged)?;
+    Ok(contents.routes)
 }

@@ -79,10 +79,9 @@ impl Target {
         self.down.store(down, Ordering::Release);
     }
 
-    /// Seen running, with these facts.
+    /// Takes these facts for the former ones.
     pub(crate) fn correct(&self, facts: api::Target) {
         *self.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
-        self.set_down(false);
     }
 
     /// What is known of it.

@@ -1,0 +1,19 @@
+//! The traffic switch as its clients, its apps and its operator meet it: real sockets, real files.
+//!
+//! - `support` is what the tests stand on;
+//! - every other module is one subject of the crate.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+mod control;
+mod draining;
+mod forwarding;
+mod holding;
+mod probing;
+mod retrying;
+mod routes;
+mod stopping;
+mod switching;
+mod table;
+mod upgrades;

@@ -1,0 +1,26 @@
+//! What the tests stand on.
+//!
+//! - [`Site`] is a switch in a folder of its own, which can be started, stopped and killed;
+//! - [`Wire`] is one connection, on which exact bytes are sent and [`Message`]s are read;
+//! - [`Upstream`] is an app whose every byte the test says itself, [`Named`] one that tells its name;
+//! - [`soon`] and [`until`] wait.
+
+mod site;
+mod upstream;
+mod wait;
+mod wire;
+
+pub(crate) use site::{Site, app, free_ports, get, refused};
+pub(crate) use upstream::{Named, Upstream, target};
+pub(crate) use wait::{PATIENCE, soon, until};
+pub(crate) use wire::{Message, Wire, ok};
+
+/// Bytes that do not repeat soon, so that a lost or doubled piece is seen.
+pub(crate) fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}

@@ -1,0 +1,205 @@
+//! A switch in a folder of its own.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::Duration;
+
+use gokku_core::{AppName, ContainerId};
+use gokku_proxy::api::{Drain, Drained, PutRoute, Refused, RouteStatus, SwitchTo, Target};
+use gokku_proxy::client::Error;
+use gokku_proxy::proxy::StartError;
+use gokku_proxy::{Client, Config, Proxy, Switch};
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
+
+use super::{Message, Wire, until};
+
+/// A switch, its folder and its client. It has threads of its own, which end with it, as a process does.
+pub(crate) struct Site {
+    folder: tempfile::TempDir,
+    running: Option<(Proxy, Threads)>,
+    /// What the operator speaks through.
+    pub(crate) client: Client,
+    /// The first of ten ports that are nobody else's.
+    pub(crate) ports: u16,
+}
+
+/// A switch's threads. Dropping them ends everything on them without waiting for it.
+pub(crate) struct Threads(Option<Runtime>);
+
+impl Threads {
+    /// Ends everything on them, and waits for that.
+    pub(crate) async fn end(mut self) {
+        let runtime = self.0.take();
+        tokio::task::spawn_blocking(move || drop(runtime)).await.unwrap();
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Inside a runtime another one cannot be waited for.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// An app's name.
+pub(crate) fn app(name: &str) -> AppName {
+    name.parse().unwrap()
+}
+
+/// The first of ten ports that no other test has, and the kernel gives nobody.
+pub(crate) fn free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let runs_apart = u16::try_from(std::process::id() % 20).unwrap() * 1000;
+    10_000 + runs_apart + NEXT.fetch_add(10, Ordering::Relaxed)
+}
+
+/// Why the switch refused.
+#[track_caller]
+pub(crate) fn refused<T: std::fmt::Debug>(result: Result<T, Error>) -> Refused {
+    match result {
+        Err(Error::Refused(refused)) => refused,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+impl Site {
+    /// A running one.
+    pub(crate) async fn new() -> Self {
+        let mut site = Self::stopped();
+        site.start().await.expect("the switch starts");
+        site
+    }
+
+    /// One that does not run yet.
+    pub(crate) fn stopped() -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("gokku-proxy-")
+            .tempdir()
+            .expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("proxy")).unwrap();
+        Self {
+            client: Client::new(folder.path().join("proxy.sock")),
+            folder,
+            running: None,
+            ports: free_ports(),
+        }
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            table: self.table(),
+            socket: self.client.socket().to_owned(),
+            bind: Some(Ipv4Addr::LOCALHOST.into()),
+            version: "1.2.3".to_owned(),
+        }
+    }
+
+    /// The route table's file.
+    pub(crate) fn table(&self) -> PathBuf {
+        self.folder.path().join("proxy/routes.json")
+    }
+
+    /// Its last good copy.
+    pub(crate) fn last_good(&self) -> PathBuf {
+        self.folder.path().join("proxy/routes.json.last-good")
+    }
+
+    pub(crate) async fn start(&mut self) -> Result<(), StartError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let starting = runtime.spawn(Proxy::start(self.config()));
+        let threads = Threads(Some(runtime));
+        self.running = Some((starting.await.unwrap()?, threads));
+        Ok(())
+    }
+
+    /// Ends it as SIGKILL does: every socket closes, no code of its own runs, and its files stay.
+    pub(crate) async fn kill(&mut self) {
+        let (proxy, threads) = self.running.take().expect("it runs");
+        drop(proxy);
+        threads.end().await;
+    }
+
+    /// Kills and starts it. As nobody watches the containers here, its targets are where they were.
+    pub(crate) async fn restart(&mut self) {
+        self.kill().await;
+        self.start().await.expect("the switch starts again");
+        self.switch().trust();
+    }
+
+    /// Begins to stop it. What still runs at the end is killed with the site.
+    pub(crate) fn stop(&mut self, limit: Duration) -> JoinHandle<Threads> {
+        let (proxy, threads) = self.running.take().expect("it runs");
+        tokio::spawn(async move {
+            proxy.stop(limit).await;
+            threads
+        })
+    }
+
+    /// The switch, as the supervisor in its process has it.
+    pub(crate) fn switch(&self) -> &Switch {
+        self.running.as_ref().expect("it runs").0.switch()
+    }
+
+    /// Gives the app `api` a port.
+    pub(crate) async fn open(&self) -> u16 {
+        let put = self.client.put(&app("api"), PutRoute::From(self.ports)).await;
+        put.expect("a port").port
+    }
+
+    /// Gives the app `api` a port, and its traffic to this target.
+    pub(crate) async fn serve(&self, target: Target) -> u16 {
+        let port = self.open().await;
+        self.switch_to(target).await;
+        port
+    }
+
+    /// Gives the traffic of `api` to this target.
+    pub(crate) async fn switch_to(&self, target: Target) -> RouteStatus {
+        let to = SwitchTo {
+            targets: vec![target],
+        };
+        self.client.switch(&app("api"), &to).await.expect("a switch")
+    }
+
+    /// What is known of `api`.
+    pub(crate) async fn route(&self) -> RouteStatus {
+        self.client.route(&app("api")).await.expect("its route")
+    }
+
+    /// Drains a container.
+    pub(crate) fn drain(
+        &self,
+        container: &str,
+        limit: Duration,
+        upgrade_limit: Duration,
+    ) -> JoinHandle<Drained> {
+        let client = self.client.clone();
+        let drain = Drain {
+            container: ContainerId::new(container),
+            limit_ms: u64::try_from(limit.as_millis()).unwrap(),
+            upgrade_limit_ms: u64::try_from(upgrade_limit.as_millis()).unwrap(),
+        };
+        tokio::spawn(async move { client.drain(&app("api"), &drain).await.expect("a drain") })
+    }
+
+    /// Waits until so many requests of `api` wait.
+    pub(crate) async fn waiting(&self, requests: u64) {
+        until(&format!("{requests} waiting requests"), async || {
+            (self.route().await.waiting == requests).then_some(())
+        })
+        .await;
+    }
+}
+
+/// Asks on a connection of its own.
+pub(crate) async fn get(port: u16, path: &str) -> Message {
+    Wire::connect(port).await.get(path).await
+}
