@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use gokku_core::ContainerId;
 use gokku_core::gokku_yml::RestartPolicy;
+use gokku_core::{AppName, ContainerId};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Happening, labels};
 use gokku_proxy::Switch;
 use tokio::task::JoinSet;
@@ -38,6 +38,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                     by_hand: HashSet::new(),
                     due: HashMap::new(),
                     starting: JoinSet::new(),
+                    recovering: JoinSet::new(),
                 }
                 .follow()
                 .await;
@@ -64,6 +65,8 @@ struct Watch<'a> {
     due: HashMap<ContainerId, Instant>,
     /// Containers that are being started: what happens meanwhile is heard at once.
     starting: JoinSet<(ContainerId, Result<(), gokku_docker::Error>)>,
+    /// Transitions that are being ended, for the same reason.
+    recovering: JoinSet<()>,
 }
 
 impl Watch<'_> {
@@ -88,7 +91,8 @@ impl Watch<'_> {
                     self.due.insert(id, Instant::now() + LONGEST_PAUSE);
                 },
                 () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => self.start_due().await,
-                _ = ticks.tick() => self.recover().await,
+                _ = ticks.tick(), if self.recovering.is_empty() => self.recover(),
+                Some(_) = self.recovering.join_next() => {}
             }
         }
     }
@@ -213,27 +217,31 @@ impl Watch<'_> {
     }
 
     /// Ends transitions whose process has died.
-    async fn recover(&self) {
+    fn recover(&mut self) {
         let root = &self.server.root;
         for app in apps::list(root).unwrap_or_default() {
-            let app = app.name;
-            if !root.journal(&app).exists() {
-                continue;
-            }
-            let Ok(Some(journal)) = journal::load(root, &app) else {
-                continue;
-            };
-            let holder = Holder {
-                pid: std::process::id(),
-                by: "gokku".to_owned(),
-                what: "recovery".to_owned(),
-                id: journal.id,
-            };
-            if let Ok(Attempt::Got(_lock)) = lock::try_acquire(root, &app, &holder)
-                && let Err(error) = Box::pin(worker::recover(self.server, &app, &self.engine)).await
-            {
-                tracing::error!("{error}");
+            if root.journal(&app.name).exists() {
+                let (server, engine) = (self.server.clone(), self.engine.clone());
+                self.recovering.spawn(recover(server, app.name, engine));
             }
         }
+    }
+}
+
+/// Ends an app's transition, unless its process lives.
+async fn recover(server: Server, app: AppName, engine: Engine) {
+    let Ok(Some(journal)) = journal::load(&server.root, &app) else {
+        return;
+    };
+    let holder = Holder {
+        pid: std::process::id(),
+        by: "gokku".to_owned(),
+        what: "recovery".to_owned(),
+        id: journal.id,
+    };
+    if let Ok(Attempt::Got(_lock)) = lock::try_acquire(&server.root, &app, &holder)
+        && let Err(error) = Box::pin(worker::recover(&server, &app, &engine)).await
+    {
+        tracing::error!("{error}");
     }
 }
