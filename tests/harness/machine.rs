@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use gokku_tests::{Output, Running, Server, Sshd, WorkingCopy, docker, free_port, unique, wait_until};
+use gokku_tests::{
+    Engine, Output, Running, Server, Sshd, WorkingCopy, docker, free_port, unique, wait_until,
+};
 
 #[test]
 fn what_a_server_made_goes_with_it() {
@@ -37,6 +39,52 @@ fn what_a_server_made_goes_with_it() {
     assert!(!root.exists());
     assert_eq!(gokku_tests::containers(&root), []);
     assert_eq!(docker(["images", "--quiet", &image]).ok().stdout, "");
+}
+
+/// Also when a story fails, and in whatever state it left the engine.
+#[test]
+fn what_an_engine_made_goes_with_it() {
+    let network = || std::fs::read_link("/proc/thread-self/ns/net").unwrap();
+    let outside = network();
+    let end: [fn(&mut Engine); 3] = [|_| {}, Engine::stop, Engine::kill];
+    for end in end {
+        let mut folder = None;
+        let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let mut engine = Engine::start_new();
+            assert_ne!(network(), outside);
+            let host = engine.host().into_string().unwrap();
+            folder = host
+                .strip_prefix("unix://")
+                .and_then(|host| host.split("/run/").next())
+                .map(str::to_owned);
+            let server = Server::on(&engine);
+            let copy = WorkingCopy::new(&server);
+            copy.write_app("v1", &[]);
+            engine
+                .docker([
+                    "build",
+                    "--quiet",
+                    "--tag",
+                    "app",
+                    copy.folder().to_str().unwrap(),
+                ])
+                .ok();
+            engine.docker(["run", "--detach", "app"]).ok();
+            assert_eq!(engine.docker(["ps", "--quiet"]).ok().stdout.lines().count(), 1);
+            end(&mut engine);
+            panic!("a story fails");
+        }));
+        assert_eq!(failed.unwrap_err().downcast_ref(), Some(&"a story fails"));
+        let folder = folder.unwrap();
+        assert_eq!(network(), outside);
+        assert!(!std::path::Path::new(&folder).exists());
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        assert!(!mounts.contains(&folder), "{mounts}");
+        let processes = std::fs::read_dir("/proc").unwrap();
+        let mut commands =
+            processes.filter_map(|entry| std::fs::read_to_string(entry.ok()?.path().join("cmdline")).ok());
+        assert_eq!(commands.find(|command| command.contains(&folder)), None);
+    }
 }
 
 #[test]

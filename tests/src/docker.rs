@@ -1,6 +1,7 @@
 //! What `docker` shows, asked through the program a user has.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 
@@ -28,25 +29,33 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
 }
 
-/// Runs `docker` with these arguments.
+/// Runs `docker` with these arguments, on the machine's own engine.
 #[track_caller]
-pub fn docker<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
-    Output::of(Command::new("docker").args(args))
+pub fn docker<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
+    Output::of(at(None).args(args))
+}
+
+/// The `docker` program, for the engine at this address; without one, for the machine's own.
+pub(crate) fn at(host: Option<&OsStr>) -> Command {
+    let mut command = Command::new("docker");
+    if let Some(host) = host {
+        command.env("DOCKER_HOST", host).env_remove("DOCKER_CONTEXT");
+    }
+    command
 }
 
 /// The containers of the server with this root, in the order of their names.
 pub fn containers(root: &Path) -> Vec<Container> {
-    let ids = ids(&["ps", "--all"], root);
+    containers_at(None, root)
+}
+
+pub(crate) fn containers_at(host: Option<&OsStr>, root: &Path) -> Vec<Container> {
+    let ids = ids(host, &["ps", "--all"], root);
     if ids.is_empty() {
         return Vec::new();
     }
     // One that is removed meanwhile is reported as missing; the others are still shown.
-    let shown = docker(
-        ["inspect", "--type", "container"]
-            .into_iter()
-            .map(str::to_owned)
-            .chain(ids),
-    );
+    let shown = Output::of(at(host).args(["inspect", "--type", "container"]).args(ids));
     let shown: Vec<Value> = serde_json::from_str(&shown.stdout).unwrap_or_default();
     let mut containers: Vec<_> = shown.iter().map(container).collect();
     containers.sort_by(|one, other| one.name.cmp(&other.name));
@@ -83,25 +92,20 @@ fn container(value: &Value) -> Container {
 }
 
 /// Removes every container and image of the server with this root; says nothing if some are gone already.
-pub(crate) fn remove_all(root: &Path) {
-    let containers = ids(&["ps", "--all"], root);
+pub(crate) fn remove_all(host: Option<&OsStr>, root: &Path) {
+    let containers = ids(host, &["ps", "--all"], root);
     if !containers.is_empty() {
-        docker(
-            ["rm", "--force", "--volumes"]
-                .into_iter()
-                .map(str::to_owned)
-                .chain(containers),
-        );
+        Output::of(at(host).args(["rm", "--force", "--volumes"]).args(containers));
     }
-    let images = ids(&["images"], root);
+    let images = ids(host, &["images"], root);
     if !images.is_empty() {
-        docker(["rmi", "--force"].into_iter().map(str::to_owned).chain(images));
+        Output::of(at(host).args(["rmi", "--force"]).args(images));
     }
 }
 
-fn ids(list: &[&str], root: &Path) -> Vec<String> {
+fn ids(host: Option<&OsStr>, list: &[&str], root: &Path) -> Vec<String> {
     let filter = format!("label={ROOT_LABEL}={}", root.display());
-    let mut command = Command::new("docker");
+    let mut command = at(host);
     command
         .args(list)
         .args(["--quiet", "--no-trunc", "--filter", &filter]);

@@ -23,7 +23,8 @@
 //! - [`Server`] is a root folder, a traffic switch and whatever runs in containers; all of it goes with it;
 //! - [`App`] is one app on it, [`WorkingCopy`] a developer's clone;
 //! - [`Load`] keeps clients busy and reports each kind of failure apart, against a [`Timeline`] of what was routed;
-//! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh.
+//! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh;
+//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
 #![allow(
@@ -39,6 +40,7 @@ mod app;
 mod base_image;
 mod build;
 mod docker;
+mod engine;
 mod http;
 mod load;
 mod output;
@@ -53,6 +55,7 @@ pub use app::App;
 pub use base_image::ensure_python;
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
 pub use docker::{Container, containers, docker};
+pub use engine::Engine;
 pub use http::{Answer, Connection, Failure, get, send};
 pub use load::{Answered, Kind, Load, LoadPlan, Report, Tally, Timeline};
 pub use output::Output;

@@ -1,6 +1,6 @@
 //! A story's own server: a root folder, and whatever gokku starts for it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -11,12 +11,14 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::output::shown;
-use crate::{App, Container, Output, Running, containers, docker, gokku_program, wait_until};
+use crate::{App, Container, Engine, Output, Running, docker, gokku_program, wait_until};
 
 /// A server. With it go its daemon, its running deploys, its containers and images, and its folder.
 pub struct Server {
     folder: TempDir,
     root: PathBuf,
+    /// The address of its Docker Engine; none for the machine's own.
+    engine: Option<OsString>,
     extra_env: Vec<(String, String)>,
 }
 
@@ -42,6 +44,15 @@ impl Server {
             ping.code == Some(0),
             "the stories need a Docker Engine; `cargo xtask test` installs or starts one\n{ping}"
         );
+        Self::with(std::env::var_os("DOCKER_HOST"))
+    }
+
+    /// A fresh one, with an engine of the story's own. Made after the engine, it goes before it.
+    pub fn on(engine: &Engine) -> Self {
+        Self::with(Some(engine.host()))
+    }
+
+    fn with(engine: Option<OsString>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("gokku-story-")
             .tempdir()
@@ -54,6 +65,7 @@ impl Server {
         let server = Self {
             root: top.join("gokku"),
             folder,
+            engine,
             extra_env: Vec::new(),
         };
         for folder in [server.root(), &server.home(), &server.programs()] {
@@ -129,7 +141,7 @@ impl Server {
             .env("GIT_AUTHOR_EMAIL", "dev@example.com")
             .env("GIT_COMMITTER_NAME", "Dev")
             .env("GIT_COMMITTER_EMAIL", "dev@example.com")
-            .envs(std::env::var_os("DOCKER_HOST").map(|host| ("DOCKER_HOST", host)))
+            .envs(self.engine.as_ref().map(|host| ("DOCKER_HOST", host)))
             .envs(self.extra_env.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -185,7 +197,7 @@ impl Server {
 
     /// Its containers, of all apps, also those that do not run.
     pub fn containers(&self) -> Vec<Container> {
-        containers(&self.root)
+        crate::docker::containers_at(self.engine.as_deref(), &self.root)
     }
 
     /// The traffic switch's process; none while it does not run.
@@ -286,7 +298,7 @@ impl Drop for Server {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        crate::docker::remove_all(&self.root);
+        crate::docker::remove_all(self.engine.as_deref(), &self.root);
     }
 }
 

@@ -14,6 +14,7 @@ mod health;
 mod hold;
 mod interrupted;
 mod logs;
+mod machine;
 mod migration;
 mod names;
 mod no_engine;

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::process::Command;
 
 /// A program that proves a package is there, and the package.
-const NEEDED: [(&str, &str); 7] = [
+const NEEDED: [(&str, &str); 8] = [
     ("git", "git"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
     ("dockerd", "docker.io"),
     ("docker", "docker.io"),
+    ("ip", "iproute2"),
     ("cc", "gcc"),
     ("debootstrap", "debootstrap"),
 ];

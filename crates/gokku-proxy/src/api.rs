@@ -133,6 +133,10 @@ pub struct Status {
     pub version: String,
     /// The program's process.
     pub pid: u32,
+    /// Whether it follows which containers run. While it does not, one may be gone that it sends requests to, and
+    /// another one that is started get that address.
+    #[serde(default)]
+    pub watched: bool,
     /// What is wrong with the route table, when something is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,

@@ -1,8 +1,12 @@
-//! Connections to apps that know whether an answer ever came over them: only a request that is lost on one that
-//! was kept open may be sent again, and hyper does not tell which was.
+//! Connections to an app, and to no other one: an attempt that is still under way when the app's container goes may
+//! be accepted by the container that gets its address next.
+//!
+//! They know whether an answer ever came over them: only a request that is lost on one that was kept open may be sent
+//! again, and hyper does not tell which was.
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,9 +22,19 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::target::Place;
+
 /// Connects to an app.
 #[derive(Clone, Debug)]
-pub(crate) struct Connector(HttpConnector);
+pub(crate) struct Connector {
+    place: Arc<Place>,
+    connector: HttpConnector,
+}
+
+/// The container was no longer there when the connection was made.
+#[derive(Debug, thiserror::Error)]
+#[error("its container has gone from {0}")]
+struct Gone(SocketAddr);
 
 /// A connection to an app.
 pub(crate) struct Kept {
@@ -52,28 +66,34 @@ impl Answered {
 }
 
 impl Connector {
-    pub(crate) fn new(limit: Duration) -> Self {
+    pub(crate) fn new(place: Arc<Place>, limit: Duration) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(limit));
-        Self(connector)
+        Self { place, connector }
     }
 }
 
 impl Service<Uri> for Connector {
     type Response = Kept;
-    type Error = <HttpConnector as Service<Uri>>::Error;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
     type Future = Pin<Box<dyn Future<Output = Result<Kept, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.connector.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri);
+        let connecting = self.connector.call(uri);
+        let place = Arc::clone(&self.place);
         Box::pin(async move {
+            let stream = connecting.await?;
+            let accepted = stream.inner().peer_addr()?;
+            if place.reachable() != Some(accepted) {
+                return Err(Gone(accepted).into());
+            }
             Ok(Kept {
-                stream: connecting.await?,
+                stream,
                 answered: Answered::default(),
             })
         })

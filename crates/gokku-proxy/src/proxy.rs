@@ -80,6 +80,7 @@ impl Inner {
         Status {
             version: self.version.clone(),
             pid: std::process::id(),
+            watched: self.switch.is_watched(),
             trouble: self.trouble.clone(),
             routes,
         }

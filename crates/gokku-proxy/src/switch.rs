@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -150,6 +150,7 @@ pub struct Switch {
     routes: RwLock<HashMap<AppName, Arc<Route>>>,
     targets: Mutex<HashMap<ContainerId, Weak<Target>>>,
     table: TableFile,
+    watched: AtomicBool,
     /// One change at a time, its write to disk included. Requests never take it.
     changing: tokio::sync::Mutex<()>,
 }
@@ -160,6 +161,7 @@ impl Switch {
             routes: RwLock::default(),
             targets: Mutex::default(),
             table,
+            watched: AtomicBool::new(false),
             changing: tokio::sync::Mutex::new(()),
         };
         for (app, entry) in routes {
@@ -391,13 +393,29 @@ impl Switch {
         there.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Nobody can tell which containers run: those that do are where they were, because none can be started.
+    /// Nobody can tell which containers run, and nobody could since the start: those that do are where they were,
+    /// because none can be started. Of two with one address, one was gone before, and it is not known which.
     pub fn trust(&self) {
-        for container in self.containers() {
-            if let Some(target) = self.target(&container) {
+        let targets: Vec<_> = self
+            .containers()
+            .iter()
+            .filter_map(|id| self.target(id))
+            .collect();
+        for target in &targets {
+            let is_here = |other: &&Arc<Target>| other.address().ip() == target.address().ip();
+            if targets.iter().filter(is_here).count() == 1 {
                 target.set_down(false);
             }
         }
+    }
+
+    /// Somebody tells from now on which containers run ([`Switch::lose`], [`Switch::repair`]), or nobody does any more.
+    pub fn set_watched(&self, watched: bool) {
+        self.watched.store(watched, Ordering::Release);
+    }
+
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Acquire)
     }
 
     /// A container runs, and has this address: its port stays.
@@ -407,10 +425,6 @@ impl Switch {
                 container: container.clone(),
             });
         };
-        if target.address().ip() == address {
-            target.set_down(false);
-            return Ok(());
-        }
         let change = |entry: &mut Entry| {
             for told in entry
                 .targets
@@ -421,8 +435,10 @@ impl Switch {
             }
         };
         self.change(&target.app, std::slice::from_ref(container), change)
-            .await
-            .map(drop)
+            .await?;
+        // Also one that has no traffic any more.
+        target.set_down(false);
+        Ok(())
     }
 
     /// What is known of a route.

@@ -27,9 +27,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub struct Target {
     /// The app it belongs to: never another one's.
     pub(crate) app: AppName,
-    facts: RwLock<api::Target>,
-    /// Its container does not run as far as is known: its address may be another one's by now.
-    down: AtomicBool,
+    place: Arc<Place>,
     pub(crate) client: Client<Connector, Body>,
     plain: AtomicU64,
     upgraded: AtomicU64,
@@ -39,16 +37,35 @@ pub struct Target {
     pub(crate) cut: CancellationToken,
 }
 
+/// Where a container is, as far as is known.
+#[derive(Debug)]
+pub(crate) struct Place {
+    facts: RwLock<api::Target>,
+    /// It does not run: its address may be another one's by now.
+    down: AtomicBool,
+}
+
+impl Place {
+    /// Where requests can be sent now; nowhere while the container is down.
+    pub(crate) fn reachable(&self) -> Option<SocketAddr> {
+        let address = self.facts.read().unwrap_or_else(PoisonError::into_inner).address;
+        (!self.down.load(Ordering::Acquire)).then_some(address)
+    }
+}
+
 impl Target {
     pub(crate) fn new(app: AppName, facts: api::Target) -> Self {
+        let place = Arc::new(Place {
+            facts: RwLock::new(facts),
+            down: AtomicBool::new(false),
+        });
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .build(Connector::new(CONNECT));
+            .build(Connector::new(Arc::clone(&place), CONNECT));
         Self {
             app,
-            facts: RwLock::new(facts),
-            down: AtomicBool::new(false),
+            place,
             client,
             plain: AtomicU64::new(0),
             upgraded: AtomicU64::new(0),
@@ -59,29 +76,33 @@ impl Target {
 
     /// What was told of it.
     pub fn facts(&self) -> api::Target {
-        self.facts.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.place
+            .facts
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.facts.read().unwrap_or_else(PoisonError::into_inner).address
+        self.facts().address
     }
 
     /// Where requests can be sent now; nowhere while its container is down.
     pub(crate) fn reachable(&self) -> Option<SocketAddr> {
-        (!self.is_down()).then(|| self.address())
+        self.place.reachable()
     }
 
     pub(crate) fn is_down(&self) -> bool {
-        self.down.load(Ordering::Acquire)
+        self.place.down.load(Ordering::Acquire)
     }
 
     pub(crate) fn set_down(&self, down: bool) {
-        self.down.store(down, Ordering::Release);
+        self.place.down.store(down, Ordering::Release);
     }
 
     /// Takes these facts for the former ones.
     pub(crate) fn correct(&self, facts: api::Target) {
-        *self.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
+        *self.place.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
     }
 
     /// What is known of it.

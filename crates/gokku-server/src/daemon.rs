@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gokku_proxy::proxy::StartError;
-use gokku_proxy::{Config, Proxy};
+use gokku_proxy::{Client, Config, Proxy};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -78,6 +78,28 @@ pub async fn ensure(server: &Server) -> Result<(), Error> {
                     last.into_iter().rev().collect::<Vec<_>>().join("; "),
                     words.display()
                 ),
+            ));
+        }
+        tokio::time::sleep_until(Instant::now() + pause).await;
+        pause = (pause * 2).min(Duration::from_millis(200));
+    }
+}
+
+/// Waits until the daemon follows which containers run. One that is started before may get the address of one that has
+/// gone, and then its traffic.
+pub(crate) async fn watching(switch: &Client) -> Result<(), Error> {
+    let began = Instant::now();
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let status = switch.status().await;
+        if status.as_ref().is_ok_and(|status| status.watched) {
+            return Ok(());
+        }
+        if began.elapsed() > START_LIMIT {
+            status?;
+            return Err(Error::new(
+                Kind::Unavailable,
+                "the traffic switch does not see which containers run, so none is started: its log says why",
             ));
         }
         tokio::time::sleep_until(Instant::now() + pause).await;

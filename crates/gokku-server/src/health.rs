@@ -96,10 +96,15 @@ async fn remaining(runtime: &impl Runtime, check: &Check<'_>) -> Duration {
 }
 
 async fn exit_words(runtime: &impl Runtime, id: &ContainerId, code: Result<i64, Error>) -> String {
-    let Ok(code) = code else {
-        return "it was removed by somebody else while it was being checked".to_owned();
+    let facts = runtime.container(id.as_str()).await;
+    let code = match code {
+        Ok(code) => code,
+        Err(_) if matches!(facts, Ok(None)) => {
+            return "it was removed by somebody else while it was being checked".to_owned();
+        }
+        Err(error) => return format!("it could not be watched to the end: {}", error.message),
     };
-    let facts = runtime.container(id.as_str()).await.ok().flatten();
+    let facts = facts.ok().flatten();
     let details = facts.and_then(|facts| facts.details).unwrap_or_default();
     exit_reason(code, &details)
 }

@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_health, exit_reason};
 use crate::runtime::Runtime;
-use crate::{NETWORK, atomic, clock, env_store, records};
+use crate::{NETWORK, atomic, clock, daemon, env_store, records};
 
 /// P26: the name of a release's image.
 pub(crate) fn image_tag(app: &AppName, release: ReleaseId) -> String {
@@ -218,6 +218,7 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn start(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        daemon::watching(&self.switch).await?;
         for id in containers {
             self.proven.remove(id);
             self.runtime.start(id).await?;

@@ -22,16 +22,21 @@ use crate::{NETWORK, apps, journal, worker};
 /// How often the daemon looks for transitions whose process has died.
 const LOOK: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// How often an engine that has gone is looked for; whoever starts a container waits until it is found.
+const ENGINE_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Runs for ever; an engine that goes away is waited for.
 pub(crate) async fn run(server: &Server, switch: &Switch) {
     let mut pause = FIRST_PAUSE;
+    let mut looked = false;
+    let mut told = None;
     loop {
         match server.engine().await {
             Ok(engine) => {
+                told = None;
                 pause = FIRST_PAUSE;
-                Watch {
+                looked |= Watch {
                     server,
                     switch,
                     engine,
@@ -42,15 +47,23 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                 }
                 .follow()
                 .await;
+                switch.set_watched(false);
                 tracing::warn!("the Docker Engine has gone; waiting for it");
             }
             Err(error) => {
-                tracing::warn!("{error}");
-                switch.trust();
+                let words = error.to_string();
+                if told.as_ref() != Some(&words) {
+                    tracing::warn!("{words}");
+                    told = Some(words);
+                }
+                // What was seen before is better than what the table says: a container that was down still is.
+                if !looked {
+                    switch.trust();
+                }
             }
         }
         sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        pause = (pause * 2).min(ENGINE_PAUSE);
     }
 }
 
@@ -70,13 +83,15 @@ struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    async fn follow(mut self) {
+    /// Whether it could look.
+    async fn follow(mut self) -> bool {
         let root = self.server.root.label();
         // Events first: what happens while we look is heard afterwards.
         let mut events = self.engine.events(&[(labels::ROOT, &root)]);
         if self.look().await.is_err() {
-            return;
+            return false;
         }
+        self.switch.set_watched(true);
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -84,7 +99,7 @@ impl Watch<'_> {
             tokio::select! {
                 event = events.next() => match event {
                     Some(Ok(event)) => self.heed(&event.id, event.happening).await,
-                    Some(Err(_)) | None => return,
+                    Some(Err(_)) | None => return true,
                 },
                 Some(Ok((id, started))) = self.starting.join_next() => if let Err(error) = started {
                     tracing::warn!("{error}");
