@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::Command;
 
 /// A program that proves a package is there, and the package.
-const NEEDED: [(&str, &str); 8] = [
+const NEEDED: [(&str, &str); 9] = [
     ("git", "git"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
     ("dockerd", "docker.io"),
     ("docker", "docker.io"),
     ("ip", "iproute2"),
+    ("kill", "procps"),
     ("cc", "gcc"),
     ("debootstrap", "debootstrap"),
 ];

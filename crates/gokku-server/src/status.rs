@@ -204,11 +204,11 @@ fn facts<'a>(
         .map(|facts| container(app, facts))
         .collect();
     let traffic = match route {
-        None if routes.known.is_none() => "unknown",
         Some(route) if route.held => "held",
         Some(route) if !route.targets.is_empty() => "routed",
-        _ if release.is_some() => "stopped",
-        _ => "never deployed",
+        _ if release.is_none() => "never deployed",
+        None if routes.known.is_none() => "unknown",
+        _ => "stopped",
     };
     Ok(AppStatus {
         app: app.name.to_string(),

@@ -39,6 +39,7 @@ async fn the_status_is_json() {
         serde_json::json!({
             "version": "1.2.3",
             "pid": std::process::id(),
+            "watched": false,
             "routes": [{
                 "app": "api",
                 "port": port,
