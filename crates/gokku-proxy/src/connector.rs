@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-use crate::target::Place;
+use crate::place::Place;
 
 /// Connects to an app.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::api::{PutRoute, Refused};
-use crate::proxy::Inner;
+use crate::inner::Inner;
 
 /// More than any request needs.
 const LONGEST_BODY: usize = 1 << 20;

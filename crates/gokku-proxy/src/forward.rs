@@ -15,7 +15,8 @@ use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::body::{Answer, Body};
+use crate::answer::Answer;
+use crate::body::Body;
 use crate::connector::Answered;
 use crate::switch::{Nowhere, Route};
 use crate::target::Lease;

@@ -2,12 +2,12 @@
 //!
 //! - [`api`]: the words of its control API; [`client`] speaks them, `control` answers
 //! - [`switch`]: routes and targets; picking a target counts the request, in one step
-//! - [`target`]: one container's requests in flight, its connections, its drain
+//! - [`target`]: one container's requests in flight, its connections, its drain; `place`: where it is
 //! - [`table`]: the routes on disk
-//! - `forward`, `upgrade`, `body`: a request on its way
+//! - `forward`, `upgrade`: a request on its way; `body` there and `answer` back; `connector`: connections to apps
 //! - [`listen`], [`port_holder`]: host ports
 //! - [`probe`]: one health check
-//! - [`proxy`]: all of it, started and stopped
+//! - [`proxy`]: all of it, started and stopped; `inner`: routes and ports, kept together
 //!
 //! It knows nothing of Docker: containers are ids and addresses that it is told.
 
@@ -21,10 +21,13 @@ pub mod switch;
 pub mod table;
 pub mod target;
 
+mod answer;
 mod body;
 mod connector;
 mod control;
 mod forward;
+mod inner;
+mod place;
 mod upgrade;
 
 pub use client::Client;

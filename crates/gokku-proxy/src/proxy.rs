@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gokku_core::AppName;
 use tokio::net::UnixListener;
 
-use crate::api::{PutRoute, Refused, RouteStatus, Status};
 use crate::control;
+use crate::inner::Inner;
 use crate::listen::Listeners;
 use crate::switch::Switch;
 use crate::table::{TableFile, Unreadable};
@@ -49,95 +48,12 @@ pub enum StartError {
     Table(#[from] Unreadable),
 }
 
-/// What the control API works on.
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) switch: Switch,
-    listeners: Listeners,
-    version: String,
-    trouble: Option<String>,
-    /// One port is opened or closed at a time.
-    ports: tokio::sync::Mutex<()>,
-}
-
 /// The running switch.
 #[derive(Debug)]
 pub struct Proxy {
     inner: Arc<Inner>,
     control: ControlSocket,
     answering: tokio::task::JoinHandle<()>,
-}
-
-impl Inner {
-    pub(crate) fn status(&self) -> Status {
-        let mut routes: Vec<RouteStatus> = self
-            .switch
-            .routes()
-            .iter()
-            .map(|route| self.switch.status(route))
-            .collect();
-        routes.sort_by(|a, b| a.app.cmp(&b.app));
-        Status {
-            version: self.version.clone(),
-            pid: std::process::id(),
-            watched: self.switch.is_watched(),
-            trouble: self.trouble.clone(),
-            routes,
-        }
-    }
-
-    pub(crate) async fn put(&self, app: &AppName, put: PutRoute) -> Result<RouteStatus, Refused> {
-        if let PutRoute::Port(0) = put {
-            return Err(Refused::Request {
-                reason: "port 0 is no port".to_owned(),
-            });
-        }
-        let _one_at_a_time = self.ports.lock().await;
-        let there = self.switch.route(app).ok();
-        let wanted = match (put, &there) {
-            (PutRoute::Port(port), _) => Some(port),
-            (PutRoute::From(_), Some(route)) => Some(route.port()),
-            (PutRoute::From(_), None) => None,
-        };
-        if let (Some(route), Some(port)) = (&there, wanted)
-            && self.listeners.has(app, port)
-        {
-            return Ok(self.switch.status(route));
-        }
-        let taken: Vec<(AppName, u16)> = self
-            .switch
-            .routes()
-            .iter()
-            .map(|route| (route.app().clone(), route.port()))
-            .collect();
-        let opened = match (wanted, put) {
-            (Some(port), _) | (None, PutRoute::Port(port)) => {
-                // Also a port whose listener could not be opened belongs to its app.
-                if let Some((other, _)) = taken.iter().find(|(other, taken)| *taken == port && other != app) {
-                    return Err(Refused::PortTaken {
-                        port,
-                        holder: format!("the app {other}"),
-                    });
-                }
-                self.listeners.open(port)?
-            }
-            (None, PutRoute::From(first)) => {
-                let ports: Vec<u16> = taken.iter().map(|(_, port)| *port).collect();
-                self.listeners.open_from(first, &ports)?
-            }
-        };
-        let route = self.switch.put(app, opened.port()).await?;
-        route.set_trouble(None);
-        self.listeners.serve(Arc::clone(&route), opened).await;
-        Ok(self.switch.status(&route))
-    }
-
-    pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Refused> {
-        let _one_at_a_time = self.ports.lock().await;
-        self.switch.delete(app).await?;
-        self.listeners.close(app).await;
-        Ok(())
-    }
 }
 
 impl Proxy {
@@ -166,7 +82,7 @@ impl Proxy {
                 Err(refused) => {
                     tracing::error!(app = %route.app(), "{refused}");
                     route.set_trouble(Some(refused.to_string()));
-                    tokio::spawn(open_later(Arc::clone(&inner), route.app().clone()));
+                    tokio::spawn(Arc::clone(&inner).open_later(route.app().clone()));
                 }
             }
         }
@@ -194,19 +110,6 @@ impl Proxy {
         // Another one may start while the last requests are answered.
         self.control.close();
         let _ = tokio::time::timeout(limit, listeners.connections.wait()).await;
-    }
-}
-
-/// Tries to open a port until it can be had or the route has gone.
-async fn open_later(inner: Arc<Inner>, app: AppName) {
-    let mut pause = Duration::from_millis(20);
-    while let Ok(route) = inner.switch.route(&app) {
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(5));
-        let port = route.port();
-        if inner.listeners.has(&app, port) || inner.put(&app, PutRoute::Port(port)).await.is_ok() {
-            return;
-        }
     }
 }
 

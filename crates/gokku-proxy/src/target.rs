@@ -1,8 +1,8 @@
 //! One container that gets, or got, traffic: its requests in flight, its connections, its end.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gokku_core::AppName;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api;
 use crate::body::Body;
 use crate::connector::Connector;
+use crate::place::Place;
 
 /// Idle connections to apps are closed before apps close theirs, which is after 5 s for the hastiest.
 const IDLE: Duration = Duration::from_secs(4);
@@ -37,28 +38,9 @@ pub struct Target {
     pub(crate) cut: CancellationToken,
 }
 
-/// Where a container is, as far as is known.
-#[derive(Debug)]
-pub(crate) struct Place {
-    facts: RwLock<api::Target>,
-    /// It does not run: its address may be another one's by now.
-    down: AtomicBool,
-}
-
-impl Place {
-    /// Where requests can be sent now; nowhere while the container is down.
-    pub(crate) fn reachable(&self) -> Option<SocketAddr> {
-        let address = self.facts.read().unwrap_or_else(PoisonError::into_inner).address;
-        (!self.down.load(Ordering::Acquire)).then_some(address)
-    }
-}
-
 impl Target {
     pub(crate) fn new(app: AppName, facts: api::Target) -> Self {
-        let place = Arc::new(Place {
-            facts: RwLock::new(facts),
-            down: AtomicBool::new(false),
-        });
+        let place = Arc::new(Place::new(facts));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
@@ -76,11 +58,7 @@ impl Target {
 
     /// What was told of it.
     pub fn facts(&self) -> api::Target {
-        self.place
-            .facts
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.place.facts()
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -93,16 +71,16 @@ impl Target {
     }
 
     pub(crate) fn is_down(&self) -> bool {
-        self.place.down.load(Ordering::Acquire)
+        self.place.is_down()
     }
 
     pub(crate) fn set_down(&self, down: bool) {
-        self.place.down.store(down, Ordering::Release);
+        self.place.set_down(down);
     }
 
     /// Takes these facts for the former ones.
     pub(crate) fn correct(&self, facts: api::Target) {
-        *self.place.facts.write().unwrap_or_else(PoisonError::into_inner) = facts;
+        self.place.correct(facts);
     }
 
     /// What is known of it.

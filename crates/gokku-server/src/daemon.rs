@@ -4,18 +4,15 @@
 use std::time::Duration;
 
 use gokku_proxy::proxy::StartError;
-use gokku_proxy::{Client, Config, Proxy};
+use gokku_proxy::{Config, Proxy};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::server::Server;
-use crate::{server_config, session, supervisor};
+use crate::{server_config, supervisor};
 
 /// How long a stop waits for requests in flight.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
-/// How long the daemon may take to answer after its start.
-const START_LIMIT: Duration = Duration::from_secs(15);
 
 /// Runs until it is told to stop.
 pub async fn run(server: &Server, stop: oneshot::Receiver<()>) -> Result<(), Error> {
@@ -40,69 +37,4 @@ pub async fn run(server: &Server, stop: oneshot::Receiver<()>) -> Result<(), Err
     tracing::info!("stopping");
     proxy.stop(STOP_LIMIT).await;
     Ok(())
-}
-
-/// Makes sure that the daemon runs: starts it in the background where no service manager did.
-pub async fn ensure(server: &Server) -> Result<(), Error> {
-    let switch = server.switch();
-    if switch.status().await.is_ok() {
-        return Ok(());
-    }
-    let words = server.root.daemon_log();
-    let mut child = session::spawn(
-        &server.program,
-        &["proxy", "run", "--detached"],
-        server.root.path(),
-        b"",
-        &words,
-    )?;
-    let began = Instant::now();
-    let mut pause = Duration::from_millis(20);
-    loop {
-        if switch.status().await.is_ok() {
-            return Ok(());
-        }
-        let ended = child
-            .try_wait()
-            .ok()
-            .flatten()
-            .is_some_and(|status| !status.success());
-        // It may have ended because another one was faster: then that one answers soon.
-        if began.elapsed() > START_LIMIT || ended && began.elapsed() > START_LIMIT / 5 {
-            let text = std::fs::read_to_string(&words).unwrap_or_default();
-            let last: Vec<&str> = text.lines().rev().take(3).collect();
-            return Err(Error::new(
-                Kind::Unavailable,
-                format!(
-                    "the traffic switch could not be started: {}. `gokku proxy run` shows what is wrong, its log is {}",
-                    last.into_iter().rev().collect::<Vec<_>>().join("; "),
-                    words.display()
-                ),
-            ));
-        }
-        tokio::time::sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(Duration::from_millis(200));
-    }
-}
-
-/// Waits until the daemon follows which containers run. One that is started before may get the address of one that has
-/// gone, and then its traffic.
-pub(crate) async fn watching(switch: &Client) -> Result<(), Error> {
-    let began = Instant::now();
-    let mut pause = Duration::from_millis(20);
-    loop {
-        let status = switch.status().await;
-        if status.as_ref().is_ok_and(|status| status.watched) {
-            return Ok(());
-        }
-        if began.elapsed() > START_LIMIT {
-            status?;
-            return Err(Error::new(
-                Kind::Unavailable,
-                "the traffic switch does not see which containers run, so none is started: its log says why",
-            ));
-        }
-        tokio::time::sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(Duration::from_millis(200));
-    }
 }

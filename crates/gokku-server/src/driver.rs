@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
 use crate::server::Server;
-use crate::{clock, daemon, journal};
+use crate::{clock, ensure, journal};
 
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
@@ -163,7 +163,7 @@ impl<R: Runtime> Driver<R> {
     /// A traffic switch that has gone is started again, so that a transition comes to its end without it being missed.
     async fn revive(&self, error: &Error) {
         if error.kind == Kind::Unavailable
-            && let Err(error) = daemon::ensure(&self.server).await
+            && let Err(error) = ensure::running(&self.server).await
         {
             tracing::warn!("{error}");
         }

@@ -4,7 +4,8 @@
 //! - one transition at a time: [`lock`], [`journal`]
 //! - what is told: [`log`], [`follow`]
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
-//! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]
+//! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
+//!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
 //! - the daemon: [`daemon`] is the traffic switch with its [`supervisor`]
 //! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
 //!
@@ -40,8 +41,12 @@ pub mod status;
 pub mod supervisor;
 pub mod worker;
 
+mod ensure;
 mod observe;
 mod perform;
+mod prepare;
+mod recover;
+mod tidy;
 
 pub use error::{Error, Kind};
 pub use root::Root;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use gokku_core::event::{Event, Source};
 use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Step};
-use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
+use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{BuildRequest, Builder, ContainerFacts, ContainerSpec, labels};
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
@@ -16,12 +16,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_health, exit_reason};
 use crate::runtime::Runtime;
-use crate::{NETWORK, atomic, clock, daemon, env_store, records};
-
-/// P26: the name of a release's image.
-pub(crate) fn image_tag(app: &AppName, release: ReleaseId) -> String {
-    format!("{app}:release-{release}")
-}
+use crate::{NETWORK, atomic, clock, ensure, env_store, records};
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -102,7 +97,7 @@ impl<R: Runtime> Driver<R> {
         let request = BuildRequest {
             folder: &tree,
             dockerfile: &self.plan.dockerfile,
-            tag: image_tag(&self.app, id),
+            tag: records::image_tag(&self.app, id),
             labels: self.image_labels(id),
             args: self.plan.config.build_args(),
             builder: Builder::Any,
@@ -131,7 +126,7 @@ impl<R: Runtime> Driver<R> {
     /// What a container of a release is made from: the image's id; by its name, which `docker ps` then shows, where
     /// that was seen to be the same.
     fn image_name(&self, release: ReleaseId) -> Result<String, Error> {
-        let tag = image_tag(&self.app, release);
+        let tag = records::image_tag(&self.app, release);
         if self.image.as_ref().is_some_and(|seen| seen.tags.contains(&tag)) {
             return Ok(tag);
         }
@@ -218,7 +213,7 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn start(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
-        daemon::watching(&self.switch).await?;
+        ensure::watching(&self.switch).await?;
         for id in containers {
             self.proven.remove(id);
             self.runtime.start(id).await?;
@@ -362,7 +357,9 @@ impl<R: Runtime> Driver<R> {
         let activation = self.activation()?;
         let id = activation.release;
         self.image = None;
-        self.runtime.remove_image(&image_tag(&self.app, id)).await?;
+        self.runtime
+            .remove_image(&records::image_tag(&self.app, id))
+            .await?;
         atomic::remove_tree(&self.root.tree(&self.app, id))?;
         atomic::remove_tree(&self.root.incoming(&self.app, id))?;
         let mut record = self.record(id)?;

@@ -51,3 +51,8 @@ pub fn active(root: &Root, app: &AppName) -> Option<ReleaseId> {
         .parse()
         .ok()
 }
+
+/// P26: the name of a release's image.
+pub fn image_tag(app: &AppName, release: ReleaseId) -> String {
+    format!("{app}:release-{release}")
+}

@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
 use crate::lock::{self, Attempt, Holder};
 use crate::server::Server;
-use crate::{NETWORK, apps, journal, worker};
+use crate::{NETWORK, apps, journal, recover};
 
 /// How often the daemon looks for transitions whose process has died.
 const LOOK: Duration = Duration::from_secs(2);
@@ -237,14 +237,14 @@ impl Watch<'_> {
         for app in apps::list(root).unwrap_or_default() {
             if root.journal(&app.name).exists() {
                 let (server, engine) = (self.server.clone(), self.engine.clone());
-                self.recovering.spawn(recover(server, app.name, engine));
+                self.recovering.spawn(end(server, app.name, engine));
             }
         }
     }
 }
 
 /// Ends an app's transition, unless its process lives.
-async fn recover(server: Server, app: AppName, engine: Engine) {
+async fn end(server: Server, app: AppName, engine: Engine) {
     let Ok(Some(journal)) = journal::load(&server.root, &app) else {
         return;
     };
@@ -255,7 +255,7 @@ async fn recover(server: Server, app: AppName, engine: Engine) {
         id: journal.id,
     };
     if let Ok(Attempt::Got(_lock)) = lock::try_acquire(&server.root, &app, &holder)
-        && let Err(error) = Box::pin(worker::recover(&server, &app, &engine)).await
+        && let Err(error) = Box::pin(recover::recover(&server, &app, &engine)).await
     {
         tracing::error!("{error}");
     }

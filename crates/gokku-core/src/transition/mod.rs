@@ -7,13 +7,15 @@
 //!
 //! - [`goal`]: what is wanted
 //! - [`observed`]: what is true now
-//! - [`journal`]: what cannot be seen by looking
+//! - [`journal`]: what cannot be seen by looking; [`failure`]: why the goal is given up
 //! - [`step`]: what can be done about it
-//! - `activate`, `undo`, `retire`: the rules, for going forward, for going back, for taking an app down
+//! - `activate`, `undo`, `retire`: the rules, for going forward, for going back, for taking an app down; `view`: the
+//!   words they are written in
 //!
 //! The rules speak of sets of containers, because a release may run several processes; the first set is
 //! `{web-1}`. That they keep what they promise is checked over every reachable state in `tests/model`.
 
+pub mod failure;
 pub mod goal;
 pub mod journal;
 pub mod observed;
@@ -22,9 +24,11 @@ pub mod step;
 mod activate;
 mod retire;
 mod undo;
+mod view;
 
+pub use failure::{Failure, FailureKind};
 pub use goal::{Activation, Cause, Goal, Mode};
-pub use journal::{Failure, FailureKind, Journal, Migration};
+pub use journal::{Journal, Migration};
 pub use observed::{Container, Observed, RecordState, Route, State};
 pub use step::Step;
 
@@ -56,7 +60,7 @@ impl Decision {
 /// or a restarted engine can bring about.
 pub fn next(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
     match goal {
-        Goal::Activate(activation) => activate::next(&activate::View {
+        Goal::Activate(activation) => activate::next(&view::View {
             activation,
             journal,
             observed,

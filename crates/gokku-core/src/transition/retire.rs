@@ -1,10 +1,10 @@
 //! Taking an app down: no traffic, then nothing running.
 
 use super::Decision;
-use super::activate::{busy, ids, running};
 use super::journal::Journal;
 use super::observed::Observed;
 use super::step::Step;
+use super::view::{busy, ids, running};
 use crate::slot::Slot;
 
 /// What becomes of the stopped containers.

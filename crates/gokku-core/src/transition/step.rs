@@ -4,7 +4,7 @@ use crate::ids::ContainerId;
 use crate::process::ProcessKey;
 use crate::release_id::ReleaseId;
 
-use super::journal::FailureKind;
+use super::failure::FailureKind;
 
 /// One thing to do. Lists of containers are in order and never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

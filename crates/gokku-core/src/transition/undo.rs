@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::Decision;
-use super::activate::{View, ids, running};
+use super::failure::{Failure, FailureKind};
 use super::goal::Mode;
-use super::journal::{Failure, FailureKind};
 use super::observed::{RecordState, State};
 use super::step::Step;
+use super::view::{View, ids, running};
 
 pub(super) fn next(view: &View<'_>) -> Decision {
     let (activation, journal, observed) = (view.activation, view.journal, view.observed);

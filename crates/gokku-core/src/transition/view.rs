@@ -1,0 +1,84 @@
+//! What the rules look at: the goal, the journal and what is true now, with the words they are written in.
+
+use super::goal::Activation;
+use super::journal::Journal;
+use super::observed::{Container, Observed, State};
+use crate::ids::ContainerId;
+use crate::process::ProcessKey;
+
+/// Of an activation.
+pub(super) struct View<'a> {
+    pub(super) activation: &'a Activation,
+    pub(super) journal: &'a Journal,
+    pub(super) observed: &'a Observed,
+}
+
+impl<'a> View<'a> {
+    /// This transition's containers.
+    pub(super) fn candidates(&self) -> impl Iterator<Item = &'a Container> {
+        let id = self.activation.id;
+        self.observed
+            .containers
+            .iter()
+            .filter(move |container| container.transition == id)
+    }
+
+    /// All others.
+    pub(super) fn old(&self) -> impl Iterator<Item = &'a Container> {
+        let id = self.activation.id;
+        self.observed
+            .containers
+            .iter()
+            .filter(move |container| container.transition != id)
+    }
+
+    /// Those that were active at the beginning and still exist.
+    pub(super) fn former(&self) -> impl Iterator<Item = &'a Container> {
+        let former = &self.journal.former;
+        self.old().filter(move |container| former.contains(&container.id))
+    }
+
+    pub(super) fn switched(&self) -> bool {
+        self.journal.switched(self.observed)
+    }
+
+    /// A process of the goal that has no container.
+    pub(super) fn missing(&self) -> Option<&'a ProcessKey> {
+        self.activation
+            .processes
+            .iter()
+            .find(|key| !self.candidates().any(|made| made.process == **key))
+    }
+
+    /// Whether the traffic can be given back: all that was active at the beginning is still there.
+    pub(super) fn can_go_back(&self) -> bool {
+        let former = &self.journal.former;
+        !former.is_empty() && self.former().count() == former.len() && !self.journal.former_failed
+    }
+
+    /// Whether a container of the goal is missing or does not run.
+    pub(super) fn dead(&self) -> bool {
+        self.missing().is_some()
+            || self
+                .candidates()
+                .any(|container| container.state != State::Running)
+    }
+
+    /// The new containers that traffic goes to.
+    pub(super) fn web_candidates(&self) -> Vec<ContainerId> {
+        ids(self.candidates().filter(|container| container.process.is_web()))
+    }
+}
+
+pub(super) fn ids<'a>(containers: impl Iterator<Item = &'a Container>) -> Vec<ContainerId> {
+    containers.map(|container| container.id.clone()).collect()
+}
+
+pub(super) fn running<'a>(containers: impl Iterator<Item = &'a Container>) -> Vec<ContainerId> {
+    ids(containers.filter(|container| container.state == State::Running))
+}
+
+/// Those with requests in flight.
+pub(super) fn busy<'a>(containers: impl Iterator<Item = &'a Container>) -> Vec<ContainerId> {
+    ids(containers.filter(|container| container.in_flight > 0))
+}

@@ -1,0 +1,83 @@
+//! What is left to do once a transition has reached its goal: what is no longer kept goes.
+
+use gokku_core::AppName;
+use gokku_core::event::Event;
+use gokku_core::push::BranchName;
+use gokku_core::release::Outcome;
+use gokku_core::retention::{beyond_keeping, forgettable};
+use gokku_docker::{Engine, labels};
+use gokku_git::Repository;
+
+use crate::error::Error;
+use crate::log::{self, Log};
+use crate::request::{Ask, Request};
+use crate::server::Server;
+use crate::{apps, atomic, records};
+
+/// How many records of an app are kept; those that can be gone back to always are.
+const RECORDS_KEPT: usize = 100;
+
+/// What is left to do once the goal is reached: nothing of it can fail the transition any more.
+pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, keep: usize, log: &mut Log) {
+    let result = match &request.ask {
+        Ask::Deploy { branch, .. } => {
+            deployed(server, &request.app, branch).and(prune(server, &request.app, engine, keep).await)
+        }
+        Ask::Destroy => destroyed(server, &request.app, engine).await,
+        _ => Ok(()),
+    };
+    if let Err(error) = result {
+        log.tell(Event::Warned { line: error.message });
+    }
+}
+
+fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> Result<(), Error> {
+    let mut record = apps::load(&server.root, app)?;
+    if record.branch.as_ref() != Some(branch) {
+        record.branch = Some(branch.clone());
+        apps::save(&server.root, &record)?;
+        Repository::at(server.root.repository(app)).set_head(branch)?;
+    }
+    log::prune(&server.root, app);
+    Ok(())
+}
+
+/// P32: the releases that are no longer kept.
+async fn prune(server: &Server, app: &AppName, engine: &Engine, keep: usize) -> Result<(), Error> {
+    let records = records::list(&server.root, app)?;
+    let active = records::active(&server.root, app);
+    for id in beyond_keeping(&records, active, keep) {
+        let Some(mut record) = records.iter().find(|record| record.id == id).cloned() else {
+            continue;
+        };
+        record.outcome = Outcome::Pruned;
+        record.image = None;
+        // First the record: a release that is half gone is not offered.
+        records::save(&server.root, app, &record)?;
+        engine.remove_image(&records::image_tag(app, id)).await?;
+        atomic::remove_tree(&server.root.tree(app, id))?;
+    }
+    for id in forgettable(&records, RECORDS_KEPT) {
+        atomic::remove(&server.root.record(app, id))?;
+    }
+    Ok(())
+}
+
+/// Nothing of an app is left.
+pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
+    match server.switch().delete(app).await {
+        Ok(()) | Err(gokku_proxy::client::Error::Refused(gokku_proxy::api::Refused::NoRoute { .. })) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let label = server.root.label();
+    for image in engine
+        .images(&[(labels::ROOT, &label), (labels::APP, app.as_str())])
+        .await?
+    {
+        for tag in image.tags {
+            engine.remove_image(&tag).await?;
+        }
+    }
+    atomic::remove_tree(&server.root.repository(app))?;
+    atomic::remove_tree(&server.root.app(app))
+}
