@@ -1,6 +1,7 @@
 //! Answers the control API; see [`crate::api`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gokku_core::AppName;
@@ -16,19 +17,24 @@ use tokio::net::{UnixListener, UnixStream};
 
 use crate::api::{PutRoute, Refused};
 use crate::inner::Inner;
+use crate::pause::Pause;
 
 /// More than any request needs.
 const LONGEST_BODY: usize = 1 << 20;
+/// The most that is waited when no connection can be accepted.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(crate) async fn accept(listener: UnixListener, inner: Arc<Inner>) {
+    let mut pause = Pause::up_to(LONGEST_PAUSE);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                pause.reset();
                 tokio::spawn(serve(stream, Arc::clone(&inner)));
             }
             Err(error) => {
                 tracing::warn!("a control connection could not be accepted: {error}");
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                pause.wait().await;
             }
         }
     }

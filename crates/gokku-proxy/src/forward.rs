@@ -12,12 +12,13 @@ use hyper::header::{
     TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
 use crate::body::Body;
 use crate::connector::Answered;
+use crate::pause::Pause;
 use crate::switch::{Nowhere, Route};
 use crate::target::Lease;
 use crate::upgrade;
@@ -25,7 +26,6 @@ use crate::upgrade;
 /// How long an app that refuses connections is tried again while nothing of a request was sent: a crashed
 /// container may be back by then.
 const PATIENCE: Duration = Duration::from_secs(3);
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Tells the switch's own answers from an app's.
@@ -65,7 +65,7 @@ pub(crate) async fn forward(
     let again = body.is_end_stream() && is_idempotent(&parts.method);
 
     let began = Instant::now();
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Pause::up_to(LONGEST_PAUSE);
     let mut lost = false;
     loop {
         // Each attempt picks anew, so that it goes where the route points now.
@@ -79,8 +79,7 @@ pub(crate) async fn forward(
                 tracing::warn!(app = %route.app(), "its container does not run");
                 return own(StatusCode::BAD_GATEWAY, "upstream", "the app does not run");
             }
-            sleep_until(Instant::now() + pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause.wait().await;
             continue;
         };
         let Some(uri) = uri(address, &parts.uri) else {
@@ -103,8 +102,7 @@ pub(crate) async fn forward(
         };
         drop(lease);
         if error.is_connect() && !body.was_read() && began.elapsed() < PATIENCE {
-            sleep_until(Instant::now() + pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause.wait().await;
         } else if again && !lost && Answered::before(&error) {
             // A kept-alive connection that the app closed as the request was on its way.
             lost = true;

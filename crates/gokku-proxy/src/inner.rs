@@ -7,6 +7,7 @@ use gokku_core::AppName;
 
 use crate::api::{PutRoute, Refused, RouteStatus, Status};
 use crate::listen::Listeners;
+use crate::pause::Pause;
 use crate::switch::Switch;
 
 /// The switch without its way in.
@@ -93,10 +94,9 @@ impl Inner {
 
     /// Tries to open a port until it can be had or the route has gone.
     pub(crate) async fn open_later(self: Arc<Self>, app: AppName) {
-        let mut pause = Duration::from_millis(20);
+        let mut pause = Pause::up_to(Duration::from_secs(5));
         while let Ok(route) = self.switch.route(&app) {
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(5));
+            pause.wait().await;
             let port = route.port();
             if self.listeners.has(&app, port) || self.put(&app, PutRoute::Port(port)).await.is_ok() {
                 return;

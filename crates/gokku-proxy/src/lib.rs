@@ -27,6 +27,7 @@ mod connector;
 mod control;
 mod forward;
 mod inner;
+mod pause;
 mod place;
 mod upgrade;
 

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::api::Refused;
 use crate::forward::forward;
+use crate::pause::Pause;
 use crate::port_holder::port_holder;
 use crate::switch::Route;
 
@@ -25,6 +26,8 @@ const BACKLOG: u32 = 4096;
 /// How long a port is still listened on, and a connection read, once it is to be closed: the kernel tells of those
 /// in its queues only when it is asked.
 const LAST_LOOK: Duration = Duration::from_millis(20);
+/// The most that is waited when no connection can be accepted.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How long a kept-alive connection may be idle.
 const IDLE: Duration = Duration::from_secs(75);
 
@@ -212,7 +215,11 @@ async fn accept(
 ) {
     // Set while it closes: whoever stands in the queue by then is still let in.
     let mut until = None;
+    let mut pause = Pause::up_to(LONGEST_PAUSE);
     loop {
+        if until.is_some_and(|until| Instant::now() > until) {
+            return;
+        }
         let accepted = match until {
             None => tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -231,11 +238,14 @@ async fn accept(
             }
         };
         match accepted {
-            Ok((stream, peer)) => serve(stream, peer),
+            Ok((stream, peer)) => {
+                pause.reset();
+                serve(stream, peer);
+            }
             // Out of descriptors, or the client has gone again: give others a turn and go on.
             Err(error) => {
                 tracing::warn!("a connection could not be accepted: {error}");
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                pause.wait().await;
             }
         }
     }
