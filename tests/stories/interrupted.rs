@@ -146,3 +146,44 @@ fn a_traffic_switch_killed_during_a_deploy_is_started_again() {
     assert_eq!(api.version(), "v2");
     assert_eq!(api.container_names(), [api.blue()]);
 }
+
+/// A push that is killed while it waits for another one leaves nothing either: the daemon removes its code.
+#[test]
+fn a_killed_waiting_push_leaves_nothing() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    dev.write_app("v2", &["slow-start-ms=4000"]);
+    dev.commit("v2");
+    let first = dev.start_push();
+    first.wait_for("-----> Waiting until");
+    let deploying = server.workers();
+    dev.write_app("v3", &[]);
+    dev.commit("v3");
+    let second = dev.start_push();
+    second.wait_for("Waiting for");
+    let incoming = api.path("incoming");
+    let names = || -> Vec<_> {
+        let entries = std::fs::read_dir(&incoming).unwrap();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    };
+    let [code] = &names()[..] else {
+        panic!("{:?}", names())
+    };
+    let long_ago = ["--date", "2 minutes ago", "--no-create"];
+    let touch = || gokku_tests::Output::of(server.command("touch").args(long_ago).arg(code));
+    touch().ok();
+    for worker in server.workers().iter().filter(|pid| !deploying.contains(pid)) {
+        gokku_tests::Output::of(server.command("kill").args(["-s", "KILL", &worker.to_string()])).ok();
+    }
+    assert_ne!(second.wait().code, Some(0));
+    first.wait().ok();
+    wait_until("that its code is gone", PATIENCE, || {
+        names().is_empty().then_some(())
+    });
+    assert_eq!(api.version(), "v2");
+    dev.push().ok();
+    assert_eq!(api.version(), "v3");
+}

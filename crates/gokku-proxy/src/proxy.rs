@@ -63,6 +63,7 @@ impl Proxy {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let (control, listener) = ControlSocket::open(&config.socket)?;
         let table = TableFile::at(&config.table);
+        table.sweep();
         let loaded = table.load()?;
         if let Some(trouble) = &loaded.trouble {
             tracing::error!("{trouble}");

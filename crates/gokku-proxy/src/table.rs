@@ -16,6 +16,9 @@ use crate::api::Target;
 /// The newest version of the table's format.
 const VERSION: u32 = 1;
 
+/// What a temporary file's name begins with.
+const PREFIX: &str = ".routes-tmp-";
+
 /// One route.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +85,17 @@ impl TableFile {
         self.path.with_extension("json.last-good")
     }
 
+    /// Removes what a switch that was killed in the midst of writing has left. There is one switch at a time.
+    pub(crate) fn sweep(&self) {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                // One that cannot be removed takes room, and no more than that.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     /// Reads the table: the newest copy, else the last good one, else, where there is neither, an empty one.
     pub fn load(&self) -> Result<Loaded, Unreadable> {
         let newest = match read(&self.path) {
@@ -132,7 +146,7 @@ impl TableFile {
         };
         let text = serde_json::to_vec_pretty(&contents)?;
         let folder = self.path.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
         file.write_all(&text)?;
         file.as_file().sync_all()?;
         let spare = self.path.with_extension("json.spare");

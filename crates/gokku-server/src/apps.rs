@@ -59,8 +59,7 @@ pub fn create(
         created: clock::now_text(),
     };
     // The app is there with the rename of its whole folder, or not at all.
-    let made = tempfile::Builder::new()
-        .prefix(".gokku-tmp")
+    let made = atomic::temporary()
         .tempdir_in(root.apps())
         .map_err(|error| Error::file(&root.apps(), &error))?;
     let repository = Repository::at(root.repository(name));

@@ -4,11 +4,38 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use crate::error::Error;
 
-/// What a temporary file's name begins with.
-const PREFIX: &str = ".gokku-tmp";
+/// What a temporary file's name begins with; the process that made it follows.
+const PREFIX: &str = ".gokku-tmp-";
+
+/// Makes temporary files that can be told from those of a process that has died.
+pub(crate) fn temporary() -> tempfile::Builder<'static, 'static> {
+    static NAME: LazyLock<String> = LazyLock::new(|| format!("{PREFIX}{}-", std::process::id()));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(NAME.as_str());
+    builder
+}
+
+/// Removes the temporary files and folders in a folder whose process has died.
+pub fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let maker = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        let dead = maker.is_some_and(|pid| !Path::new("/proc").join(pid).exists());
+        let path = entry.path();
+        // One that cannot be removed takes room, and no more than that.
+        let _ = match dead {
+            true if path.is_dir() && !path.is_symlink() => fs::remove_dir_all(path),
+            true => fs::remove_file(path),
+            false => Ok(()),
+        };
+    }
+}
 
 fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("."))
@@ -17,9 +44,7 @@ fn folder(path: &Path) -> &Path {
 /// Replaces a file's content. On an error the old content is still there.
 pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     let write = || -> io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempfile_in(folder(path))?;
+        let mut file = temporary().tempfile_in(folder(path))?;
         file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
@@ -32,7 +57,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
 /// Points a symbolic link at something else, in one step.
 pub fn replace_link(link: &Path, target: &Path) -> Result<(), Error> {
     let write = || -> io::Result<()> {
-        let spare = tempfile::Builder::new().prefix(PREFIX).tempdir_in(folder(link))?;
+        let spare = temporary().tempdir_in(folder(link))?;
         let made = spare.path().join("link");
         std::os::unix::fs::symlink(target, &made)?;
         fs::rename(&made, link)?;
@@ -54,6 +79,17 @@ pub fn remove_tree(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, &error)),
         _ => Ok(()),
+    }
+}
+
+/// Removes a folder in one step, as far as anyone can see who looks for its name.
+pub fn remove_whole(path: &Path) -> Result<(), Error> {
+    let aside = temporary()
+        .tempdir_in(folder(path))
+        .map_err(|error| Error::file(path, &error))?;
+    match fs::rename(path, aside.path().join("gone")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, &error)),
+        _ => aside.close().map_err(|error| Error::file(path, &error)),
     }
 }
 
@@ -105,6 +141,21 @@ mod tests {
         replace_link(&link, Path::new("a")).expect("linked");
         replace_link(&link, Path::new("b")).expect("linked");
         assert_eq!(fs::read_link(&link).expect("a link"), Path::new("b"));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        // No process has this number: it is above the kernel's limit, see proc(5).
+        fs::write(at(".gokku-tmp-4194305-abc"), b"half").expect("written");
+        fs::create_dir_all(at(".gokku-tmp-4194305-def/gone")).expect("made");
+        let mine = format!(".gokku-tmp-{}-ghi", std::process::id());
+        fs::write(at(&mine), b"").expect("written");
+        fs::write(at("file"), b"").expect("written");
+        sweep(folder.path());
+        assert!(at(&mine).exists() && at("file").exists());
         assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 2);
     }
 

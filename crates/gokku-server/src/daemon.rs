@@ -9,13 +9,19 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::server::Server;
-use crate::{server_config, supervisor};
+use crate::{apps, atomic, recover, server_config, supervisor};
 
 /// How long a stop waits for requests in flight.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 
 /// Runs until it is told to stop.
 pub async fn run(server: &Server, stop: oneshot::Receiver<()>) -> Result<(), Error> {
+    for app in apps::list(&server.root).unwrap_or_default() {
+        recover::sweep_temporary(&server.root, &app.name);
+    }
+    for folder in [server.root.path().to_owned(), server.root.apps()] {
+        atomic::sweep(&folder);
+    }
     let config = Config {
         table: server.root.routes(),
         socket: server.root.socket(),

@@ -114,7 +114,7 @@ impl<R: Runtime> Driver<R> {
         &mut self.log
     }
 
-    /// Goes on until an end. When there is one, the journal is gone.
+    /// Goes on until an end. When there is one, the journal is gone; that of an app that is destroyed goes with it.
     pub async fn run(&mut self) -> End {
         let mut patience = Patience::new();
         loop {
@@ -170,6 +170,10 @@ impl<R: Runtime> Driver<R> {
     }
 
     fn end(&mut self, end: End) -> End {
+        if self.goal == Goal::Destroy {
+            // It goes with the app's folder: until then whoever comes next goes on from here.
+            return end;
+        }
         match journal::remove(&self.root, &self.app) {
             Ok(()) => end,
             Err(error) => End::Left(error.message),

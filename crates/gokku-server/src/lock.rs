@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::path::Path;
 use std::time::Duration;
 
 use gokku_core::{AppName, ReleaseId};
@@ -120,6 +121,19 @@ pub fn holder(root: &Root, app: &AppName) -> Result<Option<Holder>, Error> {
         Err(TryLockError::WouldBlock) => Ok(read(&mut file)),
         Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
     }
+}
+
+/// Marks a push's code as in use by this process, for as long as the file is open. It need not be there.
+pub fn use_code(incoming: &Path) -> Option<File> {
+    let folder = File::open(incoming).ok()?;
+    folder.lock_shared().ok()?;
+    Some(folder)
+}
+
+/// Whether a push's code is in use by a process that lives.
+pub fn code_is_used(incoming: &Path) -> bool {
+    let locked = File::open(incoming).map(|folder| folder.try_lock());
+    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
 }
 
 /// The error for a busy app.

@@ -1,8 +1,10 @@
 //! Ends transitions that were cut off: forwards or backwards, by the same loop that runs them.
 
-use gokku_core::AppName;
+use std::time::Duration;
+
 use gokku_core::event::{Event, Finish};
-use gokku_core::transition::Goal;
+use gokku_core::transition::{FailureKind, Goal};
+use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
 use tokio::sync::watch;
 
@@ -10,14 +12,19 @@ use crate::driver::{Driver, End, Parts};
 use crate::error::Error;
 use crate::log::Log;
 use crate::plan::Plan;
+use crate::root::Root;
 use crate::server::Server;
-use crate::{clock, journal, tidy};
+use crate::{atomic, clock, journal, lock, records, tidy};
+
+/// How long a worker may take to be started.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// Ends a transition that was cut off, if there is one. Whoever calls holds the app's lock.
 pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
     let Some(journal) = journal::load(&server.root, app)? else {
         return Ok(());
     };
+    sweep_temporary(&server.root, app);
     let began = clock::now_ms();
     let mut log = Log::open(&server.root, app, journal.id)?;
     log.tell(Event::Resumed);
@@ -56,6 +63,49 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     } else {
         Ok(())
     }
+}
+
+/// Removes what a process that was killed in the midst of writing has left.
+pub(crate) fn sweep_temporary(root: &Root, app: &AppName) {
+    let env = root.env(app);
+    let shared = env.parent().map(std::path::Path::to_owned);
+    for folder in [root.app(app), root.releases(app)].into_iter().chain(shared) {
+        atomic::sweep(&folder);
+    }
+}
+
+/// Whether somebody who was killed before the first step has left something: see [`sweep`].
+pub(crate) fn has_leftovers(root: &Root, app: &AppName) -> bool {
+    leftovers(root, app).next().is_some()
+}
+
+/// Code that was taken out of a push and that no living worker uses; younger code may have a worker that was only just
+/// started.
+fn leftovers(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
+    let entries = std::fs::read_dir(root.app(app).join("incoming"));
+    entries.into_iter().flatten().flatten().filter_map(|entry| {
+        let id: ReleaseId = entry.file_name().to_str()?.parse().ok()?;
+        let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
+        (age > ABANDONED && !lock::code_is_used(&entry.path())).then_some(id)
+    })
+}
+
+/// Removes what a push left whose worker was killed before its first step, and says so in its log. Whoever calls
+/// holds the app's lock, and there is no journal.
+pub(crate) fn sweep(root: &Root, app: &AppName) -> Result<(), Error> {
+    for id in leftovers(root, app) {
+        atomic::remove_tree(&root.incoming(app, id))?;
+        atomic::remove(&root.record(app, id))?;
+        Log::open(root, app, id)?.tell(Event::Finished {
+            outcome: Finish::GaveUp {
+                kind: FailureKind::Interrupted,
+                detail: String::new(),
+                serving: records::active(root, app).is_some(),
+            },
+            ms: 0,
+        });
+    }
+    Ok(())
 }
 
 /// What is told of a transition's end.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use gokku_core::gokku_yml::RestartPolicy;
-use gokku_core::{AppName, ContainerId};
+use gokku_core::{AppName, ContainerId, ReleaseId};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Happening, labels};
 use gokku_proxy::Switch;
 use tokio::task::JoinSet;
@@ -235,7 +235,7 @@ impl Watch<'_> {
     fn recover(&mut self) {
         let root = &self.server.root;
         for app in apps::list(root).unwrap_or_default() {
-            if root.journal(&app.name).exists() {
+            if root.journal(&app.name).exists() || recover::has_leftovers(root, &app.name) {
                 let (server, engine) = (self.server.clone(), self.engine.clone());
                 self.recovering.spawn(end(server, app.name, engine));
             }
@@ -245,18 +245,19 @@ impl Watch<'_> {
 
 /// Ends an app's transition, unless its process lives.
 async fn end(server: Server, app: AppName, engine: Engine) {
-    let Ok(Some(journal)) = journal::load(&server.root, &app) else {
-        return;
-    };
+    let journal = journal::load(&server.root, &app).ok().flatten();
     let holder = Holder {
         pid: std::process::id(),
         by: "gokku".to_owned(),
         what: "recovery".to_owned(),
-        id: journal.id,
+        id: journal.map_or(ReleaseId::at(0), |journal| journal.id),
     };
-    if let Ok(Attempt::Got(_lock)) = lock::try_acquire(&server.root, &app, &holder)
-        && let Err(error) = Box::pin(recover::recover(&server, &app, &engine)).await
-    {
+    let Ok(Attempt::Got(_lock)) = lock::try_acquire(&server.root, &app, &holder) else {
+        return;
+    };
+    let ended = Box::pin(recover::recover(&server, &app, &engine)).await;
+    let swept = ended.and_then(|()| recover::sweep(&server.root, &app));
+    if let Err(error) = swept {
         tracing::error!("{error}");
     }
 }

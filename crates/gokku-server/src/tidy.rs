@@ -79,5 +79,5 @@ pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -
         }
     }
     atomic::remove_tree(&server.root.repository(app))?;
-    atomic::remove_tree(&server.root.app(app))
+    atomic::remove_whole(&server.root.app(app))
 }

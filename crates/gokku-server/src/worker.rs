@@ -19,6 +19,7 @@ use crate::{NETWORK, atomic, clock, ensure, records, tidy};
 pub async fn run(server: &Server, request: &Request, abort: watch::Receiver<bool>) -> Result<(), Error> {
     let began = clock::now_ms();
     let mut log = Log::open(&server.root, &request.app, request.id)?;
+    let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
     let (finish, lock) = match make_ready(server, request, &mut log).await {
         Ok(ready) => {
             let prepared = &ready.prepared;
