@@ -68,6 +68,15 @@ impl Running {
         Output::of(Command::new("kill").args(["-s", name, &self.id().to_string()])).ok();
     }
 
+    /// Whether it has ended.
+    #[track_caller]
+    pub fn has_ended(&mut self) -> bool {
+        let ended = self.child.try_wait();
+        ended
+            .unwrap_or_else(|error| panic!("{}: {error}", self.command))
+            .is_some()
+    }
+
     /// Waits for its end.
     #[track_caller]
     pub fn wait(mut self) -> Output {

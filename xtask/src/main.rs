@@ -9,6 +9,7 @@ mod bench;
 mod demo;
 mod docs;
 mod engine;
+mod faults;
 #[cfg(test)]
 mod layers;
 mod packages;
@@ -33,6 +34,8 @@ enum Chore {
     Test,
     /// Show the main job from nothing, on a real engine, and clean up
     Demo,
+    /// Kill transitions at every step, and print what came of it
+    Faults,
     /// Measure, side by side with what is to be beaten
     #[command(subcommand)]
     Bench(bench::What),
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     let result = match Chores::parse().chore {
         Chore::Test => return test::run(),
         Chore::Demo => demo::run(),
+        Chore::Faults => faults::run(),
         Chore::Bench(what) => bench::run(what),
         Chore::Docs { check } => docs::run(check),
     };

@@ -78,26 +78,33 @@ pub enum Step {
 }
 
 impl Step {
-    /// The step's name in logs, tables and `--json`.
+    /// The name of every step, in the order in which a transition can first come to it.
+    pub const NAMES: [&'static str; 17] = [
+        "extract", "build", "migrate", "create", "hold", "start", "health", "switch", "current", "release",
+        "unroute", "drain", "stop", "remove", "rename", "diagnose", "discard",
+    ];
+
+    /// The step's name in logs, tables and `--json`: one of [`Step::NAMES`].
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Export => "extract",
-            Self::Build => "build",
-            Self::Migrate => "migrate",
-            Self::Create { .. } => "create",
-            Self::Start { .. } => "start",
-            Self::AwaitHealth { .. } => "health",
-            Self::Hold => "hold",
-            Self::Switch { .. } => "switch",
-            Self::SetCurrent { .. } => "current",
-            Self::Drain { .. } => "drain",
-            Self::Stop { .. } => "stop",
-            Self::Remove { .. } => "remove",
-            Self::Rename { .. } => "rename",
-            Self::Unroute => "unroute",
-            Self::Release => "release",
-            Self::Discard => "discard",
-            Self::NoteFailure { .. } => "diagnose",
-        }
+        let place = match self {
+            Self::Export => 0,
+            Self::Build => 1,
+            Self::Migrate => 2,
+            Self::Create { .. } => 3,
+            Self::Hold => 4,
+            Self::Start { .. } => 5,
+            Self::AwaitHealth { .. } => 6,
+            Self::Switch { .. } => 7,
+            Self::SetCurrent { .. } => 8,
+            Self::Release => 9,
+            Self::Unroute => 10,
+            Self::Drain { .. } => 11,
+            Self::Stop { .. } => 12,
+            Self::Remove { .. } => 13,
+            Self::Rename { .. } => 14,
+            Self::NoteFailure { .. } => 15,
+            Self::Discard => 16,
+        };
+        Self::NAMES[place]
     }
 }

@@ -1,0 +1,121 @@
+//! Every step, every fault: the process that runs a transition is killed at each step, and nobody helps.
+//!
+//! - `operation`: what is under way when it happens
+//! - `moment`: when the process is killed
+//! - `outcome`: what must be true within 10 seconds, by the daemon alone
+//!
+//! The steps are the core's own list, so that a new one is covered without anyone remembering. All of it takes
+//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`); a part that is chosen by a seed runs with the other tests.
+#![allow(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::print_stdout, reason = "the table is the result")]
+
+mod moment;
+mod operation;
+mod outcome;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::SystemTime;
+
+use gokku_core::transition::Step;
+use gokku_tests::Server;
+
+use moment::Moment;
+use operation::{Operation, Stage};
+
+/// How many of each operation's faults run with the other tests.
+const PART: usize = 1;
+
+/// A number that looks like chance, from another: `SplitMix64`.
+fn shuffled(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = *seed;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("GOKKU_FAULTS_SEED").ok();
+    let today = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() / 86_400;
+    given.map_or(today, |given| {
+        given.parse().expect("GOKKU_FAULTS_SEED is a number")
+    })
+}
+
+/// The faults of an operation that are to be tried: a step it came to when nothing went wrong, and when.
+fn faults(steps: &[String], seed: &mut u64) -> Vec<(String, Moment)> {
+    let mut all: Vec<(String, Moment)> = Vec::new();
+    for step in Step::NAMES
+        .iter()
+        .filter(|name| steps.iter().any(|step| step == *name))
+    {
+        for moment in Moment::of(step) {
+            all.push(((*step).to_owned(), moment));
+        }
+    }
+    if std::env::var("GOKKU_FAULTS").is_ok_and(|which| which == "all") {
+        return all;
+    }
+    while all.len() > PART {
+        let out = usize::try_from(shuffled(seed) % all.len() as u64).unwrap();
+        all.remove(out);
+    }
+    all
+}
+
+/// Runs an operation's faults and gives a row for each; the errors are told when all have run.
+fn run(operation: Operation, zero_downtime: bool, seed: &mut u64) -> Vec<(String, Result<String, String>)> {
+    let server = Server::new();
+    let stage = Stage::new(&server, operation, zero_downtime);
+    let mode = if zero_downtime {
+        "zero downtime"
+    } else {
+        "stop first"
+    };
+    let steps = stage.steps();
+    let mut rows = Vec::new();
+    for (step, moment) in faults(&steps, seed) {
+        let name = format!("{operation}, {mode}: {step} {moment}");
+        let tried = catch_unwind(AssertUnwindSafe(|| stage.try_fault(&step, moment)));
+        let tried = tried.unwrap_or_else(|panic| {
+            let words = panic.downcast_ref::<String>().map(String::as_str);
+            Err(words
+                .or(panic.downcast_ref::<&str>().copied())
+                .unwrap_or("a panic")
+                .to_owned())
+        });
+        rows.push((name, tried));
+    }
+    rows
+}
+
+fn all_of(zero_downtime: bool) {
+    let mut seed = seed();
+    println!("seed {seed} (GOKKU_FAULTS_SEED)");
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for operation in Operation::ALL {
+        for (name, tried) in run(operation, zero_downtime, &mut seed) {
+            let outcome = tried.as_deref().map_or("BROKEN", |outcome| outcome).to_owned();
+            println!("{name:60} {outcome}");
+            *counts.entry(outcome).or_default() += 1;
+            if let Err(why) = tried {
+                wrong.push(format!("{name}: {why}"));
+            }
+        }
+    }
+    let total: usize = counts.values().sum();
+    println!("{total} faults: {counts:?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_killed_transition_comes_to_a_good_end_with_zero_downtime() {
+    all_of(true);
+}
+
+#[test]
+fn a_killed_transition_comes_to_a_good_end_with_stop_first() {
+    all_of(false);
+}

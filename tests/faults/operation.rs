@@ -1,0 +1,248 @@
+//! What is under way when a fault comes.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::thread;
+
+use gokku_tests::{App, Load, LoadPlan, Running, Server, WorkingCopy, get};
+
+use crate::moment::{Moment, events, kill_at, logs};
+use crate::outcome::{self, Expected};
+
+/// What is asked of gokku.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    FirstDeploy,
+    Deploy,
+    /// One that never becomes healthy.
+    BadDeploy,
+    Rollback,
+    Restart,
+    Config,
+    Stop,
+    Destroy,
+}
+
+impl Operation {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::FirstDeploy,
+        Self::Deploy,
+        Self::BadDeploy,
+        Self::Rollback,
+        Self::Restart,
+        Self::Config,
+        Self::Stop,
+        Self::Destroy,
+    ];
+
+    /// Whether each try needs an app of its own.
+    fn uses_up(self) -> bool {
+        matches!(self, Self::FirstDeploy | Self::Destroy)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FirstDeploy => "first deploy",
+            Self::Deploy => "deploy",
+            Self::BadDeploy => "bad deploy",
+            Self::Rollback => "rollback",
+            Self::Restart => "restart",
+            Self::Config => "config",
+            Self::Stop => "stop",
+            Self::Destroy => "destroy",
+        })
+    }
+}
+
+/// An app that an operation is done to, again and again.
+pub(crate) struct Stage<'server> {
+    server: &'server Server,
+    operation: Operation,
+    zero_downtime: bool,
+    subject: RefCell<Option<(App<'server>, WorkingCopy<'server>)>>,
+    count: Cell<u32>,
+}
+
+impl<'server> Stage<'server> {
+    pub(crate) fn new(server: &'server Server, operation: Operation, zero_downtime: bool) -> Self {
+        Self {
+            server,
+            operation,
+            zero_downtime,
+            subject: RefCell::new(None),
+            count: Cell::new(0),
+        }
+    }
+
+    fn version(&self) -> String {
+        self.count.set(self.count.get() + 1);
+        format!("v{}", self.count.get())
+    }
+
+    /// Makes an app, with as many releases as the operation needs.
+    fn prepare(&self) {
+        if let Some((app, _)) = &*self.subject.borrow()
+            && !self.operation.uses_up()
+        {
+            if self.operation == Operation::Stop {
+                app.gokku(["start"]).ok();
+            }
+            return;
+        }
+        let app = self.server.create("api");
+        let dev = app.working_copy();
+        let mode = format!("ZERO_DOWNTIME={}", self.zero_downtime);
+        // Each long step takes long enough to be met in its middle, and not much longer.
+        app.gokku([
+            "config",
+            "set",
+            &mode,
+            "HEALTH_CHECK_TIMEOUT=2",
+            "STOP_TIMEOUT=1",
+            "MIGRATION_COMMAND=/app migrate",
+            "MIGRATE_SLEEP_MS=300",
+        ])
+        .ok();
+        let releases = match self.operation {
+            Operation::FirstDeploy => 0,
+            Operation::Rollback => 2,
+            _ => 1,
+        };
+        for _ in 0..releases {
+            dev.release_with(&self.version(), &["slow-start-ms=300", "ignore-sigterm"])
+                .ok();
+        }
+        *self.subject.borrow_mut() = Some((app, dev));
+    }
+
+    /// Begins the operation.
+    fn begin(&self, app: &App<'_>, dev: &WorkingCopy<'_>) -> Running {
+        let words: Vec<String> = match self.operation {
+            Operation::FirstDeploy | Operation::Deploy | Operation::BadDeploy => {
+                let mut behaviours = vec!["slow-start-ms=300", "ignore-sigterm"];
+                if self.operation == Operation::BadDeploy {
+                    behaviours.push("fail-health");
+                }
+                let version = self.version();
+                dev.write_app(&version, &behaviours);
+                dev.commit(&version);
+                // What an interrupted deploy has left in the way of the next push is part of the proof.
+                return dev.start_push();
+            }
+            Operation::Rollback => vec!["rollback".to_owned(), other_release(app)],
+            Operation::Restart => vec!["restart".to_owned()],
+            Operation::Config => vec![
+                "config".to_owned(),
+                "set".to_owned(),
+                format!("N={}", self.version()),
+            ],
+            Operation::Stop => vec!["stop".to_owned()],
+            Operation::Destroy => {
+                let words = ["apps", "destroy", app.name(), "--yes"];
+                return self.server.start_gokku(words);
+            }
+        };
+        self.server.start_gokku(app.named(words))
+    }
+
+    /// The steps that the operation takes when nothing is done to it.
+    pub(crate) fn steps(&self) -> Vec<String> {
+        self.prepare();
+        let subject = self.subject.borrow();
+        let (app, dev) = subject.as_ref().unwrap();
+        // The app's folder may go with it: its log is read as it is written.
+        let log = self.server.path(format!("{}.log", app.name()));
+        let before = logs(app);
+        let slow = self.slow_request(app);
+        let mut running = self.begin(app, dev);
+        loop {
+            let done = running.has_ended();
+            if let Some(new) = logs(app).difference(&before).last() {
+                let _ = std::fs::hard_link(new, &log);
+            }
+            if done {
+                break;
+            }
+            thread::sleep(std::time::Duration::from_millis(2));
+        }
+        running.wait();
+        if let Some(slow) = slow {
+            let _ = slow.join();
+        }
+        let told = events(&log);
+        let steps = told
+            .iter()
+            .filter_map(|line| line.pointer("/event/step-started/step")?.as_str());
+        steps.map(str::to_owned).collect()
+    }
+
+    /// A request that is in flight while the operation goes on, where there is somebody to answer it.
+    fn slow_request(&self, app: &App<'_>) -> Option<thread::JoinHandle<bool>> {
+        if self.operation == Operation::FirstDeploy || app.get("/version").is_err() {
+            return None;
+        }
+        let address = app.address();
+        Some(thread::spawn(move || {
+            get(address, "/slow?ms=1500").is_ok_and(|answer| answer.status == 200)
+        }))
+    }
+
+    /// Does the operation, kills its process at that moment, and waits for a good end. The outcome in a word, or what
+    /// is wrong.
+    pub(crate) fn try_fault(&self, step: &str, moment: Moment) -> Result<String, String> {
+        self.prepare();
+        let subject = self.subject.borrow();
+        let (app, dev) = subject.as_ref().unwrap();
+        let serves = !matches!(
+            self.operation,
+            Operation::FirstDeploy | Operation::Stop | Operation::Destroy
+        );
+        let load = serves.then(|| {
+            Load::start(LoadPlan {
+                keep_alive: 1,
+                fresh: 1,
+                ..LoadPlan::none(app.address())
+            })
+        });
+        let slow = self.slow_request(app);
+        let before = logs(app);
+        let running = self.begin(app, dev);
+        let killed = kill_at(app, &before, step, moment);
+        running.wait();
+        let expected = match self.operation {
+            Operation::FirstDeploy => Expected::OneOrNone,
+            Operation::Stop => Expected::Stopped,
+            Operation::Destroy => Expected::Gone,
+            _ => Expected::One,
+        };
+        let end = outcome::await_good_end(app, expected);
+        let slow = slow.is_none_or(|slow| slow.join().unwrap());
+        if let Some(load) = load {
+            let report = load.stop();
+            if report.total().failed() > 0 {
+                return Err(format!(
+                    "clients saw it: {report}\n{}",
+                    report.failures.join("\n")
+                ));
+            }
+        }
+        if serves && !slow {
+            return Err("the request in flight was lost".to_owned());
+        }
+        let end = end?;
+        Ok(if killed { end } else { format!("{end} (too late)") })
+    }
+}
+
+/// A good release that is not the active one.
+fn other_release(app: &App<'_>) -> String {
+    let releases = app.gokku(["releases", "--json"]).ok().json();
+    let all = releases.as_array().unwrap();
+    let other = all.iter().find(|release| release["state"] == "good");
+    other.expect("a release to go back to")["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}

@@ -1,0 +1,148 @@
+//! What must be true within 10 seconds of a fault, with no person's help.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use gokku_tests::{App, docker};
+use serde_json::Value;
+
+/// How an app may be at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// One container that serves.
+    One,
+    /// That, or nothing, and no traffic.
+    OneOrNone,
+    /// Nothing that runs.
+    Stopped,
+    /// Nothing at all.
+    Gone,
+}
+
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Waits for it; the outcome in a word, or what was wrong to the last.
+pub(crate) fn await_good_end(app: &App<'_>, expected: Expected) -> Result<String, String> {
+    let began = Instant::now();
+    loop {
+        match look(app, expected) {
+            Ok(outcome) => return Ok(outcome),
+            Err(wrong) if began.elapsed() > LIMIT => return Err(wrong),
+            Err(_) => thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+fn nothing(what: &str, found: &BTreeSet<String>) -> Result<(), String> {
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("left: {what} {found:?}"))
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn images(app: &App<'_>) -> BTreeSet<String> {
+    let tags = docker(["images", "--format", "{{.Tag}}", app.name()]).ok();
+    let releases = tags.stdout.lines().filter_map(|tag| tag.strip_prefix("release-"));
+    releases.map(str::to_owned).collect()
+}
+
+fn look(app: &App<'_>, expected: Expected) -> Result<String, String> {
+    if expected == Expected::Gone && !app.path("").exists() {
+        let containers: BTreeSet<String> = app.container_names().into_iter().collect();
+        nothing("containers", &containers)?;
+        nothing("images", &images(app))?;
+        if app.repository().exists() {
+            return Err("left: the repository".to_owned());
+        }
+        return Ok("gone".to_owned());
+    }
+    if app.path("journal.toml").exists() {
+        return Err("the journal is still there".to_owned());
+    }
+    let status = app.gokku(["status", "--json"]);
+    if status.code != Some(0) {
+        return Err(status.to_string());
+    }
+    let status = status.json();
+    if !status["busy"].is_null() {
+        return Err(format!("busy: {}", status["busy"]));
+    }
+    // Nothing half done lies about.
+    nothing("incoming code", &names(&app.path("incoming")))?;
+    for folder in ["", "shared", "releases"] {
+        let mut left = names(&app.path(folder));
+        left.retain(|name| name.starts_with(".gokku-tmp"));
+        nothing("temporary files", &left)?;
+    }
+    let releases = app.gokku(["releases", "--json"]).ok().json();
+    let of = |state: &str| -> BTreeSet<String> {
+        let all = releases.as_array().into_iter().flatten();
+        all.filter(|release| release["state"] == state)
+            .map(|release| text(&release["id"]))
+            .collect()
+    };
+    nothing("unfinished releases", &of("unfinished"))?;
+    let kept: BTreeSet<String> = of("good").union(&of("active")).cloned().collect();
+    let mut code = names(&app.path("releases"));
+    code.retain(|name| app.path(&format!("releases/{name}")).is_dir());
+    if code != kept {
+        return Err(format!("code of {code:?}, and the good releases are {kept:?}"));
+    }
+    if images(app) != kept {
+        return Err(format!(
+            "images of {:?}, and the good releases are {kept:?}",
+            images(app)
+        ));
+    }
+    let containers = status["containers"].as_array().cloned().unwrap_or_default();
+    let running = containers.iter().filter(|one| one["state"] == "running").count();
+    match expected {
+        Expected::Stopped if running == 0 && status["traffic"] == "stopped" => {
+            return Ok("stopped".to_owned());
+        }
+        Expected::OneOrNone if containers.is_empty() && kept.is_empty() => {
+            return if app.path("current").is_symlink() {
+                Err("left: current".to_owned())
+            } else {
+                Ok("given up".to_owned())
+            };
+        }
+        Expected::Gone | Expected::Stopped => return Err(format!("it is still there: {status}")),
+        Expected::One | Expected::OneOrNone => {}
+    }
+    let [container] = &containers[..] else {
+        return Err(format!("{} containers", containers.len()));
+    };
+    let active = text(&status["release"]);
+    let good = container["name"] == app.blue()
+        && container["state"] == "running"
+        && container["release"] == active.as_str()
+        && status["traffic"] == "routed"
+        && status["health"] == "healthy"
+        && of("active") == BTreeSet::from([active]);
+    if !good {
+        return Err(format!("not as it should be: {status}"));
+    }
+    let last = text(&status["last"]["outcome"]);
+    Ok(if last.starts_with("succeeded") {
+        "finished"
+    } else {
+        "given up"
+    }
+    .to_owned())
+}
