@@ -123,8 +123,8 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
             &probe(target.address, &path, None, Duration::from_secs(2)).await,
         ));
     }
-    status.last = last(server, name);
     status.busy = lock::holder(&server.root, name)?.map(|holder| holder.to_string());
+    status.last = last(server, name, status.busy.is_some());
     Ok(status)
 }
 
@@ -255,8 +255,9 @@ fn container(app: &App, facts: &ContainerFacts) -> ContainerStatus {
     }
 }
 
-/// How the app's last transition ended.
-fn last(server: &Server, app: &AppName) -> Option<LastTransition> {
+/// How the app's last transition ended. One that nobody is at any more and that has no end was killed after its last
+/// step, before it could say so; otherwise its journal would be there and somebody would be at it.
+fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
     let id = log::list(&server.root, app).pop()?;
     let (mut what, mut outcome, mut took) = ("transition".to_owned(), "under way".to_owned(), None);
     for stamped in log::read(&server.root, app, id) {
@@ -276,6 +277,9 @@ fn last(server: &Server, app: &AppName) -> Option<LastTransition> {
             }
             _ => {}
         }
+    }
+    if took.is_none() && !busy && !server.root.journal(app).exists() {
+        "killed when all was done".clone_into(&mut outcome);
     }
     Some(LastTransition {
         id: id.to_string(),
