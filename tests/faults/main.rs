@@ -1,14 +1,17 @@
-//! Every step, every fault: the process that runs a transition is killed at each step, and nobody helps.
+//! Every step, every fault: the process that runs a transition, the traffic switch, or both are killed at each step,
+//! and nobody helps.
 //!
 //! - `operation`: what is under way when it happens
-//! - `moment`: when the process is killed
+//! - `moment`: when it happens; `fault`: what
 //! - `outcome`: what must be true within 10 seconds, by the daemon alone
 //!
 //! The steps are the core's own list, so that a new one is covered without anyone remembering. All of it takes
-//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`); a part that is chosen by a seed runs with the other tests.
+//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`, or a part of the names in the table); a part that is chosen by
+//! a seed runs with the other tests.
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
+mod fault;
 mod moment;
 mod operation;
 mod outcome;
@@ -20,6 +23,7 @@ use std::time::SystemTime;
 use gokku_core::transition::Step;
 use gokku_tests::Server;
 
+use fault::Fault;
 use moment::Moment;
 use operation::{Operation, Stage};
 
@@ -43,25 +47,35 @@ fn seed() -> u64 {
     })
 }
 
-/// The faults of an operation that are to be tried: a step it came to when nothing went wrong, and when.
-fn faults(steps: &[String], seed: &mut u64) -> Vec<(String, Moment)> {
-    let mut all: Vec<(String, Moment)> = Vec::new();
+/// The faults of an operation that are to be tried: a step it came to when nothing went wrong, when, and what.
+fn faults(about: &str, steps: &[String], seed: &mut u64) -> Vec<(String, Moment, Fault)> {
+    let mut all: Vec<(String, Moment, Fault)> = Vec::new();
     for step in Step::NAMES
         .iter()
         .filter(|name| steps.iter().any(|step| step == *name))
     {
         for moment in Moment::of(step) {
-            all.push(((*step).to_owned(), moment));
+            all.extend(Fault::ALL.map(|fault| ((*step).to_owned(), moment, fault)));
         }
     }
-    if std::env::var("GOKKU_FAULTS").is_ok_and(|which| which == "all") {
-        return all;
+    match std::env::var("GOKKU_FAULTS") {
+        Ok(which) if which == "all" => return all,
+        Ok(which) => {
+            all.retain(|(step, moment, fault)| name(about, step, *moment, *fault).contains(&which));
+            return all;
+        }
+        Err(_) => {}
     }
     while all.len() > PART {
         let out = usize::try_from(shuffled(seed) % all.len() as u64).unwrap();
         all.remove(out);
     }
     all
+}
+
+/// What a fault is called in the table.
+fn name(about: &str, step: &str, moment: Moment, fault: Fault) -> String {
+    format!("{about}: {step} {moment}, {fault}")
 }
 
 /// Runs an operation's faults and gives a row for each; the errors are told when all have run.
@@ -73,11 +87,12 @@ fn run(operation: Operation, zero_downtime: bool, seed: &mut u64) -> Vec<(String
     } else {
         "stop first"
     };
+    let about = format!("{operation}, {mode}");
     let steps = stage.steps();
     let mut rows = Vec::new();
-    for (step, moment) in faults(&steps, seed) {
-        let name = format!("{operation}, {mode}: {step} {moment}");
-        let tried = catch_unwind(AssertUnwindSafe(|| stage.try_fault(&step, moment)));
+    for (step, moment, fault) in faults(&about, &steps, seed) {
+        let name = name(&about, &step, moment, fault);
+        let tried = catch_unwind(AssertUnwindSafe(|| stage.try_fault(&step, moment, fault)));
         let tried = tried.unwrap_or_else(|panic| {
             let words = panic.downcast_ref::<String>().map(String::as_str);
             Err(words

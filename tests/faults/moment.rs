@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use gokku_tests::{App, Output, PATIENCE};
+use gokku_tests::{App, PATIENCE};
 use serde_json::Value;
 
 /// When, within a step.
@@ -70,8 +69,14 @@ pub(crate) fn events(log: &PathBuf) -> Vec<Value> {
         .collect()
 }
 
-/// Kills the process of the transition that begins now, at that moment; false when it never came to it.
-pub(crate) fn kill_at(app: &App<'_>, before: &BTreeSet<PathBuf>, step: &str, moment: Moment) -> bool {
+/// Waits until the transition that begins now comes to that moment, and gives its process; none when it never came to
+/// it.
+pub(crate) fn await_moment(
+    app: &App<'_>,
+    before: &BTreeSet<PathBuf>,
+    step: &str,
+    moment: Moment,
+) -> Option<u64> {
     let is_it = moment.mark(step);
     let began = Instant::now();
     // What it is about may be gone with it, as when an app is destroyed: the lock is kept open.
@@ -86,16 +91,16 @@ pub(crate) fn kill_at(app: &App<'_>, before: &BTreeSet<PathBuf>, step: &str, mom
                 break;
             }
             if told.iter().any(|line| line.pointer("/event/finished").is_some()) {
-                return false;
+                return None;
             }
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    let Some(pid) = holder(app) else { return false };
+    let pid = holder(app)?;
     if moment == Moment::Midway {
         std::thread::sleep(MIDWAY);
     }
-    Output::of(Command::new("kill").args(["-s", "KILL", &pid.to_string()])).code == Some(0)
+    Some(pid)
 }
 
 /// The process that holds the app's lock, by what it wrote there.

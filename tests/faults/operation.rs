@@ -6,7 +6,8 @@ use std::thread;
 
 use gokku_tests::{App, Load, LoadPlan, Running, Server, WorkingCopy, get};
 
-use crate::moment::{Moment, events, kill_at, logs};
+use crate::fault::Fault;
+use crate::moment::{Moment, await_moment, events, logs};
 use crate::outcome::{self, Expected};
 
 /// What is asked of gokku.
@@ -63,6 +64,8 @@ pub(crate) struct Stage<'server> {
     zero_downtime: bool,
     subject: RefCell<Option<(App<'server>, WorkingCopy<'server>)>>,
     count: Cell<u32>,
+    /// The traffic switch that a fault has started.
+    switch: RefCell<Option<Running>>,
 }
 
 impl<'server> Stage<'server> {
@@ -73,6 +76,7 @@ impl<'server> Stage<'server> {
             zero_downtime,
             subject: RefCell::new(None),
             count: Cell::new(0),
+            switch: RefCell::new(None),
         }
     }
 
@@ -189,16 +193,16 @@ impl<'server> Stage<'server> {
         }))
     }
 
-    /// Does the operation, kills its process at that moment, and waits for a good end. The outcome in a word, or what
-    /// is wrong.
-    pub(crate) fn try_fault(&self, step: &str, moment: Moment) -> Result<String, String> {
+    /// Does the operation, strikes at that moment, and waits for a good end. The outcome in a word, or what is wrong.
+    pub(crate) fn try_fault(&self, step: &str, moment: Moment, fault: Fault) -> Result<String, String> {
         self.prepare();
         let subject = self.subject.borrow();
         let (app, dev) = subject.as_ref().unwrap();
-        let serves = !matches!(
-            self.operation,
-            Operation::FirstDeploy | Operation::Stop | Operation::Destroy
-        );
+        let serves = fault.is_unseen()
+            && !matches!(
+                self.operation,
+                Operation::FirstDeploy | Operation::Stop | Operation::Destroy
+            );
         let load = serves.then(|| {
             Load::start(LoadPlan {
                 keep_alive: 1,
@@ -209,7 +213,13 @@ impl<'server> Stage<'server> {
         let slow = self.slow_request(app);
         let before = logs(app);
         let running = self.begin(app, dev);
-        let killed = kill_at(app, &before, step, moment);
+        let worker = await_moment(app, &before, step, moment);
+        let struck = worker.map(|worker| fault.strike(self.server, worker));
+        let in_time = struck.as_ref().is_some_and(|(in_time, _)| *in_time);
+        if let Some(switch) = struck.and_then(|(_, switch)| switch) {
+            // The one before it is dead; this one lives as long as the stage, or until the next fault.
+            *self.switch.borrow_mut() = Some(switch);
+        }
         running.wait();
         let expected = match self.operation {
             Operation::FirstDeploy => Expected::OneOrNone,
@@ -231,8 +241,15 @@ impl<'server> Stage<'server> {
         if serves && !slow {
             return Err("the request in flight was lost".to_owned());
         }
-        let end = end?;
-        Ok(if killed { end } else { format!("{end} (too late)") })
+        let end = end.map_err(|wrong| {
+            let log = std::fs::read_to_string(self.server.path("run/proxy.log")).unwrap_or_default();
+            let told = logs(app).last().map(events).unwrap_or_default();
+            let last: Vec<String> = told.iter().rev().take(6).rev().map(ToString::to_string).collect();
+            let switch = self.switch.borrow();
+            let words = switch.as_ref().map(Running::stderr).unwrap_or_default();
+            format!("{wrong}\n{}\n{log}{words}", last.join("\n"))
+        })?;
+        Ok(if in_time { end } else { format!("{end} (too late)") })
     }
 }
 

@@ -8,13 +8,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UnixListener;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::time::Instant;
 
 use crate::control;
 use crate::inner::Inner;
 use crate::listen::Listeners;
+use crate::pause::Pause;
 use crate::switch::Switch;
 use crate::table::{TableFile, Unreadable};
+
+/// How long one that does not answer any more may take to be gone.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// What the switch needs to know.
 #[derive(Clone, Debug)]
@@ -61,7 +66,7 @@ impl Proxy {
     /// status and tried again; the other apps are served. Nothing is sent to a target of the table before
     /// [`Switch::repair`] tells that it runs and where, or [`Switch::trust`] that nobody can tell.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (control, listener) = ControlSocket::open(&config.socket)?;
+        let (control, listener) = ControlSocket::open(&config.socket).await?;
         let table = TableFile::at(&config.table);
         table.sweep();
         let loaded = table.load()?;
@@ -123,17 +128,27 @@ struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Opens it; what a dead switch has left there is replaced.
-    fn open(path: &Path) -> Result<(Self, UnixListener), StartError> {
+    /// Opens it; what a dead switch has left there is replaced. One that is about to end is waited for.
+    async fn open(path: &Path) -> Result<(Self, UnixListener), StartError> {
         let failed = |source| StartError::Socket {
             path: path.to_owned(),
             source,
         };
         let lock = File::create(path.with_extension("lock")).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StartError::Running(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        let began = Instant::now();
+        let mut pause = Pause::up_to(ENDING);
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                // A process that was killed keeps its locks until the kernel has done with it.
+                Err(TryLockError::WouldBlock)
+                    if began.elapsed() < ENDING && UnixStream::connect(path).await.is_err() =>
+                {
+                    pause.wait().await;
+                }
+                Err(TryLockError::WouldBlock) => return Err(StartError::Running(path.to_owned())),
+            }
         }
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),

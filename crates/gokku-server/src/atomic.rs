@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::error::Error;
@@ -19,20 +19,24 @@ pub(crate) fn temporary() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Removes the temporary files and folders in a folder whose process has died.
-pub fn sweep(folder: &Path) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+/// The temporary files and folders in a folder whose process has died.
+pub(crate) fn left(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| {
         let name = entry.file_name();
-        let maker = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
-        let dead = maker.is_some_and(|pid| !Path::new("/proc").join(pid).exists());
-        let path = entry.path();
+        let maker = name.to_str()?.strip_prefix(PREFIX)?.split('-').next()?;
+        (!Path::new("/proc").join(maker).exists()).then(|| entry.path())
+    })
+}
+
+/// Removes them.
+pub(crate) fn sweep(folder: &Path) {
+    for path in left(folder) {
         // One that cannot be removed takes room, and no more than that.
-        let _ = match dead {
-            true if path.is_dir() && !path.is_symlink() => fs::remove_dir_all(path),
-            true => fs::remove_file(path),
-            false => Ok(()),
+        let _ = if path.is_dir() && !path.is_symlink() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
         };
     }
 }

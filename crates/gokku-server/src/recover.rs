@@ -1,5 +1,6 @@
 //! Ends transitions that were cut off: forwards or backwards, by the same loop that runs them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gokku_core::event::{Event, Finish};
@@ -65,18 +66,23 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     }
 }
 
+/// Where an app's files are replaced.
+fn folders(root: &Root, app: &AppName) -> [PathBuf; 3] {
+    let shared = root.env(app).with_file_name("");
+    [root.app(app), root.releases(app), shared]
+}
+
 /// Removes what a process that was killed in the midst of writing has left.
 pub(crate) fn sweep_temporary(root: &Root, app: &AppName) {
-    let env = root.env(app);
-    let shared = env.parent().map(std::path::Path::to_owned);
-    for folder in [root.app(app), root.releases(app)].into_iter().chain(shared) {
+    for folder in folders(root, app) {
         atomic::sweep(&folder);
     }
 }
 
-/// Whether somebody who was killed before the first step has left something: see [`sweep`].
+/// Whether somebody who was killed before the first step or after the last has left something: see [`sweep`].
 pub(crate) fn has_leftovers(root: &Root, app: &AppName) -> bool {
-    leftovers(root, app).next().is_some()
+    let half_written = |folder: PathBuf| atomic::left(&folder).next().is_some();
+    leftovers(root, app).next().is_some() || folders(root, app).into_iter().any(half_written)
 }
 
 /// Code that was taken out of a push and that no living worker uses; younger code may have a worker that was only just
@@ -90,9 +96,10 @@ fn leftovers(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
     })
 }
 
-/// Removes what a push left whose worker was killed before its first step, and says so in its log. Whoever calls
-/// holds the app's lock, and there is no journal.
+/// Removes what a push left whose worker was killed before its first step, and says so in its log; and what was half
+/// written. Whoever calls holds the app's lock, and there is no journal.
 pub(crate) fn sweep(root: &Root, app: &AppName) -> Result<(), Error> {
+    sweep_temporary(root, app);
     for id in leftovers(root, app) {
         atomic::remove_tree(&root.incoming(app, id))?;
         atomic::remove(&root.record(app, id))?;
