@@ -64,7 +64,8 @@ fn faults(about: &str, steps: &[String], seed: &mut u64) -> Vec<(String, Moment,
             all.retain(|(step, moment, fault)| name(about, step, *moment, *fault).contains(&which));
             return all;
         }
-        Err(_) => {}
+        // The other tests have no time for more: what most often befalls a server.
+        Err(_) => all.retain(|(_, _, fault)| *fault == Fault::Worker),
     }
     while all.len() > PART {
         let out = usize::try_from(shuffled(seed) % all.len() as u64).unwrap();

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixStream};
-use tokio::time::Instant;
+use tokio::net::UnixListener;
+use tokio::time::{Instant, timeout};
 
+use crate::client::Client;
 use crate::control;
 use crate::inner::Inner;
 use crate::listen::Listeners;
@@ -141,13 +142,16 @@ impl ControlSocket {
             match lock.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
-                // A process that was killed keeps its locks until the kernel has done with it.
-                Err(TryLockError::WouldBlock)
-                    if began.elapsed() < ENDING && UnixStream::connect(path).await.is_err() =>
-                {
+                // A process that was killed keeps its locks, and even its sockets, until the kernel has done with it:
+                // only an answer tells one that lives.
+                Err(TryLockError::WouldBlock) => {
+                    let left = ENDING.saturating_sub(began.elapsed());
+                    let asked = timeout(left, Client::new(path).status()).await;
+                    if left.is_zero() || asked.is_ok_and(|answer| answer.is_ok()) {
+                        return Err(StartError::Running(path.to_owned()));
+                    }
                     pause.wait().await;
                 }
-                Err(TryLockError::WouldBlock) => return Err(StartError::Running(path.to_owned())),
             }
         }
         match fs::remove_file(path) {
