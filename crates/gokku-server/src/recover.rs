@@ -42,7 +42,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
         runtime: engine.clone(),
         plan,
         goal: journal.goal.clone(),
-        log: Log::open(&server.root, app, journal.id)?,
+        log,
         abort,
     };
     let mut driver = Driver::resume(parts, journal);
@@ -53,7 +53,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     if destroys && !left {
         tidy::destroyed(server, app, engine).await?;
     }
-    log.tell(Event::Finished {
+    driver.log().tell(Event::Finished {
         outcome,
         ms: u64::try_from(clock::now_ms() - began).unwrap_or(0),
     });
