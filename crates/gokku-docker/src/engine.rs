@@ -1,10 +1,8 @@
 //! The connection to the engine.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use bollard::Docker;
-use bollard::models::NetworkCreateRequest;
 
 use crate::error::{Error, causes};
 
@@ -84,38 +82,6 @@ impl Engine {
     /// The version of its API, `1.41`.
     pub fn api(&self) -> &str {
         &self.api
-    }
-
-    /// Makes sure that there is a bridge network of this name.
-    pub async fn ensure_network(&self, name: &str) -> Result<(), Error> {
-        let what = "look for the network";
-        match self.docker.inspect_network(name, None).await {
-            Ok(found) if found.name.as_deref() == Some(name) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => match Error::of(what, name, error) {
-                error if error.is_not_found() => {}
-                error => return Err(error),
-            },
-        }
-        let request = NetworkCreateRequest {
-            name: name.to_owned(),
-            driver: Some("bridge".to_owned()),
-            labels: Some(HashMap::from([(
-                crate::labels::KIND.to_owned(),
-                "network".to_owned(),
-            )])),
-            ..NetworkCreateRequest::default()
-        };
-        match self
-            .docker
-            .create_network(request)
-            .await
-            .map_err(|error| Error::of("create the network", name, error))
-        {
-            // Somebody else made it in the meantime.
-            Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
     }
 }
 

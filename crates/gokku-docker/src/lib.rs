@@ -1,6 +1,6 @@
 //! The Docker Engine, as gokku sees it. It performs; what is to be performed is decided elsewhere.
 //!
-//! - [`engine`]: the connection, its version, the network
+//! - [`engine`]: the connection, its version; `network`: the one that containers are on
 //! - [`labels`]: what containers and images carry, and are found by
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of it
 //! - [`images`], [`containers`], [`once`], [`session`], [`logs`], [`events`]
@@ -21,6 +21,7 @@ pub mod once;
 pub mod session;
 
 mod classic;
+mod network;
 mod trace;
 mod wire;
 

@@ -1,5 +1,7 @@
 //! The connection: the engine's version, and what is said where there is none, or none that will do.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use gokku_docker::engine::{DEFAULT_SOCKET, MINIMUM_API, socket};
@@ -133,22 +135,52 @@ fn docker_host_names_the_socket_and_nothing_but_a_socket_will_do() {
     }
 }
 
+/// The networks of exactly this name, a line each.
+fn networks(name: &str) -> String {
+    let filter = format!("name=^{name}$");
+    docker(&["network", "ls", "--filter", &filter, "--format", "{{.Driver}}"])
+}
+
 #[tokio::test]
 async fn a_network_is_made_once_whoever_asks() {
     let lab = Lab::new().await;
     let name = lab.network().await;
-    let (one, other) = tokio::join!(lab.engine.ensure_network(&name), lab.engine.ensure_network(&name));
-    one.unwrap();
-    other.unwrap();
-    let shown = docker(&[
-        "network",
-        "ls",
-        "--filter",
-        &format!("name=^{name}$"),
-        "--format",
-        "{{.Driver}}",
-    ]);
-    assert_eq!(shown, "bridge", "one, and a bridge");
+    docker(&["network", "rm", &name]);
+    let makers = (0..8).map(|_| {
+        let (engine, name) = (lab.engine.clone(), name.clone());
+        tokio::spawn(async move { engine.ensure_network(&name).await })
+    });
+    for maker in makers.collect::<Vec<_>>() {
+        maker.await.unwrap().unwrap();
+    }
+    assert_eq!(networks(&name), "bridge", "one, and a bridge");
+}
+
+/// An engine lets two be made that are asked for at the same time, and then finds neither by its name.
+#[tokio::test]
+async fn of_two_networks_of_one_name_the_younger_goes() {
+    let lab = Lab::new().await;
+    let name = lab.network().await;
+    let oldest = docker(&["network", "inspect", &name, "--format", "{{.Id}}"]);
+    let mut engine =
+        UnixStream::connect(socket(std::env::var("DOCKER_HOST").ok().as_deref()).unwrap()).unwrap();
+    let body = format!(r#"{{"Name":"{name}","Driver":"bridge"}}"#);
+    write!(
+        engine,
+        "POST /v1.41/networks/create HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    engine.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    assert_eq!(networks(&name), "bridge\nbridge");
+    lab.engine.ensure_network(&name).await.unwrap();
+    assert_eq!(networks(&name), "bridge");
+    assert_eq!(
+        docker(&["network", "inspect", &name, "--format", "{{.Id}}"]),
+        oldest
+    );
 }
 
 /// The engine would take the beginning of a network's id for its name.
