@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a story's helpers are tests, too")]
 
 mod bad_input;
+mod by_hand;
 mod cleanup;
 mod command_line;
 mod config;

@@ -50,7 +50,7 @@ fn without_a_traffic_switch_it_says_so() {
         .complains("gokku proxy run");
     let status = api.gokku(["status", "--json"]).ok().json();
     assert!(
-        status["trouble"].as_str().unwrap().contains("traffic switch"),
+        status["trouble"][0].as_str().unwrap().contains("traffic switch"),
         "{status}"
     );
     assert_eq!(server.daemon(), None);

@@ -114,6 +114,11 @@ fn p30_a_container_stopped_by_hand_stays_down() {
     api.gokku(["status"]).ok().says("does not run");
     docker(["start", &api.blue()]).ok();
     answers_again(&api);
+    // Or with gokku's own command, which gives it a new container.
+    docker(["stop", &api.blue()]).ok();
+    api.gokku(["start"]).ok();
+    answers_again(&api);
+    api.gokku(["start"]).ok().complains("runs already");
 }
 
 /// P30: after a restart of the machine the daemon brings back what had traffic, and nothing else. Here all is

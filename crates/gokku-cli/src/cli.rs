@@ -97,6 +97,15 @@ pub enum Command {
         #[arg(long, value_name = "TIME")]
         since: Option<String>,
     },
+    /// Show what changed, and who changed it: of one app, or of the whole server
+    Events {
+        /// Wait for more
+        #[arg(short, long)]
+        follow: bool,
+        /// How many of the last ones; all that are kept without
+        #[arg(short = 'n', long, value_name = "N")]
+        lines: Option<usize>,
+    },
     /// Replace the running container by a new one of the same release
     Restart,
     /// Stop the app; its requests are refused until it is started

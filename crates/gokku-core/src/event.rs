@@ -148,6 +148,19 @@ pub enum Finish {
     },
 }
 
+impl Finish {
+    /// In one line: `succeeded`, or why not. Nothing of what an app printed is in it.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Succeeded { .. } => "succeeded".to_owned(),
+            Self::GaveUp { kind, .. } => format!("failed: {}", kind.as_str()),
+            Self::Refused { detail, .. } => format!("refused: {}", detail.lines().next().unwrap_or("")),
+            Self::Superseded => "superseded by a newer push".to_owned(),
+            Self::LeftUnfinished { .. } => "left unfinished".to_owned(),
+        }
+    }
+}
+
 /// Why a transition was refused before it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

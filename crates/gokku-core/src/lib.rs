@@ -8,7 +8,8 @@
 //! - what is kept: [`release`], [`retention`]
 //! - what a push may do: [`push`]
 //! - the change from one release to another: [`transition`]
-//! - what is told about it: [`event`]
+//! - what is told about it: [`event`]; of everything that changes: [`change`]
+//! - what is compared with what should be: [`reconcile`]
 //! - reading what the kernel says of listening sockets: [`listeners`]
 #![deny(missing_docs)]
 
@@ -29,7 +30,11 @@ pub mod push;
 
 pub mod transition;
 
+pub mod change;
 pub mod event;
+
+pub mod reconcile;
+
 pub mod listeners;
 
 pub use ids::{CommitId, ContainerId, ImageId};

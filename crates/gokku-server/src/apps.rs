@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use gokku_core::change::Change;
 use gokku_core::push::BranchName;
 use gokku_core::{AppName, EnvironmentName};
 use gokku_git::{Hook, Repository};
@@ -9,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::root::Root;
-use crate::{atomic, clock};
+use crate::server::Server;
+use crate::{atomic, clock, events};
 
 /// The newest version of the record's format.
 const VERSION: u32 = 1;
@@ -35,12 +37,8 @@ pub struct App {
 }
 
 /// Makes an app: its folder, its repository with the hook.
-pub fn create(
-    root: &Root,
-    name: &AppName,
-    environment: &EnvironmentName,
-    program: &std::path::Path,
-) -> Result<App, Error> {
+pub fn create(server: &Server, name: &AppName, environment: &EnvironmentName) -> Result<App, Error> {
+    let root = &server.root;
     let folder = root.app(name);
     let exists = || {
         Error::failed(format!(
@@ -65,7 +63,7 @@ pub fn create(
     let repository = Repository::at(root.repository(name));
     repository.create()?;
     let hook = Hook {
-        program: program.to_owned(),
+        program: server.program.clone(),
         root: root.path().to_owned(),
         app: name.clone(),
     };
@@ -86,6 +84,8 @@ pub fn create(
             Error::file(&folder, &error)
         });
     }
+    let environment = environment.clone();
+    events::note(root, &server.by, Some(name), Change::AppCreated { environment });
     Ok(app)
 }
 

@@ -1,30 +1,35 @@
 //! Changing an app's env, checked before it is written.
 
 use gokku_core::AppName;
+use gokku_core::change::Change;
 use gokku_core::env_file::{EnvKey, EnvValue};
 use gokku_docker::{ContainerState, labels};
 
 use crate::error::Error;
 use crate::plan::settings_of;
-use crate::root::Root;
 use crate::server::Server;
-use crate::{env_store, records};
+use crate::{env_store, events, records};
 
 /// Sets variables, all or none. True when that changed anything.
-pub fn set(root: &Root, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
-    env_store::edit(root, app, |env| {
+pub fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+    let changed = env_store::edit(&server.root, app, |env| {
         let before = env.clone();
         for (key, value) in pairs {
             env.set(key, value);
         }
         settings_of(env)?;
         Ok(*env != before)
-    })
+    })?;
+    if changed {
+        let set = pairs.iter().map(|(key, _)| key.to_string()).collect();
+        record(server, app, set, Vec::new());
+    }
+    Ok(changed)
 }
 
 /// Removes variables, all or none; one that is not there is an error. True when that changed anything.
-pub fn unset(root: &Root, app: &AppName, keys: &[EnvKey]) -> Result<bool, Error> {
-    env_store::edit(root, app, |env| {
+pub fn unset(server: &Server, app: &AppName, keys: &[EnvKey]) -> Result<bool, Error> {
+    env_store::edit(&server.root, app, |env| {
         for key in keys {
             if !env.unset(key) {
                 return Err(Error::missing(format!(
@@ -32,9 +37,24 @@ pub fn unset(root: &Root, app: &AppName, keys: &[EnvKey]) -> Result<bool, Error>
                 )));
             }
         }
-        settings_of(env)?;
-        Ok(!keys.is_empty())
-    })
+        settings_of(env)
+    })?;
+    record(
+        server,
+        app,
+        Vec::new(),
+        keys.iter().map(ToString::to_string).collect(),
+    );
+    Ok(!keys.is_empty())
+}
+
+fn record(server: &Server, app: &AppName, set: Vec<String>, unset: Vec<String>) {
+    events::note(
+        &server.root,
+        &server.by,
+        Some(app),
+        Change::EnvChanged { set, unset },
+    );
 }
 
 /// Whether the app runs, so that a change of its env is to be applied to what runs.

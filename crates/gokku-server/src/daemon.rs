@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
+use gokku_core::change::Change;
 use gokku_proxy::proxy::StartError;
 use gokku_proxy::{Config, Proxy};
 use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::server::Server;
-use crate::{apps, atomic, recover, server_config, supervisor};
+use crate::{apps, atomic, events, recover, server_config, supervisor};
 
 /// How long a stop waits for requests in flight.
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -36,11 +37,17 @@ pub async fn run(server: &Server, stop: oneshot::Receiver<()>) -> Result<(), Err
         "the traffic switch runs, {} routes",
         proxy.switch().routes().len()
     );
+    let started = Change::SwitchStarted {
+        version: server.version.clone(),
+        pid: std::process::id(),
+    };
+    events::note(&server.root, events::DAEMON, None, started);
     tokio::select! {
         () = supervisor::run(server, proxy.switch()) => {}
         _ = stop => {}
     }
     tracing::info!("stopping");
     proxy.stop(STOP_LIMIT).await;
+    events::note(&server.root, events::DAEMON, None, Change::SwitchStopped);
     Ok(())
 }

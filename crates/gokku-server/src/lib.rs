@@ -2,11 +2,11 @@
 //!
 //! - where things are: [`root`], [`atomic`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
 //! - one transition at a time: [`lock`], [`journal`]
-//! - what is told: [`log`], [`follow`]
+//! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
-//! - the daemon: [`daemon`] is the traffic switch with its [`supervisor`]
+//! - the daemon: [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
 //! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
 //!
 //! This crate never prints and never reads the environment.
@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod driver;
 pub mod env_store;
 pub mod error;
+pub mod events;
 pub mod follow;
 pub mod health;
 pub mod hook;
@@ -41,11 +42,13 @@ pub mod status;
 pub mod supervisor;
 pub mod worker;
 
+mod differ;
 mod ensure;
 mod observe;
 mod perform;
 mod prepare;
 mod recover;
+mod settle;
 mod tidy;
 
 pub use error::{Error, Kind};

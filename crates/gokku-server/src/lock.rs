@@ -13,6 +13,9 @@ use crate::atomic;
 use crate::error::{Error, Kind};
 use crate::root::Root;
 
+/// What the daemon does with an app that it ends a transition of, or mends.
+pub(crate) const RECOVERY: &str = "recovery";
+
 /// Who holds an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {

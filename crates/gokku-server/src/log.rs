@@ -4,20 +4,26 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
+use gokku_core::change::Change;
 use gokku_core::event::{Event, Stamped};
 use gokku_core::{AppName, ReleaseId};
 
-use crate::clock;
 use crate::error::Error;
 use crate::root::Root;
+use crate::{clock, events};
 
 /// How many logs of an app are kept.
 const KEPT: usize = 50;
 
-/// A transition's log.
+/// A transition's log. Its begin and its end are recorded with the server's other changes, too.
 #[derive(Debug)]
 pub struct Log {
+    root: Root,
+    app: AppName,
+    id: ReleaseId,
     file: File,
+    /// What was asked for, once told or looked up.
+    started: Option<Event>,
 }
 
 /// Takes the first id from now on that no other transition of the app has, and makes its log.
@@ -38,8 +44,14 @@ impl Log {
     pub fn open(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
         let path = root.log(app, id);
         let file = OpenOptions::new().append(true).create(true).open(&path);
-        file.map(|file| Self { file })
-            .map_err(|error| Error::file(&path, &error))
+        file.map(|file| Self {
+            root: root.clone(),
+            app: app.clone(),
+            id,
+            file,
+            started: None,
+        })
+        .map_err(|error| Error::file(&path, &error))
     }
 
     /// Tells an event. A log that cannot be written does not stop a transition.
@@ -55,6 +67,64 @@ impl Log {
         if let Err(error) = self.file.write_all(&line) {
             tracing::warn!("an event could not be written: {error}");
         }
+        self.record(stamped.event);
+    }
+
+    fn record(&mut self, event: Event) {
+        let change = match &event {
+            Event::Started {
+                id,
+                what,
+                release,
+                commit,
+                ..
+            } => Change::TransitionStarted {
+                id: *id,
+                what: what.clone(),
+                release: *release,
+                commit: commit.clone(),
+            },
+            Event::Resumed => Change::TransitionResumed { id: self.id },
+            Event::Finished { outcome, ms } => {
+                let (what, release) = match self.started() {
+                    Some(Event::Started { what, release, .. }) => (what.clone(), *release),
+                    _ => ("transition".to_owned(), None),
+                };
+                Change::TransitionFinished {
+                    id: self.id,
+                    what,
+                    release,
+                    outcome: outcome.words(),
+                    ms: *ms,
+                }
+            }
+            _ => return,
+        };
+        if matches!(event, Event::Started { .. }) {
+            self.started = Some(event);
+        }
+        let by = match (&change, self.started()) {
+            (Change::TransitionResumed { .. }, _) => None,
+            (_, Some(Event::Started { by, .. })) => by.clone(),
+            _ => None,
+        };
+        events::note(
+            &self.root,
+            by.as_deref().unwrap_or(events::DAEMON),
+            Some(&self.app),
+            change,
+        );
+    }
+
+    /// What was asked for; by another process maybe, which died.
+    fn started(&mut self) -> Option<&Event> {
+        if self.started.is_none() {
+            self.started = read(&self.root, &self.app, self.id)
+                .into_iter()
+                .map(|stamped| stamped.event)
+                .find(|event| matches!(event, Event::Started { .. }));
+        }
+        self.started.as_ref()
     }
 }
 

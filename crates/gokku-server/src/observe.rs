@@ -92,7 +92,8 @@ impl<R: Runtime> Driver<R> {
     }
 }
 
-fn seen(route: &RouteStatus) -> Route {
+/// A route, as the core sees it.
+pub(crate) fn seen(route: &RouteStatus) -> Route {
     Route {
         targets: route
             .targets

@@ -1,11 +1,11 @@
 //! What is known of apps: P20.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use gokku_core::event::{Event, Finish};
+use gokku_core::event::Event;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
-use gokku_docker::{ContainerFacts, ContainerState, labels};
+use gokku_docker::{ContainerFacts, ContainerState, Engine, labels};
 use gokku_proxy::api::RouteStatus;
 use gokku_proxy::probe::{Probe, probe};
 use serde::Serialize;
@@ -14,7 +14,7 @@ use crate::apps::App;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::{apps, clock, lock, log, records};
+use crate::{apps, clock, config, differ, lock, log, records};
 
 /// What is known of an app.
 #[derive(Clone, Debug, Serialize)]
@@ -41,8 +41,8 @@ pub struct AppStatus {
     pub last: Option<LastTransition>,
     /// Who changes it now.
     pub busy: Option<String>,
-    /// What should be mended.
-    pub trouble: Option<String>,
+    /// What is not as it should be, each in a line; what gokku does not mend itself says what does.
+    pub trouble: Vec<String>,
 }
 
 /// One of an app's containers.
@@ -87,14 +87,20 @@ pub async fn all(server: &Server) -> Result<Vec<AppStatus>, Error> {
     let (containers, switch) = tokio::join!(engine.containers(&wanted), switch.status());
     let containers = containers?;
     let routes = Routes::of(switch);
-    apps.iter()
-        .map(|app| {
-            let mine = containers
+    let mut all = Vec::new();
+    for app in &apps {
+        let mine = || {
+            containers
                 .iter()
-                .filter(|facts| facts.label(labels::APP) == Some(app.name.as_str()));
-            facts(server, app, mine, &routes)
-        })
-        .collect()
+                .filter(|facts| facts.label(labels::APP) == Some(app.name.as_str()))
+        };
+        let mut status = facts(server, app, mine(), &routes)?;
+        if routes.differ(server, &app.name, mine()) {
+            add_differences(server, &engine, &app.name, &mut status).await?;
+        }
+        all.push(status);
+    }
+    Ok(all)
 }
 
 /// One app, with its health asked now.
@@ -108,6 +114,9 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
     let containers = containers?;
     let routes = Routes::of(switch);
     let mut status = facts(server, &app, containers.iter(), &routes)?;
+    if routes.differ(server, name, containers.iter()) {
+        add_differences(server, &engine, name, &mut status).await?;
+    }
     for container in &mut status.containers {
         let details = engine
             .container(container.id.as_str())
@@ -167,24 +176,40 @@ impl Routes {
     fn get(&self, app: &AppName) -> Option<&RouteStatus> {
         self.known.as_ref().and_then(|routes| routes.get(app))
     }
+
+    /// Whether anything of an app may not be as it should be.
+    fn differ<'a>(
+        &self,
+        server: &Server,
+        app: &AppName,
+        containers: impl Iterator<Item = &'a ContainerFacts>,
+    ) -> bool {
+        let route = self.get(app);
+        self.known.is_some()
+            && !differ::differences(&server.root, app, containers, route, &HashSet::new()).is_empty()
+    }
 }
 
-/// Why an app with traffic does not answer, as far as its container shows.
-fn down(app: &AppName, containers: &[ContainerStatus]) -> Option<String> {
-    let runs = containers.iter().any(|container| container.state == "running");
-    let last = containers
-        .iter()
-        .find(|container| container.slot == Some(Slot::Blue));
-    match last {
-        Some(last) if !runs => Some(format!(
-            "{} does not run: `docker logs {}` says why, `gokku restart -a {app}` gives the app a new container",
-            last.name, last.name
-        )),
-        None if !runs => Some(format!(
-            "its container is gone: `gokku restart -a {app}` makes a new one"
-        )),
-        _ => None,
+/// What differs from what should be. Seen once, it may have been in the midst of a transition: then it is looked at again.
+async fn add_differences(
+    server: &Server,
+    engine: &Engine,
+    app: &AppName,
+    status: &mut AppStatus,
+) -> Result<(), Error> {
+    if differ::is_under_way(&server.root, app) {
+        return Ok(());
     }
+    let Ok(differences) = differ::look(server, engine, app, &HashSet::new()).await else {
+        // The switch does not answer: that is said already.
+        return Ok(());
+    };
+    if !differ::is_under_way(&server.root, app) {
+        status
+            .trouble
+            .extend(differences.iter().map(|one| one.words(app)));
+    }
+    Ok(())
 }
 
 fn facts<'a>(
@@ -200,7 +225,8 @@ fn facts<'a>(
         .transpose()?
         .flatten();
     let containers: Vec<ContainerStatus> = containers
-        .filter(|facts| facts.label(labels::KIND).is_none())
+        // One that somebody ran from the app's image by hand has the image's labels, and no process.
+        .filter(|facts| facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS).is_some())
         .map(|facts| container(app, facts))
         .collect();
     let traffic = match route {
@@ -223,10 +249,12 @@ fn facts<'a>(
         health: None,
         last: None,
         busy: None,
-        trouble: route
-            .and_then(|route| route.trouble.clone())
-            .or_else(|| routes.trouble.clone())
-            .or_else(|| down(&app.name, &containers).filter(|_| traffic == "routed")),
+        trouble: routes
+            .trouble
+            .iter()
+            .chain(route.and_then(|route| route.trouble.as_ref()))
+            .cloned()
+            .collect(),
         containers,
     })
 }
@@ -265,15 +293,7 @@ fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
             Event::Started { what: word, .. } => what = word,
             Event::Finished { outcome: finish, ms } => {
                 took = Some(ms);
-                outcome = match finish {
-                    Finish::Succeeded { .. } => "succeeded".to_owned(),
-                    Finish::GaveUp { kind, .. } => format!("failed: {}", kind.as_str()),
-                    Finish::Refused { detail, .. } => {
-                        format!("refused: {}", detail.lines().next().unwrap_or(""))
-                    }
-                    Finish::Superseded => "superseded by a newer push".to_owned(),
-                    Finish::LeftUnfinished { .. } => "left unfinished".to_owned(),
-                };
+                outcome = finish.words();
             }
             _ => {}
         }
@@ -287,6 +307,16 @@ fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
         outcome,
         ms: took,
     })
+}
+
+/// Whether an app has traffic and a container that runs for it.
+pub async fn answers(server: &Server, app: &AppName) -> Result<bool, Error> {
+    match server.switch().route(app).await {
+        Ok(route) => Ok(route.targets.iter().any(|target| !target.down)),
+        Err(gokku_proxy::client::Error::Refused(_)) => Ok(false),
+        Err(gokku_proxy::client::Error::NotRunning(_)) => config::is_running(server, app).await,
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// How long ago a time was, in words.

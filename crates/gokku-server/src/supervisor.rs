@@ -1,23 +1,24 @@
-//! Keeps what has traffic alive: starts containers again that exited, corrects addresses that changed, and ends
-//! transitions whose process has died.
+//! Keeps what has traffic alive: starts containers again that exited, corrects addresses that changed, and sees that
+//! apps which something happened to are brought to how they should be (`settle`).
 //!
 //! Docker's own restart policy cannot wait `restart_delay` seconds, and would start a container that a
 //! transition has just stopped: so it is `no`, and this is the one who restarts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use gokku_core::change::Change;
 use gokku_core::gokku_yml::RestartPolicy;
-use gokku_core::{AppName, ContainerId, ReleaseId};
+use gokku_core::{AppName, ContainerId, reconcile};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Happening, labels};
 use gokku_proxy::Switch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
-use crate::lock::{self, Attempt, Holder};
 use crate::server::Server;
-use crate::{NETWORK, apps, journal, recover};
+use crate::settle::{self, Known};
+use crate::{NETWORK, apps, events, recover};
 
 /// How often the daemon looks for transitions whose process has died.
 const LOOK: Duration = Duration::from_secs(2);
@@ -26,8 +27,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const ENGINE_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long what could not be mended is left alone; longer each time.
+const MEND_PAUSE: Duration = Duration::from_secs(30);
+const LONGEST_MEND_PAUSE: Duration = Duration::from_secs(3600);
+
 /// Runs for ever; an engine that goes away is waited for.
 pub(crate) async fn run(server: &Server, switch: &Switch) {
+    let mut known = HashMap::new();
     let mut pause = FIRST_PAUSE;
     let mut looked = false;
     let mut told = None;
@@ -36,6 +42,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
             Ok(engine) => {
                 told = None;
                 pause = FIRST_PAUSE;
+                note(server, None, Change::EngineFound);
                 looked |= Watch {
                     server,
                     switch,
@@ -43,11 +50,16 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                     by_hand: HashSet::new(),
                     due: HashMap::new(),
                     starting: JoinSet::new(),
-                    recovering: JoinSet::new(),
+                    coming: HashSet::new(),
+                    unsettled: HashSet::new(),
+                    known: &mut known,
+                    settling: JoinSet::new(),
+                    at: HashSet::new(),
                 }
                 .follow()
                 .await;
                 switch.set_watched(false);
+                note(server, None, Change::EngineLost);
                 tracing::warn!("the Docker Engine has gone; waiting for it");
             }
             Err(error) => {
@@ -77,9 +89,35 @@ struct Watch<'a> {
     /// When containers are to be started again.
     due: HashMap<ContainerId, Instant>,
     /// Containers that are being started: what happens meanwhile is heard at once.
-    starting: JoinSet<(ContainerId, Result<(), gokku_docker::Error>)>,
-    /// Transitions that are being ended, for the same reason.
-    recovering: JoinSet<()>,
+    starting: JoinSet<(ContainerFacts, Result<(), gokku_docker::Error>)>,
+    /// Containers that are about to be started, or are being.
+    coming: HashSet<ContainerId>,
+    /// Apps that something has happened to since they were compared with what they should be.
+    unsettled: HashSet<AppName>,
+    /// What is known of those that were.
+    known: &'a mut HashMap<AppName, Difference>,
+    /// Apps that are being brought to how they should be, for the same reason.
+    settling: JoinSet<(AppName, Option<BTreeSet<reconcile::Difference>>)>,
+    /// Their names.
+    at: HashSet<AppName>,
+}
+
+/// How an app differed from what it should be when it was last looked at.
+#[derive(Debug)]
+struct Difference {
+    known: BTreeSet<reconcile::Difference>,
+    /// When it is to be mended once more.
+    again: Instant,
+    pause: Duration,
+}
+
+fn note(server: &Server, app: Option<&AppName>, change: Change) {
+    events::note(&server.root, events::DAEMON, app, change);
+}
+
+/// The app that a container belongs to.
+fn app_of(label: Option<&str>) -> Option<AppName> {
+    label.and_then(|app| app.parse().ok())
 }
 
 impl Watch<'_> {
@@ -92,22 +130,24 @@ impl Watch<'_> {
             return false;
         }
         self.switch.set_watched(true);
+        let all = apps::list(&self.server.root).unwrap_or_default();
+        self.unsettled.extend(all.into_iter().map(|app| app.name));
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let next_due = self.due.values().min().copied();
             tokio::select! {
                 event = events.next() => match event {
-                    Some(Ok(event)) => self.heed(&event.id, event.happening).await,
+                    Some(Ok(event)) => {
+                        self.unsettled.extend(app_of(event.labels.get(labels::APP).map(String::as_str)));
+                        self.heed(&event.id, event.happening).await;
+                    }
                     Some(Err(_)) | None => return true,
                 },
-                Some(Ok((id, started))) = self.starting.join_next() => if let Err(error) = started {
-                    tracing::warn!("{error}");
-                    self.due.insert(id, Instant::now() + LONGEST_PAUSE);
-                },
+                Some(Ok((facts, started))) = self.starting.join_next() => self.started(&facts, started),
                 () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => self.start_due().await,
-                _ = ticks.tick(), if self.recovering.is_empty() => self.recover(),
-                Some(_) = self.recovering.join_next() => {}
+                _ = ticks.tick() => self.settle(),
+                Some(Ok((app, differing))) = self.settling.join_next() => self.settled(app, differing),
             }
         }
     }
@@ -129,7 +169,7 @@ impl Watch<'_> {
                 ContainerState::Running => self.correct(&facts).await,
                 ContainerState::Created => {}
                 // Whatever ended it, the machine or the engine went down as well: `on-failure` counts that as one.
-                ContainerState::Exited => self.plan_restart(&facts, 1, Duration::ZERO),
+                ContainerState::Exited => self.plan_restart(&facts, None, Duration::ZERO),
             }
         }
         Ok(())
@@ -140,6 +180,7 @@ impl Watch<'_> {
             Happening::Started => {
                 self.by_hand.remove(id);
                 self.due.remove(id);
+                self.coming.remove(id);
                 if let Ok(Some(facts)) = self.engine.container(id.as_str()).await {
                     self.correct(&facts).await;
                 }
@@ -156,13 +197,14 @@ impl Watch<'_> {
                         .label(labels::RESTART_DELAY)
                         .and_then(|delay| delay.parse().ok())
                         .unwrap_or(5);
-                    self.plan_restart(&facts, code, Duration::from_secs(delay));
+                    self.plan_restart(&facts, Some(code), Duration::from_secs(delay));
                 }
             }
             Happening::Removed => {
                 self.switch.lose(id);
                 self.by_hand.remove(id);
                 self.due.remove(id);
+                self.coming.remove(id);
             }
             Happening::Other => {}
         }
@@ -180,20 +222,51 @@ impl Watch<'_> {
         })
     }
 
-    fn plan_restart(&mut self, facts: &ContainerFacts, code: i64, delay: Duration) {
+    /// Sees to a container that does not run; its exit code is known of one that was seen to end.
+    fn plan_restart(&mut self, facts: &ContainerFacts, code: Option<i64>, delay: Duration) {
         let policy = facts.label(labels::RESTART).and_then(RestartPolicy::from_word);
         let wanted = match policy {
             Some(RestartPolicy::Always) => true,
-            Some(RestartPolicy::OnFailure) => code != 0,
+            Some(RestartPolicy::OnFailure) => code != Some(0),
             Some(RestartPolicy::No) | None => false,
         };
-        if wanted && self.has_traffic(facts) && !self.by_hand.contains(&facts.id) {
-            tracing::info!(
-                "{} has exited (code {code}) and is started again in {} s",
-                facts.name,
-                delay.as_secs()
-            );
+        if !self.has_traffic(facts) {
+            return;
+        }
+        let again = wanted && !self.by_hand.contains(&facts.id);
+        if let Some(code) = code {
+            let change = Change::ContainerExited {
+                container: facts.name.clone(),
+                code,
+                again: again.then_some(delay.as_secs()),
+            };
+            tracing::info!("{change}");
+            note(self.server, app_of(facts.label(labels::APP)).as_ref(), change);
+        }
+        if again {
             self.due.insert(facts.id.clone(), Instant::now() + delay);
+            self.coming.insert(facts.id.clone());
+        }
+    }
+
+    fn started(&mut self, facts: &ContainerFacts, started: Result<(), gokku_docker::Error>) {
+        let app = app_of(facts.label(labels::APP));
+        match started {
+            Ok(()) => {
+                let container = facts.name.clone();
+                note(
+                    self.server,
+                    app.as_ref(),
+                    Change::ContainerRestarted { container },
+                );
+            }
+            Err(error) => {
+                tracing::warn!("{error}");
+                self.due.insert(facts.id.clone(), Instant::now() + LONGEST_PAUSE);
+                // From now on it is one that does not run.
+                self.coming.remove(&facts.id);
+                self.unsettled.extend(app);
+            }
         }
     }
 
@@ -215,8 +288,10 @@ impl Watch<'_> {
                 let engine = self.engine.clone();
                 self.starting.spawn(async move {
                     let started = engine.start(&id).await;
-                    (id, started)
+                    (facts, started)
                 });
+            } else {
+                self.coming.remove(&id);
             }
         }
     }
@@ -231,33 +306,62 @@ impl Watch<'_> {
         }
     }
 
-    /// Ends transitions whose process has died.
-    fn recover(&mut self) {
+    /// Sees to the apps whose transition was cut off, and to those that something has happened to.
+    fn settle(&mut self) {
         let root = &self.server.root;
+        let now = Instant::now();
         for app in apps::list(root).unwrap_or_default() {
-            if root.journal(&app.name).exists() || recover::has_leftovers(root, &app.name) {
-                let (server, engine) = (self.server.clone(), self.engine.clone());
-                self.recovering.spawn(end(server, app.name, engine));
+            let app = app.name;
+            let (server, engine) = (self.server.clone(), self.engine.clone());
+            let cut_off = root.journal(&app).exists() || recover::has_leftovers(root, &app);
+            let before = self.known.get(&app);
+            let again = before.is_some_and(|before| before.again <= now);
+            if self.at.contains(&app) || !(cut_off || again || self.unsettled.contains(&app)) {
+                continue;
             }
+            // What happens from now on counts for the next time.
+            self.unsettled.remove(&app);
+            self.at.insert(app.clone());
+            let known = Known {
+                differences: before.map(|before| before.known.clone()).unwrap_or_default(),
+                coming: self.coming.clone(),
+                again,
+            };
+            self.settling.spawn(async move {
+                if cut_off {
+                    settle::end(&server, &app, &engine).await;
+                }
+                let differing = settle::mend(&server, &app, &engine, &known).await;
+                (app, differing)
+            });
         }
     }
-}
 
-/// Ends an app's transition, unless its process lives.
-async fn end(server: Server, app: AppName, engine: Engine) {
-    let journal = journal::load(&server.root, &app).ok().flatten();
-    let holder = Holder {
-        pid: std::process::id(),
-        by: "gokku".to_owned(),
-        what: "recovery".to_owned(),
-        id: journal.map_or(ReleaseId::at(0), |journal| journal.id),
-    };
-    let Ok(Attempt::Got(_lock)) = lock::try_acquire(&server.root, &app, &holder) else {
-        return;
-    };
-    let ended = Box::pin(recover::recover(&server, &app, &engine)).await;
-    let swept = ended.and_then(|()| recover::sweep(&server.root, &app));
-    if let Err(error) = swept {
-        tracing::error!("{error}");
+    /// Takes note of how an app was found; of one that somebody is at, nothing is known.
+    fn settled(&mut self, app: AppName, differing: Option<BTreeSet<reconcile::Difference>>) {
+        self.at.remove(&app);
+        let Some(known) = differing else {
+            self.unsettled.insert(app);
+            return;
+        };
+        if known.iter().all(|difference| difference.mend().is_none()) {
+            // Nothing that could be tried again.
+            let again = Instant::now() + LONGEST_MEND_PAUSE;
+            let pause = MEND_PAUSE;
+            self.known.insert(app, Difference { known, again, pause });
+            return;
+        }
+        let now = Instant::now();
+        let (again, pause) = match self.known.get(&app) {
+            Some(before) if before.again > now && before.known.is_superset(&known) => {
+                (before.again, before.pause)
+            }
+            Some(before) if before.known.is_superset(&known) => {
+                let pause = (before.pause * 2).min(LONGEST_MEND_PAUSE);
+                (now + pause, pause)
+            }
+            _ => (now + MEND_PAUSE, MEND_PAUSE),
+        };
+        self.known.insert(app, Difference { known, again, pause });
     }
 }

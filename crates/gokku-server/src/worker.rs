@@ -151,7 +151,12 @@ async fn acquire(server: &Server, request: &Request, log: &mut Log) -> Result<Ap
     match lock::try_acquire(&server.root, &request.app, &holder)? {
         Attempt::Got(lock) => return Ok(lock),
         Attempt::Superseded => return Err(Stopped::Superseded),
-        Attempt::Busy(other) if !request.wait => return Err(lock::busy(&request.app, other.as_ref()).into()),
+        // The daemon is done with an app in a moment: nobody is refused for that.
+        Attempt::Busy(other)
+            if !request.wait && other.as_ref().is_none_or(|other| other.what != lock::RECOVERY) =>
+        {
+            return Err(lock::busy(&request.app, other.as_ref()).into());
+        }
         Attempt::Busy(other) => {
             let holder = other.map_or_else(|| "something else".to_owned(), |other| other.to_string());
             log.tell(Event::Waited { holder });

@@ -24,7 +24,7 @@ fn create(server: &Server, name: &str, environment: &str, printer: Printer) -> R
     let wrong = |error: gokku_core::name::NameError| Error::usage(error.to_string());
     let name: AppName = name.parse().map_err(wrong)?;
     let environment: EnvironmentName = environment.parse().map_err(wrong)?;
-    let app = apps::create(&server.root, &name, &environment, &server.program)?;
+    let app = apps::create(server, &name, &environment)?;
     let repository = server.root.repository(&name);
     if printer.json {
         printer.facts(&app)?;

@@ -47,7 +47,7 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
         Config::Set { pairs, no_restart } => {
             let pairs: Result<Vec<_>, PairError> = pairs.iter().map(|pair| parse_pair(pair)).collect();
             let pairs = pairs.map_err(|error| Error::usage(error.to_string()))?;
-            let changed = config::set(&server.root, app, &pairs)?;
+            let changed = config::set(server, app, &pairs)?;
             let names: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
             printer.note(
                 Look::Plain,
@@ -62,7 +62,7 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
         Config::Unset { names, no_restart } => {
             let keys: Result<Vec<EnvKey>, PairError> = names.iter().map(|name| name.parse()).collect();
             let keys = keys.map_err(|error| Error::usage(error.to_string()))?;
-            let changed = config::unset(&server.root, app, &keys)?;
+            let changed = config::unset(server, app, &keys)?;
             printer.note(Look::Plain, &format!("{} of {app} removed", names.join(", ")));
             apply(server, app, changed && !no_restart, printer)
         }

@@ -5,6 +5,7 @@ mod completion;
 mod config;
 mod deploy;
 mod doctor;
+mod events;
 mod hook;
 mod inside;
 mod logs;
@@ -63,6 +64,7 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
             *lines,
             since.as_deref(),
         ),
+        Command::Events { follow, lines } => events::run(&server, options, *follow, *lines, printer),
         Command::Run { command } => inside::run(&server, &context::app(&server, options)?, command),
         Command::Exec { command } => inside::exec(&server, &context::app(&server, options)?, command),
         Command::Proxy(proxy) => proxy::run(&server, proxy, printer),

@@ -65,7 +65,7 @@ fn list(all: &[AppStatus]) -> String {
                 containers.join(", ")
             },
             app.port.map_or_else(|| "-".to_owned(), |port| port.to_string()),
-            app.trouble.clone().unwrap_or_default(),
+            app.trouble.join("; "),
         ]);
     }
     table.to_string()
@@ -115,7 +115,7 @@ fn one(app: &AppStatus) -> String {
     if let Some(busy) = &app.busy {
         row("busy", busy.clone());
     }
-    if let Some(trouble) = &app.trouble {
+    for trouble in &app.trouble {
         row("trouble", trouble.clone());
     }
     table.to_string()

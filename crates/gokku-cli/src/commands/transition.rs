@@ -3,7 +3,7 @@
 use gokku_core::AppName;
 use gokku_server::follow::follow;
 use gokku_server::request::{Ask, Submitted, submit};
-use gokku_server::{Server, apps, config};
+use gokku_server::{Server, apps, status};
 
 use super::wait;
 use crate::error::{DONE, Error};
@@ -19,7 +19,7 @@ pub(super) fn run(server: &Server, app: &AppName, ask: Ask, printer: Printer) ->
 /// Starts an app that was stopped; one that runs is left alone.
 pub(super) fn start(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
     apps::load(&server.root, app)?;
-    if wait(async { Ok(config::is_running(server, app).await?) })? {
+    if wait(async { Ok(status::answers(server, app).await?) })? {
         printer.note(
             Look::Plain,
             &format!("{app} runs already; `gokku restart -a {app}` gives it a new container"),

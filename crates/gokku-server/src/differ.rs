@@ -1,0 +1,89 @@
+//! How an app is, compared with how it should be: what the status shows and the daemon mends. The rules are the core's.
+
+use std::collections::HashSet;
+
+use gokku_core::gokku_yml::RestartPolicy;
+use gokku_core::reconcile::{self, Actual, Difference, Found};
+use gokku_core::transition::State;
+use gokku_core::{AppName, ContainerId};
+use gokku_docker::{ContainerFacts, ContainerState, Engine, labels};
+use gokku_proxy::api::{Refused, RouteStatus};
+
+use crate::error::Error;
+use crate::observe::seen;
+use crate::plan::Plan;
+use crate::root::Root;
+use crate::server::Server;
+use crate::{lock, records};
+
+/// What differs, of what was seen of an app; `coming` are containers that are about to be started.
+pub(crate) fn differences<'a>(
+    root: &Root,
+    app: &AppName,
+    containers: impl Iterator<Item = &'a ContainerFacts>,
+    route: Option<&RouteStatus>,
+    coming: &HashSet<ContainerId>,
+) -> Vec<Difference> {
+    let mut found = Found {
+        containers: containers.filter_map(|facts| actual(facts, coming)).collect(),
+        route: route.map(seen),
+        current: records::active(root, app),
+        keeps_running: false,
+    };
+    let all = reconcile::differences(app, &found);
+    let asks_policy = |one: &Difference| matches!(one, Difference::Gone { .. } | Difference::Unrouted { .. });
+    if !all.iter().any(asks_policy) {
+        return all;
+    }
+    let policy = Plan::lenient(root, app).config.deployment.restart_policy;
+    found.keeps_running = policy != RestartPolicy::No;
+    reconcile::differences(app, &found)
+}
+
+fn actual(facts: &ContainerFacts, coming: &HashSet<ContainerId>) -> Option<Actual> {
+    if facts.label(labels::KIND).is_some() {
+        return None;
+    }
+    Some(Actual {
+        id: facts.id.clone(),
+        name: facts.name.clone(),
+        process: facts.label(labels::PROCESS)?.parse().ok()?,
+        release: facts.label(labels::RELEASE)?.parse().ok()?,
+        state: match facts.state {
+            _ if coming.contains(&facts.id) => State::Running,
+            ContainerState::Created => State::Created,
+            ContainerState::Running => State::Running,
+            ContainerState::Exited => State::Exited,
+        },
+    })
+}
+
+/// Looks at an app now.
+pub(crate) async fn look(
+    server: &Server,
+    engine: &Engine,
+    app: &AppName,
+    coming: &HashSet<ContainerId>,
+) -> Result<Vec<Difference>, Error> {
+    let label = server.root.label();
+    let wanted = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
+    let switch = server.switch();
+    let (containers, route) = tokio::join!(engine.containers(&wanted), switch.route(app));
+    let route = match route {
+        Ok(route) => Some(route),
+        Err(gokku_proxy::client::Error::Refused(Refused::NoRoute { .. })) => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(differences(
+        &server.root,
+        app,
+        containers?.iter(),
+        route.as_ref(),
+        coming,
+    ))
+}
+
+/// Whether something is under way for an app, or was cut off: then nothing of it needs to be as it should be.
+pub(crate) fn is_under_way(root: &Root, app: &AppName) -> bool {
+    root.journal(app).exists() || !matches!(lock::holder(root, app), Ok(None))
+}

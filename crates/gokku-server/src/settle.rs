@@ -1,0 +1,140 @@
+//! Brings an app to how it should be, with no person's help: a transition that was cut off is ended, and what differs is
+//! mended where that is safe. What is neither is recorded.
+
+use std::collections::{BTreeSet, HashSet};
+
+use gokku_core::change::Change;
+use gokku_core::reconcile::{Difference, Mend};
+use gokku_core::{AppName, ContainerId, ReleaseId};
+use gokku_docker::Engine;
+
+use crate::error::Error;
+use crate::lock::{self, AppLock, Attempt, Holder};
+use crate::request::{Ask, submit};
+use crate::server::Server;
+use crate::{atomic, differ, events, journal, recover};
+
+/// What is known of an app from the last time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// What differed, and was recorded.
+    pub(crate) differences: BTreeSet<Difference>,
+    /// Containers that are about to be started.
+    pub(crate) coming: HashSet<ContainerId>,
+    /// Whether what is known is to be mended once more.
+    pub(crate) again: bool,
+}
+
+/// Takes the app, unless somebody has it.
+fn take(server: &Server, app: &AppName) -> Option<AppLock> {
+    let journal = journal::load(&server.root, app).ok().flatten();
+    let holder = Holder {
+        pid: std::process::id(),
+        by: events::DAEMON.to_owned(),
+        what: lock::RECOVERY.to_owned(),
+        id: journal.map_or(ReleaseId::at(0), |journal| journal.id),
+    };
+    match lock::try_acquire(&server.root, app, &holder) {
+        Ok(Attempt::Got(lock)) => Some(lock),
+        _ => None,
+    }
+}
+
+/// Ends an app's transition, unless its process lives.
+pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
+    let Some(_lock) = take(server, app) else { return };
+    let ended = Box::pin(recover::recover(server, app, engine)).await;
+    let swept = ended.and_then(|()| recover::sweep(&server.root, app));
+    if let Err(error) = swept {
+        tracing::error!("{error}");
+    }
+}
+
+/// Compares an app with what it should be and mends it. What differs still, as far as is known; none when that cannot
+/// be told now.
+pub(crate) async fn mend(
+    server: &Server,
+    app: &AppName,
+    engine: &Engine,
+    known: &Known,
+) -> Option<BTreeSet<Difference>> {
+    // Looked at without the lock at first: hardly ever is anything to be mended, and nobody should have to wait for that.
+    let look = || differ::look(server, engine, app, &known.coming);
+    if !differ::is_under_way(&server.root, app) && look().await.ok()?.is_empty() {
+        return Some(BTreeSet::new());
+    }
+    let taken = take(server, app)?;
+    if server.root.journal(app).exists() {
+        return None;
+    }
+    let mut differing: BTreeSet<Difference> = look().await.ok()?.into_iter().collect();
+    let to_be_mended: Vec<(Difference, Mend)> = differing
+        .iter()
+        .filter(|one| known.again || !known.differences.contains(one))
+        .filter_map(|one| Some((one.clone(), one.mend()?)))
+        .collect();
+    let mut bring_up = false;
+    for (difference, mend) in to_be_mended {
+        let words = difference.words(app);
+        let done = match mend {
+            Mend::Activate => {
+                bring_up = true;
+                continue;
+            }
+            Mend::Remove(id) => engine.remove(&id).await.map_err(Error::from),
+            Mend::Rename(id, name) => engine.rename(&id, &name).await.map_err(Error::from),
+            Mend::SetCurrent(release) => point(server, app, release),
+        };
+        let change = match done {
+            Ok(()) => {
+                differing.remove(&difference);
+                Change::Mended { difference: words }
+            }
+            Err(error) => Change::MendFailed {
+                difference: words,
+                reason: error.message,
+            },
+        };
+        tracing::info!(%app, "{change}");
+        events::note(&server.root, events::DAEMON, Some(app), change);
+    }
+    for difference in &differing {
+        let told = known.differences.contains(difference);
+        if !told && !matches!(difference.mend(), Some(mend) if mend != Mend::Activate) {
+            let change = Change::Differed {
+                difference: difference.words(app),
+            };
+            tracing::warn!(%app, "{change}");
+            events::note(&server.root, events::DAEMON, Some(app), change);
+        }
+    }
+    drop(taken);
+    if bring_up {
+        activate(server, app).await;
+    }
+    Some(differing)
+}
+
+fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error> {
+    let link = server.root.current(app);
+    atomic::replace_link(&link, &std::path::Path::new("releases").join(release.to_string()))
+}
+
+/// Brings the active release up in a new container: a transition like every other, in a worker of its own.
+async fn activate(server: &Server, app: &AppName) {
+    let server = Server {
+        by: events::DAEMON.to_owned(),
+        ..server.clone()
+    };
+    let app = app.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        let mut submitted = submit(&server, &app, Ask::Restart, false)?;
+        let waited = submitted.child.wait();
+        waited.map(drop).map_err(|error| Error::failed(error.to_string()))
+    });
+    match done.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("{error}"),
+        Err(error) => tracing::error!("{error}"),
+    }
+}
