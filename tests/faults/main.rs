@@ -1,5 +1,5 @@
-//! Every step, every fault: the process that runs a transition, the traffic switch, or both are killed at each step,
-//! and nobody helps.
+//! Every step, every fault: the process that runs a transition, the traffic switch, or both are killed at each step, the
+//! Docker Engine is restarted, the disk is full or broken, and nobody helps.
 //!
 //! - `operation`: what is under way when it happens
 //! - `moment`: when it happens; `fault`: what
@@ -16,16 +16,20 @@ mod moment;
 mod operation;
 mod outcome;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::SystemTime;
 
 use gokku_core::transition::Step;
-use gokku_tests::Server;
+use gokku_tests::{Engine, Server};
 
-use fault::Fault;
+use fault::{Fault, Place};
 use moment::Moment;
 use operation::{Operation, Stage};
+
+/// How large a disk that can be filled is, in bytes: several releases of the test app, with their history.
+const DISK: u64 = 256 << 20;
 
 /// How many of each operation's faults run with the other tests.
 const PART: usize = 1;
@@ -58,6 +62,7 @@ fn faults(about: &str, steps: &[String], seed: &mut u64) -> Vec<(String, Moment,
             all.extend(Fault::ALL.map(|fault| ((*step).to_owned(), moment, fault)));
         }
     }
+    all.retain(|(step, moment, fault)| !fault.is_once_a_step() || moment.is_chief(step));
     match std::env::var("GOKKU_FAULTS") {
         Ok(which) if which == "all" => return all,
         Ok(which) => {
@@ -79,10 +84,18 @@ fn name(about: &str, step: &str, moment: Moment, fault: Fault) -> String {
     format!("{about}: {step} {moment}, {fault}")
 }
 
+/// Which faults of an operation are tried, given the steps it takes.
+type Choice<'a> = &'a mut dyn FnMut(&str, &[String]) -> Vec<(String, Moment, Fault)>;
+
 /// Runs an operation's faults and gives a row for each; the errors are told when all have run.
-fn run(operation: Operation, zero_downtime: bool, seed: &mut u64) -> Vec<(String, Result<String, String>)> {
-    let server = Server::new();
-    let stage = Stage::new(&server, operation, zero_downtime);
+fn run(
+    server: &Server,
+    engine: Option<&RefCell<Engine>>,
+    operation: Operation,
+    zero_downtime: bool,
+    choose: Choice<'_>,
+) -> Vec<(String, Result<String, String>)> {
+    let stage = Stage::new(server, engine, operation, zero_downtime);
     let mode = if zero_downtime {
         "zero downtime"
     } else {
@@ -91,7 +104,7 @@ fn run(operation: Operation, zero_downtime: bool, seed: &mut u64) -> Vec<(String
     let about = format!("{operation}, {mode}");
     let steps = stage.steps();
     let mut rows = Vec::new();
-    for (step, moment, fault) in faults(&about, &steps, seed) {
+    for (step, moment, fault) in choose(&about, &steps) {
         let name = name(&about, &step, moment, fault);
         let tried = catch_unwind(AssertUnwindSafe(|| stage.try_fault(&step, moment, fault)));
         let tried = tried.unwrap_or_else(|panic| {
@@ -101,6 +114,10 @@ fn run(operation: Operation, zero_downtime: bool, seed: &mut u64) -> Vec<(String
                 .unwrap_or("a panic")
                 .to_owned())
         });
+        println!("{name:60} {}", tried.as_deref().unwrap_or("BROKEN"));
+        if let Err(why) = &tried {
+            println!("{why}");
+        }
         rows.push((name, tried));
     }
     rows
@@ -112,9 +129,34 @@ fn all_of(zero_downtime: bool) {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut wrong = Vec::new();
     for operation in Operation::ALL {
-        for (name, tried) in run(operation, zero_downtime, &mut seed) {
-            let outcome = tried.as_deref().map_or("BROKEN", |outcome| outcome).to_owned();
-            println!("{name:60} {outcome}");
+        // The steps are the same everywhere, so that one choice does for all places.
+        let mut chosen: Option<Vec<(String, Moment, Fault)>> = None;
+        let mut rows = Vec::new();
+        for place in [Place::Machine, Place::OwnEngine, Place::SmallDisk] {
+            let is_here = |(_, _, fault): &(String, Moment, Fault)| fault.place() == place;
+            if chosen.as_ref().is_some_and(|chosen| !chosen.iter().any(is_here)) {
+                continue;
+            }
+            let mut choose = |about: &str, steps: &[String]| {
+                let all = chosen.get_or_insert_with(|| faults(about, steps, &mut seed));
+                all.iter().filter(|one| is_here(one)).cloned().collect()
+            };
+            let engine = (place == Place::OwnEngine).then(|| RefCell::new(Engine::start_new()));
+            let server = match &engine {
+                Some(engine) => Server::on(&engine.borrow()),
+                None if place == Place::SmallDisk => Server::on_disk_of(DISK),
+                None => Server::new(),
+            };
+            rows.extend(run(
+                &server,
+                engine.as_ref(),
+                operation,
+                zero_downtime,
+                &mut choose,
+            ));
+        }
+        for (name, tried) in rows {
+            let outcome = tried.as_deref().unwrap_or("BROKEN").to_owned();
             *counts.entry(outcome).or_default() += 1;
             if let Err(why) = tried {
                 wrong.push(format!("{name}: {why}"));

@@ -44,6 +44,12 @@ impl Moment {
         }
     }
 
+    /// The one moment of a step that tells most.
+    pub(crate) fn is_chief(self, step: &str) -> bool {
+        let midway = Self::of(step).contains(&Self::Midway);
+        self == if midway { Self::Midway } else { Self::Begun }
+    }
+
     /// What the log says of it.
     fn mark(self, step: &str) -> impl Fn(&Value) -> bool {
         let event = match self {

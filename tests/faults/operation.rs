@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::thread;
 
-use gokku_tests::{App, Load, LoadPlan, Running, Server, WorkingCopy, get};
+use gokku_tests::{App, Engine, Load, LoadPlan, Running, Server, WorkingCopy, get};
 
 use crate::fault::Fault;
 use crate::moment::{Moment, await_moment, events, logs};
@@ -60,6 +60,8 @@ impl fmt::Display for Operation {
 /// An app that an operation is done to, again and again.
 pub(crate) struct Stage<'server> {
     server: &'server Server,
+    /// The server's engine, where it is its own.
+    engine: Option<&'server RefCell<Engine>>,
     operation: Operation,
     zero_downtime: bool,
     subject: RefCell<Option<(App<'server>, WorkingCopy<'server>)>>,
@@ -69,9 +71,15 @@ pub(crate) struct Stage<'server> {
 }
 
 impl<'server> Stage<'server> {
-    pub(crate) fn new(server: &'server Server, operation: Operation, zero_downtime: bool) -> Self {
+    pub(crate) fn new(
+        server: &'server Server,
+        engine: Option<&'server RefCell<Engine>>,
+        operation: Operation,
+        zero_downtime: bool,
+    ) -> Self {
         Self {
             server,
+            engine,
             operation,
             zero_downtime,
             subject: RefCell::new(None),
@@ -214,13 +222,16 @@ impl<'server> Stage<'server> {
         let before = logs(app);
         let running = self.begin(app, dev);
         let worker = await_moment(app, &before, step, moment);
-        let struck = worker.map(|worker| fault.strike(self.server, worker));
-        let in_time = struck.as_ref().is_some_and(|(in_time, _)| *in_time);
-        if let Some(switch) = struck.and_then(|(_, switch)| switch) {
+        let strike = |worker| fault.strike(self.server, self.engine, self.server.disk(), worker);
+        let struck = worker.map(strike);
+        let in_time = struck.as_ref().is_some_and(|struck| struck.in_time);
+        let (switch, ailment) = struck.map_or((None, None), |struck| (struck.switch, struck.ailment));
+        if switch.is_some() {
             // The one before it is dead; this one lives as long as the stage, or until the next fault.
-            *self.switch.borrow_mut() = Some(switch);
+            *self.switch.borrow_mut() = switch;
         }
         running.wait();
+        drop(ailment);
         let expected = match self.operation {
             Operation::FirstDeploy => Expected::OneOrNone,
             Operation::Stop => Expected::Stopped,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gokku_tests::{App, docker};
+use gokku_tests::App;
 use serde_json::Value;
 
 /// How an app may be at the end.
@@ -56,7 +56,7 @@ fn text(value: &Value) -> String {
 }
 
 fn images(app: &App<'_>) -> BTreeSet<String> {
-    let tags = docker(["images", "--format", "{{.Tag}}", app.name()]).ok();
+    let tags = app.docker(["images", "--format", "{{.Tag}}", app.name()]).ok();
     let releases = tags.stdout.lines().filter_map(|tag| tag.strip_prefix("release-"));
     releases.map(str::to_owned).collect()
 }

@@ -76,6 +76,12 @@ impl<'server> App<'server> {
         words
     }
 
+    /// Runs `docker` on its server's engine.
+    #[track_caller]
+    pub fn docker<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
+        self.server.docker(args)
+    }
+
     /// A developer's clone, with the app as the remote `production`; empty but for `gokku.yml`.
     #[track_caller]
     pub fn working_copy(&self) -> WorkingCopy<'server> {

@@ -24,7 +24,7 @@
 //! - [`App`] is one app on it, [`WorkingCopy`] a developer's clone;
 //! - [`Load`] keeps clients busy and reports each kind of failure apart, against a [`Timeline`] of what was routed;
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh;
-//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will.
+//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Disk`] a disk, to fill.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
 #![allow(
@@ -39,6 +39,7 @@
 mod app;
 mod base_image;
 mod build;
+mod disk;
 mod docker;
 mod engine;
 mod http;
@@ -54,6 +55,7 @@ mod working_copy;
 pub use app::App;
 pub use base_image::ensure_python;
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
+pub use disk::{Disk, Filler};
 pub use docker::{Container, containers, docker};
 pub use engine::Engine;
 pub use http::{Answer, Connection, Failure, get, send};

@@ -11,10 +11,12 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::output::shown;
-use crate::{App, Container, Engine, Output, Running, docker, gokku_program, wait_until};
+use crate::{App, Container, Disk, Engine, Output, Running, docker, gokku_program, wait_until};
 
 /// A server. With it go its daemon, its running deploys, its containers and images, and its folder.
 pub struct Server {
+    /// Its root's own disk, where it has one; it goes before the folder it is mounted in.
+    disk: Option<Disk>,
     folder: TempDir,
     root: PathBuf,
     /// The address of its Docker Engine; none for the machine's own.
@@ -44,15 +46,20 @@ impl Server {
             ping.code == Some(0),
             "the stories need a Docker Engine; `cargo xtask test` installs or starts one\n{ping}"
         );
-        Self::with(std::env::var_os("DOCKER_HOST"))
+        Self::with(std::env::var_os("DOCKER_HOST"), None)
+    }
+
+    /// A fresh one, whose root has a disk of its own of so many bytes.
+    pub fn on_disk_of(bytes: u64) -> Self {
+        Self::with(std::env::var_os("DOCKER_HOST"), Some(bytes))
     }
 
     /// A fresh one, with an engine of the story's own. Made after the engine, it goes before it.
     pub fn on(engine: &Engine) -> Self {
-        Self::with(Some(engine.host()))
+        Self::with(Some(engine.host()), None)
     }
 
-    fn with(engine: Option<OsString>) -> Self {
+    fn with(engine: Option<OsString>, disk: Option<u64>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("gokku-story-")
             .tempdir()
@@ -62,7 +69,8 @@ impl Server {
             .path()
             .canonicalize()
             .unwrap_or_else(|_| folder.path().to_owned());
-        let server = Self {
+        let mut server = Self {
+            disk: None,
             root: top.join("gokku"),
             folder,
             engine,
@@ -71,6 +79,7 @@ impl Server {
         for folder in [server.root(), &server.home(), &server.programs()] {
             fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         }
+        server.disk = disk.map(|bytes| Disk::mount(server.root(), bytes));
         server.write("config.toml", "[proxy]\nbind = \"127.0.0.1\"\n");
         let program = server.programs().join("gokku");
         std::os::unix::fs::symlink(gokku_program(), &program)
@@ -81,6 +90,11 @@ impl Server {
     /// Its `GOKKU_ROOT`.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Its root's own disk.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// A file below the root.
@@ -193,6 +207,12 @@ impl Server {
         let app = App::new(self, unique(base));
         self.gokku(["apps", "create", app.name()]).ok();
         app
+    }
+
+    /// Runs `docker` on its engine.
+    #[track_caller]
+    pub fn docker<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
+        Output::of(crate::docker::at(self.engine.as_deref()).args(args))
     }
 
     /// Its containers, of all apps, also those that do not run.

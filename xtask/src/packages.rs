@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// A program that proves a package is there, and the package.
-const NEEDED: [(&str, &str); 9] = [
+const NEEDED: [(&str, &str); 10] = [
     ("git", "git"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
@@ -14,6 +14,7 @@ const NEEDED: [(&str, &str); 9] = [
     ("kill", "procps"),
     ("cc", "gcc"),
     ("debootstrap", "debootstrap"),
+    ("strace", "strace"),
 ];
 
 /// Where programs are, also those that only root has in its path.

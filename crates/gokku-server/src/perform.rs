@@ -357,6 +357,8 @@ impl<R: Runtime> Driver<R> {
         let activation = self.activation()?;
         let id = activation.release;
         self.image = None;
+        // A migration whose end nobody saw may still have its container: while the engine was away for example.
+        self.remove_one_off().await?;
         self.runtime
             .remove_image(&records::image_tag(&self.app, id))
             .await?;
@@ -374,18 +376,29 @@ impl<R: Runtime> Driver<R> {
         records::save(&self.root, &self.app, &record)
     }
 
+    /// The containers that this transition made: the one-off ones, or the others.
+    fn made_by_this(&self, one_off: bool) -> Result<Vec<ContainerFacts>, Error> {
+        let id = self.activation()?.id.to_string();
+        let mine = self.facts.iter().filter(|facts| {
+            facts.label(labels::TRANSITION) == Some(id.as_str())
+                && facts.label(labels::KIND).is_some() == one_off
+        });
+        Ok(mine.cloned().collect())
+    }
+
+    /// Removes the one-off containers of this transition that nobody waits for any more.
+    async fn remove_one_off(&self) -> Result<(), Error> {
+        for facts in self.made_by_this(true)? {
+            self.runtime.remove(&facts.id).await?;
+        }
+        Ok(())
+    }
+
     /// Finds out what can be known of a failure that was seen.
     async fn diagnose(&mut self, kind: FailureKind) -> Result<(), Error> {
-        let id = self.activation()?.id.to_string();
+        self.remove_one_off().await?;
         let mut detail = String::new();
-        let mine = |facts: &&ContainerFacts| facts.label(labels::TRANSITION) == Some(id.as_str());
-        let ours: Vec<ContainerFacts> = self.facts.iter().filter(mine).cloned().collect();
-        for facts in ours {
-            if facts.label(labels::KIND).is_some() {
-                // A one-off container that nobody waits for any more.
-                self.runtime.remove(&facts.id).await?;
-                continue;
-            }
+        for facts in self.made_by_this(false)? {
             if matches!(kind, FailureKind::Exited | FailureKind::DiedAfterSwitch)
                 && let Some(details) = self
                     .runtime

@@ -70,10 +70,14 @@ pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -
         Err(error) => return Err(error.into()),
     }
     let label = server.root.label();
-    for image in engine
-        .images(&[(labels::ROOT, &label), (labels::APP, app.as_str())])
-        .await?
-    {
+    let mine = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
+    // A program that somebody has run in a container of its own would keep its image.
+    for facts in engine.containers(&mine).await? {
+        if facts.label(labels::KIND).is_some() {
+            engine.remove(&facts.id).await?;
+        }
+    }
+    for image in engine.images(&mine).await? {
         for tag in image.tags {
             engine.remove_image(&tag).await?;
         }
