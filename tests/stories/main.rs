@@ -28,6 +28,7 @@ mod rollback;
 mod secrets;
 mod ssh;
 mod stuck;
+mod switch_restart;
 mod told;
 mod under_load;
 mod words;

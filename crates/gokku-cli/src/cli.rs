@@ -203,7 +203,12 @@ pub enum Proxy {
         /// Leave the session it was started in
         #[arg(long, hide = true)]
         detached: bool,
+        /// Take the place of the one that runs
+        #[arg(long, hide = true)]
+        take_over: bool,
     },
+    /// Replace it by a new one, of this program's version; nobody is refused meanwhile
+    Restart,
     /// Show its routes
     Status,
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use gokku_core::AppName;
+use gokku_server::replace::Caller;
 use gokku_server::{Root, Server, apps};
 
 use crate::cli::Options;
@@ -54,4 +55,12 @@ pub(crate) fn app(server: &Server, options: &Options) -> Result<AppName, Error> 
         .as_deref()
         .ok_or_else(|| Error::usage("which app? Name it with -a APP; `gokku apps list` shows them"))?;
     Ok(apps::resolve(&server.root, given)?)
+}
+
+/// What a service manager says of this process, see systemd.exec(5).
+pub(crate) fn caller() -> Caller {
+    Caller {
+        invocation: std::env::var("INVOCATION_ID").ok(),
+        logged: std::env::var_os("JOURNAL_STREAM").is_some(),
+    }
 }

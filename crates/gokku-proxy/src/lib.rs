@@ -7,7 +7,8 @@
 //! - `forward`, `upgrade`: a request on its way; `body` there and `answer` back; `connector`: connections to apps
 //! - [`listen`], [`port_holder`]: host ports
 //! - [`probe`]: one health check
-//! - [`proxy`]: all of it, started and stopped; `inner`: routes and ports, kept together
+//! - [`proxy`]: all of it, started and stopped; `inner`: routes and ports, kept together; `handover`: one switch takes
+//!   another's place
 //!
 //! It knows nothing of Docker: containers are ids and addresses that it is told.
 
@@ -26,6 +27,7 @@ mod body;
 mod connector;
 mod control;
 mod forward;
+mod handover;
 mod inner;
 mod pause;
 mod place;

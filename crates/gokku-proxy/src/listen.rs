@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use gokku_core::AppName;
+use hyper::StatusCode;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -26,6 +29,8 @@ const BACKLOG: u32 = 4096;
 /// How long a port is still listened on, and a connection read, once it is to be closed: the kernel tells of those
 /// in its queues only when it is asked.
 const LAST_LOOK: Duration = Duration::from_millis(20);
+/// How long it is listened on at most, when more and more come.
+const LAST_LOOKS: Duration = Duration::from_secs(1);
 /// The most that is waited when no connection can be accepted.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How long a kept-alive connection may be idle.
@@ -36,8 +41,12 @@ const IDLE: Duration = Duration::from_secs(75);
 pub(crate) struct Listeners {
     bind: Option<IpAddr>,
     open: Mutex<HashMap<AppName, Open>>,
+    /// Sockets of the switch before this one, by their port.
+    inherited: Mutex<HashMap<u16, TcpListener>>,
     /// Every connection that is served, and whoever lets them in.
     pub(crate) connections: TaskTracker,
+    /// No more connections; those that there are end with their next answer.
+    pub(crate) leaving: CancellationToken,
     /// No more connections, and those that are idle end.
     pub(crate) stopping: CancellationToken,
     /// Upgraded connections are cut.
@@ -48,6 +57,8 @@ pub(crate) struct Listeners {
 #[derive(Debug)]
 struct Open {
     port: u16,
+    /// Whoever accepts has it, and closes it.
+    listener: Weak<TcpListener>,
     closing: CancellationToken,
     accepting: JoinHandle<()>,
 }
@@ -122,10 +133,45 @@ impl Listeners {
         Self {
             bind,
             open: Mutex::default(),
+            inherited: Mutex::default(),
             connections: TaskTracker::new(),
+            leaving: CancellationToken::new(),
             stopping: CancellationToken::new(),
             cutting: CancellationToken::new(),
         }
+    }
+
+    /// Takes over sockets that listen already; those that listen elsewhere than they should are closed.
+    pub(crate) fn inherit(&self, listeners: Vec<std::net::TcpListener>) -> io::Result<()> {
+        let mut inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        for listener in listeners {
+            let address = listener.local_addr()?;
+            let wanted = self
+                .bind
+                .map_or(address.ip().is_unspecified(), |bind| bind == address.ip());
+            if wanted {
+                listener.set_nonblocking(true)?;
+                inherited.insert(address.port(), TcpListener::from_std(listener)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the sockets that no route has asked for.
+    pub(crate) fn forget_inherited(&self) {
+        self.inherited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    /// The sockets that listen, to be given away.
+    pub(crate) fn descriptors(&self) -> io::Result<Vec<OwnedFd>> {
+        let open = self.open_ports();
+        open.values()
+            .filter_map(|open| open.listener.upgrade())
+            .map(|listener| listener.as_fd().try_clone_to_owned())
+            .collect()
     }
 
     fn open_ports(&self) -> std::sync::MutexGuard<'_, HashMap<AppName, Open>> {
@@ -139,6 +185,11 @@ impl Listeners {
 
     /// Opens a port.
     pub(crate) fn open(&self, port: u16) -> Result<Opened, Refused> {
+        let mut inherited = self.inherited.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(listener) = inherited.remove(&port) {
+            return Ok(Opened { port, listener });
+        }
+        drop(inherited);
         let error = match open(self.bind, port) {
             Ok(listener) => return Ok(Opened { port, listener }),
             Err(error) => error,
@@ -174,15 +225,18 @@ impl Listeners {
         let closing = self.stopping.child_token();
         let (app, port) = (route.app().clone(), opened.port);
         let (connections, cutting) = (self.connections.clone(), self.cutting.clone());
-        let ending = closing.clone();
+        let (leaving, ending) = (self.leaving.clone(), closing.clone());
+        let listener = Arc::new(opened.listener);
+        let given = Arc::downgrade(&listener);
         let accepting = self.connections.spawn(async move {
             // A connection ends with its port: it knows this route, and no other that may come after it.
-            accept(opened.listener, &ending, |stream, peer| {
+            accept(&listener, [&ending, &leaving], |stream, peer| {
                 connections.spawn(serve_one(
                     stream,
                     peer,
                     Arc::clone(&route),
                     ending.clone(),
+                    leaving.clone(),
                     cutting.clone(),
                 ));
             })
@@ -190,6 +244,7 @@ impl Listeners {
         });
         let open = Open {
             port,
+            listener: given,
             closing,
             accepting,
         };
@@ -209,12 +264,13 @@ impl Listeners {
 }
 
 async fn accept(
-    listener: TcpListener,
-    closing: &CancellationToken,
+    listener: &TcpListener,
+    closing: [&CancellationToken; 2],
     mut serve: impl FnMut(TcpStream, SocketAddr),
 ) {
     // Set while it closes: whoever stands in the queue by then is still let in.
-    let mut until = None;
+    let mut until: Option<Instant> = None;
+    let mut last = Instant::now();
     let mut pause = Pause::up_to(LONGEST_PAUSE);
     loop {
         if until.is_some_and(|until| Instant::now() > until) {
@@ -223,8 +279,9 @@ async fn accept(
         let accepted = match until {
             None => tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = closing.cancelled() => {
+                () = either(closing) => {
                     until = Some(Instant::now() + LAST_LOOK);
+                    last = Instant::now() + LAST_LOOKS;
                     continue;
                 }
             },
@@ -241,6 +298,8 @@ async fn accept(
             Ok((stream, peer)) => {
                 pause.reset();
                 serve(stream, peer);
+                // Letting in many takes longer than a look at an empty queue.
+                until = until.map(|_| (Instant::now() + LAST_LOOK).min(last));
             }
             // Out of descriptors, or the client has gone again: give others a turn and go on.
             Err(error) => {
@@ -251,18 +310,34 @@ async fn accept(
     }
 }
 
+async fn either([one, other]: [&CancellationToken; 2]) {
+    tokio::select! {
+        () = one.cancelled() => {}
+        () = other.cancelled() => {}
+    }
+}
+
 async fn serve_one(
     stream: TcpStream,
     peer: SocketAddr,
     route: Arc<Route>,
     closing: CancellationToken,
+    leaving: CancellationToken,
     cutting: CancellationToken,
 ) {
     // Small answers go out at once.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request| {
         let (route, cutting) = (Arc::clone(&route), cutting.clone());
-        async move { Ok::<_, std::convert::Infallible>(forward(route, peer.ip(), request, cutting).await) }
+        let leaving = leaving.clone();
+        async move {
+            let mut response = forward(route, peer.ip(), request, cutting).await;
+            if leaving.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

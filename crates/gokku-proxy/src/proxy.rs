@@ -2,22 +2,30 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::UnixListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use crate::client::Client;
 use crate::control;
+use crate::handover::{self, Taken};
 use crate::inner::Inner;
 use crate::listen::Listeners;
 use crate::pause::Pause;
 use crate::switch::Switch;
 use crate::table::{TableFile, Unreadable};
+
+/// How long idle connections are kept by one whose place was taken: a client that is not idle sends its next request by
+/// then.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// How long one that does not answer any more may take to be gone.
 const ENDING: Duration = Duration::from_secs(5);
@@ -33,6 +41,8 @@ pub struct Config {
     pub bind: Option<IpAddr>,
     /// The program's version, for its status.
     pub version: String,
+    /// Whether to take the place of the one that runs, if one does: its sockets are passed on.
+    pub take_over: bool,
 }
 
 /// Why the switch did not start.
@@ -52,6 +62,9 @@ pub enum StartError {
     /// The table cannot be read.
     #[error(transparent)]
     Table(#[from] Unreadable),
+    /// The one that runs cannot be replaced.
+    #[error("the traffic switch that runs cannot be replaced: {0}; it goes on")]
+    Handover(io::Error),
 }
 
 /// The running switch.
@@ -59,15 +72,30 @@ pub enum StartError {
 pub struct Proxy {
     inner: Arc<Inner>,
     control: ControlSocket,
-    answering: tokio::task::JoinHandle<()>,
+    answering: JoinHandle<()>,
+    giving: JoinHandle<()>,
+    /// Whoever has taken this one's place.
+    successors: Arc<tokio::sync::Mutex<mpsc::Receiver<Successor>>>,
 }
+
+/// The switch that serves now, and waits for this one to let go of the control socket.
+#[derive(Debug)]
+pub struct Successor(UnixStream);
 
 impl Proxy {
     /// Reads the table, opens the ports and the control socket. A port that cannot be opened is told in the
     /// status and tried again; the other apps are served. Nothing is sent to a target of the table before
     /// [`Switch::repair`] tells that it runs and where, or [`Switch::trust`] that nobody can tell.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let (control, listener) = ControlSocket::open(&config.socket).await?;
+        let taken = if config.take_over {
+            take(&config.socket).await?
+        } else {
+            None
+        };
+        let first = match &taken {
+            Some(_) => None,
+            None => Some(ControlSocket::open(&config.socket).await?),
+        };
         let table = TableFile::at(&config.table);
         table.sweep();
         let loaded = table.load()?;
@@ -81,6 +109,13 @@ impl Proxy {
             trouble: loaded.trouble,
             ports: tokio::sync::Mutex::new(()),
         });
+        let taken = match taken {
+            Some((taken, listeners)) => {
+                inner.listeners.inherit(listeners).map_err(StartError::Handover)?;
+                Some(taken)
+            }
+            None => None,
+        };
         for route in inner.switch.routes() {
             match inner.listeners.open(route.port()) {
                 Ok(opened) => {
@@ -93,12 +128,65 @@ impl Proxy {
                 }
             }
         }
+        inner.listeners.forget_inherited();
+        let (control, listener) = match (first, taken) {
+            (Some(opened), _) => opened,
+            (None, taken) => {
+                if let Some(taken) = taken {
+                    blocking(move || taken.served())
+                        .await
+                        .map_err(StartError::Handover)?;
+                }
+                ControlSocket::open(&config.socket).await?
+            }
+        };
         let answering = tokio::spawn(control::accept(listener, Arc::clone(&inner)));
+        let waiting = handover::open(&config.socket).map_err(|source| StartError::Socket {
+            path: handover::place(&config.socket),
+            source,
+        })?;
+        let (sender, successors) = mpsc::channel(1);
+        let giving = tokio::spawn(give(waiting, Arc::clone(&inner), sender));
         Ok(Self {
             inner,
             control,
             answering,
+            giving,
+            successors: Arc::new(tokio::sync::Mutex::new(successors)),
         })
+    }
+
+    /// Waits until another switch serves in this one's place: what is left is to [`Proxy::leave`].
+    pub fn successor(&self) -> impl Future<Output = Successor> + use<> {
+        let successors = Arc::clone(&self.successors);
+        async move {
+            match successors.lock().await.recv().await {
+                Some(successor) => successor,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    /// Lets the one that serves now have the rest: answers the requests in flight, upgraded connections too, and cuts
+    /// what is left at the limit.
+    pub async fn leave(self, successor: Successor, limit: Duration) {
+        let listeners = &self.inner.listeners;
+        listeners.leaving.cancel();
+        listeners.connections.close();
+        self.control.pass_on(successor);
+        let began = Instant::now();
+        // Who is about to send another request on a connection is answered, and told that it ends.
+        if timeout(LINGER.min(limit), listeners.connections.wait())
+            .await
+            .is_err()
+        {
+            listeners.stopping.cancel();
+            let left = limit.saturating_sub(began.elapsed());
+            let _ = timeout(left, listeners.connections.wait()).await;
+        }
+        listeners.cutting.cancel();
+        // Until the other one's socket has its name, this one answers.
+        self.answering.abort();
     }
 
     /// The routes and targets, for whoever runs in the same process.
@@ -110,6 +198,7 @@ impl Proxy {
     /// cut, and all the rest at the limit.
     pub async fn stop(self, limit: Duration) {
         self.answering.abort();
+        self.giving.abort();
         let listeners = &self.inner.listeners;
         listeners.stopping.cancel();
         listeners.cutting.cancel();
@@ -125,7 +214,49 @@ impl Proxy {
 #[derive(Debug)]
 struct ControlSocket {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+/// Does what blocks.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(io::Error::other)?
+}
+
+/// The sockets of the one that runs; none when none does.
+async fn take(control: &Path) -> Result<Option<(Taken, Vec<TcpListener>)>, StartError> {
+    if Client::new(control).status().await.is_err() {
+        return Ok(None);
+    }
+    let control = control.to_owned();
+    let mut taken = blocking(move || handover::take(&control))
+        .await
+        .map_err(StartError::Handover)?;
+    let listeners = std::mem::take(&mut taken.listeners);
+    Ok(Some((taken, listeners)))
+}
+
+/// Gives the sockets to whoever asks for them, until somebody serves them.
+async fn give(waiting: UnixListener, inner: Arc<Inner>, successors: mpsc::Sender<Successor>) {
+    let mut pause = Pause::up_to(ENDING);
+    loop {
+        let Ok(asking) = waiting.accept().await.and_then(|(asking, _)| asking.into_std()) else {
+            pause.wait().await;
+            continue;
+        };
+        // No port is opened or closed while somebody takes over.
+        let _none_meanwhile = inner.ports.lock().await;
+        let Ok(descriptors) = inner.listeners.descriptors() else {
+            continue;
+        };
+        match blocking(move || handover::give(asking, &descriptors)).await {
+            Ok(connection) => {
+                let _ = successors.send(Successor(connection)).await;
+                return;
+            }
+            Err(error) => tracing::warn!("the switch was not handed over: {error}"),
+        }
+    }
 }
 
 impl ControlSocket {
@@ -154,15 +285,18 @@ impl ControlSocket {
                 }
             }
         }
-        match fs::remove_file(path) {
+        // It gets its name when it answers, so that there is always somebody at the name.
+        let unnamed = path.with_extension("new");
+        match fs::remove_file(&unnamed) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
-        let listener = UnixListener::bind(path).map_err(failed)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o660)).map_err(failed)?;
+        let listener = UnixListener::bind(&unnamed).map_err(failed)?;
+        fs::set_permissions(&unnamed, fs::Permissions::from_mode(0o660)).map_err(failed)?;
+        fs::rename(&unnamed, path).map_err(failed)?;
         let control = Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock,
         };
         Ok((control, listener))
     }
@@ -170,5 +304,11 @@ impl ControlSocket {
     /// Removes it, and lets another switch have its place.
     fn close(self) {
         let _ = fs::remove_file(&self.path);
+    }
+
+    /// Lets the successor have its place: the lock first, then the word that it is free.
+    fn pass_on(self, successor: Successor) {
+        drop(self.lock);
+        drop(successor.0);
     }
 }

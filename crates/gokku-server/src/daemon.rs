@@ -13,10 +13,16 @@ use crate::server::Server;
 use crate::{apps, atomic, events, recover, server_config, supervisor};
 
 /// How long a stop waits for requests in flight.
-const STOP_LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(30);
 
-/// Runs until it is told to stop.
-pub async fn run(server: &Server, stop: oneshot::Receiver<()>) -> Result<(), Error> {
+/// Runs until it is told to stop, or another one has taken its place. `take_over`: to take the place of the one that
+/// runs. `ready` is called once it serves.
+pub async fn run(
+    server: &Server,
+    take_over: bool,
+    ready: impl FnOnce(),
+    stop: oneshot::Receiver<()>,
+) -> Result<(), Error> {
     for app in apps::list(&server.root).unwrap_or_default() {
         recover::sweep_temporary(&server.root, &app.name);
     }
@@ -28,6 +34,7 @@ pub async fn run(server: &Server, stop: oneshot::Receiver<()>) -> Result<(), Err
         socket: server.root.socket(),
         bind: server_config::read(&server.root)?.proxy.bind,
         version: server.version.clone(),
+        take_over,
     };
     let proxy = Proxy::start(config).await.map_err(|error| match error {
         StartError::Running(_) => Error::failed(error.to_string()),
@@ -42,9 +49,17 @@ pub async fn run(server: &Server, stop: oneshot::Receiver<()>) -> Result<(), Err
         pid: std::process::id(),
     };
     events::note(&server.root, events::DAEMON, None, started);
-    tokio::select! {
-        () = supervisor::run(server, proxy.switch()) => {}
-        _ = stop => {}
+    ready();
+    let successor = proxy.successor();
+    let successor = tokio::select! {
+        () = supervisor::run(server, proxy.switch()) => None,
+        successor = successor => Some(successor),
+        _ = stop => None,
+    };
+    if let Some(successor) = successor {
+        tracing::info!("another one has taken over");
+        proxy.leave(successor, STOP_LIMIT).await;
+        return Ok(());
     }
     tracing::info!("stopping");
     proxy.stop(STOP_LIMIT).await;

@@ -101,10 +101,7 @@ async fn switch(server: &Server) -> Vec<Finding> {
         Some(trouble) => bad(
             what,
             format!("process {}: {trouble}", status.pid),
-            format!(
-                "gokku restart -a APP, for each app; then kill {} && gokku proxy run",
-                status.pid
-            ),
+            "gokku restart -a APP, for each app; then gokku proxy restart".to_owned(),
         ),
         None if status.version != server.version => bad(
             what,
@@ -112,7 +109,7 @@ async fn switch(server: &Server) -> Vec<Finding> {
                 "process {} runs version {}, this program is {}",
                 status.pid, status.version, server.version
             ),
-            format!("kill {} && gokku proxy run", status.pid),
+            "gokku proxy restart".to_owned(),
         ),
         None => good(
             what,

@@ -9,10 +9,10 @@ use gokku_core::{AppName, ContainerId};
 use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_proxy::Client;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::error::{Error, Kind};
 use crate::log::Log;
+use crate::pause::Pause;
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
@@ -21,7 +21,6 @@ use crate::{clock, ensure, journal};
 
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Performs one transition of one app. Whoever makes it holds the app's lock.
@@ -268,14 +267,14 @@ fn is_long(step: &Step) -> bool {
 /// Trying again: more slowly each time, and not for ever.
 struct Patience {
     attempts: u32,
-    pause: Duration,
+    pause: Pause,
 }
 
 impl Patience {
     fn new() -> Self {
         Self {
             attempts: 0,
-            pause: FIRST_PAUSE,
+            pause: Pause::up_to(LONGEST_PAUSE),
         }
     }
 
@@ -286,8 +285,7 @@ impl Patience {
         if self.attempts >= ATTEMPTS {
             return true;
         }
-        tokio::time::sleep_until(Instant::now() + self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        self.pause.wait().await;
         false
     }
 }

@@ -6,11 +6,13 @@ use gokku_proxy::Client;
 use tokio::time::Instant;
 
 use crate::error::{Error, Kind};
+use crate::pause::Pause;
 use crate::server::Server;
 use crate::session;
 
 /// How long the daemon may take to answer after its start.
 const START_LIMIT: Duration = Duration::from_secs(15);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes sure that the daemon runs: starts it in the background where no service manager did.
 pub(crate) async fn running(server: &Server) -> Result<(), Error> {
@@ -24,10 +26,10 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
         &["proxy", "run", "--detached"],
         server.root.path(),
         b"",
-        &words,
+        Some(&words),
     )?;
     let began = Instant::now();
-    let mut pause = Duration::from_millis(20);
+    let mut pause = Pause::up_to(LONGEST_PAUSE);
     loop {
         if switch.status().await.is_ok() {
             return Ok(());
@@ -50,8 +52,7 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
                 ),
             ));
         }
-        tokio::time::sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(Duration::from_millis(200));
+        pause.wait().await;
     }
 }
 
@@ -59,7 +60,7 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
 /// gone, and then its traffic.
 pub(crate) async fn watching(switch: &Client) -> Result<(), Error> {
     let began = Instant::now();
-    let mut pause = Duration::from_millis(20);
+    let mut pause = Pause::up_to(LONGEST_PAUSE);
     loop {
         let status = switch.status().await;
         if status.as_ref().is_ok_and(|status| status.watched) {
@@ -72,7 +73,6 @@ pub(crate) async fn watching(switch: &Client) -> Result<(), Error> {
                 "the traffic switch does not see which containers run, so none is started: its log says why",
             ));
         }
-        tokio::time::sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(Duration::from_millis(200));
+        pause.wait().await;
     }
 }

@@ -6,7 +6,7 @@
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
-//! - the daemon: [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
+//! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
 //! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
 //!
 //! This crate never prints and never reads the environment.
@@ -32,6 +32,7 @@ pub mod logs;
 pub mod plan;
 pub mod records;
 pub mod releases;
+pub mod replace;
 pub mod request;
 pub mod root;
 pub mod runtime;
@@ -45,6 +46,7 @@ pub mod worker;
 mod differ;
 mod ensure;
 mod observe;
+mod pause;
 mod perform;
 mod prepare;
 mod recover;

@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::atomic;
 use crate::error::{Error, Kind};
+use crate::pause::Pause;
 use crate::root::Root;
 
 /// What the daemon does with an app that it ends a transition of, or mends.
 pub(crate) const RECOVERY: &str = "recovery";
+/// What whoever replaces the daemon does with every app.
+pub(crate) const RESTART_OF_SWITCH: &str = "restart of the traffic switch";
 
 /// Who holds an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +30,13 @@ pub struct Holder {
     pub what: String,
     /// The transition.
     pub id: ReleaseId,
+}
+
+impl Holder {
+    /// Whether the app is only held for a moment, and nobody's transition is under way.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.what == RECOVERY || self.what == RESTART_OF_SWITCH
+    }
 }
 
 impl std::fmt::Display for Holder {
@@ -101,7 +111,7 @@ pub fn wait(root: &Root, app: &AppName, holder: &Holder) -> Result<Attempt, Erro
     let ticket = root.waiting(app);
     let mine = holder.id.to_string();
     atomic::replace(&ticket, mine.as_bytes(), 0o644)?;
-    let mut pause = Duration::from_millis(20);
+    let mut pause = Pause::up_to(Duration::from_millis(500));
     loop {
         match try_acquire(root, app, holder)? {
             Attempt::Busy(_) => {}
@@ -111,8 +121,7 @@ pub fn wait(root: &Root, app: &AppName, holder: &Holder) -> Result<Attempt, Erro
         if newest.as_slice() > mine.as_bytes() {
             return Ok(Attempt::Superseded);
         }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(500));
+        std::thread::sleep(pause.next());
     }
 }
 

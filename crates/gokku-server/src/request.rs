@@ -100,6 +100,12 @@ pub fn submit_as(
     };
     let input = serde_json::to_vec(&request).map_err(|error| Error::failed(error.to_string()))?;
     let words = server.root.path().join("run/worker.log");
-    let child = session::spawn(&server.program, &["worker"], server.root.path(), &input, &words)?;
+    let child = session::spawn(
+        &server.program,
+        &["worker"],
+        server.root.path(),
+        &input,
+        Some(&words),
+    )?;
     Ok(Submitted { id, child })
 }

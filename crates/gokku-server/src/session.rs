@@ -7,13 +7,24 @@ use std::process::{Child, Command, Stdio};
 
 use crate::error::Error;
 
-/// Starts this program again with other arguments, its words going to a file. It leaves the session by itself,
-/// with [`detach`].
-pub fn spawn(program: &Path, args: &[&str], root: &Path, input: &[u8], words: &Path) -> Result<Child, Error> {
-    let open = || OpenOptions::new().append(true).create(true).open(words);
-    let (out, err) = open()
-        .and_then(|file| Ok((file.try_clone()?, file)))
-        .map_err(|error| Error::file(words, &error))?;
+/// Starts this program again with other arguments, its words going to a file, or to where this one's go. It leaves the
+/// session by itself, with [`detach`].
+pub fn spawn(
+    program: &Path,
+    args: &[&str],
+    root: &Path,
+    input: &[u8],
+    words: Option<&Path>,
+) -> Result<Child, Error> {
+    let (out, err): (Stdio, Stdio) = match words {
+        Some(words) => {
+            let opened = OpenOptions::new().append(true).create(true).open(words);
+            let both = opened.and_then(|file| Ok((file.try_clone()?, file)));
+            let (out, err) = both.map_err(|error| Error::file(words, &error))?;
+            (out.into(), err.into())
+        }
+        None => (Stdio::inherit(), Stdio::inherit()),
+    };
     let mut command = Command::new(program);
     command
         .args(args)

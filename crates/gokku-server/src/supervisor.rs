@@ -16,13 +16,13 @@ use gokku_proxy::Switch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, sleep_until};
 
+use crate::pause::Pause;
 use crate::server::Server;
 use crate::settle::{self, Known};
 use crate::{NETWORK, apps, events, recover};
 
 /// How often the daemon looks for transitions whose process has died.
 const LOOK: Duration = Duration::from_secs(2);
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// How often an engine that has gone is looked for; whoever starts a container waits until it is found.
 const ENGINE_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -34,14 +34,14 @@ const LONGEST_MEND_PAUSE: Duration = Duration::from_secs(3600);
 /// Runs for ever; an engine that goes away is waited for.
 pub(crate) async fn run(server: &Server, switch: &Switch) {
     let mut known = HashMap::new();
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Pause::up_to(ENGINE_PAUSE);
     let mut looked = false;
     let mut told = None;
     loop {
         match server.engine().await {
             Ok(engine) => {
                 told = None;
-                pause = FIRST_PAUSE;
+                pause.reset();
                 note(server, None, Change::EngineFound);
                 looked |= Watch {
                     server,
@@ -74,8 +74,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                 }
             }
         }
-        sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(ENGINE_PAUSE);
+        pause.wait().await;
     }
 }
 

@@ -152,9 +152,7 @@ async fn acquire(server: &Server, request: &Request, log: &mut Log) -> Result<Ap
         Attempt::Got(lock) => return Ok(lock),
         Attempt::Superseded => return Err(Stopped::Superseded),
         // The daemon is done with an app in a moment: nobody is refused for that.
-        Attempt::Busy(other)
-            if !request.wait && other.as_ref().is_none_or(|other| other.what != lock::RECOVERY) =>
-        {
+        Attempt::Busy(other) if !request.wait && other.as_ref().is_none_or(|other| !other.is_brief()) => {
             return Err(lock::busy(&request.app, other.as_ref()).into());
         }
         Attempt::Busy(other) => {

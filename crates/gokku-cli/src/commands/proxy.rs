@@ -1,22 +1,26 @@
 //! `gokku proxy`: the traffic switch.
 
+use gokku_server::replace::{self, Progress};
 use gokku_server::{Server, daemon, session};
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::wait;
 use crate::cli::Proxy;
+use crate::context;
 use crate::error::Error;
-use crate::printer::{Printer, plain_table};
+use crate::printer::{Look, Printer, plain_table};
 
 pub(super) fn run(server: &Server, proxy: &Proxy, printer: Printer) -> Result<u8, Error> {
     match proxy {
-        Proxy::Run { detached } => serve(server, *detached),
+        Proxy::Run { detached, take_over } => serve(server, *detached, *take_over),
+        Proxy::Restart => wait(restart(server, printer)),
         Proxy::Status => wait(status(server, printer)),
     }
 }
 
-fn serve(server: &Server, detached: bool) -> Result<u8, Error> {
+fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> {
     if detached {
         session::detach();
     }
@@ -41,8 +45,31 @@ fn serve(server: &Server, detached: bool) -> Result<u8, Error> {
                 }
                 let _ = sender.send(());
             });
-            Box::pin(daemon::run(server, stop)).await.map_err(Error::from)
+            let running = daemon::run(server, take_over, tell_service_manager, stop);
+            Box::pin(running).await.map_err(Error::from)
         })?;
+    Ok(0)
+}
+
+/// Says that it serves, and that it is the service's main process now; see `sd_notify(3)`. Nobody may have asked.
+fn tell_service_manager() {
+    let _ = sd_notify::notify(&[NotifyState::Ready, NotifyState::MainPid(std::process::id())]);
+}
+
+async fn restart(server: &Server, printer: Printer) -> Result<u8, Error> {
+    let caller = context::caller();
+    let replaced = replace::replace(server, &caller, |progress| {
+        let line = match progress {
+            Progress::Waits(app, Some(holder)) => format!("waiting for {app}: {holder}"),
+            Progress::Waits(app, None) => format!("waiting for {app}, which is busy"),
+            Progress::Serves { new, old } => {
+                format!("process {new} serves; process {old} answers its last requests")
+            }
+        };
+        printer.note(Look::Plain, &line);
+    });
+    let process = replaced.await?;
+    printer.result(&format!("the traffic switch is process {process}"));
     Ok(0)
 }
 

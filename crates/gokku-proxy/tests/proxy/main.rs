@@ -9,6 +9,7 @@ mod support;
 mod control;
 mod draining;
 mod forwarding;
+mod handover;
 mod holding;
 mod probing;
 mod retrying;

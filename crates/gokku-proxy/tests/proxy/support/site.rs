@@ -13,7 +13,7 @@ use gokku_proxy::{Client, Config, Proxy, Switch};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use super::{Message, Wire, until};
+use super::{Message, PATIENCE, Wire, until};
 
 /// A switch, its folder and its client. It has threads of its own, which end with it, as a process does.
 pub(crate) struct Site {
@@ -95,6 +95,7 @@ impl Site {
             socket: self.client.socket().to_owned(),
             bind: Some(Ipv4Addr::LOCALHOST.into()),
             version: "1.2.3".to_owned(),
+            take_over: false,
         }
     }
 
@@ -109,15 +110,50 @@ impl Site {
     }
 
     pub(crate) async fn start(&mut self) -> Result<(), StartError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let starting = runtime.spawn(Proxy::start(self.config()));
-        let threads = Threads(Some(runtime));
-        self.running = Some((starting.await.unwrap()?, threads));
+        self.running = Some(run(self.config()).await?);
         Ok(())
+    }
+
+    /// Starts another one in the place of the one that runs, which answers its last requests: the handle is its end.
+    pub(crate) async fn take_over(&mut self) -> JoinHandle<()> {
+        self.try_take_over().await.expect("the switch is handed over")
+    }
+
+    /// The same; when it fails the one that runs goes on.
+    pub(crate) async fn try_take_over(&mut self) -> Result<JoinHandle<()>, StartError> {
+        let (old, threads) = self.running.take().expect("it runs");
+        let config = Config {
+            take_over: true,
+            ..self.config()
+        };
+        let mut starting = tokio::spawn(run(config));
+        tokio::select! {
+            new = &mut starting => match new.unwrap() {
+                Ok(_) => panic!("the new one began before the old one let go"),
+                Err(error) => {
+                    self.running = Some((old, threads));
+                    return Err(error);
+                }
+            },
+            successor = old.successor() => {
+                let leaving = tokio::spawn(async move {
+                    old.leave(successor, PATIENCE).await;
+                    threads.end().await;
+                });
+                self.running = Some(starting.await.unwrap()?);
+                // As nobody watches the containers here, its targets are where they were.
+                for container in self.switch().containers() {
+                    let there = self.switch().target(&container).expect("a target").facts().address;
+                    self.switch().repair(&container, there.ip()).await.expect("repaired");
+                }
+                Ok(leaving)
+            }
+        }
+    }
+
+    /// Where a switch waits for its successor.
+    pub(crate) fn handover(&self) -> PathBuf {
+        self.folder.path().join("handover.sock")
     }
 
     /// Ends it as SIGKILL does: every socket closes, no code of its own runs, and its files stay.
@@ -151,6 +187,16 @@ impl Site {
     /// Gives the app `api` a port.
     pub(crate) async fn open(&self) -> u16 {
         let put = self.client.put(&app("api"), PutRoute::From(self.ports)).await;
+        put.expect("a port").port
+    }
+
+    /// Gives another app a port, and its traffic to this target.
+    pub(crate) async fn open_other(&self, name: &str, target: Target) -> u16 {
+        let put = self.client.put(&app(name), PutRoute::From(self.ports)).await;
+        let to = SwitchTo {
+            targets: vec![target],
+        };
+        self.client.switch(&app(name), &to).await.expect("a switch");
         put.expect("a port").port
     }
 
@@ -197,6 +243,18 @@ impl Site {
         })
         .await;
     }
+}
+
+/// Starts a switch on threads of its own.
+async fn run(config: Config) -> Result<(Proxy, Threads), StartError> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let starting = runtime.spawn(Proxy::start(config));
+    let threads = Threads(Some(runtime));
+    Ok((starting.await.unwrap()?, threads))
 }
 
 /// Asks on a connection of its own.

@@ -1,0 +1,103 @@
+//! The traffic switch is replaced by a new one under load: P06. Nobody is refused, nobody is broken off.
+
+use std::os::unix::net::UnixDatagram;
+use std::thread;
+use std::time::Duration;
+
+use gokku_tests::{Load, LoadPlan, PATIENCE, Server, Timeline, get, wait_until};
+
+#[test]
+fn p06_the_switch_is_replaced_under_load() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    dev.release("v1").ok();
+    let mut timeline = Timeline::new("v1");
+    let load = Load::start(LoadPlan::small(api.address()));
+    let first = server.daemon().unwrap();
+    let mut before = first;
+    for _ in 0..3 {
+        let address = api.address();
+        let slow = thread::spawn(move || get(address, "/slow?ms=2000").map(|answer| answer.status));
+        wait_until("the slow request", PATIENCE, || {
+            let status = api.gokku(["status", "--json"]).ok().json();
+            (status["in_flight"].as_u64() > Some(0)).then_some(())
+        });
+        server
+            .gokku(["proxy", "restart"])
+            .ok()
+            .complains("answers its last requests");
+        assert_eq!(slow.join().unwrap().unwrap(), 200);
+        let now = server.daemon().unwrap();
+        assert_ne!(now, before);
+        before = now;
+    }
+    // The new one does all that the first one did.
+    timeline.change("v2", || dev.release("v2").ok());
+    load.stop().assert_clean(&timeline);
+    let _ = api.get("/exit?code=1");
+    wait_until("v2 to come back", PATIENCE, || {
+        api.get("/version").ok().filter(|answer| answer.text() == "v2")
+    });
+    assert!(!server.processes().contains(&first));
+}
+
+#[test]
+fn a_deploy_is_waited_for_and_waits() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    dev.write_app("v2", &["slow-start-ms=1500"]);
+    dev.commit("v2");
+    let push = dev.start_push();
+    wait_until("the deploy", PATIENCE, || {
+        (!server.workers().is_empty()).then_some(())
+    });
+    let restart = server.start_gokku(["proxy", "restart"]);
+    restart.wait_for("waiting for");
+    push.wait().ok();
+    restart.wait().ok();
+    assert_eq!(api.version(), "v2");
+    // None runs: then one is started.
+    server.kill_daemon();
+    server.gokku(["proxy", "restart"]).ok();
+    wait_until("v2", PATIENCE, || {
+        api.get("/version").ok().filter(|answer| answer.status == 200)
+    });
+}
+
+/// A service manager is told who its main process is now; and nobody replaces its process behind its back.
+#[test]
+fn a_service_manager_is_told() {
+    let mut server = Server::new();
+    let place = server.home().join("notify.sock");
+    let manager = UnixDatagram::bind(&place).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let told = || {
+        let mut message = [0; 1000];
+        let length = manager.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    };
+    let api = server.create("api").name().to_owned();
+    let plain = server.command("gokku").get_envs().count();
+    assert!(plain > 0);
+    server.set_env("NOTIFY_SOCKET", place.to_str().unwrap());
+    server.set_env("INVOCATION_ID", "0123456789abcdef");
+    let daemon = server.start_gokku(["proxy", "run"]);
+    assert_eq!(told(), format!("READY=1\nMAINPID={}\n", daemon.id()));
+    server.gokku(["proxy", "restart"]).ok();
+    let message = told();
+    let process = server.daemon().unwrap();
+    assert_eq!(message, format!("READY=1\nMAINPID={process}\n"));
+    daemon.wait().ok();
+    // From outside of the service.
+    server.set_env("INVOCATION_ID", "another");
+    server
+        .gokku(["proxy", "restart"])
+        .exits(2)
+        .complains("systemctl reload gokku");
+    assert_eq!(server.daemon(), Some(process));
+    server.gokku(["apps", "list"]).ok().says(&api);
+}
