@@ -7,9 +7,12 @@
 
 mod bench;
 mod demo;
+#[cfg(test)]
+mod dependencies;
 mod docs;
 mod engine;
 mod faults;
+mod fuzz;
 #[cfg(test)]
 mod layers;
 mod packages;
@@ -36,6 +39,8 @@ enum Chore {
     Demo,
     /// Kill transitions at every step, and print what came of it
     Faults,
+    /// Look for inputs that break something, with each fuzz target, and print how many were tried
+    Fuzz(fuzz::Options),
     /// Measure, side by side with what is to be beaten
     #[command(subcommand)]
     Bench(bench::What),
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Test => return test::run(),
         Chore::Demo => demo::run(),
         Chore::Faults => faults::run(),
+        Chore::Fuzz(options) => fuzz::run(options),
         Chore::Bench(what) => bench::run(what),
         Chore::Docs { check } => docs::run(check),
     };

@@ -381,8 +381,11 @@ fn value(text: &str, at: usize) -> Result<(Quote, String, usize), EnvFileError> 
             let comment = line
                 .char_indices()
                 .find(|(offset, c)| *c == '#' && (*offset == 0 || line[..*offset].ends_with(is_blank)));
-            let content = &line[..comment.map_or(line.len(), |(offset, _)| offset)];
-            let value = content.trim_end_matches([' ', '\t', '\r', '\n']);
+            let value = match comment {
+                // A carriage return that does not end the line is a part of the value.
+                Some((offset, _)) => line[..offset].trim_end_matches(is_blank),
+                None => line.trim_end_matches([' ', '\t', '\r', '\n']),
+            };
             Ok((Quote::None, value.to_owned(), at + value.len()))
         }
     }
@@ -484,6 +487,9 @@ mod tests {
             file.to_string(),
             "# db\nURL=\"new'er\" # keep\n\nexport N=2 # n\nLAST=\"x\"\nMORE='a\nb'\n"
         );
+        let mut odd = parsed("A=1\r # c");
+        odd.set(&key("A"), &text("2 3"));
+        assert_eq!(parsed(&odd.to_string()).get("A").unwrap().expose(), "2 3");
         let mut empty = parsed("A= # none\n");
         empty.set(&key("A"), &text("some"));
         assert_eq!(empty.to_string(), "A= some # none\n");

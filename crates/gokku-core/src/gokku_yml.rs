@@ -69,7 +69,7 @@ pub const KEYS: [Key; 9] = [
         path: "environments[].name",
         default: "-",
         meaning: "An environment's name",
-        allowed: "lower-case letters, digits and dashes",
+        allowed: "lower-case letters, digits and dashes; each name once",
     },
     Key {
         path: "environments[].branch",
@@ -306,7 +306,7 @@ struct RawApp {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawEnvironment {
-    name: EnvironmentName,
+    name: Spanned<EnvironmentName>,
     branch: Option<Spanned<String>>,
 }
 
@@ -346,7 +346,12 @@ impl Check<'_> {
 
     fn app(&self, raw: RawApp) -> Result<AppConfig, YmlError> {
         let path = self.path("path", raw.path)?.unwrap_or_default();
-        let dockerfile = self.path("dockerfile", raw.dockerfile)?;
+        let dockerfile = match raw.dockerfile {
+            Some(given) if given.value.split('/').all(|part| matches!(part, "" | ".")) => {
+                return Err(self.refuse("dockerfile", &given));
+            }
+            given => self.path("dockerfile", given)?,
+        };
         let binary_name = raw
             .binary_name
             .map(|given| {
@@ -360,35 +365,40 @@ impl Check<'_> {
                 }
             })
             .transpose()?;
-        let environments = raw
-            .environments
-            .into_iter()
-            .map(|raw| {
-                let branch = match raw.branch {
-                    None => BranchName::main(),
-                    Some(given) => given
-                        .value
-                        .parse()
-                        .map_err(|_| self.refuse("environments[].branch", &given))?,
-                };
-                Ok(Environment {
-                    name: raw.name,
-                    branch,
-                })
-            })
-            .collect::<Result<_, _>>()?;
         Ok(AppConfig {
             path,
             binary_name,
             dockerfile,
             ports: raw.ports.map(|ports| self.ports(&ports)).transpose()?,
-            environments,
+            environments: self.environments(raw.environments)?,
             deployment: raw
                 .deployment
                 .map(|raw| self.deployment(raw))
                 .transpose()?
                 .unwrap_or_default(),
         })
+    }
+
+    fn environments(&self, raw: Vec<RawEnvironment>) -> Result<Vec<Environment>, YmlError> {
+        let mut environments: Vec<Environment> = Vec::new();
+        for RawEnvironment { name, branch } in raw {
+            if environments.iter().any(|there| there.name == name.value) {
+                let what = format!("environments[].name: {:?} stands here twice", name.value.as_str());
+                return Err(self.wrong(&name, what));
+            }
+            let branch = match branch {
+                None => BranchName::main(),
+                Some(given) => given
+                    .value
+                    .parse()
+                    .map_err(|_| self.refuse("environments[].branch", &given))?,
+            };
+            environments.push(Environment {
+                name: name.value,
+                branch,
+            });
+        }
+        Ok(environments)
     }
 
     fn path(&self, key: &str, given: Option<Spanned<String>>) -> Result<Option<String>, YmlError> {
@@ -591,6 +601,8 @@ mod tests {
             "ports: ['1:2', '3:4']",
             "environments: [{branch: main}]",
             "environments: [{name: production, branch: 'a b'}]",
+            "environments: [{name: test}, {name: test, branch: next}]",
+            "dockerfile: ./",
             "path: a\n    path: b",
         ];
         let whole = [
@@ -623,6 +635,8 @@ mod tests {
         gokku.yml:3:12: ports: an app has one port, not 2
         gokku.yml:3:21: missing field `name`
         gokku.yml:3:47: environments[].branch: "a b" cannot be: it is a branch's name
+        gokku.yml:3:41: environments[].name: "test" stands here twice
+        gokku.yml:3:17: dockerfile: "./" cannot be: it is a relative path without ..
         gokku.yml:4:5: the key path stands here twice
         gokku.yml:1:1: the file is empty: it begins with `apps:`
         gokku.yml:1:1: there is no key "app" here: there is apps; did you mean "apps"?

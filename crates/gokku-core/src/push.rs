@@ -99,19 +99,40 @@ pub enum RefUpdateError {
     /// An id that is none.
     #[error(transparent)]
     Id(#[from] CommitIdError),
+    /// A ref whose name is not UTF-8, which git allows.
+    #[error("the name of {0:?} is not UTF-8: rename it and push again")]
+    NotUtf8(String),
+}
+
+/// Everything that git gives a pre-receive hook.
+pub fn updates(told: &[u8]) -> Result<Vec<RefUpdate>, RefUpdateError> {
+    let whole = told.strip_suffix(b"\n").unwrap_or(told);
+    if whole.is_empty() {
+        return Ok(Vec::new());
+    }
+    let update = |line| match std::str::from_utf8(line) {
+        Ok(line) => line.parse(),
+        Err(_) => Err(RefUpdateError::NotUtf8(
+            String::from_utf8_lossy(line).into_owned(),
+        )),
+    };
+    whole.split(|byte| *byte == b'\n').map(update).collect()
 }
 
 impl FromStr for RefUpdate {
     type Err = RefUpdateError;
 
     fn from_str(line: &str) -> Result<Self, RefUpdateError> {
+        let odd = |c: char| c.is_control() || c == ' ';
         let mut words = line.splitn(3, ' ');
         match (words.next(), words.next(), words.next()) {
-            (Some(old), Some(new), Some(name)) if name.starts_with("refs/") => Ok(Self {
-                old: old.parse()?,
-                new: new.parse()?,
-                name: name.to_owned(),
-            }),
+            (Some(old), Some(new), Some(name)) if name.starts_with("refs/") && !name.contains(odd) => {
+                Ok(Self {
+                    old: old.parse()?,
+                    new: new.parse()?,
+                    name: name.to_owned(),
+                })
+            }
             _ => Err(RefUpdateError::Shape(line.to_owned())),
         }
     }
@@ -255,9 +276,23 @@ mod tests {
 
     #[test]
     fn only_git_writes_such_lines() {
-        for line in ["", "a b refs/x", "main", &format!("{ZERO} {ONE} main")] {
+        let whole = |name| format!("{ZERO} {ONE} {name}");
+        for line in [
+            "",
+            "a b refs/x",
+            "main",
+            &whole("main"),
+            &whole("refs/a b"),
+            &whole("refs/a\r"),
+        ] {
             assert!(line.parse::<RefUpdate>().is_err(), "{line}");
         }
+        let two = format!("{}\n{}\n", whole("refs/heads/a"), whole("refs/heads/b"));
+        assert_eq!(updates(two.as_bytes()).unwrap().len(), 2);
+        assert_eq!(updates(b"").unwrap(), []);
+        let mut latin = whole("refs/heads/caf").into_bytes();
+        latin.extend(b"\xe9\n");
+        assert!(matches!(updates(&latin), Err(RefUpdateError::NotUtf8(_))));
     }
 
     #[test]

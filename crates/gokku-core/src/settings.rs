@@ -30,7 +30,7 @@ pub const SETTINGS: [Setting; 9] = [
         name: "HEALTH_CHECK_PATH",
         default: "/health",
         meaning: "The path that answers 200 when the app is healthy",
-        allowed: "a path that begins with /, without spaces or #",
+        allowed: "a path that begins with /, as a URL has it, without spaces or #",
     },
     Setting {
         name: "HEALTH_CHECK_TIMEOUT",
@@ -113,6 +113,9 @@ pub enum SettingError {
     /// Quotes of `MIGRATION_COMMAND` that do not match. Its text may have a secret and is not shown.
     #[error("MIGRATION_COMMAND has a quote that is never closed, or ends in a backslash")]
     MigrationQuotes,
+    /// `MIGRATION_COMMAND` has words, and none that is a program's: a comment, or an empty one.
+    #[error("MIGRATION_COMMAND names no program: unset it when there is no migration")]
+    MigrationEmpty,
     /// `MIGRATION_COMMAND` looks as if it wants a shell.
     #[error(
         "MIGRATION_COMMAND has {0:?} in it, which only a shell understands, and it is run without one: write sh -c '...' around it"
@@ -208,7 +211,8 @@ impl<'a> Reader<'a> {
     fn path(&mut self) -> Option<String> {
         let name = "HEALTH_CHECK_PATH";
         let given = self.get(name)?;
-        let good = given.starts_with('/') && given.chars().all(|c| c.is_ascii_graphic() && c != '#');
+        let good = |c: char| c.is_ascii_graphic() && !"\"#<>`".contains(c);
+        let good = given.starts_with('/') && given.chars().all(good);
         if !good {
             self.refuse(name, given);
         }
@@ -246,6 +250,10 @@ impl<'a> Reader<'a> {
             self.wrong.push(SettingError::MigrationQuotes);
             return None;
         };
+        if words.first().is_none_or(String::is_empty) {
+            self.wrong.push(SettingError::MigrationEmpty);
+            return None;
+        }
         let operator = words
             .iter()
             .find(|word| matches!(word.as_str(), "&&" | "||" | ";" | "|" | ">" | ">>" | "<" | "&"));
@@ -308,13 +316,16 @@ mod tests {
     #[test]
     fn every_bad_value_is_told() {
         insta::assert_snapshot!(read("HEALTH_CHECK_PATH=health\nHEALTH_CHECK_TIMEOUT=0\nPORT=65536\nSTOP_TIMEOUT=-1\nDRAIN_TIMEOUT=+1").unwrap_err(), @r#"
-        HEALTH_CHECK_PATH="health" cannot be: it is a path that begins with /, without spaces or #
+        HEALTH_CHECK_PATH="health" cannot be: it is a path that begins with /, as a URL has it, without spaces or #
         HEALTH_CHECK_TIMEOUT="0" cannot be: it is whole seconds from 1 to 3600
         PORT="65536" cannot be: it is a number from 1 to 65535
         DRAIN_TIMEOUT="+1" cannot be: it is whole seconds from 0 to 3600
         STOP_TIMEOUT="-1" cannot be: it is whole seconds from 0 to 3600
         "#);
         insta::assert_snapshot!(read("MIGRATION_COMMAND=\"a 'secret\"").unwrap_err(), @"MIGRATION_COMMAND has a quote that is never closed, or ends in a backslash");
+        insta::assert_snapshot!(read("MIGRATION_COMMAND='# secret'").unwrap_err(), @"MIGRATION_COMMAND names no program: unset it when there is no migration");
+        insta::assert_snapshot!(read("MIGRATION_COMMAND=\"'' secret\"").unwrap_err(), @"MIGRATION_COMMAND names no program: unset it when there is no migration");
+        insta::assert_snapshot!(read("HEALTH_CHECK_PATH=/a<b").unwrap_err(), @r#"HEALTH_CHECK_PATH="/a<b" cannot be: it is a path that begins with /, as a URL has it, without spaces or #"#);
         insta::assert_snapshot!(read("MIGRATION_COMMAND='secret && b'").unwrap_err(), @r#"MIGRATION_COMMAND has "&&" in it, which only a shell understands, and it is run without one: write sh -c '...' around it"#);
     }
 

@@ -4,8 +4,8 @@
 //! standard error comes in red. The counterpart of `trace.rs`.
 
 /// Follows a build's progress.
-#[derive(Default)]
-pub(crate) struct Classic {
+#[derive(Debug, Default)]
+pub struct Classic {
     out: String,
     err: String,
     /// Whether the step under way gives an image that was there before.
@@ -18,7 +18,7 @@ const PLAIN: &str = "\u{1b}[0m";
 
 impl Classic {
     /// The lines that a message completes.
-    pub(crate) fn lines(&mut self, text: &str) -> Vec<String> {
+    pub fn lines(&mut self, text: &str) -> Vec<String> {
         let red = text.strip_prefix(RED).and_then(|text| text.strip_suffix(PLAIN));
         let held = if red.is_some() {
             &mut self.err
@@ -41,13 +41,13 @@ impl Classic {
     }
 
     /// What was said last, without the end of its line.
-    pub(crate) fn rest(&mut self) -> Vec<String> {
+    pub fn rest(&mut self) -> Vec<String> {
         let rest = [std::mem::take(&mut self.out), std::mem::take(&mut self.err)];
         rest.iter().filter_map(|line| told(line)).collect()
     }
 
     /// The images of the steps that were done, in their order. They have no name and, where the build fails, no use.
-    pub(crate) fn made(&self) -> &[String] {
+    pub fn made(&self) -> &[String] {
         &self.made
     }
 

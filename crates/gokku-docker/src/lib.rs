@@ -20,9 +20,13 @@ pub mod logs;
 pub mod once;
 pub mod session;
 
-mod classic;
+// What builds say is understood in these: open for the tests of inputs alone.
+#[doc(hidden)]
+pub mod classic;
+#[doc(hidden)]
+pub mod trace;
+
 mod network;
-mod trace;
 mod wire;
 
 pub use build::{BuildRequest, Builder};

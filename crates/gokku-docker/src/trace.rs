@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Follows a build's progress.
-#[derive(Default)]
-pub(crate) struct Trace {
+#[derive(Debug, Default)]
+pub struct Trace {
     begun: BTreeSet<Vec<u8>>,
     ended: BTreeSet<Vec<u8>>,
     /// What a step's stream has said without the end of its line: a message ends anywhere.
@@ -59,7 +59,7 @@ impl<'a> Iterator for Fields<'a> {
 
 impl Trace {
     /// The lines that a message brings.
-    pub(crate) fn lines(&mut self, base64: &str) -> Vec<String> {
+    pub fn lines(&mut self, base64: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let Some(bytes) = decode(base64) else { return lines };
         let of = |wanted| {
@@ -91,7 +91,7 @@ impl Trace {
     }
 
     /// What was said last, without the end of its line.
-    pub(crate) fn rest(&mut self) -> Vec<String> {
+    pub fn rest(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         self.let_go(|_| true, &mut lines);
         lines

@@ -4,18 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gokku_core::AppName;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::api::{PutRoute, Refused};
+use crate::api::Refused;
+use crate::call::Call;
 use crate::inner::Inner;
 use crate::pause::Pause;
 
@@ -84,53 +83,27 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>, Refused> {
     Ok(text)
 }
 
-async fn read<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Refused> {
-    let wrong = |reason: String| Refused::Request { reason };
-    let body = Limited::new(request.into_body(), LONGEST_BODY).collect().await;
-    let body = body.map_err(|error| wrong(error.to_string()))?.to_bytes();
-    serde_json::from_slice(&body).map_err(|error| wrong(error.to_string()))
+async fn call(request: Request<Incoming>) -> Result<Call, Refused> {
+    let (head, body) = request.into_parts();
+    let body = Limited::new(body, LONGEST_BODY).collect().await;
+    let body = body.map_err(|error| Refused::Request {
+        reason: error.to_string(),
+    })?;
+    Call::read(head.method.as_str(), head.uri.path(), &body.to_bytes())
 }
 
 async fn perform(inner: &Arc<Inner>, request: Request<Incoming>) -> Result<Vec<u8>, Refused> {
-    let path = request.uri().path().to_owned();
-    let words: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let method = request.method().clone();
     let switch = &inner.switch;
-    let app = |name: &str| -> Result<AppName, Refused> {
-        name.parse()
-            .map_err(|error: gokku_core::name::NameError| Refused::Request {
-                reason: error.to_string(),
-            })
+    let app = match call(request).await? {
+        Call::Status => return json(&inner.status()),
+        Call::Put(app, put) => return json(&inner.put(&app, put).await?),
+        Call::Delete(app) => return json(&inner.delete(&app).await?),
+        Call::Drain(_, drain) => return json(&switch.drain(drain).await?),
+        Call::Route(app) => app,
+        Call::Switch(app, to) => switch.switch(&app, to).await.map(|()| app)?,
+        Call::Hold(app, hold) => switch.hold(&app, hold).await.map(|()| app)?,
+        Call::Release(app) => switch.release(&app).await.map(|()| app)?,
+        Call::Clear(app) => switch.clear(&app).await.map(|()| app)?,
     };
-    match (&method, words.as_slice()) {
-        (&Method::GET, ["v1", "status"]) => json(&inner.status()),
-        (&Method::GET, ["v1", "routes", name]) => json(&switch.status(&*switch.route(&app(name)?)?)),
-        (&Method::PUT, ["v1", "routes", name]) => {
-            let put: PutRoute = read(request).await?;
-            json(&inner.put(&app(name)?, put).await?)
-        }
-        (&Method::DELETE, ["v1", "routes", name]) => {
-            inner.delete(&app(name)?).await?;
-            json(&())
-        }
-        (&Method::POST, ["v1", "routes", name, action]) => {
-            let app = app(name)?;
-            match *action {
-                "switch" => switch.switch(&app, read(request).await?).await?,
-                "hold" => switch.hold(&app, read(request).await?).await?,
-                "release" => switch.release(&app).await?,
-                "clear" => switch.clear(&app).await?,
-                "drain" => return json(&switch.drain(read(request).await?).await?),
-                other => {
-                    return Err(Refused::Request {
-                        reason: format!("there is no {other:?}"),
-                    });
-                }
-            }
-            json(&switch.status(&*switch.route(&app)?))
-        }
-        _ => Err(Refused::Request {
-            reason: format!("there is no {method} {path}"),
-        }),
-    }
+    json(&switch.status(&*switch.route(&app)?))
 }

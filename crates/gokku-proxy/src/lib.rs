@@ -1,6 +1,6 @@
 //! The traffic switch: what stands between an app's clients and its containers.
 //!
-//! - [`api`]: the words of its control API; [`client`] speaks them, `control` answers
+//! - [`api`]: the words of its control API; [`client`] speaks them, [`call`] understands them, `control` answers
 //! - [`switch`]: routes and targets; picking a target counts the request, in one step
 //! - [`target`]: one container's requests in flight, its connections, its drain; `place`: where it is
 //! - [`table`]: the routes on disk
@@ -13,6 +13,7 @@
 //! It knows nothing of Docker: containers are ids and addresses that it is told.
 
 pub mod api;
+pub mod call;
 pub mod client;
 pub mod listen;
 pub mod port_holder;

@@ -156,7 +156,8 @@ pub struct Switch {
 }
 
 impl Switch {
-    pub(crate) fn new(table: TableFile, routes: Routes) -> Self {
+    /// A switch with these routes, whose changes are written to the table. It opens no port.
+    pub fn new(table: TableFile, routes: Routes) -> Self {
         let switch = Self {
             routes: RwLock::default(),
             targets: Mutex::default(),
@@ -291,7 +292,7 @@ impl Switch {
     }
 
     /// Gives an app a route, or its route another port.
-    pub(crate) async fn put(&self, app: &AppName, port: u16) -> Result<Arc<Route>, Refused> {
+    pub async fn put(&self, app: &AppName, port: u16) -> Result<Arc<Route>, Refused> {
         if self.route(app).is_ok() {
             return self.change(app, &[], |entry| entry.port = port).await;
         }
@@ -349,7 +350,7 @@ impl Switch {
     }
 
     /// Forgets an app.
-    pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Refused> {
+    pub async fn delete(&self, app: &AppName) -> Result<(), Refused> {
         let _one_at_a_time = self.changing.lock().await;
         let route = self.route(app)?;
         self.save(|routes| {

@@ -140,11 +140,7 @@ impl TableFile {
 
     /// Replaces the table. When this fails, the old one is still there.
     pub fn save(&self, routes: &Routes) -> io::Result<()> {
-        let contents = Contents {
-            version: VERSION,
-            routes: routes.clone(),
-        };
-        let text = serde_json::to_vec_pretty(&contents)?;
+        let text = text(routes)?;
         let folder = self.path.parent().unwrap_or(Path::new("."));
         let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(folder)?;
         file.write_all(&text)?;
@@ -164,14 +160,19 @@ impl TableFile {
     }
 }
 
+/// Why one copy of a table could not be read.
 #[derive(Debug, thiserror::Error)]
-enum Problem {
+pub enum Problem {
+    /// There is none.
     #[error("it is not there")]
     Missing,
+    /// The file could not be read.
     #[error("{0}")]
     Io(io::Error),
+    /// It is no table.
     #[error("it is damaged: {0}")]
     Damaged(serde_json::Error),
+    /// Another version of the program wrote it.
     #[error("it is of version {0}, and this program knows {VERSION}")]
     Version(u32),
 }
@@ -181,11 +182,24 @@ fn read(path: &Path) -> Result<Routes, Problem> {
         ErrorKind::NotFound => Problem::Missing,
         _ => Problem::Io(error),
     })?;
+    parse(&bytes)
+}
+
+/// A table's text.
+pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec_pretty(&Contents {
+        version: VERSION,
+        routes: routes.clone(),
+    })
+}
+
+/// Understands a table's text.
+pub fn parse(bytes: &[u8]) -> Result<Routes, Problem> {
     // The version first: only of its own does this program know what else may stand there.
-    let Versioned { version } = serde_json::from_slice(&bytes).map_err(Problem::Damaged)?;
+    let Versioned { version } = serde_json::from_slice(bytes).map_err(Problem::Damaged)?;
     if version != VERSION {
         return Err(Problem::Version(version));
     }
-    let contents: Contents = serde_json::from_slice(&bytes).map_err(Problem::Damaged)?;
+    let contents: Contents = serde_json::from_slice(bytes).map_err(Problem::Damaged)?;
     Ok(contents.routes)
 }

@@ -1,6 +1,7 @@
 //! Apps: made, listed, found by the name a user gives.
 
 use std::fs;
+use std::path::Path;
 
 use gokku_core::change::Change;
 use gokku_core::push::BranchName;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::root::Root;
 use crate::server::Server;
-use crate::{atomic, clock, events};
+use crate::{atomic, clock, events, toml_file};
 
 /// The newest version of the record's format.
 const VERSION: u32 = 1;
@@ -71,7 +72,7 @@ pub fn create(server: &Server, name: &AppName, environment: &EnvironmentName) ->
     for part in ["shared", "releases", "deploys", "incoming"] {
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
     }
-    atomic::write_toml(&made.path().join("app.toml"), &app)?;
+    toml_file::write(&made.path().join("app.toml"), &app)?;
     // There from the beginning, and for its owner only, also for whoever edits it by hand.
     atomic::replace(&made.path().join("shared/.env"), b"", 0o600)?;
     let made = made.keep();
@@ -103,21 +104,20 @@ pub fn list(root: &Root) -> Result<Vec<App>, Error> {
 
 /// An app's record.
 pub fn load(root: &Root, name: &AppName) -> Result<App, Error> {
-    let app: App = atomic::read_toml(&root.app_file(name))?
+    let path = root.app_file(name);
+    let bytes = atomic::read(&path)?
         .ok_or_else(|| Error::missing(format!("there is no app {name}; `gokku apps list` shows them")))?;
-    if app.version != VERSION {
-        return Err(Error::failed(format!(
-            "{} is of version {}, which a newer gokku wrote: update this one",
-            root.app_file(name).display(),
-            app.version
-        )));
-    }
-    Ok(app)
+    parse(&path, &bytes)
+}
+
+/// Understands the content of an `app.toml`.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<App, Error> {
+    toml_file::parse_versioned(path, bytes, VERSION)
 }
 
 /// Replaces an app's record.
 pub fn save(root: &Root, app: &App) -> Result<(), Error> {
-    atomic::write_toml(&root.app_file(&app.name), app)
+    toml_file::write(&root.app_file(&app.name), app)
 }
 
 /// P34: the app that `-a` means: its name, or its name and environment, `api-production`.

@@ -106,26 +106,6 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     }
 }
 
-/// Reads a TOML file; none when it is not there. The error has line and column.
-pub fn read_toml<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let Some(bytes) = read(path)? else { return Ok(None) };
-    let text = String::from_utf8_lossy(&bytes);
-    toml::from_str(&text).map(Some).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start).min(text.len());
-        let before = &text[..start];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, str::len) + 1;
-        Error::failed(format!("{}:{line}:{column}: {}", path.display(), error.message()))
-    })
-}
-
-/// Replaces a TOML file.
-pub fn write_toml(path: &Path, value: &impl serde::Serialize) -> Result<(), Error> {
-    let text =
-        toml::to_string(value).map_err(|error| Error::failed(format!("{}: {error}", path.display())))?;
-    replace(path, text.as_bytes(), 0o600)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -47,7 +47,7 @@ pub fn since(given: &str) -> Option<i64> {
         return Some(at);
     }
     let ago: SignedDuration = given.parse().ok()?;
-    (!ago.is_negative()).then(|| now_seconds() - ago.as_secs())
+    (!ago.is_negative()).then(|| now_seconds().saturating_sub(ago.as_secs()).max(0))
 }
 
 #[cfg(test)]
@@ -64,5 +64,6 @@ mod tests {
         assert_eq!(since("2024-01-15T11:30:00Z"), Some(1_705_318_200));
         assert!(since("10m").is_some_and(|at| (now_seconds() - at - 600).abs() < 5));
         assert_eq!((since("-10m"), since("soon")), (None, None));
+        assert_eq!(since("9223372036854775807s"), Some(0), "before there was time");
     }
 }

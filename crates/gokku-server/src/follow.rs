@@ -9,9 +9,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::clock;
 use crate::error::Error;
 use crate::root::Root;
+use crate::{clock, log};
 
 /// Gives every event to `on_event`, from the log's beginning to its end, and gives the end.
 pub fn follow(
@@ -32,16 +32,16 @@ pub fn follow(
         .and_then(Pid::from_raw)
         .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
     let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
-    let mut line = String::new();
+    let mut line = Vec::new();
     loop {
         // What the process said before it died is read after its death is known.
         let died = process.as_ref().is_none_or(|process| is_readable(process, 0));
         loop {
-            reader.read_line(&mut line).map_err(failed)?;
-            if !line.ends_with('\n') {
+            reader.read_until(b'\n', &mut line).map_err(failed)?;
+            if !line.ends_with(b"\n") {
                 break;
             }
-            if let Ok(stamped) = serde_json::from_str::<Stamped>(&line) {
+            if let Some(stamped) = log::event(&line) {
                 on_event(&stamped);
                 if let Event::Finished { outcome, .. } = stamped.event {
                     return Ok(outcome);

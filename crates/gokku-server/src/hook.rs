@@ -1,7 +1,7 @@
 //! A push, as the pre-receive hook sees it.
 
 use gokku_core::AppName;
-use gokku_core::push::{DeployBranch, Judgement, RefUpdate, RefUpdateError, judge};
+use gokku_core::push::{DeployBranch, Judgement, RefUpdate, judge, updates};
 use gokku_core::release::Outcome;
 use gokku_git::Repository;
 
@@ -21,12 +21,8 @@ pub enum Received {
 }
 
 /// Judges a push by what git told the hook, takes the code out of it, and hands it to a worker.
-pub fn receive(server: &Server, app: &AppName, told: &str) -> Result<Received, Error> {
-    let updates: Vec<RefUpdate> = told
-        .lines()
-        .map(str::parse)
-        .collect::<Result<_, _>>()
-        .map_err(|error: RefUpdateError| Error::input(error.to_string()))?;
+pub fn receive(server: &Server, app: &AppName, told: &[u8]) -> Result<Received, Error> {
+    let updates = updates(told).map_err(|error| Error::input(error.to_string()))?;
     let record = apps::load(&server.root, app)?;
     let repository = Repository::at(server.root.repository(app));
 

@@ -1,29 +1,30 @@
 //! The journal on disk.
 
+use std::path::Path;
+
 use gokku_core::AppName;
 use gokku_core::transition::Journal;
 use gokku_core::transition::journal::VERSION;
 
-use crate::atomic;
 use crate::error::Error;
 use crate::root::Root;
+use crate::{atomic, toml_file};
 
 /// The journal of the transition that is under way; none when none is.
 pub fn load(root: &Root, app: &AppName) -> Result<Option<Journal>, Error> {
-    let journal: Option<Journal> = atomic::read_toml(&root.journal(app))?;
-    match &journal {
-        Some(journal) if journal.version != VERSION => Err(Error::failed(format!(
-            "{} is of version {}, which a newer gokku wrote: update this one",
-            root.journal(app).display(),
-            journal.version
-        ))),
-        _ => Ok(journal),
-    }
+    let path = root.journal(app);
+    let bytes = atomic::read(&path)?;
+    bytes.map(|bytes| parse(&path, &bytes)).transpose()
+}
+
+/// Understands a journal's content.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Journal, Error> {
+    toml_file::parse_versioned(path, bytes, VERSION)
 }
 
 /// Replaces it.
 pub fn save(root: &Root, app: &AppName, journal: &Journal) -> Result<(), Error> {
-    atomic::write_toml(&root.journal(app), journal)
+    toml_file::write(&root.journal(app), journal)
 }
 
 /// The transition has ended.

@@ -1,6 +1,6 @@
 //! What happens on the server.
 //!
-//! - where things are: [`root`], [`atomic`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
+//! - where things are: [`root`], [`atomic`], [`toml_file`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
 //! - one transition at a time: [`lock`], [`journal`]
 //! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
@@ -41,6 +41,7 @@ pub mod server_config;
 pub mod session;
 pub mod status;
 pub mod supervisor;
+pub mod toml_file;
 pub mod worker;
 
 mod differ;

@@ -1,7 +1,7 @@
 //! What a transition tells, written down line by line as JSON.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use gokku_core::change::Change;
@@ -43,15 +43,32 @@ impl Log {
     /// Opens a transition's log to write on at its end.
     pub fn open(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
         let path = root.log(app, id);
-        let file = OpenOptions::new().append(true).create(true).open(&path);
-        file.map(|file| Self {
-            root: root.clone(),
-            app: app.clone(),
-            id,
-            file,
-            started: None,
-        })
-        .map_err(|error| Error::file(&path, &error))
+        let open = || -> io::Result<File> {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .open(&path)?;
+            // A process that was killed, or a disk that was full, may have left half of a line.
+            let mut last = [b'\n'];
+            if file.metadata()?.len() > 0 {
+                file.seek(SeekFrom::End(-1))?;
+                file.read_exact(&mut last)?;
+            }
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+            }
+            Ok(file)
+        };
+        open()
+            .map(|file| Self {
+                root: root.clone(),
+                app: app.clone(),
+                id,
+                file,
+                started: None,
+            })
+            .map_err(|error| Error::file(&path, &error))
     }
 
     /// Tells an event. A log that cannot be written does not stop a transition.
@@ -130,10 +147,17 @@ impl Log {
 
 /// The events of a log, as far as it goes.
 pub fn read(root: &Root, app: &AppName, id: ReleaseId) -> Vec<Stamped> {
-    let text = fs::read_to_string(root.log(app, id)).unwrap_or_default();
-    text.lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
+    events(&fs::read(root.log(app, id)).unwrap_or_default())
+}
+
+/// The events of a log's content. A line that is none, because it was cut off, is no event.
+pub fn events(bytes: &[u8]) -> Vec<Stamped> {
+    bytes.split(|byte| *byte == b'\n').filter_map(event).collect()
+}
+
+/// The event of a line.
+pub fn event(line: &[u8]) -> Option<Stamped> {
+    serde_json::from_slice(line).ok()
 }
 
 /// The transitions of an app that have a log, oldest first.
@@ -157,5 +181,41 @@ pub fn prune(root: &Root, app: &AppName) {
         .collect();
     for path in paths {
         let _ = fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_was_cut_off_spoils_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let app: AppName = "api".parse().expect("a name");
+        fs::create_dir_all(root.deploys(&app)).expect("a folder");
+        let id = allocate(&root, &app).expect("an id");
+        let note = |line: &str| Event::Noted {
+            line: line.to_owned(),
+        };
+        let mut log = Log::open(&root, &app, id).expect("a log");
+        log.tell(note("one"));
+        // In the midst of a letter of two bytes.
+        fs::write(
+            root.log(&app, id),
+            [
+                &fs::read(root.log(&app, id)).expect("read")[..],
+                b"{\"at\":1,\"event\":{\"noted\":{\"line\":\"\xc3",
+            ]
+            .concat(),
+        )
+        .expect("written");
+        let mut log = Log::open(&root, &app, id).expect("a log");
+        log.tell(note("two"));
+        let told: Vec<Event> = read(&root, &app, id)
+            .into_iter()
+            .map(|stamped| stamped.event)
+            .collect();
+        assert_eq!(told, [note("one"), note("two")]);
     }
 }

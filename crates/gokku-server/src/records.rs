@@ -1,31 +1,30 @@
 //! Releases' records, and which release is the active one.
 
 use std::fs;
+use std::path::Path;
 
 use gokku_core::release::{Record, VERSION};
 use gokku_core::{AppName, ReleaseId};
 
-use crate::atomic;
 use crate::error::Error;
 use crate::root::Root;
+use crate::{atomic, toml_file};
 
 /// A release's record; none when there is none.
 pub fn load(root: &Root, app: &AppName, id: ReleaseId) -> Result<Option<Record>, Error> {
     let path = root.record(app, id);
-    let record: Option<Record> = atomic::read_toml(&path)?;
-    match &record {
-        Some(record) if record.version != VERSION => Err(Error::failed(format!(
-            "{} is of version {}, which a newer gokku wrote: update this one",
-            path.display(),
-            record.version
-        ))),
-        _ => Ok(record),
-    }
+    let bytes = atomic::read(&path)?;
+    bytes.map(|bytes| parse(&path, &bytes)).transpose()
+}
+
+/// Understands a record's content.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Record, Error> {
+    toml_file::parse_versioned(path, bytes, VERSION)
 }
 
 /// Replaces a release's record.
 pub fn save(root: &Root, app: &AppName, record: &Record) -> Result<(), Error> {
-    atomic::write_toml(&root.record(app, record.id), record)
+    toml_file::write(&root.record(app, record.id), record)
 }
 
 /// Every record of an app, oldest first.

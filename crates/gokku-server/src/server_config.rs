@@ -1,12 +1,13 @@
 //! The server's settings, `config.toml`.
 
 use std::net::IpAddr;
+use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::atomic;
 use crate::error::Error;
 use crate::root::Root;
+use crate::{atomic, toml_file};
 
 /// The server's settings.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -37,5 +38,14 @@ impl Default for ProxyConfig {
 
 /// Reads the server's settings.
 pub fn read(root: &Root) -> Result<ServerConfig, Error> {
-    Ok(atomic::read_toml(&root.config())?.unwrap_or_default())
+    let path = root.config();
+    match atomic::read(&path)? {
+        Some(bytes) => parse(&path, &bytes),
+        None => Ok(ServerConfig::default()),
+    }
+}
+
+/// Understands the content of a `config.toml`.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<ServerConfig, Error> {
+    toml_file::parse(path, bytes)
 }

@@ -11,9 +11,9 @@ use crate::error::{DONE, Error};
 use crate::printer::{Look, Printer};
 
 pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
-    let mut told = String::new();
+    let mut told = Vec::new();
     std::io::stdin()
-        .read_to_string(&mut told)
+        .read_to_end(&mut told)
         .map_err(|error| Error::failed(format!("what git says of the push: {error}")))?;
     match receive(server, app, &told)? {
         Received::Stored(lines) => {

@@ -132,7 +132,7 @@ impl Site {
                 Ok(_) => panic!("the new one began before the old one let go"),
                 Err(error) => {
                     self.running = Some((old, threads));
-                    return Err(error);
+                    Err(error)
                 }
             },
             successor = old.successor() => {

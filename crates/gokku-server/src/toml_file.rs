@@ -1,0 +1,87 @@
+//! TOML files: what is wrong in one is told with its place, and those that gokku writes itself say their version.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::atomic;
+use crate::error::Error;
+
+/// What every version has.
+#[derive(Deserialize)]
+struct Versioned {
+    version: u32,
+}
+
+/// Understands a file's content; the error begins with the file, line and column.
+pub fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+    let text = String::from_utf8_lossy(bytes);
+    toml::from_str(&text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start).min(text.len());
+        let before = &text[..start];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        Error::failed(format!("{}:{line}:{column}: {}", path.display(), error.message()))
+    })
+}
+
+/// The same for a file that says its version. That is looked at first: only of its own does this program know what
+/// else may stand there.
+pub fn parse_versioned<T: DeserializeOwned>(path: &Path, bytes: &[u8], version: u32) -> Result<T, Error> {
+    let found = parse::<Versioned>(path, bytes)?.version;
+    if found != version {
+        return Err(Error::failed(format!(
+            "{} is of version {found}, and this gokku knows {version}: the one that wrote it reads it",
+            path.display(),
+        )));
+    }
+    parse(path, bytes)
+}
+
+/// A file's content.
+pub fn text(path: &Path, value: &impl Serialize) -> Result<String, Error> {
+    toml::to_string(value).map_err(|error| Error::failed(format!("{}: {error}", path.display())))
+}
+
+/// Replaces a file.
+pub fn write(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    atomic::replace(path, text(path, value)?.as_bytes(), 0o600)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Kept {
+        version: u32,
+        word: String,
+    }
+
+    fn read(text: &str) -> Result<Kept, String> {
+        parse_versioned(Path::new("kept.toml"), text.as_bytes(), 1).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_place() {
+        let kept = Kept {
+            version: 1,
+            word: "é\n".to_owned(),
+        };
+        let written = text(Path::new("kept.toml"), &kept).expect("text");
+        assert_eq!(read(&written), Ok(kept));
+        assert!(read("version = 1\n\"é\" = 2").is_err_and(|error| error.starts_with("kept.toml:2:")),);
+        assert!(read("").is_err_and(|error| error.ends_with("missing field `version`")));
+    }
+
+    #[test]
+    fn another_version_is_said_before_what_is_not_known_of_it() {
+        let error = read("version = 2\nmore = true").expect_err("of another version");
+        assert_eq!(
+            error,
+            "kept.toml is of version 2, and this gokku knows 1: the one that wrote it reads it"
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! The control API: calls in any order leave the table on disk and what the switch does the same.
+//!
+//! Each line is a request: its method, its path, its body. The switch is a real one that opens no port.
+
+use std::path::Path;
+
+use gokku_proxy::Switch;
+use gokku_proxy::api::{PutRoute, Refused, RouteStatus};
+use gokku_proxy::call::Call;
+use gokku_proxy::table::{Routes, TableFile};
+
+/// More calls than this find nothing that fewer do not.
+const CALLS: usize = 24;
+
+thread_local! {
+    static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+}
+
+/// Checks requests, one after the other.
+pub fn check(data: &[u8]) {
+    let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').take(CALLS).collect();
+    let calls: Vec<Call> = lines.iter().filter_map(|line| understood(line)).collect();
+    if !calls.is_empty() {
+        RUNTIME.with(|runtime| runtime.block_on(performed(calls)));
+    }
+}
+
+fn understood(line: &[u8]) -> Option<Call> {
+    let mut words = line.splitn(3, |byte| *byte == b' ');
+    let mut word = || words.next().unwrap_or_default();
+    let (method, path, body) = (word(), word(), word());
+    let (Ok(method), Ok(path)) = (std::str::from_utf8(method), std::str::from_utf8(path)) else {
+        return None;
+    };
+    match Call::read(method, path, body) {
+        Ok(call) => {
+            let (method, path, body) = written(&call);
+            assert_eq!(Call::read(method, &path, &body).as_ref(), Ok(&call));
+            Some(call)
+        }
+        Err(refused) => {
+            assert!(matches!(refused, Refused::Request { .. }), "{refused}");
+            let text = serde_json::to_vec(&refused).expect("text");
+            assert_eq!(
+                serde_json::from_slice::<Refused>(&text).expect("what was written"),
+                refused
+            );
+            None
+        }
+    }
+}
+
+/// A call as a client would make it.
+fn written(call: &Call) -> (&'static str, String, Vec<u8>) {
+    fn json(value: &impl serde::Serialize) -> Vec<u8> {
+        serde_json::to_vec(value).expect("text")
+    }
+    let none = Vec::new;
+    match call {
+        Call::Status => ("GET", "/v1/status".to_owned(), none()),
+        Call::Route(app) => ("GET", format!("/v1/routes/{app}"), none()),
+        Call::Put(app, put) => ("PUT", format!("/v1/routes/{app}"), json(put)),
+        Call::Delete(app) => ("DELETE", format!("/v1/routes/{app}"), none()),
+        Call::Switch(app, to) => ("POST", format!("/v1/routes/{app}/switch"), json(to)),
+        Call::Hold(app, hold) => ("POST", format!("/v1/routes/{app}/hold"), json(hold)),
+        Call::Release(app) => ("POST", format!("/v1/routes/{app}/release"), none()),
+        Call::Clear(app) => ("POST", format!("/v1/routes/{app}/clear"), none()),
+        Call::Drain(app, drain) => ("POST", format!("/v1/routes/{app}/drain"), json(drain)),
+    }
+}
+
+async fn performed(calls: Vec<Call>) {
+    // In memory where there is such a place: each change is made sure of on the disk.
+    let memory = Path::new("/dev/shm");
+    let folder = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    let folder = folder.expect("a folder");
+    let table = TableFile::at(folder.path().join("routes.json"));
+    let switch = Switch::new(table.clone(), Routes::new());
+    for call in calls {
+        let before = seen(&switch);
+        let result = perform(&switch, &call).await;
+        let after = seen(&switch);
+        if let Err(refused) = &result {
+            assert!(!matches!(refused, Refused::Table { .. }), "{refused}");
+            assert_eq!(
+                before, after,
+                "{call:?} was refused ({refused}) and changed something"
+            );
+        }
+        let loaded = table.load().expect("a table");
+        assert_eq!(loaded.trouble, None);
+        let read_back = Switch::new(table.clone(), loaded.routes);
+        assert_eq!(
+            seen(&read_back),
+            after,
+            "after {call:?} the table says something else"
+        );
+    }
+}
+
+/// What of a switch lasts.
+fn seen(switch: &Switch) -> Vec<String> {
+    let mut routes: Vec<RouteStatus> = switch.routes().iter().map(|route| switch.status(route)).collect();
+    routes.sort_by(|one, other| one.app.cmp(&other.app));
+    let shown = routes.iter().map(|route| {
+        let targets: Vec<String> = route
+            .targets
+            .iter()
+            .map(|target| format!("{:?} {} {}", target.container, target.release, target.address))
+            .collect();
+        assert!(route.retired.is_empty(), "nobody had a request in flight");
+        assert!(route.targets.iter().all(|target| target.in_flight == 0));
+        format!("{} {} {targets:?} {}", route.app, route.port, route.held)
+    });
+    shown.collect()
+}
+
+async fn perform(switch: &Switch, call: &Call) -> Result<(), Refused> {
+    match call.clone() {
+        Call::Status => Ok(()),
+        Call::Route(app) => switch.route(&app).map(|route| drop(switch.status(&route))),
+        Call::Put(app, PutRoute::Port(port) | PutRoute::From(port)) => switch.put(&app, port).await.map(drop),
+        Call::Delete(app) => switch.delete(&app).await,
+        Call::Switch(app, to) => switch.switch(&app, to).await,
+        Call::Hold(app, hold) => switch.hold(&app, hold).await,
+        Call::Release(app) => switch.release(&app).await,
+        Call::Clear(app) => switch.clear(&app).await,
+        Call::Drain(_, drain) => {
+            let drained = switch.drain(drain).await?;
+            assert_eq!((drained.left, drained.cut), (0, 0));
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a `gokku.yml` says can be obeyed as it is, or is refused with a place that is in the file.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gokku_core::AppName;
+use gokku_core::gokku_yml::{AppConfig, GokkuYml};
+
+/// Checks a file.
+pub fn check(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let yml = match GokkuYml::parse("gokku.yml", text) {
+        Ok(yml) => yml,
+        Err(error) => {
+            let number = |number: u64| usize::try_from(number).expect("a place in memory");
+            // A lone carriage return ends a line in YAML.
+            let text = &text.replace('\r', "\n");
+            crate::assert_is_in(text, number(error.line), number(error.column));
+            return crate::assert_is_a_line(&error.to_string());
+        }
+    };
+    let other: AppName = "not-in-any-file".parse().expect("a name");
+    let known = match yml.app(&other) {
+        Ok(_) => vec![other.to_string()],
+        Err(error) => {
+            crate::assert_is_a_line(&error.to_string());
+            error.known
+        }
+    };
+    for app in known {
+        can_be_obeyed(
+            yml.app(&app.parse().expect("a name"))
+                .expect("an app that is there"),
+        );
+    }
+}
+
+fn can_be_obeyed(app: &AppConfig) {
+    let files = app.dockerfiles();
+    assert!(!files.is_empty());
+    for path in files
+        .iter()
+        .chain(Some(&app.path).filter(|path| !path.is_empty()))
+    {
+        let good = |part: &str| !matches!(part, "" | "." | "..");
+        assert!(path.split('/').all(good), "{path:?} leaves the repository");
+        assert!(!path.contains(char::is_control), "{path:?}");
+    }
+    for (name, value) in app.build_args() {
+        assert!(!value.is_empty(), "{name}");
+        assert!(!value.contains(char::is_control), "{value:?}");
+    }
+    if let Some(ports) = app.ports {
+        assert!(ports.host > 0 && ports.container > 0, "{ports:?}");
+    }
+    let names: BTreeSet<_> = app
+        .environments
+        .iter()
+        .map(|environment| &environment.name)
+        .collect();
+    assert_eq!(
+        names.len(),
+        app.environments.len(),
+        "one of two would not be obeyed"
+    );
+    for environment in &app.environments {
+        assert_eq!(app.branch(&environment.name), Some(&environment.branch));
+    }
+    assert!((1..=100).contains(&app.deployment.keep_images));
+    assert!(app.deployment.restart_delay <= Duration::from_secs(3600));
+}

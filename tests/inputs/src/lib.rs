@@ -1,0 +1,57 @@
+//! What holds for every input that others write, whatever stands in it.
+//!
+//! A file for each subject, with one `check` that takes any bytes and panics where something does not hold that must.
+//! The fuzz targets in `fuzz/` call it, and so do this crate's tests, with every input in `fuzz/corpus`.
+//!
+//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`names`]
+//! - what git says: [`hook_input`]
+//! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
+//! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
+#![allow(clippy::missing_panics_doc, reason = "a check panics, that is what it is for")]
+
+pub mod build_progress;
+pub mod control_api;
+pub mod docker_ignore;
+pub mod env_file;
+pub mod event_log;
+pub mod gokku_yml;
+pub mod hook_input;
+pub mod listeners;
+pub mod names;
+pub mod records;
+pub mod route_table;
+pub mod settings;
+
+/// Takes any bytes, and panics where something does not hold.
+pub type Check = fn(&[u8]);
+
+/// Every subject, with its check.
+pub const SUBJECTS: [(&str, Check); 12] = [
+    ("build_progress", build_progress::check),
+    ("control_api", control_api::check),
+    ("docker_ignore", docker_ignore::check),
+    ("env_file", env_file::check),
+    ("event_log", event_log::check),
+    ("gokku_yml", gokku_yml::check),
+    ("hook_input", hook_input::check),
+    ("listeners", listeners::check),
+    ("names", names::check),
+    ("records", records::check),
+    ("route_table", route_table::check),
+    ("settings", settings::check),
+];
+
+/// A message that a terminal shows in one line, as it is.
+fn assert_is_a_line(message: &str) {
+    assert!(!message.trim().is_empty(), "a message without words");
+    assert!(!message.contains(char::is_control), "{message:?}");
+}
+
+/// A place in a text that is there, or just behind its end.
+fn assert_is_in(text: &str, line: usize, column: usize) {
+    let last = text.split('\n').count();
+    assert!((1..=last).contains(&line), "line {line} of {last}");
+    let longest = text.split('\n').map(|line| line.chars().count()).max();
+    let longest = longest.unwrap_or(0) + 1;
+    assert!((1..=longest).contains(&column), "column {column} of {longest}");
+}
