@@ -42,6 +42,11 @@ impl Log {
             .map_err(|error| Error::file(&path, &error))
     }
 
+    /// The same log once more, for what is told while something else writes on it.
+    pub(crate) fn beside(&self) -> Option<Self> {
+        self.file.try_clone().ok().map(|file| Self { file })
+    }
+
     /// Tells an event. A log that cannot be written does not stop a transition.
     pub fn tell(&mut self, event: Event) {
         let stamped = Stamped {
@@ -78,9 +83,13 @@ pub fn list(root: &Root, app: &AppName) -> Vec<ReleaseId> {
     ids
 }
 
-/// Removes the oldest logs.
+/// Removes the oldest logs, and what somebody who asked for an end left.
 pub fn prune(root: &Root, app: &AppName) {
     let ids = list(root, app);
+    let forgotten = ids[..ids.len().saturating_sub(1)].iter();
+    for id in forgotten {
+        crate::abort::forget(root, app, *id);
+    }
     let paths: Vec<PathBuf> = ids[..ids.len().saturating_sub(KEPT)]
         .iter()
         .map(|id| root.log(app, *id))

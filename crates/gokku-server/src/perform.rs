@@ -12,6 +12,7 @@ use gokku_docker::{BuildRequest, Builder, ContainerFacts, ContainerSpec, labels}
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
+use crate::abort::asked;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_health, exit_reason};
@@ -172,9 +173,12 @@ impl<R: Runtime> Driver<R> {
                 });
             }
         };
-        match self.runtime.run_once(&spec, &mut on_output).await? {
-            0 => Ok(()),
-            code => Err(Error::failed(format!(
+        let mut receiver = self.asked.clone();
+        let mut stop = std::pin::pin!(asked(&mut receiver));
+        match self.runtime.run_once(&mut stop, &spec, &mut on_output).await? {
+            Some(0) => Ok(()),
+            None => Err(Error::failed("it was cut short")),
+            Some(code) => Err(Error::failed(format!(
                 "MIGRATION_COMMAND ended with exit code {code}"
             ))),
         }
@@ -356,6 +360,8 @@ impl<R: Runtime> Driver<R> {
     async fn discard(&mut self) -> Result<(), Error> {
         let activation = self.activation()?;
         let id = activation.release;
+        // A migration that was cut short while its container was made: nobody has it, and it holds the image.
+        self.remove_one_offs(activation.id).await?;
         self.image = None;
         self.runtime
             .remove_image(&records::image_tag(&self.app, id))
@@ -374,18 +380,30 @@ impl<R: Runtime> Driver<R> {
         records::save(&self.root, &self.app, &record)
     }
 
+    /// The containers of a transition: one-off ones, or the others.
+    fn made_by(&self, id: ReleaseId, one_off: bool) -> Vec<ContainerFacts> {
+        let id = id.to_string();
+        let wanted = |facts: &&ContainerFacts| {
+            facts.label(labels::TRANSITION) == Some(id.as_str())
+                && facts.label(labels::KIND).is_some() == one_off
+        };
+        self.facts.iter().filter(wanted).cloned().collect()
+    }
+
+    /// Removes one-off containers that nobody waits for any more.
+    async fn remove_one_offs(&self, id: ReleaseId) -> Result<(), Error> {
+        for facts in self.made_by(id, true) {
+            self.runtime.remove(&facts.id).await?;
+        }
+        Ok(())
+    }
+
     /// Finds out what can be known of a failure that was seen.
     async fn diagnose(&mut self, kind: FailureKind) -> Result<(), Error> {
-        let id = self.activation()?.id.to_string();
+        let id = self.activation()?.id;
         let mut detail = String::new();
-        let mine = |facts: &&ContainerFacts| facts.label(labels::TRANSITION) == Some(id.as_str());
-        let ours: Vec<ContainerFacts> = self.facts.iter().filter(mine).cloned().collect();
-        for facts in ours {
-            if facts.label(labels::KIND).is_some() {
-                // A one-off container that nobody waits for any more.
-                self.runtime.remove(&facts.id).await?;
-                continue;
-            }
+        self.remove_one_offs(id).await?;
+        for facts in self.made_by(id, false) {
             if matches!(kind, FailureKind::Exited | FailureKind::DiedAfterSwitch)
                 && let Some(details) = self
                     .runtime

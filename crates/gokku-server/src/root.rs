@@ -118,9 +118,9 @@ impl Root {
         self.app(app).join("lock")
     }
 
-    /// Who waits for that lock.
-    pub fn waiting(&self, app: &AppName) -> PathBuf {
-        self.app(app).join("waiting")
+    /// The folder of those that wait for that lock.
+    pub fn queue(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("queue")
     }
 
     /// The route table.

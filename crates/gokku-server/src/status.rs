@@ -14,7 +14,7 @@ use crate::apps::App;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::{apps, clock, lock, log, records};
+use crate::{apps, clock, lock, log, queue, records};
 
 /// What is known of an app.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +41,8 @@ pub struct AppStatus {
     pub last: Option<LastTransition>,
     /// Who changes it now.
     pub busy: Option<String>,
+    /// Who waits for that, oldest first; only for a single app.
+    pub waiting: Vec<String>,
     /// What should be mended.
     pub trouble: Option<String>,
 }
@@ -124,6 +126,8 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
         ));
     }
     status.busy = lock::holder(&server.root, name)?.map(|holder| holder.to_string());
+    let waiting = queue::waiting(&server.root, name);
+    status.waiting = waiting.iter().map(ToString::to_string).collect();
     status.last = last(server, name, status.busy.is_some());
     Ok(status)
 }
@@ -223,6 +227,7 @@ fn facts<'a>(
         health: None,
         last: None,
         busy: None,
+        waiting: Vec::new(),
         trouble: route
             .and_then(|route| route.trouble.clone())
             .or_else(|| routes.trouble.clone())
@@ -271,7 +276,7 @@ fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
                     Finish::Refused { detail, .. } => {
                         format!("refused: {}", detail.lines().next().unwrap_or(""))
                     }
-                    Finish::Superseded => "superseded by a newer push".to_owned(),
+                    Finish::Superseded { id, .. } => format!("replaced by {id}"),
                     Finish::LeftUnfinished { .. } => "left unfinished".to_owned(),
                 };
             }
