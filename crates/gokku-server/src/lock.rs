@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use gokku_core::{AppName, ReleaseId};
@@ -123,6 +124,7 @@ fn open(root: &Root, app: &AppName) -> Result<File, Error> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .open(&path)
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::missing(format!("there is no app {app}")),

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use gokku_core::event::{Event, Stamped};
@@ -25,7 +26,12 @@ pub fn allocate(root: &Root, app: &AppName) -> Result<ReleaseId, Error> {
     let mut id = ReleaseId::at(clock::now_seconds());
     loop {
         let path = root.log(app, id);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+        {
             Ok(_) => return Ok(id),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => id = id.following(),
             Err(error) => return Err(Error::file(&path, &error)),
@@ -37,7 +43,11 @@ impl Log {
     /// Opens a transition's log to write on at its end.
     pub fn open(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
         let path = root.log(app, id);
-        let file = OpenOptions::new().append(true).create(true).open(&path);
+        let file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&path);
         file.map(|file| Self { file })
             .map_err(|error| Error::file(&path, &error))
     }

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -10,7 +11,13 @@ use crate::error::Error;
 /// Starts this program again with other arguments, its words going to a file. It leaves the session by itself,
 /// with [`detach`].
 pub fn spawn(program: &Path, args: &[&str], root: &Path, input: &[u8], words: &Path) -> Result<Child, Error> {
-    let open = || OpenOptions::new().append(true).create(true).open(words);
+    let open = || {
+        OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(words)
+    };
     let (out, err) = open()
         .and_then(|file| Ok((file.try_clone()?, file)))
         .map_err(|error| Error::file(words, &error))?;

@@ -8,7 +8,7 @@
 //! - [`goal`]: what is wanted
 //! - [`observed`]: what is true now
 //! - [`journal`]: what cannot be seen by looking; [`failure`]: why the goal is given up
-//! - [`step`]: what can be done about it; [`abort`]: whether it can still be ended
+//! - [`step`]: what can be done about it; [`mod@abort`]: whether it can still be ended
 //! - `activate`, `undo`, `retire`: the rules, for going forward, for going back, for taking an app down; `view`: the
 //!   words they are written in
 //!
