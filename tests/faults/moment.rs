@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use gokku_tests::{App, PATIENCE};
+use gokku_tests::{App, await_event};
+pub(crate) use gokku_tests::{events, logs};
 use serde_json::Value;
 
 /// When, within a step.
@@ -61,20 +61,6 @@ impl Moment {
     }
 }
 
-/// The logs of an app's transitions.
-pub(crate) fn logs(app: &App<'_>) -> BTreeSet<PathBuf> {
-    let entries = fs::read_dir(app.path("deploys")).into_iter().flatten().flatten();
-    entries.map(|entry| entry.path()).collect()
-}
-
-/// The events that a log has so far.
-pub(crate) fn events(log: &PathBuf) -> Vec<Value> {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    text.lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect()
-}
-
 /// Waits until the transition that begins now comes to that moment, and gives its process; none when it never came to
 /// it.
 pub(crate) fn await_moment(
@@ -83,35 +69,9 @@ pub(crate) fn await_moment(
     step: &str,
     moment: Moment,
 ) -> Option<u64> {
-    let is_it = moment.mark(step);
-    let began = Instant::now();
-    // What it is about may be gone with it, as when an app is destroyed: the lock is kept open.
-    loop {
-        assert!(
-            began.elapsed() < PATIENCE,
-            "the transition never came to {step} {moment}"
-        );
-        if let Some(log) = logs(app).difference(before).last() {
-            let told = events(log);
-            if told.iter().any(&is_it) {
-                break;
-            }
-            if told.iter().any(|line| line.pointer("/event/finished").is_some()) {
-                return None;
-            }
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    let pid = holder(app)?;
+    let pid = await_event(app, before, &format!("{step} {moment}"), moment.mark(step))?;
     if moment == Moment::Midway {
         std::thread::sleep(MIDWAY);
     }
     Some(pid)
-}
-
-/// The process that holds the app's lock, by what it wrote there.
-fn holder(app: &App<'_>) -> Option<u64> {
-    let text = fs::read_to_string(app.path("lock")).ok()?;
-    let holder: Value = serde_json::from_str(&text).ok()?;
-    holder["pid"].as_u64()
 }

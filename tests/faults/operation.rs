@@ -254,7 +254,7 @@ impl<'server> Stage<'server> {
         }
         let end = end.map_err(|wrong| {
             let log = std::fs::read_to_string(self.server.path("run/proxy.log")).unwrap_or_default();
-            let told = logs(app).last().map(events).unwrap_or_default();
+            let told = logs(app).last().map(|log| events(log)).unwrap_or_default();
             let last: Vec<String> = told.iter().rev().take(6).rev().map(ToString::to_string).collect();
             let switch = self.switch.borrow();
             let words = switch.as_ref().map(Running::stderr).unwrap_or_default();

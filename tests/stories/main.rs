@@ -3,6 +3,8 @@
 //! A file per story; the numbers `P01` to `P34` name the promises that a test keeps.
 #![allow(clippy::unwrap_used, reason = "a story's helpers are tests, too")]
 
+mod abort;
+mod agree;
 mod bad_input;
 mod by_hand;
 mod cleanup;
@@ -16,6 +18,7 @@ mod hold;
 mod interrupted;
 mod logs;
 mod machine;
+mod many;
 mod migration;
 mod names;
 mod no_engine;

@@ -1,79 +1,319 @@
-//! The app's env never stands where others can read it: P29.
+//! The app's env never stands where others can read it: P29. Marked secrets go in, everything is done that gokku can do,
+//! and everything that is left is searched.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use gokku_tests::{Server, docker};
+use gokku_tests::{App, Output, PushOutcome, Server, docker};
 
-const SECRET: &str = "s3cr3t-never-to-be-seen";
+/// Words that stand nowhere else on the machine.
+struct Marks {
+    /// Written into the file by hand.
+    hand: String,
+    /// Given to `config set`.
+    set: String,
+    /// Printed by the migration: its arguments.
+    migration: String,
+    /// Committed, so that it must be found: in the image, and in what the app answers.
+    code: String,
+}
 
-/// P29: not on a command line (every process of the machine is watched during a deploy), not in a log, not in an
-/// image.
+impl Marks {
+    fn new() -> Self {
+        let random = fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap();
+        let mark = |what: &str| format!("mark-{what}-{}", random.trim());
+        Self {
+            hand: mark("hand"),
+            set: mark("set"),
+            migration: mark("migration"),
+            code: mark("code"),
+        }
+    }
+
+    /// What only the env file and the container may have.
+    fn secret(&self) -> [&str; 2] {
+        [&self.hand, &self.set]
+    }
+}
+
+/// Looks at every process as fast as it can; gives the lines that have a mark.
+struct Watch {
+    on: Arc<AtomicBool>,
+    seen: thread::JoinHandle<(usize, BTreeSet<String>)>,
+}
+
+impl Watch {
+    fn start(server: &Server, marks: &Marks) -> Self {
+        let on = Arc::new(AtomicBool::new(true));
+        let still = Arc::clone(&on);
+        let secrets = marks.secret().map(str::to_owned);
+        let root = format!("GOKKU_ROOT={}", server.root().display());
+        let seen = thread::spawn(move || {
+            let (mut looked, mut seen) = (0, BTreeSet::new());
+            // The watch ends with the story, also with one that fails.
+            while still.load(Ordering::Relaxed) && Arc::strong_count(&still) > 1 {
+                looked += 1;
+                for entry in fs::read_dir("/proc").unwrap().flatten() {
+                    let text = |file: &str| {
+                        let bytes = fs::read(entry.path().join(file)).unwrap_or_default();
+                        String::from_utf8_lossy(&bytes).replace('\0', " ")
+                    };
+                    let line = text("cmdline");
+                    // What a user has typed is on that user's command line.
+                    let typed = line.contains(" config set ");
+                    let environ = text("environ");
+                    for secret in &secrets {
+                        if line.contains(secret.as_str()) && !typed {
+                            seen.insert(format!("command line: {line}"));
+                        }
+                        if environ.contains(&root) && environ.contains(secret.as_str()) {
+                            seen.insert(format!("environment of: {line}"));
+                        }
+                    }
+                }
+            }
+            (looked, seen)
+        });
+        Self { on, seen }
+    }
+
+    #[track_caller]
+    fn assert_nothing(self) {
+        self.on.store(false, Ordering::Relaxed);
+        let (looked, seen) = self.seen.join().unwrap();
+        assert_eq!(seen, BTreeSet::new());
+        assert!(looked > 20, "looked {looked} times");
+    }
+}
+
+/// Every command's output, to be searched.
+#[derive(Default)]
+struct Said(Vec<String>);
+
+impl Said {
+    fn command(&mut self, output: &Output) {
+        // Not the line that was typed.
+        self.0.push(format!("{}{}", output.stdout, output.stderr));
+    }
+
+    fn push(&mut self, push: &PushOutcome) {
+        self.0.push(push.output.clone());
+    }
+
+    #[track_caller]
+    fn assert_without(&self, marks: &Marks) {
+        for (said, secret) in self
+            .0
+            .iter()
+            .flat_map(|said| marks.secret().map(|secret| (said, secret)))
+        {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let (mut all, mut left) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(path) = left.pop() {
+        if path.is_dir() && !path.is_symlink() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        all.push(path);
+    }
+    all
+}
+
+fn has(bytes: &[u8], mark: &str) -> bool {
+    bytes.windows(mark.len()).any(|part| part == mark.as_bytes())
+}
+
+/// The files below a folder that have one of these words.
+fn found(folder: &Path, words: &[&str]) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for path in files(folder).into_iter().filter(|path| path.is_file()) {
+        let bytes = fs::read(&path).unwrap_or_default();
+        if words.iter().any(|word| has(&bytes, word)) {
+            found.insert(path);
+        }
+    }
+    found
+}
+
+#[track_caller]
+fn assert_images_without(server: &Server, app: &App<'_>, marks: &Marks) {
+    let tags = docker(["images", "--format", "{{.Repository}}:{{.Tag}}", app.name()]).ok();
+    let mut control = false;
+    for tag in tags.stdout.lines() {
+        let saved = server.home().join("image.tar");
+        docker(["save", "--output", saved.to_str().unwrap(), tag]).ok();
+        let content = fs::read(&saved).unwrap();
+        fs::remove_file(&saved).unwrap();
+        control |= has(&content, &marks.code);
+        let told = [
+            docker(["history", "--no-trunc", tag]).ok().stdout,
+            docker(["inspect", tag]).ok().stdout,
+        ];
+        for secret in marks.secret() {
+            assert!(!has(&content, secret), "a layer of {tag}");
+            assert!(told.iter().all(|told| !told.contains(secret)), "{tag}");
+        }
+    }
+    assert!(control, "what is in a layer is found by this search");
+}
+
+#[track_caller]
+fn assert_containers_without(app: &App<'_>, marks: &Marks) {
+    for container in app.containers() {
+        let mut shown = docker(["inspect", &container.id]).ok().json();
+        let env = shown[0]["Config"]["Env"].take().to_string();
+        for secret in marks.secret() {
+            assert!(env.contains(secret), "its own environment has it");
+            assert!(!shown.to_string().contains(secret), "{shown}");
+        }
+    }
+}
+
+/// P29: everything that gokku does, once.
 #[test]
 fn p29_a_secret_is_seen_by_the_app_only() {
     let server = Server::new();
+    let marks = Marks::new();
     let api = server.create("api");
+    let watch = Watch::start(&server, &marks);
+    let mut said = Said::default();
     server.write(
         format!("apps/{}/shared/.env", api.name()),
-        format!("SECRET={SECRET}\nMIGRATION_COMMAND=/app migrate\nZERO_DOWNTIME=true\n"),
+        format!(
+            "BY_HAND={}\nMIGRATION_COMMAND=/app migrate {}\nZERO_DOWNTIME=true\nHEALTH_CHECK_TIMEOUT=20\n",
+            marks.hand, marks.migration
+        ),
     );
-    let watching = Arc::new(AtomicBool::new(true));
-    let still = Arc::clone(&watching);
-    let watcher = thread::spawn(move || {
-        let mut seen = BTreeSet::new();
-        // The watch ends with the story, also with one that fails.
-        while still.load(Ordering::Relaxed) && Arc::strong_count(&still) > 1 {
-            seen.extend(command_lines().into_iter().filter(|line| line.contains(SECRET)));
-        }
-        seen
-    });
+    said.command(&api.gokku(["config", "set", &format!("SET={}", marks.set)]).ok());
     let dev = api.working_copy();
-    dev.release("v1").ok();
-    dev.release("v2").ok();
-    api.gokku(["rollback"]).ok();
-    // A failure tells much, but not that.
-    let failed = dev.release_with("v3", &["exit-at-start=1"]).rejected();
-    assert!(!failed.output.contains(SECRET), "{failed}");
-    watching.store(false, Ordering::Relaxed);
-    let seen = watcher.join().unwrap();
-    assert_eq!(seen, BTreeSet::new());
-    assert_eq!(api.get("/env?name=SECRET").unwrap().text(), SECRET);
+    dev.write(
+        "gokku.yml",
+        fs::read_to_string(dev.folder().join("gokku.yml")).unwrap(),
+    );
+    said.push(&dev.release(&marks.code).ok().says(&marks.migration));
+    said.push(&dev.release("v2").ok());
 
-    let tags = docker(["images", "--format", "{{.Repository}}:{{.Tag}}", api.name()]).ok();
-    for tag in tags.stdout.lines() {
-        let history = docker(["history", "--no-trunc", tag]).ok();
-        let image = docker(["inspect", tag]).ok();
-        assert!(
-            !history.stdout.contains(SECRET) && !image.stdout.contains(SECRET),
-            "{tag}"
-        );
+    // What fails tells much, but not that.
+    said.push(&dev.release_with("bad1", &["exit-at-start=1"]).rejected());
+    said.push(&dev.release_with("bad2", &["migrate-exit=1"]).rejected());
+    dev.write("Dockerfile", "FROM scratch\nCOPY nowhere /\n");
+    dev.commit("bad3");
+    said.push(&dev.push().rejected());
+    dev.write_app("bad4", &["fail-health"]);
+    dev.commit("bad4");
+    let push = dev.start_push();
+    push.wait_for("-----> Waiting until");
+    let attached = server.start_gokku(api.named(["deploy", "--attach"]));
+    attached.wait_for("-----> ");
+    said.command(&api.gokku(["status"]));
+    said.command(&api.gokku(["restart"]).exits(4));
+    said.command(&api.gokku(["deploy", "--abort"]).ok());
+    said.command(&attached.wait());
+    said.command(&push.wait());
+
+    for words in [
+        &["rollback"][..],
+        &["restart"],
+        &["stop"],
+        &["start"],
+        &["deploy"],
+        &["config", "set", "OTHER=1"],
+        &["config", "unset", "OTHER"],
+        &["run", "--", "/app", "migrate"],
+        &["exec", "--", "/app", "migrate"],
+        &["logs"],
+        &["status"],
+        &["status", "--json"],
+        &["releases"],
+        &["releases", "--json"],
+        &["config", "set", "BAD KEY=1"],
+        &["config", "set", "PORT=no"],
+    ] {
+        said.command(&api.gokku(words));
     }
-    let mut files = vec![server.root().to_owned()];
-    let mut looked = 0;
-    while let Some(path) = files.pop() {
-        if path.is_dir() {
-            files.extend(
-                std::fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
-        } else if !path.ends_with("shared/.env")
-            && let Ok(bytes) = std::fs::read(&path)
-        {
-            looked += 1;
-            let found = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
-            assert!(!found, "{}", path.display());
-        }
+    for words in [&["doctor"][..], &["proxy", "status", "--json"], &["apps", "list"]] {
+        said.command(&server.gokku(words));
     }
-    assert!(looked > 20, "{looked} files");
+    said.assert_without(&marks);
+    // Who asks for it gets it, and the app has it.
+    api.gokku(["config", "get", "SET"]).ok().says(&marks.set);
+    api.gokku(["config", "list"]).ok().says(&marks.hand);
+    for (name, value) in [("SET", &marks.set), ("BY_HAND", &marks.hand)] {
+        assert_eq!(&api.get(&format!("/env?name={name}")).unwrap().text(), value);
+    }
+
+    let env = api.path("shared/.env");
+    let top = server.root().parent().unwrap();
+    assert_eq!(found(top, &marks.secret()), BTreeSet::from([env]));
+    assert_eq!(found(dev.folder(), &marks.secret()), BTreeSet::new());
+    // The search finds what is there: the migration's words are in what the pusher saw.
+    let migration = found(top, &[&marks.migration]);
+    assert!(migration.iter().any(|path| path.starts_with(api.path("deploys"))));
+    assert_images_without(&server, &api, &marks);
+    assert_containers_without(&api, &marks);
+    assert_modes(&server, &api);
+
+    said.command(&server.gokku(["apps", "destroy", api.name(), "--yes"]).ok());
+    said.assert_without(&marks);
+    assert_eq!(found(top, &marks.secret()), BTreeSet::new());
+    watch.assert_nothing();
 }
 
-fn command_lines() -> Vec<String> {
-    let processes = std::fs::read_dir("/proc").unwrap();
-    processes
-        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
-        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-        .collect()
+/// Who may read what: the table in docs/reliability.md. Below `repos/` and `releases/` are git's and the commit's own
+/// modes, behind folders that others cannot enter.
+#[track_caller]
+fn assert_modes(server: &Server, app: &App<'_>) {
+    let table = BTreeMap::from([
+        ("repos", 0o750),
+        ("apps", 0o750),
+        ("proxy", 0o750),
+        ("run", 0o750),
+        ("run/proxy.sock", 0o660),
+        ("run/proxy.log", 0o600),
+        ("run/worker.log", 0o600),
+        ("apps/APP", 0o750),
+        ("apps/APP/app.toml", 0o600),
+        ("apps/APP/lock", 0o600),
+        ("apps/APP/shared/.env", 0o600),
+        ("apps/APP/shared/.env.lock", 0o600),
+        ("apps/APP/deploys/ID.log", 0o600),
+        ("apps/APP/releases/ID.toml", 0o600),
+    ]);
+    let owner = fs::metadata(server.root()).unwrap().uid();
+    let mut met = BTreeSet::new();
+    for path in files(server.root()) {
+        let about = fs::symlink_metadata(&path).unwrap();
+        assert_eq!(about.uid(), owner, "{}", path.display());
+        if about.is_symlink() {
+            continue;
+        }
+        let mode = about.permissions().mode() & 0o7777;
+        let below = path.strip_prefix(server.root()).unwrap().display().to_string();
+        let socket = below == "run/proxy.sock";
+        assert!(
+            mode & 0o022 == 0 || socket,
+            "{below} can be written by others: {mode:o}"
+        );
+        let mut pattern = below.replace(app.name(), "APP");
+        for (folder, end) in [("apps/APP/deploys/", ".log"), ("apps/APP/releases/", ".toml")] {
+            if pattern.starts_with(folder) && pattern.ends_with(end) && !pattern[folder.len()..].contains('/')
+            {
+                pattern = format!("{folder}ID{end}");
+            }
+        }
+        if let Some((pattern, wanted)) = table.get_key_value(pattern.as_str()) {
+            assert_eq!(mode, *wanted, "{below} is {mode:o}");
+            met.insert(*pattern);
+        }
+    }
+    assert_eq!(met, table.keys().copied().collect(), "each of the table is there");
 }

@@ -69,9 +69,9 @@ pub enum Command {
     Config(Config),
     /// Deploy the current commit again, or see to the deploy under way
     Deploy {
-        /// End the deploy under way; what runs goes on running
-        #[arg(long, conflicts_with = "attach")]
-        abort: bool,
+        /// End the deploy under way, or the one named, which may wait for its turn; what runs goes on running
+        #[arg(long, value_name = "RELEASE", num_args = 0..=1, conflicts_with = "attach")]
+        abort: Option<Option<String>>,
         /// Follow the deploy under way
         #[arg(long)]
         attach: bool,

@@ -152,6 +152,10 @@ impl Renderer {
             }
             Event::Noted { line } => self.detail(Look::Plain, line),
             Event::Warned { line } => self.detail(Look::Bad, line),
+            Event::AbortRefused { by, why } => {
+                let who = by.as_deref().unwrap_or("somebody");
+                self.detail(Look::Bad, &format!("{who} asked for its end, too late: {why}"));
+            }
             Event::Finished { outcome, ms } => self.finished(outcome, *ms),
         }
     }
@@ -189,16 +193,19 @@ impl Renderer {
                 } else {
                     "Nothing runs."
                 };
-                let detail = if detail.is_empty() {
-                    String::new()
-                } else {
-                    format!(": {detail}")
-                };
-                self.alert(&format!("The {what} failed: {}{detail}\n{rest}", kind.as_str()));
+                self.alert(&format!("The {what} failed: {}\n{rest}", kind.with(detail)));
             }
             Finish::Refused { detail, .. } => self.alert(detail),
-            Finish::Superseded => {
-                self.alert("A newer push came in while this one waited, and took its place.");
+            Finish::Superseded { id, by, .. } => {
+                if self.what == "config" {
+                    self.heading(&format!(
+                        "A newer change of the environment, {id} by {by}, brings this one, too"
+                    ));
+                } else {
+                    self.alert(&format!(
+                        "A newer push, {id} by {by}, came in while this one waited, and took its place."
+                    ));
+                }
             }
             Finish::LeftUnfinished { detail } => {
                 self.alert(&format!("The {what} is not at an end: {detail}"));
@@ -239,6 +246,6 @@ pub(crate) fn exit_code(outcome: &Finish) -> u8 {
     match outcome {
         Finish::Succeeded { .. } => DONE,
         Finish::Refused { reason, .. } => refusal_code(*reason),
-        Finish::GaveUp { .. } | Finish::Superseded | Finish::LeftUnfinished { .. } => FAILED,
+        Finish::GaveUp { .. } | Finish::Superseded { .. } | Finish::LeftUnfinished { .. } => FAILED,
     }
 }

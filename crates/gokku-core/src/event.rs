@@ -92,6 +92,14 @@ pub enum Event {
         /// One line.
         line: String,
     },
+    /// Somebody asked for its end, and it goes on.
+    AbortRefused {
+        /// Who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Why.
+        why: String,
+    },
     /// It ended.
     Finished {
         /// How.
@@ -139,8 +147,15 @@ pub enum Finish {
         /// What went wrong and what to do; may have several lines.
         detail: String,
     },
-    /// A newer one took its place while it waited.
-    Superseded,
+    /// A newer one of its kind took its place while it waited.
+    Superseded {
+        /// The newer one.
+        id: ReleaseId,
+        /// Who asked for it.
+        by: String,
+        /// Its process.
+        process: u32,
+    },
     /// It could not go on, and is not at an end: the traffic switch's daemon or the next command continues it.
     LeftUnfinished {
         /// What stood in the way.
@@ -155,7 +170,7 @@ impl Finish {
             Self::Succeeded { .. } => "succeeded".to_owned(),
             Self::GaveUp { kind, .. } => format!("failed: {}", kind.as_str()),
             Self::Refused { detail, .. } => format!("refused: {}", detail.lines().next().unwrap_or("")),
-            Self::Superseded => "superseded by a newer push".to_owned(),
+            Self::Superseded { id, .. } => format!("replaced by {id}"),
             Self::LeftUnfinished { .. } => "left unfinished".to_owned(),
         }
     }

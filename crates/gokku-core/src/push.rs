@@ -164,6 +164,8 @@ pub enum Judgement {
         commit: CommitId,
         /// The branch it was pushed to.
         branch: BranchName,
+        /// What the branch was when the push began; none when it was not there.
+        old: Option<CommitId>,
     },
     /// Nothing is deployed.
     StoreOnly {
@@ -190,6 +192,44 @@ pub enum Refusal {
         /// How many others there are.
         others: usize,
     },
+    /// Another push moved the branch while this one was on its way.
+    #[error(
+        "{branch} has moved to {} since this push began: push again, after `git pull` if git asks for it. Nothing of this push was deployed", now.short()
+    )]
+    Moved {
+        /// The branch.
+        branch: BranchName,
+        /// What it is now.
+        now: CommitId,
+    },
+    /// Another push brought the same commit.
+    #[error("{branch} is at {} already: another push brought it, and there is nothing left to push", now.short())]
+    There {
+        /// The branch.
+        branch: BranchName,
+        /// What it is.
+        now: CommitId,
+    },
+    /// Somebody removed the branch while the push was on its way.
+    #[error("{0} was removed on the server since this push began: push again")]
+    Gone(BranchName),
+}
+
+/// P14: whether git can still move the branch for this push, which it would refuse after the deploy otherwise: the
+/// branch must be `now` what it was when the push began.
+pub fn check_unmoved(
+    branch: &BranchName,
+    old: Option<&CommitId>,
+    new: &CommitId,
+    now: Option<&CommitId>,
+) -> Result<(), Refusal> {
+    let branch = branch.clone();
+    match now.cloned() {
+        now if now.as_ref() == old => Ok(()),
+        Some(now) if now == *new => Err(Refusal::There { branch, now }),
+        Some(now) => Err(Refusal::Moved { branch, now }),
+        None => Err(Refusal::Gone(branch)),
+    }
 }
 
 /// Judges a push.
@@ -213,6 +253,7 @@ pub fn judge(updates: &[RefUpdate], deploys: &DeployBranch) -> Result<Judgement,
         Some(update) => Ok(Judgement::Deploy {
             commit: update.new.clone(),
             branch,
+            old: Some(update.old.clone()).filter(|old| !old.is_zero()),
         }),
         None => Ok(Judgement::StoreOnly {
             lines: updates.iter().map(|update| stored(update, &branch)).collect(),
@@ -249,7 +290,7 @@ mod tests {
             .map(|(new, name)| format!("{ZERO} {new} {name}").parse().unwrap())
             .collect();
         match judge(&updates, deploys) {
-            Ok(Judgement::Deploy { branch, commit }) => format!("deploys {} of {branch}", commit.short()),
+            Ok(Judgement::Deploy { branch, commit, .. }) => format!("deploys {} of {branch}", commit.short()),
             Ok(Judgement::StoreOnly { lines }) => lines.join("\n"),
             Err(refusal) => format!("refused: {refusal}"),
         }
@@ -272,6 +313,23 @@ mod tests {
         insta::assert_snapshot!(push(&[(ONE, "refs/heads/master")], &first), @"deploys 1111111 of master");
         insta::assert_snapshot!(push(&[(ONE, "refs/heads/main")], &first), @"deploys 1111111 of main");
         insta::assert_snapshot!(push(&[(ONE, "refs/heads/dev")], &first), @"dev is stored and not deployed: main is the branch that is. To deploy it: git push <remote> dev:main");
+    }
+
+    #[test]
+    fn a_branch_that_has_moved_is_told() {
+        let main = BranchName::main();
+        let [one, two, three] = ["1", "2", "3"].map(|digit| digit.repeat(40).parse::<CommitId>().unwrap());
+        let told = |old: Option<&CommitId>, now: Option<&CommitId>| match check_unmoved(&main, old, &two, now)
+        {
+            Ok(()) => "goes on".to_owned(),
+            Err(refusal) => refusal.to_string(),
+        };
+        assert_eq!(told(None, None), "goes on");
+        assert_eq!(told(Some(&one), Some(&one)), "goes on");
+        insta::assert_snapshot!(told(Some(&one), Some(&three)), @"main has moved to 3333333 since this push began: push again, after `git pull` if git asks for it. Nothing of this push was deployed");
+        insta::assert_snapshot!(told(None, Some(&three)), @"main has moved to 3333333 since this push began: push again, after `git pull` if git asks for it. Nothing of this push was deployed");
+        insta::assert_snapshot!(told(Some(&one), Some(&two)), @"main is at 2222222 already: another push brought it, and there is nothing left to push");
+        insta::assert_snapshot!(told(Some(&one), None), @"main was removed on the server since this push began: push again");
     }
 
     #[test]

@@ -64,11 +64,33 @@ impl Engine {
         spec: &ContainerSpec,
         on_output: &mut (dyn FnMut(LogLine) + Send),
     ) -> Result<i64, Error> {
-        let (once, mut session) = self.start_once(spec).await?;
-        while let Some(piece) = session.output.next().await {
-            on_output(piece?);
+        let mut never = std::future::pending();
+        match self.run_once_until(&mut never, spec, on_output).await? {
+            Some(code) => Ok(code),
+            // Nobody says to stop.
+            None => std::future::pending().await,
         }
-        let code = session.handle().exit_code().await?;
+    }
+
+    /// The same, until somebody says to stop: then the container is gone when this returns, and there is no exit code.
+    /// A future that is dropped while the container is made can only have it removed later, if anyone is still there.
+    pub async fn run_once_until(
+        &self,
+        stop: &mut (dyn Future<Output = ()> + Send + Unpin),
+        spec: &ContainerSpec,
+        on_output: &mut (dyn FnMut(LogLine) + Send),
+    ) -> Result<Option<i64>, Error> {
+        let (once, mut session) = self.start_once(spec).await?;
+        let ended = async {
+            while let Some(piece) = session.output.next().await {
+                on_output(piece?);
+            }
+            session.handle().exit_code().await
+        };
+        let code = tokio::select! {
+            code = ended => Some(code?),
+            () = stop => None,
+        };
         once.remove().await?;
         Ok(code)
     }

@@ -29,9 +29,12 @@ pub(crate) fn git(repository: &Path, args: impl IntoIterator<Item = impl AsRef<O
         .env("GIT_CONFIG_NOSYSTEM", "1");
     // The repository may belong to the user who pushes while root deploys: that is how it is meant.
     command
-        .env("GIT_CONFIG_COUNT", "1")
+        .env("GIT_CONFIG_COUNT", "2")
         .env("GIT_CONFIG_KEY_0", "safe.directory")
-        .env("GIT_CONFIG_VALUE_0", "*");
+        .env("GIT_CONFIG_VALUE_0", "*")
+        // Without it the group may write what an archive unpacks.
+        .env("GIT_CONFIG_KEY_1", "tar.umask")
+        .env("GIT_CONFIG_VALUE_1", "0022");
     command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

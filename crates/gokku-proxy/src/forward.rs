@@ -64,15 +64,18 @@ pub(crate) async fn forward(
     parts.version = Version::HTTP_11;
     let again = body.is_end_stream() && is_idempotent(&parts.method);
 
-    let began = Instant::now();
+    let mut began = Instant::now();
     let mut pause = Pause::up_to(LONGEST_PAUSE);
     let mut lost = false;
     loop {
         // Each attempt picks anew, so that it goes where the route points now.
+        let asked = Instant::now();
         let lease = match route.lease(turn).await {
             Ok(lease) => lease,
             Err(nowhere) => return refusal(nowhere),
         };
+        // Being held is not what its patience is for: the container may have come up only just now.
+        began += asked.elapsed();
         let Some(address) = lease.target().reachable() else {
             drop(lease);
             if began.elapsed() >= PATIENCE {

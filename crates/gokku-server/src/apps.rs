@@ -76,7 +76,7 @@ pub fn create(server: &Server, name: &AppName, environment: &EnvironmentName) ->
     // There from the beginning, and for its owner only, also for whoever edits it by hand.
     atomic::replace(&made.path().join("shared/.env"), b"", 0o600)?;
     let made = made.keep();
-    let opened = fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o755));
+    let opened = fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o750));
     if let Err(error) = opened.and_then(|()| fs::rename(&made, &folder)) {
         atomic::remove_tree(&made)?;
         return Err(if folder.exists() {

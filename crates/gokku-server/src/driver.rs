@@ -4,12 +4,15 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use gokku_core::event::Event;
-use gokku_core::transition::{Decision, Failure, FailureKind, Goal, Journal, Observed, Step, next};
+use gokku_core::transition::{
+    Abort, Decision, Failure, FailureKind, Goal, Journal, Observed, Step, abort, abort_detail, next,
+};
 use gokku_core::{AppName, ContainerId};
 use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_proxy::Client;
 use tokio::sync::watch;
 
+use crate::abort::{asked, asked_by};
 use crate::error::{Error, Kind};
 use crate::log::Log;
 use crate::pause::Pause;
@@ -34,8 +37,10 @@ pub struct Driver<R> {
     pub(crate) goal: Goal,
     pub(crate) journal: Journal,
     pub(crate) log: Log,
-    /// True once somebody asked to stop.
-    pub(crate) abort: watch::Receiver<bool>,
+    /// True once somebody asked for its end.
+    pub(crate) asked: watch::Receiver<bool>,
+    /// That was told to be too late.
+    told_too_late: bool,
     /// The containers that passed their health check since they were last started.
     pub(crate) proven: HashSet<ContainerId>,
     /// The goal's image, once seen.
@@ -69,8 +74,8 @@ pub struct Parts<R> {
     pub goal: Goal,
     /// Where it is told.
     pub log: Log,
-    /// True once somebody asked to stop.
-    pub abort: watch::Receiver<bool>,
+    /// True once somebody asked for its end.
+    pub asked: watch::Receiver<bool>,
 }
 
 impl<R: Runtime> Driver<R> {
@@ -101,7 +106,8 @@ impl<R: Runtime> Driver<R> {
             goal: parts.goal,
             journal,
             log: parts.log,
-            abort: parts.abort,
+            asked: parts.asked,
+            told_too_late: false,
             proven: HashSet::new(),
             image: None,
             facts: Vec::new(),
@@ -138,7 +144,10 @@ impl<R: Runtime> Driver<R> {
             {
                 return End::Left(error.message);
             }
-            let result = self.tell(&step, why, &observed).await;
+            let Some(result) = self.tell(&step, why, &observed).await else {
+                self.heed_abort(&observed);
+                continue;
+            };
             let failed = result.as_ref().err().cloned();
             let given_up_before = (self.journal.failure.is_some(), self.journal.former_failed);
             if self.journal.after(&step, &observed, result)
@@ -183,20 +192,37 @@ impl<R: Runtime> Driver<R> {
         journal::save(&self.root, &self.app, &self.journal)
     }
 
-    /// Somebody who asks to stop is heard until the switch.
+    /// Somebody who asks for its end is heard until the switch, and told when it is too late.
     fn heed_abort(&mut self, observed: &Observed) {
-        if *self.abort.borrow()
-            && matches!(self.goal, Goal::Activate(_))
-            && !self.journal.switched(observed)
-            && self.journal.note(FailureKind::Aborted, String::new())
-            && let Err(error) = self.save()
-        {
-            tracing::warn!("{error}");
+        if !*self.asked.borrow() {
+            return;
+        }
+        let by = asked_by(&self.root, &self.app, self.journal.id);
+        match abort(&self.goal, &self.journal, observed) {
+            Abort::Heard => {
+                let detail = abort_detail(by.as_deref(), &self.journal);
+                if self.journal.note(FailureKind::Aborted, detail)
+                    && let Err(error) = self.save()
+                {
+                    tracing::warn!("{error}");
+                }
+            }
+            Abort::TooLate(why) if !self.told_too_late => {
+                self.told_too_late = true;
+                let why = why.to_owned();
+                self.log.tell(Event::AbortRefused { by, why });
+            }
+            Abort::TooLate(_) | Abort::GivenUpAlready => {}
         }
     }
 
-    /// Performs a step and tells of it.
-    async fn tell(&mut self, step: &Step, why: &'static str, observed: &Observed) -> Result<(), String> {
+    /// Performs a step and tells of it; none when it was cut short.
+    async fn tell(
+        &mut self,
+        step: &Step,
+        why: &'static str,
+        observed: &Observed,
+    ) -> Option<Result<(), String>> {
         let name = step.name().to_owned();
         let about = self.about(step);
         self.log.tell(Event::StepStarted {
@@ -205,25 +231,61 @@ impl<R: Runtime> Driver<R> {
             why: why.to_owned(),
         });
         let began = clock::now_ms();
-        let can_stop = self.journal.failure.is_none() && !self.journal.switched(observed);
-        let mut asked_to_stop = self.abort.clone();
-        let result = tokio::select! {
-            result = self.perform(step) => result.map_err(|error| error.message),
-            _ = asked_to_stop.wait_for(|asked| *asked), if can_stop && is_long(step) => {
-                self.journal.note(FailureKind::Aborted, String::new());
-                Err("aborted".to_owned())
-            }
-        };
+        let result = self.perform_unless_asked(step, observed).await;
         let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
         self.log.tell(match &result {
-            Ok(()) => Event::StepFinished { step: name, ms },
-            Err(error) => Event::StepFailed {
+            Some(Ok(())) => Event::StepFinished { step: name, ms },
+            failed => Event::StepFailed {
                 step: name,
                 ms,
-                error: error.clone(),
+                error: match failed {
+                    Some(Err(error)) => error.clone(),
+                    _ => "aborted".to_owned(),
+                },
             },
         });
         result
+    }
+
+    /// Performs a step. One that takes long is cut short when somebody asks for the end before the switch; afterwards
+    /// who asks is told at once, not when the last request is answered.
+    async fn perform_unless_asked(&mut self, step: &Step, observed: &Observed) -> Option<Result<(), String>> {
+        let mut receiver = self.asked.clone();
+        let verdict = abort(&self.goal, &self.journal, observed);
+        let result = match verdict {
+            _ if *receiver.borrow() => self.perform(step).await,
+            Abort::Heard if is_long(step) => {
+                tokio::select! {
+                    result = self.perform(step) => result,
+                    () = asked(&mut receiver) => return None,
+                }
+            }
+            Abort::Heard | Abort::GivenUpAlready => self.perform(step).await,
+            Abort::TooLate(_) => {
+                let late = TooLate {
+                    root: self.root.clone(),
+                    app: self.app.clone(),
+                    id: self.journal.id,
+                    log: self.log.beside(),
+                };
+                let mut told = false;
+                let result = {
+                    let mut perform = std::pin::pin!(self.perform(step));
+                    tokio::select! {
+                        result = &mut perform => result,
+                        () = asked(&mut receiver) => {
+                            told = late.tell(verdict);
+                            perform.await
+                        }
+                    }
+                };
+                self.told_too_late |= told;
+                result
+            }
+        };
+        // A migration ends itself: whoever goes on must not find its container still being made.
+        let cut_short = result.is_err() && matches!(step, Step::Migrate) && *self.asked.borrow();
+        (!cut_short).then(|| result.map_err(|error| error.message))
     }
 
     /// What a step is about, in words.
@@ -256,12 +318,30 @@ impl<R: Runtime> Driver<R> {
     }
 }
 
-/// Whether a step may take long enough to be cut short.
+/// What is needed to tell somebody that it is too late, while a step is performed.
+struct TooLate {
+    root: Root,
+    app: AppName,
+    id: gokku_core::ReleaseId,
+    log: Option<Log>,
+}
+
+impl TooLate {
+    /// Whether it could be told.
+    fn tell(self, verdict: Abort) -> bool {
+        let (Abort::TooLate(why), Some(mut log)) = (verdict, self.log) else {
+            return false;
+        };
+        let by = asked_by(&self.root, &self.app, self.id);
+        let why = why.to_owned();
+        log.tell(Event::AbortRefused { by, why });
+        true
+    }
+}
+
+/// Whether a step may take long enough to be cut short, and can be at any moment.
 fn is_long(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Build | Step::Migrate | Step::AwaitHealth { .. } | Step::Drain { .. }
-    )
+    matches!(step, Step::Build | Step::AwaitHealth { .. } | Step::Drain { .. })
 }
 
 /// Trying again: more slowly each time, and not for ever.

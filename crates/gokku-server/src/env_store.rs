@@ -1,6 +1,7 @@
 //! Apps' env files on disk.
 
-use std::fs::File;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 
 use gokku_core::AppName;
 use gokku_core::env_file::EnvFile;
@@ -33,7 +34,13 @@ pub fn edit<T>(
 ) -> Result<T, Error> {
     let path = root.env(app);
     let lock_path = path.with_file_name(".env.lock");
-    let lock = File::create(&lock_path).map_err(|error| Error::file(&lock_path, &error))?;
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(|error| Error::file(&lock_path, &error))?;
     lock.lock().map_err(|error| Error::file(&lock_path, &error))?;
     let mut env = read(root, app)?;
     let before = env.to_string();

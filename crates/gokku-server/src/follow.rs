@@ -1,7 +1,9 @@
 //! Follows a transition's log as it is written, until it ends or its process has died.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::ops::ControlFlow;
 
 use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::{AppName, ReleaseId};
@@ -21,6 +23,24 @@ pub fn follow(
     pid: u32,
     mut on_event: impl FnMut(&Stamped),
 ) -> Result<Finish, Error> {
+    let end = follow_until(root, app, id, pid, |stamped| {
+        on_event(stamped);
+        ControlFlow::<Infallible>::Continue(())
+    })?;
+    match end {
+        ControlFlow::Continue(finish) => Ok(finish),
+        ControlFlow::Break(never) => match never {},
+    }
+}
+
+/// The same, until `on_event` has seen enough.
+pub fn follow_until<B>(
+    root: &Root,
+    app: &AppName,
+    id: ReleaseId,
+    pid: u32,
+    mut on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
+) -> Result<ControlFlow<B, Finish>, Error> {
     let path = root.log(app, id);
     let began = clock::now_ms();
     let failed = |error: std::io::Error| Error::file(&path, &error);
@@ -42,9 +62,11 @@ pub fn follow(
                 break;
             }
             if let Some(stamped) = log::event(&line) {
-                on_event(&stamped);
+                if let ControlFlow::Break(enough) = on_event(&stamped) {
+                    return Ok(ControlFlow::Break(enough));
+                }
                 if let Event::Finished { outcome, .. } = stamped.event {
-                    return Ok(outcome);
+                    return Ok(ControlFlow::Continue(outcome));
                 }
             }
             line.clear();
@@ -58,14 +80,17 @@ pub fn follow(
             let at = clock::now_ms();
             let ms = u64::try_from(at - began).unwrap_or(0);
             // It could not say so itself.
-            on_event(&Stamped {
+            let told = Stamped {
                 at,
                 event: Event::Finished {
                     outcome: outcome.clone(),
                     ms,
                 },
+            };
+            return Ok(match on_event(&told) {
+                ControlFlow::Break(enough) => ControlFlow::Break(enough),
+                ControlFlow::Continue(()) => ControlFlow::Continue(outcome),
             });
-            return Ok(outcome);
         }
         wait(&watch, process.as_ref());
     }

@@ -1,15 +1,17 @@
 //! A push, as the pre-receive hook sees it.
 
-use gokku_core::AppName;
-use gokku_core::push::{DeployBranch, Judgement, RefUpdate, judge, updates};
+use gokku_core::push::{BranchName, DeployBranch, Judgement, RefUpdate, check_unmoved, judge, updates};
 use gokku_core::release::Outcome;
+use gokku_core::{AppName, CommitId};
 use gokku_git::Repository;
 
 use crate::error::Error;
+use crate::landing::Landing;
+use crate::lock::{Attempt, Holder};
 use crate::plan::{GOKKU_YML, config_of};
-use crate::request::{Ask, Submitted, submit_as};
+use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::server::Server;
-use crate::{apps, atomic, log, records};
+use crate::{apps, atomic, lock, log, records};
 
 /// What became of a push.
 #[derive(Debug)]
@@ -20,27 +22,28 @@ pub enum Received {
     Stored(Vec<String>),
 }
 
-/// Judges a push by what git told the hook, takes the code out of it, and hands it to a worker.
-pub fn receive(server: &Server, app: &AppName, told: &[u8]) -> Result<Received, Error> {
+/// Judges a push by what git told the hook, takes the code out of it, and hands it to a worker. `receiver` is git's
+/// process, which has started the hook.
+pub fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Result<Received, Error> {
     let updates = updates(told).map_err(|error| Error::input(error.to_string()))?;
     let record = apps::load(&server.root, app)?;
     let repository = Repository::at(server.root.repository(app));
 
     let deploys = deploy_branch(&repository, app, &record, &updates)?;
-    let (commit, branch) = match judge(&updates, &deploys).map_err(|error| Error::input(error.to_string()))? {
-        Judgement::StoreOnly { lines } => return Ok(Received::Stored(lines)),
-        Judgement::Deploy { commit, branch } => (commit, branch),
-    };
-    if let Some(active) = records::active(&server.root, app)
-        && let Some(record) = records::load(&server.root, app, active)?
-        && record.outcome == Outcome::Good
-        && record.commit == commit
-    {
-        // Its deploy went well and only the push was cut off.
-        return Ok(Received::Stored(vec![format!(
-            "{} is deployed already, as release {active}; `gokku deploy -a {app}` deploys it again",
-            commit.short()
-        )]));
+    let (commit, branch, old) =
+        match judge(&updates, &deploys).map_err(|error| Error::input(error.to_string()))? {
+            Judgement::StoreOnly { lines } => return Ok(Received::Stored(lines)),
+            Judgement::Deploy { commit, branch, old } => (commit, branch, old),
+        };
+    check_unmoved(
+        &branch,
+        old.as_ref(),
+        &commit,
+        repository.head_of(&branch)?.as_ref(),
+    )
+    .map_err(|error| Error::input(error.to_string()))?;
+    if let Some(lines) = deployed_already(server, app, &commit, &branch, receiver)? {
+        return Ok(Received::Stored(lines));
     }
     if let Some(obstacle) = repository.obstacles(&commit)?.first() {
         return Err(Error::input(format!(
@@ -54,7 +57,49 @@ pub fn receive(server: &Server, app: &AppName, told: &[u8]) -> Result<Received, 
         atomic::remove_tree(&incoming)?;
         return Err(error.into());
     }
-    submit_as(server, app, id, Ask::Deploy { commit, branch }, true).map(Received::Deploying)
+    let push = Some(Push { old, receiver });
+    submit_as(server, app, id, Ask::Deploy { commit, branch, push }, true).map(Received::Deploying)
+}
+
+/// What to tell when a commit is what runs: its deploy went well and only the push was cut off. While something changes
+/// the app nobody knows what will run, and the push waits like any other.
+fn deployed_already(
+    server: &Server,
+    app: &AppName,
+    commit: &CommitId,
+    branch: &BranchName,
+    receiver: u32,
+) -> Result<Option<Vec<String>>, Error> {
+    let root = &server.root;
+    let runs = || -> Result<_, Error> {
+        let Some(active) = records::active(root, app) else {
+            return Ok(None);
+        };
+        let record = records::load(root, app, active)?;
+        let same = record.is_some_and(|record| record.outcome == Outcome::Good && record.commit == *commit);
+        Ok(same.then_some(active))
+    };
+    let Some(active) = runs()? else { return Ok(None) };
+    let me = Holder {
+        pid: std::process::id(),
+        by: server.by.clone(),
+        what: "push".to_owned(),
+        id: active,
+    };
+    let Attempt::Got(mut lock) = lock::try_acquire(root, app, &me)? else {
+        return Ok(None);
+    };
+    if let Some(before) = lock.landing() {
+        before.wait(root, app)?;
+    }
+    let Some(active) = runs()? else { return Ok(None) };
+    let lands = Landing::new(branch.clone(), commit.clone(), receiver);
+    lock.lands(lands)
+        .map_err(|error| Error::file(&root.lock(app), &error))?;
+    Ok(Some(vec![format!(
+        "{} is deployed already, as release {active}; `gokku deploy -a {app}` deploys it again",
+        commit.short()
+    )]))
 }
 
 /// The branch that deploys: what the pushed `gokku.yml` says, what deployed before, or the first pushed.
@@ -94,6 +139,9 @@ pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> 
             "{app} has had no push yet: `git push` deploys it the first time"
         ))
     })?;
+    if let Some(landing) = lock::landing(&server.root, app)? {
+        landing.wait(&server.root, app)?;
+    }
     let repository = Repository::at(server.root.repository(app));
     let commit = repository.head_of(&branch)?.ok_or_else(|| {
         Error::missing(format!(
@@ -113,5 +161,10 @@ pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> 
     }
     let id = log::allocate(&server.root, app)?;
     repository.export(&commit, &server.root.incoming(app, id))?;
-    submit_as(server, app, id, Ask::Deploy { commit, branch }, false)
+    let ask = Ask::Deploy {
+        commit,
+        branch,
+        push: None,
+    };
+    submit_as(server, app, id, ask, false)
 }

@@ -1,7 +1,7 @@
 //! What happens on the server.
 //!
 //! - where things are: [`root`], [`atomic`], [`toml_file`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
-//! - one transition at a time: [`lock`], [`journal`]
+//! - one transition at a time: [`lock`], [`queue`], [`landing`], [`abort`], [`journal`]
 //! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
@@ -11,6 +11,7 @@
 //!
 //! This crate never prints and never reads the environment.
 
+pub mod abort;
 pub mod apps;
 pub mod atomic;
 pub mod clock;
@@ -26,10 +27,12 @@ pub mod health;
 pub mod hook;
 pub mod inside;
 pub mod journal;
+pub mod landing;
 pub mod lock;
 pub mod log;
 pub mod logs;
 pub mod plan;
+pub mod queue;
 pub mod records;
 pub mod releases;
 pub mod replace;

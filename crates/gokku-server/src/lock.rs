@@ -1,17 +1,17 @@
 //! One transition of an app at a time: a file lock, which the kernel frees when its holder dies. The file is
-//! never unlinked; in it stands who holds it.
+//! never unlinked; in it stands who holds it. Who waits for it stands in [`crate::queue`].
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Duration;
 
 use gokku_core::{AppName, ReleaseId};
 use serde::{Deserialize, Serialize};
 
-use crate::atomic;
+use crate::clock;
 use crate::error::{Error, Kind};
-use crate::pause::Pause;
+use crate::landing::Landing;
 use crate::root::Root;
 
 /// What the daemon does with an app that it ends a transition of, or mends.
@@ -19,7 +19,7 @@ pub(crate) const RECOVERY: &str = "recovery";
 /// What whoever replaces the daemon does with every app.
 pub(crate) const RESTART_OF_SWITCH: &str = "restart of the traffic switch";
 
-/// Who holds an app.
+/// Who holds an app, or waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The process.
@@ -33,26 +33,91 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Whether the app is only held for a moment, and nobody's transition is under way.
-    pub(crate) fn is_brief(&self) -> bool {
+    /// Whether nobody's transition is under way: gokku itself has the app for a moment.
+    pub fn is_brief(&self) -> bool {
         self.what == RECOVERY || self.what == RESTART_OF_SWITCH
     }
 }
 
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} by {}", self.what, self.id, self.by)
+    }
+}
+
+/// Who holds an app, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Who.
+    pub holder: Holder,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "{} {} by {} (process {})",
-            self.what, self.id, self.by, self.pid
+            "{} since {} (process {})",
+            self.holder, self.since, self.holder.pid
         )
+    }
+}
+
+/// What stands in the lock file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Written {
+    pid: u32,
+    by: String,
+    what: String,
+    id: ReleaseId,
+    #[serde(default)]
+    since: String,
+    /// The last push whose deploy went well: it stays when its holder has gone, for whoever comes next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    landing: Option<Landing>,
+}
+
+impl Written {
+    fn held(self) -> Held {
+        Held {
+            holder: Holder {
+                pid: self.pid,
+                by: self.by,
+                what: self.what,
+                id: self.id,
+            },
+            since: self.since,
+        }
     }
 }
 
 /// The lock, held until it is dropped.
 #[derive(Debug)]
 pub struct AppLock {
-    _file: File,
+    file: File,
+    written: Written,
+}
+
+impl AppLock {
+    /// The push before this transition, whose branch git may still have to move.
+    pub fn landing(&self) -> Option<&Landing> {
+        self.written.landing.as_ref()
+    }
+
+    /// Leaves word for whoever comes next that git is about to move a branch.
+    pub fn lands(&mut self, landing: Landing) -> std::io::Result<()> {
+        self.written.landing = Some(landing);
+        self.write()
+    }
+
+    fn write(&mut self) -> std::io::Result<()> {
+        // The file is the lock, so that it is written in place; whoever reads it checks that it is held.
+        let text = serde_json::to_vec(&self.written).unwrap_or_default();
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(&text)
+    }
 }
 
 /// How an attempt to get the lock ended.
@@ -61,9 +126,7 @@ pub enum Attempt {
     /// It is held now.
     Got(AppLock),
     /// Somebody else holds it.
-    Busy(Option<Holder>),
-    /// A newer one waits for it too, and this one gives way.
-    Superseded,
+    Busy(Option<Held>),
 }
 
 fn open(root: &Root, app: &AppName) -> Result<File, Error> {
@@ -73,6 +136,7 @@ fn open(root: &Root, app: &AppName) -> Result<File, Error> {
         .write(true)
         .create(true)
         .truncate(false)
+        .mode(0o600)
         .open(&path)
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Error::missing(format!("there is no app {app}")),
@@ -83,54 +147,60 @@ fn open(root: &Root, app: &AppName) -> Result<File, Error> {
 /// Tries once.
 pub fn try_acquire(root: &Root, app: &AppName, holder: &Holder) -> Result<Attempt, Error> {
     let mut file = open(root, app)?;
-    match file.try_lock() {
+    match lock(&file) {
         Ok(()) => {
-            // The file is the lock, so that it is written in place; whoever reads it checks that it is held.
-            let text = serde_json::to_vec(holder).unwrap_or_default();
-            let written = file
-                .set_len(0)
-                .and_then(|()| file.rewind())
-                .and_then(|()| file.write_all(&text));
-            written.map_err(|error| Error::file(&root.lock(app), &error))?;
-            Ok(Attempt::Got(AppLock { _file: file }))
+            let before = read(&mut file);
+            let mut lock = AppLock {
+                file,
+                written: Written {
+                    pid: holder.pid,
+                    by: holder.by.clone(),
+                    what: holder.what.clone(),
+                    id: holder.id,
+                    since: clock::now_text(),
+                    landing: before.and_then(|before| before.landing),
+                },
+            };
+            lock.write()
+                .map_err(|error| Error::file(&root.lock(app), &error))?;
+            Ok(Attempt::Got(lock))
         }
-        Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(read(&mut file))),
+        Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(read(&mut file).map(Written::held))),
         Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
     }
 }
 
-fn read(file: &mut File) -> Option<Holder> {
+/// Locks it, unless somebody holds it. Whoever only looks has it for a moment too, and is no holder.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => file.try_lock_shared()?,
+            result => return result,
+        }
+        file.unlock().map_err(TryLockError::Error)?;
+        std::thread::yield_now();
+    }
+}
+
+fn read(file: &mut File) -> Option<Written> {
     let mut text = String::new();
     file.rewind().ok()?;
     file.read_to_string(&mut text).ok()?;
     serde_json::from_str(&text).ok()
 }
 
-/// Waits for the lock. Of several that wait, the newest gets it and the others give way.
-pub fn wait(root: &Root, app: &AppName, holder: &Holder) -> Result<Attempt, Error> {
-    let ticket = root.waiting(app);
-    let mine = holder.id.to_string();
-    atomic::replace(&ticket, mine.as_bytes(), 0o644)?;
-    let mut pause = Pause::up_to(Duration::from_millis(500));
-    loop {
-        match try_acquire(root, app, holder)? {
-            Attempt::Busy(_) => {}
-            got => return Ok(got),
-        }
-        let newest = atomic::read(&ticket)?.unwrap_or_default();
-        if newest.as_slice() > mine.as_bytes() {
-            return Ok(Attempt::Superseded);
-        }
-        std::thread::sleep(pause.next());
-    }
+/// The last push whose deploy went well.
+pub fn landing(root: &Root, app: &AppName) -> Result<Option<Landing>, Error> {
+    let mut file = open(root, app)?;
+    Ok(read(&mut file).and_then(|written| written.landing))
 }
 
 /// Who holds an app now; none when nobody does.
-pub fn holder(root: &Root, app: &AppName) -> Result<Option<Holder>, Error> {
+pub fn holder(root: &Root, app: &AppName) -> Result<Option<Held>, Error> {
     let mut file = open(root, app)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(read(&mut file)),
+        Err(TryLockError::WouldBlock) => Ok(read(&mut file).map(Written::held)),
         Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
     }
 }
@@ -149,12 +219,64 @@ pub fn code_is_used(incoming: &Path) -> bool {
 }
 
 /// The error for a busy app.
-pub fn busy(app: &AppName, holder: Option<&Holder>) -> Error {
-    let who = holder.map_or_else(|| "something".to_owned(), ToString::to_string);
+pub fn busy(app: &AppName, held: Option<&Held>) -> Error {
+    let who = held.map_or_else(|| "something".to_owned(), ToString::to_string);
     Error::new(
         Kind::Busy,
         format!(
             "{app} is busy with {who}: wait for it (`gokku deploy --attach -a {app}` follows it), or end it with `gokku deploy --abort -a {app}`"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use gokku_core::push::BranchName;
+
+    use super::*;
+
+    fn me(id: i64) -> Holder {
+        Holder {
+            pid: std::process::id(),
+            by: "anna".to_owned(),
+            what: "deploy".to_owned(),
+            id: ReleaseId::at(id),
+        }
+    }
+
+    #[test]
+    fn one_holds_it_and_the_next_hears_of_the_push_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let app: AppName = "api".parse().expect("a name");
+        assert!(
+            holder(&root, &app).is_err(),
+            "an app that is not there has no holder"
+        );
+        std::fs::create_dir(root.app(&app)).expect("a folder");
+        let Ok(Attempt::Got(mut lock)) = try_acquire(&root, &app, &me(1)) else {
+            panic!("it is free")
+        };
+        let Ok(Attempt::Busy(Some(other))) = try_acquire(&root, &app, &me(2)) else {
+            panic!("it is held")
+        };
+        assert_eq!(other.holder, me(1));
+        assert!(busy(&app, Some(&other)).to_string().contains(" by anna since 20"));
+        let landing = Landing {
+            branch: BranchName::main(),
+            commit: "1".repeat(40).parse().expect("an id"),
+            receiver: 1,
+            until: 0,
+        };
+        lock.lands(landing.clone()).expect("written");
+        drop(lock);
+        assert_eq!(holder(&root, &app).expect("read"), None);
+        // Also when another transition comes between.
+        for id in [2, 3] {
+            let Ok(Attempt::Got(lock)) = try_acquire(&root, &app, &me(id)) else {
+                panic!("it is free")
+            };
+            assert_eq!(lock.landing(), Some(&landing));
+        }
+    }
 }

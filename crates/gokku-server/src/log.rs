@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use gokku_core::change::Change;
@@ -31,7 +32,12 @@ pub fn allocate(root: &Root, app: &AppName) -> Result<ReleaseId, Error> {
     let mut id = ReleaseId::at(clock::now_seconds());
     loop {
         let path = root.log(app, id);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
+        match OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+        {
             Ok(_) => return Ok(id),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => id = id.following(),
             Err(error) => return Err(Error::file(&path, &error)),
@@ -48,6 +54,7 @@ impl Log {
                 .read(true)
                 .append(true)
                 .create(true)
+                .mode(0o600)
                 .open(&path)?;
             // A process that was killed, or a disk that was full, may have left half of a line.
             let mut last = [b'\n'];
@@ -69,6 +76,18 @@ impl Log {
                 started: None,
             })
             .map_err(|error| Error::file(&path, &error))
+    }
+
+    /// The same log once more, for what is told while something else writes on it.
+    pub(crate) fn beside(&self) -> Option<Self> {
+        let file = self.file.try_clone().ok()?;
+        Some(Self {
+            root: self.root.clone(),
+            app: self.app.clone(),
+            id: self.id,
+            file,
+            started: self.started.clone(),
+        })
     }
 
     /// Tells an event. A log that cannot be written does not stop a transition.
@@ -172,9 +191,13 @@ pub fn list(root: &Root, app: &AppName) -> Vec<ReleaseId> {
     ids
 }
 
-/// Removes the oldest logs.
+/// Removes the oldest logs, and what somebody who asked for an end left.
 pub fn prune(root: &Root, app: &AppName) {
     let ids = list(root, app);
+    let forgotten = ids[..ids.len().saturating_sub(1)].iter();
+    for id in forgotten {
+        crate::abort::forget(root, app, *id);
+    }
     let paths: Vec<PathBuf> = ids[..ids.len().saturating_sub(KEPT)]
         .iter()
         .map(|id| root.log(app, *id))

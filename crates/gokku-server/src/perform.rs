@@ -12,6 +12,7 @@ use gokku_docker::{BuildRequest, Builder, ContainerFacts, ContainerSpec, labels}
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
+use crate::abort::asked;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_health, exit_reason};
@@ -172,9 +173,12 @@ impl<R: Runtime> Driver<R> {
                 });
             }
         };
-        match self.runtime.run_once(&spec, &mut on_output).await? {
-            0 => Ok(()),
-            code => Err(Error::failed(format!(
+        let mut receiver = self.asked.clone();
+        let mut stop = std::pin::pin!(asked(&mut receiver));
+        match self.runtime.run_once(&mut stop, &spec, &mut on_output).await? {
+            Some(0) => Ok(()),
+            None => Err(Error::failed("it was cut short")),
+            Some(code) => Err(Error::failed(format!(
                 "MIGRATION_COMMAND ended with exit code {code}"
             ))),
         }
@@ -356,9 +360,10 @@ impl<R: Runtime> Driver<R> {
     async fn discard(&mut self) -> Result<(), Error> {
         let activation = self.activation()?;
         let id = activation.release;
+        // A migration that was cut short, or whose end nobody saw while the engine was away, may still have its container,
+        // which holds the image.
+        self.remove_one_offs(activation.id).await?;
         self.image = None;
-        // A migration whose end nobody saw may still have its container: while the engine was away for example.
-        self.remove_one_off().await?;
         self.runtime
             .remove_image(&records::image_tag(&self.app, id))
             .await?;
@@ -376,19 +381,19 @@ impl<R: Runtime> Driver<R> {
         records::save(&self.root, &self.app, &record)
     }
 
-    /// The containers that this transition made: the one-off ones, or the others.
-    fn made_by_this(&self, one_off: bool) -> Result<Vec<ContainerFacts>, Error> {
-        let id = self.activation()?.id.to_string();
-        let mine = self.facts.iter().filter(|facts| {
+    /// The containers of a transition: one-off ones, or the others.
+    fn made_by(&self, id: ReleaseId, one_off: bool) -> Vec<ContainerFacts> {
+        let id = id.to_string();
+        let wanted = |facts: &&ContainerFacts| {
             facts.label(labels::TRANSITION) == Some(id.as_str())
                 && facts.label(labels::KIND).is_some() == one_off
-        });
-        Ok(mine.cloned().collect())
+        };
+        self.facts.iter().filter(wanted).cloned().collect()
     }
 
-    /// Removes the one-off containers of this transition that nobody waits for any more.
-    async fn remove_one_off(&self) -> Result<(), Error> {
-        for facts in self.made_by_this(true)? {
+    /// Removes one-off containers that nobody waits for any more.
+    async fn remove_one_offs(&self, id: ReleaseId) -> Result<(), Error> {
+        for facts in self.made_by(id, true) {
             self.runtime.remove(&facts.id).await?;
         }
         Ok(())
@@ -396,9 +401,10 @@ impl<R: Runtime> Driver<R> {
 
     /// Finds out what can be known of a failure that was seen.
     async fn diagnose(&mut self, kind: FailureKind) -> Result<(), Error> {
-        self.remove_one_off().await?;
+        let id = self.activation()?.id;
         let mut detail = String::new();
-        for facts in self.made_by_this(false)? {
+        self.remove_one_offs(id).await?;
+        for facts in self.made_by(id, false) {
             if matches!(kind, FailureKind::Exited | FailureKind::DiedAfterSwitch)
                 && let Some(details) = self
                     .runtime

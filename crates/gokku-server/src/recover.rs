@@ -15,7 +15,7 @@ use crate::log::Log;
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::server::Server;
-use crate::{atomic, clock, journal, lock, records, tidy};
+use crate::{abort, atomic, clock, journal, lock, records, tidy};
 
 /// How long a worker may take to be started.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -35,7 +35,8 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
         Goal::Stop | Goal::Destroy => Plan::lenient(&server.root, app),
     };
     let destroys = journal.goal == Goal::Destroy;
-    let (_keep, abort) = watch::channel(false);
+    let id = journal.id;
+    let (_keep, asked) = watch::channel(false);
     let parts = Parts {
         server: server.clone(),
         app: app.clone(),
@@ -43,7 +44,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
         plan,
         goal: journal.goal.clone(),
         log,
-        abort,
+        asked,
     };
     let mut driver = Driver::resume(parts, journal);
     let end = Box::pin(driver.run()).await;
@@ -53,6 +54,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     if destroys && !left {
         tidy::destroyed(server, app, engine).await?;
     }
+    abort::forget(&server.root, app, id);
     driver.log().tell(Event::Finished {
         outcome,
         ms: u64::try_from(clock::now_ms() - began).unwrap_or(0),

@@ -13,7 +13,7 @@ use gokku_core::{AppName, ReleaseId};
 use tokio::time::Instant;
 
 use crate::error::{Error, Kind};
-use crate::lock::{self, AppLock, Attempt, Holder};
+use crate::lock::{self, AppLock, Attempt, Held, Holder};
 use crate::pause::Pause;
 use crate::server::Server;
 use crate::{apps, clock, daemon, ensure, session};
@@ -38,7 +38,7 @@ pub struct Caller {
 #[derive(Clone, Debug)]
 pub enum Progress {
     /// An app's transition is waited for.
-    Waits(AppName, Option<Holder>),
+    Waits(AppName, Option<Held>),
     /// The new one serves, and the old one answers its last requests.
     Serves {
         /// The new one's process.
@@ -154,12 +154,11 @@ async fn hold_all(
                     break;
                 }
                 Ok(Attempt::Busy(other)) => {
-                    if !told && other.as_ref().is_none_or(|other| !other.is_brief()) {
+                    if !told && other.as_ref().is_none_or(|other| !other.holder.is_brief()) {
                         told = true;
                         on_progress(Progress::Waits(app.clone(), other));
                     }
                 }
-                Ok(Attempt::Superseded) => {}
                 // It was removed meanwhile.
                 Err(error) if error.kind == Kind::Missing => break,
                 Err(error) => return Err(error),

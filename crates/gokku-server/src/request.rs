@@ -35,6 +35,8 @@ pub enum Ask {
         commit: CommitId,
         /// The branch it was pushed to.
         branch: BranchName,
+        /// The push; none for `gokku deploy`.
+        push: Option<Push>,
     },
     /// A release that was good before; the previous one when none is named.
     Rollback {
@@ -66,6 +68,15 @@ impl Ask {
             Self::Destroy => "destroy",
         }
     }
+}
+
+/// A push that git waits with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Push {
+    /// What the branch was when it began; none when it was not there.
+    pub old: Option<CommitId>,
+    /// git's process, which moves the branch when the deploy went well.
+    pub receiver: u32,
 }
 
 /// A request that a worker has.

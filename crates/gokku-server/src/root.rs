@@ -20,9 +20,9 @@ impl Root {
     pub fn open(path: &Path) -> Result<Self, Error> {
         for (folder, mode) in [
             ("", 0o755),
-            ("repos", 0o755),
-            ("apps", 0o755),
-            ("proxy", 0o755),
+            ("repos", 0o750),
+            ("apps", 0o750),
+            ("proxy", 0o750),
             ("run", 0o750),
         ] {
             let folder = path.join(folder);
@@ -123,9 +123,9 @@ impl Root {
         self.app(app).join("lock")
     }
 
-    /// Who waits for that lock.
-    pub fn waiting(&self, app: &AppName) -> PathBuf {
-        self.app(app).join("waiting")
+    /// The folder of those that wait for that lock.
+    pub fn queue(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("queue")
     }
 
     /// The route table.

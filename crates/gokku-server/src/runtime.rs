@@ -29,12 +29,13 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     -> impl Future<Output = Result<(), Error>> + Send;
     /// Takes a name from an image.
     fn remove_image(&self, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Runs a one-off container to its end.
+    /// Runs a one-off container to its end, or until somebody says to stop; then there is no exit code.
     fn run_once(
         &self,
+        stop: &mut (dyn Future<Output = ()> + Send + Unpin),
         spec: &ContainerSpec,
         on_output: &mut (dyn FnMut(LogLine) + Send),
-    ) -> impl Future<Output = Result<i64, Error>> + Send;
+    ) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
     /// Makes a container.
     fn create(&self, spec: &ContainerSpec) -> impl Future<Output = Result<ContainerId, Error>> + Send;
     /// Starts it.
@@ -80,10 +81,11 @@ impl Runtime for Engine {
     }
     async fn run_once(
         &self,
+        stop: &mut (dyn Future<Output = ()> + Send + Unpin),
         spec: &ContainerSpec,
         on_output: &mut (dyn FnMut(LogLine) + Send),
-    ) -> Result<i64, Error> {
-        Engine::run_once(self, spec, on_output).await
+    ) -> Result<Option<i64>, Error> {
+        self.run_once_until(stop, spec, on_output).await
     }
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
         Engine::create(self, spec).await

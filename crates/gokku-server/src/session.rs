@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -18,7 +19,11 @@ pub fn spawn(
 ) -> Result<Child, Error> {
     let (out, err): (Stdio, Stdio) = match words {
         Some(words) => {
-            let opened = OpenOptions::new().append(true).create(true).open(words);
+            let opened = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(words);
             let both = opened.and_then(|file| Ok((file.try_clone()?, file)));
             let (out, err) = both.map_err(|error| Error::file(words, &error))?;
             (out.into(), err.into())

@@ -14,7 +14,7 @@ use crate::apps::App;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::{apps, clock, config, differ, lock, log, records};
+use crate::{apps, clock, config, differ, lock, log, queue, records};
 
 /// What is known of an app.
 #[derive(Clone, Debug, Serialize)]
@@ -41,6 +41,8 @@ pub struct AppStatus {
     pub last: Option<LastTransition>,
     /// Who changes it now.
     pub busy: Option<String>,
+    /// Who waits for that, oldest first; only for a single app.
+    pub waiting: Vec<String>,
     /// What is not as it should be, each in a line; what gokku does not mend itself says what does.
     pub trouble: Vec<String>,
 }
@@ -133,6 +135,8 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
         ));
     }
     status.busy = lock::holder(&server.root, name)?.map(|holder| holder.to_string());
+    let waiting = queue::waiting(&server.root, name);
+    status.waiting = waiting.iter().map(ToString::to_string).collect();
     status.last = last(server, name, status.busy.is_some());
     Ok(status)
 }
@@ -249,6 +253,7 @@ fn facts<'a>(
         health: None,
         last: None,
         busy: None,
+        waiting: Vec::new(),
         trouble: routes
             .trouble
             .iter()

@@ -1,30 +1,35 @@
 //! Does what was asked: one process for one transition, in a session of its own, with its words in a log.
 
 use gokku_core::event::{Event, Finish};
+use gokku_core::push::check_unmoved;
+use gokku_core::transition::FailureKind;
 use gokku_core::{CommitId, ReleaseId};
 use gokku_docker::Engine;
+use gokku_git::Repository;
 use tokio::sync::watch;
 
 use crate::driver::{Driver, Parts};
 use crate::error::Error;
+use crate::landing::Landing;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::log::Log;
 use crate::prepare::{Prepared, prepare, reserve_port};
+use crate::queue::{self, Waited};
 use crate::recover::{finish, recover};
-use crate::request::{Ask, Request};
+use crate::request::{Ask, Push, Request};
 use crate::server::Server;
-use crate::{NETWORK, atomic, clock, ensure, records, tidy};
+use crate::{NETWORK, abort, atomic, clock, ensure, records, tidy};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
-pub async fn run(server: &Server, request: &Request, abort: watch::Receiver<bool>) -> Result<(), Error> {
+pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
     let began = clock::now_ms();
     let mut log = Log::open(&server.root, &request.app, request.id)?;
     let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
-    let (finish, lock) = match make_ready(server, request, &mut log).await {
+    let (finish, lock) = match make_ready(server, request, &asked, &mut log).await {
         Ok(ready) => {
             let prepared = &ready.prepared;
             log.tell(started(request, prepared.release, prepared.commit.clone()));
-            go(server, request, ready, abort, &mut log).await
+            go(server, request, ready, asked, &mut log).await
         }
         Err(stopped) => {
             log.tell(started_unprepared(request));
@@ -34,13 +39,24 @@ pub async fn run(server: &Server, request: &Request, abort: watch::Receiver<bool
     let finish = finish.unwrap_or_else(|stopped| {
         clean_up(server, request);
         match stopped {
-            Stopped::Superseded => Finish::Superseded,
+            Stopped::Superseded(newer) => Finish::Superseded {
+                id: newer.id,
+                by: newer.by,
+                process: newer.pid,
+            },
+            Stopped::Aborted => Finish::GaveUp {
+                kind: FailureKind::Aborted,
+                detail: abort::asked_by(&server.root, &request.app, request.id)
+                    .map_or_else(String::new, |by| format!("by {by}")),
+                serving: records::active(&server.root, &request.app).is_some(),
+            },
             Stopped::Refused(error) => Finish::Refused {
                 reason: error.refusal(),
                 detail: error.message,
             },
         }
     });
+    abort::forget(&server.root, &request.app, request.id);
     // Who reads of the end may act at once: the app must be free by then.
     drop(lock);
     let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
@@ -61,7 +77,8 @@ fn clean_up(server: &Server, request: &Request) {
 
 enum Stopped {
     Refused(Error),
-    Superseded,
+    Superseded(Holder),
+    Aborted,
 }
 
 impl<E: Into<Error>> From<E> for Stopped {
@@ -78,8 +95,14 @@ struct Ready {
 }
 
 /// Everything before the first change: the lock, what an earlier process left unfinished, what can be checked.
-async fn make_ready(server: &Server, request: &Request, log: &mut Log) -> Result<Ready, Stopped> {
-    let lock = acquire(server, request, log).await?;
+async fn make_ready(
+    server: &Server,
+    request: &Request,
+    asked: &watch::Receiver<bool>,
+    log: &mut Log,
+) -> Result<Ready, Stopped> {
+    let lock = acquire(server, request, asked, log).await?;
+    look_at_branch(server, request, &lock).await?;
     // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
     let engine = prepare_server(server).await?;
     recover(server, &request.app, &engine).await?;
@@ -94,29 +117,63 @@ async fn make_ready(server: &Server, request: &Request, log: &mut Log) -> Result
     })
 }
 
+/// A deploy that git would refuse afterwards, because the branch has moved since the push began, is not begun.
+async fn look_at_branch(server: &Server, request: &Request, lock: &AppLock) -> Result<(), Error> {
+    let Ask::Deploy {
+        commit,
+        branch,
+        push: Some(push),
+    } = &request.ask
+    else {
+        return Ok(());
+    };
+    if let Some(landing) = lock.landing().cloned() {
+        let (root, app) = (server.root.clone(), request.app.clone());
+        let waited = tokio::task::spawn_blocking(move || landing.wait(&root, &app)).await;
+        waited.map_err(|error| Error::failed(error.to_string()))??;
+    }
+    let now = Repository::at(server.root.repository(&request.app)).head_of(branch)?;
+    check_unmoved(branch, push.old.as_ref(), commit, now.as_ref())
+        .map_err(|refusal| Error::input(refusal.to_string()))
+}
+
 /// The transition itself; the lock is held until its end was told.
 async fn go(
     server: &Server,
     request: &Request,
     ready: Ready,
-    abort: watch::Receiver<bool>,
+    asked: watch::Receiver<bool>,
     log: &mut Log,
 ) -> (Result<Finish, Stopped>, Option<AppLock>) {
     let Ready {
-        lock,
+        mut lock,
         engine,
         prepared,
     } = ready;
     let keep = prepared.plan.config.deployment.keep_images;
-    let end = match begin(server, request, &engine, prepared, abort).await {
+    let end = match begin(server, request, &engine, prepared, asked).await {
         Ok(mut driver) => Box::pin(driver.run()).await,
         Err(error) => return (Err(error.into()), Some(lock)),
     };
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
         tidy::after(server, request, &engine, keep, log).await;
+        expect_branch(request, &mut lock);
     }
     (Ok(finish), Some(lock))
+}
+
+/// git moves the branch when the hook has ended, and that is when the app is free already.
+fn expect_branch(request: &Request, lock: &mut AppLock) {
+    if let Ask::Deploy {
+        commit,
+        branch,
+        push: Some(Push { receiver, .. }),
+    } = &request.ask
+        && let Err(error) = lock.lands(Landing::new(branch.clone(), commit.clone(), *receiver))
+    {
+        tracing::warn!("the lock of {}: {error}", request.app);
+    }
 }
 
 async fn begin(
@@ -124,7 +181,7 @@ async fn begin(
     request: &Request,
     engine: &Engine,
     prepared: Prepared,
-    abort: watch::Receiver<bool>,
+    asked: watch::Receiver<bool>,
 ) -> Result<Driver<Engine>, Error> {
     if let Some(record) = &prepared.record {
         records::save(&server.root, &request.app, record)?;
@@ -136,35 +193,41 @@ async fn begin(
         plan: prepared.plan,
         goal: prepared.goal,
         log: Log::open(&server.root, &request.app, request.id)?,
-        abort,
+        asked,
     };
     Box::pin(Driver::begin(parts, request.id)).await
 }
 
-async fn acquire(server: &Server, request: &Request, log: &mut Log) -> Result<AppLock, Stopped> {
+async fn acquire(
+    server: &Server,
+    request: &Request,
+    asked: &watch::Receiver<bool>,
+    log: &mut Log,
+) -> Result<AppLock, Stopped> {
     let holder = Holder {
         pid: std::process::id(),
         by: request.by.clone(),
         what: request.ask.word().to_owned(),
         id: request.id,
     };
-    match lock::try_acquire(&server.root, &request.app, &holder)? {
+    let (root, app) = (&server.root, &request.app);
+    match lock::try_acquire(root, app, &holder)? {
         Attempt::Got(lock) => return Ok(lock),
-        Attempt::Superseded => return Err(Stopped::Superseded),
         // The daemon is done with an app in a moment: nobody is refused for that.
-        Attempt::Busy(other) if !request.wait && other.as_ref().is_none_or(|other| !other.is_brief()) => {
-            return Err(lock::busy(&request.app, other.as_ref()).into());
+        Attempt::Busy(other)
+            if !request.wait && other.as_ref().is_none_or(|other| !other.holder.is_brief()) =>
+        {
+            return Err(lock::busy(app, other.as_ref()).into());
         }
         Attempt::Busy(other) => {
             let holder = other.map_or_else(|| "something else".to_owned(), |other| other.to_string());
             log.tell(Event::Waited { holder });
         }
     }
-    let (root, app) = (server.root.clone(), request.app.clone());
-    let waited = tokio::task::spawn_blocking(move || lock::wait(&root, &app, &holder)).await;
-    match waited.map_err(|error| Error::failed(error.to_string()))?? {
-        Attempt::Got(lock) => Ok(lock),
-        Attempt::Busy(_) | Attempt::Superseded => Err(Stopped::Superseded),
+    match queue::wait(root, app, &holder, asked.clone()).await? {
+        Waited::Got(lock) => Ok(lock),
+        Waited::Superseded(newer) => Err(Stopped::Superseded(newer)),
+        Waited::Aborted => Err(Stopped::Aborted),
     }
 }
 

@@ -32,7 +32,7 @@ fn judged(updates: &[RefUpdate], deploys: &DeployBranch) {
             .find(|update| update.name == format!("refs/heads/{branch}"))
     };
     match judge(updates, deploys) {
-        Ok(Judgement::Deploy { commit, branch }) => {
+        Ok(Judgement::Deploy { commit, branch, .. }) => {
             let [update] = updates else {
                 panic!("one of several is deployed")
             };
@@ -58,6 +58,7 @@ fn judged(updates: &[RefUpdate], deploys: &DeployBranch) {
                 Refusal::SeveralRefs { branch, others } => {
                     assert!(of(branch).is_some() && others + 1 == updates.len());
                 }
+                other => panic!("nobody has looked at the branch: {other:?}"),
             }
         }
     }

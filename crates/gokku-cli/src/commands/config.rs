@@ -7,7 +7,7 @@ use gokku_core::env_file::{EnvKey, PairError, parse_pair};
 use gokku_server::request::{Ask, submit};
 use gokku_server::{Server, apps, config, env_store};
 
-use super::transition::follow_to_end;
+use super::transition::follow_to_newest;
 use super::wait;
 use crate::cli::Config;
 use crate::error::{Error, MISSING};
@@ -83,7 +83,7 @@ fn apply(server: &Server, app: &AppName, wanted: bool, printer: Printer) -> Resu
     match wait(async { Ok(config::is_running(server, app).await?) }) {
         Ok(false) => Ok(0),
         Ok(true) => {
-            let code = follow_to_end(server, app, submit(server, app, Ask::Config, true)?, printer)?;
+            let code = follow_to_newest(server, app, submit(server, app, Ask::Config, true)?, printer)?;
             if code != 0 {
                 written(printer);
             }

@@ -1,33 +1,40 @@
 //! `gokku deploy`: the current commit again; the deploy under way followed or ended.
 
+use std::ops::ControlFlow;
+
 use gokku_core::AppName;
-use gokku_server::follow::follow;
-use gokku_server::{Server, hook, lock};
-use rustix::process::{Pid, Signal, kill_process};
+use gokku_core::event::{Event, Finish};
+use gokku_server::follow::{follow, follow_until};
+use gokku_server::lock::{self, Holder};
+use gokku_server::{Server, abort, hook};
 
 use super::transition::follow_to_end;
-use crate::error::{Error, MISSING};
+use crate::error::{DONE, Error, FAILED, MISSING};
 use crate::printer::{Look, Printer};
 use crate::render::{Renderer, exit_code};
 
 pub(super) fn again(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
-    if let Some(holder) = lock::holder(&server.root, app)? {
+    if let Some(holder) = lock::holder(&server.root, app)?
+        && !holder.holder.is_brief()
+    {
         return Err(lock::busy(app, Some(&holder)).into());
     }
     follow_to_end(server, app, hook::deploy_again(server, app)?, printer)
 }
 
-fn holder(server: &Server, app: &AppName) -> Result<lock::Holder, Error> {
-    lock::holder(&server.root, app)?.ok_or_else(|| Error {
+fn nothing_under_way(app: &AppName) -> Error {
+    Error {
         code: MISSING,
         message: format!(
             "nothing is under way for {app}; `gokku status -a {app}` shows how the last deploy ended"
         ),
-    })
+    }
 }
 
 pub(super) fn attach(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
-    let holder = holder(server, app)?;
+    let held = lock::holder(&server.root, app)?.map(|held| held.holder);
+    let holder = held.filter(|held| !held.is_brief());
+    let holder = holder.ok_or_else(|| nothing_under_way(app))?;
     let mut renderer = Renderer::new(printer);
     let finish = follow(&server.root, app, holder.id, holder.pid, |event| {
         renderer.show(event);
@@ -36,22 +43,65 @@ pub(super) fn attach(server: &Server, app: &AppName, printer: Printer) -> Result
 }
 
 /// P24: frees a stuck deploy.
-pub(super) fn abort(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
-    let holder = holder(server, app)?;
-    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
-    let asked = pid.map(|pid| kill_process(pid, Signal::TERM));
-    match asked {
-        Some(Ok(())) => printer.note(Look::Plain, &format!("asked the {holder} to stop")),
-        Some(Err(error)) => {
-            return Err(Error::failed(format!(
-                "the {holder} could not be asked to stop: {error}"
-            )));
-        }
-        None => return Err(Error::failed(format!("the {holder} has no process"))),
-    }
+pub(super) fn abort(
+    server: &Server,
+    app: &AppName,
+    which: Option<&str>,
+    printer: Printer,
+) -> Result<u8, Error> {
+    let choices = abort::choices(&server.root, app)?;
+    let holder = choose(app, &choices, which)?;
+    abort::ask(&server.root, app, holder, &server.by)?;
+    printer.note(Look::Plain, &format!("asked the {holder} to stop"));
     let mut renderer = Renderer::new(printer);
-    follow(&server.root, app, holder.id, holder.pid, |event| {
-        renderer.show(event);
+    let end = follow_until(&server.root, app, holder.id, holder.pid, |stamped| {
+        renderer.show(stamped);
+        match &stamped.event {
+            Event::AbortRefused { why, .. } => ControlFlow::Break(why.clone()),
+            _ => ControlFlow::Continue(()),
+        }
     })?;
-    Ok(0)
+    let late = match end {
+        ControlFlow::Continue(Finish::Succeeded { .. }) => "it has ended, and well".to_owned(),
+        ControlFlow::Continue(Finish::LeftUnfinished { .. }) => return Ok(FAILED),
+        ControlFlow::Continue(_) => {
+            tell_next(app, &abort::choices(&server.root, app)?, printer);
+            return Ok(DONE);
+        }
+        ControlFlow::Break(why) => why,
+    };
+    Err(Error::failed(format!(
+        "it is too late to end the {holder}: {late}. `gokku rollback -a {app}` goes back to the release before, `gokku deploy --attach -a {app}` shows what is left to do"
+    )))
+}
+
+/// The one that is meant: named, or the first.
+fn choose<'a>(app: &AppName, choices: &'a [Holder], which: Option<&str>) -> Result<&'a Holder, Error> {
+    let Some(which) = which else {
+        return choices.first().ok_or_else(|| nothing_under_way(app));
+    };
+    let found = choices.iter().find(|holder| holder.id.to_string() == which);
+    found.ok_or_else(|| {
+        let all: Vec<String> = choices.iter().map(ToString::to_string).collect();
+        Error {
+            code: MISSING,
+            message: match &all[..] {
+                [] => format!(
+                    "{which} is not under way, and nothing is; `gokku status -a {app}` shows how the last deploy ended"
+                ),
+                all => format!("{which} is not under way; there is {}", all.join(", ")),
+            },
+        }
+    })
+}
+
+/// What was waiting behind it comes next.
+fn tell_next(app: &AppName, choices: &[Holder], printer: Printer) {
+    for holder in choices {
+        let line = format!(
+            "The {holder} comes next; `gokku deploy --abort {} -a {app}` ends it, too",
+            holder.id
+        );
+        printer.note(Look::Plain, &line);
+    }
 }

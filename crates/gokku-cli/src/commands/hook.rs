@@ -15,7 +15,9 @@ pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8
     std::io::stdin()
         .read_to_end(&mut told)
         .map_err(|error| Error::failed(format!("what git says of the push: {error}")))?;
-    match receive(server, app, &told)? {
+    // git runs the hook itself: the hook's few lines of shell have become this process.
+    let receiver = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
+    match receive(server, app, &told, receiver)? {
         Received::Stored(lines) => {
             for line in lines {
                 printer.note(Look::Plain, &format!("-----> {line}"));

@@ -34,9 +34,14 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
     match &cli.command {
         Command::Apps(apps) => apps::run(&server, apps, printer),
         Command::Config(config) => config::run(&server, &context::app(&server, options)?, config, printer),
-        Command::Deploy { abort: true, .. } => {
-            deploy::abort(&server, &context::app(&server, options)?, printer)
-        }
+        Command::Deploy {
+            abort: Some(which), ..
+        } => deploy::abort(
+            &server,
+            &context::app(&server, options)?,
+            which.as_deref(),
+            printer,
+        ),
         Command::Deploy { attach: true, .. } => {
             deploy::attach(&server, &context::app(&server, options)?, printer)
         }

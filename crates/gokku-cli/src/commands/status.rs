@@ -115,6 +115,9 @@ fn one(app: &AppStatus) -> String {
     if let Some(busy) = &app.busy {
         row("busy", busy.clone());
     }
+    for waiting in &app.waiting {
+        row("waiting", waiting.clone());
+    }
     for trouble in &app.trouble {
         row("trouble", trouble.clone());
     }

@@ -1,6 +1,7 @@
 //! Commands that change what runs: handed to a worker, and followed.
 
 use gokku_core::AppName;
+use gokku_core::event::Finish;
 use gokku_server::follow::follow;
 use gokku_server::request::{Ask, Submitted, submit};
 use gokku_server::{Server, apps, status};
@@ -33,14 +34,38 @@ pub(super) fn start(server: &Server, app: &AppName, printer: Printer) -> Result<
 pub(super) fn follow_to_end(
     server: &Server,
     app: &AppName,
-    mut submitted: Submitted,
+    submitted: Submitted,
     printer: Printer,
 ) -> Result<u8, Error> {
+    Ok(exit_code(&end_of(server, app, submitted, printer)?))
+}
+
+/// The same, and then whichever newer one of its kind took its place and does what it was to do.
+pub(super) fn follow_to_newest(
+    server: &Server,
+    app: &AppName,
+    submitted: Submitted,
+    printer: Printer,
+) -> Result<u8, Error> {
+    let mut finish = end_of(server, app, submitted, printer)?;
+    while let Finish::Superseded { id, process, .. } = finish {
+        let mut renderer = Renderer::new(printer);
+        finish = follow(&server.root, app, id, process, |event| renderer.show(event))?;
+    }
+    Ok(exit_code(&finish))
+}
+
+fn end_of(
+    server: &Server,
+    app: &AppName,
+    mut submitted: Submitted,
+    printer: Printer,
+) -> Result<Finish, Error> {
     let mut renderer = Renderer::new(printer);
     let finish = follow(&server.root, app, submitted.id, submitted.child.id(), |event| {
         renderer.show(event);
     })?;
     // It has said its last word: only its end is missing.
     let _ = submitted.child.try_wait();
-    Ok(exit_code(&finish))
+    Ok(finish)
 }

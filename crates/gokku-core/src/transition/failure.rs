@@ -70,13 +70,21 @@ impl FailureKind {
     }
 }
 
+impl FailureKind {
+    /// The same with what is known about it.
+    pub fn with(self, detail: &str) -> String {
+        let lead = match self {
+            _ if detail.is_empty() => "",
+            // Who did it belongs to the words.
+            Self::Aborted => " ",
+            _ => ": ",
+        };
+        format!("{}{lead}{detail}", self.as_str())
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.as_str())?;
-        if self.detail.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ": {}", self.detail)
-        }
+        f.write_str(&self.kind.with(&self.detail))
     }
 }

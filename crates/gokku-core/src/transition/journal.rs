@@ -146,11 +146,15 @@ impl Journal {
         if self.failure.is_some() {
             // On the way back there is nothing to give up: what brings the former back is tried once, all
             // else until it works.
-            if matches!(step, Step::Start { .. } | Step::AwaitHealth { .. }) {
-                self.former_failed = true;
-                return true;
-            }
-            return false;
+            return match step {
+                Step::Start { containers } | Step::AwaitHealth { containers }
+                    if containers.iter().any(|id| self.former.contains(id)) =>
+                {
+                    self.former_failed = true;
+                    true
+                }
+                _ => false,
+            };
         }
         if self.switched(observed) || !matches!(self.goal, Goal::Activate(_)) {
             return false;
@@ -182,5 +186,32 @@ impl Journal {
             self.failure = Some(Failure { kind, detail });
         }
         first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transition::Route;
+
+    #[test]
+    fn a_step_that_is_cut_short_by_an_abort_says_nothing_of_the_former() {
+        let [old, new] = ["old", "new"].map(ContainerId::new);
+        let observed = Observed {
+            route: Route {
+                targets: BTreeSet::from([old.clone()]),
+                held: true,
+            },
+            ..Observed::default()
+        };
+        let mut journal = Journal::begin(ReleaseId::at(1), Goal::Stop, &observed);
+        journal.note(FailureKind::Aborted, String::new());
+        let health = |id: &ContainerId| Step::AwaitHealth {
+            containers: vec![id.clone()],
+        };
+        assert!(!journal.after(&health(&new), &observed, Err("aborted".to_owned())));
+        assert!(!journal.former_failed);
+        assert!(journal.after(&health(&old), &observed, Err("it exited".to_owned())));
+        assert!(journal.former_failed);
     }
 }

@@ -8,13 +8,14 @@
 //! - [`goal`]: what is wanted
 //! - [`observed`]: what is true now
 //! - [`journal`]: what cannot be seen by looking; [`failure`]: why the goal is given up
-//! - [`step`]: what can be done about it
+//! - [`step`]: what can be done about it; [`mod@abort`]: whether it can still be ended
 //! - `activate`, `undo`, `retire`: the rules, for going forward, for going back, for taking an app down; `view`: the
 //!   words they are written in
 //!
 //! The rules speak of sets of containers, because a release may run several processes; the first set is
 //! `{web-1}`. That they keep what they promise is checked over every reachable state in `tests/model`.
 
+pub mod abort;
 pub mod failure;
 pub mod goal;
 pub mod journal;
@@ -26,6 +27,7 @@ mod retire;
 mod undo;
 mod view;
 
+pub use abort::{Abort, abort, abort_detail};
 pub use failure::{Failure, FailureKind};
 pub use goal::{Activation, Cause, Goal, Mode};
 pub use journal::{Journal, Migration};

@@ -245,6 +245,33 @@ async fn a_lost_target_is_waited_for() {
     assert!(!site.route().await.targets[0].down);
 }
 
+/// A release that is started again is known to run a moment after its hold has ended. The hold was longer than a
+/// request waits for a container, and does not count.
+#[tokio::test]
+async fn what_was_held_still_waits_for_its_container() {
+    let site = Site::new().await;
+    let blue = Named::new("blue").await;
+    let port = site.serve(blue.target()).await;
+    let limit_ms = 60_000;
+    let hold = gokku_proxy::api::Hold { limit_ms };
+    site.client.hold(&crate::support::app("api"), hold).await.unwrap();
+    site.switch().lose(&ContainerId::new("blue"));
+    let asked = tokio::spawn(async move { get(port, "/").await });
+    site.waiting(1).await;
+    tokio::time::sleep(std::time::Duration::from_millis(3500)).await;
+    site.client.release(&crate::support::app("api")).await.unwrap();
+    until("the request to look for its container", async || {
+        (site.route().await.waiting == 0).then_some(())
+    })
+    .await;
+    assert!(!asked.is_finished());
+    site.switch()
+        .repair(&ContainerId::new("blue"), blue.address().ip())
+        .await
+        .unwrap();
+    assert_eq!(asked.await.unwrap().text(), "blue");
+}
+
 /// Its port stays; connections that were kept to where it was are not used.
 #[tokio::test]
 async fn after_a_repair_requests_go_to_the_new_address() {

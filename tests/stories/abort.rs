@@ -1,0 +1,369 @@
+//! `gokku deploy --abort`: in every step before the switch it ends the deploy and leaves what ran; after it, it says
+//! that it is too late. P24.
+
+use std::process::Command;
+use std::thread;
+
+use gokku_core::transition::Step;
+use gokku_tests::{
+    App, Container, Load, LoadPlan, Output, PATIENCE, Running, Server, Timeline, WorkingCopy, await_event,
+    get, logs, wait_until,
+};
+use serde_json::Value;
+
+use crate::agree::{assert_agrees, branch};
+use crate::told::{last_log, last_steps};
+
+/// A server where anna does everything.
+fn annas() -> Server {
+    let mut server = Server::new();
+    server.set_env("USER", "anna");
+    server
+}
+
+fn ready(server: &Server) -> (App<'_>, WorkingCopy<'_>) {
+    let api = server.create("api");
+    let dev = api.working_copy();
+    (api, dev)
+}
+
+/// The step that begins is not over when the worker is stopped: what is asked meanwhile comes within it.
+struct Stopped(u64);
+
+impl Stopped {
+    fn signal(&self, name: &str) {
+        // It may have ended: then there is nothing to ask, and that is told.
+        Output::of(Command::new("kill").args(["-s", name, &self.0.to_string()]));
+    }
+
+    /// Asks for the end while the worker stands still.
+    fn abort(&self, server: &Server, api: &App<'_>) -> Running {
+        let mut abort = server.start_gokku(api.named(["deploy", "--abort"]));
+        wait_until("that the end is asked for", PATIENCE, || {
+            (abort.stderr().contains("asked the") || abort.has_ended()).then_some(())
+        });
+        self.signal("CONT");
+        abort
+    }
+}
+
+/// Begins a push and stops its worker as soon as it has begun a step.
+fn stop_at(api: &App<'_>, dev: &WorkingCopy<'_>, step: &str) -> (Running, Option<Stopped>) {
+    let before = logs(api);
+    let push = dev.start_push();
+    let is_it = |line: &Value| line.pointer("/event/step-started/step").and_then(Value::as_str) == Some(step);
+    let stopped = await_event(api, &before, step, is_it).map(Stopped);
+    if let Some(stopped) = &stopped {
+        stopped.signal("STOP");
+    }
+    (push, stopped)
+}
+
+/// A request that is in flight for longer than a build may take, so that there is something to drain.
+fn slow_request(api: &App<'_>) -> thread::JoinHandle<bool> {
+    let address = api.address();
+    let asked = thread::spawn(move || get(address, "/slow?ms=8000").is_ok_and(|answer| answer.status == 200));
+    wait_until("the request", PATIENCE, || {
+        let status = api.gokku(["status", "--json"]).ok().json();
+        (status["in_flight"].as_u64() > Some(0)).then_some(())
+    });
+    asked
+}
+
+/// The steps that a deploy comes to, apart by the switch.
+fn steps_of(api: &App<'_>, dev: &WorkingCopy<'_>, version: &str) -> (Vec<String>, Vec<String>) {
+    dev.write_app(version, &["ignore-sigterm"]);
+    dev.commit(version);
+    let slow = slow_request(api);
+    dev.push().ok();
+    assert!(slow.join().unwrap());
+    let steps = last_steps(api);
+    let at = steps.iter().position(|step| step == "switch").unwrap();
+    (steps[..at].to_vec(), steps[at + 1..].to_vec())
+}
+
+/// Every step with `ZERO_DOWNTIME=true`.
+#[test]
+fn p24_abort_in_every_step_before_the_switch() {
+    let steps = aborted_in_every_step(true);
+    assert!(steps.contains(&"health".to_owned()), "{steps:?}");
+}
+
+/// Every step with `ZERO_DOWNTIME=false`, where each of the core's steps up to the switch is among them: the old release
+/// is started again, and requests that wait are answered.
+#[test]
+fn p24_abort_in_every_step_before_the_switch_with_stop_first() {
+    let steps = aborted_in_every_step(false);
+    let until = Step::NAMES.iter().position(|name| *name == "switch").unwrap();
+    for name in &Step::NAMES[..until] {
+        assert!(
+            steps.iter().any(|step| step == name),
+            "{name} is not in {steps:?}"
+        );
+    }
+}
+
+fn aborted_in_every_step(zero_downtime: bool) -> Vec<String> {
+    let server = annas();
+    let (api, dev) = ready(&server);
+    api.gokku([
+        "config",
+        "set",
+        &format!("ZERO_DOWNTIME={zero_downtime}"),
+        "HEALTH_CHECK_TIMEOUT=600",
+        "STOP_TIMEOUT=1",
+        "MIGRATION_COMMAND=/app migrate",
+        "MIGRATE_SLEEP_MS=300",
+    ])
+    .ok();
+    dev.release("v1").ok();
+    let (steps, _) = steps_of(&api, &dev, "v2");
+    let good = branch(&api);
+    let before = api.containers();
+    for step in &steps {
+        let load = Load::start(LoadPlan {
+            keep_alive: 1,
+            fresh: 1,
+            ..LoadPlan::none(api.address())
+        });
+        aborted_at(&server, &api, &dev, step);
+        let report = load.stop();
+        assert_eq!(
+            report.total().failed(),
+            0,
+            "{step}: {report}\n{}\n{}\n{}",
+            report.failures.join("\n"),
+            last_log(&api)
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"),
+            server.read("run/proxy.log")
+        );
+        report.assert_clean(&Timeline::new("v2"));
+        assert_agrees(&server, &api, "v2", &good);
+        assert_eq!(ids(&api.containers()), ids(&before), "the same container, {step}");
+    }
+    dev.write_app("v3", &[]);
+    let commit = dev.commit("v3");
+    dev.push().ok();
+    assert_agrees(&server, &api, "v3", &commit);
+    steps
+}
+
+fn ids(containers: &[Container]) -> Vec<&str> {
+    containers.iter().map(|one| one.id.as_str()).collect()
+}
+
+fn aborted_at(server: &Server, api: &App<'_>, dev: &WorkingCopy<'_>, step: &str) {
+    // It never comes to the switch by itself within this story.
+    dev.write_app(&format!("never, {step}"), &["slow-start-ms=600000"]);
+    dev.commit(step);
+    let slow = (step == "drain").then(|| slow_request(api));
+    let (push, stopped) = stop_at(api, dev, step);
+    let stopped = stopped.unwrap_or_else(|| panic!("the deploy never came to {step}: {}", push.stderr()));
+    stopped.abort(server, api).wait().ok();
+    let push = push.wait();
+    assert_ne!(push.code, Some(0), "{push}");
+    assert!(
+        push.stderr.contains("failed: it was aborted by anna"),
+        "{step}: {push}"
+    );
+    assert!(
+        push.stderr.contains("The former release goes on serving"),
+        "{push}"
+    );
+    assert_eq!(
+        push.stderr.contains("look at the database"),
+        step == "migrate",
+        "{step}: {push}"
+    );
+    assert!(
+        slow.is_none_or(|slow| slow.join().unwrap()),
+        "the request in flight, {step}"
+    );
+}
+
+/// After the switch it is too late: that is told at once, and the deploy is finished.
+#[test]
+fn p24_abort_after_the_switch_is_too_late() {
+    for zero_downtime in [true, false] {
+        let server = annas();
+        let (api, dev) = ready(&server);
+        let mode = format!("ZERO_DOWNTIME={zero_downtime}");
+        api.gokku(["config", "set", &mode, "STOP_TIMEOUT=2"]).ok();
+        dev.release_with("v1", &["ignore-sigterm"]).ok();
+        let (_, steps) = steps_of(&api, &dev, "v2");
+        assert!(!steps.is_empty());
+        assert!(
+            !zero_downtime
+                || ["drain", "stop"]
+                    .iter()
+                    .all(|long| steps.iter().any(|step| step == long))
+        );
+        for step in &steps {
+            let version = format!("v-{step}");
+            dev.write_app(&version, &["ignore-sigterm"]);
+            let commit = dev.commit(&version);
+            let slow = (step == "drain").then(|| slow_request(&api));
+            let (mut push, stopped) = stop_at(&api, &dev, step);
+            let stopped = stopped.unwrap_or_else(|| panic!("the deploy never came to {step}"));
+            let abort = stopped.abort(&server, &api).wait();
+            // The last steps take milliseconds; the whole may be over.
+            let over = abort.code == Some(3) && matches!(step.as_str(), "current" | "remove" | "rename");
+            if !over {
+                let abort = abort.exits(1).complains("it is too late to end the deploy");
+                let abort = abort.complains("gokku rollback");
+                if step == "drain" {
+                    assert!(!push.has_ended(), "it is told at once: {abort}");
+                }
+            }
+            let push = push.wait().ok();
+            assert_eq!(
+                push.stderr.contains("anna asked for its end, too late"),
+                !over,
+                "{push}"
+            );
+            assert!(
+                slow.is_none_or(|slow| slow.join().unwrap()),
+                "the request in flight, {step}"
+            );
+            assert_agrees(&server, &api, &version, &commit);
+        }
+    }
+}
+
+/// In the step of the switch itself it is one or the other, and what is told is what happened.
+#[test]
+fn p24_abort_in_the_switch_is_one_or_the_other() {
+    let server = annas();
+    let (api, dev) = ready(&server);
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    dev.release("v1").ok();
+    let good = branch(&api);
+    dev.write_app("v2", &[]);
+    let commit = dev.commit("v2");
+    let (push, stopped) = stop_at(&api, &dev, "switch");
+    let abort = stopped.expect("a switch").abort(&server, &api).wait();
+    let push = push.wait();
+    if abort.code == Some(0) {
+        assert!(push.stderr.contains("it was aborted by anna"), "{push}");
+        assert_agrees(&server, &api, "v1", &good);
+    } else {
+        assert!(matches!(abort.code, Some(1 | 3)), "{abort}");
+        push.ok();
+        assert_agrees(&server, &api, "v2", &commit);
+    }
+}
+
+/// A release that can never become healthy: whatever begins now goes on until it is ended.
+fn never_healthy(api: &App<'_>) {
+    api.gokku([
+        "config",
+        "set",
+        "HEALTH_CHECK_PATH=/status?code=500",
+        "HEALTH_CHECK_TIMEOUT=3600",
+        "--no-restart",
+    ])
+    .ok();
+}
+
+/// What has no push is ended like a deploy, and says so to whoever began it.
+#[test]
+fn p24_a_rollback_a_restart_and_a_change_are_ended_too() {
+    let server = annas();
+    let (api, dev) = ready(&server);
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    dev.release("v1").ok();
+    dev.release("v2").ok();
+    let before = api.containers();
+    never_healthy(&api);
+    for words in [
+        &["rollback"][..],
+        &["restart"],
+        &["config", "set", "A=1"],
+        &["deploy"],
+    ] {
+        let running = server.start_gokku(api.named(words));
+        running.wait_for("-----> Waiting until");
+        // Two people have had enough.
+        let two = [(); 2].map(|()| server.start_gokku(api.named(["deploy", "--abort"])));
+        for abort in two {
+            let abort = abort.wait();
+            // The second may come when all is over.
+            assert!(matches!(abort.code, Some(0 | 3)), "{abort}");
+        }
+        let running = running.wait();
+        assert_eq!(running.code, Some(1), "{running}");
+        assert!(running.stderr.contains("it was aborted by anna"), "{running}");
+        assert_eq!(api.containers(), before);
+        api.gokku(["deploy", "--abort"])
+            .exits(3)
+            .complains("nothing is under way");
+    }
+    assert_eq!(api.version(), "v2");
+}
+
+/// One that waits for its turn is ended by its name, and the one before it does not notice.
+#[test]
+fn p24_a_push_that_waits_is_ended_by_its_name() {
+    let server = annas();
+    let (api, dev) = ready(&server);
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true", "HEALTH_CHECK_TIMEOUT=3600"])
+        .ok();
+    dev.release("v1").ok();
+    let good = branch(&api);
+    dev.write_app("v2", &["fail-health"]);
+    dev.commit("v2");
+    let first = dev.start_push();
+    first.wait_for("-----> Waiting until");
+    let waiting_id = || {
+        let status = api.gokku(["status", "--json"]).ok().json();
+        let words = status["waiting"][0].as_str()?.to_owned();
+        words.split(' ').nth(1).map(str::to_owned)
+    };
+    dev.write_app("v3", &[]);
+    dev.commit("v3");
+    let second = dev.start_push();
+    second.wait_for("-----> Waiting for deploy");
+    let id = wait_until("who waits", PATIENCE, waiting_id);
+    api.gokku(["deploy", "--abort", "20010101-000000"])
+        .exits(3)
+        .complains(&id);
+    api.gokku(["deploy", "--abort", &id]).ok();
+    let second = second.wait();
+    assert_ne!(second.code, Some(0), "{second}");
+    assert!(second.stderr.contains("it was aborted by anna"), "{second}");
+    assert!(first.stderr().contains("-----> Waiting until"));
+    assert_eq!(server.workers().len(), 1, "the first goes on");
+
+    // Without a name it is the one under way; who comes next is told, and comes.
+    dev.write_app("v4", &[]);
+    let commit = dev.commit("v4");
+    let third = dev.start_push();
+    third.wait_for("-----> Waiting for deploy");
+    assert_eq!(branch(&api), good);
+    let abort = api.gokku(["deploy", "--abort"]).ok();
+    // It may have begun already.
+    assert!(abort.stderr.contains("comes next"), "{abort}");
+    assert_ne!(first.wait().code, Some(0));
+    third.wait().ok();
+    assert_agrees(&server, &api, "v4", &commit);
+}
+
+/// A stop is not half done: it is too late from its beginning on.
+#[test]
+fn p24_a_stop_is_finished() {
+    let server = annas();
+    let (api, dev) = ready(&server);
+    api.gokku(["config", "set", "STOP_TIMEOUT=3"]).ok();
+    dev.release_with("v1", &["ignore-sigterm"]).ok();
+    let stop = server.start_gokku(api.named(["stop"]));
+    stop.wait_for("-----> Stopping");
+    api.gokku(["deploy", "--abort"])
+        .exits(1)
+        .complains("it is too late to end the stop");
+    stop.wait().ok();
+    let status = api.gokku(["status", "--json"]).ok().json();
+    assert_eq!(status["traffic"], "stopped");
+}
