@@ -1,25 +1,53 @@
 //! A response's body on its way back, which ends its lease; `body` is the way there.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
+use crate::pulse::Asked;
 use crate::target::Lease;
 
-/// An answer to a client: an app's, whose lease ends with it, or the switch's own words.
-pub(crate) enum Answer {
-    /// An app's.
-    App {
-        /// Its body.
-        body: Incoming,
-        /// Held until the body ends or the client goes away.
-        lease: Option<Lease>,
-    },
-    /// The switch's.
+/// An answer to a client.
+pub(crate) struct Answer {
+    words: Words,
+    /// Held until the body ends or the client goes away.
+    lease: Option<Lease>,
+    asked: Option<Arc<Asked>>,
+}
+
+/// Whose it is.
+enum Words {
+    App(Incoming),
     Own(Full<Bytes>),
+}
+
+impl Answer {
+    /// An app's, whose lease ends with it.
+    pub(crate) fn app(body: Incoming, lease: Option<Lease>) -> Self {
+        Self {
+            words: Words::App(body),
+            lease,
+            asked: None,
+        }
+    }
+
+    /// The switch's own.
+    pub(crate) fn own(body: Full<Bytes>) -> Self {
+        Self {
+            words: Words::Own(body),
+            lease: None,
+            asked: None,
+        }
+    }
+
+    /// The request ends with it.
+    pub(crate) fn end_with(&mut self, asked: Arc<Asked>) {
+        self.asked = Some(asked);
+    }
 }
 
 impl HttpBody for Answer {
@@ -30,29 +58,29 @@ impl HttpBody for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut *self {
-            Self::App { body, lease } => {
+        match &mut self.words {
+            Words::App(body) => {
                 let polled = Pin::new(body).poll_frame(cx);
                 if let Poll::Ready(None | Some(Err(_))) = polled {
-                    lease.take();
+                    self.lease.take();
                 }
                 polled
             }
-            Self::Own(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Words::Own(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match self {
-            Self::App { body, .. } => body.is_end_stream(),
-            Self::Own(body) => body.is_end_stream(),
+        match &self.words {
+            Words::App(body) => body.is_end_stream(),
+            Words::Own(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::App { body, .. } => body.size_hint(),
-            Self::Own(body) => body.size_hint(),
+        match &self.words {
+            Words::App(body) => body.size_hint(),
+            Words::Own(body) => body.size_hint(),
         }
     }
 }

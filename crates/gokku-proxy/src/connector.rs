@@ -66,10 +66,12 @@ impl Answered {
 }
 
 impl Connector {
-    pub(crate) fn new(place: Arc<Place>, limit: Duration) -> Self {
+    /// `limit` is for a connection to be made, `patience` for the app to take what is sent.
+    pub(crate) fn new(place: Arc<Place>, limit: Duration, patience: Option<Duration>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(limit));
+        connector.set_tcp_user_timeout(patience);
         Self { place, connector }
     }
 }

@@ -4,63 +4,79 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{
-    CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, SERVER, TE,
-    TRANSFER_ENCODING, UPGRADE,
-};
+use hyper::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use tokio::time::Instant;
+use hyper_util::client::legacy::{Error, ResponseFuture};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
-use crate::body::Body;
+use crate::body::{Body, Broken};
 use crate::connector::Answered;
+use crate::crowd::Place;
 use crate::pause::Pause;
-use crate::switch::{Nowhere, Route};
+use crate::pulse::Asked;
+use crate::serve::Terms;
+use crate::switch::Route;
 use crate::target::Lease;
-use crate::upgrade;
+use crate::{forwarded, hops, own, strict, upgrade};
 
 /// How long an app that refuses connections is tried again while nothing of a request was sent: a crashed
 /// container may be back by then.
 const PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Tells the switch's own answers from an app's.
-const ERROR: HeaderName = HeaderName::from_static("x-gokku-error");
+/// Whose a request is.
+pub(crate) struct Visit {
+    pub(crate) peer: IpAddr,
+    pub(crate) asked: Arc<Asked>,
+    #[expect(
+        dead_code,
+        reason = "its connection is one of the crowd as long as this is here"
+    )]
+    pub(crate) place: Arc<Place>,
+    pub(crate) terms: Arc<Terms>,
+}
 
-/// What stays between two hosts, RFC 9110 section 7.6.1.
-const HOP_BY_HOP: [HeaderName; 5] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    TE,
-    TRANSFER_ENCODING,
-];
-
-/// Answers one request of `peer` for `route`.
+/// Answers one request for `route`.
 pub(crate) async fn forward(
     route: Arc<Route>,
-    peer: IpAddr,
+    visit: Visit,
     mut request: Request<Incoming>,
     stopping: CancellationToken,
 ) -> Response<Answer> {
     let turn = route.arrive();
+    let limits = &visit.terms.limits;
     if request.method() == Method::CONNECT {
-        return own(
+        return own::last(
             StatusCode::METHOD_NOT_ALLOWED,
             "bad-request",
             "this is no proxy to other places",
         );
     }
-    let upgrading = upgrade_of(request.headers())
-        .is_some()
+    let upgrading = (request.version() == Version::HTTP_11 && hops::upgrade_of(request.headers()).is_some())
         .then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
-    let body = Body::new(body);
-    pass_on(&mut parts.headers, peer);
+    let body = Body::new(body, Arc::clone(&visit.asked), limits.upload_timeout);
+    if let Err(words) = strict::check(&mut parts) {
+        return own::bad_request(words);
+    }
+    let headers = &mut parts.headers;
+    let chunked = headers.contains_key(TRANSFER_ENCODING);
+    if strict::frame(headers, &body, chunked).is_err() {
+        return own::bad_request("the request has several lengths");
+    }
+    if upgrading.is_none() {
+        headers.remove(hyper::header::UPGRADE);
+    }
+    hops::strip(headers);
+    hops::strip_doubles(headers);
+    forwarded::tell(headers, visit.peer, &visit.terms.trusted);
+    if chunked {
+        // Also where the method is one that seldom has a body.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
     parts.version = Version::HTTP_11;
     let again = body.is_end_stream() && is_idempotent(&parts.method);
 
@@ -72,7 +88,7 @@ pub(crate) async fn forward(
         let asked = Instant::now();
         let lease = match route.lease(turn).await {
             Ok(lease) => lease,
-            Err(nowhere) => return refusal(nowhere),
+            Err(nowhere) => return own::nowhere(nowhere),
         };
         // Being held is not what its patience is for: the container may have come up only just now.
         began += asked.elapsed();
@@ -80,30 +96,46 @@ pub(crate) async fn forward(
             drop(lease);
             if began.elapsed() >= PATIENCE {
                 tracing::warn!(app = %route.app(), "its container does not run");
-                return own(StatusCode::BAD_GATEWAY, "upstream", "the app does not run");
+                return own::bad_gateway("the app does not run");
             }
             pause.wait().await;
             continue;
         };
         let Some(uri) = uri(address, &parts.uri) else {
-            return own(
-                StatusCode::BAD_REQUEST,
-                "bad-request",
-                "the request's path is not valid",
-            );
+            return own::bad_request("the request's path is not valid");
         };
         let mut attempt = Request::new(body.clone());
         *attempt.method_mut() = parts.method.clone();
         *attempt.uri_mut() = uri;
         *attempt.headers_mut() = parts.headers.clone();
-        let error = match lease.target().client.request(attempt).await {
+        let sending = lease.target().client.request(attempt);
+        let Some(sent) = answered(sending, &body, limits.answer_timeout).await else {
+            tracing::warn!(app = %route.app(), "it took too long to answer");
+            return own::last(
+                StatusCode::GATEWAY_TIMEOUT,
+                "upstream-timeout",
+                "the app took too long to answer this request",
+            );
+        };
+        let error = match sent {
             Ok(response) => {
                 Answered::note(response.extensions());
-                return answer(response, lease, upgrading, stopping);
+                return answer(response, lease, upgrading, visit, stopping);
             }
             Err(error) => error,
         };
         drop(lease);
+        match body.broken() {
+            Some(Broken::Stalled) => {
+                return own::last(
+                    StatusCode::REQUEST_TIMEOUT,
+                    "slow-client",
+                    "the rest of the request did not come",
+                );
+            }
+            Some(Broken::Malformed) => return own::bad_request("the request's body is not valid"),
+            None => {}
+        }
         if error.is_connect() && !body.was_read() && began.elapsed() < PATIENCE {
             pause.wait().await;
         } else if again && !lost && Answered::before(&error) {
@@ -111,12 +143,32 @@ pub(crate) async fn forward(
             lost = true;
         } else {
             tracing::warn!(app = %route.app(), "{}", causes(&error));
-            return own(
-                StatusCode::BAD_GATEWAY,
-                "upstream",
-                "the app did not answer this request",
-            );
+            return own::bad_gateway("the app did not answer this request");
         }
+    }
+}
+
+/// What the app answers; nothing where it takes longer than it may, which counts from when all of the request that
+/// there is has been left to it.
+async fn answered(
+    sending: ResponseFuture,
+    body: &Body,
+    limit: Option<Duration>,
+) -> Option<Result<Response<Incoming>, Error>> {
+    let Some(limit) = limit else {
+        return Some(sending.await);
+    };
+    let mut sending = std::pin::pin!(sending);
+    let mut due = Instant::now() + limit;
+    loop {
+        if let Ok(sent) = timeout_at(due, sending.as_mut()).await {
+            return Some(sent);
+        }
+        let later = body.left_to_the_app().map_or(due, |since| since + limit);
+        if later <= due {
+            return None;
+        }
+        due = later;
     }
 }
 
@@ -138,124 +190,39 @@ fn uri(address: SocketAddr, asked: &Uri) -> Option<Uri> {
         .ok()
 }
 
-/// The protocol that a message wants to change to.
-fn upgrade_of(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let wants = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|word| word.trim().eq_ignore_ascii_case("upgrade"));
-    headers.get(UPGRADE).filter(|_| wants)
-}
-
-/// Removes what is between two hosts only, but for an upgrade.
-fn strip(headers: &mut HeaderMap) {
-    let upgrade = upgrade_of(headers).cloned();
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|word| word.trim().parse().ok())
-        .collect();
-    for name in named.iter().chain(&HOP_BY_HOP) {
-        headers.remove(name);
-    }
-    headers.remove(UPGRADE);
-    if let Some(protocol) = upgrade {
-        headers.insert(UPGRADE, protocol);
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    }
-}
-
-/// Makes a client's headers an app's: who asked, and how.
-fn pass_on(headers: &mut HeaderMap, peer: IpAddr) {
-    const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    const ASKED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-    const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-    strip(headers);
-    let before: Vec<&str> = headers
-        .get_all(FOR)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    let peer = peer.to_canonical().to_string();
-    let whole = if before.is_empty() {
-        peer
-    } else {
-        format!("{}, {peer}", before.join(", "))
-    };
-    if let Ok(value) = HeaderValue::try_from(whole) {
-        headers.insert(FOR, value);
-    }
-    if let (Some(host), false) = (headers.get(HOST).cloned(), headers.contains_key(ASKED_HOST)) {
-        headers.insert(ASKED_HOST, host);
-    }
-    headers.entry(PROTO).or_insert(HeaderValue::from_static("http"));
-}
-
 fn answer(
     mut response: Response<Incoming>,
     lease: Lease,
     upgrading: Option<hyper::upgrade::OnUpgrade>,
+    visit: Visit,
     stopping: CancellationToken,
 ) -> Response<Answer> {
+    if !strict::is_plain(response.headers()) {
+        return own::bad_gateway("the app's answer is in a form that cannot be passed on");
+    }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let app = hyper::upgrade::on(&mut response);
         let (mut parts, body) = response.into_parts();
-        strip(&mut parts.headers);
+        hops::strip(&mut parts.headers);
+        parts.headers.remove(CONTENT_LENGTH);
         return match upgrading {
             Some(client) => {
-                upgrade::connect(client, app, lease, stopping);
-                Response::from_parts(parts, Answer::App { body, lease: None })
+                upgrade::connect(client, app, lease, visit, stopping);
+                Response::from_parts(parts, Answer::app(body, None))
             }
-            None => own(
-                StatusCode::BAD_GATEWAY,
-                "upstream",
-                "the app changed the protocol without being asked",
-            ),
+            None => own::bad_gateway("the app changed the protocol without being asked"),
         };
     }
     let (mut parts, body) = response.into_parts();
-    strip(&mut parts.headers);
+    let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    if strict::frame(&mut parts.headers, &body, chunked).is_err() {
+        return own::bad_gateway("the app's answer has several lengths");
+    }
+    hops::strip(&mut parts.headers);
     parts.version = Version::HTTP_11;
     // Nothing more comes: the request has ended.
     let lease = (!body.is_end_stream()).then_some(lease);
-    Response::from_parts(parts, Answer::App { body, lease })
-}
-
-fn refusal(nowhere: Nowhere) -> Response<Answer> {
-    let mut response = match nowhere {
-        Nowhere::NoTarget => own(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no-target",
-            "no release of this app is running",
-        ),
-        Nowhere::HeldTooLong => own(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "held-too-long",
-            "the app is being replaced and took too long",
-        ),
-    };
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from_static("5"));
-    response
-}
-
-/// An answer of the switch itself.
-fn own(status: StatusCode, error: &'static str, words: &'static str) -> Response<Answer> {
-    let mut response = Response::new(Answer::Own(Full::new(Bytes::from(format!("{words}\n")))));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(SERVER, HeaderValue::from_static("gokku"));
-    headers.insert(ERROR, HeaderValue::from_static(error));
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    response
+    Response::from_parts(parts, Answer::app(body, lease))
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

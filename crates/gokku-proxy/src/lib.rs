@@ -4,8 +4,11 @@
 //! - [`switch`]: routes and targets; picking a target counts the request, in one step
 //! - [`target`]: one container's requests in flight, its connections, its drain; `place`: where it is
 //! - [`table`]: the routes on disk
-//! - `forward`, `upgrade`: a request on its way; `body` there and `answer` back; `connector`: connections to apps
 //! - [`listen`], [`port_holder`]: host ports
+//! - `serve`: one client's connection; `pulse`: what it is at, `guard`: how long it may be, `crowd`: among how many
+//! - `forward`, `upgrade`: a request on its way; `body` there and `answer` back; `connector`: connections to apps
+//! - `strict`, `hops`, `forwarded`: what is refused of a message, what stays here, what is added; `own`: own answers
+//! - [`limits`]: what clients and apps may cost; [`network`]: which proxies in front are trusted
 //! - [`probe`]: one health check
 //! - [`proxy`]: all of it, started and stopped; `inner`: routes and ports, kept together; `handover`: one switch takes
 //!   another's place
@@ -15,7 +18,9 @@
 pub mod api;
 pub mod call;
 pub mod client;
+pub mod limits;
 pub mod listen;
+pub mod network;
 pub mod port_holder;
 pub mod probe;
 pub mod proxy;
@@ -27,13 +32,23 @@ mod answer;
 mod body;
 mod connector;
 mod control;
+mod crowd;
 mod forward;
+mod forwarded;
+mod guard;
 mod handover;
+mod hops;
 mod inner;
+mod own;
 mod pause;
 mod place;
+mod pulse;
+mod serve;
+mod strict;
 mod upgrade;
 
 pub use client::Client;
+pub use limits::Limits;
+pub use network::Network;
 pub use proxy::{Config, Proxy};
 pub use switch::Switch;

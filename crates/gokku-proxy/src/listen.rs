@@ -1,4 +1,4 @@
-//! Host ports: opened, and each connection on them served.
+//! Host ports: opened, and each connection on them let in; `serve` serves it.
 
 use std::collections::HashMap;
 use std::io;
@@ -8,38 +8,31 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use gokku_core::AppName;
-use hyper::StatusCode;
-use hyper::header::{CONNECTION, HeaderValue};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::Refused;
-use crate::forward::forward;
+use crate::own;
 use crate::pause::Pause;
 use crate::port_holder::port_holder;
+use crate::serve::{Ending, LAST_LOOK, Terms, serve};
 use crate::switch::Route;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
-/// How long a port is still listened on, and a connection read, once it is to be closed: the kernel tells of those
-/// in its queues only when it is asked.
-const LAST_LOOK: Duration = Duration::from_millis(20);
 /// How long it is listened on at most, when more and more come.
 const LAST_LOOKS: Duration = Duration::from_secs(1);
 /// The most that is waited when no connection can be accepted.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-/// How long a kept-alive connection may be idle.
-const IDLE: Duration = Duration::from_secs(75);
 
 /// The open host ports.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     bind: Option<IpAddr>,
+    terms: Arc<Terms>,
     open: Mutex<HashMap<AppName, Open>>,
     /// Sockets of the switch before this one, by their port.
     inherited: Mutex<HashMap<u16, TcpListener>>,
@@ -129,12 +122,13 @@ pub fn can_be_had(address: Option<IpAddr>, port: u16) -> Result<(), Refused> {
 }
 
 impl Listeners {
-    pub(crate) fn new(bind: Option<IpAddr>) -> Self {
+    pub(crate) fn new(bind: Option<IpAddr>, terms: Terms) -> Self {
         Self {
             bind,
+            connections: terms.connections.clone(),
+            terms: Arc::new(terms),
             open: Mutex::default(),
             inherited: Mutex::default(),
-            connections: TaskTracker::new(),
             leaving: CancellationToken::new(),
             stopping: CancellationToken::new(),
             cutting: CancellationToken::new(),
@@ -224,20 +218,29 @@ impl Listeners {
     pub(crate) async fn serve(&self, route: Arc<Route>, opened: Opened) {
         let closing = self.stopping.child_token();
         let (app, port) = (route.app().clone(), opened.port);
-        let (connections, cutting) = (self.connections.clone(), self.cutting.clone());
-        let (leaving, ending) = (self.leaving.clone(), closing.clone());
+        let connections = self.connections.clone();
+        let terms = Arc::clone(&self.terms);
+        let ending = Ending {
+            closing: closing.clone(),
+            leaving: self.leaving.clone(),
+            cutting: self.cutting.clone(),
+        };
         let listener = Arc::new(opened.listener);
         let given = Arc::downgrade(&listener);
         let accepting = self.connections.spawn(async move {
             // A connection ends with its port: it knows this route, and no other that may come after it.
-            accept(&listener, [&ending, &leaving], |stream, peer| {
-                connections.spawn(serve_one(
+            accept(&listener, &ending, |stream, peer| {
+                let Some(place) = terms.crowd.enter(route.app()) else {
+                    own::turn_away(&stream);
+                    return;
+                };
+                connections.spawn(serve(
                     stream,
                     peer,
+                    place,
                     Arc::clone(&route),
+                    Arc::clone(&terms),
                     ending.clone(),
-                    leaving.clone(),
-                    cutting.clone(),
                 ));
             })
             .await;
@@ -263,11 +266,7 @@ impl Listeners {
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    closing: [&CancellationToken; 2],
-    mut serve: impl FnMut(TcpStream, SocketAddr),
-) {
+async fn accept(listener: &TcpListener, ending: &Ending, mut serve: impl FnMut(TcpStream, SocketAddr)) {
     // Set while it closes: whoever stands in the queue by then is still let in.
     let mut until: Option<Instant> = None;
     let mut last = Instant::now();
@@ -279,7 +278,7 @@ async fn accept(
         let accepted = match until {
             None => tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = either(closing) => {
+                () = ending.begins() => {
                     until = Some(Instant::now() + LAST_LOOK);
                     last = Instant::now() + LAST_LOOKS;
                     continue;
@@ -307,56 +306,5 @@ async fn accept(
                 pause.wait().await;
             }
         }
-    }
-}
-
-async fn either([one, other]: [&CancellationToken; 2]) {
-    tokio::select! {
-        () = one.cancelled() => {}
-        () = other.cancelled() => {}
-    }
-}
-
-async fn serve_one(
-    stream: TcpStream,
-    peer: SocketAddr,
-    route: Arc<Route>,
-    closing: CancellationToken,
-    leaving: CancellationToken,
-    cutting: CancellationToken,
-) {
-    // Small answers go out at once.
-    let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
-        let (route, cutting) = (Arc::clone(&route), cutting.clone());
-        let leaving = leaving.clone();
-        async move {
-            let mut response = forward(route, peer.ip(), request, cutting).await;
-            if leaving.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                let close = HeaderValue::from_static("close");
-                response.headers_mut().insert(CONNECTION, close);
-            }
-            Ok::<_, std::convert::Infallible>(response)
-        }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = closing.cancelled() => {
-            if let Ok(result) = timeout(LAST_LOOK, connection.as_mut()).await {
-                result
-            } else {
-                connection.as_mut().graceful_shutdown();
-                connection.await
-            }
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!("a connection ended: {error}");
     }
 }

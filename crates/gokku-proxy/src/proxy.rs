@@ -18,8 +18,11 @@ use crate::client::Client;
 use crate::control;
 use crate::handover::{self, Taken};
 use crate::inner::Inner;
+use crate::limits::Limits;
 use crate::listen::Listeners;
+use crate::network::Network;
 use crate::pause::Pause;
+use crate::serve::Terms;
 use crate::switch::Switch;
 use crate::table::{TableFile, Unreadable};
 
@@ -39,6 +42,10 @@ pub struct Config {
     pub socket: PathBuf,
     /// The address that host ports are opened on; all of them without.
     pub bind: Option<IpAddr>,
+    /// What clients and apps may cost.
+    pub limits: Limits,
+    /// The proxies in front whose word counts for where a request came from; nobody's without.
+    pub trusted_proxies: Vec<Network>,
     /// The program's version, for its status.
     pub version: String,
     /// Whether to take the place of the one that runs, if one does: its sockets are passed on.
@@ -103,8 +110,8 @@ impl Proxy {
             tracing::error!("{trouble}");
         }
         let inner = Arc::new(Inner {
-            switch: Switch::new(table, loaded.routes),
-            listeners: Listeners::new(config.bind),
+            switch: Switch::new(table, loaded.routes, config.limits.answer_timeout),
+            listeners: Listeners::new(config.bind, Terms::new(config.limits, config.trusted_proxies)),
             version: config.version,
             trouble: loaded.trouble,
             ports: tokio::sync::Mutex::new(()),

@@ -150,15 +150,18 @@ pub struct Switch {
     routes: RwLock<HashMap<AppName, Arc<Route>>>,
     targets: Mutex<HashMap<ContainerId, Weak<Target>>>,
     table: TableFile,
+    patience: Option<Duration>,
     watched: AtomicBool,
     /// One change at a time, its write to disk included. Requests never take it.
     changing: tokio::sync::Mutex<()>,
 }
 
 impl Switch {
-    /// A switch with these routes, whose changes are written to the table. It opens no port.
-    pub fn new(table: TableFile, routes: Routes) -> Self {
+    /// A switch with these routes, whose changes are written to the table. It opens no port. An app that takes nothing of
+    /// what there is for it for longer than `patience` is cut off.
+    pub fn new(table: TableFile, routes: Routes, patience: Option<Duration>) -> Self {
         let switch = Self {
+            patience,
             routes: RwLock::default(),
             targets: Mutex::default(),
             table,
@@ -217,7 +220,7 @@ impl Switch {
                     there.correct(facts);
                     return Arc::clone(there);
                 }
-                let target = Arc::new(Target::new(app.clone(), facts.clone()));
+                let target = Arc::new(Target::new(app.clone(), facts.clone(), self.patience));
                 target.set_down(there.is_some_and(|there| there.is_down()));
                 known.insert(facts.container, Arc::downgrade(&target));
                 target
@@ -435,11 +438,21 @@ impl Switch {
                 told.address = SocketAddr::new(address, told.address.port());
             }
         };
-        self.change(&target.app, std::slice::from_ref(container), change)
-            .await?;
+        let written = self
+            .change(&target.app, std::slice::from_ref(container), change)
+            .await;
+        if written.is_err() {
+            // It has this address whether or not that can be written: a full disk does not take an app down. Whoever reads
+            // the table looks where its containers are before it believes it.
+            let told = target.facts();
+            target.correct(api::Target {
+                address: SocketAddr::new(address, told.address.port()),
+                ..told
+            });
+        }
         // Also one that has no traffic any more.
         target.set_down(false);
-        Ok(())
+        written.map(drop)
     }
 
     /// What is known of a route.

@@ -23,6 +23,9 @@ const IDLE: Duration = Duration::from_secs(4);
 /// How long a connection attempt may take; a container is on this machine.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// The most that is kept of an app's answer that has no end yet, its head above all.
+const BUFFER: usize = 128 * 1024;
+
 /// A container that gets, or got, traffic.
 #[derive(Debug)]
 pub struct Target {
@@ -39,12 +42,13 @@ pub struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(app: AppName, facts: api::Target) -> Self {
+    pub(crate) fn new(app: AppName, facts: api::Target, patience: Option<Duration>) -> Self {
         let place = Arc::new(Place::new(facts));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .build(Connector::new(Arc::clone(&place), CONNECT));
+            .http1_max_buf_size(BUFFER)
+            .build(Connector::new(Arc::clone(&place), CONNECT, patience));
         Self {
             app,
             place,

@@ -4,12 +4,22 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio_util::sync::CancellationToken;
 
+use crate::forward::Visit;
 use crate::target::Lease;
 
 /// Copies between client and app in a task of its own, which holds the lease.
-pub(crate) fn connect(client: OnUpgrade, app: OnUpgrade, lease: Lease, stopping: CancellationToken) {
+pub(crate) fn connect(
+    client: OnUpgrade,
+    app: OnUpgrade,
+    lease: Lease,
+    visit: Visit,
+    stopping: CancellationToken,
+) {
     let lease = lease.upgrade();
-    tokio::spawn(async move {
+    let connections = visit.terms.connections.clone();
+    connections.spawn(async move {
+        // It is no idle connection, however quiet, and still one of the crowd.
+        let _visit = visit;
         let (Ok(client), Ok(app)) = tokio::join!(client, app) else {
             return;
         };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gokku_core::change::Change;
 use gokku_proxy::proxy::StartError;
 use gokku_proxy::{Config, Proxy};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 
 use crate::error::Error;
@@ -29,10 +30,14 @@ pub async fn run(
     for folder in [server.root.path().to_owned(), server.root.apps()] {
         atomic::sweep(&folder);
     }
+    raise_descriptors();
+    let settings = server_config::read(&server.root)?.proxy;
     let config = Config {
         table: server.root.routes(),
         socket: server.root.socket(),
-        bind: server_config::read(&server.root)?.proxy.bind,
+        bind: settings.bind,
+        limits: settings.limits,
+        trusted_proxies: settings.trusted_proxies,
         version: server.version.clone(),
         take_over,
     };
@@ -65,4 +70,17 @@ pub async fn run(
     proxy.stop(STOP_LIMIT).await;
     events::note(&server.root, events::DAEMON, None, Change::SwitchStopped);
     Ok(())
+}
+
+/// Lets this process have as many files and connections open as it may: the usual limit is for programs that use an old
+/// system call, see select(2).
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
 
 use crate::error::Error;
@@ -25,6 +26,10 @@ pub struct ProxyConfig {
     pub bind: Option<IpAddr>,
     /// Where the search for a free host port begins.
     pub first_port: u16,
+    /// The proxies in front whose word counts for where a request came from.
+    pub trusted_proxies: Vec<Network>,
+    /// What clients and apps may cost.
+    pub limits: Limits,
 }
 
 impl Default for ProxyConfig {
@@ -32,6 +37,8 @@ impl Default for ProxyConfig {
         Self {
             bind: None,
             first_port: 8000,
+            trusted_proxies: Vec::new(),
+            limits: Limits::default(),
         }
     }
 }

@@ -82,7 +82,7 @@ async fn performed(calls: Vec<Call>) {
     };
     let folder = folder.expect("a folder");
     let table = TableFile::at(folder.path().join("routes.json"));
-    let switch = Switch::new(table.clone(), Routes::new());
+    let switch = Switch::new(table.clone(), Routes::new(), None);
     for call in calls {
         let before = seen(&switch);
         let result = perform(&switch, &call).await;
@@ -96,7 +96,7 @@ async fn performed(calls: Vec<Call>) {
         }
         let loaded = table.load().expect("a table");
         assert_eq!(loaded.trouble, None);
-        let read_back = Switch::new(table.clone(), loaded.routes);
+        let read_back = Switch::new(table.clone(), loaded.routes, None);
         assert_eq!(
             seen(&read_back),
             after,

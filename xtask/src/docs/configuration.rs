@@ -2,11 +2,12 @@
 
 use gokku_core::gokku_yml::KEYS;
 use gokku_core::settings::SETTINGS;
+use gokku_proxy::limits::LIMITS;
 
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 2] = [
+const SERVER_KEYS: [[&str; 4]; 3] = [
     [
         "proxy.bind",
         "-",
@@ -19,6 +20,12 @@ const SERVER_KEYS: [[&str; 4]; 2] = [
         "Where the search for a free host port begins, for an app that names none",
         "a number from 1 to 65535",
     ],
+    [
+        "proxy.trusted_proxies",
+        "-",
+        "The proxies in front whose `X-Forwarded-For`, `-Host` and `-Proto` are passed on; everybody else's are replaced",
+        "a list of addresses and networks, as 10.0.0.0/8",
+    ],
 ];
 
 const HEAD: [&str; 4] = ["name", "default", "meaning", "may be"];
@@ -27,12 +34,16 @@ const HEAD: [&str; 4] = ["name", "default", "meaning", "may be"];
 pub(super) fn page() -> Result<String, String> {
     let settings = SETTINGS.map(|one| row([one.name, one.default, one.meaning, one.allowed]));
     let keys = KEYS.map(|one| row([one.path, one.default, one.meaning, one.allowed]));
+    let limits = LIMITS
+        .each_ref()
+        .map(|one| [one.name, one.default, one.meaning, one.allowed]);
     fill(
         include_str!("configuration.md"),
         &[
             ("settings", table(HEAD, &settings)),
             ("keys", table(HEAD, &keys)),
             ("server keys", table(HEAD, &SERVER_KEYS.map(row))),
+            ("limits", table(HEAD, &limits.map(row))),
         ],
     )
 }
@@ -84,8 +95,11 @@ mod tests {
                     .map(move |key| format!("{table}.{key}"))
             })
             .collect();
-        let shown: BTreeSet<String> = SERVER_KEYS.iter().map(|key| key[0].to_owned()).collect();
+        let mut shown: BTreeSet<String> = SERVER_KEYS.iter().map(|key| key[0].to_owned()).collect();
+        shown.insert("proxy.limits".to_owned());
         assert_eq!(real, shown);
+        let limits: BTreeSet<String> = LIMITS.iter().map(|limit| limit.name.to_owned()).collect();
+        assert_eq!(known("[proxy.limits]\nnonsense = 1"), limits);
     }
 
     #[test]
@@ -96,8 +110,9 @@ mod tests {
             .proxy
             .bind
             .map_or("-".to_owned(), |address| address.to_string());
+        assert!(config.proxy.trusted_proxies.is_empty());
         assert_eq!(
-            [bind, config.proxy.first_port.to_string()],
+            [bind, config.proxy.first_port.to_string(), "-".to_owned()],
             SERVER_KEYS.map(|key| key[1])
         );
     }
@@ -109,7 +124,8 @@ mod tests {
         let (example, _) = after.split_once("```").unwrap();
         let (_folder, root) = with_config(example);
         let config = server_config::read(&root).unwrap();
-        assert!(config.proxy.bind.is_some());
+        assert!(config.proxy.bind.is_some() && !config.proxy.trusted_proxies.is_empty());
+        assert_ne!(config.proxy.limits, gokku_proxy::Limits::default());
     }
 
     #[test]

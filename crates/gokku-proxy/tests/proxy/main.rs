@@ -6,14 +6,19 @@
 
 mod support;
 
+mod bad_upstreams;
 mod control;
+mod crowds;
 mod draining;
+mod forged;
 mod forwarding;
 mod handover;
 mod holding;
+mod limits;
 mod probing;
 mod retrying;
 mod routes;
+mod smuggling;
 mod stopping;
 mod switching;
 mod table;

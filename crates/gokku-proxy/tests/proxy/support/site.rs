@@ -9,7 +9,7 @@ use gokku_core::{AppName, ContainerId};
 use gokku_proxy::api::{Drain, Drained, PutRoute, Refused, RouteStatus, SwitchTo, Target};
 use gokku_proxy::client::Error;
 use gokku_proxy::proxy::StartError;
-use gokku_proxy::{Client, Config, Proxy, Switch};
+use gokku_proxy::{Client, Config, Limits, Network, Proxy, Switch};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
@@ -21,6 +21,10 @@ pub(crate) struct Site {
     running: Option<(Proxy, Threads)>,
     /// What the operator speaks through.
     pub(crate) client: Client,
+    /// The next one's limits.
+    pub(crate) limits: Limits,
+    /// The proxies that the next one trusts.
+    pub(crate) trusted: Vec<Network>,
     /// The first of ten ports that are nobody else's.
     pub(crate) ports: u16,
 }
@@ -74,6 +78,14 @@ impl Site {
         site
     }
 
+    /// A running one with other limits.
+    pub(crate) async fn limited(limits: Limits) -> Self {
+        let mut site = Self::stopped();
+        site.limits = limits;
+        site.start().await.expect("the switch starts");
+        site
+    }
+
     /// One that does not run yet.
     pub(crate) fn stopped() -> Self {
         let folder = tempfile::Builder::new()
@@ -83,6 +95,8 @@ impl Site {
         std::fs::create_dir(folder.path().join("proxy")).unwrap();
         Self {
             client: Client::new(folder.path().join("proxy.sock")),
+            limits: Limits::default(),
+            trusted: Vec::new(),
             folder,
             running: None,
             ports: free_ports(),
@@ -94,6 +108,8 @@ impl Site {
             table: self.table(),
             socket: self.client.socket().to_owned(),
             bind: Some(Ipv4Addr::LOCALHOST.into()),
+            limits: self.limits.clone(),
+            trusted_proxies: self.trusted.clone(),
             version: "1.2.3".to_owned(),
             take_over: false,
         }

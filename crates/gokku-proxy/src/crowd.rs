@@ -1,0 +1,147 @@
+//! How many clients are let in, in all and to each app. Where there are too many, the longest idle ones make room.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gokku_core::AppName;
+use rustix::process::{Resource, getrlimit};
+use tokio::time::Instant;
+
+use crate::limits::Limits;
+use crate::pulse::{Phase, Pulse};
+
+/// Descriptors that are for other things: ports, the control API, the route table, the Docker Engine.
+const RESERVED: u64 = 128;
+/// How long it is remembered that nobody can make room.
+const FULL: Duration = Duration::from_millis(50);
+
+/// Everybody who was let in.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    most: usize,
+    most_of_an_app: usize,
+    inside: Mutex<Inside>,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    next: u64,
+    all: HashMap<u64, (AppName, Arc<Pulse>)>,
+    of_apps: HashMap<AppName, usize>,
+    /// Nobody can make room before then: of one app, or of any.
+    full: HashMap<Option<AppName>, Instant>,
+}
+
+/// One who was let in, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    crowd: Arc<Crowd>,
+    number: u64,
+    pulse: Arc<Pulse>,
+}
+
+/// A client's connection costs two descriptors, its own and the one to the app.
+fn most_by_descriptors() -> usize {
+    let may = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let most = (may.saturating_sub(RESERVED) / 2).max(1);
+    usize::try_from(most).unwrap_or(usize::MAX)
+}
+
+impl Crowd {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let most = limits.max_connections.unwrap_or_else(most_by_descriptors);
+        let share = (most - most / 4).max(1);
+        Self {
+            most,
+            most_of_an_app: limits.max_app_connections.unwrap_or(share),
+            inside: Mutex::default(),
+        }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets a client of an app in, if there is room or can be made.
+    pub(crate) fn enter(self: &Arc<Self>, app: &AppName) -> Option<Place> {
+        let mut inside = self.inside();
+        let of_app = inside.of_apps.get(app).copied().unwrap_or_default();
+        if of_app >= self.most_of_an_app && !inside.make_room(Some(app), self.most_of_an_app) {
+            return None;
+        }
+        if inside.all.len() >= self.most && !inside.make_room(None, self.most) {
+            return None;
+        }
+        let number = inside.next;
+        inside.next += 1;
+        let pulse = Arc::new(Pulse::new());
+        inside.all.insert(number, (app.clone(), Arc::clone(&pulse)));
+        *inside.of_apps.entry(app.clone()).or_default() += 1;
+        Some(Place {
+            crowd: Arc::clone(self),
+            number,
+            pulse,
+        })
+    }
+}
+
+impl Inside {
+    /// Ends connections without a request, of one app or of any: those that have sent nothing before those that have sent
+    /// a part of a head, and the oldest of each first. Several at once, because finding them means looking at all.
+    fn make_room(&mut self, app: Option<&AppName>, most: usize) -> bool {
+        let now = Instant::now();
+        let key = app.cloned();
+        if self.full.get(&key).is_some_and(|until| now < *until) {
+            return false;
+        }
+        let mut can_go: Vec<((Phase, Instant), u64)> = self
+            .all
+            .iter()
+            .filter(|(_, (one, _))| app.is_none_or(|app| app == one))
+            .map(|(number, (_, pulse))| (pulse.now(), *number))
+            .filter(|((phase, _), _)| *phase != Phase::Busy)
+            .collect();
+        can_go.sort_unstable();
+        let mut room = false;
+        for (_, number) in can_go.into_iter().take((most / 32).max(1)) {
+            let went = self.all.get(&number).is_some_and(|(_, pulse)| pulse.shed());
+            if went {
+                // It is as good as gone, and closes its descriptor at its next turn.
+                self.leave(number);
+                room = true;
+            }
+        }
+        if room {
+            self.full.remove(&key);
+        } else {
+            self.full.insert(key, now + FULL);
+        }
+        room
+    }
+
+    fn leave(&mut self, number: u64) {
+        let Some((app, _)) = self.all.remove(&number) else {
+            return;
+        };
+        if let Some(count) = self.of_apps.get_mut(&app) {
+            *count -= 1;
+            if *count == 0 {
+                self.of_apps.remove(&app);
+            }
+        }
+    }
+}
+
+impl Place {
+    /// The connection's.
+    pub(crate) fn pulse(&self) -> &Arc<Pulse> {
+        &self.pulse
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.crowd.inside().leave(self.number);
+    }
+}

@@ -1,0 +1,254 @@
+//! What a client or an app may cost: the limits, their defaults, and how they are written in `config.toml`.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A day: more than any limit needs, and far from what a timer cannot hold.
+const LONGEST: u64 = 86_400;
+
+/// The switch's limits.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// How long a connection may be open without a request on it; then it is closed. 75 s.
+    #[serde(deserialize_with = "seconds")]
+    pub idle_timeout: Duration,
+    /// How long a request's head may take, from its first byte to its last; then 408. 30 s.
+    #[serde(deserialize_with = "seconds")]
+    pub head_timeout: Duration,
+    /// How many bytes a request's head may have, its first line included, and so may what follows a chunked body;
+    /// above it 431. 65,536 bytes.
+    #[serde(deserialize_with = "head_bytes")]
+    pub max_head_bytes: usize,
+    /// How many headers a request may have; above it 431. 100.
+    #[serde(deserialize_with = "headers")]
+    pub max_headers: usize,
+    /// How long a client may send nothing of a body that the app waits for; then 408. 60 s.
+    #[serde(deserialize_with = "seconds")]
+    pub upload_timeout: Duration,
+    /// How long a client may take nothing of what there is for it; then it is cut. 60 s.
+    #[serde(deserialize_with = "seconds")]
+    pub download_timeout: Duration,
+    /// How long an app may take to begin its answer once it has the request, or to take more of it; then 504. For ever
+    /// without. 300 s.
+    #[serde(deserialize_with = "seconds_or_none")]
+    pub answer_timeout: Option<Duration>,
+    /// How many connections of clients there may be; without, half as many as the process may have files open.
+    #[serde(deserialize_with = "connections")]
+    pub max_connections: Option<usize>,
+    /// How many of them may be one app's; without, three quarters.
+    #[serde(deserialize_with = "connections")]
+    pub max_app_connections: Option<usize>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            idle_timeout: Duration::from_secs(75),
+            head_timeout: Duration::from_secs(30),
+            max_head_bytes: 65_536,
+            max_headers: 100,
+            upload_timeout: Duration::from_secs(60),
+            download_timeout: Duration::from_secs(60),
+            answer_timeout: Some(Duration::from_secs(300)),
+            max_connections: None,
+            max_app_connections: None,
+        }
+    }
+}
+
+/// A limit, as the reference shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Limit {
+    /// Its key.
+    pub name: &'static str,
+    /// Its default.
+    pub default: &'static str,
+    /// What it limits, and what happens beyond it.
+    pub meaning: &'static str,
+    /// What it may be.
+    pub allowed: &'static str,
+}
+
+const SECONDS: &str = "whole seconds from 1 to 86400";
+
+/// Every limit: the reference. A test holds it against [`Limits`].
+pub const LIMITS: [Limit; 9] = [
+    Limit {
+        name: "idle_timeout",
+        default: "75",
+        meaning: "How long a client's connection may be open without a request on it; then it is closed",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "head_timeout",
+        default: "30",
+        meaning: "How long a request's head may take, from its first byte to its last; then 408",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "max_head_bytes",
+        default: "65536",
+        meaning: "The bytes a request's head may have; above it 431. The trailers of a chunked body may have as many",
+        allowed: "a whole number from 8192 to 1048576",
+    },
+    Limit {
+        name: "max_headers",
+        default: "100",
+        meaning: "The headers a request may have; above it 431",
+        allowed: "a whole number from 10 to 1000",
+    },
+    Limit {
+        name: "upload_timeout",
+        default: "60",
+        meaning: "How long a client may send nothing of a body that the app waits for; then 408. An upload that goes on may \
+                  take as long as it wants and be of any size",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "download_timeout",
+        default: "60",
+        meaning: "How long a client may take nothing of what there is for it; then it is cut. A stream on which the app \
+                  says nothing may be quiet for ever",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "answer_timeout",
+        default: "300",
+        meaning: "How long an app may take to begin its answer once it has the whole request, or to take more of the \
+                  request; then 504. 0 is for ever",
+        allowed: "whole seconds from 0 to 86400",
+    },
+    Limit {
+        name: "max_connections",
+        default: "-",
+        meaning: "The connections that clients may have; beyond it the longest idle ones are closed, and where none is idle \
+                  new ones get 503. Half as many as the switch may have files open, without",
+        allowed: "a whole number from 1 to 10000000",
+    },
+    Limit {
+        name: "max_app_connections",
+        default: "-",
+        meaning: "The same for each app, so that one cannot take what others need; three quarters of `max_connections`, \
+                  without",
+        allowed: "a whole number from 1 to 10000000",
+    },
+];
+
+/// A whole number between two others.
+struct Between {
+    least: u64,
+    most: u64,
+}
+
+impl Visitor<'_> for Between {
+    type Value = u64;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "a whole number from {} to {}", self.least, self.most)
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<u64, E> {
+        match u64::try_from(value) {
+            Ok(value) if (self.least..=self.most).contains(&value) => Ok(value),
+            _ => Err(E::invalid_value(de::Unexpected::Signed(value), &self)),
+        }
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<u64, E> {
+        i64::try_from(value)
+            .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(value), &self))
+            .and_then(|value| self.visit_i64(value))
+    }
+}
+
+fn between<'de, D: Deserializer<'de>>(deserializer: D, least: u64, most: u64) -> Result<u64, D::Error> {
+    deserializer.deserialize_u64(Between { least, most })
+}
+
+fn count<'de, D: Deserializer<'de>>(deserializer: D, least: u64, most: u64) -> Result<usize, D::Error> {
+    let number = between(deserializer, least, most)?;
+    usize::try_from(number).map_err(de::Error::custom)
+}
+
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    between(deserializer, 1, LONGEST).map(Duration::from_secs)
+}
+
+fn seconds_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let seconds = between(deserializer, 0, LONGEST)?;
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
+}
+
+fn head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    // Less than the first number the HTTP library does not take.
+    count(deserializer, 8192, 1 << 20)
+}
+
+fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    count(deserializer, 10, 1000)
+}
+
+fn connections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
+    count(deserializer, 1, 10_000_000).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Limits, serde_json::Error> {
+        serde_json::from_str(&format!("{{\"{name}\": {value}}}"))
+    }
+
+    /// A default that is written down is the one that counts, and every limit is in the reference.
+    #[test]
+    fn the_reference_is_true() {
+        for limit in &LIMITS {
+            if limit.default != "-" {
+                let read = read(limit.name, limit.default).unwrap_or_else(|error| panic!("{error}"));
+                assert_eq!(read, Limits::default(), "{}", limit.name);
+            }
+        }
+        let error = read("nonsense", "1").map(drop).unwrap_err().to_string();
+        for limit in &LIMITS {
+            assert!(error.contains(&format!("`{}`", limit.name)), "{error}");
+        }
+        assert_eq!(error.matches('`').count(), 2 * (LIMITS.len() + 1), "{error}");
+    }
+
+    #[test]
+    fn the_bounds_are_those_of_the_reference() {
+        for limit in &LIMITS {
+            let numbers: Vec<i64> = limit
+                .allowed
+                .split(' ')
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            let [least, most] = numbers[..] else {
+                panic!("{}", limit.allowed)
+            };
+            for fine in [least, most] {
+                assert!(
+                    read(limit.name, &fine.to_string()).is_ok(),
+                    "{} {fine}",
+                    limit.name
+                );
+            }
+            for bad in [least - 1, most + 1, -1] {
+                let error = read(limit.name, &bad.to_string()).map(drop).unwrap_err();
+                let words = format!("a whole number from {least} to {most}");
+                assert!(error.to_string().contains(&words), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_answer_timeout_is_for_ever() {
+        let limits = read("answer_timeout", "0").unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(limits.answer_timeout, None);
+    }
+}

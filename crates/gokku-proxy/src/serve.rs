@@ -1,0 +1,144 @@
+//! One connection of a client, from the first request on it to the last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_tcp_user_timeout;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::crowd::{Crowd, Place};
+use crate::forward::{Visit, forward};
+use crate::guard::Guard;
+use crate::limits::Limits;
+use crate::network::Network;
+use crate::switch::Route;
+
+/// How long a port is still listened on, and a connection read, once it is to be closed: the kernel tells of those
+/// in its queues only when it is asked.
+pub(crate) const LAST_LOOK: Duration = Duration::from_millis(20);
+/// What the HTTP library reads at once, and keeps of an answer that its client does not take.
+const LEAST_BUFFER: usize = 64 * 1024;
+/// The number of headers that the HTTP library has room for without being told.
+const USUAL_HEADERS: usize = 100;
+/// The guard keeps the time; but only a library that does so too looks for the next request as soon as the former one
+/// is answered.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// On which terms clients are served.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    pub(crate) limits: Limits,
+    /// Whose word counts for where a request came from.
+    pub(crate) trusted: Vec<Network>,
+    pub(crate) crowd: Arc<Crowd>,
+    /// Every connection that is served, upgraded ones too, and whoever lets them in.
+    pub(crate) connections: TaskTracker,
+}
+
+/// How connections come to their end.
+#[derive(Clone, Debug)]
+pub(crate) struct Ending {
+    /// No more are let in, and those that are idle end.
+    pub(crate) closing: CancellationToken,
+    /// No more are let in; those that there are end with their next answer.
+    pub(crate) leaving: CancellationToken,
+    /// Upgraded ones are cut.
+    pub(crate) cutting: CancellationToken,
+}
+
+impl Ending {
+    /// Waits until no more are let in.
+    pub(crate) async fn begins(&self) {
+        tokio::select! {
+            () = self.closing.cancelled() => {}
+            () = self.leaving.cancelled() => {}
+        }
+    }
+}
+
+impl Terms {
+    pub(crate) fn new(limits: Limits, trusted: Vec<Network>) -> Self {
+        Self {
+            crowd: Arc::new(Crowd::new(&limits)),
+            limits,
+            trusted,
+            connections: TaskTracker::new(),
+        }
+    }
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+    route: Arc<Route>,
+    terms: Arc<Terms>,
+    ending: Ending,
+) {
+    let place = Arc::new(place);
+    let limits = &terms.limits;
+    // Small answers go out at once.
+    let _ = stream.set_nodelay(true);
+    let patience = u32::try_from(limits.download_timeout.as_millis()).unwrap_or(u32::MAX);
+    if let Err(error) = set_tcp_user_timeout(&stream, patience) {
+        tracing::debug!("a client that takes nothing will not be cut: {error}");
+    }
+    let guard = Guard::new(stream, Arc::clone(place.pulse()), limits);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(NEVER)
+        .max_header_size(limits.max_head_bytes)
+        .max_buf_size(limits.max_head_bytes.max(LEAST_BUFFER));
+    if limits.max_headers != USUAL_HEADERS {
+        builder.max_headers(limits.max_headers);
+    }
+    let service = service_fn(|request| {
+        let visit = Visit {
+            peer: peer.ip(),
+            asked: Arc::new(place.pulse().ask()),
+            place: Arc::clone(&place),
+            terms: Arc::clone(&terms),
+        };
+        let (route, ending) = (Arc::clone(&route), ending.clone());
+        async move {
+            let asked = Arc::clone(&visit.asked);
+            let mut response = forward(route, visit, request, ending.cutting).await;
+            if ending.leaving.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            response.body_mut().end_with(asked);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = builder
+        .serve_connection(TokioIo::new(guard), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = ending.closing.cancelled() => {
+            if let Ok(result) = timeout(LAST_LOOK, connection.as_mut()).await {
+                result
+            } else {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!("a connection ended: {error}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Messages that others might read in another way are refused; the rest get one form.
+//!
+//! The HTTP library has read the head by now. It refuses what is no HTTP at all, a length that is no number, lengths
+//! that differ, a Transfer-Encoding that does not end in `chunked`, folded lines and control bytes; of a length beside
+//! `chunked` it keeps `chunked` and closes the connection after the answer. Lines that end in a bare LF leave with CRLF.
+
+use hyper::body::Body;
+use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request;
+use hyper::http::uri::{Authority, Scheme};
+use hyper::{Method, Version};
+
+/// Checks a request's head, and gives it the host that it is for. Says what is wrong with it.
+pub(crate) fn check(parts: &mut request::Parts) -> Result<(), &'static str> {
+    if !is_plain(&parts.headers) {
+        return Err("the only Transfer-Encoding taken is chunked, once");
+    }
+    let mut hosts = parts.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => return Err("the request has several hosts"),
+        (None, None) if parts.version != Version::HTTP_10 => return Err("the request has no host"),
+        (Some(host), None) if !is_host(host) => return Err("the request's host is not valid"),
+        _ => {}
+    }
+    let asterisk = parts.uri.path() == "*";
+    match (parts.uri.scheme(), parts.uri.authority()) {
+        (None, None) if asterisk && parts.method != Method::OPTIONS => Err("* is for OPTIONS only"),
+        (None, None) => Ok(()),
+        (Some(scheme), Some(authority)) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {
+            // RFC 9112 section 3.2.2: the target's host counts, and not the header.
+            let host = HeaderValue::from_str(authority.as_str()).ok();
+            let host = host.filter(is_host).ok_or("the request's address is not valid")?;
+            parts.headers.insert(HOST, host);
+            Ok(())
+        }
+        _ => Err("the request's address is not valid"),
+    }
+}
+
+/// Gives a message the one header that says where its body ends; `Err` where it has several that differ.
+pub(crate) fn frame(headers: &mut HeaderMap, body: &impl Body, chunked: bool) -> Result<(), ()> {
+    if chunked {
+        headers.remove(CONTENT_LENGTH);
+        return Ok(());
+    }
+    let mut lengths = headers
+        .get_all(CONTENT_LENGTH)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(|digits| str::from_utf8(digits.trim_ascii()).unwrap_or_default())
+        .map(|digits| {
+            digits
+                .bytes()
+                .all(|byte| byte.is_ascii_digit())
+                .then(|| digits.parse::<u64>().ok())?
+        });
+    let Some(first) = lengths.next() else {
+        return Ok(());
+    };
+    let length = first.filter(|_| lengths.all(|other| other == first)).ok_or(())?;
+    let known = body.size_hint().exact().filter(|known| *known > 0);
+    if known.is_some_and(|known| known != length) {
+        return Err(());
+    }
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    Ok(())
+}
+
+/// Whether a message has no Transfer-Encoding, or `chunked` and nothing else.
+pub(crate) fn is_plain(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// A name or an address, and perhaps a port; nothing is allowed too, where a request is for no host.
+fn is_host(value: &HeaderValue) -> bool {
+    let text = value.as_bytes();
+    text.is_empty() || (!text.contains(&b'@') && Authority::try_from(text).is_ok())
+}
