@@ -478,7 +478,9 @@ fn explain(file: &str, error: &Error) -> YmlError {
         Error::Eof { .. } => "the file is empty: it begins with `apps:`".to_owned(),
         Error::MultipleDocuments { .. } => "there is a second document; one file is one document".to_owned(),
         Error::DuplicateMappingKey { key, .. } => {
-            format!("the key {} stands here twice", key.as_deref().unwrap_or("given"))
+            // A key may have any character; in a terminal some of them are commands.
+            let key = key.as_deref().unwrap_or("given").escape_debug();
+            format!("the key {key} stands here twice")
         }
         error => {
             let text = error
