@@ -21,6 +21,8 @@ struct Marks {
     migration: String,
     /// Committed, so that it must be found: in the image, and in what the app answers.
     code: String,
+    /// Printed by an app as it fails.
+    failing: String,
 }
 
 impl Marks {
@@ -32,6 +34,7 @@ impl Marks {
             set: mark("set"),
             migration: mark("migration"),
             code: mark("code"),
+            failing: mark("failing"),
         }
     }
 
@@ -166,6 +169,33 @@ fn assert_images_without(server: &Server, app: &App<'_>, marks: &Marks) {
     assert!(control, "what is in a layer is found by this search");
 }
 
+/// The engine's time, as its events have it.
+fn engine_time() -> String {
+    docker(["info", "--format", "{{.SystemTime}}"])
+        .ok()
+        .line()
+        .to_owned()
+}
+
+/// What the engine tells everybody who listens.
+#[track_caller]
+fn assert_engine_without(since: &str, marks: &Marks) {
+    let told = docker([
+        "events",
+        "--since",
+        since,
+        "--until",
+        &engine_time(),
+        "--format",
+        "{{json .}}",
+    ])
+    .ok();
+    assert!(told.stdout.contains("gokku.app"), "no event of ours in {told}");
+    for secret in marks.secret() {
+        assert!(!told.stdout.contains(secret), "an event has {secret}");
+    }
+}
+
 #[track_caller]
 fn assert_containers_without(app: &App<'_>, marks: &Marks) {
     for container in app.containers() {
@@ -203,7 +233,9 @@ fn p29_a_secret_is_seen_by_the_app_only() {
     said.push(&dev.release("v2").ok());
 
     // What fails tells much, but not that.
-    said.push(&dev.release_with("bad1", &["exit-at-start=1"]).rejected());
+    let engine_before = engine_time();
+    let failing = dev.release_with(&marks.failing, &["exit-at-start=1"]).rejected();
+    said.push(&failing.says(&marks.failing));
     said.push(&dev.release_with("bad2", &["migrate-exit=1"]).rejected());
     dev.write("Dockerfile", "FROM scratch\nCOPY nowhere /\n");
     dev.commit("bad3");
@@ -235,12 +267,20 @@ fn p29_a_secret_is_seen_by_the_app_only() {
         &["status", "--json"],
         &["releases"],
         &["releases", "--json"],
+        &["events"],
+        &["events", "--json"],
         &["config", "set", "BAD KEY=1"],
         &["config", "set", "PORT=no"],
     ] {
         said.command(&api.gokku(words));
     }
-    for words in [&["doctor"][..], &["proxy", "status", "--json"], &["apps", "list"]] {
+    for words in [
+        &["doctor"][..],
+        &["proxy", "status", "--json"],
+        &["proxy", "restart"],
+        &["events"],
+        &["apps", "list"],
+    ] {
         said.command(&server.gokku(words));
     }
     said.assert_without(&marks);
@@ -258,6 +298,17 @@ fn p29_a_secret_is_seen_by_the_app_only() {
     // The search finds what is there: the migration's words are in what the pusher saw.
     let migration = found(top, &[&marks.migration]);
     assert!(migration.iter().any(|path| path.starts_with(api.path("deploys"))));
+    // What an app prints stands where the pusher reads it, and in no record, event or daemon's word.
+    let printed = found(top, &[&marks.failing]);
+    assert!(
+        !printed.is_empty() && printed.iter().all(|path| path.starts_with(api.path("deploys"))),
+        "{printed:?}"
+    );
+    let migration_only = migration
+        .iter()
+        .all(|path| path.starts_with(api.path("deploys")) || *path == api.path("shared/.env"));
+    assert!(migration_only, "{migration:?}");
+    assert_engine_without(&engine_before, &marks);
     assert_images_without(&server, &api, &marks);
     assert_containers_without(&api, &marks);
     assert_modes(&server, &api);
