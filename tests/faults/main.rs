@@ -129,7 +129,7 @@ fn run(
 fn all_of(zero_downtime: bool) {
     let mut seed = seed();
     println!("seed {seed} (GOKKU_FAULTS_SEED)");
-    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut wrong = Vec::new();
     for operation in Operation::ALL {
         // The steps are the same everywhere, so that one choice does for all places.
@@ -160,14 +160,22 @@ fn all_of(zero_downtime: bool) {
         }
         for (name, tried) in rows {
             let outcome = tried.as_deref().unwrap_or("BROKEN").to_owned();
-            *counts.entry(outcome).or_default() += 1;
+            let fault = name.rsplit(", ").next().unwrap_or_default().to_owned();
+            *counts.entry(fault).or_default().entry(outcome).or_default() += 1;
             if let Err(why) = tried {
                 wrong.push(format!("{name}: {why}"));
             }
         }
     }
-    let total: usize = counts.values().sum();
-    println!("{total} faults: {counts:?}");
+    println!("| fault | tried | came to |\n|---|---:|---|");
+    for (fault, outcomes) in &counts {
+        let total: usize = outcomes.values().sum();
+        let shown: Vec<String> = outcomes
+            .iter()
+            .map(|(outcome, count)| format!("{outcome} {count}"))
+            .collect();
+        println!("| {fault} | {total} | {} |", shown.join(", "));
+    }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
