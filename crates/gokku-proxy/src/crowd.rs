@@ -13,7 +13,9 @@ use crate::pulse::{Phase, Pulse};
 
 /// Descriptors that are for other things: ports, the control API, the route table, the Docker Engine.
 const RESERVED: u64 = 128;
-/// How long it is remembered that nobody can make room.
+/// Of more than these it is remembered that nobody can make room, because looking at all takes its time, and for how
+/// long.
+const MANY: usize = 1024;
 const FULL: Duration = Duration::from_millis(50);
 
 /// Everybody who was let in.
@@ -114,7 +116,7 @@ impl Inside {
         }
         if room {
             self.full.remove(&key);
-        } else {
+        } else if self.all.len() > MANY {
             self.full.insert(key, now + FULL);
         }
         room
@@ -143,5 +145,84 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.crowd.inside().leave(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crowd(most: usize, most_of_an_app: usize) -> Arc<Crowd> {
+        Arc::new(Crowd::new(&Limits {
+            max_connections: Some(most),
+            max_app_connections: Some(most_of_an_app),
+            ..Limits::default()
+        }))
+    }
+
+    fn app(name: &str) -> AppName {
+        name.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn enter(crowd: &Arc<Crowd>, name: &str) -> Place {
+        crowd
+            .enter(&app(name))
+            .unwrap_or_else(|| panic!("no room for {name}"))
+    }
+
+    /// Idle ones go first, the longest idle one before others; then those that have sent a part of a head; never one
+    /// that is being answered.
+    #[test]
+    fn who_makes_room() {
+        let crowd = crowd(4, 4);
+        let places: Vec<Place> = (0..4).map(|_| enter(&crowd, "api")).collect();
+        let [busy, head, idle, newer] = &places[..] else {
+            unreachable!()
+        };
+        head.pulse().heard();
+        let asked = busy.pulse().ask();
+        // It was busy meanwhile, and so it is idle for a shorter time than the one that came after it.
+        drop(idle.pulse().ask());
+        let mut later = Vec::new();
+        for goes in [newer, idle] {
+            later.push(enter(&crowd, "api"));
+            assert!(goes.pulse().is_shed());
+        }
+        let asked_later: Vec<_> = later.iter().map(|place| place.pulse().ask()).collect();
+        assert!(!head.pulse().is_shed());
+        let last = enter(&crowd, "api");
+        assert!(head.pulse().is_shed());
+        let asked_last = last.pulse().ask();
+        assert!(crowd.enter(&app("api")).is_none(), "all are busy");
+        assert!(!busy.pulse().is_shed());
+        drop((asked, asked_later, asked_last));
+        enter(&crowd, "api");
+    }
+
+    #[test]
+    fn an_app_has_its_share() {
+        let crowd = crowd(4, 3);
+        let api: Vec<Place> = (0..3).map(|_| enter(&crowd, "api")).collect();
+        let busy: Vec<_> = api.iter().map(|place| place.pulse().ask()).collect();
+        assert!(crowd.enter(&app("api")).is_none());
+        let other = enter(&crowd, "other");
+        // There is no room at all now, but the other app's own.
+        drop(enter(&crowd, "other"));
+        assert!(other.pulse().is_shed());
+        drop((busy, api));
+        let again: Vec<Place> = (0..3).map(|_| enter(&crowd, "api")).collect();
+        assert!(again.iter().all(|place| !place.pulse().is_shed()));
+    }
+
+    /// Who was shed and then closes is not counted twice.
+    #[test]
+    fn whoever_leaves_makes_room_once() {
+        let crowd = crowd(2, 2);
+        let (first, _second) = (enter(&crowd, "api"), enter(&crowd, "api"));
+        let third = enter(&crowd, "api");
+        drop(first);
+        assert!(!third.pulse().is_shed());
+        assert_eq!(crowd.inside().all.len(), 2);
+        assert_eq!(crowd.inside().of_apps.get(&app("api")), Some(&2));
     }
 }

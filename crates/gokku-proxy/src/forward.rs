@@ -1,5 +1,6 @@
 //! One request on its way: leased to a target, sent, and its answer given back.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,11 +112,7 @@ pub(crate) async fn forward(
         let sending = lease.target().client.request(attempt);
         let Some(sent) = answered(sending, &body, limits.answer_timeout).await else {
             tracing::warn!(app = %route.app(), "it took too long to answer");
-            return own::last(
-                StatusCode::GATEWAY_TIMEOUT,
-                "upstream-timeout",
-                "the app took too long to answer this request",
-            );
+            return too_late();
         };
         let error = match sent {
             Ok(response) => {
@@ -143,6 +140,9 @@ pub(crate) async fn forward(
             lost = true;
         } else {
             tracing::warn!(app = %route.app(), "{}", causes(&error));
+            if !error.is_connect() && is_timeout(&error) {
+                return too_late();
+            }
             return own::bad_gateway("the app did not answer this request");
         }
     }
@@ -170,6 +170,21 @@ async fn answered(
         }
         due = later;
     }
+}
+
+fn too_late() -> Response<Answer> {
+    own::last(
+        StatusCode::GATEWAY_TIMEOUT,
+        "upstream-timeout",
+        "the app took too long to answer this request",
+    )
+}
+
+/// Whether the kernel gave the connection up, because the app took nothing.
+fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }
 
 fn is_idempotent(method: &Method) -> bool {

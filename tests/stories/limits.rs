@@ -1,0 +1,61 @@
+//! What `config.toml` says of the traffic switch's clients is what counts.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use gokku_tests::Server;
+
+/// What a client is answered that sends this and no more.
+fn answered(address: impl std::net::ToSocketAddrs, request: &str) -> String {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_limits_of_the_server_are_kept() {
+    let server = Server::new();
+    server.write("config.toml", "[proxy.limits]\nmax_headers = 10\n");
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let request = |headers: usize| {
+        let more = "x: 1\r\n".repeat(headers - 2);
+        format!("GET /version HTTP/1.1\r\nhost: api\r\nconnection: close\r\n{more}\r\n")
+    };
+    let fine = answered(api.address(), &request(10));
+    assert!(fine.starts_with("HTTP/1.1 200 OK\r\n"), "{fine}");
+    let too_many = answered(api.address(), &request(11));
+    assert!(too_many.starts_with("HTTP/1.1 431 "), "{too_many}");
+
+    // As many connections as the machine allows.
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.daemon().unwrap())).unwrap();
+    let files = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))
+        .unwrap();
+    let numbers: Vec<&str> = files.split_whitespace().collect();
+    assert_eq!(numbers[0], numbers[1], "{files}");
+}
+
+/// A limit that cannot be is told before anything is done, with its place.
+#[test]
+fn a_limit_that_cannot_be_is_told() {
+    let server = Server::new();
+    let api = server.create("api");
+    server.write("config.toml", "[proxy.limits]\nhead_timeout = 0\n");
+    let push = api
+        .working_copy()
+        .release("v1")
+        .rejected()
+        .says("config.toml:2:16")
+        .says("a whole number from 1 to 86400");
+    assert!(!push.output.contains("Building"), "{push}");
+    server.write("config.toml", "[proxy]\ntrusted_proxies = [\"nginx\"]\n");
+    api.working_copy()
+        .release("v1")
+        .rejected()
+        .says("config.toml:2")
+        .says("\"nginx\" is no address and no network");
+}
