@@ -1,8 +1,7 @@
 //! Somebody asks for a transition's end: who that is stands in a file beside its log, and a signal says to look.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
 use gokku_core::{AppName, ReleaseId};
@@ -32,12 +31,15 @@ pub fn choices(root: &Root, app: &AppName) -> Result<Vec<Holder>, Error> {
 /// Asks for it.
 pub fn ask(root: &Root, app: &AppName, holder: &Holder, by: &str) -> Result<(), Error> {
     let path = path(root, app, holder.id);
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path);
-    match file.and_then(|mut file| file.write_all(by.as_bytes())) {
+    // There with the name in it, or not at all: whoever asks next sends the signal at once.
+    let named = || -> io::Result<()> {
+        let mut file = atomic::temporary().tempfile_in(root.deploys(app))?;
+        file.write_all(by.as_bytes())?;
+        file.persist_noclobber(&path)
+            .map(drop)
+            .map_err(|error| error.error)
+    };
+    match named() {
         // Who asks first is named.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         written => written.map_err(|error| Error::file(&path, &error))?,

@@ -69,9 +69,9 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
 }
 
 /// Where an app's files are replaced.
-fn folders(root: &Root, app: &AppName) -> [PathBuf; 3] {
+fn folders(root: &Root, app: &AppName) -> [PathBuf; 4] {
     let shared = root.env(app).with_file_name("");
-    [root.app(app), root.releases(app), shared]
+    [root.app(app), root.releases(app), root.deploys(app), shared]
 }
 
 /// Removes what a process that was killed in the midst of writing has left.
