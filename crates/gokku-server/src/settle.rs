@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::request::{Ask, submit};
 use crate::server::Server;
-use crate::{atomic, differ, events, journal, recover};
+use crate::{atomic, differ, events, journal, records, recover};
 
 /// What is known of an app from the last time.
 #[derive(Clone, Debug, Default)]
@@ -45,9 +45,21 @@ pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
     let Some(_lock) = take(server, app) else { return };
     let ended = Box::pin(recover::recover(server, app, engine)).await;
     let swept = ended.and_then(|()| recover::sweep(&server.root, app));
-    if let Err(error) = swept {
+    let pruned = match swept {
+        Ok(()) => finish_pruning(server, app, engine).await,
+        error => error,
+    };
+    if let Err(error) = pruned {
         tracing::error!("{error}");
     }
+}
+
+async fn finish_pruning(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
+    for id in recover::half_pruned(&server.root, app) {
+        engine.remove_image(&records::image_tag(app, id)).await?;
+        atomic::remove_tree(&server.root.tree(app, id))?;
+    }
+    Ok(())
 }
 
 /// Compares an app with what it should be and mends it. What differs still, as far as is known; none when that cannot
