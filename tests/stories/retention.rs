@@ -1,6 +1,6 @@
 //! How many releases stay: P32.
 
-use gokku_tests::{App, Server, docker};
+use gokku_tests::{App, PATIENCE, Server, docker, wait_until};
 
 fn images(api: &App<'_>) -> usize {
     let tags = docker(["images", "--format", "{{.Tag}}", api.name()]).ok();
@@ -39,6 +39,15 @@ fn p32_the_newest_five_stay() {
     let releases = api.gokku(["releases", "--json"]).ok().json();
     let pruned = releases[6]["id"].as_str().unwrap();
     api.gokku(["rollback", pruned]).exits(3).complains("pruned");
+
+    // Whoever prunes may be killed in its midst: the daemon finishes it.
+    let left = api.path(&format!("releases/{pruned}"));
+    std::fs::create_dir(&left).unwrap();
+    std::fs::write(left.join("app"), "code").unwrap();
+    wait_until("the end of the pruning", PATIENCE, || {
+        (!left.exists() && images(&api) == 5).then_some(())
+    });
+    assert_eq!(api.version(), "v7");
 }
 
 /// P32: the active release and the rollback's target are never pruned, however old; failed builds leave nothing.
