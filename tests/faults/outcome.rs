@@ -1,8 +1,6 @@
 //! What must be true within 10 seconds of a fault, with no person's help.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,13 +34,6 @@ pub(crate) fn await_good_end(app: &App<'_>, expected: Expected) -> Result<String
     }
 }
 
-fn names(folder: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
-}
-
 fn nothing(what: &str, found: &BTreeSet<String>) -> Result<(), String> {
     if found.is_empty() {
         Ok(())
@@ -55,17 +46,11 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn images(app: &App<'_>) -> BTreeSet<String> {
-    let tags = app.docker(["images", "--format", "{{.Tag}}", app.name()]).ok();
-    let releases = tags.stdout.lines().filter_map(|tag| tag.strip_prefix("release-"));
-    releases.map(str::to_owned).collect()
-}
-
 fn look(app: &App<'_>, expected: Expected) -> Result<String, String> {
     if expected == Expected::Gone && !app.path("").exists() {
         let containers: BTreeSet<String> = app.container_names().into_iter().collect();
         nothing("containers", &containers)?;
-        nothing("images", &images(app))?;
+        nothing("images", &app.images())?;
         if app.repository().exists() {
             return Err("left: the repository".to_owned());
         }
@@ -83,9 +68,9 @@ fn look(app: &App<'_>, expected: Expected) -> Result<String, String> {
         return Err(format!("busy: {}", status["busy"]));
     }
     // Nothing half done lies about.
-    nothing("incoming code", &names(&app.path("incoming")))?;
+    nothing("incoming code", &app.names_in("incoming"))?;
     for folder in ["", "shared", "releases"] {
-        let mut left = names(&app.path(folder));
+        let mut left = app.names_in(folder);
         left.retain(|name| name.starts_with(".gokku-tmp"));
         nothing("temporary files", &left)?;
     }
@@ -98,15 +83,14 @@ fn look(app: &App<'_>, expected: Expected) -> Result<String, String> {
     };
     nothing("unfinished releases", &of("unfinished"))?;
     let kept: BTreeSet<String> = of("good").union(&of("active")).cloned().collect();
-    let mut code = names(&app.path("releases"));
-    code.retain(|name| app.path(&format!("releases/{name}")).is_dir());
+    let code = app.code();
     if code != kept {
         return Err(format!("code of {code:?}, and the good releases are {kept:?}"));
     }
-    if images(app) != kept {
+    if app.images() != kept {
         return Err(format!(
             "images of {:?}, and the good releases are {kept:?}",
-            images(app)
+            app.images()
         ));
     }
     let containers = status["containers"].as_array().cloned().unwrap_or_default();

@@ -1,10 +1,12 @@
 //! One app on a story's server.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::{Answer, Container, Failure, Output, Server, WorkingCopy, free_port, get};
+use crate::{Answer, Container, Failure, Output, PATIENCE, Server, WorkingCopy, free_port, get, wait_until};
 
 /// An app, by its name and its host port at the traffic switch.
 pub struct App<'server> {
@@ -85,6 +87,12 @@ impl<'server> App<'server> {
     /// A developer's clone, with the app as the remote `production`; empty but for `gokku.yml`.
     #[track_caller]
     pub fn working_copy(&self) -> WorkingCopy<'server> {
+        self.working_copy_with("")
+    }
+
+    /// The same, with more of the app in its `gokku.yml`: lines below its name, as `deployment:` is.
+    #[track_caller]
+    pub fn working_copy_with(&self, more: &str) -> WorkingCopy<'server> {
         let copy = WorkingCopy::new(self.server);
         copy.git(
             ["remote", "add", "production"]
@@ -95,7 +103,10 @@ impl<'server> App<'server> {
         .ok();
         copy.write(
             "gokku.yml",
-            format!("apps:\n  {}:\n    ports: [\"{}:8080\"]\n", self.name, self.port),
+            format!(
+                "apps:\n  {}:\n    ports: [\"{}:8080\"]\n{more}",
+                self.name, self.port
+            ),
         );
         copy
     }
@@ -112,6 +123,39 @@ impl<'server> App<'server> {
             Ok(answer) if answer.status == 200 => answer.text(),
             other => panic!("{} should have answered its version: {other:?}", self.name),
         }
+    }
+
+    /// Waits until this version answers.
+    #[track_caller]
+    pub fn await_version(&self, version: &str) {
+        wait_until(&format!("an answer from {version}"), PATIENCE, || {
+            self.get("/version")
+                .ok()
+                .filter(|answer| answer.text() == version)
+        });
+    }
+
+    /// The names of what is in one of its folders; none when that is not there.
+    pub fn names_in(&self, below: &str) -> BTreeSet<String> {
+        let entries = fs::read_dir(self.path(below)).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
+    }
+
+    /// Its releases whose code is there.
+    pub fn code(&self) -> BTreeSet<String> {
+        let mut code = self.names_in("releases");
+        code.retain(|name| self.path(&format!("releases/{name}")).is_dir());
+        code
+    }
+
+    /// Its releases that have an image.
+    #[track_caller]
+    pub fn images(&self) -> BTreeSet<String> {
+        let tags = self.docker(["images", "--format", "{{.Tag}}", self.name()]).ok();
+        let releases = tags.stdout.lines().filter_map(|tag| tag.strip_prefix("release-"));
+        releases.map(str::to_owned).collect()
     }
 
     /// Its containers, also those that do not run.

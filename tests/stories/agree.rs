@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use gokku_tests::{App, Output, PATIENCE, Server, docker, wait_until};
+use gokku_tests::{App, Output, PATIENCE, Server, wait_until};
 
 /// What the app's bare repository has as `main`.
 #[track_caller]
@@ -17,13 +17,6 @@ pub(crate) fn branch(app: &App<'_>) -> String {
             .args(["rev-parse", "refs/heads/main"]),
     );
     output.ok().line().to_owned()
-}
-
-fn names(folder: &Path) -> BTreeSet<String> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .collect()
 }
 
 /// The app is at rest, runs this version, and the branch is at its commit.
@@ -61,22 +54,14 @@ pub(crate) fn assert_agrees(server: &Server, app: &App<'_>, version: &str, commi
             other => panic!("a release is {other}: {releases}"),
         };
     }
-    let mut code = names(&app.path("releases"));
-    code.retain(|name| app.path(&format!("releases/{name}")).is_dir());
-    assert_eq!(code, kept, "code");
-    let tags = docker(["images", "--format", "{{.Tag}}", app.name()]).ok();
-    let images: BTreeSet<String> = tags
-        .stdout
-        .lines()
-        .filter_map(|tag| tag.strip_prefix("release-").map(str::to_owned))
-        .collect();
-    assert_eq!(images, kept, "images");
+    assert_eq!(app.code(), kept, "code");
+    assert_eq!(app.images(), kept, "images");
     for folder in ["incoming", "queue"] {
-        assert_eq!(names(&app.path(folder)), BTreeSet::new(), "{folder}");
+        assert_eq!(app.names_in(folder), BTreeSet::new(), "{folder}");
     }
     assert!(!app.path("journal.toml").exists());
     for folder in ["", "shared", "releases", "deploys"] {
-        let mut left = names(&app.path(folder));
+        let mut left = app.names_in(folder);
         left.retain(|name| {
             name.starts_with(".gokku-tmp") || Path::new(name).extension().is_some_and(|end| end == "abort")
         });

@@ -45,9 +45,7 @@ fn a_container_that_was_removed_is_made_again() {
     dev.release("v1").ok();
     let before = api.containers();
     docker(["rm", "--force", &api.blue()]).ok();
-    wait_until("an answer from v1", PATIENCE, || {
-        api.get("/version").ok().filter(|answer| answer.text() == "v1")
-    });
+    api.await_version("v1");
     settled(&api);
     assert_ne!(api.containers()[0].id, before[0].id);
     told(&api, "its container is gone");
@@ -66,16 +64,8 @@ fn a_container_that_was_removed_is_made_again() {
 fn a_removed_container_that_cannot_be_made_again_is_told_and_left() {
     let server = Server::new();
     let api = server.create("api");
-    let dev = api.working_copy();
-    dev.write_app("v1", &[]);
-    let yml = format!(
-        "apps:\n  {}:\n    ports: [\"{}:8080\"]\n    deployment:\n      restart_policy: no\n",
-        api.name(),
-        api.port()
-    );
-    dev.write("gokku.yml", yml);
-    dev.commit("v1");
-    dev.push().ok();
+    let dev = api.working_copy_with("    deployment:\n      restart_policy: no\n");
+    dev.release("v1").ok();
     docker(["rm", "--force", &api.blue()]).ok();
     told(&api, "its container is gone");
     api.gokku(["status"])
@@ -176,9 +166,7 @@ fn a_lost_route_table_is_made_again() {
         fs::remove_file(file.unwrap().path()).unwrap();
     }
     let _daemon = server.start_gokku(["proxy", "run"]);
-    wait_until("an answer from v1", PATIENCE, || {
-        api.get("/version").ok().filter(|answer| answer.text() == "v1")
-    });
+    api.await_version("v1");
     told(&api, "it has no route and should run");
     settled(&api);
     dev.release("v2").ok();

@@ -11,21 +11,9 @@ use gokku_tests::{App, Engine, Output, PATIENCE, Running, Server, WorkingCopy, g
 /// Deploys an app that answers with its own name.
 fn deploy<'a>(server: &'a Server, base: &str, policy: &str) -> (App<'a>, WorkingCopy<'a>) {
     let app = server.create(base);
-    let dev = app.working_copy();
-    let (name, port) = (app.name(), app.port());
-    dev.write(
-        "gokku.yml",
-        format!("apps:\n  {name}:\n    ports: [\"{port}:8080\"]\n    deployment:\n      restart_policy: {policy}\n"),
-    );
-    dev.release(name).ok();
+    let dev = app.working_copy_with(&format!("    deployment:\n      restart_policy: {policy}\n"));
+    dev.release(app.name()).ok();
     (app, dev)
-}
-
-#[track_caller]
-fn answers(app: &App<'_>, version: &str) {
-    wait_until(&format!("an answer from {version}"), PATIENCE, || {
-        app.get("/version").ok().filter(|answer| answer.text() == version)
-    });
 }
 
 /// It is down, and its clients are told so; nobody else answers them.
@@ -131,8 +119,8 @@ fn each_comes_back_as_itself(engine: &mut Engine, outage: impl FnOnce(&mut Engin
 
     outage(engine, &[&down, &api, &web]);
     engine.start();
-    answers(&api, api.name());
-    answers(&web, web.name());
+    api.await_version(api.name());
+    web.await_version(web.name());
     assert_eq!(server.daemon(), daemon, "the daemon stays");
     assert_eq!(ids(), before, "the same containers");
     assert!(
@@ -144,7 +132,7 @@ fn each_comes_back_as_itself(engine: &mut Engine, outage: impl FnOnce(&mut Engin
 
     down.gokku(["restart"]).ok();
     for app in [&down, &api, &web] {
-        answers(app, app.name());
+        app.await_version(app.name());
     }
     clients.stop();
 }
@@ -182,8 +170,8 @@ fn p30_after_a_restart_of_the_engine_whoever_is_first_gets_its_own_traffic_only(
     }
     engine.start();
     first.gokku(["restart"]).ok();
-    answers(&first, first.name());
-    answers(&api, api.name());
+    first.await_version(first.name());
+    api.await_version(api.name());
     clients.stop();
 }
 
@@ -208,11 +196,11 @@ fn p30_a_crash_of_the_engine_brings_no_app_another_ones_traffic() {
     // A daemon that is new knows the addresses only: what is at one of them is believed, unless two claim it.
     server.kill_daemon();
     let _daemon = start_daemon(&server);
-    answers(&web, web.name());
+    web.await_version(web.name());
     assert_eq!(down.get("/version").unwrap().version(), None);
     engine.start();
-    answers(&web, web.name());
-    answers(&api, api.name());
+    web.await_version(web.name());
+    api.await_version(api.name());
     is_down(&down);
     clients.stop();
 }
@@ -231,8 +219,8 @@ fn comes_back_after_a_power_cut(bring_back: impl FnOnce(&mut Engine, &Server) ->
     engine.cut_power(&server);
     assert!(api.get("/version").is_err());
     let _daemon = bring_back(&mut engine, &server);
-    answers(&api, api.name());
-    answers(&mended, mended.name());
+    api.await_version(api.name());
+    mended.await_version(mended.name());
     is_down(&down);
     is_down(&stopped);
     clients.stop();
@@ -241,7 +229,7 @@ fn comes_back_after_a_power_cut(bring_back: impl FnOnce(&mut Engine, &Server) ->
     assert_eq!(api.version(), "v2");
     assert_eq!(api.container_names(), [api.blue()]);
     stopped.gokku(["start"]).ok();
-    answers(&stopped, stopped.name());
+    stopped.await_version(stopped.name());
 }
 
 #[test]
@@ -293,7 +281,7 @@ fn a_deploy_is_decided(zero_downtime: &str, outage: impl FnOnce(&mut Engine, Run
         _ => panic!("{releases}\n{push}"),
     };
     assert!(!push.stderr.contains("removed by somebody else"), "{push}");
-    answers(&api, wins);
+    api.await_version(wins);
     assert_eq!(api.container_names(), [api.blue()]);
     dev.release("v3").ok();
     assert_eq!(api.version(), "v3");

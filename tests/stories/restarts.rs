@@ -5,13 +5,7 @@ use std::time::{Duration, Instant};
 use gokku_tests::{App, PATIENCE, Server, WorkingCopy, docker, wait_until};
 
 fn with_policy<'a>(api: &App<'a>, policy: &str) -> WorkingCopy<'a> {
-    let dev = api.working_copy();
-    let yml = format!(
-        "apps:\n  {}:\n    ports: [\"{}:8080\"]\n    deployment:\n{policy}",
-        api.name(),
-        api.port()
-    );
-    dev.write("gokku.yml", yml);
+    let dev = api.working_copy_with(&format!("    deployment:\n{policy}"));
     dev.release("v1").ok();
     dev
 }
@@ -25,13 +19,6 @@ fn state(api: &App<'_>) -> String {
     api.containers()[0].state.clone()
 }
 
-#[track_caller]
-fn answers_again(api: &App<'_>) {
-    wait_until("an answer from v1", PATIENCE, || {
-        api.get("/version").ok().filter(|answer| answer.text() == "v1")
-    });
-}
-
 /// P30, P31: `always` is the default, after 5 seconds; the same container, with its new address.
 #[test]
 fn p31_by_default_a_crashed_app_comes_back_after_5_seconds() {
@@ -43,7 +30,7 @@ fn p31_by_default_a_crashed_app_comes_back_after_5_seconds() {
     crash(&api, 1);
     let crashed = Instant::now();
     wait_until("its end", PATIENCE, || (state(&api) == "exited").then_some(()));
-    answers_again(&api);
+    api.await_version("v1");
     assert!(
         crashed.elapsed() >= Duration::from_secs(4),
         "{:?}",
@@ -53,7 +40,7 @@ fn p31_by_default_a_crashed_app_comes_back_after_5_seconds() {
     // `always` means also when it ended well.
     crash(&api, 0);
     wait_until("its end", PATIENCE, || (state(&api) == "exited").then_some(()));
-    answers_again(&api);
+    api.await_version("v1");
     // And a deploy finds nothing odd.
     dev.release("v2").ok();
     assert_eq!(api.version(), "v2");
@@ -66,14 +53,14 @@ fn p30_on_failure_restarts_failures_only() {
     let api = server.create("api");
     with_policy(&api, "      restart_policy: on-failure\n      restart_delay: 0\n");
     crash(&api, 3);
-    answers_again(&api);
+    api.await_version("v1");
     crash(&api, 0);
     wait_until("its end", PATIENCE, || (state(&api) == "exited").then_some(()));
     // Another app of the same server crashes and comes back: by then this one would have, too.
     let other = server.create("other");
     with_policy(&other, "      restart_delay: 0\n");
     crash(&other, 1);
-    answers_again(&other);
+    other.await_version("v1");
     assert_eq!(state(&api), "exited");
     // What is asked for meanwhile is told plainly.
     let answer = api.get("/version").unwrap();
@@ -95,7 +82,7 @@ fn p30_no_means_no() {
     wait_until("the other's end", PATIENCE, || {
         (state(&other) == "exited").then_some(())
     });
-    answers_again(&other);
+    other.await_version("v1");
     assert_eq!(state(&api), "exited");
 }
 
@@ -109,15 +96,15 @@ fn p30_a_container_stopped_by_hand_stays_down() {
     with_policy(&other, "      restart_delay: 0\n");
     docker(["stop", &api.blue()]).ok();
     crash(&other, 1);
-    answers_again(&other);
+    other.await_version("v1");
     assert_eq!(state(&api), "exited");
     api.gokku(["status"]).ok().says("does not run");
     docker(["start", &api.blue()]).ok();
-    answers_again(&api);
+    api.await_version("v1");
     // Or with gokku's own command, which gives it a new container.
     docker(["stop", &api.blue()]).ok();
     api.gokku(["start"]).ok();
-    answers_again(&api);
+    api.await_version("v1");
     api.gokku(["start"]).ok().complains("runs already");
 }
 
@@ -136,7 +123,7 @@ fn p30_what_had_traffic_comes_back_with_the_daemon() {
     server.kill_daemon();
     docker(["kill", &api.blue()]).ok();
     let daemon = server.start_gokku(["proxy", "run"]);
-    answers_again(&api);
+    api.await_version("v1");
     assert_eq!(state(&stopped), "exited", "it was stopped before");
     // The same routes, and the same way to deploy.
     dev.release("v2").ok();
@@ -160,6 +147,6 @@ fn a_killed_daemon_comes_back_with_the_same_routes() {
     server.kill_daemon();
     api.gokku(["status"]).ok().says("traffic switch");
     let _daemon = server.start_gokku(["proxy", "run"]);
-    answers_again(&api);
+    api.await_version("v1");
     assert_eq!(api.containers(), before);
 }

@@ -2,14 +2,6 @@
 
 use gokku_tests::{App, PATIENCE, Server, docker, wait_until};
 
-fn images(api: &App<'_>) -> usize {
-    let tags = docker(["images", "--format", "{{.Tag}}", api.name()]).ok();
-    tags.stdout
-        .lines()
-        .filter(|tag| tag.starts_with("release-"))
-        .count()
-}
-
 fn states(api: &App<'_>) -> Vec<String> {
     let releases = api.gokku(["releases", "--json"]).ok().json();
     let all = releases.as_array().unwrap().iter();
@@ -26,16 +18,12 @@ fn p32_the_newest_five_stay() {
     for number in 1..=7 {
         dev.release(&format!("v{number}")).ok();
     }
-    assert_eq!(images(&api), 5);
+    assert_eq!(api.images().len(), 5);
     assert_eq!(
         states(&api),
         ["active", "good", "good", "good", "good", "pruned", "pruned"]
     );
-    let folders = std::fs::read_dir(api.path("releases")).unwrap();
-    let folders = folders
-        .filter(|entry| entry.as_ref().unwrap().path().is_dir())
-        .count();
-    assert_eq!(folders, 5);
+    assert_eq!(api.code().len(), 5);
     let releases = api.gokku(["releases", "--json"]).ok().json();
     let pruned = releases[6]["id"].as_str().unwrap();
     api.gokku(["rollback", pruned]).exits(3).complains("pruned");
@@ -44,8 +32,10 @@ fn p32_the_newest_five_stay() {
     let left = api.path(&format!("releases/{pruned}"));
     std::fs::create_dir(&left).unwrap();
     std::fs::write(left.join("app"), "code").unwrap();
+    server.kill_daemon();
+    let _daemon = server.start_gokku(["proxy", "run"]);
     wait_until("the end of the pruning", PATIENCE, || {
-        (!left.exists() && images(&api) == 5).then_some(())
+        (!left.exists() && api.images().len() == 5).then_some(())
     });
     assert_eq!(api.version(), "v7");
 }
@@ -55,13 +45,7 @@ fn p32_the_newest_five_stay() {
 fn p32_the_active_one_and_the_way_back_stay() {
     let server = Server::new();
     let api = server.create("api");
-    let dev = api.working_copy();
-    let yml = format!(
-        "apps:\n  {}:\n    ports: [\"{}:8080\"]\n    deployment:\n      keep_images: 1\n",
-        api.name(),
-        api.port()
-    );
-    dev.write("gokku.yml", &yml);
+    let dev = api.working_copy_with("    deployment:\n      keep_images: 1\n");
     api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=1"]).ok();
     dev.release("v1").ok();
     dev.release("v2").ok();
@@ -76,7 +60,7 @@ fn p32_the_active_one_and_the_way_back_stay() {
     dev.write("Dockerfile", "FROM scratch\nCOPY nothing-like-it /\n");
     dev.commit("v5");
     dev.push().rejected().says("nothing-like-it");
-    assert_eq!(images(&api), 2, "failed ones leave no image");
+    assert_eq!(api.images().len(), 2, "failed ones leave no image");
     let dangling = docker([
         "images",
         "--quiet",

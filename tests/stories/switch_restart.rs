@@ -37,9 +37,7 @@ fn p06_the_switch_is_replaced_under_load() {
     timeline.change("v2", || dev.release("v2").ok());
     load.stop().assert_clean(&timeline);
     let _ = api.get("/exit?code=1");
-    wait_until("v2 to come back", PATIENCE, || {
-        api.get("/version").ok().filter(|answer| answer.text() == "v2")
-    });
+    api.await_version("v2");
     assert!(!server.processes().contains(&first));
 }
 
