@@ -10,6 +10,7 @@
 //! - the change from one release to another: [`transition`]
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
+//! - how long to wait before trying again: [`pause`]
 //! - reading what the kernel says of listening sockets: [`listeners`]
 #![deny(missing_docs)]
 
@@ -36,6 +37,7 @@ pub mod event;
 pub mod reconcile;
 
 pub mod listeners;
+pub mod pause;
 
 pub use ids::{CommitId, ContainerId, ImageId};
 pub use name::{AppName, EnvironmentName};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use gokku_core::pause::Pause;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -12,11 +13,11 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::sleep;
 
 use crate::api::Refused;
 use crate::call::Call;
 use crate::inner::Inner;
-use crate::pause::Pause;
 
 /// More than any request needs.
 const LONGEST_BODY: usize = 1 << 20;
@@ -33,7 +34,7 @@ pub(crate) async fn accept(listener: UnixListener, inner: Arc<Inner>) {
             }
             Err(error) => {
                 tracing::warn!("a control connection could not be accepted: {error}");
-                pause.wait().await;
+                sleep(pause.take()).await;
             }
         }
     }

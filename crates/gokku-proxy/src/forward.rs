@@ -5,18 +5,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gokku_core::pause::Pause;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::client::legacy::{Error, ResponseFuture};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Answer;
 use crate::body::{Body, Broken};
 use crate::connector::Answered;
 use crate::crowd::Place;
-use crate::pause::Pause;
 use crate::pulse::Asked;
 use crate::serve::Terms;
 use crate::switch::Route;
@@ -99,7 +99,7 @@ pub(crate) async fn forward(
                 tracing::warn!(app = %route.app(), "its container does not run");
                 return own::bad_gateway("the app does not run");
             }
-            pause.wait().await;
+            sleep(pause.take()).await;
             continue;
         };
         let Some(uri) = uri(address, &parts.uri) else {
@@ -134,7 +134,7 @@ pub(crate) async fn forward(
             None => {}
         }
         if error.is_connect() && !body.was_read() && began.elapsed() < PATIENCE {
-            pause.wait().await;
+            sleep(pause.take()).await;
         } else if again && !lost && Answered::before(&error) {
             // A kept-alive connection that the app closed as the request was on its way.
             lost = true;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::AppName;
+use gokku_core::pause::Pause;
+use tokio::time::sleep;
 
 use crate::api::{PutRoute, Refused, RouteStatus, Status};
 use crate::listen::Listeners;
-use crate::pause::Pause;
 use crate::switch::Switch;
 
 /// The switch without its way in.
@@ -96,7 +97,7 @@ impl Inner {
     pub(crate) async fn open_later(self: Arc<Self>, app: AppName) {
         let mut pause = Pause::up_to(Duration::from_secs(5));
         while let Ok(route) = self.switch.route(&app) {
-            pause.wait().await;
+            sleep(pause.take()).await;
             let port = route.port();
             if self.listeners.has(&app, port) || self.put(&app, PutRoute::Port(port)).await.is_ok() {
                 return;

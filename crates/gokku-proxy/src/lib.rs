@@ -40,7 +40,6 @@ mod handover;
 mod hops;
 mod inner;
 mod own;
-mod pause;
 mod place;
 mod pulse;
 mod serve;

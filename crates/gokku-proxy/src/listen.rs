@@ -8,15 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use gokku_core::AppName;
+use gokku_core::pause::Pause;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, yield_now};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::Refused;
 use crate::own;
-use crate::pause::Pause;
 use crate::port_holder::port_holder;
 use crate::serve::{Ending, LAST_LOOK, Terms, serve};
 use crate::switch::Route;
@@ -303,7 +303,7 @@ async fn accept(listener: &TcpListener, ending: &Ending, mut serve: impl FnMut(T
             // Out of descriptors, or the client has gone again: give others a turn and go on.
             Err(error) => {
                 tracing::warn!("a connection could not be accepted: {error}");
-                pause.wait().await;
+                sleep(pause.take()).await;
             }
         }
     }

@@ -2,17 +2,18 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::net::{IpAddr, TcpListener};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gokku_core::pause::Pause;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::client::Client;
 use crate::control;
@@ -21,7 +22,6 @@ use crate::inner::Inner;
 use crate::limits::Limits;
 use crate::listen::Listeners;
 use crate::network::Network;
-use crate::pause::Pause;
 use crate::serve::Terms;
 use crate::switch::Switch;
 use crate::table::{TableFile, Unreadable};
@@ -94,15 +94,7 @@ impl Proxy {
     /// status and tried again; the other apps are served. Nothing is sent to a target of the table before
     /// [`Switch::repair`] tells that it runs and where, or [`Switch::trust`] that nobody can tell.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let taken = if config.take_over {
-            take(&config.socket).await?
-        } else {
-            None
-        };
-        let first = match &taken {
-            Some(_) => None,
-            None => Some(ControlSocket::open(&config.socket).await?),
-        };
+        let mut way_in = WayIn::find(&config).await?;
         let table = TableFile::at(&config.table);
         table.sweep();
         let loaded = table.load()?;
@@ -116,13 +108,10 @@ impl Proxy {
             trouble: loaded.trouble,
             ports: tokio::sync::Mutex::new(()),
         });
-        let taken = match taken {
-            Some((taken, listeners)) => {
-                inner.listeners.inherit(listeners).map_err(StartError::Handover)?;
-                Some(taken)
-            }
-            None => None,
-        };
+        if let WayIn::Taken(taken) = &mut way_in {
+            let listeners = std::mem::take(&mut taken.listeners);
+            inner.listeners.inherit(listeners).map_err(StartError::Handover)?;
+        }
         for route in inner.switch.routes() {
             match inner.listeners.open(route.port()) {
                 Ok(opened) => {
@@ -136,14 +125,12 @@ impl Proxy {
             }
         }
         inner.listeners.forget_inherited();
-        let (control, listener) = match (first, taken) {
-            (Some(opened), _) => opened,
-            (None, taken) => {
-                if let Some(taken) = taken {
-                    blocking(move || taken.served())
-                        .await
-                        .map_err(StartError::Handover)?;
-                }
+        let (control, listener) = match way_in {
+            WayIn::Free(control, listener) => (control, listener),
+            WayIn::Taken(taken) => {
+                blocking(move || taken.served())
+                    .await
+                    .map_err(StartError::Handover)?;
                 ControlSocket::open(&config.socket).await?
             }
         };
@@ -230,17 +217,24 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
     done.map_err(io::Error::other)?
 }
 
-/// The sockets of the one that runs; none when none does.
-async fn take(control: &Path) -> Result<Option<(Taken, Vec<TcpListener>)>, StartError> {
-    if Client::new(control).status().await.is_err() {
-        return Ok(None);
+/// How a switch gets the place it serves in.
+enum WayIn {
+    /// It was free, and so the control socket is this one's already.
+    Free(ControlSocket, UnixListener),
+    /// Another one serves there still, and has given its sockets.
+    Taken(Taken),
+}
+
+impl WayIn {
+    async fn find(config: &Config) -> Result<Self, StartError> {
+        if config.take_over && Client::new(&config.socket).status().await.is_ok() {
+            let control = config.socket.clone();
+            let taken = blocking(move || handover::take(&control)).await;
+            return taken.map(Self::Taken).map_err(StartError::Handover);
+        }
+        let (control, listener) = ControlSocket::open(&config.socket).await?;
+        Ok(Self::Free(control, listener))
     }
-    let control = control.to_owned();
-    let mut taken = blocking(move || handover::take(&control))
-        .await
-        .map_err(StartError::Handover)?;
-    let listeners = std::mem::take(&mut taken.listeners);
-    Ok(Some((taken, listeners)))
 }
 
 /// Gives the sockets to whoever asks for them, until somebody serves them.
@@ -248,7 +242,7 @@ async fn give(waiting: UnixListener, inner: Arc<Inner>, successors: mpsc::Sender
     let mut pause = Pause::up_to(ENDING);
     loop {
         let Ok(asking) = waiting.accept().await.and_then(|(asking, _)| asking.into_std()) else {
-            pause.wait().await;
+            sleep(pause.take()).await;
             continue;
         };
         // No port is opened or closed while somebody takes over.
@@ -288,7 +282,7 @@ impl ControlSocket {
                     if left.is_zero() || asked.is_ok_and(|answer| answer.is_ok()) {
                         return Err(StartError::Running(path.to_owned()));
                     }
-                    pause.wait().await;
+                    sleep(pause.take()).await;
                 }
             }
         }

@@ -5,13 +5,12 @@ use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
 use gokku_core::{AppName, ReleaseId};
-use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::lock::{self, Holder};
 use crate::root::Root;
-use crate::{atomic, queue};
+use crate::{atomic, process, queue};
 
 fn path(root: &Root, app: &AppName, id: ReleaseId) -> PathBuf {
     root.deploys(app).join(format!("{id}.abort"))
@@ -44,21 +43,15 @@ pub fn ask(root: &Root, app: &AppName, holder: &Holder, by: &str) -> Result<(), 
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         written => written.map_err(|error| Error::file(&path, &error))?,
     }
-    let pid = i32::try_from(holder.pid).ok().and_then(Pid::from_raw);
-    let asked = pid.map_or(Err(rustix::io::Errno::SRCH), |pid| {
-        kill_process(pid, Signal::TERM)
-    });
-    match asked {
-        // It has ended by itself: its log says how.
-        Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(error) => {
-            atomic::remove(&path)?;
-            Err(Error::failed(format!(
-                "the {holder} could not be asked to stop: signal to process {}: {error}. Ask as the user who runs it",
-                holder.pid
-            )))
-        }
+    // One that has ended by itself says in its log how.
+    if let Err(error) = process::terminate(holder.pid) {
+        atomic::remove(&path)?;
+        return Err(Error::failed(format!(
+            "the {holder} could not be asked to stop: signal to process {}: {error}. Ask as the user who runs it",
+            holder.pid
+        )));
     }
+    Ok(())
 }
 
 /// Waits until somebody has asked; for ever when nobody can any more.

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use gokku_core::change::Change;
-use gokku_proxy::proxy::StartError;
 use gokku_proxy::{Config, Proxy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
@@ -41,10 +40,8 @@ pub async fn run(
         version: server.version.clone(),
         take_over,
     };
-    let proxy = Proxy::start(config).await.map_err(|error| match error {
-        StartError::Running(_) => Error::failed(error.to_string()),
-        error => Error::failed(error.to_string()),
-    })?;
+    let proxy = Proxy::start(config).await;
+    let proxy = proxy.map_err(|error| Error::failed(error.to_string()))?;
     tracing::info!(
         "the traffic switch runs, {} routes",
         proxy.switch().routes().len()

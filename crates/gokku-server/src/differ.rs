@@ -6,11 +6,11 @@ use gokku_core::gokku_yml::RestartPolicy;
 use gokku_core::reconcile::{self, Actual, Difference, Found};
 use gokku_core::transition::State;
 use gokku_core::{AppName, ContainerId};
-use gokku_docker::{ContainerFacts, ContainerState, Engine, labels};
-use gokku_proxy::api::{Refused, RouteStatus};
+use gokku_docker::{ContainerFacts, Engine, labels};
+use gokku_proxy::api::RouteStatus;
 
 use crate::error::Error;
-use crate::observe::seen;
+use crate::observe::{seen, state};
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::server::Server;
@@ -49,11 +49,10 @@ fn actual(facts: &ContainerFacts, coming: &HashSet<ContainerId>) -> Option<Actua
         name: facts.name.clone(),
         process: facts.label(labels::PROCESS)?.parse().ok()?,
         release: facts.label(labels::RELEASE)?.parse().ok()?,
-        state: match facts.state {
-            _ if coming.contains(&facts.id) => State::Running,
-            ContainerState::Created => State::Created,
-            ContainerState::Running => State::Running,
-            ContainerState::Exited => State::Exited,
+        state: if coming.contains(&facts.id) {
+            State::Running
+        } else {
+            state(facts)
         },
     })
 }
@@ -68,17 +67,12 @@ pub(crate) async fn look(
     let label = server.root.label();
     let wanted = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
     let switch = server.switch();
-    let (containers, route) = tokio::join!(engine.containers(&wanted), switch.route(app));
-    let route = match route {
-        Ok(route) => Some(route),
-        Err(gokku_proxy::client::Error::Refused(Refused::NoRoute { .. })) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let (containers, route) = tokio::join!(engine.containers(&wanted), switch.find_route(app));
     Ok(differences(
         &server.root,
         app,
         containers?.iter(),
-        route.as_ref(),
+        route?.as_ref(),
         coming,
     ))
 }

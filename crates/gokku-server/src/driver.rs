@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use gokku_core::event::Event;
+use gokku_core::pause::Pause;
 use gokku_core::transition::{
     Abort, Decision, Failure, FailureKind, Goal, Journal, Observed, Step, abort, abort_detail, next,
 };
@@ -15,7 +16,6 @@ use tokio::sync::watch;
 use crate::abort::{asked, asked_by};
 use crate::error::{Error, Kind};
 use crate::log::Log;
-use crate::pause::Pause;
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
@@ -365,7 +365,7 @@ impl Patience {
         if self.attempts >= ATTEMPTS {
             return true;
         }
-        self.pause.wait().await;
+        tokio::time::sleep(self.pause.take()).await;
         false
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use gokku_core::pause::Pause;
 use gokku_proxy::Client;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, Kind};
-use crate::pause::Pause;
 use crate::server::Server;
 use crate::session;
 
@@ -52,7 +52,7 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
                 ),
             ));
         }
-        pause.wait().await;
+        sleep(pause.take()).await;
     }
 }
 
@@ -73,6 +73,6 @@ pub(crate) async fn watching(switch: &Client) -> Result<(), Error> {
                 "the traffic switch does not see which containers run, so none is started: its log says why",
             ));
         }
-        pause.wait().await;
+        sleep(pause.take()).await;
     }
 }

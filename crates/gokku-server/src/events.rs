@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use gokku_core::AppName;
@@ -11,9 +11,9 @@ use gokku_core::change::{Change, Recorded};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
 
-use crate::clock;
 use crate::error::Error;
 use crate::root::Root;
+use crate::{clock, log};
 
 /// Who the daemon is in it.
 pub const DAEMON: &str = "gokku";
@@ -71,12 +71,7 @@ fn append(root: &Root, recorded: &Recorded, limit: u64) -> io::Result<()> {
             }
             continue;
         }
-        // A line that was cut off, by a full disk maybe, must not spoil this one.
-        let mut last = [b'\n'];
-        if length > 0 {
-            file.read_exact_at(&mut last, length - 1)?;
-        }
-        if last != [b'\n'] {
+        if log::ends_torn(&file)? {
             line.insert(0, b'\n');
         }
         return file.write_all(&line);

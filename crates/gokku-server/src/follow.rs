@@ -4,16 +4,16 @@ use std::convert::Infallible;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::{AppName, ReleaseId};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::error::Error;
 use crate::root::Root;
-use crate::{clock, log};
+use crate::{clock, log, process};
 
 /// Gives every event to `on_event`, from the log's beginning to its end, and gives the end.
 pub fn follow(
@@ -47,15 +47,14 @@ pub fn follow_until<B>(
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
         .map_err(|error| failed(error.into()))?;
     inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY).map_err(|error| failed(error.into()))?;
-    let process = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+    let process = process::watch(pid);
     let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
     let mut line = Vec::new();
     loop {
         // What the process said before it died is read after its death is known.
-        let died = process.as_ref().is_none_or(|process| is_readable(process, 0));
+        let died = process
+            .as_ref()
+            .is_none_or(|watched| process::has_ended(watched, Duration::ZERO));
         loop {
             reader.read_until(b'\n', &mut line).map_err(failed)?;
             if !line.ends_with(b"\n") {
@@ -94,15 +93,6 @@ pub fn follow_until<B>(
         }
         wait(&watch, process.as_ref());
     }
-}
-
-fn is_readable(fd: &impl std::os::fd::AsFd, milliseconds: i64) -> bool {
-    let mut fds = [PollFd::new(fd, PollFlags::IN)];
-    let timeout = rustix::event::Timespec {
-        tv_sec: 0,
-        tv_nsec: milliseconds * 1_000_000,
-    };
-    poll(&mut fds, Some(&timeout)).is_ok_and(|ready| ready > 0)
 }
 
 /// Waits until the log has grown or the process has died.

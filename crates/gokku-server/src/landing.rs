@@ -3,16 +3,15 @@
 
 use std::time::Duration;
 
+use gokku_core::pause::Pause;
 use gokku_core::push::BranchName;
 use gokku_core::{AppName, CommitId};
 use gokku_git::Repository;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
-use crate::clock;
 use crate::error::Error;
 use crate::root::Root;
+use crate::{clock, process};
 
 /// How long git may take to move a branch. One that is later finds that the branch has moved, and tells its pusher.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -47,12 +46,9 @@ impl Landing {
     /// Waits until the branch has moved, or git has given up.
     pub fn wait(&self, root: &Root, app: &AppName) -> Result<(), Error> {
         let repository = Repository::at(root.repository(app));
-        let receiver = i32::try_from(self.receiver)
-            .ok()
-            .and_then(Pid::from_raw)
-            .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        let receiver = process::watch(self.receiver);
         let limit = i64::try_from(LIMIT.as_millis()).unwrap_or(i64::MAX);
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Pause::between(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let left = self.until - clock::now_ms();
             // A clock that was set back must not make it longer.
@@ -62,15 +58,9 @@ impl Landing {
             if repository.head_of(&self.branch)?.as_ref() == Some(&self.commit) {
                 return Ok(());
             }
-            let timeout = Timespec {
-                tv_sec: 0,
-                tv_nsec: i64::try_from(pause.as_nanos()).unwrap_or(0),
-            };
-            if poll(&mut [PollFd::new(receiver, PollFlags::IN)], Some(&timeout)).is_ok_and(|ended| ended > 0)
-            {
+            if process::has_ended(receiver, pause.take()) {
                 return Ok(());
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }

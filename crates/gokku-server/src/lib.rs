@@ -7,6 +7,7 @@
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
+//! - other processes: [`session`] starts them, `process` watches and ends them
 //! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
 //!
 //! This crate never prints and never reads the environment.
@@ -50,9 +51,9 @@ pub mod worker;
 mod differ;
 mod ensure;
 mod observe;
-mod pause;
 mod perform;
 mod prepare;
+mod process;
 mod recover;
 mod settle;
 mod tidy;

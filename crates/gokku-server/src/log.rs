@@ -1,8 +1,8 @@
 //! What a transition tells, written down line by line as JSON.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use gokku_core::change::Change;
@@ -56,13 +56,7 @@ impl Log {
                 .create(true)
                 .mode(0o600)
                 .open(&path)?;
-            // A process that was killed, or a disk that was full, may have left half of a line.
-            let mut last = [b'\n'];
-            if file.metadata()?.len() > 0 {
-                file.seek(SeekFrom::End(-1))?;
-                file.read_exact(&mut last)?;
-            }
-            if last != *b"\n" {
+            if ends_torn(&file)? {
                 file.write_all(b"\n")?;
             }
             Ok(file)
@@ -162,6 +156,17 @@ impl Log {
         }
         self.started.as_ref()
     }
+}
+
+/// Whether a file's last line has no end: a process that was killed, or a disk that was full, may have left half of
+/// one. What is written next must not stand on it.
+pub(crate) fn ends_torn(file: &File) -> io::Result<bool> {
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    Ok(last != *b"\n")
 }
 
 /// The events of a log, as far as it goes.

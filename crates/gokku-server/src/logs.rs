@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use gokku_core::pause::Pause;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
 use gokku_docker::{ContainerState, Engine, LogLine, LogOptions, labels};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep;
 
 use crate::error::Error;
 use crate::server::Server;
@@ -39,12 +40,12 @@ pub async fn show(
     };
     let mut shown: Option<ContainerId> = None;
     let mut last: Option<String> = None;
-    let mut pause = Duration::from_millis(20);
+    let mut pause = Pause::up_to(Duration::from_millis(500));
     loop {
         let active = active(server, app, &engine).await;
         match active {
             Ok(Some((id, running))) if shown.as_ref() != Some(&id) || running => {
-                pause = Duration::from_millis(20);
+                pause.reset();
                 if shown.as_ref().is_some_and(|before| *before != id) {
                     // A new container is shown from its first line on.
                     options.tail = None;
@@ -78,8 +79,7 @@ pub async fn show(
         if !wanted.follow {
             return Ok(());
         }
-        sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(Duration::from_millis(500));
+        sleep(pause.take()).await;
     }
 }
 

@@ -4,7 +4,7 @@ use gokku_core::release::Outcome;
 use gokku_core::transition::{Container, Goal, Observed, RecordState, Route, State};
 use gokku_core::{ProcessKey, Slot};
 use gokku_docker::{ContainerFacts, ContainerState, labels};
-use gokku_proxy::api::{Refused, RouteStatus};
+use gokku_proxy::api::RouteStatus;
 
 use crate::driver::Driver;
 use crate::error::Error;
@@ -19,13 +19,11 @@ impl<R: Runtime> Driver<R> {
             (labels::ROOT, root_label.as_str()),
             (labels::APP, self.app.as_str()),
         ];
-        let (containers, route) =
-            tokio::join!(self.runtime.containers(&wanted), self.switch.route(&self.app));
-        let route = match route {
-            Ok(route) => Some(route),
-            Err(gokku_proxy::client::Error::Refused(Refused::NoRoute { .. })) => None,
-            Err(error) => return Err(error.into()),
-        };
+        let (containers, route) = tokio::join!(
+            self.runtime.containers(&wanted),
+            self.switch.find_route(&self.app)
+        );
+        let route = route?;
         self.facts = containers?;
         let containers = self
             .facts
@@ -74,11 +72,7 @@ impl<R: Runtime> Driver<R> {
             .filter(|target| target.container == facts.id)
             .map(|target| target.in_flight)
             .sum();
-        let state = match facts.state {
-            ContainerState::Created => State::Created,
-            ContainerState::Running => State::Running,
-            ContainerState::Exited => State::Exited,
-        };
+        let state = state(facts);
         Some(Container {
             slot: Slot::of_container(&facts.name, &self.app, &process),
             process,
@@ -89,6 +83,15 @@ impl<R: Runtime> Driver<R> {
             in_flight,
             id: facts.id.clone(),
         })
+    }
+}
+
+/// Whether a container runs, as the core sees it.
+pub(crate) fn state(facts: &ContainerFacts) -> State {
+    match facts.state {
+        ContainerState::Created => State::Created,
+        ContainerState::Running => State::Running,
+        ContainerState::Exited => State::Exited,
     }
 }
 

@@ -6,14 +6,15 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gokku_core::pause::Pause;
 use gokku_core::{AppName, ReleaseId};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::abort::asked;
 use crate::atomic;
 use crate::error::Error;
 use crate::lock::{self, AppLock, Attempt, Holder};
-use crate::pause::Pause;
 use crate::root::Root;
 
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
@@ -100,7 +101,7 @@ pub async fn wait(
             Attempt::Busy(_) => {}
         }
         tokio::select! {
-            () = pause.wait() => {}
+            () = sleep(pause.take()) => {}
             () = asked(&mut receiver) => return Ok(Waited::Aborted),
         }
     }

@@ -85,9 +85,7 @@ pub(crate) fn sweep_temporary(root: &Root, app: &AppName) {
 /// Whether somebody who was killed before the first step or after the last has left something: see [`sweep`].
 pub(crate) fn has_leftovers(root: &Root, app: &AppName) -> bool {
     let half_written = |folder: PathBuf| atomic::left(&folder).next().is_some();
-    leftovers(root, app).next().is_some()
-        || half_pruned(root, app).next().is_some()
-        || folders(root, app).into_iter().any(half_written)
+    leftovers(root, app).next().is_some() || folders(root, app).into_iter().any(half_written)
 }
 
 /// Code that was taken out of a push and that no living worker uses; younger code may have a worker that was only just

@@ -9,14 +9,14 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use gokku_core::pause::Pause;
 use gokku_core::{AppName, ReleaseId};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, Kind};
 use crate::lock::{self, AppLock, Attempt, Held, Holder};
-use crate::pause::Pause;
 use crate::server::Server;
-use crate::{apps, clock, daemon, ensure, session};
+use crate::{apps, clock, daemon, ensure, process, session};
 
 /// How long a new daemon may take to serve.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -68,6 +68,8 @@ pub async fn replace(
             ),
         ));
     }
+    // Watched from here on: its number may be somebody else's once it has ended.
+    let leaving = process::watch(old.pid);
     let _held = hold_all(server, &mut on_progress).await?;
     let log = server.root.daemon_log();
     let words = (!caller.logged).then_some(log.as_path());
@@ -88,14 +90,14 @@ pub async fn replace(
         if began.elapsed() > START_LIMIT {
             return Err(failed(&log, words.is_some(), "it does not serve"));
         }
-        pause.wait().await;
+        sleep(pause.take()).await;
     }
     on_progress(Progress::Serves { new, old: old.pid });
-    let began = Instant::now();
-    let mut pause = Pause::up_to(LONGEST_PAUSE);
-    // It cuts what is left at its limit, and ends.
-    while is_alive(old.pid) && began.elapsed() < daemon::STOP_LIMIT + START_LIMIT {
-        pause.wait().await;
+    if let Some(leaving) = leaving {
+        // It cuts what is left at its limit, and ends.
+        let limit = daemon::STOP_LIMIT + START_LIMIT;
+        let waited = tokio::task::spawn_blocking(move || process::has_ended(&leaving, limit)).await;
+        waited.map_err(|error| Error::failed(error.to_string()))?;
     }
     Ok(new)
 }
@@ -106,12 +108,6 @@ fn failed(log: &Path, written: bool, why: &str) -> Error {
     Error::failed(format!(
         "the new traffic switch was not started, {why}. The old one goes on. {last}"
     ))
-}
-
-fn is_alive(process: u32) -> bool {
-    // A process that nobody has waited for yet is dead all the same.
-    let command = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-    !command.is_empty()
 }
 
 /// The service that a process belongs to, as its service manager calls it.
@@ -163,7 +159,7 @@ async fn hold_all(
                 Err(error) if error.kind == Kind::Missing => break,
                 Err(error) => return Err(error),
             }
-            pause.wait().await;
+            sleep(pause.take()).await;
         }
     }
 }

@@ -10,13 +10,13 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use gokku_core::change::Change;
 use gokku_core::gokku_yml::RestartPolicy;
+use gokku_core::pause::Pause;
 use gokku_core::{AppName, ContainerId, reconcile};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Happening, labels};
 use gokku_proxy::Switch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until};
 
-use crate::pause::Pause;
 use crate::server::Server;
 use crate::settle::{self, Known};
 use crate::{NETWORK, apps, events, recover};
@@ -74,7 +74,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                 }
             }
         }
-        pause.wait().await;
+        sleep(pause.take()).await;
     }
 }
 
@@ -318,6 +318,8 @@ impl Watch<'_> {
             if self.at.contains(&app) || !(cut_off || again || self.unsettled.contains(&app)) {
                 continue;
             }
+            // Who prunes does so last: the end of the old container has been told by then.
+            let cut_off = cut_off || recover::half_pruned(root, &app).next().is_some();
             // What happens from now on counts for the next time.
             self.unsettled.remove(&app);
             self.at.insert(app.clone());

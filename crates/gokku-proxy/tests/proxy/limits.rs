@@ -197,12 +197,7 @@ async fn an_app_that_never_answers_is_given_up() {
     );
     // The answer that comes all the same is nobody's.
     let _ = app.try_send(ok("late")).await;
-    let mut next = Wire::connect(port).await;
-    next.send("GET /next HTTP/1.1\r\nhost: api\r\n\r\n").await;
-    let mut app = upstream.accept().await;
-    assert_eq!(app.head().await.first, "GET /next HTTP/1.1");
-    app.send(ok("next")).await;
-    assert_eq!(next.message().await.text(), "next");
+    upstream.serves_next(port).await;
 }
 
 /// Half-closed sockets: whoever closes its side is taken for gone, because nothing tells it from one who is. The app

@@ -230,12 +230,7 @@ async fn a_broken_body_reaches_the_app_as_broken() {
         let got = soon("the end of the app's connection", app.rest()).await;
         assert!(!got.ends_with(b"0\r\n\r\n"), "{rest:?}: {got:?}");
     }
-    let mut client = Wire::connect(port).await;
-    client.send("GET /next HTTP/1.1\r\nhost: api\r\n\r\n").await;
-    let mut app = upstream.accept().await;
-    assert_eq!(app.head().await.first, "GET /next HTTP/1.1");
-    app.send(ok("next")).await;
-    assert_eq!(client.message().await.text(), "next");
+    upstream.serves_next(port).await;
 }
 
 #[tokio::test]

@@ -51,6 +51,16 @@ impl Upstream {
         stream.set_nodelay(true).unwrap();
         Wire::new(stream)
     }
+
+    /// The next client is answered, on connections of its own: nothing of what was before is taken for its answer.
+    pub(crate) async fn serves_next(&self, port: u16) {
+        let mut client = Wire::connect(port).await;
+        client.send("GET /next HTTP/1.1\r\nhost: api\r\n\r\n").await;
+        let mut app = self.accept().await;
+        assert_eq!(app.head().await.first, "GET /next HTTP/1.1");
+        app.send(ok("next")).await;
+        assert_eq!(client.message().await.text(), "next");
+    }
 }
 
 /// An app that answers every request with its name, and remembers it.
