@@ -12,6 +12,10 @@ pub(crate) fn run() -> ExitCode {
     let result = all(&mut counts);
     let failed = counts.failed + u32::from(result.is_err() && counts.failed == 0);
     let word = if failed == 0 { "ok" } else { "FAILED" };
+    // Once more at the end, where it is looked for: what went before is long.
+    for line in &counts.failures {
+        println!("{line}");
+    }
     if let Err(why) = &result {
         println!("error: {why}");
     }
@@ -68,9 +72,22 @@ struct Counts {
     passed: u32,
     failed: u32,
     ignored: u32,
+    /// What failed tests printed.
+    failures: Vec<String>,
+    /// Whether that is being told.
+    failing: bool,
 }
 
 impl Counts {
+    /// Notes a line of the tests' output.
+    fn hear(&mut self, line: &str) {
+        self.failing = (self.failing || line == "failures:") && !line.starts_with("test result: ");
+        if self.failing {
+            self.failures.push(line.to_owned());
+        }
+        self.add(line);
+    }
+
     /// Adds a line like `test result: ok. 5 passed; 0 failed; 0 ignored; …`.
     fn add(&mut self, line: &str) {
         let Some((_, numbers)) = line
@@ -106,7 +123,7 @@ fn tests(counts: &mut Counts) -> Result<(), String> {
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             println!("{line}");
-            counts.add(&line);
+            counts.hear(&line);
         }
     }
     let status = child.wait().map_err(|error| error.to_string())?;
@@ -114,5 +131,28 @@ fn tests(counts: &mut Counts) -> Result<(), String> {
         Ok(())
     } else {
         Err("some tests failed".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_kept_and_counted() {
+        let mut counts = Counts::default();
+        for line in [
+            "test a ... ok",
+            "successes:",
+            "failures:",
+            "---- b stdout ----",
+            "why",
+            "test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured",
+            "test result: ok. 5 passed; 0 failed; 2 ignored; 0 measured",
+        ] {
+            counts.hear(line);
+        }
+        assert_eq!(counts.failures, ["failures:", "---- b stdout ----", "why"]);
+        assert_eq!((counts.passed, counts.failed, counts.ignored), (6, 1, 2));
     }
 }

@@ -3,11 +3,13 @@
 //! A message is whatever the builder or a step wrote at once, so a line may come in pieces; what a step writes to its
 //! standard error comes in red. The counterpart of `trace.rs`.
 
+use crate::lines::{Unended, lines};
+
 /// Follows a build's progress.
 #[derive(Debug, Default)]
 pub struct Classic {
-    out: String,
-    err: String,
+    out: Unended,
+    err: Unended,
     /// Whether the step under way gives an image that was there before.
     found: bool,
     made: Vec<String>,
@@ -25,13 +27,7 @@ impl Classic {
         } else {
             &mut self.out
         };
-        held.push_str(red.unwrap_or(text));
-        let Some(end) = held.rfind('\n') else {
-            return Vec::new();
-        };
-        let rest = held.split_off(end + 1);
-        let whole = std::mem::replace(held, rest);
-        let lines: Vec<String> = whole.lines().filter_map(told).collect();
+        let lines = told(&held.push(red.unwrap_or(text).as_bytes()));
         if red.is_none() {
             for line in &lines {
                 self.note(line);
@@ -42,8 +38,9 @@ impl Classic {
 
     /// What was said last, without the end of its line.
     pub fn rest(&mut self) -> Vec<String> {
-        let rest = [std::mem::take(&mut self.out), std::mem::take(&mut self.err)];
-        rest.iter().filter_map(|line| told(line)).collect()
+        let mut rest = told(&self.out.rest());
+        rest.extend(told(&self.err.rest()));
+        rest
     }
 
     /// The images of the steps that were done, in their order. They have no name and, where the build fails, no use.
@@ -68,10 +65,11 @@ impl Classic {
     }
 }
 
-/// A line as it is shown; an empty one is not.
-fn told(line: &str) -> Option<String> {
-    let line = line.trim_end_matches('\r');
-    (!line.trim().is_empty()).then(|| line.to_owned())
+/// The lines that are shown; empty ones are not.
+fn told(said: &[u8]) -> Vec<String> {
+    let mut lines = lines(said);
+    lines.retain(|line| !line.trim().is_empty());
+    lines
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! - [`engine`]: the connection, its version; `network`: the one that containers are on
 //! - [`labels`]: what containers and images carry, and are found by
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of it
-//! - [`images`], [`containers`], [`once`], [`session`], [`logs`], [`events`]
+//! - [`images`], [`containers`], [`once`], [`session`], [`logs`] with [`lines`], [`events`]
 //!
 //! No type of the engine's client leaves this crate.
 
@@ -16,6 +16,7 @@ pub mod events;
 pub mod ignore;
 pub mod images;
 pub mod labels;
+pub mod lines;
 pub mod logs;
 pub mod once;
 pub mod session;
@@ -35,5 +36,6 @@ pub use engine::Engine;
 pub use error::Error;
 pub use events::{EngineEvent, Happening};
 pub use images::ImageFacts;
+pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};
 pub use session::{Session, SessionInput};

@@ -5,13 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::lines::Unended;
+
 /// Follows a build's progress.
 #[derive(Debug, Default)]
 pub struct Trace {
     begun: BTreeSet<Vec<u8>>,
     ended: BTreeSet<Vec<u8>>,
     /// What a step's stream has said without the end of its line: a message ends anywhere.
-    held: BTreeMap<(Vec<u8>, u64), Vec<u8>>,
+    held: BTreeMap<(Vec<u8>, u64), Unended>,
 }
 
 /// One field of a message: its number and, for those with a length, its bytes.
@@ -108,18 +110,14 @@ impl Trace {
             }
         }
         let held = self.held.entry((digest.to_vec(), stream)).or_default();
-        held.extend_from_slice(said);
-        if let Some(end) = held.iter().rposition(|byte| *byte == b'\n') {
-            let rest = held.split_off(end + 1);
-            tell(&std::mem::replace(held, rest), lines);
-        }
+        tell(&held.push(said), lines);
     }
 
     fn let_go(&mut self, whose: impl Fn(&(Vec<u8>, u64)) -> bool, lines: &mut Vec<String>) {
         self.held.retain(|key, said| {
             let over = whose(key);
             if over {
-                tell(said, lines);
+                tell(&said.rest(), lines);
             }
             !over
         });
@@ -159,11 +157,7 @@ impl Step {
 }
 
 fn tell(said: &[u8], lines: &mut Vec<String>) {
-    let text = String::from_utf8_lossy(said);
-    lines.extend(
-        text.lines()
-            .map(|line| format!("  {}", line.trim_end_matches('\r'))),
-    );
+    lines.extend(crate::lines::lines(said).iter().map(|line| format!("  {line}")));
 }
 
 /// Base64 with the standard alphabet, RFC 4648.

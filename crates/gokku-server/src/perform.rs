@@ -8,7 +8,7 @@ use gokku_core::event::{Event, Source};
 use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_docker::{BuildRequest, Builder, ContainerFacts, ContainerSpec, labels};
+use gokku_docker::{BuildRequest, Builder, ContainerFacts, ContainerSpec, Lines, labels};
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
@@ -164,18 +164,22 @@ impl<R: Runtime> Driver<R> {
             stop_timeout: self.plan.settings.stop,
             ..ContainerSpec::default()
         };
+        let mut lines = Lines::default();
         let log = &mut self.log;
-        let mut on_output = |piece: gokku_docker::LogLine| {
-            for line in String::from_utf8_lossy(&piece.bytes).lines() {
+        let mut tell = |lines: Vec<String>| {
+            for line in lines {
                 log.tell(Event::Output {
                     source: Source::Migration,
-                    line: line.to_owned(),
+                    line,
                 });
             }
         };
+        let mut on_output = |piece: gokku_docker::LogLine| tell(lines.push(&piece));
         let mut receiver = self.asked.clone();
         let mut stop = std::pin::pin!(asked(&mut receiver));
-        match self.runtime.run_once(&mut stop, &spec, &mut on_output).await? {
+        let ended = self.runtime.run_once(&mut stop, &spec, &mut on_output).await;
+        tell(lines.rest());
+        match ended? {
             Some(0) => Ok(()),
             None => Err(Error::failed("it was cut short")),
             Some(code) => Err(Error::failed(format!(
