@@ -5,16 +5,17 @@ use std::fs;
 use std::path::Path;
 
 /// Each crate with those it may use, from the bottom up.
-const LAYERS: [(&str, &[&str]); 6] = [
+const LAYERS: [(&str, &[&str]); 7] = [
     ("gokku-core", &[]),
     ("gokku-docker", &["gokku-core"]),
     ("gokku-git", &["gokku-core"]),
     ("gokku-proxy", &["gokku-core"]),
+    ("gokku-remote", &["gokku-core"]),
     (
         "gokku-server",
         &["gokku-core", "gokku-docker", "gokku-git", "gokku-proxy"],
     ),
-    ("gokku-cli", &["gokku-core", "gokku-server"]),
+    ("gokku-cli", &["gokku-core", "gokku-remote", "gokku-server"]),
 ];
 
 /// The crates of ours that a manifest names, in whatever table.
