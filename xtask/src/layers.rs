@@ -10,7 +10,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("gokku-docker", &["gokku-core"]),
     ("gokku-git", &["gokku-core"]),
     ("gokku-proxy", &["gokku-core"]),
-    ("gokku-remote", &["gokku-core"]),
+    ("gokku-remote", &["gokku-core", "gokku-git"]),
     (
         "gokku-server",
         &["gokku-core", "gokku-docker", "gokku-git", "gokku-proxy"],

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use gokku_core::client::Client;
 
 /// `git push` to your own server, without a dropped request
 #[derive(Debug, Parser)]
@@ -27,9 +28,12 @@ pub struct Cli {
 /// What holds for every command.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The app: its name, or its name and environment (api-production)
+    /// The app: a git remote (api-production); on its server also its name alone
     #[arg(short, long, global = true, value_name = "APP")]
     pub app: Option<String>,
+    /// The server to run this on, where no git remote tells it
+    #[arg(long, global = true, value_name = "USER@HOST")]
+    pub remote: Option<String>,
     /// Print facts as JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -45,6 +49,12 @@ pub struct Options {
     /// The Docker Engine
     #[arg(long, global = true, env = "DOCKER_HOST", hide = true, hide_env_values = true)]
     pub docker_host: Option<String>,
+    /// Who has this run on its server: another gokku, in a word
+    #[arg(long, global = true, hide = true, value_name = "PROTOCOL:VERSION")]
+    pub client: Option<Client>,
+    /// The app, whatever `-a` calls it
+    #[arg(long, global = true, hide = true, value_name = "APP")]
+    pub as_app: Option<String>,
 }
 
 /// When to use colours.
@@ -127,6 +137,9 @@ pub enum Command {
     /// The traffic switch
     #[command(subcommand)]
     Proxy(Proxy),
+    /// Git remotes that are apps on a server
+    #[command(subcommand)]
+    Remote(Remote),
     /// Show what is missing on this server, and the command that mends it
     Doctor,
     /// Print a shell's completion script
@@ -152,6 +165,12 @@ pub enum Apps {
         /// Its environment
         #[arg(short, long, default_value = "production")]
         environment: String,
+        /// The branch that deploys; without, the first of main and master that is pushed
+        #[arg(short, long)]
+        branch: Option<String>,
+        /// It is well if it is there already, for the same environment
+        #[arg(long)]
+        if_missing: bool,
     },
     /// List the apps
     List,
@@ -171,8 +190,11 @@ pub enum Config {
     /// Set variables, and apply them to what runs
     Set {
         /// NAME=VALUE
-        #[arg(required = true, value_name = "NAME=VALUE")]
+        #[arg(required_unless_present = "stdin", value_name = "NAME=VALUE")]
         pairs: Vec<String>,
+        /// Read them from standard input, a NUL byte after each
+        #[arg(long, conflicts_with = "pairs")]
+        stdin: bool,
         /// Leave what runs as it is
         #[arg(long)]
         no_restart: bool,
@@ -192,6 +214,29 @@ pub enum Config {
         /// Leave what runs as it is
         #[arg(long)]
         no_restart: bool,
+    },
+}
+
+/// Servers, from a developer's machine.
+#[derive(Debug, Subcommand)]
+pub enum Remote {
+    /// Add a git remote to push to, and make its app on the server
+    Add {
+        /// The remote's name: the app's and its environment's, api-production
+        name: String,
+        /// The server
+        #[arg(value_name = "USER@HOST[:PORT]")]
+        server: String,
+        /// The app, where the remote's name does not begin with it
+        #[arg(long = "app", id = "named", value_name = "NAME")]
+        app: Option<String>,
+    },
+    /// List the git remotes that are apps on a server
+    List,
+    /// Remove a git remote; the app stays on its server
+    Remove {
+        /// The remote's name
+        name: String,
     },
 }
 

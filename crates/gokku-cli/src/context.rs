@@ -13,11 +13,9 @@ use crate::error::Error;
 pub(crate) fn server(options: &Options) -> Result<Server, Error> {
     let root = Root::open(&options.root)?;
     let engine = gokku_docker_socket(options)?;
-    let program =
-        std::env::current_exe().map_err(|error| Error::failed(format!("where this program is: {error}")))?;
     Ok(Server {
         root,
-        program,
+        program: program()?,
         engine,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         by: user(),
@@ -28,9 +26,14 @@ fn gokku_docker_socket(options: &Options) -> Result<PathBuf, Error> {
     Ok(gokku_server::engine_socket(options.docker_host.as_deref())?)
 }
 
-/// Who asks: the user, also through sudo.
-fn user() -> String {
-    ["SUDO_USER", "LOGNAME", "USER"]
+/// Where this program is.
+pub(crate) fn program() -> Result<PathBuf, Error> {
+    std::env::current_exe().map_err(|error| Error::failed(format!("where this program is: {error}")))
+}
+
+/// Who asks: who another gokku says it is, the user, also through sudo.
+pub(crate) fn user() -> String {
+    ["GOKKU_BY", "SUDO_USER", "LOGNAME", "USER"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
         .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
@@ -51,8 +54,9 @@ pub(crate) fn address(server: &Server) -> String {
 /// The app that `-a` names.
 pub(crate) fn app(server: &Server, options: &Options) -> Result<AppName, Error> {
     let given = options
-        .app
+        .as_app
         .as_deref()
+        .or(options.app.as_deref())
         .ok_or_else(|| Error::usage("which app? Name it with -a APP; `gokku apps list` shows them"))?;
     Ok(apps::resolve(&server.root, given)?)
 }

@@ -36,6 +36,14 @@ impl Error {
         }
     }
 
+    /// There is no such thing.
+    pub fn missing(message: impl Into<String>) -> Self {
+        Self {
+            code: MISSING,
+            message: message.into(),
+        }
+    }
+
     /// It was tried and failed.
     pub fn failed(message: impl Into<String>) -> Self {
         Self {

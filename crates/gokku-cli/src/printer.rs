@@ -43,10 +43,15 @@ impl Look {
 
 impl Printer {
     pub(crate) fn new(options: &Options) -> Self {
+        let coloured = options.client.as_ref().is_some_and(|client| client.coloured);
         Self {
             json: options.json,
             quiet: options.quiet,
-            colour: options.color,
+            colour: match options.color {
+                // Whoever reads it has a terminal, though this end of the connection has none.
+                Colour::Auto if coloured => Colour::Always,
+                colour => colour,
+            },
             live: !options.quiet
                 && !options.json
                 && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
@@ -62,6 +67,16 @@ impl Printer {
     /// Whether colours are not refused.
     pub(crate) fn is_coloured(self) -> bool {
         self.colour != Colour::Never
+    }
+
+    /// Whether what is noted is seen in a terminal that shows colours.
+    pub(crate) fn shows_colours(self) -> bool {
+        let stderr = std::io::stderr();
+        match self.choice(stderr.is_terminal()) {
+            ColorChoice::Never => false,
+            ColorChoice::Always | ColorChoice::AlwaysAnsi => true,
+            ColorChoice::Auto => AutoStream::choice(&stderr) != ColorChoice::Never,
+        }
     }
 
     fn choice(self, terminal: bool) -> ColorChoice {

@@ -79,6 +79,22 @@ pub(crate) async fn pass_through(mut session: Session, tty: bool) -> Result<u8, 
     Ok(u8::try_from(code).unwrap_or(1))
 }
 
+/// Waits until this process is told to end: by Ctrl-C, by another process, or because whoever listened is gone. Gives
+/// the exit code that this makes.
+pub(crate) async fn told_to_end() -> u8 {
+    let heard = |kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = heard(SignalKind::interrupt()) => 130,
+        _ = heard(SignalKind::terminate()) => 143,
+        _ = heard(SignalKind::hangup()) => 129,
+    }
+}
+
 async fn follow_size(handle: SessionHandle) {
     let Ok(mut changed) = signal(SignalKind::window_change()) else {
         return;

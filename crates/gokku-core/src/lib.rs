@@ -10,6 +10,7 @@
 //! - the change from one release to another: [`transition`]
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
+//! - what a client tells a server first: [`client`]
 //! - how long to wait before trying again: [`pause`]
 //! - reading what the kernel says of listening sockets: [`listeners`]
 #![deny(missing_docs)]
@@ -35,6 +36,8 @@ pub mod change;
 pub mod event;
 
 pub mod reconcile;
+
+pub mod client;
 
 pub mod listeners;
 pub mod pause;

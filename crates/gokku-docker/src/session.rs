@@ -11,11 +11,15 @@ use bollard::query_parameters::{
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::ContainerId;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWrite;
 
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::logs::{LogLine, piece};
+
+/// How long a program may take to end once it was asked to.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// What is typed into a container.
 pub type SessionInput = Pin<Box<dyn AsyncWrite + Send>>;
@@ -32,7 +36,7 @@ pub struct Session {
 
 #[derive(Clone)]
 enum Kind {
-    Exec(String),
+    Exec(String, ContainerId),
     Container(ContainerId),
 }
 
@@ -59,7 +63,7 @@ impl SessionHandle {
         let docker = &self.engine.docker;
         let what = "resize the terminal";
         match &self.kind {
-            Kind::Exec(id) => {
+            Kind::Exec(id, _) => {
                 let size = ResizeExecOptionsBuilder::default()
                     .h(rows.into())
                     .w(columns.into())
@@ -83,10 +87,35 @@ impl SessionHandle {
         }
     }
 
+    /// Ends the program, if it has not ended by itself: asked at first, then told. A program that was started in a
+    /// running container goes on when nobody is attached to it any more, and the engine has no call that ends it: it is
+    /// sent a signal from outside, or where this process may not, by the container's own `kill`.
+    pub async fn end(&self) -> Result<(), Error> {
+        let (id, container) = match &self.kind {
+            Kind::Exec(id, container) => (id, container),
+            Kind::Container(id) => return self.engine.remove(id).await,
+        };
+        for signal in [Signal::TERM, Signal::KILL] {
+            let Some(pid) = self.engine.exec_process(id).await? else {
+                return Ok(());
+            };
+            if let Err(error) = kill_process(pid, signal) {
+                self.engine.kill_inside(container, pid, signal, error).await?;
+            }
+            if tokio::time::timeout(GRACE, self.engine.exec_exit(id))
+                .await
+                .is_ok()
+            {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
     /// The program's exit code, once its output has ended.
     pub async fn exit_code(&self) -> Result<i64, Error> {
         match &self.kind {
-            Kind::Exec(id) => self.engine.exec_exit(id).await,
+            Kind::Exec(id, _) => self.engine.exec_exit(id).await,
             Kind::Container(id) => self.engine.wait_exit(id).await,
         }
     }
@@ -108,6 +137,59 @@ impl Engine {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 3 / 2).min(Duration::from_millis(200));
+        }
+    }
+
+    /// The process of a program that was started in a container; none when it has ended.
+    async fn exec_process(&self, id: &str) -> Result<Option<Pid>, Error> {
+        let what = "look at the program";
+        let state = self
+            .docker
+            .inspect_exec(id)
+            .await
+            .map_err(|error| Error::of(what, id, error))?;
+        let pid = state
+            .pid
+            .and_then(|pid| i32::try_from(pid).ok())
+            .and_then(Pid::from_raw);
+        Ok(pid.filter(|_| state.running.unwrap_or(false)))
+    }
+
+    /// Has a container's own shell send a signal to a process in it, which has another number in there.
+    async fn kill_inside(
+        &self,
+        container: &ContainerId,
+        pid: Pid,
+        signal: Signal,
+        why: rustix::io::Errno,
+    ) -> Result<(), Error> {
+        let failed = |more: &str| Error::Api {
+            what: "end the program",
+            message: format!(
+                "process {} goes on in the container {}: {why}{more}. `gokku restart` ends it",
+                pid.as_raw_nonzero(),
+                container.short()
+            ),
+        };
+        let path = format!("/proc/{}/status", pid.as_raw_nonzero());
+        let status = std::fs::read_to_string(path).map_err(|_| failed(""))?;
+        let inside = status
+            .lines()
+            .find_map(|line| line.strip_prefix("NSpid:")?.split_whitespace().last());
+        let inside = inside.ok_or_else(|| failed(""))?;
+        let command = [
+            "/bin/sh",
+            "-c",
+            "kill -\"$0\" \"$1\"",
+            &signal.as_raw().to_string(),
+            inside,
+        ];
+        let command = command.map(str::to_owned);
+        let mut session = self.exec(container, &command, false, false).await?;
+        while session.output.next().await.is_some() {}
+        match session.handle().exit_code().await? {
+            0 => Ok(()),
+            _ => Err(failed(", and the image has no kill")),
         }
     }
 
@@ -143,7 +225,7 @@ impl Engine {
                 let name = id.to_string();
                 Ok(Session {
                     engine: self.clone(),
-                    kind: Kind::Exec(made.id),
+                    kind: Kind::Exec(made.id, id.clone()),
                     input: stdin.then_some(input),
                     output: output
                         .map_ok(piece)

@@ -23,10 +23,8 @@ pub(crate) fn git(repository: &Path, args: impl IntoIterator<Item = impl AsRef<O
     ] {
         command.env_remove(variable);
     }
-    command
-        .env("LC_MESSAGES", "C")
-        .env("LC_ALL", "C.UTF-8")
-        .env("GIT_CONFIG_NOSYSTEM", "1");
+    quiet(&mut command);
+    command.env("GIT_CONFIG_NOSYSTEM", "1");
     // The repository may belong to the user who pushes while root deploys: that is how it is meant.
     command
         .env("GIT_CONFIG_COUNT", "2")
@@ -36,10 +34,17 @@ pub(crate) fn git(repository: &Path, args: impl IntoIterator<Item = impl AsRef<O
         .env("GIT_CONFIG_KEY_1", "tar.umask")
         .env("GIT_CONFIG_VALUE_1", "0022");
     command
+}
+
+/// Asks nothing, and says what it says to us and in English.
+pub(crate) fn quiet(command: &mut Command) {
+    command
+        .env("LC_MESSAGES", "C")
+        .env("LC_ALL", "C.UTF-8")
+        .env("GIT_TERMINAL_PROMPT", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    command
 }
 
 /// The command's first words, for errors.

@@ -3,11 +3,13 @@
 //! - [`repository`]: an app's bare repository: made, asked, its deploy branch
 //! - [`hook`]: the pre-receive hook that starts a deploy
 //! - [`tree`]: a commit's files: exported, looked at, and what cannot be deployed in them
+//! - [`working_copy`]: a developer's own repository, and its remotes
 //! - `command`: how git is run
 
 pub mod hook;
 pub mod repository;
 pub mod tree;
+pub mod working_copy;
 
 mod command;
 mod error;
@@ -16,3 +18,4 @@ pub use error::Error;
 pub use hook::Hook;
 pub use repository::Repository;
 pub use tree::Obstacle;
+pub use working_copy::WorkingCopy;

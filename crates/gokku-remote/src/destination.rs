@@ -116,6 +116,9 @@ impl FromStr for Destination {
         if given.contains(['/', '%']) {
             return Err(error("it has a path or an escape in it".to_owned()));
         }
+        if given.starts_with('@') {
+            return Err(error("it names no user".to_owned()));
+        }
         let url =
             gix_url::parse(format!("ssh://{given}/").as_str()).map_err(|wrong| error(wrong.to_string()))?;
         if url.scheme != Scheme::Ssh || url.password().is_some() {

@@ -1,12 +1,18 @@
-//! Another machine, as gokku sees it: a server, from a laptop.
+//! What happens on a developer's own machine: git remotes that are servers', and commands that run there.
 //!
-//! - [`destination`]: whom to reach, as it is typed and as a git remote's URL says it
+//! - [`destination`]: whom to reach, as it is typed; [`address`]: as a git remote's URL says it, with the app
 //! - [`ssh`]: the system's `ssh`, run from one place: its words are told from those of the command it ran
+//! - [`remotes`]: a working copy's remotes that are gokku's: found, added, listed, removed
+//! - [`forward`]: a command line that runs on a server as if it ran here
 //!
-//! Nothing here prints.
+//! Nothing here prints, and nothing reads the environment.
 
+pub mod address;
 pub mod destination;
+pub mod forward;
+pub mod remotes;
 pub mod ssh;
 
+pub use address::Address;
 pub use destination::Destination;
 pub use ssh::Ssh;

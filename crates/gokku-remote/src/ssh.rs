@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 
 use tempfile::NamedTempFile;
@@ -69,6 +70,7 @@ impl Ssh {
     }
 
     /// With one more option of ssh's own.
+    #[must_use]
     pub fn with(mut self, option: impl Into<OsString>) -> Self {
         self.options.push(option.into());
         self
@@ -117,40 +119,46 @@ impl Ssh {
             });
             child.wait_with_output()
         })?;
-        call.check(output.status)?;
+        call.check(output.status, false)?;
         Ok(output)
     }
 }
 
 impl Call {
-    /// The command's exit code, or ssh's own failure in its own words.
-    pub fn check(&self, status: ExitStatus) -> Result<u8, Error> {
+    /// The command's exit code, or ssh's own failure in its own words. A command that may exit with any code is told
+    /// from ssh by whether ssh said anything.
+    pub fn check(&self, status: ExitStatus, any_code: bool) -> Result<u8, Error> {
         let words = self.words();
         match status.code() {
-            Some(OWN_FAILURE) if !words.is_empty() => Err(Error::Unreachable {
+            Some(OWN_FAILURE) if !(any_code && words.is_empty()) => Err(Error::Unreachable {
                 destination: self.destination.clone(),
-                words,
+                words: if words.is_empty() {
+                    "the connection was lost".to_owned()
+                } else {
+                    words
+                },
             }),
             Some(code) => Ok(u8::try_from(code).unwrap_or(1)),
             // ssh was ended by a signal: what a shell makes of it.
-            None => {
-                use std::os::unix::process::ExitStatusExt;
-                Ok(status
-                    .signal()
-                    .and_then(|signal| u8::try_from(128 + signal).ok())
-                    .unwrap_or(1))
-            }
+            None => Ok(status
+                .signal()
+                .and_then(|signal| u8::try_from(128 + signal).ok())
+                .unwrap_or(1)),
         }
     }
 
-    /// What ssh itself has said so far.
+    /// What ssh itself has said so far, but for good-byes.
     pub fn words(&self) -> String {
         let said = fs::read(self.words.path()).unwrap_or_default();
         let text = String::from_utf8_lossy(&said);
+        let is_good_bye = |line: &str| {
+            (line.starts_with("Connection to ") || line.starts_with("Shared connection to "))
+                && line.ends_with(" closed.")
+        };
         let lines: Vec<&str> = text
             .lines()
             .map(str::trim_end)
-            .filter(|line| !line.is_empty())
+            .filter(|line| !line.is_empty() && !is_good_bye(line))
             .collect();
         lines.join("; ")
     }

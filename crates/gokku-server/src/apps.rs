@@ -37,8 +37,41 @@ pub struct App {
     pub created: String,
 }
 
-/// Makes an app: its folder, its repository with the hook.
-pub fn create(server: &Server, name: &AppName, environment: &EnvironmentName) -> Result<App, Error> {
+/// An app of this environment: the one that is there, or else one that is made. True when it was made.
+pub fn ensure(
+    server: &Server,
+    name: &AppName,
+    environment: &EnvironmentName,
+    branch: Option<&BranchName>,
+) -> Result<(App, bool), Error> {
+    loop {
+        if !server.root.app_file(name).exists() {
+            match create(server, name, environment, branch) {
+                Ok(app) => return Ok((app, true)),
+                // Somebody else was faster.
+                Err(_) if server.root.app_file(name).exists() => continue,
+                Err(error) => return Err(error),
+            }
+        }
+        let app = load(&server.root, name)?;
+        return if app.environment == *environment {
+            Ok((app, false))
+        } else {
+            Err(Error::failed(format!(
+                "the app {name} serves {} here, not {environment}: an app has one environment",
+                app.environment
+            )))
+        };
+    }
+}
+
+/// Makes an app: its folder, its repository with the hook. Without a branch, the first push says which one deploys.
+pub fn create(
+    server: &Server,
+    name: &AppName,
+    environment: &EnvironmentName,
+    branch: Option<&BranchName>,
+) -> Result<App, Error> {
     let root = &server.root;
     let folder = root.app(name);
     let exists = || {
@@ -53,7 +86,7 @@ pub fn create(server: &Server, name: &AppName, environment: &EnvironmentName) ->
         version: VERSION,
         name: name.clone(),
         environment: environment.clone(),
-        branch: None,
+        branch: branch.cloned(),
         domains: Vec::new(),
         created: clock::now_text(),
     };

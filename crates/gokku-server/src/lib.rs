@@ -1,6 +1,6 @@
 //! What happens on the server.
 //!
-//! - where things are: [`root`], [`atomic`], [`toml_file`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
+//! - where things are: [`root`], [`atomic`], [`toml_file`], [`owner`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
 //! - one transition at a time: [`lock`], [`queue`], [`landing`], [`abort`], [`journal`]
 //! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
@@ -32,6 +32,7 @@ pub mod landing;
 pub mod lock;
 pub mod log;
 pub mod logs;
+pub mod owner;
 pub mod plan;
 pub mod queue;
 pub mod records;

@@ -1,10 +1,13 @@
 //! `gokku apps`: made, listed, removed.
 
 use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
 
+use gokku_core::push::{BranchName, BranchNameError};
 use gokku_core::{AppName, EnvironmentName};
 use gokku_server::request::Ask;
 use gokku_server::{Server, apps};
+use serde::Serialize;
 
 use super::transition;
 use crate::cli::Apps;
@@ -14,29 +17,71 @@ use crate::printer::{Look, Printer, plain_table};
 
 pub(super) fn run(server: &Server, command: &Apps, printer: Printer) -> Result<u8, Error> {
     match command {
-        Apps::Create { name, environment } => create(server, name, environment, printer),
+        Apps::Create {
+            name,
+            environment,
+            branch,
+            if_missing,
+        } => create(server, name, environment, branch.as_deref(), *if_missing, printer),
         Apps::List => list(server, printer),
         Apps::Destroy { name, yes } => destroy(server, &apps::resolve(&server.root, name)?, *yes, printer),
     }
 }
 
-fn create(server: &Server, name: &str, environment: &str, printer: Printer) -> Result<u8, Error> {
+/// What is told of an app that can be pushed to.
+#[derive(Serialize)]
+struct Ready {
+    name: AppName,
+    environment: EnvironmentName,
+    branch: Option<BranchName>,
+    created: String,
+    /// The folder to push to.
+    repository: PathBuf,
+    /// Whether it was made just now.
+    made: bool,
+}
+
+fn create(
+    server: &Server,
+    name: &str,
+    environment: &str,
+    branch: Option<&str>,
+    if_missing: bool,
+    printer: Printer,
+) -> Result<u8, Error> {
     let wrong = |error: gokku_core::name::NameError| Error::usage(error.to_string());
     let name: AppName = name.parse().map_err(wrong)?;
     let environment: EnvironmentName = environment.parse().map_err(wrong)?;
-    let app = apps::create(server, &name, &environment)?;
+    let branch: Option<BranchName> = branch
+        .map(str::parse)
+        .transpose()
+        .map_err(|error: BranchNameError| Error::usage(error.to_string()))?;
+    let (app, made) = if if_missing {
+        apps::ensure(server, &name, &environment, branch.as_ref())?
+    } else {
+        (apps::create(server, &name, &environment, branch.as_ref())?, true)
+    };
     let repository = server.root.repository(&name);
     if printer.json {
-        printer.facts(&app)?;
+        printer.facts(&Ready {
+            name: app.name,
+            environment: app.environment,
+            branch: app.branch,
+            created: app.created,
+            repository,
+            made,
+        })?;
         return Ok(0);
     }
     printer.result(&format!("{name} is ready"));
     printer.note(
         Look::Plain,
         &format!(
-            "Push to it:\n  git remote add {name}-{environment} {}:{}\n  git push {name}-{environment} main",
+            "Push to it:\n  git remote add {name}-{environment} {}:{}\n  git push {name}-{environment} {}",
             context::address(server),
-            repository.display()
+            repository.display(),
+            app.branch
+                .map_or_else(|| "main".to_owned(), |branch| branch.to_string()),
         ),
     );
     Ok(0)

@@ -1,6 +1,7 @@
 //! `gokku config`: the app's environment variables.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use gokku_core::AppName;
 use gokku_core::env_file::{EnvKey, PairError, parse_pair};
@@ -44,7 +45,13 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
             }
             Ok(0)
         }
-        Config::Set { pairs, no_restart } => {
+        Config::Set {
+            pairs,
+            stdin,
+            no_restart,
+        } => {
+            let read = if *stdin { read_pairs()? } else { Vec::new() };
+            let pairs = if *stdin { &read } else { pairs };
             let pairs: Result<Vec<_>, PairError> = pairs.iter().map(|pair| parse_pair(pair)).collect();
             let pairs = pairs.map_err(|error| Error::usage(error.to_string()))?;
             let changed = config::set(server, app, &pairs)?;
@@ -67,6 +74,26 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
             apply(server, app, changed && !no_restart, printer)
         }
     }
+}
+
+/// The pairs on standard input, a NUL byte after each.
+fn read_pairs() -> Result<Vec<String>, Error> {
+    let mut read = Vec::new();
+    std::io::stdin()
+        .read_to_end(&mut read)
+        .map_err(|error| Error::failed(format!("the pairs on standard input: {error}")))?;
+    let Some(whole) = read.strip_suffix(b"\0") else {
+        return Err(Error::usage(
+            "standard input is to have NAME=VALUE and a NUL byte, for each variable: it ended without one, and nothing was set",
+        ));
+    };
+    let pair = |pair: &[u8]| match std::str::from_utf8(pair) {
+        Ok(pair) => Ok(pair.to_owned()),
+        Err(_) => Err(Error::usage(
+            "a value on standard input is not UTF-8, and the Docker Engine takes nothing else; nothing was set",
+        )),
+    };
+    whole.split(|byte| *byte == 0).map(pair).collect()
 }
 
 /// Applies a change to what runs, by a transition of the same release; after the one under way, if there is one.

@@ -11,7 +11,15 @@ pub(super) fn exec(server: &Server, app: &AppName, command: &[String]) -> Result
     let tty = terminal::is_one();
     wait(async {
         let session = inside::exec(server, app, command, tty).await?;
-        terminal::pass_through(session, tty).await
+        let handle = session.handle();
+        tokio::select! {
+            code = terminal::pass_through(session, tty) => code,
+            code = terminal::told_to_end() => {
+                // The engine lets a program go on when nobody listens any more.
+                handle.end().await.map_err(gokku_server::Error::from)?;
+                Ok(code)
+            }
+        }
     })
 }
 
@@ -22,7 +30,7 @@ pub(super) fn run(server: &Server, app: &AppName, command: &[String]) -> Result<
         let code = tokio::select! {
             code = terminal::pass_through(session, tty) => code,
             // The container goes with whoever asked for it.
-            _ = tokio::signal::ctrl_c() => Ok(130),
+            code = terminal::told_to_end() => Ok(code),
         };
         once.remove().await.map_err(gokku_server::Error::from)?;
         code

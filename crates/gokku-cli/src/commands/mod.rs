@@ -11,6 +11,7 @@ mod inside;
 mod logs;
 mod proxy;
 mod releases;
+mod remote;
 mod status;
 mod transition;
 mod worker;
@@ -29,6 +30,9 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
     let options = &cli.options;
     if let Command::Completion { shell } = &cli.command {
         return Ok(completion::run(*shell));
+    }
+    if let Command::Remote(remote) = &cli.command {
+        return remote::run(remote, printer);
     }
     let server = context::server(options)?;
     match &cli.command {
@@ -76,7 +80,7 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Doctor => doctor::run(&server, printer),
         Command::Worker => worker::run(&server),
         Command::Hook(_) => hook::run(&server, &context::app(&server, options)?, printer),
-        Command::Completion { .. } => Ok(0),
+        Command::Completion { .. } | Command::Remote(_) => Ok(0),
     }
 }
 

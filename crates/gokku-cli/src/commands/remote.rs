@@ -1,0 +1,106 @@
+//! `gokku remote`: git remotes that are apps on a server.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use gokku_remote::forward::Needs;
+use gokku_remote::remotes::{self, Ready};
+
+use crate::cli::Remote;
+use crate::elsewhere;
+use crate::error::Error;
+use crate::printer::{Look, Printer, plain_table};
+
+pub(super) fn run(command: &Remote, printer: Printer) -> Result<u8, Error> {
+    let here = std::env::current_dir().map_err(|error| Error::failed(format!("this folder: {error}")))?;
+    match command {
+        Remote::Add { name, server, app } => add(&here, name, server, app.as_deref(), printer),
+        Remote::List => list(&here, printer),
+        Remote::Remove { name } => {
+            let address = remotes::remove(&here, name)?;
+            let server = &address.destination;
+            let words = format!(
+                "{name} is removed here. {address} goes on as it is; `gokku apps destroy {} --remote {server}` removes it",
+                address.app
+            );
+            printer.note(Look::Plain, &words);
+            Ok(0)
+        }
+    }
+}
+
+fn add(here: &Path, name: &str, server: &str, app: Option<&str>, printer: Printer) -> Result<u8, Error> {
+    let server = elsewhere::destination(server)?;
+    let wanted = remotes::prepare(here, name, app)?;
+    let there = elsewhere::to(server.clone(), printer);
+    let mut words = vec![
+        "apps".to_owned(),
+        "create".to_owned(),
+        wanted.app.to_string(),
+        "--environment".to_owned(),
+        wanted.environment.to_string(),
+        "--if-missing".to_owned(),
+        "--json".to_owned(),
+    ];
+    if let Some(branch) = &wanted.branch {
+        words.extend(["--branch".to_owned(), branch.to_string()]);
+    }
+    let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
+    let (ended, answer) = there.ask(&words)?;
+    elsewhere::tell(&there, &ended, Needs::default(), printer);
+    if ended.code != 0 {
+        return Err(Error {
+            code: ended.code,
+            message: format!(
+                "no remote was added. If {} is to serve two environments there, give this one's app another name: gokku remote add {name} {server} --app {}-{}",
+                wanted.app, wanted.app, wanted.environment
+            ),
+        });
+    }
+    let ready: Ready = serde_json::from_slice(&answer).map_err(|error| {
+        Error::failed(format!(
+            "{server} answered what was not understood ({error}); `gokku doctor --remote {server}` shows what runs there"
+        ))
+    })?;
+    let url = remotes::add(here, &wanted, &server, &ready)?;
+    if printer.json {
+        let all = remotes::list(here)?;
+        printer.facts(&all.iter().find(|remote| remote.name == name))?;
+        return Ok(0);
+    }
+    printer.result(&format!("{name} is {url}"));
+    let verb = if ready.made { "was made" } else { "is there" };
+    let branch = wanted
+        .branch
+        .map_or_else(|| "main".to_owned(), |branch| branch.to_string());
+    printer.note(
+        Look::Plain,
+        &format!(
+            "The app {} {verb} on {server}, for {}. Deploy to it: git push {name} {branch}",
+            wanted.app, wanted.environment
+        ),
+    );
+    Ok(0)
+}
+
+fn list(here: &Path, printer: Printer) -> Result<u8, Error> {
+    let all = remotes::list(here)?;
+    if printer.json {
+        printer.facts(&all)?;
+        return Ok(0);
+    }
+    if all.is_empty() {
+        printer.note(
+            Look::Plain,
+            "There are none yet; `gokku remote add api-production user@host` adds one.",
+        );
+        return Ok(0);
+    }
+    let mut table = plain_table();
+    table.set_header(["REMOTE", "APP", "SERVER"]);
+    for remote in all {
+        table.add_row([remote.name, remote.app.to_string(), remote.server]);
+    }
+    printer.result(&table.to_string());
+    Ok(0)
+}
