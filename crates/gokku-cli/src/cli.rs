@@ -220,16 +220,14 @@ pub enum Config {
 /// Servers, from a developer's machine.
 #[derive(Debug, Subcommand)]
 pub enum Remote {
-    /// Add a git remote to push to, and make its app on the server
+    /// Add a git remote to push to, and make its app on the server; with --app where the remote's name does not begin
+    /// with the app's
     Add {
         /// The remote's name: the app's and its environment's, api-production
         name: String,
         /// The server
         #[arg(value_name = "USER@HOST[:PORT]")]
         server: String,
-        /// The app, where the remote's name does not begin with it
-        #[arg(long = "app", id = "named", value_name = "NAME")]
-        app: Option<String>,
     },
     /// List the git remotes that are apps on a server
     List,

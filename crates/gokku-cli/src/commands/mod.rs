@@ -32,7 +32,7 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
         return Ok(completion::run(*shell));
     }
     if let Command::Remote(remote) = &cli.command {
-        return remote::run(remote, printer);
+        return remote::run(remote, options.app.as_deref(), printer);
     }
     let server = context::server(options)?;
     match &cli.command {
