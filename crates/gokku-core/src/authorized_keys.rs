@@ -224,17 +224,13 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     let mut rest = text;
     loop {
         let at = rest.find('"')?;
-        match rest[..at].strip_suffix('\\') {
-            Some(before) => {
-                command.push_str(before);
-                command.push('"');
-                rest = &rest[at + 1..];
-            }
-            None => {
-                command.push_str(&rest[..at]);
-                return Some((command, &rest[at + 1..]));
-            }
-        }
+        let Some(before) = rest[..at].strip_suffix('\\') else {
+            command.push_str(&rest[..at]);
+            return Some((command, &rest[at + 1..]));
+        };
+        command.push_str(before);
+        command.push('"');
+        rest = &rest[at + 1..];
     }
 }
 

@@ -69,7 +69,11 @@ impl PublicKey {
         let letters = blob.trim_end_matches('=');
         let padding = blob.len() - letters.len();
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-        if letters.is_empty() || padding > 2 || blob.len() % 4 != 0 || !letters.bytes().all(is_letter) {
+        if letters.is_empty()
+            || padding > 2
+            || !blob.len().is_multiple_of(4)
+            || !letters.bytes().all(is_letter)
+        {
             return Err(PublicKeyError::Blob);
         }
         Ok(Self {

@@ -2,6 +2,7 @@
 //!
 //! - [`repository`]: an app's bare repository: made, asked, its deploy branch
 //! - [`hook`]: the pre-receive hook that starts a deploy
+//! - `serve`: git's side of a push that comes over ssh with a key
 //! - [`tree`]: a commit's files: exported, looked at, and what cannot be deployed in them
 //! - `command`: how git is run
 
@@ -11,6 +12,7 @@ pub mod tree;
 
 mod command;
 mod error;
+mod serve;
 
 pub use error::Error;
 pub use hook::Hook;

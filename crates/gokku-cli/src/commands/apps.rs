@@ -16,7 +16,7 @@ pub(super) fn run(server: &Server, command: &Apps, printer: Printer) -> Result<u
     match command {
         Apps::Create { name, environment } => create(server, name, environment, printer),
         Apps::List => list(server, printer),
-        Apps::Destroy { name, yes } => destroy(server, &apps::resolve(&server.root, name)?, *yes, printer),
+        Apps::Destroy { name, yes } => destroy(server, &apps::resolve(server, name)?, *yes, printer),
     }
 }
 
@@ -35,7 +35,7 @@ fn create(server: &Server, name: &str, environment: &str, printer: Printer) -> R
         Look::Plain,
         &format!(
             "Push to it:\n  git remote add {name}-{environment} {}:{}\n  git push {name}-{environment} main",
-            context::address(server),
+            context::address(),
             repository.display()
         ),
     );
@@ -43,7 +43,7 @@ fn create(server: &Server, name: &str, environment: &str, printer: Printer) -> R
 }
 
 fn list(server: &Server, printer: Printer) -> Result<u8, Error> {
-    let all = apps::list(&server.root)?;
+    let all = apps::visible(server)?;
     if printer.json {
         printer.facts(&all)?;
         return Ok(0);
