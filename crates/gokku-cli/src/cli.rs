@@ -140,6 +140,9 @@ pub enum Command {
     /// Git remotes that are apps on a server
     #[command(subcommand)]
     Remote(Remote),
+    /// The keys that others are let in with
+    #[command(subcommand)]
+    Keys(Keys),
     /// Show what is missing on this server, and the command that mends it
     Doctor,
     /// Print a shell's completion script
@@ -153,6 +156,48 @@ pub enum Command {
     /// What git runs
     #[command(subcommand, hide = true)]
     Hook(Hook),
+    /// What sshd runs for a key
+    #[command(hide = true)]
+    Entry {
+        /// The key's name
+        #[arg(long, value_name = "NAME")]
+        key: String,
+        /// The apps it is limited to
+        #[arg(id = "app", long = "app", value_name = "APP")]
+        apps: Vec<String>,
+    },
+    /// What `git push` runs
+    #[command(hide = true)]
+    ReceivePack {
+        /// The app's repository
+        path: String,
+    },
+    /// What `git fetch` runs
+    #[command(hide = true)]
+    UploadPack {
+        /// The app's repository
+        path: String,
+    },
+}
+
+/// Keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Let a public key in, read from standard input: it can push to its apps and command them, and nothing else
+    Add {
+        /// Its name, which stands in the record of what it did
+        name: String,
+        /// An app it may reach, made or not; all without
+        #[arg(id = "app", short = 'a', long = "app", value_name = "APP")]
+        apps: Vec<String>,
+    },
+    /// List the keys
+    List,
+    /// Let a key in no more
+    Remove {
+        /// Its name
+        name: String,
+    },
 }
 
 /// Apps.

@@ -7,6 +7,7 @@
 //! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`]
 //! - what is kept: [`release`], [`retention`]
 //! - what a push may do: [`push`]
+//! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
 //! - the change from one release to another: [`transition`]
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
@@ -30,6 +31,12 @@ pub mod retention;
 
 pub mod push;
 
+pub mod access;
+pub mod authorized_keys;
+pub mod entry;
+pub mod key_name;
+pub mod public_key;
+
 pub mod transition;
 
 pub mod change;
@@ -42,7 +49,9 @@ pub mod client;
 pub mod listeners;
 pub mod pause;
 
+pub use access::Access;
 pub use ids::{CommitId, ContainerId, ImageId};
+pub use key_name::KeyName;
 pub use name::{AppName, EnvironmentName};
 pub use process::ProcessKey;
 pub use release_id::ReleaseId;
