@@ -10,8 +10,9 @@
 //! - the change from one release to another: [`transition`]
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
+//! - what an app prints: [`log_line`], and a place in it: [`log_place`]
 //! - how long to wait before trying again: [`pause`]
-//! - reading what the kernel says of listening sockets: [`listeners`]
+//! - reading what the kernel says of listening sockets: [`listeners`]; bytes in texts: [`base64`]
 #![deny(missing_docs)]
 
 pub mod ids;
@@ -36,6 +37,10 @@ pub mod event;
 
 pub mod reconcile;
 
+pub mod log_line;
+pub mod log_place;
+
+pub mod base64;
 pub mod listeners;
 pub mod pause;
 
