@@ -119,7 +119,7 @@ fn place(piece: &Value) -> String {
     }
 }
 
-/// Follows with `--json`, until what is printed contains the last of these words, all of them in turn; then is killed.
+/// Follows with `--json` until each of these words was printed; then is killed.
 fn follow(api: &App<'_>, server: &Server, resume: Option<&str>, until: &[&str]) -> Vec<Value> {
     let mut words = vec!["logs", "-f", "--json"];
     words.extend(resume.iter().flat_map(|place| ["--resume", place]));
@@ -249,6 +249,56 @@ fn p19_a_reader_that_was_cut_off_goes_on_after_its_last_line() {
         (&all[0]["slot"], &all[all.len() - 1]["slot"]),
         (&"blue".into(), &"blue".into())
     );
+}
+
+/// P19: the engine cuts a long line into parts of one time: a reader goes on in the midst of it.
+#[test]
+fn p19_a_long_line_is_resumed_in_its_midst() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let long = "x".repeat(40_000);
+    for line in ["before", &long, "after"] {
+        api.get(&format!("/log?line={line}")).unwrap();
+    }
+    let logs = |words: &[&str]| api.gokku(["logs"].iter().chain(words)).ok().stdout;
+    wait_until("the last line", PATIENCE, || {
+        logs(&[]).ends_with("after\n").then_some(())
+    });
+    assert!(logs(&[]).contains(&format!("before\n{long}\nafter\n")));
+    // The parts are of one time.
+    let all = pieces(&logs(&["--json"]));
+    let parts: Vec<&Value> = all
+        .iter()
+        .filter(|piece| piece["at"] == all[all.len() - 2]["at"])
+        .collect();
+    assert_eq!(parts.len(), 3, "{all:?}");
+    for (index, part) in parts.iter().enumerate() {
+        let nth = (index > 0).then_some(index + 1);
+        assert_eq!(part["nth"].as_u64(), nth.map(|nth| u64::try_from(nth).unwrap()));
+        assert_eq!(part["partial"].as_bool(), (index < 2).then_some(true));
+        let length = part["line"].as_str().unwrap().len();
+        assert_eq!(length, [16_384, 16_384, 40_000 - 2 * 16_384][index]);
+    }
+    // After each line comes the next, in the midst of the long one too.
+    for (index, piece) in all.iter().enumerate() {
+        let rest = pieces(&logs(&["--json", "--resume", &place(piece)]));
+        assert!(rest == all[index + 1..], "{index}: {rest:?}");
+    }
+    // The last lines do not begin in the midst of one.
+    assert!(logs(&["-n", "2"]) == format!("{long}\nafter\n"));
+    assert_eq!(logs(&["-n", "1"]), "after\n");
+    let refused = |place: &str, why: &str| {
+        let output = api.gokku(["logs", "--resume", place]).exits(2);
+        output.complains(why);
+    };
+    refused(
+        "yesterday",
+        "it looks like 0123456789ab@2024-01-15T11:30:00.000000000Z",
+    );
+    refused("api-blue@2024-01-15T11:30:00.000000000Z", "not a container's id");
+    let last = place(&all[all.len() - 1]);
+    api.gokku(["logs", "-n", "1", "--resume", &last]).exits(2);
 }
 
 /// P19: the stream breaks off with the engine, in the midst of a thousand lines a second, and goes on with it: what is
