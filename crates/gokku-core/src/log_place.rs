@@ -324,7 +324,9 @@ mod tests {
     fn given(place: Place, log: &[(Stream, Stamp)]) -> Vec<usize> {
         let pieces = numbered(log);
         let mut search = Search::of(place);
-        pieces.iter().for_each(|(at, nth)| search.look(at, *nth));
+        for (at, nth) in &pieces {
+            search.look(at, *nth);
+        }
         let mut after = search.rest();
         (0..pieces.len())
             .filter(|index| after.gives(&pieces[*index].0, pieces[*index].1))
