@@ -96,17 +96,7 @@ pub enum Command {
     /// Show what runs: of one app, or of all
     Status,
     /// Show what the app prints
-    Logs {
-        /// Wait for more, across deploys too
-        #[arg(short, long)]
-        follow: bool,
-        /// How many of the last lines
-        #[arg(short = 'n', long, value_name = "N")]
-        lines: Option<usize>,
-        /// From when on: 10m, 2h, or 2024-01-15T11:30:00Z
-        #[arg(long, value_name = "TIME")]
-        since: Option<String>,
-    },
+    Logs(Logs),
     /// Show what changed, and who changed it: of one app, or of the whole server
     Events {
         /// Wait for more
@@ -198,6 +188,23 @@ pub enum Keys {
         /// Its name
         name: String,
     },
+}
+
+/// Which of an app's output.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Wait for more, across deploys too
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How many of the last lines
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<usize>,
+    /// From when on: 10m, 2h, or 2024-01-15T11:30:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Go on after this line: CONTAINER@AT as `--json` gives them, and #NTH where it gives that
+    #[arg(long, value_name = "PLACE", hide = true, conflicts_with_all = ["lines", "since"])]
+    pub resume: Option<String>,
 }
 
 /// Apps.

@@ -12,8 +12,9 @@
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
 //! - what a client tells a server first: [`client`]
+//! - what an app prints: [`log_line`], and a place in it: [`log_place`]
 //! - how long to wait before trying again: [`pause`]
-//! - reading what the kernel says of listening sockets: [`listeners`]
+//! - reading what the kernel says of listening sockets: [`listeners`]; bytes in texts: [`base64`]
 #![deny(missing_docs)]
 
 pub mod ids;
@@ -46,6 +47,10 @@ pub mod reconcile;
 
 pub mod client;
 
+pub mod log_line;
+pub mod log_place;
+
+pub mod base64;
 pub mod listeners;
 pub mod pause;
 

@@ -17,7 +17,7 @@ pub(super) fn of(command: &Command) -> Reach {
         | Command::Rollback { .. }
         | Command::Releases
         | Command::Status
-        | Command::Logs { .. }
+        | Command::Logs(_)
         | Command::Events { .. }
         | Command::Restart
         | Command::Stop
@@ -62,7 +62,7 @@ pub(super) fn words(command: &Command) -> String {
         }
         Command::Releases => "releases".to_owned(),
         Command::Status => "status".to_owned(),
-        Command::Logs { .. } => "logs".to_owned(),
+        Command::Logs(_) => "logs".to_owned(),
         Command::Events { .. } => "events".to_owned(),
         Command::Restart => "restart".to_owned(),
         Command::Stop => "stop".to_owned(),
