@@ -209,6 +209,11 @@ impl Server {
         app
     }
 
+    /// An app that somebody else creates: its name, and the host port it asks for.
+    pub fn app_of(&self, name: &str, port: u16) -> App<'_> {
+        App::at(self, name.to_owned(), port)
+    }
+
     /// Runs `docker` on its engine.
     #[track_caller]
     pub fn docker<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {

@@ -85,6 +85,12 @@ impl<'machine> WorkingCopy<'machine> {
         Running::start(self.command("gokku").args(args))
     }
 
+    /// Starts git in it and lets it run.
+    #[track_caller]
+    pub fn start_git<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Running {
+        Running::start(self.command("git").args(args))
+    }
+
     /// Runs git in it.
     #[track_caller]
     pub fn git<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
@@ -148,7 +154,7 @@ impl<'machine> WorkingCopy<'machine> {
 
     /// `git push production main`, going on beside the story.
     pub fn start_push(&self) -> Running {
-        Running::start(self.command("git").args(["push", "production", "main"]))
+        self.start_git(["push", "production", "main"])
     }
 
     /// Writes, commits and pushes a version that behaves well.

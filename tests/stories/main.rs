@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a story's helpers are tests, too")]
 
 mod abort;
+mod afar;
 mod agree;
 mod bad_input;
 mod by_hand;
@@ -19,6 +20,7 @@ mod interrupted;
 mod laptop;
 mod limits;
 mod logs;
+mod lost_connection;
 mod machine;
 mod many;
 mod migration;
