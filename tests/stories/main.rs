@@ -17,6 +17,7 @@ mod guide;
 mod health;
 mod hold;
 mod interrupted;
+mod keys;
 mod laptop;
 mod limits;
 mod logs;

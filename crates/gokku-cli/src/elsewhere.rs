@@ -148,7 +148,7 @@ fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Res
     let mut there = there.clone();
     if there.app.is_none() {
         // Named as the server is to find it.
-        let named = cli.options.app.as_deref().unwrap_or_default();
+        let named = cli.options.app.as_deref().ok_or_else(context::which_app)?;
         let named = named
             .parse()
             .map_err(|error: gokku_core::name::NameError| Error::usage(error.to_string()))?;
