@@ -129,12 +129,20 @@ impl Sshd {
     /// Puts an `ssh` into a folder of programs that finds this one. ssh finds its user's configuration by the user's
     /// entry in the system, not by `HOME`, so it is named to it.
     pub fn install_client(&self, programs: &Path) {
+        self.install_client_with(programs, "");
+    }
+
+    /// The same, with more words of ssh's own in front of what it is given.
+    pub fn install_client_with(&self, programs: &Path, options: &str) {
         use std::os::unix::fs::PermissionsExt;
         let client = programs.join("ssh");
         let config = self.folder.path().join("ssh_config");
         write(
             &client,
-            &format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", config.display()),
+            &format!(
+                "#!/bin/sh\nexec /usr/bin/ssh -F '{}' {options} \"$@\"\n",
+                config.display()
+            ),
         );
         fs::set_permissions(&client, fs::Permissions::from_mode(0o755))
             .unwrap_or_else(|error| panic!("{}: {error}", client.display()));

@@ -82,6 +82,11 @@ pub(crate) fn address() -> String {
     format!("{user}@{host}")
 }
 
+/// Whether an app is named at all.
+pub(crate) fn names_app(options: &Options) -> bool {
+    options.as_app.is_some() || options.app.is_some()
+}
+
 /// The app that `-a` names.
 pub(crate) fn app(server: &Server, options: &Options) -> Result<AppName, Error> {
     let given = options
