@@ -515,3 +515,61 @@ fn versions_that_differ_are_told() {
     let silent = there(format!("gokku --client {same} --as-app {app} status")).ok();
     assert_eq!(silent.stderr, "");
 }
+
+/// A key that was let in for one app is enough for all of a laptop's work with that app, and for no other.
+#[test]
+fn a_key_for_one_app_works_from_a_laptop() {
+    let scene = Scene::new();
+    let dev = scene.project();
+    let remote = scene.name();
+    let public = scene.sshd.make_key("ci");
+    scene
+        .server
+        .gokku_with_input(public.as_bytes(), ["keys", "add", "ci", "--app", &scene.app])
+        .ok();
+    let other = scene.server.create("other");
+    other.gokku(["config", "set", "TOKEN=hidden"]).ok();
+
+    dev.gokku(["remote", "add", &remote, "ci"])
+        .ok()
+        .complains("was made on ci");
+    dev.gokku(["config", "set", "MOTTO=it's $5", "-a", &remote]).ok();
+    release(&dev, &remote, "v1").ok();
+    assert_eq!(scene.api().version(), "v1");
+    let motto = dev
+        .gokku(["exec", "-a", &remote, "--", "/app", "env", "MOTTO"])
+        .ok();
+    assert_eq!(motto.stdout, "it's $5");
+    let follow = dev.start_gokku(["logs", "-f", "-a", &remote]);
+    follow.wait_for("version v1 starts");
+    end(follow, "INT");
+    let exec = dev.start_gokku(["exec", "-a", &remote, "--", "/app", "wait"]);
+    exec.wait_for("waiting");
+    end(exec, "INT");
+    let blue = scene.api().blue();
+    wait_until("the end of exec", PATIENCE, || {
+        let top = scene.server.docker(["top", &blue]).ok();
+        (!top.stdout.contains("/app wait")).then_some(())
+    });
+
+    // Whether there is such an app or not, it is answered alike.
+    let nowhere = unique("nowhere");
+    let said = |app: &str| {
+        let status = scene
+            .laptop
+            .gokku(["status", "-a", app, "--remote", "ci"])
+            .exits(3)
+            .stderr;
+        let add = ["apps", "create", app, "--if-missing", "--json", "--remote", "ci"];
+        let made = scene.laptop.gokku(add).exits(3).stderr;
+        format!("{status}{made}").replace(app, "APP")
+    };
+    assert_eq!(said(other.name()), said(&nowhere));
+    scene.laptop.gokku(["keys", "list", "--remote", "ci"]).exits(1);
+    scene.server.gokku(["status", "-a", &nowhere]).exits(3);
+    let events = scene.server.gokku(["events", "--json"]).ok().stdout;
+    assert!(
+        events.contains(r#""by":"ci""#) && !events.contains("it's $5"),
+        "{events}"
+    );
+}
