@@ -198,7 +198,8 @@ fn needs(command: &Command) -> Needs {
             input: true,
             any_code: false,
         },
-        Command::Config(Config::Set { stdin: true, .. }) | Command::Keys(Keys::Add { .. }) => Needs {
+        Command::Config(Config::Set { stdin: true, .. } | Config::Import { .. })
+        | Command::Keys(Keys::Add { .. }) => Needs {
             input: true,
             ..Needs::default()
         },
