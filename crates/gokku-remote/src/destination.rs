@@ -80,14 +80,15 @@ impl Destination {
         args
     }
 
-    /// The URL by which git reaches a repository on it. A port or an IPv6 address takes the long form.
+    /// The URL by which git reaches a repository on it. A port, an IPv6 address, and a path that looks like a URL itself
+    /// take the long form.
     pub fn url(&self, path: &str) -> String {
         let user = self
             .user
             .as_ref()
             .map(|user| format!("{user}@"))
             .unwrap_or_default();
-        if self.port.is_none() && !self.host.contains(':') {
+        if self.port.is_none() && !self.host.contains(':') && !path.contains("://") {
             return format!("{user}{}:{path}", self.host);
         }
         format!("ssh://{self}{path}")
