@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{Output, Running, Server, test_app_program};
+use crate::{Machine, Output, Running, test_app_program};
 
 const DOCKERFILE: &str = "\
 FROM scratch
@@ -19,18 +19,6 @@ COPY behaviour /behaviour
 EXPOSE 8080
 ENTRYPOINT [\"/app\"]
 ";
-
-/// A machine that programs run on, with nothing of the real one's configuration.
-pub trait Machine: Sync {
-    /// A program on it.
-    fn program(&self, program: &OsStr) -> Command;
-}
-
-impl Machine for Server {
-    fn program(&self, program: &OsStr) -> Command {
-        self.command(program)
-    }
-}
 
 /// A git repository on branch `main`, in a folder of its own.
 pub struct WorkingCopy<'machine> {
