@@ -23,7 +23,7 @@
 //! - [`Server`] is a root folder, a traffic switch and whatever runs in containers; all of it goes with it;
 //! - [`App`] is one app on it, [`WorkingCopy`] a developer's clone;
 //! - [`Load`] keeps clients busy and reports each kind of failure apart, against a [`Timeline`] of what was routed;
-//! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh;
+//! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
 //! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Disk`] a disk, to fill.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
@@ -43,6 +43,7 @@ mod disk;
 mod docker;
 mod engine;
 mod http;
+mod laptop;
 mod load;
 mod output;
 mod ports;
@@ -60,6 +61,7 @@ pub use disk::{Disk, Filler};
 pub use docker::{Container, containers, docker};
 pub use engine::Engine;
 pub use http::{Answer, Connection, Failure, get, send};
+pub use laptop::Laptop;
 pub use load::{Answered, Kind, Load, LoadPlan, Report, Tally, Timeline};
 pub use output::Output;
 pub use ports::free_port;
@@ -68,4 +70,4 @@ pub use running::Running;
 pub use server::{Server, unique};
 pub use sshd::Sshd;
 pub use wait::{PATIENCE, wait_until};
-pub use working_copy::{PushOutcome, WorkingCopy};
+pub use working_copy::{Machine, PushOutcome, WorkingCopy};

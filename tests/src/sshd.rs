@@ -46,7 +46,7 @@ impl Sshd {
         write(
             &at("ssh_config"),
             &format!(
-                "Host server\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  \
+                "Host server\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\nHost *\n  IdentityFile {}\n  \
                  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking yes\n  BatchMode yes\n",
                 at("user_key").display(),
                 at("known_hosts").display(),
@@ -67,7 +67,7 @@ impl Sshd {
             user,
             child,
         };
-        sshd.install_client(server);
+        sshd.install_client(&server.programs());
         wait_until("sshd", PATIENCE, || {
             let ended = sshd.child.try_wait().ok().flatten();
             assert!(ended.is_none(), "sshd ended at once\n{}", sshd.log());
@@ -91,10 +91,21 @@ impl Sshd {
         read(&self.folder.path().join("log"))
     }
 
-    /// ssh finds its user's configuration by the user's entry in the system, not by `HOME`, so it is named to it.
-    fn install_client(&self, server: &Server) {
+    /// The user whose sessions it opens.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Its port on the loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Puts an `ssh` into a folder of programs that finds this one. ssh finds its user's configuration by the user's
+    /// entry in the system, not by `HOME`, so it is named to it.
+    pub fn install_client(&self, programs: &Path) {
         use std::os::unix::fs::PermissionsExt;
-        let client = server.programs().join("ssh");
+        let client = programs.join("ssh");
         let config = self.folder.path().join("ssh_config");
         write(
             &client,

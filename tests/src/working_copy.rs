@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -20,9 +20,21 @@ EXPOSE 8080
 ENTRYPOINT [\"/app\"]
 ";
 
+/// A machine that programs run on, with nothing of the real one's configuration.
+pub trait Machine: Sync {
+    /// A program on it.
+    fn program(&self, program: &OsStr) -> Command;
+}
+
+impl Machine for Server {
+    fn program(&self, program: &OsStr) -> Command {
+        self.command(program)
+    }
+}
+
 /// A git repository on branch `main`, in a folder of its own.
-pub struct WorkingCopy<'server> {
-    server: &'server Server,
+pub struct WorkingCopy<'machine> {
+    machine: &'machine dyn Machine,
     folder: TempDir,
 }
 
@@ -35,15 +47,15 @@ pub struct PushOutcome {
     pub output: String,
 }
 
-impl<'server> WorkingCopy<'server> {
+impl<'machine> WorkingCopy<'machine> {
     /// An empty one.
     #[track_caller]
-    pub fn new(server: &'server Server) -> Self {
+    pub fn new(machine: &'machine dyn Machine) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("gokku-dev-")
             .tempdir()
             .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
-        let copy = Self { server, folder };
+        let copy = Self { machine, folder };
         copy.git(["init", "--quiet", "--initial-branch", "main"]).ok();
         copy
     }
@@ -53,16 +65,30 @@ impl<'server> WorkingCopy<'server> {
         self.folder.path()
     }
 
+    /// A program in it.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = self.machine.program(OsStr::new(program));
+        command.current_dir(self.folder());
+        command
+    }
+
+    /// Runs `gokku` in it, to its end.
+    #[must_use = "it may have failed: say how it should exit"]
+    #[track_caller]
+    pub fn gokku<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
+        Output::of(self.command("gokku").args(args).stdin(Stdio::null()))
+    }
+
+    /// Starts `gokku` in it and lets it run.
+    #[track_caller]
+    pub fn start_gokku<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Running {
+        Running::start(self.command("gokku").args(args))
+    }
+
     /// Runs git in it.
     #[track_caller]
     pub fn git<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
-        Output::of(
-            self.server
-                .command("git")
-                .current_dir(self.folder())
-                .args(args)
-                .stdin(Stdio::null()),
-        )
+        Output::of(self.command("git").args(args).stdin(Stdio::null()))
     }
 
     /// Writes a file, folders included.
@@ -122,11 +148,7 @@ impl<'server> WorkingCopy<'server> {
 
     /// `git push production main`, going on beside the story.
     pub fn start_push(&self) -> Running {
-        Running::start(self.server.command("git").current_dir(self.folder()).args([
-            "push",
-            "production",
-            "main",
-        ]))
+        Running::start(self.command("git").args(["push", "production", "main"]))
     }
 
     /// Writes, commits and pushes a version that behaves well.

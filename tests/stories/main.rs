@@ -16,6 +16,7 @@ mod guide;
 mod health;
 mod hold;
 mod interrupted;
+mod laptop;
 mod limits;
 mod logs;
 mod machine;

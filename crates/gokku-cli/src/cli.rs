@@ -96,17 +96,7 @@ pub enum Command {
     /// Show what runs: of one app, or of all
     Status,
     /// Show what the app prints
-    Logs {
-        /// Wait for more, across deploys too
-        #[arg(short, long)]
-        follow: bool,
-        /// How many of the last lines
-        #[arg(short = 'n', long, value_name = "N")]
-        lines: Option<usize>,
-        /// From when on: 10m, 2h, or 2024-01-15T11:30:00Z
-        #[arg(long, value_name = "TIME")]
-        since: Option<String>,
-    },
+    Logs(Logs),
     /// Show what changed, and who changed it: of one app, or of the whole server
     Events {
         /// Wait for more
@@ -140,6 +130,9 @@ pub enum Command {
     /// Git remotes that are apps on a server
     #[command(subcommand)]
     Remote(Remote),
+    /// The keys that others are let in with
+    #[command(subcommand)]
+    Keys(Keys),
     /// Show what is missing on this server, and the command that mends it
     Doctor,
     /// Print a shell's completion script
@@ -153,6 +146,65 @@ pub enum Command {
     /// What git runs
     #[command(subcommand, hide = true)]
     Hook(Hook),
+    /// What sshd runs for a key
+    #[command(hide = true)]
+    Entry {
+        /// The key's name
+        #[arg(long, value_name = "NAME")]
+        key: String,
+        /// The apps it is limited to
+        #[arg(id = "app", long = "app", value_name = "APP")]
+        apps: Vec<String>,
+    },
+    /// What `git push` runs
+    #[command(hide = true)]
+    ReceivePack {
+        /// The app's repository
+        path: String,
+    },
+    /// What `git fetch` runs
+    #[command(hide = true)]
+    UploadPack {
+        /// The app's repository
+        path: String,
+    },
+}
+
+/// Keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Let a public key in, read from standard input: it can push to its apps and command them, and nothing else
+    Add {
+        /// Its name, which stands in the record of what it did
+        name: String,
+        /// An app it may reach, made or not; all without
+        #[arg(id = "app", short = 'a', long = "app", value_name = "APP")]
+        apps: Vec<String>,
+    },
+    /// List the keys
+    List,
+    /// Let a key in no more
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+/// Which of an app's output.
+#[derive(Debug, Args)]
+pub struct Logs {
+    /// Wait for more, across deploys too
+    #[arg(short, long)]
+    pub follow: bool,
+    /// How many of the last lines
+    #[arg(short = 'n', long, value_name = "N")]
+    pub lines: Option<usize>,
+    /// From when on: 10m, 2h, or 2024-01-15T11:30:00Z
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Go on after this line: CONTAINER@AT as `--json` gives them, and #NTH where it gives that
+    #[arg(long, value_name = "PLACE", hide = true, conflicts_with_all = ["lines", "since"])]
+    pub resume: Option<String>,
 }
 
 /// Apps.
@@ -220,16 +272,14 @@ pub enum Config {
 /// Servers, from a developer's machine.
 #[derive(Debug, Subcommand)]
 pub enum Remote {
-    /// Add a git remote to push to, and make its app on the server
+    /// Add a git remote to push to, and make its app on the server; with --app where the remote's name does not begin
+    /// with the app's
     Add {
         /// The remote's name: the app's and its environment's, api-production
         name: String,
         /// The server
         #[arg(value_name = "USER@HOST[:PORT]")]
         server: String,
-        /// The app, where the remote's name does not begin with it
-        #[arg(long = "app", id = "named", value_name = "NAME")]
-        app: Option<String>,
     },
     /// List the git remotes that are apps on a server
     List,

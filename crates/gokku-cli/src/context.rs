@@ -1,10 +1,12 @@
 //! What the environment says, read once.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use gokku_core::AppName;
+use gokku_core::{Access, AppName};
 use gokku_server::replace::Caller;
-use gokku_server::{Root, Server, apps};
+use gokku_server::{Root, Server, apps, serve};
 
 use crate::cli::Options;
 use crate::error::Error;
@@ -18,7 +20,8 @@ pub(crate) fn server(options: &Options) -> Result<Server, Error> {
         program: program()?,
         engine,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        by: user(),
+        by: key().unwrap_or_else(user),
+        access: Access::All,
     })
 }
 
@@ -39,15 +42,43 @@ pub(crate) fn user() -> String {
         .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }
 
+/// Whose push it is, when it came with a key.
+pub(crate) fn key() -> Option<String> {
+    std::env::var(serve::BY).ok().filter(|name| !name.is_empty())
+}
+
+/// What was asked for over ssh, when sshd has run another command in its place; empty when that was a shell.
+pub(crate) fn asked() -> Vec<u8> {
+    std::env::var_os("SSH_ORIGINAL_COMMAND")
+        .map(OsString::into_vec)
+        .unwrap_or_default()
+}
+
+/// The variables that aim git at something, and what came with a key: none is for git to see. The protocol's version is.
+pub(crate) fn not_for_git() -> Vec<OsString> {
+    let is_meant = |variable: &OsString| {
+        let name = variable.as_encoded_bytes();
+        (name.starts_with(b"GIT_") && name != b"GIT_PROTOCOL") || name == b"SSH_ORIGINAL_COMMAND"
+    };
+    std::env::vars_os()
+        .map(|(variable, _)| variable)
+        .filter(is_meant)
+        .collect()
+}
+
+/// The user's home folder.
+pub(crate) fn home() -> Result<PathBuf, Error> {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    home.map(PathBuf::from)
+        .ok_or_else(|| Error::failed("whose keys? HOME names no folder: set it to the user's home"))
+}
+
 /// How this machine is reached over ssh by whoever is asking: `USER@HOST`.
-pub(crate) fn address(server: &Server) -> String {
+pub(crate) fn address() -> String {
     let name = rustix::system::uname();
     let host = name.nodename().to_string_lossy();
-    let user = if server.by.contains(' ') {
-        "root"
-    } else {
-        &server.by
-    };
+    let user = user();
+    let user = if user.contains(' ') { "root" } else { &user };
     format!("{user}@{host}")
 }
 
@@ -58,7 +89,7 @@ pub(crate) fn app(server: &Server, options: &Options) -> Result<AppName, Error> 
         .as_deref()
         .or(options.app.as_deref())
         .ok_or_else(|| Error::usage("which app? Name it with -a APP; `gokku apps list` shows them"))?;
-    Ok(apps::resolve(&server.root, given)?)
+    Ok(apps::resolve(server, given)?)
 }
 
 /// What a service manager says of this process, see systemd.exec(5).

@@ -8,7 +8,7 @@ use gokku_remote::forward::{Ended, Forward, Needs};
 use gokku_remote::remotes::{self, Found};
 use gokku_remote::{Destination, Ssh};
 
-use crate::cli::{Apps, Cli, Command, Config, Options, Proxy};
+use crate::cli::{Apps, Cli, Command, Config, Keys, Options, Proxy};
 use crate::error::{Error, UNREACHABLE};
 use crate::printer::{Look, Printer};
 use crate::terminal;
@@ -35,9 +35,10 @@ pub(crate) fn of(cli: &Cli, printer: Printer) -> Result<Option<Forward>, Error> 
         return Ok(Some(to(destination(server)?, printer)));
     }
     let here = std::env::current_dir().unwrap_or_default();
-    let found = match &options.app {
-        Some(name) => remotes::find(&here, name)?,
-        None => Found::NoRepository,
+    let found = match (&options.app, &cli.command) {
+        // The apps of a key are named as the server names them.
+        (None, _) | (_, Command::Keys(_)) => Found::NoRepository,
+        (Some(name), _) => remotes::find(&here, name)?,
     };
     match (found, &options.app) {
         (Found::There(address), _) => Ok(Some(Forward {
@@ -74,6 +75,9 @@ fn is_of_this_machine(command: &Command) -> bool {
             | Command::Completion { .. }
             | Command::Worker
             | Command::Hook(_)
+            | Command::Entry { .. }
+            | Command::ReceivePack { .. }
+            | Command::UploadPack { .. }
             | Command::Proxy(Proxy::Run { .. })
     )
 }
@@ -152,7 +156,7 @@ fn needs(command: &Command) -> Needs {
             input: true,
             any_code: false,
         },
-        Command::Config(Config::Set { stdin: true, .. }) => Needs {
+        Command::Config(Config::Set { stdin: true, .. }) | Command::Keys(Keys::Add { .. }) => Needs {
             input: true,
             ..Needs::default()
         },

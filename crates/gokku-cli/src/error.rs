@@ -53,17 +53,23 @@ impl Error {
     }
 }
 
-impl From<gokku_server::Error> for Error {
-    fn from(error: gokku_server::Error) -> Self {
-        let code = match error.kind {
+impl Error {
+    /// The exit code for what went wrong on the server.
+    pub(crate) fn code_of(error: &gokku_server::Error) -> u8 {
+        match error.kind {
             Kind::Failed => FAILED,
             Kind::Input => USAGE,
             Kind::Missing => MISSING,
             Kind::Busy => BUSY,
             Kind::Unavailable => UNAVAILABLE,
-        };
+        }
+    }
+}
+
+impl From<gokku_server::Error> for Error {
+    fn from(error: gokku_server::Error) -> Self {
         Self {
-            code,
+            code: Self::code_of(&error),
             message: error.message,
         }
     }

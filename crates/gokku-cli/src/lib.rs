@@ -57,11 +57,6 @@ fn run(cli: &cli::Cli, typed: &[OsString], printer: printer::Printer) -> Result<
         return elsewhere::run(cli, &there, typed, printer);
     }
     owner::take_over(cli, typed)?;
-    if let Some(client) = &cli.options.client {
-        hang_up::watch();
-        if let Some(difference) = client.difference(env!("CARGO_PKG_VERSION")) {
-            printer.note(printer::Look::Plain, &difference);
-        }
-    }
+    commands::greet(cli, printer);
     commands::run(cli, printer)
 }

@@ -8,7 +8,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::Access;
 use crate::ids::CommitId;
+use crate::key_name::KeyName;
 use crate::name::{AppName, EnvironmentName};
 use crate::release_id::ReleaseId;
 
@@ -108,6 +110,31 @@ pub enum Change {
         /// Why it could not be mended.
         reason: String,
     },
+    /// A key was let in.
+    KeyAdded {
+        /// Its name.
+        name: KeyName,
+        /// The apps it is limited to; none when it is not.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        apps: Vec<AppName>,
+    },
+    /// A key is let in no more.
+    KeyRemoved {
+        /// Its name.
+        name: KeyName,
+    },
+    /// A command that was given with a key has ended.
+    Commanded {
+        /// The command, without what may be secret.
+        command: String,
+        /// Its exit code.
+        code: u8,
+    },
+    /// Something that a key may not do was tried with it.
+    Denied {
+        /// The first word of it.
+        command: String,
+    },
     /// The traffic switch was started.
     SwitchStarted {
         /// Its version.
@@ -187,6 +214,14 @@ impl fmt::Display for Change {
             Self::MendFailed { difference, reason } => {
                 write!(f, "could not be mended: {difference}; {reason}")
             }
+            Self::KeyAdded { name, apps } => {
+                let access = Access::of(apps.iter().cloned());
+                write!(f, "the key {name} was added, for {access}")
+            }
+            Self::KeyRemoved { name } => write!(f, "the key {name} was removed"),
+            Self::Commanded { command, code: 0 } => write!(f, "ran {command}"),
+            Self::Commanded { command, code } => write!(f, "ran {command}, which failed (code {code})"),
+            Self::Denied { command } => write!(f, "was refused: {command}"),
             Self::SwitchStarted { version, pid } => {
                 write!(f, "the traffic switch {version} was started, process {pid}")
             }

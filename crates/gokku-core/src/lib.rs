@@ -7,12 +7,14 @@
 //! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`]
 //! - what is kept: [`release`], [`retention`]
 //! - what a push may do: [`push`]
+//! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
 //! - the change from one release to another: [`transition`]
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
 //! - what a client tells a server first: [`client`]
+//! - what an app prints: [`log_line`], and a place in it: [`log_place`]
 //! - how long to wait before trying again: [`pause`]
-//! - reading what the kernel says of listening sockets: [`listeners`]
+//! - reading what the kernel says of listening sockets: [`listeners`]; bytes in texts: [`base64`]
 #![deny(missing_docs)]
 
 pub mod ids;
@@ -30,6 +32,12 @@ pub mod retention;
 
 pub mod push;
 
+pub mod access;
+pub mod authorized_keys;
+pub mod entry;
+pub mod key_name;
+pub mod public_key;
+
 pub mod transition;
 
 pub mod change;
@@ -39,10 +47,16 @@ pub mod reconcile;
 
 pub mod client;
 
+pub mod log_line;
+pub mod log_place;
+
+pub mod base64;
 pub mod listeners;
 pub mod pause;
 
+pub use access::Access;
 pub use ids::{CommitId, ContainerId, ImageId};
+pub use key_name::KeyName;
 pub use name::{AppName, EnvironmentName};
 pub use process::ProcessKey;
 pub use release_id::ReleaseId;

@@ -6,27 +6,19 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::ContainerId;
+pub use gokku_core::log_line::Stream;
+use gokku_core::log_place::Stamp;
 
 use crate::engine::Engine;
 use crate::error::Error;
-
-/// Where a container printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// Its standard output, or its terminal.
-    Out,
-    /// Its standard error.
-    Err,
-}
 
 /// A piece of what a container printed: a line with its end, mostly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
     /// Where.
     pub stream: Stream,
-    /// When, as the engine writes it: RFC 3339 in UTC with nine digits of a second, so that later sorts after
-    /// earlier. None for what does not come from a log.
-    pub at: Option<String>,
+    /// When. None for what does not come from a log.
+    pub at: Option<Stamp>,
     /// What.
     pub bytes: Bytes,
 }
@@ -64,7 +56,7 @@ fn timed(mut line: LogLine) -> LogLine {
     if let Some(space) = line.bytes.iter().position(|byte| *byte == b' ')
         && let Ok(at) = std::str::from_utf8(&line.bytes[..space])
     {
-        line.at = Some(at.to_owned());
+        line.at = at.parse().ok();
         line.bytes = line.bytes.slice(space + 1..);
     }
     line

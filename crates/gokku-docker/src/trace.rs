@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gokku_core::base64::decode;
+
 use crate::lines::Unended;
 
 /// Follows a build's progress.
@@ -160,38 +162,9 @@ fn tell(said: &[u8], lines: &mut Vec<String>) {
     lines.extend(crate::lines::lines(said).iter().map(|line| format!("  {line}")));
 }
 
-/// Base64 with the standard alphabet, RFC 4648.
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut held) = (0_u32, 0);
-    for byte in text.bytes().take_while(|byte| *byte != b'=') {
-        let six = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
-        };
-        bits = bits << 6 | u32::from(six);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held & 0xff) as u8);
-        }
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_base64_and_nothing_else() {
-        assert_eq!(decode("aGVsbG8=").as_deref(), Some(b"hello".as_slice()));
-        assert_eq!(decode("a\nb"), None);
-    }
 
     #[test]
     fn a_cut_message_ends_and_does_not_panic() {

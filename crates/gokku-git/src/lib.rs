@@ -2,6 +2,7 @@
 //!
 //! - [`repository`]: an app's bare repository: made, asked, its deploy branch
 //! - [`hook`]: the pre-receive hook that starts a deploy
+//! - `serve`: git's side of a push that comes over ssh with a key
 //! - [`tree`]: a commit's files: exported, looked at, and what cannot be deployed in them
 //! - [`working_copy`]: a developer's own repository, and its remotes
 //! - `command`: how git is run
@@ -13,6 +14,7 @@ pub mod working_copy;
 
 mod command;
 mod error;
+mod serve;
 
 pub use error::Error;
 pub use hook::Hook;

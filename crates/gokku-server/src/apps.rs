@@ -73,6 +73,10 @@ pub fn create(
     branch: Option<&BranchName>,
 ) -> Result<App, Error> {
     let root = &server.root;
+    // Before anything is looked at: that there is one must not be told.
+    if !server.access.allows(name) {
+        return Err(missing(server, name.as_str())?);
+    }
     let folder = root.app(name);
     let exists = || {
         Error::failed(format!(
@@ -153,37 +157,59 @@ pub fn save(root: &Root, app: &App) -> Result<(), Error> {
     toml_file::write(&root.app_file(&app.name), app)
 }
 
-/// P34: the app that `-a` means: its name, or its name and environment, `api-production`.
-pub fn resolve(root: &Root, given: &str) -> Result<AppName, Error> {
+/// Those that whoever asks may see.
+pub fn visible(server: &Server) -> Result<Vec<App>, Error> {
+    let mut all = list(&server.root)?;
+    all.retain(|app| server.access.allows(&app.name));
+    Ok(all)
+}
+
+/// P34: the app that a name means, or a name and an environment, `api-production`; none when there is none that whoever
+/// asks may reach.
+pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> {
+    if server.access.allows(given) && server.root.app_file(given).exists() {
+        return Ok(Some(given.clone()));
+    }
+    let pair = visible(server)?
+        .into_iter()
+        .find(|app| given.as_str() == format!("{}-{}", app.name, app.environment));
+    Ok(pair.map(|app| app.name))
+}
+
+/// The app that `-a` means.
+pub fn resolve(server: &Server, given: &str) -> Result<AppName, Error> {
     let name: AppName = given
         .parse()
         .map_err(|error| Error::input(format!("-a {given}: {error}")))?;
-    if root.app_file(&name).exists() {
-        return Ok(name);
+    match find(server, &name)? {
+        Some(app) => Ok(app),
+        None => Err(missing(server, given)?),
     }
-    let apps = list(root)?;
-    let pair = apps
-        .iter()
-        .find(|app| given == format!("{}-{}", app.name, app.environment));
-    if let Some(app) = pair {
-        return Ok(app.name.clone());
-    }
+}
+
+/// That there is no such app, with those there are. To a key that is limited, an app that it may not reach is one that
+/// there is not: what is said depends on its own apps only.
+pub(crate) fn missing(server: &Server, given: &str) -> Result<Error, Error> {
+    let apps = visible(server)?;
     let other = apps.iter().find(|app| {
         given
             .strip_prefix(app.name.as_str())
             .is_some_and(|rest| rest.starts_with('-'))
     });
     if let Some(app) = other {
-        return Err(Error::missing(format!(
+        return Ok(Error::missing(format!(
             "there is no app {given}: {} is there, with the environment {}",
             app.name, app.environment
         )));
     }
     let known: Vec<String> = apps.iter().map(|app| app.name.to_string()).collect();
-    let hint = if known.is_empty() {
+    let allowed = given.parse().is_ok_and(|name| server.access.allows(&name));
+    let hint = if !allowed {
+        format!("this key is for {}", server.access)
+    } else if known.is_empty() {
         format!("there are none yet; `gokku apps create {given}` makes it")
     } else {
         format!("there is {}", known.join(", "))
     };
-    Err(Error::missing(format!("there is no app {given}: {hint}")))
+    Ok(Error::missing(format!("there is no app {given}: {hint}")))
 }

@@ -6,8 +6,8 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
-use gokku_core::AppName;
 use gokku_core::change::{Change, Recorded};
+use gokku_core::{Access, AppName};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
 
@@ -119,6 +119,8 @@ impl Reader {
 pub struct Wanted {
     /// Only this app's.
     pub app: Option<AppName>,
+    /// Only what is about apps that may be seen.
+    pub access: Access,
     /// How many of the last ones; all that are kept without.
     pub last: Option<usize>,
     /// Wait for more.
@@ -129,7 +131,12 @@ pub struct Wanted {
 pub fn show(root: &Root, wanted: &Wanted, mut on_change: impl FnMut(&Recorded) -> bool) -> Result<(), Error> {
     let path = root.events();
     let failed = |error: io::Error| Error::file(&path, &error);
-    let is_wanted = |recorded: &Recorded| wanted.app.is_none() || recorded.app == wanted.app;
+    let may_be_seen = |recorded: &Recorded| match &recorded.app {
+        Some(app) => wanted.access.allows(app),
+        None => wanted.access == Access::All,
+    };
+    let is_wanted =
+        |recorded: &Recorded| (wanted.app.is_none() || recorded.app == wanted.app) && may_be_seen(recorded);
     // Before anything is read, so that what comes meanwhile is heard.
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
     let flags = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_FROM;

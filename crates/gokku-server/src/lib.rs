@@ -7,6 +7,7 @@
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
+//! - who is let in: [`keys`]; what comes with a key: [`serve`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
 //! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
 //!
@@ -28,6 +29,7 @@ pub mod health;
 pub mod hook;
 pub mod inside;
 pub mod journal;
+pub mod keys;
 pub mod landing;
 pub mod lock;
 pub mod log;
@@ -41,6 +43,7 @@ pub mod replace;
 pub mod request;
 pub mod root;
 pub mod runtime;
+pub mod serve;
 pub mod server;
 pub mod server_config;
 pub mod session;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gokku_core::event::{Event, Finish};
+use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::release::Outcome;
 use gokku_core::transition::{FailureKind, Goal};
 use gokku_core::{AppName, ReleaseId};
-use gokku_docker::Engine;
+use gokku_docker::{Engine, labels};
 use tokio::sync::watch;
 
 use crate::driver::{Driver, End, Parts};
@@ -16,7 +16,7 @@ use crate::log::Log;
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::server::Server;
-use crate::{abort, atomic, clock, journal, lock, records, tidy};
+use crate::{abort, atomic, clock, journal, lock, log, records, tidy};
 
 /// How long a worker may take to be started.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -28,6 +28,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     };
     sweep_temporary(&server.root, app);
     let began = clock::now_ms();
+    let stopping = stopping(&log::read(&server.root, app, journal.id));
     let mut log = Log::open(&server.root, app, journal.id)?;
     log.tell(Event::Resumed);
     let plan = match &journal.goal {
@@ -35,6 +36,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
             .unwrap_or_else(|_| Plan::lenient(&server.root, app)),
         Goal::Stop | Goal::Destroy => Plan::lenient(&server.root, app),
     };
+    finish_stop(server, app, engine, &stopping, plan.settings.stop).await?;
     let destroys = journal.goal == Goal::Destroy;
     let id = journal.id;
     let (_keep, asked) = watch::channel(false);
@@ -67,6 +69,44 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     } else {
         Ok(())
     }
+}
+
+/// The names of the containers whose stop was asked for, by a process that died before it heard of its end.
+fn stopping(told: &[Stamped]) -> Vec<String> {
+    let last = told.iter().rev().find_map(|stamped| match &stamped.event {
+        Event::StepStarted { step, about, .. } => Some((step.as_str(), about.as_str())),
+        Event::StepFinished { .. } | Event::StepFailed { .. } => Some(("", "")),
+        _ => None,
+    });
+    match last {
+        Some(("stop", about)) => about.split(", ").map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The engine goes on with a stop that nobody waits for any more: what looks as if it ran may be about to end, and
+/// nothing can be decided by that. So it is stopped before anything is looked at.
+async fn finish_stop(
+    server: &Server,
+    app: &AppName,
+    engine: &Engine,
+    names: &[String],
+    grace: Duration,
+) -> Result<(), Error> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let label = server.root.label();
+    let mine = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
+    for facts in engine.containers(&mine).await? {
+        if names.contains(&facts.name) {
+            match engine.stop(&facts.id, grace).await {
+                Err(error) if !error.is_not_found() => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where an app's files are replaced.

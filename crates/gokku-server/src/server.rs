@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use gokku_core::Access;
 use gokku_docker::Engine;
 use gokku_proxy::Client;
 
@@ -21,6 +22,8 @@ pub struct Server {
     pub version: String,
     /// Who asks: a user's or a key's name.
     pub by: String,
+    /// The apps that whoever asks may reach.
+    pub access: Access,
 }
 
 impl Server {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::error::Error;
+use crate::serve;
 
 /// Starts this program again with other arguments, its words going to a file, or to where this one's go. It leaves the
 /// session by itself, with [`detach`].
@@ -48,6 +49,9 @@ pub fn spawn(
         "GIT_QUARANTINE_PATH",
         "GIT_OBJECT_DIRECTORY",
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        // What came with a key is this command's only: its words may be secret, and the daemon outlives it.
+        "SSH_ORIGINAL_COMMAND",
+        serve::BY,
     ] {
         command.env_remove(variable);
     }

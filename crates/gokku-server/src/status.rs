@@ -81,7 +81,7 @@ pub struct LastTransition {
 
 /// Every app, by name: one question to the engine and one to the switch.
 pub async fn all(server: &Server) -> Result<Vec<AppStatus>, Error> {
-    let apps = apps::list(&server.root)?;
+    let apps = apps::visible(server)?;
     let label = server.root.label();
     let engine = server.engine().await?;
     let switch = server.switch();

@@ -35,6 +35,8 @@ pub(crate) struct Behaviour {
     pub(crate) migrate_exit: i32,
     /// `migrate-sleep-ms=N`: how long `migrate` takes, where `MIGRATE_SLEEP_MS` does not say.
     pub(crate) migrate_sleep: Duration,
+    /// `log-numbers-ms=N`: prints a number every N ms, see `numbers`.
+    pub(crate) log_numbers: Option<Duration>,
 }
 
 impl Behaviour {
@@ -78,6 +80,7 @@ impl Behaviour {
             "listen-port" => self.listen_port = Some(value.parse().ok()?),
             "migrate-exit" => self.migrate_exit = value.parse().ok()?,
             "migrate-sleep-ms" => self.migrate_sleep = millis()?,
+            "log-numbers-ms" => self.log_numbers = Some(millis()?),
             _ => return None,
         }
         Some(())

@@ -16,6 +16,7 @@
 mod behaviour;
 mod http;
 mod migrate;
+mod numbers;
 mod routes;
 mod serve;
 mod state;
@@ -25,6 +26,7 @@ mod websocket;
 use std::sync::Arc;
 
 use behaviour::Behaviour;
+use numbers::Numbers;
 use state::State;
 
 fn main() {
@@ -42,9 +44,16 @@ fn main() {
         eprintln!("cannot start: told to exit with {code}");
         std::process::exit(code);
     }
+    let numbers = state
+        .behaviour
+        .log_numbers
+        .map(|every| Numbers::start(&state.version, every));
     if let Err(error) = serve::serve(&state) {
         eprintln!("cannot serve: {error}");
         std::process::exit(1);
+    }
+    if let Some(numbers) = numbers {
+        numbers.end(&state.version);
     }
     println!("version {} stopped", state.version);
 }

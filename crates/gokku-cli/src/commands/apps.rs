@@ -24,7 +24,7 @@ pub(super) fn run(server: &Server, command: &Apps, printer: Printer) -> Result<u
             if_missing,
         } => create(server, name, environment, branch.as_deref(), *if_missing, printer),
         Apps::List => list(server, printer),
-        Apps::Destroy { name, yes } => destroy(server, &apps::resolve(&server.root, name)?, *yes, printer),
+        Apps::Destroy { name, yes } => destroy(server, &apps::resolve(server, name)?, *yes, printer),
     }
 }
 
@@ -78,7 +78,7 @@ fn create(
         Look::Plain,
         &format!(
             "Push to it:\n  git remote add {name}-{environment} {}:{}\n  git push {name}-{environment} {}",
-            context::address(server),
+            context::address(),
             repository.display(),
             app.branch
                 .map_or_else(|| "main".to_owned(), |branch| branch.to_string()),
@@ -88,7 +88,7 @@ fn create(
 }
 
 fn list(server: &Server, printer: Printer) -> Result<u8, Error> {
-    let all = apps::list(&server.root)?;
+    let all = apps::visible(server)?;
     if printer.json {
         printer.facts(&all)?;
         return Ok(0);

@@ -21,6 +21,7 @@ pub(super) fn run(
     let app = options.app.as_ref().map(|_| context::app(server, options));
     let wanted = Wanted {
         app: app.transpose()?,
+        access: server.access.clone(),
         last: lines,
         follow,
     };

@@ -3,14 +3,29 @@
 use std::io::Read;
 
 use gokku_core::AppName;
-use gokku_server::Server;
+use gokku_core::change::Change;
 use gokku_server::hook::{Received, receive};
+use gokku_server::{Server, events};
 
 use super::transition::follow_to_end;
+use crate::context;
 use crate::error::{DONE, Error};
 use crate::printer::{Look, Printer};
 
 pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
+    let result = judge(server, app, printer);
+    // git itself ends well, also when it rejects a push: only here is known what became of it.
+    if context::key().is_some() {
+        let change = Change::Commanded {
+            command: "push".to_owned(),
+            code: *result.as_ref().unwrap_or_else(|error| &error.code),
+        };
+        events::note(&server.root, &server.by, Some(app), change);
+    }
+    result
+}
+
+fn judge(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
     let mut told = Vec::new();
     std::io::stdin()
         .read_to_end(&mut told)

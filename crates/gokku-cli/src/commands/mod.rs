@@ -5,25 +5,32 @@ mod completion;
 mod config;
 mod deploy;
 mod doctor;
+mod entry;
 mod events;
 mod hook;
 mod inside;
+mod keys;
 mod logs;
 mod proxy;
+mod reach;
 mod releases;
 mod remote;
+mod serve;
 mod status;
 mod transition;
 mod worker;
 
 use std::future::Future;
 
+use gokku_core::entry::Service;
+use gokku_server::Server;
 use gokku_server::request::Ask;
 
 use crate::cli::{Cli, Command};
 use crate::context;
 use crate::error::Error;
-use crate::printer::Printer;
+use crate::hang_up;
+use crate::printer::{Look, Printer};
 
 /// Runs what was typed; gives the exit code.
 pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
@@ -32,55 +39,68 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
         return Ok(completion::run(*shell));
     }
     if let Command::Remote(remote) = &cli.command {
-        return remote::run(remote, printer);
+        return remote::run(remote, options.app.as_deref(), printer);
     }
     let server = context::server(options)?;
     match &cli.command {
-        Command::Apps(apps) => apps::run(&server, apps, printer),
-        Command::Config(config) => config::run(&server, &context::app(&server, options)?, config, printer),
+        Command::Entry { key, apps } => entry::run(&server, key, apps, printer),
+        _ => run_on(&server, cli, printer),
+    }
+}
+
+/// What another gokku, which has this run here, is told and promised before its command.
+pub(crate) fn greet(cli: &Cli, printer: Printer) {
+    if let Some(client) = &cli.options.client {
+        hang_up::watch();
+        if let Some(difference) = client.difference(env!("CARGO_PKG_VERSION")) {
+            printer.note(Look::Plain, &difference);
+        }
+    }
+}
+
+/// Runs it on a server, as whoever that server says.
+fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
+    let options = &cli.options;
+    match &cli.command {
+        Command::Apps(apps) => apps::run(server, apps, printer),
+        Command::Config(config) => config::run(server, &context::app(server, options)?, config, printer),
         Command::Deploy {
             abort: Some(which), ..
-        } => deploy::abort(
-            &server,
-            &context::app(&server, options)?,
-            which.as_deref(),
-            printer,
-        ),
+        } => deploy::abort(server, &context::app(server, options)?, which.as_deref(), printer),
         Command::Deploy { attach: true, .. } => {
-            deploy::attach(&server, &context::app(&server, options)?, printer)
+            deploy::attach(server, &context::app(server, options)?, printer)
         }
-        Command::Deploy { .. } => deploy::again(&server, &context::app(&server, options)?, printer),
+        Command::Deploy { .. } => deploy::again(server, &context::app(server, options)?, printer),
         Command::Rollback { release } => {
             let release = release.as_deref().map(str::parse).transpose();
             let release = release
                 .map_err(|error: gokku_core::release_id::ReleaseIdError| Error::usage(error.to_string()))?;
             transition::run(
-                &server,
-                &context::app(&server, options)?,
+                server,
+                &context::app(server, options)?,
                 Ask::Rollback { release },
                 printer,
             )
         }
-        Command::Restart => transition::run(&server, &context::app(&server, options)?, Ask::Restart, printer),
-        Command::Stop => transition::run(&server, &context::app(&server, options)?, Ask::Stop, printer),
-        Command::Start => transition::start(&server, &context::app(&server, options)?, printer),
-        Command::Releases => releases::run(&server, &context::app(&server, options)?, printer),
-        Command::Status => status::run(&server, options, printer),
-        Command::Logs { follow, lines, since } => logs::run(
-            &server,
-            &context::app(&server, options)?,
-            *follow,
-            *lines,
-            since.as_deref(),
-        ),
-        Command::Events { follow, lines } => events::run(&server, options, *follow, *lines, printer),
-        Command::Run { command } => inside::run(&server, &context::app(&server, options)?, command),
-        Command::Exec { command } => inside::exec(&server, &context::app(&server, options)?, command),
-        Command::Proxy(proxy) => proxy::run(&server, proxy, printer),
-        Command::Doctor => doctor::run(&server, printer),
-        Command::Worker => worker::run(&server),
-        Command::Hook(_) => hook::run(&server, &context::app(&server, options)?, printer),
-        Command::Completion { .. } | Command::Remote(_) => Ok(0),
+        Command::Restart => transition::run(server, &context::app(server, options)?, Ask::Restart, printer),
+        Command::Stop => transition::run(server, &context::app(server, options)?, Ask::Stop, printer),
+        Command::Start => transition::start(server, &context::app(server, options)?, printer),
+        Command::Releases => releases::run(server, &context::app(server, options)?, printer),
+        Command::Status => status::run(server, options, printer),
+        Command::Logs(logs) => logs::run(server, &context::app(server, options)?, logs, printer),
+        Command::Events { follow, lines } => events::run(server, options, *follow, *lines, printer),
+        Command::Run { command } => inside::run(server, &context::app(server, options)?, command),
+        Command::Exec { command } => inside::exec(server, &context::app(server, options)?, command),
+        Command::Proxy(proxy) => proxy::run(server, proxy, printer),
+        Command::Doctor => doctor::run(server, printer),
+        Command::Worker => worker::run(server),
+        Command::Hook(_) => hook::run(server, &context::app(server, options)?, printer),
+        Command::Keys(keys) => keys::run(server, keys, printer),
+        Command::ReceivePack { path } => serve::run(server, Service::ReceivePack, path, printer),
+        Command::UploadPack { path } => serve::run(server, Service::UploadPack, path, printer),
+        Command::Completion { shell } => Ok(completion::run(*shell)),
+        Command::Remote(remote) => remote::run(remote, options.app.as_deref(), printer),
+        Command::Entry { .. } => Err(Error::usage("sshd runs this for a key, and nobody else")),
     }
 }
 

