@@ -67,6 +67,10 @@ pub enum Refusal {
         owner: String,
         apps: usize,
     },
+    #[error(
+        "{root} there belongs to {owner}: setting up did not make it, so nothing is removed. Remove it by hand"
+    )]
+    NotOurs { root: String, owner: String },
     #[error("it is set up for the folder {0}: say --root {0}, or take that down first")]
     OtherRoot(String),
 }

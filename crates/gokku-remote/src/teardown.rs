@@ -11,12 +11,11 @@ pub fn plan(facts: &Facts, wanted: &Wanted, data: bool) -> Result<Vec<Step>, Ref
     let root = &wanted.root;
     check_access(facts, root)?;
     let owned = match &facts.root {
-        Root::Folder { is, apps, .. } if !is.starts_with(&format!("{ACCOUNT}:")) => {
+        Root::Folder { is, .. } if !is.starts_with(&format!("{ACCOUNT}:")) => {
             if data {
-                return Err(Refusal::InUse {
+                return Err(Refusal::NotOurs {
                     root: root.to_string(),
                     owner: is.split(':').next().unwrap_or_default().to_owned(),
-                    apps: *apps,
                 });
             }
             false
@@ -98,7 +97,8 @@ fn switch(facts: &Facts) -> Option<Step> {
         step = step.and(format!("removes {CRON}"));
         script.push(format!("rm -f {CRON}\n"));
     }
-    if let Some(pid) = facts.daemon {
+    // The service's own process has just ended, and its number may be another's.
+    if let Some(pid) = facts.daemon.filter(|_| !facts.active) {
         script.push(format!("kill {pid} 2>/dev/null || true\n"));
     }
     if facts.account.is_some() {
