@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::ssh_client::{self, read, write};
 use crate::{Output, PATIENCE, Server, free_port, wait_until};
 
 /// An sshd whose sessions run on a story's server, as the user who runs the tests. Ends with its handle.
@@ -29,8 +30,7 @@ impl Sshd {
             .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
         let at = |name: &str| folder.path().join(name);
         for key in ["host_key", "user_key"] {
-            let mut keygen = Command::new("ssh-keygen");
-            Output::of(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(at(key))).ok();
+            ssh_client::make_key(&at(key));
         }
         let user = Output::of(Command::new("id").arg("-un")).ok().line().to_owned();
         if user == "root" {
@@ -46,10 +46,8 @@ impl Sshd {
         write(
             &at("ssh_config"),
             &format!(
-                "Host server\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\nHost *\n  IdentityFile {}\n  \
-                 IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking yes\n  BatchMode yes\n",
-                at("user_key").display(),
-                at("known_hosts").display(),
+                "Host server\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n{}",
+                ssh_client::config(&at("user_key"), &at("known_hosts")),
             ),
         );
         let log = fs::File::create(at("log")).unwrap_or_else(|error| panic!("sshd's log: {error}"));
@@ -101,18 +99,9 @@ impl Sshd {
         self.port
     }
 
-    /// Puts an `ssh` into a folder of programs that finds this one. ssh finds its user's configuration by the user's
-    /// entry in the system, not by `HOME`, so it is named to it.
+    /// Puts an `ssh` into a folder of programs that finds this one.
     pub fn install_client(&self, programs: &Path) {
-        use std::os::unix::fs::PermissionsExt;
-        let client = programs.join("ssh");
-        let config = self.folder.path().join("ssh_config");
-        write(
-            &client,
-            &format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", config.display()),
-        );
-        fs::set_permissions(&client, fs::Permissions::from_mode(0o755))
-            .unwrap_or_else(|error| panic!("{}: {error}", client.display()));
+        ssh_client::install(programs, &self.folder.path().join("ssh_config"));
     }
 }
 
@@ -144,12 +133,4 @@ fn config(server: &Server, folder: &Path, port: u16) -> String {
         server.root().display(),
         server.programs().display(),
     )
-}
-
-fn write(path: &Path, text: &str) {
-    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -420,7 +420,7 @@ fn background(facts: &Facts, root: &ServerRoot, is_renewed: bool) -> Vec<Step> {
             "Start the traffic switch",
             "starts it in the background",
             format!(
-                "cd /\nrunuser -u {ACCOUNT} -- sh -c 'umask 027; mkdir -p {root}/run && exec {PROGRAM} --root {root} proxy run --detached >>{log} 2>&1 </dev/null' &\nn=0\nuntil {gokku} proxy status >/dev/null 2>&1; do\n  n=$((n + 1))\n  [ $n -lt 100 ] || {{ tail -n 5 {log} >&2; exit 1; }}\n  sleep 0.1\ndone\n"
+                "cd /\nrunuser -u {ACCOUNT} -- sh -c 'umask 027; mkdir -p {root}/run && {PROGRAM} --root {root} proxy run --detached >>{log} 2>&1 </dev/null &'\nn=0\nuntil {gokku} proxy status >/dev/null 2>&1; do\n  n=$((n + 1))\n  [ $n -lt 100 ] || {{ tail -n 5 {log} >&2; exit 1; }}\n  sleep 0.1\ndone\n"
             ),
         )),
         Some(_) if is_renewed => steps.push(Step::new(

@@ -141,8 +141,14 @@ fn containers(facts: &Facts, wanted: &Wanted, data: bool) -> Option<Step> {
     }
     let root = &wanted.root;
     let data_option = if data { " --data" } else { "" };
-    let command =
-        |program: &str| format!("runuser -u {ACCOUNT} -- {program} --root {root} leave{data_option}\n");
+    // An earlier teardown has taken the user out of the engine's group.
+    let group = facts
+        .engine_group
+        .as_deref()
+        .map_or_else(String::new, |group| format!(" -g {ACCOUNT} -G {}", word(group)));
+    let command = |program: &str| {
+        format!("runuser -u {ACCOUNT}{group} -- {program} --root {root} leave{data_option}\n")
+    };
     let step = if data {
         Step::new(
             "Remove the apps' containers",

@@ -1,0 +1,44 @@
+//! What an ssh client of a story's own takes: keys, a configuration, and a program that reads no other.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use crate::Output;
+
+/// Makes a key at this path, and its public half beside it.
+pub(crate) fn make_key(path: &Path) {
+    let mut keygen = Command::new("ssh-keygen");
+    Output::of(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path)).ok();
+}
+
+/// What holds for every host, whatever its name: this key, these known hosts, no question.
+pub(crate) fn config(key: &Path, known_hosts: &Path) -> String {
+    format!(
+        "Host *\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking yes\n  \
+         BatchMode yes\n",
+        key.display(),
+        known_hosts.display(),
+    )
+}
+
+/// Puts an `ssh` with this configuration into a folder of programs. ssh finds its user's configuration by the user's
+/// entry in the system, not by `HOME`, so it is named to it.
+pub(crate) fn install(programs: &Path, config: &Path) {
+    let client = programs.join("ssh");
+    write(
+        &client,
+        &format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", config.display()),
+    );
+    fs::set_permissions(&client, fs::Permissions::from_mode(0o755))
+        .unwrap_or_else(|error| panic!("{}: {error}", client.display()));
+}
+
+pub(crate) fn write(path: &Path, text: &str) {
+    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+pub(crate) fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
