@@ -145,6 +145,10 @@ fn an_app_lives_there_until_all_is_taken_down() {
     let others = host.sh(&format!("find {root} ! -user gokku"));
     assert_eq!(others.ok().stdout, "");
 
+    // Two keys: gokku's line, and somebody's own.
+    host.sh("umask 077; cd /var/lib/gokku; mkdir .ssh; echo 'command=\"/usr/local/bin/gokku --root /x entry --key ada\" k1' >.ssh/authorized_keys; echo k2 >>.ssh/authorized_keys; chown -R gokku .ssh")
+        .ok();
+
     // Not without a word: nobody can be asked here.
     scene
         .remote("teardown", "ubuntu@server", &[])
@@ -159,6 +163,7 @@ fn an_app_lives_there_until_all_is_taken_down() {
     let groups = host.sh("id -Gn ubuntu; id -Gn gokku");
     assert_eq!(groups.ok().stdout, "ubuntu\ngokku\n");
     host.sh(&format!("ls {root}/apps/{app}/shared/.env")).ok();
+    assert_eq!(host.sh("cat /var/lib/gokku/.ssh/authorized_keys").ok().stdout, "k2\n");
     let there = containers(std::path::Path::new(root));
     assert!(
         there.iter().all(|container| container.state == "exited"),

@@ -2,6 +2,8 @@
 
 use crate::server_root::ServerRoot;
 
+/// The folder that gokku looks for when nothing else is said.
+pub const DEFAULT_ROOT: &str = "/opt/gokku";
 /// Where the program is.
 pub const PROGRAM: &str = "/usr/local/bin/gokku";
 /// The user that everything runs as, and its group.
@@ -94,7 +96,7 @@ pub(crate) fn root_of(text: &str) -> Option<&str> {
     let mut words = words.split_whitespace();
     match words.find(|word| *word == "--root") {
         Some(_) => words.next(),
-        None => Some("/opt/gokku"),
+        None => Some(DEFAULT_ROOT),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::facts::{Engine, Facts, Root};
 use crate::parts::{
-    ACCOUNT, CRON, HOME, MADE, PROGRAM, ROOT_MODE, SUDOERS, UNIT, cron_line, root_of, sudoers, unit,
+    ACCOUNT, CRON, DEFAULT_ROOT, HOME, MADE, PROGRAM, ROOT_MODE, SUDOERS, UNIT, cron_line, root_of, sudoers, unit,
     write_file,
 };
 use crate::program::Program;
@@ -125,6 +125,11 @@ pub fn notes(facts: &Facts, root: &ServerRoot) -> Vec<String> {
             "Host ports below 1024 are not for it, unless the server lets everybody have them: sysctl net.ipv4.ip_unprivileged_port_start=80"
                 .to_owned(),
         );
+    }
+    if root.as_str() != DEFAULT_ROOT {
+        notes.push(format!(
+            "Whoever comes by ssh looks for {DEFAULT_ROOT} unless told otherwise: echo 'SetEnv GOKKU_ROOT={root}' | sudo tee /etc/ssh/sshd_config.d/gokku.conf, then sudo systemctl reload ssh"
+        ));
     }
     notes
 }

@@ -96,6 +96,13 @@ pub(super) fn set_up(setup: &Setup, root: &Path, printer: Printer) -> Result<u8,
             ),
         });
     }
+    if let Some(identity) = &there.identity {
+        let words = format!(
+            "git has to find that key by itself: put it into ~/.ssh/config, as IdentityFile {}",
+            identity.display()
+        );
+        printer.note(Look::Plain, &words);
+    }
     printer.note(Look::Good, "Done. Next, in your project's folder:");
     printer.note(
         Look::Plain,
