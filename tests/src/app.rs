@@ -17,11 +17,11 @@ pub struct App<'server> {
 
 impl<'server> App<'server> {
     pub(crate) fn new(server: &'server Server, name: String) -> Self {
-        Self {
-            server,
-            name,
-            port: free_port(),
-        }
+        Self::at(server, name, free_port())
+    }
+
+    pub(crate) fn at(server: &'server Server, name: String, port: u16) -> Self {
+        Self { server, name, port }
     }
 
     /// Its name.

@@ -74,10 +74,8 @@ impl Host {
             folder,
         };
         let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
-        host.address = docker(["inspect", "--format", format, &host.name])
-            .ok()
-            .line()
-            .to_owned();
+        let inspected = docker(["inspect", "--format", format, &host.name]).ok();
+        inspected.line().clone_into(&mut host.address);
         host.let_in();
         wait_until("the machine's sshd", PATIENCE, || {
             std::net::TcpStream::connect((host.address.as_str(), 22)).ok()
@@ -109,7 +107,7 @@ impl Host {
 
     /// Puts an `ssh` into a folder of programs that knows it as `server`, for any of its users.
     pub fn install_client(&self, programs: &Path) {
-        ssh_client::install(programs, &self.folder.path().join("ssh_config"));
+        ssh_client::install(programs, &self.folder.path().join("ssh_config"), "");
     }
 
     /// Every file, with its owner, mode, size and digest, and every user and group; but for the kernel's folders and
@@ -146,7 +144,7 @@ impl Host {
 
     fn let_in(&self) {
         let key = self.key();
-        ssh_client::make_key(&key);
+        ssh_client::make_key(&key, "laptop");
         let public = read(&key.with_extension("pub"));
         let socket = std::fs::metadata(SOCKET).unwrap_or_else(|error| panic!("{SOCKET}: {error}"));
         let script = format!(

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::machine;
 use crate::{Machine, Output, Sshd, WorkingCopy, gokku_program, test_app_program};
 
 /// A machine with `gokku`, `git` and an `ssh` that finds the server, and nothing of the server's own.
@@ -55,25 +56,9 @@ impl Laptop {
 
     /// A program, in the user's home.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let machine = std::env::var("PATH").unwrap_or_else(|_| "/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .current_dir(self.home())
-            .env("PATH", format!("{}:{machine}", self.programs().display()))
-            .env("HOME", self.home())
-            .env("LANG", "C.UTF-8")
-            .env("TERM", "dumb")
-            .env("USER", "ada")
-            // The machine that runs the tests may be a server itself.
-            .env("GOKKU_ROOT", self.no_root())
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_CONFIG_GLOBAL", self.home().join(".gitconfig"))
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_AUTHOR_NAME", "Ada")
-            .env("GIT_AUTHOR_EMAIL", "ada@example.com")
-            .env("GIT_COMMITTER_NAME", "Ada")
-            .env("GIT_COMMITTER_EMAIL", "ada@example.com");
+        let mut command = machine::program(program, &self.home(), &self.programs(), "Ada");
+        // The machine that runs the tests may be a server itself.
+        command.env("USER", "ada").env("GOKKU_ROOT", self.no_root());
         command
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::machine;
 use crate::output::shown;
 use crate::{App, Container, Disk, Engine, Output, Running, docker, gokku_program, wait_until};
 
@@ -137,24 +138,9 @@ impl Server {
 
     /// A program with nothing of the machine's configuration: only a path, a home and an identity of its own.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
-        let machine = std::env::var("PATH").unwrap_or_else(|_| "/usr/sbin:/usr/bin:/sbin:/bin".to_owned());
-        let home = self.home();
-        let mut command = Command::new(program);
+        let mut command = machine::program(program, &self.home(), &self.programs(), "Dev");
         command
-            .env_clear()
-            .current_dir(&home)
-            .env("PATH", format!("{}:{machine}", self.programs().display()))
-            .env("HOME", &home)
-            .env("LANG", "C.UTF-8")
-            .env("TERM", "dumb")
             .env("GOKKU_ROOT", &self.root)
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_CONFIG_GLOBAL", home.join(".gitconfig"))
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GIT_AUTHOR_NAME", "Dev")
-            .env("GIT_AUTHOR_EMAIL", "dev@example.com")
-            .env("GIT_COMMITTER_NAME", "Dev")
-            .env("GIT_COMMITTER_EMAIL", "dev@example.com")
             .envs(self.engine.as_ref().map(|host| ("DOCKER_HOST", host)))
             .envs(self.extra_env.iter().map(|(name, value)| (name, value)));
         command
@@ -207,6 +193,11 @@ impl Server {
         let app = App::new(self, unique(base));
         self.gokku(["apps", "create", app.name()]).ok();
         app
+    }
+
+    /// An app that somebody else creates: its name, and the host port it asks for.
+    pub fn app_of(&self, name: &str, port: u16) -> App<'_> {
+        App::at(self, name.to_owned(), port)
     }
 
     /// Runs `docker` on its engine.

@@ -7,16 +7,17 @@ use std::process::Command;
 
 use crate::Output;
 
-/// Makes a key at this path, and its public half beside it.
-pub(crate) fn make_key(path: &Path) {
+/// Makes a key at this path, and its public half, which carries this name, beside it.
+pub(crate) fn make_key(path: &Path, name: &str) {
     let mut keygen = Command::new("ssh-keygen");
-    Output::of(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path)).ok();
+    keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]);
+    Output::of(keygen.arg(path)).ok();
 }
 
-/// What holds for every host, whatever its name: this key, these known hosts, no question.
+/// What is said of a host, beside where it is: this key, these known hosts, no question.
 pub(crate) fn config(key: &Path, known_hosts: &Path) -> String {
     format!(
-        "Host *\n  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking yes\n  \
+        "  IdentityFile {}\n  IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking yes\n  \
          BatchMode yes\n",
         key.display(),
         known_hosts.display(),
@@ -24,12 +25,15 @@ pub(crate) fn config(key: &Path, known_hosts: &Path) -> String {
 }
 
 /// Puts an `ssh` with this configuration into a folder of programs. ssh finds its user's configuration by the user's
-/// entry in the system, not by `HOME`, so it is named to it.
-pub(crate) fn install(programs: &Path, config: &Path) {
+/// entry in the system, not by `HOME`, so it is named to it. `options` are more words in front of what it is given.
+pub(crate) fn install(programs: &Path, config: &Path, options: &str) {
     let client = programs.join("ssh");
     write(
         &client,
-        &format!("#!/bin/sh\nexec /usr/bin/ssh -F '{}' \"$@\"\n", config.display()),
+        &format!(
+            "#!/bin/sh\nexec /usr/bin/ssh -F '{}' {options} \"$@\"\n",
+            config.display()
+        ),
     );
     fs::set_permissions(&client, fs::Permissions::from_mode(0o755))
         .unwrap_or_else(|error| panic!("{}: {error}", client.display()));

@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use crate::ssh_client::{self, read, write};
 use crate::{Output, PATIENCE, Server, free_port, wait_until};
 
-/// An sshd whose sessions run on a story's server, as the user who runs the tests. Ends with its handle.
+/// An sshd whose sessions run on a story's server, as the user who runs the tests. It lets in its own key, and those in
+/// the `.ssh/authorized_keys` of the server's home. Ends with its handle.
 pub struct Sshd {
     folder: TempDir,
     port: u16,
@@ -30,7 +31,7 @@ impl Sshd {
             .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
         let at = |name: &str| folder.path().join(name);
         for key in ["host_key", "user_key"] {
-            ssh_client::make_key(&at(key));
+            ssh_client::make_key(&at(key), key);
         }
         let user = Output::of(Command::new("id").arg("-un")).ok().line().to_owned();
         if user == "root" {
@@ -43,13 +44,6 @@ impl Sshd {
         write(&at("authorized_keys"), &public);
         let host = read(&at("host_key.pub"));
         write(&at("known_hosts"), &format!("[127.0.0.1]:{port} {host}"));
-        write(
-            &at("ssh_config"),
-            &format!(
-                "Host server\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n{}",
-                ssh_client::config(&at("user_key"), &at("known_hosts")),
-            ),
-        );
         let log = fs::File::create(at("log")).unwrap_or_else(|error| panic!("sshd's log: {error}"));
         let child = Command::new(program)
             .args(["-D", "-e", "-f"])
@@ -65,6 +59,10 @@ impl Sshd {
             user,
             child,
         };
+        write(
+            &sshd.folder.path().join("ssh_config"),
+            &sshd.host("server 127.0.0.1", "user_key"),
+        );
         sshd.install_client(&server.programs());
         wait_until("sshd", PATIENCE, || {
             let ended = sshd.child.try_wait().ok().flatten();
@@ -84,6 +82,25 @@ impl Sshd {
         format!("{}@server", self.user)
     }
 
+    /// Makes a key that nobody is let in with yet; gives the public one. From then on `ssh NAME` goes to the server with
+    /// this key and no other.
+    #[track_caller]
+    pub fn make_key(&self, name: &str) -> String {
+        let at = |file: &str| self.folder.path().join(file);
+        ssh_client::make_key(&at(name), name);
+        let config = format!("{}{}", self.host(name, name), read(&at("ssh_config")));
+        write(&at("ssh_config"), &config);
+        read(&at(&format!("{name}.pub")))
+    }
+
+    /// What ssh is told of the server under a name, and the key that goes with it.
+    fn host(&self, name: &str, key: &str) -> String {
+        let Self { port, user, .. } = self;
+        let at = |file: &str| self.folder.path().join(file);
+        let how = ssh_client::config(&at(key), &at("known_hosts"));
+        format!("Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n{how}")
+    }
+
     /// Its log.
     pub fn log(&self) -> String {
         read(&self.folder.path().join("log"))
@@ -99,9 +116,15 @@ impl Sshd {
         self.port
     }
 
-    /// Puts an `ssh` into a folder of programs that finds this one.
+    /// Puts an `ssh` into a folder of programs that finds this one. ssh finds its user's configuration by the user's
+    /// entry in the system, not by `HOME`, so it is named to it.
     pub fn install_client(&self, programs: &Path) {
-        ssh_client::install(programs, &self.folder.path().join("ssh_config"));
+        self.install_client_with(programs, "");
+    }
+
+    /// The same, with more words of ssh's own in front of what it is given.
+    pub fn install_client_with(&self, programs: &Path, options: &str) {
+        ssh_client::install(programs, &self.folder.path().join("ssh_config"), options);
     }
 }
 
@@ -123,13 +146,16 @@ fn program() -> PathBuf {
 fn config(server: &Server, folder: &Path, port: u16) -> String {
     let at = |name: &str| folder.join(name).display().to_string();
     let machine = std::env::var("PATH").unwrap_or_default();
+    // All that a session can be given is on, so that it is a key's own limits that keep it from one.
     // One SetEnv: of several, sshd takes the first only.
     format!(
-        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\n\
+        "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {} {}\nPidFile none\nUsePAM no\n\
          StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
+         Subsystem sftp internal-sftp\nX11Forwarding yes\nXAuthLocation /bin/true\n\
          SetEnv \"GOKKU_ROOT={}\" \"PATH={}:{machine}\"\n",
         at("host_key"),
         at("authorized_keys"),
+        server.home().join(".ssh/authorized_keys").display(),
         server.root().display(),
         server.programs().display(),
     )

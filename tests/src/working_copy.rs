@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{Output, Running, Server, test_app_program};
+use crate::{Machine, Output, Running, test_app_program};
 
 const DOCKERFILE: &str = "\
 FROM scratch
@@ -19,18 +19,6 @@ COPY behaviour /behaviour
 EXPOSE 8080
 ENTRYPOINT [\"/app\"]
 ";
-
-/// A machine that programs run on, with nothing of the real one's configuration.
-pub trait Machine: Sync {
-    /// A program on it.
-    fn program(&self, program: &OsStr) -> Command;
-}
-
-impl Machine for Server {
-    fn program(&self, program: &OsStr) -> Command {
-        self.command(program)
-    }
-}
 
 /// A git repository on branch `main`, in a folder of its own.
 pub struct WorkingCopy<'machine> {
@@ -83,6 +71,12 @@ impl<'machine> WorkingCopy<'machine> {
     #[track_caller]
     pub fn start_gokku<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Running {
         Running::start(self.command("gokku").args(args))
+    }
+
+    /// Starts git in it and lets it run.
+    #[track_caller]
+    pub fn start_git<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Running {
+        Running::start(self.command("git").args(args))
     }
 
     /// Runs git in it.
@@ -148,7 +142,7 @@ impl<'machine> WorkingCopy<'machine> {
 
     /// `git push production main`, going on beside the story.
     pub fn start_push(&self) -> Running {
-        Running::start(self.command("git").args(["push", "production", "main"]))
+        self.start_git(["push", "production", "main"])
     }
 
     /// Writes, commits and pushes a version that behaves well.

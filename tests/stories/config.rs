@@ -214,3 +214,42 @@ fn p10_a_change_is_applied_while_the_switch_is_down() {
     let set = api.gokku(["config", "set", "GREETING=later"]).ok();
     assert!(!set.stderr.contains("-----> "), "{set}");
 }
+
+/// P10: an env file on standard input: all of it or nothing, and what is there already stays.
+#[test]
+fn p10_an_env_file_is_imported_whole_or_not_at_all() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.gokku(["config", "set", "KEPT=1", "OLD=1"]).ok();
+    let import = |text: &str| {
+        let words = api.named(["config", "import", "--no-restart"]);
+        server.gokku_with_input(text.as_bytes(), words)
+    };
+    import("# of another tool\nOLD='2'\nexport NEW=\"a b\"\n\nMORE=it\n").ok();
+    let listed = api.gokku(["config", "list"]).ok().stdout;
+    assert_eq!(listed, "KEPT=1\nOLD=2\nNEW=a b\nMORE=it\n");
+    import("GOOD=1\nnot a variable\n")
+        .exits(2)
+        .complains("standard input:2:")
+        .complains("Nothing was set");
+    import("GOOD=1\nZERO_DOWNTIME=maybe\n")
+        .exits(2)
+        .complains("ZERO_DOWNTIME");
+    import("").ok().complains("there is no variable in it");
+    assert_eq!(api.gokku(["config", "list"]).ok().stdout, listed);
+}
+
+/// The same pairs as on a command line, without being on one.
+#[test]
+fn p29_pairs_are_read_from_standard_input() {
+    let server = Server::new();
+    let api = server.create("api");
+    let set = |input: &[u8]| server.gokku_with_input(input, api.named(["config", "set", "--stdin"]));
+    set(b"A=1\0B=two\nlines\0").ok();
+    assert_eq!(api.gokku(["config", "get", "B"]).ok().stdout, "two\nlines\n");
+    // What was cut off is not half a value.
+    set(b"A=2\0B=tw").exits(2).complains("nothing was set");
+    set(b"").exits(2);
+    set(b"A=\xff\0").exits(2).complains("UTF-8");
+    assert_eq!(api.gokku(["config", "get", "A"]).ok().line(), "1");
+}

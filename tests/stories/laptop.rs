@@ -1,80 +1,15 @@
 //! From a developer's own machine, over a real ssh: remotes, and commands that run on the server as if they ran here.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
 
-use gokku_tests::{
-    Laptop, Output, PATIENCE, Running, Server, Sshd, WorkingCopy, free_port, get, unique, wait_until,
-};
+use gokku_tests::{Output, PATIENCE, Running, free_port, unique, wait_until};
+
+use crate::afar::{Scene, children, kill, release};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-
-/// A server, a laptop, and a project that has no remote yet.
-struct Scene {
-    server: Server,
-    sshd: Sshd,
-    laptop: Laptop,
-    app: String,
-    port: u16,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let server = Server::new();
-        let sshd = Sshd::start(&server);
-        let laptop = Laptop::new(&sshd);
-        Self {
-            server,
-            sshd,
-            laptop,
-            app: unique("api"),
-            port: free_port(),
-        }
-    }
-
-    fn project(&self) -> WorkingCopy<'_> {
-        self.laptop.project(&self.app, self.port)
-    }
-
-    /// A project with its remote added.
-    fn remote(&self) -> WorkingCopy<'_> {
-        let dev = self.project();
-        dev.gokku(["remote", "add", &self.name(), &self.sshd.destination()])
-            .ok();
-        dev
-    }
-
-    /// The remote's name.
-    fn name(&self) -> String {
-        format!("{}-production", self.app)
-    }
-
-    fn version(&self) -> String {
-        let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        let answer = get(address, "/").unwrap_or_else(|failure| panic!("{failure:?}"));
-        String::from_utf8_lossy(&answer.body).trim().to_owned()
-    }
-
-    /// The processes of this server that do for a laptop what this word says.
-    fn processes(&self, word: &str) -> Vec<u32> {
-        let mut all = self.server.processes();
-        all.retain(|pid| {
-            let arguments = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let words: Vec<&[u8]> = arguments.split(|byte| *byte == 0).collect();
-            words.contains(&b"--client".as_slice()) && words.contains(&word.as_bytes())
-        });
-        all
-    }
-}
-
-fn release(dev: &WorkingCopy<'_>, remote: &str, version: &str) -> Output {
-    dev.write_app(version, &[]);
-    dev.commit(version);
-    dev.git(["push", remote, "main"])
-}
 
 /// The guide's whole session, typed from a clone: P07, P10, P14, P16, P17, P19, P20, P22, P23, P34.
 #[test]
@@ -108,7 +43,7 @@ fn p34_the_guides_session_from_a_laptop() {
 
     let push = release(&dev, &remote, "v1").ok();
     assert!(push.stderr.contains("-----> Done"), "{push}");
-    assert_eq!(scene.version(), "v1");
+    assert_eq!(scene.api().version(), "v1");
     dev.gokku(["status"].into_iter().chain(at)).ok().says("running");
     let status = dev.gokku(["status", "--json"].into_iter().chain(at)).ok().json();
     assert!(status.to_string().contains(&scene.app), "{status}");
@@ -117,9 +52,9 @@ fn p34_the_guides_session_from_a_laptop() {
     logs.wait_for("version v1 starts");
     release(&dev, &remote, "v2").ok();
     logs.wait_for("version v2 starts");
-    assert_eq!(scene.version(), "v2");
+    assert_eq!(scene.api().version(), "v2");
     dev.gokku(["rollback"].into_iter().chain(at)).ok();
-    assert_eq!(scene.version(), "v1");
+    assert_eq!(scene.api().version(), "v1");
     let releases = dev
         .gokku(["releases", "--json"].into_iter().chain(at))
         .ok()
@@ -132,7 +67,7 @@ fn p34_the_guides_session_from_a_laptop() {
         .max()
         .unwrap();
     dev.gokku(["rollback"].into_iter().chain(at).chain([newest])).ok();
-    assert_eq!(scene.version(), "v2");
+    assert_eq!(scene.api().version(), "v2");
     dev.gokku(["config", "set", "ZERO_DOWNTIME=false"].into_iter().chain(at))
         .ok();
     dev.gokku(
@@ -220,7 +155,7 @@ fn p34_names_that_are_no_remotes() {
     dev.gokku(["remote", "add", &remote, &long]).ok().says("ssh://");
     dev.gokku(["config", "get", "NO_SUCH", "-a", &remote]).exits(3);
     release(&dev, &remote, "v1").ok();
-    assert_eq!(scene.version(), "v1");
+    assert_eq!(scene.api().version(), "v1");
 
     // Nothing that is typed becomes an option of ssh or git, or a command of a shell.
     let mark = scene.laptop.home().join("mark");
@@ -498,18 +433,18 @@ fn ctrl_c_leaves_nothing_behind() {
             scene.processes("exec").is_empty() && inside() == 0
         });
     }
-    assert_eq!(scene.version(), "v1");
+    assert_eq!(scene.api().version(), "v1");
 }
 
 /// Ends a program as a terminal, a service manager or a crash does; ssh with it where the terminal would.
 fn end(running: Running, signal: &str) {
     if signal == "KILL" {
-        // Its ssh lives on for as long as nobody ends it: with the laptop, the connection is gone.
-        let ssh = Output::of(std::process::Command::new("pgrep").args(["-P", &running.id().to_string()]));
-        for child in ssh.stdout.lines() {
-            Output::of(std::process::Command::new("kill").args(["-KILL", child])).ok();
-        }
+        // Its ssh would live on for as long as nobody ends it: with the laptop, the connection is gone.
+        let ssh = children(running.id());
         drop(running);
+        for child in ssh {
+            kill(child);
+        }
         return;
     }
     running.signal(signal);
@@ -579,4 +514,62 @@ fn versions_that_differ_are_told() {
     let same = format!("1:{}", env!("CARGO_PKG_VERSION"));
     let silent = there(format!("gokku --client {same} --as-app {app} status")).ok();
     assert_eq!(silent.stderr, "");
+}
+
+/// A key that was let in for one app is enough for all of a laptop's work with that app, and for no other.
+#[test]
+fn a_key_for_one_app_works_from_a_laptop() {
+    let scene = Scene::new();
+    let dev = scene.project();
+    let remote = scene.name();
+    let public = scene.sshd.make_key("ci");
+    scene
+        .server
+        .gokku_with_input(public.as_bytes(), ["keys", "add", "ci", "--app", &scene.app])
+        .ok();
+    let other = scene.server.create("other");
+    other.gokku(["config", "set", "TOKEN=hidden"]).ok();
+
+    dev.gokku(["remote", "add", &remote, "ci"])
+        .ok()
+        .complains("was made on ci");
+    dev.gokku(["config", "set", "MOTTO=it's $5", "-a", &remote]).ok();
+    release(&dev, &remote, "v1").ok();
+    assert_eq!(scene.api().version(), "v1");
+    let motto = dev
+        .gokku(["exec", "-a", &remote, "--", "/app", "env", "MOTTO"])
+        .ok();
+    assert_eq!(motto.stdout, "it's $5");
+    let follow = dev.start_gokku(["logs", "-f", "-a", &remote]);
+    follow.wait_for("version v1 starts");
+    end(follow, "INT");
+    let exec = dev.start_gokku(["exec", "-a", &remote, "--", "/app", "wait"]);
+    exec.wait_for("waiting");
+    end(exec, "INT");
+    let blue = scene.api().blue();
+    wait_until("the end of exec", PATIENCE, || {
+        let top = scene.server.docker(["top", &blue]).ok();
+        (!top.stdout.contains("/app wait")).then_some(())
+    });
+
+    // Whether there is such an app or not, it is answered alike.
+    let nowhere = unique("nowhere");
+    let said = |app: &str| {
+        let status = scene
+            .laptop
+            .gokku(["status", "-a", app, "--remote", "ci"])
+            .exits(3)
+            .stderr;
+        let add = ["apps", "create", app, "--if-missing", "--json", "--remote", "ci"];
+        let made = scene.laptop.gokku(add).exits(3).stderr;
+        format!("{status}{made}").replace(app, "APP")
+    };
+    assert_eq!(said(other.name()), said(&nowhere));
+    scene.laptop.gokku(["keys", "list", "--remote", "ci"]).exits(1);
+    scene.server.gokku(["status", "-a", &nowhere]).exits(3);
+    let events = scene.server.gokku(["events", "--json"]).ok().stdout;
+    assert!(
+        events.contains(r#""by":"ci""#) && !events.contains("it's $5"),
+        "{events}"
+    );
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a story's helpers are tests, too")]
 
 mod abort;
+mod afar;
 mod agree;
 mod bad_input;
 mod by_hand;
@@ -16,9 +17,11 @@ mod guide;
 mod health;
 mod hold;
 mod interrupted;
+mod keys;
 mod laptop;
 mod limits;
 mod logs;
+mod lost_connection;
 mod machine;
 mod many;
 mod migration;

@@ -163,7 +163,10 @@ fn an_app_lives_there_until_all_is_taken_down() {
     let groups = host.sh("id -Gn ubuntu; id -Gn gokku");
     assert_eq!(groups.ok().stdout, "ubuntu\ngokku\n");
     host.sh(&format!("ls {root}/apps/{app}/shared/.env")).ok();
-    assert_eq!(host.sh("cat /var/lib/gokku/.ssh/authorized_keys").ok().stdout, "k2\n");
+    assert_eq!(
+        host.sh("cat /var/lib/gokku/.ssh/authorized_keys").ok().stdout,
+        "k2\n"
+    );
     let there = containers(std::path::Path::new(root));
     assert!(
         there.iter().all(|container| container.state == "exited"),

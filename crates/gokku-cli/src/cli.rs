@@ -258,6 +258,12 @@ pub enum Config {
         #[arg(long)]
         no_restart: bool,
     },
+    /// Set the variables of an env file, read from standard input, and apply them to what runs; others stay
+    Import {
+        /// Leave what runs as it is
+        #[arg(long)]
+        no_restart: bool,
+    },
     /// Print a variable's value
     Get {
         /// Its name

@@ -82,13 +82,18 @@ pub(crate) fn address() -> String {
     format!("{user}@{host}")
 }
 
+/// Whether an app is named at all.
+pub(crate) fn names_app(options: &Options) -> bool {
+    options.as_app.is_some() || options.app.is_some()
+}
+
 /// The app that `-a` names.
 pub(crate) fn app(server: &Server, options: &Options) -> Result<AppName, Error> {
     let given = options
         .as_app
         .as_deref()
         .or(options.app.as_deref())
-        .ok_or_else(|| Error::usage("which app? Name it with -a APP; `gokku apps list` shows them"))?;
+        .ok_or_else(which_app)?;
     Ok(apps::resolve(server, given)?)
 }
 
@@ -98,4 +103,9 @@ pub(crate) fn caller() -> Caller {
         invocation: std::env::var("INVOCATION_ID").ok(),
         logged: std::env::var_os("JOURNAL_STREAM").is_some(),
     }
+}
+
+/// Nobody said which app.
+pub(crate) fn which_app() -> Error {
+    Error::usage("which app? Name it with -a APP; `gokku apps list` shows them")
 }

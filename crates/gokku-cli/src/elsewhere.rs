@@ -5,10 +5,13 @@ use std::io::{IsTerminal, Write};
 
 use gokku_core::client::{Client, PROTOCOL};
 use gokku_remote::forward::{Ended, Forward, Needs};
+use gokku_remote::logs::Told;
 use gokku_remote::remotes::{self, Found};
 use gokku_remote::{Destination, Ssh};
 
-use crate::cli::{Apps, Cli, Command, Config, Keys, Options, Proxy};
+use crate::cli::{Apps, Cli, Command, Config, Keys, Logs, Options, Proxy};
+use crate::commands::logs;
+use crate::context;
 use crate::error::{Error, UNREACHABLE};
 use crate::printer::{Look, Printer};
 use crate::terminal;
@@ -124,9 +127,48 @@ pub(crate) fn tell_difference(typed: &[OsString]) {
 /// Runs there what was typed here.
 pub(crate) fn run(cli: &Cli, there: &Forward, typed: &[OsString], printer: Printer) -> Result<u8, Error> {
     let needs = needs(&cli.command);
-    let ended = there.run(typed, needs)?;
+    let ended = match &cli.command {
+        Command::Logs(logs) if logs.follow && logs.resume.is_none() => {
+            follow_logs(there, logs, cli, printer)?
+        }
+        _ => there.run(typed, needs)?,
+    };
     tell(there, &ended, needs, printer);
     Ok(ended.code)
+}
+
+/// Follows an app's output there, across connections that are lost.
+fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Result<Ended, Error> {
+    let mut asked: Vec<OsString> = Vec::new();
+    if let Some(lines) = logs.lines {
+        asked.extend(["--lines".into(), lines.to_string().into()]);
+    }
+    if let Some(since) = &logs.since {
+        asked.extend(["--since".into(), since.into()]);
+    }
+    let mut there = there.clone();
+    if there.app.is_none() {
+        // Named as the server is to find it.
+        let named = cli.options.app.as_deref().ok_or_else(context::which_app)?;
+        let named = named
+            .parse()
+            .map_err(|error: gokku_core::name::NameError| Error::usage(error.to_string()))?;
+        there.app = Some(named);
+    }
+    let mut showing = logs::Showing::new(there.app.as_ref(), printer);
+    let server = there.ssh.destination().clone();
+    let ended = gokku_remote::logs::follow(&there, &asked, |told| match told {
+        Told::Piece(piece) => showing.show(piece),
+        Told::Lost(error) => {
+            printer.note(Look::Dim, &format!("{error}; trying again"));
+            true
+        }
+        Told::Back => {
+            printer.note(Look::Dim, &format!("{server} is there again"));
+            true
+        }
+    })?;
+    Ok(ended)
 }
 
 /// What is to be said of an end, besides its code.
@@ -157,7 +199,8 @@ fn needs(command: &Command) -> Needs {
             input: true,
             any_code: false,
         },
-        Command::Config(Config::Set { stdin: true, .. }) | Command::Keys(Keys::Add { .. }) => Needs {
+        Command::Config(Config::Set { stdin: true, .. } | Config::Import { .. })
+        | Command::Keys(Keys::Add { .. }) => Needs {
             input: true,
             ..Needs::default()
         },

@@ -52,7 +52,7 @@ impl Address {
             "" => None,
             folder => {
                 let root = folder.strip_suffix("/repos").ok_or(NotGokkus::Path)?;
-                Some(root.to_owned()).filter(|root| root.starts_with('/'))
+                Some(root.to_owned()).filter(|root| root.starts_with('/') && !root.starts_with("//"))
             }
         };
         if folder.starts_with("/~") || (root.is_none() && !folder.is_empty()) {

@@ -1,6 +1,7 @@
 //! Whom to reach: `user@host:port`, as it is typed and as ssh takes it.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use gix_url::Scheme;
@@ -27,17 +28,19 @@ pub struct DestinationError {
 impl Destination {
     /// From what was told apart already, by a URL say.
     pub(crate) fn new(user: Option<&str>, host: &str, port: Option<u16>) -> Result<Self, String> {
-        let is_safe = |text: &str| {
+        let is_name = |text: &str| {
             !text.is_empty()
                 && !text.starts_with('-')
-                && !text
-                    .contains(|c: char| c.is_control() || c.is_whitespace() || "'\"\\`$;&|<>()@".contains(c))
+                && text.chars().all(|c| c.is_alphanumeric() || "._-+~".contains(c))
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        if !is_safe(host) || host.contains('/') {
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host);
+        if !is_name(bare) && bare.parse::<Ipv6Addr>().is_err() {
             return Err(format!("{host:?} cannot be a host's name"));
         }
-        if let Some(user) = user.filter(|user| !is_safe(user)) {
+        if let Some(user) = user.filter(|user| !is_name(user)) {
             return Err(format!("{user:?} cannot be a user's name"));
         }
         if port == Some(0) {
@@ -45,7 +48,7 @@ impl Destination {
         }
         Ok(Self {
             user: user.map(str::to_owned),
-            host: host.to_owned(),
+            host: bare.to_owned(),
             port,
         })
     }
@@ -77,14 +80,15 @@ impl Destination {
         args
     }
 
-    /// The URL by which git reaches a repository on it. A port or an IPv6 address takes the long form.
+    /// The URL by which git reaches a repository on it. A port, an IPv6 address, and a path that looks like a URL itself
+    /// take the long form.
     pub fn url(&self, path: &str) -> String {
         let user = self
             .user
             .as_ref()
             .map(|user| format!("{user}@"))
             .unwrap_or_default();
-        if self.port.is_none() && !self.host.contains(':') {
+        if self.port.is_none() && !self.host.contains(':') && !path.contains("://") {
             return format!("{user}{}:{path}", self.host);
         }
         format!("ssh://{self}{path}")

@@ -2,17 +2,12 @@
 //! through unmixed, a terminal where there is one, Ctrl-C, and the exit code.
 
 use std::ffi::OsString;
-use std::process::{Child, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
-use std::thread;
+use std::process::Stdio;
 
 use gokku_core::AppName;
 use gokku_core::client::Client;
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
+use crate::relay::Relay;
 use crate::ssh::{Call, Error, Ssh};
 
 /// Where command lines are sent, and as whose.
@@ -70,13 +65,11 @@ impl Forward {
             call.command.stdin(Stdio::null());
         }
         // From before it begins, so that no signal falls in between: it ends this program only through ssh's end.
-        let signals = Relay::begin()?;
+        let relay = Relay::begin()?;
         let mut child = call.command.spawn().map_err(Error::NoSsh)?;
-        let relay = signals.to(&child);
+        relay.watch(&child);
         let status = child.wait()?;
-        let asked = relay.end();
-        if let Some(signal) = asked {
-            let code = u8::try_from(128 + signal).unwrap_or(1);
+        if let Some(code) = relay.code() {
             return Ok(Ended {
                 code,
                 words: String::new(),
@@ -99,67 +92,12 @@ impl Forward {
     }
 }
 
-fn ended(call: &Call, status: std::process::ExitStatus, needs: Needs) -> Result<Ended, Error> {
+pub(crate) fn ended(call: &Call, status: std::process::ExitStatus, needs: Needs) -> Result<Ended, Error> {
     let code = call.check(status, needs.any_code)?;
     Ok(Ended {
         code,
         words: call.words(),
     })
-}
-
-/// Signals that are sent to this program while another does the work. Ctrl-C reaches that one from the terminal; the
-/// others are passed on.
-struct Relay {
-    signals: Signals,
-}
-
-/// The same, with somebody to pass them to.
-struct Relaying {
-    handle: signal_hook::iterator::Handle,
-    thread: thread::JoinHandle<()>,
-    last: Arc<AtomicI32>,
-}
-
-impl Relay {
-    fn begin() -> Result<Self, Error> {
-        Ok(Self {
-            signals: Signals::new([SIGINT, SIGTERM, SIGHUP])?,
-        })
-    }
-
-    fn to(mut self, child: &Child) -> Relaying {
-        let last = Arc::new(AtomicI32::new(0));
-        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let handle = self.signals.handle();
-        let heard = Arc::clone(&last);
-        let thread = thread::spawn(move || {
-            for signal in self.signals.forever() {
-                heard.store(signal, Ordering::SeqCst);
-                // One that was sent to this process alone has to be sent on; ssh takes a second one as it takes one.
-                if let Some(pid) = pid {
-                    let _ = kill_process(
-                        pid,
-                        if signal == SIGINT {
-                            Signal::INT
-                        } else {
-                            Signal::TERM
-                        },
-                    );
-                }
-            }
-        });
-        Relaying { handle, thread, last }
-    }
-}
-
-impl Relaying {
-    /// The signal that was sent, if any.
-    fn end(self) -> Option<i32> {
-        self.handle.close();
-        // It ends with its signals.
-        let _ = self.thread.join();
-        Some(self.last.load(Ordering::SeqCst)).filter(|signal| *signal != 0)
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use crate::facts::{Engine, Facts, Root};
 use crate::parts::{
-    ACCOUNT, CRON, DEFAULT_ROOT, HOME, MADE, PROGRAM, ROOT_MODE, SUDOERS, UNIT, cron_line, root_of, sudoers, unit,
-    write_file,
+    ACCOUNT, CRON, DEFAULT_ROOT, HOME, MADE, PROGRAM, ROOT_MODE, SUDOERS, UNIT, cron_line, root_of, sudoers,
+    unit, write_file,
 };
 use crate::program::Program;
 use crate::server_root::ServerRoot;

@@ -139,11 +139,14 @@ impl Call {
                 },
             }),
             Some(code) => Ok(u8::try_from(code).unwrap_or(1)),
-            // ssh was ended by a signal: what a shell makes of it.
-            None => Ok(status
-                .signal()
-                .and_then(|signal| u8::try_from(128 + signal).ok())
-                .unwrap_or(1)),
+            // Whoever has this program end itself is told apart by then.
+            None => Err(Error::Unreachable {
+                destination: self.destination.clone(),
+                words: format!(
+                    "ssh was killed, by signal {}",
+                    status.signal().unwrap_or_default()
+                ),
+            }),
         }
     }
 

@@ -44,6 +44,10 @@ pub fn ensure(
     environment: &EnvironmentName,
     branch: Option<&BranchName>,
 ) -> Result<(App, bool), Error> {
+    // Before anything is looked at: that there is one must not be told.
+    if !server.access.allows(name) {
+        return Err(missing(server, name.as_str())?);
+    }
     loop {
         if !server.root.app_file(name).exists() {
             match create(server, name, environment, branch) {

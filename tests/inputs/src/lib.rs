@@ -6,9 +6,11 @@
 //! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`names`]
 //! - what git says: [`hook_input`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
+//! - what a laptop and a server say to each other: [`afar`]
 //! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
 #![allow(clippy::missing_panics_doc, reason = "a check panics, that is what it is for")]
 
+pub mod afar;
 pub mod build_progress;
 pub mod control_api;
 pub mod docker_ignore;
@@ -26,7 +28,8 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 12] = [
+pub const SUBJECTS: [(&str, Check); 13] = [
+    ("afar", afar::check),
     ("build_progress", build_progress::check),
     ("control_api", control_api::check),
     ("docker_ignore", docker_ignore::check),

@@ -87,6 +87,7 @@ macro_rules! subjects {
 }
 
 subjects! {
+    afar
     build_progress
     control_api
     docker_ignore

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use gokku_core::AppName;
-use gokku_core::env_file::{EnvKey, PairError, parse_pair};
+use gokku_core::env_file::{EnvFile, EnvKey, EnvValue, PairError, parse_pair};
 use gokku_server::request::{Ask, submit};
 use gokku_server::{Server, apps, config, env_store};
 
@@ -54,17 +54,20 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
             let pairs = if *stdin { &read } else { pairs };
             let pairs: Result<Vec<_>, PairError> = pairs.iter().map(|pair| parse_pair(pair)).collect();
             let pairs = pairs.map_err(|error| Error::usage(error.to_string()))?;
-            let changed = config::set(server, app, &pairs)?;
-            let names: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
-            printer.note(
-                Look::Plain,
-                &format!(
-                    "{} of {app} {}",
-                    names.join(", "),
-                    if changed { "set" } else { "is as it was" }
-                ),
-            );
-            apply(server, app, changed && !no_restart, printer)
+            set(server, app, &pairs, !no_restart, printer)
+        }
+        Config::Import { no_restart } => {
+            let env = EnvFile::parse(&read_input("the env file")?).map_err(|error| {
+                Error::usage(format!(
+                    "standard input:{}:{}: {}. Nothing was set",
+                    error.line, error.column, error.what
+                ))
+            })?;
+            let pairs: Vec<_> = env
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            set(server, app, &pairs, !no_restart, printer)
         }
         Config::Unset { names, no_restart } => {
             let keys: Result<Vec<EnvKey>, PairError> = names.iter().map(|name| name.parse()).collect();
@@ -76,12 +79,35 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
     }
 }
 
-/// The pairs on standard input, a NUL byte after each.
-fn read_pairs() -> Result<Vec<String>, Error> {
+fn set(
+    server: &Server,
+    app: &AppName,
+    pairs: &[(EnvKey, EnvValue)],
+    restart: bool,
+    printer: Printer,
+) -> Result<u8, Error> {
+    let changed = config::set(server, app, pairs)?;
+    let names: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
+    let line = match (&names[..], changed) {
+        ([], _) => format!("there is no variable in it; {app} is as it was"),
+        (names, true) => format!("{} of {app} set", names.join(", ")),
+        (names, false) => format!("{} of {app} is as it was", names.join(", ")),
+    };
+    printer.note(Look::Plain, &line);
+    apply(server, app, changed && restart, printer)
+}
+
+fn read_input(what: &str) -> Result<Vec<u8>, Error> {
     let mut read = Vec::new();
     std::io::stdin()
         .read_to_end(&mut read)
-        .map_err(|error| Error::failed(format!("the pairs on standard input: {error}")))?;
+        .map_err(|error| Error::failed(format!("{what} on standard input: {error}")))?;
+    Ok(read)
+}
+
+/// The pairs on standard input, a NUL byte after each.
+fn read_pairs() -> Result<Vec<String>, Error> {
+    let read = read_input("the pairs")?;
     let Some(whole) = read.strip_suffix(b"\0") else {
         return Err(Error::usage(
             "standard input is to have NAME=VALUE and a NUL byte, for each variable: it ended without one, and nothing was set",

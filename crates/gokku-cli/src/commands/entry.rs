@@ -196,7 +196,6 @@ impl Record {
 
     /// Writes it also when the other side hangs up or interrupts, which ends this process. Without this a command could be
     /// kept out of the record.
-    #[expect(clippy::exit, reason = "it is what the signal is for")]
     fn watch(&self) {
         let record = self.clone();
         std::thread::spawn(move || {

@@ -18,7 +18,7 @@ pub(super) fn run(
     lines: Option<usize>,
     printer: Printer,
 ) -> Result<u8, Error> {
-    let app = options.app.as_ref().map(|_| context::app(server, options));
+    let app = context::names_app(options).then(|| context::app(server, options));
     let wanted = Wanted {
         app: app.transpose()?,
         access: server.access.clone(),

@@ -38,13 +38,11 @@ fn add(server: &Server, name: &KeyName, given: &[String], printer: Printer) -> R
         let app: AppName = app
             .parse()
             .map_err(|error: gokku_core::name::NameError| Error::usage(error.to_string()))?;
-        match apps::find(server, &app)? {
-            Some(there) => reached.push(there),
-            None => {
-                missing.push(app.to_string());
-                reached.push(app);
-            }
+        let there = apps::find(server, &app)?;
+        if there.is_none() {
+            missing.push(app.to_string());
         }
+        reached.push(there.unwrap_or(app));
     }
     let key = given_key(name)?;
     let facts = keys::add(server, &context::home()?, name, Access::of(reached), key)?;

@@ -2,18 +2,20 @@
 
 use std::io::Write;
 
-use gokku_core::AppName;
 use gokku_core::log_line::{AppLine, Stream};
 use gokku_core::log_place::{Place, PlaceError};
-use gokku_server::logs::{Shown, Source, Wanted, show};
+use gokku_core::{AppName, ProcessKey, ReleaseId, Slot};
+use gokku_server::logs::{Shown, Wanted, show};
 use gokku_server::{Server, clock};
 
 use super::wait;
-use crate::cli::Logs;
+use crate::cli::{Logs, Options};
+use crate::context;
 use crate::error::Error;
 use crate::printer::{Look, Printer};
 
-pub(super) fn run(server: &Server, app: &AppName, logs: &Logs, printer: Printer) -> Result<u8, Error> {
+pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Printer) -> Result<u8, Error> {
+    let app = &context::app(server, options)?;
     let since = logs.since.as_deref().map(|given| {
         clock::since(given)
             .ok_or_else(|| Error::usage(format!("--since {given}: it is 10m, 2h, or 2024-01-15T11:30:00Z")))
@@ -29,31 +31,70 @@ pub(super) fn run(server: &Server, app: &AppName, logs: &Logs, printer: Printer)
         since: since.transpose()?,
         after: after.transpose()?,
     };
+    let mut showing = Showing::new(logs.follow.then_some(app), printer);
+    if options.client.is_some() && logs.follow {
+        // By this the client knows that it has come through, before the app prints anything.
+        Printer::bytes(b"\n");
+    }
     wait(async {
         let shown = show(server, app, &wanted, |shown| match shown {
             Shown::Container(source) => {
-                if logs.follow && !printer.json {
-                    printer.note(Look::Heading, &heading(app, source));
-                }
+                showing.heading(source.container.as_str(), source.release, source.slot);
                 true
             }
-            Shown::Piece(piece) if printer.json => json(&piece),
-            Shown::Piece(piece) => match piece.stream {
-                Stream::Out => Printer::bytes(&piece.bytes),
-                Stream::Err => std::io::stderr().write_all(&piece.bytes).is_ok(),
-            },
+            Shown::Piece(piece) => showing.show(&piece),
         });
         Ok(shown.await?)
     })?;
     Ok(0)
 }
 
-fn heading(app: &AppName, source: &Source) -> String {
-    let release = source
-        .release
-        .map(|release| format!(" release {release}"))
-        .unwrap_or_default();
-    format!("-----> {app}:{release} ({})", source.name)
+/// Shows an app's output: the app's bytes, or JSON; and which release prints, when that changes.
+pub(crate) struct Showing<'a> {
+    /// The app, when it is to be told whose output it is.
+    app: Option<&'a AppName>,
+    printer: Printer,
+    container: Option<String>,
+}
+
+impl<'a> Showing<'a> {
+    pub(crate) fn new(app: Option<&'a AppName>, printer: Printer) -> Self {
+        Self {
+            app,
+            printer,
+            container: None,
+        }
+    }
+
+    /// Says whose output comes now, if that is another container than before.
+    fn heading(&mut self, container: &str, release: Option<ReleaseId>, slot: Option<Slot>) {
+        let short = container.get(..12).unwrap_or(container);
+        if self.container.as_deref() == Some(short) {
+            return;
+        }
+        self.container = Some(short.to_owned());
+        let Some(app) = self.app.filter(|_| !self.printer.json) else {
+            return;
+        };
+        let release = release.map_or_else(String::new, |release| format!(" release {release}"));
+        let name = slot.map_or_else(String::new, |slot| {
+            format!(" ({})", slot.container_name(app, &ProcessKey::first_web()))
+        });
+        self.printer
+            .note(Look::Heading, &format!("-----> {app}:{release}{name}"));
+    }
+
+    /// Shows a piece; false when nobody reads it any more.
+    pub(crate) fn show(&mut self, piece: &AppLine) -> bool {
+        self.heading(&piece.container, piece.release, piece.slot);
+        if self.printer.json {
+            return json(piece);
+        }
+        match piece.stream {
+            Stream::Out => Printer::bytes(&piece.bytes),
+            Stream::Err => std::io::stderr().write_all(&piece.bytes).is_ok(),
+        }
+    }
 }
 
 fn json(piece: &AppLine) -> bool {

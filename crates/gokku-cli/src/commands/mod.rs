@@ -11,7 +11,7 @@ mod hook;
 mod inside;
 mod keys;
 mod leave;
-mod logs;
+pub(crate) mod logs;
 mod proxy;
 mod reach;
 mod releases;
@@ -89,7 +89,7 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Start => transition::start(server, &context::app(server, options)?, printer),
         Command::Releases => releases::run(server, &context::app(server, options)?, printer),
         Command::Status => status::run(server, options, printer),
-        Command::Logs(logs) => logs::run(server, &context::app(server, options)?, logs, printer),
+        Command::Logs(logs) => logs::run(server, options, logs, printer),
         Command::Events { follow, lines } => events::run(server, options, *follow, *lines, printer),
         Command::Run { command } => inside::run(server, &context::app(server, options)?, command),
         Command::Exec { command } => inside::exec(server, &context::app(server, options)?, command),

@@ -53,6 +53,7 @@ pub(super) fn words(command: &Command) -> String {
             with("config unset", names.iter().map(|name| variable(name)))
         }
         Command::Config(Config::Get { name }) => with("config get", [variable(name)]),
+        Command::Config(Config::Import { .. }) => "config import".to_owned(),
         Command::Config(Config::List) => "config list".to_owned(),
         Command::Deploy { abort: Some(_), .. } => "deploy --abort".to_owned(),
         Command::Deploy { attach: true, .. } => "deploy --attach".to_owned(),

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::printer::{Look, Printer, plain_table};
 
 pub(super) fn run(server: &Server, options: &Options, printer: Printer) -> Result<u8, Error> {
-    if options.app.is_some() {
+    if context::names_app(options) {
         let app = context::app(server, options)?;
         let status = wait(async { Ok(status::one(server, &app).await?) })?;
         if printer.json {
