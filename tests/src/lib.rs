@@ -24,6 +24,7 @@
 //! - [`App`] is one app on it, [`WorkingCopy`] a developer's clone;
 //! - [`Load`] keeps clients busy and reports each kind of failure apart, against a [`Timeline`] of what was routed;
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
+//! - [`Host`] is a machine that is no server yet, with nothing but ssh;
 //! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Disk`] a disk, to fill.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
@@ -42,6 +43,7 @@ mod build;
 mod disk;
 mod docker;
 mod engine;
+mod host;
 mod http;
 mod laptop;
 mod load;
@@ -51,16 +53,18 @@ mod ports;
 mod progress;
 mod running;
 mod server;
+mod ssh_client;
 mod sshd;
 mod wait;
 mod working_copy;
 
 pub use app::App;
-pub use base_image::ensure_python;
+pub use base_image::{ensure_machine, ensure_python};
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
 pub use disk::{Disk, Filler};
 pub use docker::{Container, containers, docker};
 pub use engine::Engine;
+pub use host::Host;
 pub use http::{Answer, Connection, Failure, get, send};
 pub use laptop::Laptop;
 pub use load::{Answered, Kind, Load, LoadPlan, Report, Tally, Timeline};

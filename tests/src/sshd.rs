@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::ssh_client::{self, read, write};
 use crate::{Output, PATIENCE, Server, free_port, wait_until};
 
 /// An sshd whose sessions run on a story's server, as the user who runs the tests. It lets in its own key, and those in
@@ -30,8 +31,7 @@ impl Sshd {
             .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
         let at = |name: &str| folder.path().join(name);
         for key in ["host_key", "user_key"] {
-            let mut keygen = Command::new("ssh-keygen");
-            Output::of(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(at(key))).ok();
+            ssh_client::make_key(&at(key), key);
         }
         let user = Output::of(Command::new("id").arg("-un")).ok().line().to_owned();
         if user == "root" {
@@ -87,13 +87,7 @@ impl Sshd {
     #[track_caller]
     pub fn make_key(&self, name: &str) -> String {
         let at = |file: &str| self.folder.path().join(file);
-        let mut keygen = Command::new("ssh-keygen");
-        Output::of(
-            keygen
-                .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
-                .arg(at(name)),
-        )
-        .ok();
+        ssh_client::make_key(&at(name), name);
         let config = format!("{}{}", self.host(name, name), read(&at("ssh_config")));
         write(&at("ssh_config"), &config);
         read(&at(&format!("{name}.pub")))
@@ -102,13 +96,9 @@ impl Sshd {
     /// What ssh is told of the server under a name, and the key that goes with it.
     fn host(&self, name: &str, key: &str) -> String {
         let Self { port, user, .. } = self;
-        let at = |file: &str| self.folder.path().join(file).display().to_string();
-        format!(
-            "Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  \
-             IdentitiesOnly yes\n  UserKnownHostsFile {}\n  StrictHostKeyChecking yes\n  BatchMode yes\n",
-            at(key),
-            at("known_hosts"),
-        )
+        let at = |file: &str| self.folder.path().join(file);
+        let how = ssh_client::config(&at(key), &at("known_hosts"));
+        format!("Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n{how}")
     }
 
     /// Its log.
@@ -134,18 +124,7 @@ impl Sshd {
 
     /// The same, with more words of ssh's own in front of what it is given.
     pub fn install_client_with(&self, programs: &Path, options: &str) {
-        use std::os::unix::fs::PermissionsExt;
-        let client = programs.join("ssh");
-        let config = self.folder.path().join("ssh_config");
-        write(
-            &client,
-            &format!(
-                "#!/bin/sh\nexec /usr/bin/ssh -F '{}' {options} \"$@\"\n",
-                config.display()
-            ),
-        );
-        fs::set_permissions(&client, fs::Permissions::from_mode(0o755))
-            .unwrap_or_else(|error| panic!("{}: {error}", client.display()));
+        ssh_client::install(programs, &self.folder.path().join("ssh_config"), options);
     }
 }
 
@@ -180,12 +159,4 @@ fn config(server: &Server, folder: &Path, port: u16) -> String {
         server.root().display(),
         server.programs().display(),
     )
-}
-
-fn write(path: &Path, text: &str) {
-    fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -34,6 +34,7 @@ mod restarts;
 mod retention;
 mod rollback;
 mod secrets;
+mod setup;
 mod ssh;
 mod stuck;
 mod switch_restart;

@@ -143,6 +143,13 @@ pub enum Command {
     /// Does what another command has handed over
     #[command(hide = true)]
     Worker,
+    /// Stops what the engine has of this server, or removes it
+    #[command(hide = true)]
+    Leave {
+        /// Containers, images and the network go
+        #[arg(long)]
+        data: bool,
+    },
     /// What git runs
     #[command(subcommand, hide = true)]
     Hook(Hook),
@@ -287,6 +294,10 @@ pub enum Remote {
         #[arg(value_name = "USER@HOST[:PORT]")]
         server: String,
     },
+    /// Make a machine a server: Docker, gokku, its user, its folder and its service, whatever of it is missing
+    Setup(Setup),
+    /// Take away from a server what setup has made; apps' data stays
+    Teardown(Teardown),
     /// List the git remotes that are apps on a server
     List,
     /// Remove a git remote; the app stays on its server
@@ -294,6 +305,42 @@ pub enum Remote {
         /// The remote's name
         name: String,
     },
+}
+
+/// How a machine is reached that is set up or taken down.
+#[derive(Debug, Args)]
+pub struct There {
+    /// The machine; the user is root, or may use sudo without a password
+    #[arg(value_name = "USER@HOST[:PORT]")]
+    pub server: String,
+    /// The private key to use; those that ssh knows without
+    #[arg(short, long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Show each step with its commands, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Setting up.
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Where.
+    #[command(flatten)]
+    pub there: There,
+}
+
+/// Taking down.
+#[derive(Debug, Args)]
+pub struct Teardown {
+    /// Where.
+    #[command(flatten)]
+    pub there: There,
+    /// Remove the apps' data, too: code, environments, repositories, containers, images
+    #[arg(long)]
+    pub data: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// The traffic switch.

@@ -77,6 +77,7 @@ fn is_of_this_machine(command: &Command) -> bool {
         Command::Remote(_)
             | Command::Completion { .. }
             | Command::Worker
+            | Command::Leave { .. }
             | Command::Hook(_)
             | Command::Entry { .. }
             | Command::ReceivePack { .. }

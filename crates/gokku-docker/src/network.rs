@@ -33,6 +33,27 @@ impl Engine {
         Ok(())
     }
 
+    /// Removes the network of this name if nothing is on it, and says whether it did.
+    pub async fn remove_network(&self, name: &str) -> Result<bool, Error> {
+        let _one_at_a_time = self.lock().await;
+        let mut removed = false;
+        for network in self.networks(name).await? {
+            match self
+                .docker
+                .remove_network(&network)
+                .await
+                .map_err(|error| Error::of("remove the network", &network, error))
+            {
+                Ok(()) => removed = true,
+                Err(Error::NotFound { .. } | Error::Conflict { .. }) => {}
+                // An engine says 403 of one that has endpoints.
+                Err(Error::Api { message, .. }) if message.contains("active endpoints") => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(removed)
+    }
+
     /// The ids of the networks of exactly this name, oldest first.
     async fn networks(&self, name: &str) -> Result<Vec<String>, Error> {
         // The engine looks for a part of the name.

@@ -9,6 +9,7 @@
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
+//! - what the engine has of it, when the server is taken down: [`leave`]
 //! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
 //!
 //! This crate never prints and never reads the environment.
@@ -31,6 +32,7 @@ pub mod inside;
 pub mod journal;
 pub mod keys;
 pub mod landing;
+pub mod leave;
 pub mod lock;
 pub mod log;
 pub mod logs;

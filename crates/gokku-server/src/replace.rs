@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
@@ -112,7 +113,12 @@ fn failed(log: &Path, written: bool, why: &str) -> Error {
 
 /// The service that a process belongs to, as its service manager calls it.
 fn service_of(process: u32) -> Option<String> {
-    let environment = fs::read(format!("/proc/{process}/environ")).ok()?;
+    let environment = match fs::read(format!("/proc/{process}/environ")) {
+        Ok(environment) => environment,
+        // A process of this user that may not be looked into has been given more than this one: by a service manager.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Some(String::new()),
+        Err(_) => return None,
+    };
     environment.split(|byte| *byte == 0).find_map(|variable| {
         let text = std::str::from_utf8(variable).ok()?;
         let (name, value) = text.split_once('=')?;

@@ -10,11 +10,13 @@ mod events;
 mod hook;
 mod inside;
 mod keys;
+mod leave;
 pub(crate) mod logs;
 mod proxy;
 mod reach;
 mod releases;
 mod remote;
+mod remote_setup;
 mod serve;
 mod status;
 mod transition;
@@ -39,7 +41,7 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
         return Ok(completion::run(*shell));
     }
     if let Command::Remote(remote) = &cli.command {
-        return remote::run(remote, options.app.as_deref(), printer);
+        return remote::run(remote, options, printer);
     }
     let server = context::server(options)?;
     match &cli.command {
@@ -94,12 +96,13 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Proxy(proxy) => proxy::run(server, proxy, printer),
         Command::Doctor => doctor::run(server, printer),
         Command::Worker => worker::run(server),
+        Command::Leave { data } => leave::run(server, *data, printer),
         Command::Hook(_) => hook::run(server, &context::app(server, options)?, printer),
         Command::Keys(keys) => keys::run(server, keys, printer),
         Command::ReceivePack { path } => serve::run(server, Service::ReceivePack, path, printer),
         Command::UploadPack { path } => serve::run(server, Service::UploadPack, path, printer),
         Command::Completion { shell } => Ok(completion::run(*shell)),
-        Command::Remote(remote) => remote::run(remote, options.app.as_deref(), printer),
+        Command::Remote(remote) => remote::run(remote, options, printer),
         Command::Entry { .. } => Err(Error::usage("sshd runs this for a key, and nobody else")),
     }
 }

@@ -29,6 +29,7 @@ pub(super) fn of(command: &Command) -> Reach {
         | Command::Keys(_)
         | Command::Remote(_)
         | Command::Worker
+        | Command::Leave { .. }
         | Command::Hook(_)
         | Command::Entry { .. }
         | Command::ReceivePack { .. }
@@ -80,6 +81,7 @@ pub(super) fn words(command: &Command) -> String {
         Command::Doctor => "doctor".to_owned(),
         Command::Completion { .. } => "completion".to_owned(),
         Command::Worker => "worker".to_owned(),
+        Command::Leave { .. } => "leave".to_owned(),
         Command::Hook(_) => "hook".to_owned(),
         Command::Entry { .. } => "entry".to_owned(),
         Command::ReceivePack { .. } => "receive-pack".to_owned(),

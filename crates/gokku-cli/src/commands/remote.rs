@@ -6,15 +6,18 @@ use std::path::Path;
 use gokku_remote::forward::Needs;
 use gokku_remote::remotes::{self, Ready};
 
-use crate::cli::Remote;
+use super::remote_setup;
+use crate::cli::{Options, Remote};
 use crate::elsewhere;
 use crate::error::Error;
 use crate::printer::{Look, Printer, plain_table};
 
-pub(super) fn run(command: &Remote, app: Option<&str>, printer: Printer) -> Result<u8, Error> {
+pub(super) fn run(command: &Remote, options: &Options, printer: Printer) -> Result<u8, Error> {
     let here = std::env::current_dir().map_err(|error| Error::failed(format!("this folder: {error}")))?;
     match command {
-        Remote::Add { name, server } => add(&here, name, server, app, printer),
+        Remote::Add { name, server } => add(&here, name, server, options.app.as_deref(), printer),
+        Remote::Setup(setup) => remote_setup::set_up(setup, &options.root, printer),
+        Remote::Teardown(teardown) => remote_setup::take_down(teardown, &options.root, printer),
         Remote::List => list(&here, printer),
         Remote::Remove { name } => {
             let address = remotes::remove(&here, name)?;

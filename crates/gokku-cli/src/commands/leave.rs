@@ -1,0 +1,21 @@
+//! `gokku leave`: the containers' part of taking a server down. `gokku remote teardown` runs it there.
+
+use gokku_server::{Server, leave};
+
+use super::wait;
+use crate::error::{DONE, Error};
+use crate::printer::{Look, Printer};
+
+pub(super) fn run(server: &Server, data: bool, printer: Printer) -> Result<u8, Error> {
+    let left = wait(async { Ok(leave::leave(server, data).await?) })?;
+    if printer.json {
+        printer.facts(&left)?;
+    }
+    let verb = if data { "removed" } else { "stopped" };
+    let words = format!(
+        "{} containers {verb}, {} images removed",
+        left.containers, left.images
+    );
+    printer.note(Look::Plain, &words);
+    Ok(DONE)
+}

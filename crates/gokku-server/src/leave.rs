@@ -1,0 +1,65 @@
+//! What the Docker Engine has of this server, when the server is taken down: it is stopped, or removed.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use gokku_docker::containers::ContainerState;
+use gokku_docker::{Engine, labels};
+use serde::Serialize;
+
+use crate::NETWORK;
+use crate::error::{Error, Kind};
+use crate::server::Server;
+
+/// How long containers may take to answer their last requests; no new ones come.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// How many containers were stopped or removed.
+    pub containers: usize,
+    /// How many images were removed.
+    pub images: usize,
+    /// Whether the network was removed.
+    pub network: bool,
+}
+
+/// Stops every container of this server, and removes it with the images and the network when `data` goes, too.
+pub async fn leave(server: &Server, data: bool) -> Result<Left, Error> {
+    if server.switch().status().await.is_ok() {
+        return Err(Error::new(
+            Kind::Busy,
+            "the traffic switch runs, and would start the containers again: end it first, by `systemctl stop gokku` or its process",
+        ));
+    }
+    let engine = server.engine().await?;
+    let label = server.root.label();
+    let mine = [(labels::ROOT, label.as_str())];
+    let mut left = Left::default();
+    let all = engine.containers(&mine).await?;
+    let running = all.iter().filter(|facts| facts.state == ContainerState::Running);
+    let stopped = try_join_all(running.map(|facts| engine.stop(&facts.id, GRACE))).await?;
+    if !data {
+        left.containers = stopped.len();
+        return Ok(left);
+    }
+    for facts in &all {
+        engine.remove(&facts.id).await?;
+    }
+    left.containers = all.len();
+    left.images = images(&engine, &mine).await?;
+    left.network = engine.remove_network(NETWORK).await?;
+    Ok(left)
+}
+
+async fn images(engine: &Engine, mine: &[(&str, &str)]) -> Result<usize, Error> {
+    let images = engine.images(mine).await?;
+    for image in &images {
+        for tag in &image.tags {
+            engine.remove_image(tag).await?;
+        }
+    }
+    engine.prune_images(mine).await?;
+    Ok(images.len())
+}
