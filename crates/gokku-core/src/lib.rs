@@ -12,7 +12,7 @@
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
 //! - what a client tells a server first: [`client`]
-//! - what an app prints: [`log_line`], and a place in it: [`log_place`]
+//! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
 //! - how long to wait before trying again: [`pause`]
 //! - reading what the kernel says of listening sockets: [`listeners`]; bytes in texts: [`base64`]
 #![deny(missing_docs)]
@@ -49,6 +49,7 @@ pub mod client;
 
 pub mod log_line;
 pub mod log_place;
+pub mod stream;
 
 pub mod base64;
 pub mod listeners;

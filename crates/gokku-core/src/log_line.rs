@@ -6,17 +6,7 @@ use crate::base64;
 use crate::log_place::{Place, Stamp};
 use crate::release_id::ReleaseId;
 use crate::slot::Slot;
-
-/// Where a container printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Stream {
-    /// Its standard output, or its terminal.
-    #[serde(rename = "stdout")]
-    Out,
-    /// Its standard error.
-    #[serde(rename = "stderr")]
-    Err,
-}
+use crate::stream::Stream;
 
 /// A piece of what an app printed: mostly a line with its end. The engine cuts a line of more than 16 KiB into parts,
 /// which all have the line's stamp.

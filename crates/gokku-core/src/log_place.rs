@@ -10,8 +10,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::log_line::Stream;
 use crate::release_id::ReleaseId;
+use crate::stream::Stream;
 
 /// When a piece was printed, as the engine writes it: RFC 3339 in UTC with nine digits of a second, so that a later one
 /// sorts after an earlier one.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::ContainerId;
-pub use gokku_core::log_line::Stream;
 use gokku_core::log_place::Stamp;
+pub use gokku_core::stream::Stream;
 
 use crate::engine::Engine;
 use crate::error::Error;

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use gokku_core::log_line::{AppLine, Stream};
+use gokku_core::log_line::AppLine;
 use gokku_core::log_place::{Place, PlaceError};
+use gokku_core::stream::Stream;
 use gokku_core::{AppName, ProcessKey, ReleaseId, Slot};
 use gokku_server::logs::{Shown, Wanted, show};
 use gokku_server::{Server, clock};
