@@ -62,7 +62,7 @@ fn asked(data: &[u8]) {
     match entry::parse(data, ROOT) {
         // That an app's name is one is its type's to say.
         Ok(Asked::Git { app, .. }) => {
-            assert!(!app.as_str().contains(['/', '.', '-']) || !app.as_str().starts_with('-'))
+            assert!(!app.as_str().contains(['/', '.']) && !app.as_str().starts_with('-'));
         }
         Ok(Asked::Gokku(_)) => assert!(
             data.trim_ascii_start()
