@@ -31,7 +31,9 @@ impl Destination {
         let is_name = |text: &str| {
             !text.is_empty()
                 && !text.starts_with('-')
-                && text.chars().all(|c| c.is_alphanumeric() || "._-+~".contains(c))
+                && text
+                    .chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "._-+~".contains(c))
         };
         let bare = host
             .strip_prefix('[')
@@ -48,7 +50,8 @@ impl Destination {
         }
         Ok(Self {
             user: user.map(str::to_owned),
-            host: bare.to_owned(),
+            // As ssh itself takes it.
+            host: bare.to_ascii_lowercase(),
             port,
         })
     }
