@@ -52,7 +52,9 @@ impl Address {
             "" => None,
             folder => {
                 let root = folder.strip_suffix("/repos").ok_or(NotGokkus::Path)?;
-                Some(root.to_owned()).filter(|root| root.starts_with('/') && !root.starts_with("//"))
+                let is_plain =
+                    |root: &String| root.starts_with('/') && !root.contains("//") && !root.ends_with('/');
+                Some(root.to_owned()).filter(is_plain)
             }
         };
         if folder.starts_with("/~") || (root.is_none() && !folder.is_empty()) {

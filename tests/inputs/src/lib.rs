@@ -6,7 +6,7 @@
 //! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`names`]
 //! - what git says: [`hook_input`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
-//! - what a laptop and a server say to each other: [`afar`]
+//! - what a laptop and a server say to each other: [`afar`]; those that were let in: [`keys`]
 //! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
 #![allow(clippy::missing_panics_doc, reason = "a check panics, that is what it is for")]
 
@@ -18,6 +18,7 @@ pub mod env_file;
 pub mod event_log;
 pub mod gokku_yml;
 pub mod hook_input;
+pub mod keys;
 pub mod listeners;
 pub mod names;
 pub mod records;
@@ -28,7 +29,7 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 13] = [
+pub const SUBJECTS: [(&str, Check); 14] = [
     ("afar", afar::check),
     ("build_progress", build_progress::check),
     ("control_api", control_api::check),
@@ -37,6 +38,7 @@ pub const SUBJECTS: [(&str, Check); 13] = [
     ("event_log", event_log::check),
     ("gokku_yml", gokku_yml::check),
     ("hook_input", hook_input::check),
+    ("keys", keys::check),
     ("listeners", listeners::check),
     ("names", names::check),
     ("records", records::check),
