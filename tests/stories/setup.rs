@@ -24,6 +24,15 @@ impl Scene {
         self.laptop.gokku(words.iter().chain(more))
     }
 
+    /// In a terminal, with these keys typed.
+    #[track_caller]
+    fn typed(&self, what: &str, server: &str, keys: &str) -> Output {
+        let root = self.host.root();
+        let words =
+            format!("printf '{keys}' | script -qec 'gokku --root {root} remote {what} {server}' /dev/null");
+        Output::of(self.laptop.command("sh").args(["-c", &words]))
+    }
+
     #[track_caller]
     fn set_up(&self, server: &str) -> Output {
         self.remote("setup", server, &[])
@@ -85,6 +94,19 @@ fn a_machine_is_set_up_once_and_mended_when_half_of_it_is_there() {
         .set_up("root@server")
         .ok()
         .complains("Nothing to do: it is set up.");
+
+    // Whoever takes it down is asked for its name.
+    let before = host.listing();
+    scene
+        .typed("teardown", "root@server", "yes\\n")
+        .exits(2)
+        .says("This is done on server")
+        .says("nothing was changed");
+    host.assert_as_in(&before, &[]);
+    scene
+        .typed("teardown", "root@server", "server\\n")
+        .ok()
+        .says("-----> Remove gokku");
 }
 
 #[test]

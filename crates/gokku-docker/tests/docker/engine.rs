@@ -183,6 +183,23 @@ async fn of_two_networks_of_one_name_the_younger_goes() {
     );
 }
 
+#[tokio::test]
+async fn a_network_goes_when_nothing_is_on_it() {
+    let lab = Lab::new().await;
+    let name = lab.network().await;
+    let mut spec = lab.spec(&lab.image().await, &["deaf", "ready"]);
+    spec.network.clone_from(&name);
+    let id = lab.start(&spec).await;
+    assert!(!lab.engine.remove_network(&name).await.unwrap());
+    assert_eq!(networks(&name), "bridge");
+    lab.engine.remove(&id).await.unwrap();
+    assert!(lab.engine.remove_network(&name).await.unwrap());
+    assert!(!lab.engine.remove_network(&name).await.unwrap());
+    assert_eq!(networks(&name), "");
+    // What the test made is removed at its end, and has to be there.
+    lab.engine.ensure_network(&name).await.unwrap();
+}
+
 /// The engine would take the beginning of a network's id for its name.
 #[tokio::test]
 async fn a_network_whose_id_begins_with_the_name_is_another_one() {
