@@ -159,3 +159,30 @@ fn p19_output_is_followed_across_lost_connections() {
         .count();
     assert_eq!(headings, 2, "{told}");
 }
+
+/// P10: a change whose connection is lost as soon as it was sent is written and applied, not one without the other.
+#[test]
+fn p10_a_change_whose_connection_is_lost_is_applied() {
+    let scene = Scene::new();
+    let dev = scene.remote();
+    let remote = scene.name();
+    let api = scene.api();
+    release(&dev, &remote, "v1").ok();
+    let before = logs(&api);
+    let set = dev.start_gokku(["config", "set", "WORD=new", "-a", &remote]);
+    let worker = await_event(&api, &before, "its first step", |event| {
+        event.pointer("/event/step-started").is_some()
+    })
+    .unwrap_or_else(|| panic!("it ended before its first step"));
+    signal("STOP", worker);
+    for ssh in children(set.id()) {
+        kill(ssh);
+    }
+    set.wait().exits(6).complains("could not be reached");
+    signal("CONT", worker);
+    wait_until("the end", PATIENCE, || {
+        scene.server.workers().is_empty().then_some(())
+    });
+    let env = api.docker(["exec", &api.blue(), "/app", "env", "WORD"]).ok();
+    assert_eq!(env.stdout, "new");
+}

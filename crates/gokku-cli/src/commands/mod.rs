@@ -53,7 +53,14 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
 /// What another gokku, which has this run here, is told and promised before its command.
 pub(crate) fn greet(cli: &Cli, printer: Printer) {
     if let Some(client) = &cli.options.client {
-        hang_up::watch();
+        // What changes a file, and then what runs, does both: it ends by itself, and soon.
+        let changes_both = matches!(
+            cli.command,
+            Command::Config(_) | Command::Apps(_) | Command::Keys(_)
+        );
+        if !changes_both {
+            hang_up::watch();
+        }
         if let Some(difference) = client.difference(env!("CARGO_PKG_VERSION")) {
             printer.note(Look::Plain, &difference);
         }
