@@ -322,7 +322,7 @@ fn a_key_for_every_app_is_no_user_of_the_server() {
 }
 
 /// What keeps the server, or is started by it.
-const WITHIN: [&str; 15] = [
+const WITHIN: [&str; 17] = [
     "keys list",
     "keys add eve",
     "keys add ada --app x",
@@ -331,6 +331,8 @@ const WITHIN: [&str; 15] = [
     "proxy run --take-over --detached",
     "proxy restart",
     "worker",
+    "leave",
+    "leave --data",
     "hook pre-receive -a mine",
     "entry --key root",
     "entry --key ada --app other",
