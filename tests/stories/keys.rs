@@ -142,7 +142,27 @@ fn a_key_pushes_to_its_apps_and_commands_them() {
             Some(format!("{app} {} {}", ran["command"].as_str()?, ran["code"]))
         })
         .collect();
-    insta::assert_snapshot!(ran.join("\n"), @"");
+    insta::assert_snapshot!(ran.join("\n"), @r#"
+    APP push 0
+    APP config set MOTTO TOKEN HEALTH_CHECK_TIMEOUT 0
+    APP config get MOTTO 0
+    APP status 0
+    - status 0
+    - apps list 0
+    APP logs 0
+    APP releases 0
+    APP exec /app 0
+    APP restart 0
+    APP events 0
+    - gokku 0
+    - gokku 2
+    APP fetch 0
+    APP fetch 0
+    APP fetch 0
+    APP fetch 0
+    APP fetch 0
+    APP push 1
+    "#);
     let finished: Vec<&str> = of_ada
         .iter()
         .filter_map(|(app, change)| {
@@ -170,6 +190,7 @@ fn a_key_pushes_to_its_apps_and_commands_them() {
 /// What a bound key's session could do if it had a way out: write here.
 struct Wall<'a> {
     server: &'a Server,
+    sshd: &'a Sshd,
     mark: PathBuf,
     mine: String,
     other: String,
@@ -207,6 +228,7 @@ fn behind_a_wall(check: impl FnOnce(&Wall<'_>)) {
     let_in(&server, &sshd, "ada", &[mine.name()]);
     let wall = Wall {
         server: &server,
+        sshd: &sshd,
         mark: server.home().join("mark"),
         mine: mine.name().to_owned(),
         other: other.name().to_owned(),
@@ -232,7 +254,20 @@ fn a_key_gets_no_shell() {
             .filter(|event| event["by"] == "ada")
             .filter_map(|event| event["change"].get("denied")?["command"].as_str())
             .collect();
-        insta::assert_snapshot!(Vec::from_iter(denied).join("\n"), @"");
+        insta::assert_snapshot!(Vec::from_iter(denied).join("\n"), @r#"
+    /bin/sh
+    /usr/bin/gokku
+    a shell
+    cat
+    git
+    git-shell
+    id
+    receive-pack
+    sh
+    something unreadable
+    touch
+    xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...
+    "#);
     });
 }
 
@@ -266,8 +301,7 @@ fn a_key_brings_no_environment() {
 fn a_key_for_every_app_is_no_user_of_the_server() {
     behind_a_wall(|wall| {
         let key = "bob";
-        let sshd = Sshd::start(wall.server);
-        let_in(wall.server, &sshd, key, &[]);
+        let_in(wall.server, wall.sshd, key, &[]);
         let mark = wall.mark.display();
         for line in [
             String::new(),
@@ -282,8 +316,23 @@ fn a_key_for_every_app_is_no_user_of_the_server() {
             wall.holds(&wall.ssh(&[key, &line]));
         }
         wall.ssh(&[key, "gokku doctor"]).says("git");
-        let added = wall.server.gokku(["keys", "remove", key]);
-        added.ok();
+        wall.server.gokku(["keys", "remove", key]).ok();
+    });
+}
+
+/// Nobody keeps a command out of the record by hanging up on it.
+#[test]
+fn a_command_that_is_hung_up_on_is_recorded() {
+    behind_a_wall(|wall| {
+        let line = format!("gokku events -f -a {}", wall.mine);
+        let session = Running::start(wall.server.command("ssh").args(["-tt", "ada", &line]));
+        session.wait_for("the app was made");
+        session.signal("KILL");
+        wait_until("the record of it", PATIENCE, || {
+            let told = events(wall.server);
+            let last = &told.last()?["change"]["commanded"];
+            (last["command"] == "events" && last["code"] == 129).then_some(())
+        });
     });
 }
 
@@ -815,5 +864,8 @@ fn keys_are_added_listed_and_removed() {
         .filter(|event| event["by"] != "ada")
         .map(|event| event["change"].to_string())
         .collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    {"key-added":{"apps":["api","shop"],"name":"ada"}}
+    {"key-removed":{"name":"ada"}}
+    "#);
 }
