@@ -4,11 +4,13 @@
 //! The fuzz targets in `fuzz/` call it, and so do this crate's tests, with every input in `fuzz/corpus`.
 //!
 //! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`names`]
+//! - who is let in, and what comes with a key: [`authorized_keys`]
 //! - what git says: [`hook_input`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
 #![allow(clippy::missing_panics_doc, reason = "a check panics, that is what it is for")]
 
+pub mod authorized_keys;
 pub mod build_progress;
 pub mod control_api;
 pub mod docker_ignore;
@@ -26,7 +28,8 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 12] = [
+pub const SUBJECTS: [(&str, Check); 13] = [
+    ("authorized_keys", authorized_keys::check),
     ("build_progress", build_progress::check),
     ("control_api", control_api::check),
     ("docker_ignore", docker_ignore::check),

@@ -87,6 +87,7 @@ macro_rules! subjects {
 }
 
 subjects! {
+    authorized_keys
     build_progress
     control_api
     docker_ignore

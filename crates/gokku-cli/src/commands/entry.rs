@@ -67,7 +67,7 @@ fn git(server: &Server, service: Service, named: &AppName, printer: Printer) -> 
     })?;
     tell(made, &app, printer);
     let record = Record::new(server, Some(app.clone()), word.to_owned());
-    record.watch();
+    record.watch(true);
     let without = context::not_for_git();
     let code = serve::git(server, service, &app, Some(&server.by), &without)?;
     // Of a push that came as far as the hook, the hook records the outcome.
@@ -100,10 +100,8 @@ fn gokku(server: &Server, words: Vec<String>) -> Result<u8, Error> {
     }
     let (app, unknown) = app(server, &cli);
     let record = Record::new(server, app, words + &unknown);
-    // A program in a container of its own is ended by whoever waits for it.
-    if !matches!(cli.command, Command::Run { .. }) {
-        record.watch();
-    }
+    // `gokku run` removes its container itself when it is interrupted, and ends then.
+    record.watch(!matches!(cli.command, Command::Run { .. }));
     let printer = Printer::new(&cli.options);
     let code = run_on(server, &cli, printer).unwrap_or_else(|error| {
         printer.error(&error);
@@ -193,26 +191,30 @@ impl Record {
         }
     }
 
-    /// Writes it also when the other side hangs up or interrupts, which ends this process. Without this a command could be
-    /// kept out of the record.
-    fn watch(&self) {
+    /// Writes it also when the other side hangs up or interrupts, which ends this process, an interrupt only where that is
+    /// said. Without this a command could be kept out of the record.
+    fn watch(&self, interrupt_ends: bool) {
         let record = self.clone();
         std::thread::spawn(move || {
-            let ended = super::wait(async {
+            let ended: Result<(), Error> = super::wait(async {
                 let listen = |kind| signal(kind).map_err(|error| Error::failed(error.to_string()));
                 let mut hangup = listen(SignalKind::hangup())?;
                 let mut interrupt = listen(SignalKind::interrupt())?;
                 let mut terminate = listen(SignalKind::terminate())?;
-                tokio::select! {
-                    _ = hangup.recv() => Ok(129),
-                    _ = interrupt.recv() => Ok(130),
-                    _ = terminate.recv() => Ok(143),
+                loop {
+                    let code = tokio::select! {
+                        _ = hangup.recv() => 129,
+                        _ = interrupt.recv() => 130,
+                        _ = terminate.recv() => 143,
+                    };
+                    record.note(code);
+                    if code != 130 || interrupt_ends {
+                        std::process::exit(code.into());
+                    }
                 }
             });
-            if let Ok(code) = ended {
-                record.note(code);
-                std::process::exit(code.into());
-            }
+            // Without signals the command goes on, and is recorded when it ends.
+            let _ = ended;
         });
     }
 }
