@@ -316,8 +316,23 @@ fn a_key_for_every_app_is_no_user_of_the_server() {
             wall.holds(&wall.ssh(&[key, &line]));
         }
         wall.ssh(&[key, "gokku doctor"]).says("git");
-        let added = wall.server.gokku(["keys", "remove", key]);
-        added.ok();
+        wall.server.gokku(["keys", "remove", key]).ok();
+    });
+}
+
+/// Nobody keeps a command out of the record by hanging up on it.
+#[test]
+fn a_command_that_is_hung_up_on_is_recorded() {
+    behind_a_wall(|wall| {
+        let line = format!("gokku events -f -a {}", wall.mine);
+        let session = Running::start(wall.server.command("ssh").args(["-tt", "ada", &line]));
+        session.wait_for("the app was made");
+        session.signal("KILL");
+        wait_until("the record of it", PATIENCE, || {
+            let told = events(wall.server);
+            let last = &told.last()?["change"]["commanded"];
+            (last["command"] == "events" && last["code"] == 129).then_some(())
+        });
     });
 }
 

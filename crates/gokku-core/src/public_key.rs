@@ -90,7 +90,7 @@ impl FromStr for PublicKey {
         if text.contains("PRIVATE KEY") || text.contains("PuTTY-User-Key-File") {
             return Err(PublicKeyError::Private);
         }
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let mut lines = text.lines().map(str::trim_ascii).filter(|line| !line.is_empty());
         let line = lines.next().ok_or(PublicKeyError::Empty)?;
         if lines.next().is_some() {
             return Err(PublicKeyError::Several);

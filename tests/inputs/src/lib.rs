@@ -4,13 +4,15 @@
 //! The fuzz targets in `fuzz/` call it, and so do this crate's tests, with every input in `fuzz/corpus`.
 //!
 //! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`names`]
+//! - who is let in, and what comes with a key: [`authorized_keys`]
 //! - what git says: [`hook_input`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
-//! - what a laptop and a server say to each other: [`afar`]; those that were let in: [`keys`]
+//! - what a laptop and a server say to each other: [`afar`]
 //! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
 #![allow(clippy::missing_panics_doc, reason = "a check panics, that is what it is for")]
 
 pub mod afar;
+pub mod authorized_keys;
 pub mod build_progress;
 pub mod control_api;
 pub mod docker_ignore;
@@ -18,7 +20,6 @@ pub mod env_file;
 pub mod event_log;
 pub mod gokku_yml;
 pub mod hook_input;
-pub mod keys;
 pub mod listeners;
 pub mod names;
 pub mod records;
@@ -31,6 +32,7 @@ pub type Check = fn(&[u8]);
 /// Every subject, with its check.
 pub const SUBJECTS: [(&str, Check); 14] = [
     ("afar", afar::check),
+    ("authorized_keys", authorized_keys::check),
     ("build_progress", build_progress::check),
     ("control_api", control_api::check),
     ("docker_ignore", docker_ignore::check),
@@ -38,7 +40,6 @@ pub const SUBJECTS: [(&str, Check); 14] = [
     ("event_log", event_log::check),
     ("gokku_yml", gokku_yml::check),
     ("hook_input", hook_input::check),
-    ("keys", keys::check),
     ("listeners", listeners::check),
     ("names", names::check),
     ("records", records::check),

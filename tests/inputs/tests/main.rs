@@ -88,6 +88,7 @@ macro_rules! subjects {
 
 subjects! {
     afar
+    authorized_keys
     build_progress
     control_api
     docker_ignore
@@ -95,7 +96,6 @@ subjects! {
     event_log
     gokku_yml
     hook_input
-    keys
     listeners
     names
     records

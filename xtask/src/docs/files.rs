@@ -10,11 +10,12 @@ const BEGIN: &str = "<!-- files: written by `cargo xtask docs` from the first wo
 const END: &str = "<!-- end of files -->\n";
 
 /// The crates, from the bottom up: as they may use each other.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "gokku-core",
     "gokku-docker",
     "gokku-git",
     "gokku-proxy",
+    "gokku-remote",
     "gokku-server",
     "gokku-cli",
 ];
