@@ -11,7 +11,6 @@ use gokku_core::client::Client;
 #[command(
     name = "gokku",
     version,
-    about,
     propagate_version = true,
     disable_help_subcommand = true,
     arg_required_else_help = true
@@ -127,7 +126,7 @@ pub enum Command {
     /// The traffic switch
     #[command(subcommand)]
     Proxy(Proxy),
-    /// Git remotes that are apps on a server
+    /// Servers, from your own machine, and the git remotes that are apps on them
     #[command(subcommand)]
     Remote(Remote),
     /// The keys that others are let in with
@@ -285,6 +284,10 @@ pub enum Config {
 /// Servers, from a developer's machine.
 #[derive(Debug, Subcommand)]
 pub enum Remote {
+    /// Make a machine a server: Docker, gokku, its user, its folder and its service, whatever of it is missing
+    Setup(Setup),
+    /// Take away from a server what setup has made; apps' data stays
+    Teardown(Teardown),
     /// Add a git remote to push to, and make its app on the server; with --app where the remote's name does not begin
     /// with the app's
     Add {
@@ -294,10 +297,6 @@ pub enum Remote {
         #[arg(value_name = "USER@HOST[:PORT]")]
         server: String,
     },
-    /// Make a machine a server: Docker, gokku, its user, its folder and its service, whatever of it is missing
-    Setup(Setup),
-    /// Take away from a server what setup has made; apps' data stays
-    Teardown(Teardown),
     /// List the git remotes that are apps on a server
     List,
     /// Remove a git remote; the app stays on its server
