@@ -120,6 +120,35 @@ fn p34_names_that_are_no_remotes() {
         .exits(3)
         .complains("no git repository here");
 
+    // The branch is the one that the project's file names for the environment.
+    let shop = unique("shop");
+    let other = scene.laptop.project(&shop, free_port());
+    other.write(
+        "gokku.yml",
+        format!("apps:\n  {shop}:\n    environments:\n      - name: staging\n        branch: release\n"),
+    );
+    let staging = format!("{shop}-staging");
+    other
+        .gokku(["remote", "add", &staging, &destination])
+        .ok()
+        .complains(&format!("git push {staging} release"));
+    let listed = scene.server.gokku(["apps", "list", "--json"]).ok().json();
+    let made = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|app| app["name"] == shop.as_str())
+        .unwrap();
+    assert_eq!(
+        (&made["environment"], &made["branch"]),
+        (&"staging".into(), &"release".into())
+    );
+    other.write("gokku.yml", "apps:\n  x: [\n");
+    other
+        .gokku(["remote", "add", "x-production", &destination])
+        .exits(1)
+        .complains("gokku.yml:");
+
     // Another environment of the same app is refused, and nothing is left of the attempt.
     dev.gokku(["remote", "add", &remote, &destination]).ok();
     let staging = format!("{}-staging", scene.app);

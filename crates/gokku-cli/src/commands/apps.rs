@@ -77,9 +77,8 @@ fn create(
     printer.note(
         Look::Plain,
         &format!(
-            "Push to it:\n  git remote add {name}-{environment} {}:{}\n  git push {name}-{environment} {}",
+            "Push to it, from your own machine:\n  gokku remote add {name}-{environment} {}\n  git push {name}-{environment} {}",
             context::address(),
-            repository.display(),
             app.branch
                 .map_or_else(|| "main".to_owned(), |branch| branch.to_string()),
         ),
