@@ -48,6 +48,48 @@ apps:
     assert_eq!(status["port"], port);
 }
 
+/// P33: what a container may use, and what it runs, is what the file says: of the app, its migration and `gokku run`.
+#[test]
+fn p33_resources_and_words_are_applied_exactly() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy_with(
+        "    entrypoint: [/app]\n    command: [serve, \"two words\", \"$HOME\"]\n    \
+         resources:\n      memory: 256m\n      cpus: 0.5\n      pids: 100\n",
+    );
+    dev.release("v1").ok();
+    let inspect = |container: &str, what: &str| {
+        let found = api.docker(["inspect", "--format", what, container]).ok();
+        found.line().to_owned()
+    };
+    let limits = "{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{json .HostConfig.PidsLimit}}";
+    assert_eq!(inspect(&api.blue(), limits), "268435456 500000000 100");
+    assert_eq!(
+        inspect(&api.blue(), "{{json .Config.Entrypoint}} {{json .Config.Cmd}}"),
+        r#"["/app"] ["serve","two words","$HOME"]"#
+    );
+    let run = server.start_gokku(api.named(["run", "--", "/app", "wait"]));
+    run.wait_for("waiting");
+    let all = server.containers();
+    let once = all
+        .iter()
+        .find(|container| container.name.contains("-run-"))
+        .unwrap();
+    assert_eq!(inspect(&once.name, limits), "268435456 500000000 100");
+    run.signal("INT");
+    run.wait().exits(130);
+    // Without them, nothing is limited, and the image says what runs. A rollback has the release's own again.
+    dev.write(
+        "gokku.yml",
+        format!("apps:\n  {}:\n    ports: [\"{}:8080\"]\n", api.name(), api.port()),
+    );
+    dev.release("v2").ok();
+    assert_eq!(inspect(&api.blue(), limits), "0 0 null");
+    assert_eq!(inspect(&api.blue(), "{{json .Config.Cmd}}"), "null");
+    api.gokku(["rollback"]).ok();
+    assert_eq!(inspect(&api.blue(), limits), "268435456 500000000 100");
+}
+
 /// P33: every mistake is an error with file, line, column and what was probably meant, before anything is built.
 #[test]
 fn p33_a_mistake_is_told_with_its_place() {

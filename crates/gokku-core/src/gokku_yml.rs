@@ -25,6 +25,7 @@ use serde_yaml::{Error, Spanned};
 
 use crate::name::{AppName, EnvironmentName};
 use crate::push::BranchName;
+use crate::resources::{self, Resources};
 
 /// One key, as the configuration reference shows it.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +41,7 @@ pub struct Key {
 }
 
 /// Every key.
-pub const KEYS: [Key; 9] = [
+pub const KEYS: [Key; 14] = [
     Key {
         path: "path",
         default: ".",
@@ -64,6 +65,18 @@ pub const KEYS: [Key; 9] = [
         default: "-",
         meaning: "The server's port and the container's",
         allowed: "a list of one HOST:CONTAINER, each from 1 to 65535",
+    },
+    Key {
+        path: "entrypoint",
+        default: "-",
+        meaning: "The program and its first words, instead of the image's ENTRYPOINT; an empty list for none",
+        allowed: "a list of words",
+    },
+    Key {
+        path: "command",
+        default: "-",
+        meaning: "The words after the entrypoint, instead of the image's CMD; no shell reads them",
+        allowed: "a list of words, at least one",
     },
     Key {
         path: "environments[].name",
@@ -94,6 +107,24 @@ pub const KEYS: [Key; 9] = [
         default: "5",
         meaning: "Seconds before it is started again",
         allowed: "a whole number from 0 to 3600",
+    },
+    Key {
+        path: "resources.memory",
+        default: "-",
+        meaning: "The memory that a container of the app may use, its migration's too; one that needs more is killed",
+        allowed: "a whole number and b, k, m or g, as 512m; at least 6m",
+    },
+    Key {
+        path: "resources.cpus",
+        default: "-",
+        meaning: "The processors that it may use, or parts of them",
+        allowed: "a number from 0.01 to 1024",
+    },
+    Key {
+        path: "resources.pids",
+        default: "-",
+        meaning: "The processes and threads that it may have",
+        allowed: "a whole number from 1 to 4194304",
     },
 ];
 
@@ -145,6 +176,12 @@ pub struct AppConfig {
     pub environments: Vec<Environment>,
     /// `deployment`.
     pub deployment: Deployment,
+    /// `entrypoint`.
+    pub entrypoint: Option<Vec<String>>,
+    /// `command`.
+    pub command: Option<Vec<String>>,
+    /// `resources`.
+    pub resources: Resources,
 }
 
 /// A host port and the container port behind it.
@@ -225,6 +262,9 @@ impl Default for AppConfig {
             ports: None,
             environments: Vec::new(),
             deployment: Deployment::default(),
+            entrypoint: None,
+            command: None,
+            resources: Resources::default(),
         }
     }
 }
@@ -301,6 +341,17 @@ struct RawApp {
     #[serde(default)]
     environments: Vec<RawEnvironment>,
     deployment: Option<RawDeployment>,
+    entrypoint: Option<Spanned<Vec<Spanned<String>>>>,
+    command: Option<Spanned<Vec<Spanned<String>>>>,
+    resources: Option<RawResources>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawResources {
+    memory: Option<Spanned<String>>,
+    cpus: Option<Spanned<String>>,
+    pids: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -376,6 +427,55 @@ impl Check<'_> {
                 .map(|raw| self.deployment(raw))
                 .transpose()?
                 .unwrap_or_default(),
+            entrypoint: raw
+                .entrypoint
+                .map(|given| self.words("entrypoint", &given, 0))
+                .transpose()?,
+            command: raw
+                .command
+                .map(|given| self.words("command", &given, 1))
+                .transpose()?,
+            resources: raw
+                .resources
+                .map(|raw| self.resources(&raw))
+                .transpose()?
+                .unwrap_or_default(),
+        })
+    }
+
+    /// Words of a command line.
+    fn words(
+        &self,
+        key: &str,
+        given: &Spanned<Vec<Spanned<String>>>,
+        least: usize,
+    ) -> Result<Vec<String>, YmlError> {
+        if given.value.len() < least {
+            return Err(self.wrong(
+                given,
+                format!("{key}: an empty list cannot be: it is a list of words, at least one"),
+            ));
+        }
+        if let Some(odd) = given.value.iter().find(|word| word.value.contains('\0')) {
+            return Err(self.wrong(odd, format!("{key}: a word cannot have a NUL in it")));
+        }
+        Ok(given.value.iter().map(|word| word.value.clone()).collect())
+    }
+
+    fn resources(&self, raw: &RawResources) -> Result<Resources, YmlError> {
+        fn read<T>(
+            check: &Check<'_>,
+            key: &str,
+            given: Option<&Spanned<String>>,
+            read: impl Fn(&str) -> Option<T>,
+        ) -> Result<Option<T>, YmlError> {
+            let read = given.map(|given| read(&given.value).ok_or_else(|| check.refuse(key, given)));
+            read.transpose()
+        }
+        Ok(Resources {
+            memory: read(self, "resources.memory", raw.memory.as_ref(), resources::memory)?,
+            nano_cpus: read(self, "resources.cpus", raw.cpus.as_ref(), resources::cpus)?,
+            pids: read(self, "resources.pids", raw.pids.as_ref(), resources::pids)?,
         })
     }
 
@@ -606,6 +706,12 @@ mod tests {
             "environments: [{name: test}, {name: test, branch: next}]",
             "dockerfile: ./",
             "path: a\n    path: b",
+            "command: serve",
+            "command: []",
+            "resources: {memory: 512}",
+            "resources: {cpus: many}",
+            "resources: {pids: 0}",
+            "resources: {cpu: 1}",
         ];
         let whole = [
             "",
@@ -622,7 +728,7 @@ mod tests {
             .collect();
         told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
         insta::assert_snapshot!(told.join("\n"), @r#"
-        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, ports, environments, deployment; did you mean "path"?
+        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, ports, environments, deployment, entrypoint, command, resources; did you mean "path"?
         gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay; did you mean "keep_images"?
         gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
         gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
@@ -640,6 +746,12 @@ mod tests {
         gokku.yml:3:41: environments[].name: "test" stands here twice
         gokku.yml:3:17: dockerfile: "./" cannot be: it is a relative path without ..
         gokku.yml:4:5: the key path stands here twice
+        gokku.yml:3:14: expected a list (`- item`)
+        gokku.yml:3:14: command: an empty list cannot be: it is a list of words, at least one
+        gokku.yml:3:25: resources.memory: "512" cannot be: it is a whole number and b, k, m or g, as 512m; at least 6m
+        gokku.yml:3:23: resources.cpus: "many" cannot be: it is a number from 0.01 to 1024
+        gokku.yml:3:23: resources.pids: "0" cannot be: it is a whole number from 1 to 4194304
+        gokku.yml:3:17: there is no key "cpu" here: there is memory, cpus, pids; did you mean "cpus"?
         gokku.yml:1:1: the file is empty: it begins with `apps:`
         gokku.yml:1:1: there is no key "app" here: there is apps; did you mean "apps"?
         gokku.yml:1:7: expected keys and values (`key: value`)

@@ -14,6 +14,7 @@ use bollard::query_parameters::{
     WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
+use gokku_core::resources::Resources;
 use gokku_core::{ContainerId, ImageId};
 
 use crate::engine::Engine;
@@ -43,6 +44,8 @@ pub struct ContainerSpec {
     pub tty: bool,
     /// Whether its input stays open.
     pub stdin: bool,
+    /// What it may use of the machine.
+    pub resources: Resources,
 }
 
 impl fmt::Debug for ContainerSpec {
@@ -141,6 +144,9 @@ impl Engine {
             stop_timeout: Some(seconds),
             host_config: Some(HostConfig {
                 network_mode: Some(spec.network.clone()),
+                memory: spec.resources.memory.and_then(|bytes| bytes.try_into().ok()),
+                nano_cpus: spec.resources.nano_cpus.and_then(|nano| nano.try_into().ok()),
+                pids_limit: spec.resources.pids.map(i64::from),
                 ..HostConfig::default()
             }),
             networking_config: Some(NetworkingConfig {

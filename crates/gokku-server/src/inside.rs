@@ -59,6 +59,7 @@ pub async fn run(
         stop_timeout: plan.settings.stop,
         tty,
         stdin: true,
+        resources: plan.config.resources,
     };
     Ok(engine.start_once(&spec).await?)
 }

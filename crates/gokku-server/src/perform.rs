@@ -162,6 +162,7 @@ impl<R: Runtime> Driver<R> {
             entrypoint: Some(Vec::new()),
             command: Some(command),
             stop_timeout: self.plan.settings.stop,
+            resources: self.plan.config.resources,
             ..ContainerSpec::default()
         };
         let mut lines = Lines::default();
@@ -214,7 +215,10 @@ impl<R: Runtime> Driver<R> {
             env: self.plan.environment(Some(port)),
             labels,
             network: NETWORK.to_owned(),
+            entrypoint: self.plan.config.entrypoint.clone(),
+            command: self.plan.config.command.clone(),
             stop_timeout: self.plan.settings.stop,
+            resources: self.plan.config.resources,
             ..ContainerSpec::default()
         };
         Ok(self.runtime.create(&spec).await.map(drop)?)

@@ -68,6 +68,22 @@ fn can_be_obeyed(app: &AppConfig) {
     for environment in &app.environments {
         assert_eq!(app.branch(&environment.name), Some(&environment.branch));
     }
+    // What the engine takes.
+    let words = app.entrypoint.iter().chain(&app.command).flatten();
+    assert!(words.into_iter().all(|word| !word.contains('\0')));
+    assert!(app.command.as_ref().is_none_or(|words| !words.is_empty()));
+    let resources = app.resources;
+    assert!(
+        resources
+            .memory
+            .is_none_or(|bytes| bytes >= 6 << 20 && i64::try_from(bytes).is_ok())
+    );
+    assert!(
+        resources
+            .nano_cpus
+            .is_none_or(|nano| nano >= 10_000_000 && i64::try_from(nano).is_ok())
+    );
+    assert!(resources.pids.is_none_or(|pids| pids > 0));
     assert!((1..=100).contains(&app.deployment.keep_images));
     assert!(app.deployment.restart_delay <= Duration::from_secs(3600));
 }
