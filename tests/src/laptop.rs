@@ -69,6 +69,17 @@ impl Laptop {
         Output::of(self.command("gokku").args(args).stdin(Stdio::null()))
     }
 
+    /// Runs `gokku` in the user's home with this on its standard input.
+    #[must_use = "it may have failed: say how it should exit"]
+    #[track_caller]
+    pub fn gokku_with_input<S: AsRef<OsStr>>(
+        &self,
+        input: &[u8],
+        args: impl IntoIterator<Item = S>,
+    ) -> Output {
+        Output::with_input(self.command("gokku").args(args), input)
+    }
+
     /// A project of the test app, in a repository with no remote: an app of this name at this host port.
     #[track_caller]
     pub fn project(&self, app: &str, port: u16) -> WorkingCopy<'_> {

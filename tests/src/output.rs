@@ -1,7 +1,8 @@
 //! What a finished program said.
 
 use std::fmt;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// A program's exit and output. Shows all of it when a check fails.
 #[derive(Clone, Debug)]
@@ -29,6 +30,31 @@ impl Output {
             .output()
             .unwrap_or_else(|error| panic!("{} could not be run: {error}", shown(command)));
         Self::from_parts(shown(command), output)
+    }
+
+    /// Runs a command to its end, with this on its standard input.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    #[track_caller]
+    pub fn with_input(command: &mut Command, input: &[u8]) -> Self {
+        let name = shown(command);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name} could not be run: {error}"));
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program may end without reading all of it; its exit code tells.
+            let _ = stdin.write_all(input);
+        }
+        let output = child
+            .wait_with_output()
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        Self::from_parts(name, output)
     }
 
     pub(crate) fn from_parts(command: String, output: std::process::Output) -> Self {

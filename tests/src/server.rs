@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,7 +10,6 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::machine;
-use crate::output::shown;
 use crate::{App, Container, Disk, Engine, Output, Running, docker, gokku_program, wait_until};
 
 /// A server. With it go its daemon, its running deploys, its containers and images, and its folder.
@@ -161,24 +159,7 @@ impl Server {
         input: &[u8],
         args: impl IntoIterator<Item = S>,
     ) -> Output {
-        let mut command = self.command("gokku");
-        command
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let name = shown(&command);
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} could not be run: {error}"));
-        if let Some(mut stdin) = child.stdin.take() {
-            // A program may end without reading all of it; its exit code tells.
-            let _ = stdin.write_all(input);
-        }
-        let output = child
-            .wait_with_output()
-            .unwrap_or_else(|error| panic!("{name}: {error}"));
-        Output::from_parts(name, output)
+        Output::with_input(self.command("gokku").args(args), input)
     }
 
     /// Starts `gokku` and lets it run.

@@ -167,9 +167,29 @@ fn an_app_lives_there_until_all_is_taken_down() {
     let others = host.sh(&format!("find {root} ! -user gokku"));
     assert_eq!(others.ok().stdout, "");
 
-    // Two keys: gokku's line, and somebody's own.
-    host.sh("umask 077; cd /var/lib/gokku; mkdir .ssh; echo 'command=\"/usr/local/bin/gokku --root /x entry --key ada\" k1' >.ssh/authorized_keys; echo k2 >>.ssh/authorized_keys; chown -R gokku .ssh")
-        .ok();
+    // Two keys: gokku's, let in from afar, and somebody's own.
+    let public = std::fs::read(host.key().with_extension("pub")).unwrap();
+    let add = ["keys", "add", "ada", "--app", &app, "--remote", "ubuntu@server"];
+    laptop.gokku_with_input(&public, add).ok();
+    host.sh("stat -c '%U %a' /var/lib/gokku/.ssh /var/lib/gokku/.ssh/authorized_keys")
+        .ok()
+        .says("gokku 700\ngokku 600\n");
+    laptop
+        .gokku(["status", "-a", &app, "--remote", "gokku@server"])
+        .ok()
+        .says("running");
+    host.ssh("gokku", "id")
+        .exits(1)
+        .complains("this key cannot run id");
+    let events = laptop
+        .gokku(["events", "--json", "--remote", "ubuntu@server"])
+        .ok()
+        .stdout;
+    assert!(
+        events.contains(r#""by":"ada""#) && events.contains(r#""by":"ubuntu""#),
+        "{events}"
+    );
+    host.sh("echo k2 >>/var/lib/gokku/.ssh/authorized_keys").ok();
 
     // Not without a word: nobody can be asked here.
     scene
