@@ -22,6 +22,12 @@ fn p19_following_goes_on_across_a_deploy() {
     api.get("/log?line=second-line").unwrap();
     logs.wait_for("second-line");
     api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    // A container's log goes with it: this one is there for as long as nobody deploys.
+    wait_until("the changed environment's container", PATIENCE, || {
+        let told = logs.stderr();
+        let headings = told.lines().filter(|line| line.starts_with("----->"));
+        (headings.count() == 3).then_some(())
+    });
     dev.release("v3").ok();
     logs.wait_for("version v3 starts");
     api.gokku(["rollback"]).ok();
