@@ -110,6 +110,30 @@ impl Printer {
         Ok(())
     }
 
+    /// Facts that are a list: as JSON, or as a table with a row for each, or as what to say when there are none.
+    pub(crate) fn list<T: Serialize, const N: usize>(
+        self,
+        all: &[T],
+        none: &str,
+        header: [&str; N],
+        row: impl Fn(&T) -> [String; N],
+    ) -> Result<(), Error> {
+        if self.json {
+            return self.facts(&all);
+        }
+        if all.is_empty() {
+            self.note(Look::Plain, none);
+            return Ok(());
+        }
+        let mut table = plain_table();
+        table.set_header(header);
+        for one in all {
+            table.add_row(row(one));
+        }
+        self.result(&table.to_string());
+        Ok(())
+    }
+
     /// Something on the way.
     pub(crate) fn note(self, look: Look, text: &str) {
         if !self.quiet {
@@ -129,6 +153,17 @@ impl Printer {
         if !error.message.is_empty() {
             self.say(Look::Bad, &format!("gokku: {}", error.message));
         }
+    }
+
+    /// Asks a question whose answer is a name, and says whether that was typed.
+    pub(crate) fn has_typed(self, question: &str, name: &str) -> Result<bool, Error> {
+        self.alert(Look::Bad, question);
+        let _ = std::io::stderr().flush();
+        let mut typed = String::new();
+        std::io::stdin()
+            .read_line(&mut typed)
+            .map_err(|error| Error::failed(error.to_string()))?;
+        Ok(typed.trim() == name)
     }
 
     /// Something that must be seen even when quiet.

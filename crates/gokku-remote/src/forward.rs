@@ -43,6 +43,16 @@ pub struct Ended {
     pub words: String,
 }
 
+impl Ended {
+    /// With this code, and nothing to say.
+    pub(crate) fn with(code: u8) -> Self {
+        Self {
+            code,
+            words: String::new(),
+        }
+    }
+}
+
 impl Forward {
     /// The words that run on the server.
     pub fn words(&self, typed: &[OsString]) -> Vec<OsString> {
@@ -70,10 +80,7 @@ impl Forward {
         relay.watch(&child);
         let status = child.wait()?;
         if let Some(code) = relay.code() {
-            return Ok(Ended {
-                code,
-                words: String::new(),
-            });
+            return Ok(Ended::with(code));
         }
         ended(&call, status, needs)
     }

@@ -73,16 +73,10 @@ pub fn follow(
         let status = child.wait()?;
         relay.done();
         if let Some(code) = relay.code() {
-            return Ok(Ended {
-                code,
-                words: String::new(),
-            });
+            return Ok(Ended::with(code));
         }
         if !wanted {
-            return Ok(Ended {
-                code: 0,
-                words: String::new(),
-            });
+            return Ok(Ended::with(0));
         }
         match ended(&call, status, Needs::default()) {
             Err(error @ Error::Unreachable { .. }) if was_there => {
@@ -95,10 +89,7 @@ pub fn follow(
         }
         relay.pause(pause.take());
         if let Some(code) = relay.code() {
-            return Ok(Ended {
-                code,
-                words: String::new(),
-            });
+            return Ok(Ended::with(code));
         }
     }
 }

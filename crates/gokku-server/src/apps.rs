@@ -48,24 +48,23 @@ pub fn ensure(
     if !server.access.allows(name) {
         return Err(missing(server, name.as_str())?);
     }
-    loop {
-        if !server.root.app_file(name).exists() {
-            match create(server, name, environment, branch) {
-                Ok(app) => return Ok((app, true)),
-                // Somebody else was faster.
-                Err(_) if server.root.app_file(name).exists() => continue,
-                Err(error) => return Err(error),
-            }
+    let is_there = || server.root.app_file(name).exists();
+    if !is_there() {
+        match create(server, name, environment, branch) {
+            Ok(app) => return Ok((app, true)),
+            // Somebody else was faster.
+            Err(_) if is_there() => {}
+            Err(error) => return Err(error),
         }
-        let app = load(&server.root, name)?;
-        return if app.environment == *environment {
-            Ok((app, false))
-        } else {
-            Err(Error::failed(format!(
-                "the app {name} serves {} here, not {environment}: an app has one environment",
-                app.environment
-            )))
-        };
+    }
+    let app = load(&server.root, name)?;
+    if app.environment == *environment {
+        Ok((app, false))
+    } else {
+        Err(Error::failed(format!(
+            "the app {name} serves {} here, not {environment}: an app has one environment",
+            app.environment
+        )))
     }
 }
 

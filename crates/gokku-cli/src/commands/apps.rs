@@ -1,6 +1,6 @@
 //! `gokku apps`: made, listed, removed.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use gokku_core::push::{BranchName, BranchNameError};
@@ -13,7 +13,7 @@ use super::transition;
 use crate::cli::Apps;
 use crate::context;
 use crate::error::Error;
-use crate::printer::{Look, Printer, plain_table};
+use crate::printer::{Look, Printer};
 
 pub(super) fn run(server: &Server, command: &Apps, printer: Printer) -> Result<u8, Error> {
     match command {
@@ -87,32 +87,23 @@ fn create(
 }
 
 fn list(server: &Server, printer: Printer) -> Result<u8, Error> {
-    let all = apps::visible(server)?;
-    if printer.json {
-        printer.facts(&all)?;
-        return Ok(0);
-    }
-    if all.is_empty() {
-        printer.note(
-            Look::Plain,
-            "There are no apps yet; `gokku apps create NAME` makes one.",
-        );
-        return Ok(0);
-    }
-    let mut table = plain_table();
-    table.set_header(["APP", "ENVIRONMENT", "BRANCH", "CREATED"]);
-    for app in all {
-        let branch = app
-            .branch
-            .map_or_else(|| "-".to_owned(), |branch| branch.to_string());
-        table.add_row([
-            app.name.to_string(),
-            app.environment.to_string(),
-            branch,
-            app.created,
-        ]);
-    }
-    printer.result(&table.to_string());
+    printer.list(
+        &apps::visible(server)?,
+        "There are no apps yet; `gokku apps create NAME` makes one.",
+        ["APP", "ENVIRONMENT", "BRANCH", "CREATED"],
+        |app| {
+            let branch = app
+                .branch
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), ToString::to_string);
+            [
+                app.name.to_string(),
+                app.environment.to_string(),
+                branch,
+                app.created.clone(),
+            ]
+        },
+    )?;
     Ok(0)
 }
 
@@ -123,16 +114,10 @@ fn destroy(server: &Server, app: &AppName, yes: bool, printer: Printer) -> Resul
                 "this removes {app} with its containers, images, code and environment: say so with --yes"
             )));
         }
-        printer.alert(
-            Look::Bad,
-            &format!("This removes {app} with its containers, images, code and environment. Type its name to go on:"),
+        let question = format!(
+            "This removes {app} with its containers, images, code and environment. Type its name to go on:"
         );
-        let mut typed = String::new();
-        let _ = std::io::stderr().flush();
-        std::io::stdin()
-            .read_line(&mut typed)
-            .map_err(|error| Error::failed(error.to_string()))?;
-        if typed.trim() != app.as_str() {
+        if !printer.has_typed(&question, app.as_str())? {
             return Err(Error::usage("nothing was removed"));
         }
     }

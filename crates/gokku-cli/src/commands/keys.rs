@@ -3,13 +3,12 @@
 use std::io::{IsTerminal, Read};
 
 use gokku_core::{Access, AppName, KeyName};
-use gokku_server::keys::KeyFacts;
 use gokku_server::{Server, apps, keys};
 
 use crate::cli::Keys;
 use crate::context;
 use crate::error::Error;
-use crate::printer::{Look, Printer, plain_table};
+use crate::printer::{Look, Printer};
 
 /// The most that is read of what is given as a key.
 const LONGEST: u64 = 64 * 1024;
@@ -83,28 +82,18 @@ fn given_key(name: &KeyName) -> Result<gokku_core::public_key::PublicKey, Error>
 }
 
 fn list(server: &Server, printer: Printer) -> Result<u8, Error> {
-    let all = keys::list(server, &context::home()?)?;
-    if printer.json {
-        printer.facts(&all)?;
-        return Ok(0);
-    }
-    if all.is_empty() {
-        let line = "There are no keys yet; `gokku keys add NAME < key.pub` lets one in.";
-        printer.note(Look::Plain, line);
-        return Ok(0);
-    }
-    let mut table = plain_table();
-    table.set_header(["NAME", "APPS", "TYPE", "FINGERPRINT"]);
-    for key in all {
-        let apps = key.access().to_string();
-        let KeyFacts {
-            name,
-            kind,
-            fingerprint,
-            ..
-        } = key;
-        table.add_row([name.to_string(), apps, kind, fingerprint]);
-    }
-    printer.result(&table.to_string());
+    printer.list(
+        &keys::list(server, &context::home()?)?,
+        "There are no keys yet; `gokku keys add NAME < key.pub` lets one in.",
+        ["NAME", "APPS", "TYPE", "FINGERPRINT"],
+        |key| {
+            [
+                key.name.to_string(),
+                key.access().to_string(),
+                key.kind.clone(),
+                key.fingerprint.clone(),
+            ]
+        },
+    )?;
     Ok(0)
 }

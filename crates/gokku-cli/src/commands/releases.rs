@@ -4,7 +4,7 @@ use gokku_core::AppName;
 use gokku_server::{Server, releases};
 
 use crate::error::Error;
-use crate::printer::{Look, Printer, plain_table};
+use crate::printer::Printer;
 
 /// How much of a reason the table shows; `--json` has all of it.
 const SHOWN: usize = 80;
@@ -17,29 +17,19 @@ fn cut(reason: String) -> String {
 }
 
 pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
-    let all = releases::list(&server.root, app)?;
-    if printer.json {
-        printer.facts(&all)?;
-        return Ok(0);
-    }
-    if all.is_empty() {
-        printer.note(
-            Look::Plain,
-            &format!("{app} has no release yet: push one with git."),
-        );
-        return Ok(0);
-    }
-    let mut table = plain_table();
-    table.set_header(["RELEASE", "COMMIT", "STATE", "BY", ""]);
-    for release in all {
-        table.add_row([
-            release.id,
-            release.commit.get(..7).unwrap_or(&release.commit).to_owned(),
-            release.state.to_owned(),
-            release.by.unwrap_or_default(),
-            release.reason.map(cut).unwrap_or_default(),
-        ]);
-    }
-    printer.result(&table.to_string());
+    printer.list(
+        &releases::list(&server.root, app)?,
+        &format!("{app} has no release yet: push one with git."),
+        ["RELEASE", "COMMIT", "STATE", "BY", ""],
+        |release| {
+            [
+                release.id.clone(),
+                release.commit.get(..7).unwrap_or(&release.commit).to_owned(),
+                release.state.to_owned(),
+                release.by.clone().unwrap_or_default(),
+                release.reason.clone().map(cut).unwrap_or_default(),
+            ]
+        },
+    )?;
     Ok(0)
 }

@@ -10,7 +10,7 @@ use super::remote_setup;
 use crate::cli::{Options, Remote};
 use crate::elsewhere;
 use crate::error::Error;
-use crate::printer::{Look, Printer, plain_table};
+use crate::printer::{Look, Printer};
 
 pub(super) fn run(command: &Remote, options: &Options, printer: Printer) -> Result<u8, Error> {
     let here = std::env::current_dir().map_err(|error| Error::failed(format!("this folder: {error}")))?;
@@ -87,23 +87,11 @@ fn add(here: &Path, name: &str, server: &str, app: Option<&str>, printer: Printe
 }
 
 fn list(here: &Path, printer: Printer) -> Result<u8, Error> {
-    let all = remotes::list(here)?;
-    if printer.json {
-        printer.facts(&all)?;
-        return Ok(0);
-    }
-    if all.is_empty() {
-        printer.note(
-            Look::Plain,
-            "There are none yet; `gokku remote add api-production user@host` adds one.",
-        );
-        return Ok(0);
-    }
-    let mut table = plain_table();
-    table.set_header(["REMOTE", "APP", "SERVER"]);
-    for remote in all {
-        table.add_row([remote.name, remote.app.to_string(), remote.server]);
-    }
-    printer.result(&table.to_string());
+    printer.list(
+        &remotes::list(here)?,
+        "There are none yet; `gokku remote add api-production user@host` adds one.",
+        ["REMOTE", "APP", "SERVER"],
+        |remote| [remote.name.clone(), remote.app.to_string(), remote.server.clone()],
+    )?;
     Ok(0)
 }

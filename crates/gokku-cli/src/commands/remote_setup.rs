@@ -1,7 +1,7 @@
 //! `gokku remote setup` and `gokku remote teardown`: a machine becomes a server, and is none any more.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -160,16 +160,8 @@ fn ask(steps: &[Step], host: &str, printer: Printer) -> Result<(), Error> {
     for change in steps.iter().flat_map(|step| &step.changes) {
         printer.alert(Look::Plain, &format!("       {change}"));
     }
-    printer.alert(
-        Look::Bad,
-        &format!("This is done on {host}. Type that name to go on:"),
-    );
-    let _ = std::io::stderr().flush();
-    let mut typed = String::new();
-    std::io::stdin()
-        .read_line(&mut typed)
-        .map_err(|error| Error::failed(error.to_string()))?;
-    if typed.trim() == host {
+    let question = format!("This is done on {host}. Type that name to go on:");
+    if printer.has_typed(&question, host)? {
         Ok(())
     } else {
         Err(Error::usage("nothing was changed"))
