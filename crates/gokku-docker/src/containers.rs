@@ -43,6 +43,8 @@ pub struct ContainerSpec {
     pub tty: bool,
     /// Whether its input stays open.
     pub stdin: bool,
+    /// Whether Docker's init is its first process: it passes signals on, and takes in children that nobody waits for.
+    pub init: bool,
 }
 
 impl fmt::Debug for ContainerSpec {
@@ -141,6 +143,7 @@ impl Engine {
             stop_timeout: Some(seconds),
             host_config: Some(HostConfig {
                 network_mode: Some(spec.network.clone()),
+                init: Some(spec.init),
                 ..HostConfig::default()
             }),
             networking_config: Some(NetworkingConfig {
