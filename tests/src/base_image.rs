@@ -1,6 +1,9 @@
-//! `python:3.11-slim` for the Flask example, where no registry can be reached: a stand-in from Debian's own packages.
+//! Base images, where no registry can be reached: stand-ins from Debian's own packages. `python:3.11-slim` for the Flask
+//! example, and one tree with Go, Python and Caddy for builds without a Dockerfile.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Once;
 
 use crate::{Output, docker};
 
@@ -20,9 +23,62 @@ const LABEL: &str = "gokku.stand-in=python";
 ///
 /// When it cannot be made; that takes root, or a `sudo` that asks for no password.
 pub fn ensure_python() {
-    if docker(["image", "inspect", IMAGE]).code == Some(0) {
+    if is_there(IMAGE) {
         return;
     }
+    bootstrap(PACKAGES, |tree| {
+        import(tree, LABEL, &["CMD [\"python3\"]"], IMAGE)
+    });
+}
+
+/// What generated Dockerfiles begin their stages with. They are one tree under four names: what a stage may not have in
+/// it is seen in the Dockerfiles, that it builds and answers is seen here.
+const LANGUAGES: [&str; 4] = [
+    "golang:1.19-bookworm",
+    "python:3.11-bookworm",
+    "python:3.11-slim-bookworm",
+    "caddy:2",
+];
+const LANGUAGE_PACKAGES: &str = "ca-certificates,caddy,golang-go,python3,python3-venv";
+const LANGUAGES_LABEL: &str = "gokku.stand-in=languages";
+/// Where Debian has the certificates that it trusts.
+const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
+
+/// Makes sure that the base images of Go, Python and static sites are there, as [`ensure_python`] does: it takes two
+/// minutes once, and they stay.
+///
+/// # Panics
+///
+/// When they cannot be made.
+pub fn ensure_languages() {
+    // Stories run side by side, and each begins with this.
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let missing: Vec<&str> = LANGUAGES.into_iter().filter(|image| !is_there(image)).collect();
+        let Some((first, rest)) = missing.split_first() else {
+            return;
+        };
+        bootstrap(LANGUAGE_PACKAGES, |tree| {
+            // What this machine trusts, which may be a proxy in front of everything.
+            let ours = Path::new("/").join(CERTIFICATES);
+            if ours.exists() {
+                Output::of(as_root("cp").arg(ours).arg(tree.join(CERTIFICATES))).ok();
+            }
+            let pip = format!("ENV PIP_CERT=/{CERTIFICATES}");
+            import(tree, LANGUAGES_LABEL, &[&pip], first);
+        });
+        for image in rest {
+            docker(["tag", first, image]).ok();
+        }
+    });
+}
+
+fn is_there(image: &str) -> bool {
+    docker(["image", "inspect", image]).code == Some(0)
+}
+
+/// Makes a Debian with these packages, and hands its tree on.
+fn bootstrap(packages: &str, then: impl FnOnce(&Path)) {
     if Output::of(Command::new("sh").args(["-c", "command -v debootstrap"])).code != Some(0) {
         let mut apt = as_root("apt-get");
         Output::of(apt.args(["install", "-q", "-y", "--no-install-recommends", "debootstrap"])).ok();
@@ -34,11 +90,11 @@ pub fn ensure_python() {
     let tree = folder.path().join("tree");
     let mut debootstrap = as_root("debootstrap");
     debootstrap
-        .args(["--variant=minbase", "--include", PACKAGES, SUITE])
+        .args(["--variant=minbase", "--include", packages, SUITE])
         .arg(&tree)
         .arg(mirror());
     Output::of(&mut debootstrap).ok();
-    import(&tree);
+    then(&tree);
     // Its files are root's, whoever runs the tests.
     Output::of(as_root("rm").arg("-rf").arg(&tree)).ok();
 }
@@ -70,7 +126,7 @@ fn mirror() -> String {
     mirror.unwrap_or("http://deb.debian.org/debian/").to_owned()
 }
 
-fn import(tree: &std::path::Path) {
+fn import(tree: &Path, label: &str, changes: &[&str], image: &str) {
     let mut tar = as_root("tar")
         .args([
             "--numeric-owner",
@@ -84,19 +140,12 @@ fn import(tree: &std::path::Path) {
         .spawn()
         .unwrap_or_else(|error| panic!("tar could not be run: {error}"));
     let archive = tar.stdout.take().map_or_else(Stdio::null, Stdio::from);
-    let label = format!("LABEL {LABEL}");
     let mut import = Command::new("docker");
-    import
-        .args([
-            "import",
-            "--change",
-            &label,
-            "--change",
-            "CMD [\"python3\"]",
-            "-",
-            IMAGE,
-        ])
-        .stdin(archive);
+    import.args(["import", "--change", &format!("LABEL {label}")]);
+    for change in changes {
+        import.args(["--change", change]);
+    }
+    import.args(["-", image]).stdin(archive);
     Output::of(&mut import).ok();
     let packed = tar.wait().unwrap_or_else(|error| panic!("tar: {error}"));
     assert!(packed.success(), "tar failed: {packed}");

@@ -384,15 +384,15 @@ fn words(found: &[Lang]) -> String {
 fn nothing(folders: &[String], dockerfiles: &[String]) -> String {
     let shown: Vec<String> = folders.iter().map(|folder| told(folder)).collect();
     let mut text = format!(
-        "nothing says how this is built. There is no Dockerfile ({}), and in {} none of these:\n",
+        "there is no Dockerfile ({}), and nothing in {} says how this is built. These were looked for:\n",
         dockerfiles.join(", then "),
-        shown.join(", then in ")
+        shown.join(", ")
     );
     for lang in Lang::ALL {
         let _ = writeln!(text, "  {:<8} {}", lang.as_str(), lang.marks());
     }
     text.push_str(
-        "Add a Dockerfile, or the file of your language; if it is in another folder, name that with `path:` in gokku.yml",
+        "Add the file of your language, or a Dockerfile. One that lies elsewhere is named in gokku.yml: the folder with `path:`, a Dockerfile with `dockerfile:`",
     );
     text
 }

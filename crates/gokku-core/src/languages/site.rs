@@ -57,6 +57,8 @@ pub(super) fn serve(file: &mut Dockerfile, one_page: bool) {
             lines.join(" ")
         ),
     );
+    // It keeps nothing, and still wants places to keep things in.
+    file.line("ENV XDG_CONFIG_HOME=/tmp XDG_DATA_HOME=/tmp");
     file.end(
         "1000:1000",
         &shell("exec caddy run --config /etc/caddy/Caddyfile --adapter caddyfile"),
