@@ -27,7 +27,7 @@ pub fn ensure_python() {
         return;
     }
     bootstrap(PACKAGES, |tree| {
-        import(tree, LABEL, &["CMD [\"python3\"]"], IMAGE)
+        import(tree, LABEL, &["CMD [\"python3\"]"], IMAGE);
     });
 }
 

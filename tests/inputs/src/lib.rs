@@ -3,7 +3,7 @@
 //! A file for each subject, with one `check` that takes any bytes and panics where something does not hold that must.
 //! The fuzz targets in `fuzz/` call it, and so do this crate's tests, with every input in `fuzz/corpus`.
 //!
-//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`names`]
+//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`languages`], [`names`]
 //! - what git says: [`hook_input`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what a laptop and a server say to each other: [`afar`]
@@ -18,6 +18,7 @@ pub mod env_file;
 pub mod event_log;
 pub mod gokku_yml;
 pub mod hook_input;
+pub mod languages;
 pub mod listeners;
 pub mod names;
 pub mod records;
@@ -28,7 +29,7 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 13] = [
+pub const SUBJECTS: [(&str, Check); 14] = [
     ("afar", afar::check),
     ("build_progress", build_progress::check),
     ("control_api", control_api::check),
@@ -37,6 +38,7 @@ pub const SUBJECTS: [(&str, Check); 13] = [
     ("event_log", event_log::check),
     ("gokku_yml", gokku_yml::check),
     ("hook_input", hook_input::check),
+    ("languages", languages::check),
     ("listeners", listeners::check),
     ("names", names::check),
     ("records", records::check),

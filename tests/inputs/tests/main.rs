@@ -95,6 +95,7 @@ subjects! {
     event_log
     gokku_yml
     hook_input
+    languages
     listeners
     names
     records

@@ -408,10 +408,9 @@ struct Made {
 type Outcome = Result<Made, Undetected>;
 
 fn incomplete<T>(lang: Lang, what: impl fmt::Display) -> Result<T, Undetected> {
-    Err(Undetected::Incomplete {
-        lang,
-        what: what.to_string(),
-    })
+    // Names of files may have any character; in a terminal some of them are commands.
+    let what = what.to_string().replace(char::is_control, "?");
+    Err(Undetected::Incomplete { lang, what })
 }
 
 /// Finds a project's language, and how it is built.
@@ -525,7 +524,7 @@ fn make(lang: Lang, folder: Folder<'_>, config: &AppConfig) -> Result<Detected, 
     }
     Ok(Detected {
         lang,
-        summary: summary.replace(char::is_control, " "),
+        summary: summary.replace(char::is_control, "?"),
         dockerfile: made.dockerfile,
     })
 }

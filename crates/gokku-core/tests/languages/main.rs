@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 
 use gokku_core::gokku_yml::{AppConfig, GokkuYml};
 use gokku_core::languages::dockerfile::Mounts;
+use gokku_core::languages::version::DEFAULTS;
 use gokku_core::languages::{
-    Detected, Project, Undetected, detect, free_name, keys_beside_a_dockerfile, to_read,
+    Detected, Lang, Project, Undetected, detect, free_name, keys_beside_a_dockerfile, to_read,
 };
 
 /// A project's files, each with its text.
@@ -134,4 +135,19 @@ fn its_name_is_nobodys() {
         name(&[".gokku.Dockerfile/x", ".gokku-1.Dockerfile.dockerignore"]),
         ".gokku-2.Dockerfile"
     );
+}
+
+/// The page that people read has the table that counts.
+#[test]
+fn the_page_has_the_default_versions() {
+    let page = include_str!("../../../../docs/builds.md");
+    for (lang, number) in DEFAULTS {
+        let row = format!("\n| {} | ", lang.name());
+        let rows = page.split(&row).skip(1).filter_map(|rest| rest.lines().next());
+        let mut ends = rows.filter(|row| row.ends_with(&format!(" | {number} |")));
+        assert!(ends.next().is_some(), "{row}… {number}");
+    }
+    for lang in Lang::ALL {
+        assert!(page.contains(&format!("\n| `{}` | ", lang.as_str())), "{lang:?}");
+    }
 }
