@@ -96,7 +96,7 @@ apps:
     assert_eq!(api.gokku(["build", "--print"]).ok().stdout, printed);
 }
 
-/// Flask from PyPI, under gunicorn, which is found; as a user that is not root.
+/// Flask from the package index, under gunicorn, which is found; as a user that is not root.
 #[test]
 fn a_flask_project_is_built_and_answers() {
     ensure_languages();
