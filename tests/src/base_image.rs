@@ -1,6 +1,7 @@
-//! Images that are made of Debian's own packages, where no registry can be reached: a stand-in for `python:3.11-slim`,
-//! which the Flask example begins with, and a machine that can become a server.
+//! Images that are made of Debian's own packages, where no registry can be reached: stand-ins for what Dockerfiles begin
+//! with, those of the Flask example and those that gokku writes, and a machine that can become a server.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
@@ -9,30 +10,49 @@ use crate::{Output, docker};
 /// The Debian release they are of: the one whose Python is 3.11.
 const SUITE: &str = "bookworm";
 
-/// An image of packages.
+/// A tree of packages, and the images that are made of it.
 struct Image {
-    name: &'static str,
+    /// The same tree, under each of these names.
+    names: &'static [&'static str],
     packages: &'static str,
     /// Says that it is ours and not the real one.
     label: &'static str,
-    command: &'static str,
+    /// Further instructions, as of a Dockerfile.
+    changes: &'static [&'static str],
 }
 
 /// With what the example needs, so that it builds without a network.
 const PYTHON: Image = Image {
-    name: "python:3.11-slim",
+    names: &["python:3.11-slim"],
     packages: "python3,python3-flask,gunicorn",
     label: "gokku.stand-in=python",
-    command: "[\"python3\"]",
+    changes: &["CMD [\"python3\"]"],
 };
 
 /// With what a server has before it is one; without systemd, which is no container's.
 const MACHINE: Image = Image {
-    name: "gokku-machine:12",
+    names: &["gokku-machine:12"],
     packages: "openssh-server,sudo,git,ca-certificates,cron",
     label: "gokku.stand-in=machine",
-    command: "[\"/usr/sbin/sshd\", \"-D\", \"-e\"]",
+    changes: &["CMD [\"/usr/sbin/sshd\", \"-D\", \"-e\"]"],
 };
+
+/// What generated Dockerfiles begin their stages with. What a stage may not have in it is seen in the Dockerfiles; that
+/// it builds and answers is seen here.
+const LANGUAGES: Image = Image {
+    names: &[
+        "golang:1.19-bookworm",
+        "python:3.11-bookworm",
+        "python:3.11-slim-bookworm",
+        "caddy:2",
+    ],
+    packages: "ca-certificates,caddy,golang-go,python3,python3-venv",
+    label: "gokku.stand-in=languages",
+    changes: &["ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt"],
+};
+
+/// Where Debian has the certificates that it trusts.
+const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
 /// Makes sure that the image is there: the one the engine has, whatever it is, or else the stand-in, which takes some
 /// minutes once. It stays, with a label that says what it is; `docker rmi python:3.11-slim` removes it.
@@ -50,18 +70,44 @@ pub fn ensure_python() {
 /// # Panics
 ///
 /// As [`ensure_python`].
+#[must_use]
 pub fn ensure_machine() -> &'static str {
     ensure(&MACHINE);
-    MACHINE.name
+    MACHINE.names[0]
+}
+
+/// Makes sure that the base images of Go, Python and static sites are there, as [`ensure_python`] does: it takes two
+/// minutes once, and they stay.
+///
+/// # Panics
+///
+/// As [`ensure_python`].
+pub fn ensure_languages() {
+    ensure(&LANGUAGES);
 }
 
 fn ensure(image: &Image) {
     // One is made at a time: the others find it made.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock();
-    if docker(["image", "inspect", image.name]).code == Some(0) {
+    let is_there = |name: &&str| docker(["image", "inspect", name]).code == Some(0);
+    let missing: Vec<&str> = image
+        .names
+        .iter()
+        .copied()
+        .filter(|name| !is_there(name))
+        .collect();
+    let Some((first, rest)) = missing.split_first() else {
         return;
+    };
+    make(image, first);
+    for name in rest {
+        docker(["tag", first, name]).ok();
     }
+}
+
+/// Makes a Debian with the image's packages, and the image of it.
+fn make(image: &Image, name: &str) {
     if Output::of(Command::new("sh").args(["-c", "command -v debootstrap"])).code != Some(0) {
         let mut apt = as_root("apt-get");
         Output::of(apt.args(["install", "-q", "-y", "--no-install-recommends", "debootstrap"])).ok();
@@ -77,9 +123,18 @@ fn ensure(image: &Image) {
         .arg(&tree)
         .arg(mirror());
     Output::of(&mut debootstrap).ok();
-    import(&tree, image);
+    trust_as_here(&tree);
+    import(&tree, image, name);
     // Its files are root's, whoever runs the tests.
     Output::of(as_root("rm").arg("-rf").arg(&tree)).ok();
+}
+
+/// Has the tree trust what this machine trusts, which may be a proxy in front of everything.
+fn trust_as_here(tree: &Path) {
+    let (ours, theirs) = (Path::new("/").join(CERTIFICATES), tree.join(CERTIFICATES));
+    if ours.exists() && theirs.exists() {
+        Output::of(as_root("cp").arg(ours).arg(theirs)).ok();
+    }
 }
 
 /// A command that runs as root, and asks nothing.
@@ -109,7 +164,7 @@ fn mirror() -> String {
     mirror.unwrap_or("http://deb.debian.org/debian/").to_owned()
 }
 
-fn import(tree: &std::path::Path, image: &Image) {
+fn import(tree: &Path, image: &Image, name: &str) {
     let mut tar = as_root("tar")
         .args([
             "--numeric-owner",
@@ -123,19 +178,12 @@ fn import(tree: &std::path::Path, image: &Image) {
         .spawn()
         .unwrap_or_else(|error| panic!("tar could not be run: {error}"));
     let archive = tar.stdout.take().map_or_else(Stdio::null, Stdio::from);
-    let label = format!("LABEL {}", image.label);
     let mut import = Command::new("docker");
-    import
-        .args([
-            "import",
-            "--change",
-            &label,
-            "--change",
-            &format!("CMD {}", image.command),
-            "-",
-            image.name,
-        ])
-        .stdin(archive);
+    import.args(["import", "--change", &format!("LABEL {}", image.label)]);
+    for change in image.changes {
+        import.args(["--change", change]);
+    }
+    import.args(["-", name]).stdin(archive);
     Output::of(&mut import).ok();
     let packed = tar.wait().unwrap_or_else(|error| panic!("tar: {error}"));
     assert!(packed.success(), "tar failed: {packed}");

@@ -18,6 +18,7 @@ mod health;
 mod hold;
 mod interrupted;
 mod keys;
+mod languages;
 mod laptop;
 mod limits;
 mod logs;

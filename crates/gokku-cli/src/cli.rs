@@ -85,6 +85,12 @@ pub enum Command {
         #[arg(long)]
         attach: bool,
     },
+    /// Show the Dockerfile that the current commit is built with: the project's own, or the one gokku writes for it
+    Build {
+        /// Print it; a push builds it
+        #[arg(long, required = true)]
+        print: bool,
+    },
     /// Go back to the previous good release, or to the one named
     Rollback {
         /// The release, as `gokku releases` lists it

@@ -23,6 +23,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_yaml::{Error, Spanned};
 
+use crate::languages::Lang;
 use crate::name::{AppName, EnvironmentName};
 use crate::push::BranchName;
 use crate::resources::{self, Resources};
@@ -41,7 +42,7 @@ pub struct Key {
 }
 
 /// Every key.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 20] = [
     Key {
         path: "path",
         default: ".",
@@ -51,8 +52,44 @@ pub const KEYS: [Key; 14] = [
     Key {
         path: "binary_name",
         default: "-",
-        meaning: "The program the build makes: builds get it as the build argument BINARY_NAME",
+        meaning: "The program the build makes: builds get it as the build argument BINARY_NAME. Without a Dockerfile, for Go and Rust: which program is built, and how it is called",
         allowed: "letters, digits, ., _ and -",
+    },
+    Key {
+        path: "lang",
+        default: "-",
+        meaning: "The language, where there is no Dockerfile; otherwise it is found",
+        allowed: "go, node, python, ruby, rust, php or static",
+    },
+    Key {
+        path: "workdir",
+        default: "-",
+        meaning: "The folder that is built, where there is no Dockerfile: where go.mod, package.json and so on are; otherwise path, or the nearest folder above it that has one",
+        allowed: "a relative path without ..",
+    },
+    Key {
+        path: "go_version",
+        default: "-",
+        meaning: "Go's version; otherwise what .tool-versions or go.mod says",
+        allowed: "a version, 1.22 or 1.22.3",
+    },
+    Key {
+        path: "goos",
+        default: "linux",
+        meaning: "GOOS of a Go build; containers are Linux",
+        allowed: "linux",
+    },
+    Key {
+        path: "goarch",
+        default: "-",
+        meaning: "GOARCH of a Go build; otherwise the server's",
+        allowed: "386, amd64, arm, arm64, ppc64le, riscv64 or s390x",
+    },
+    Key {
+        path: "cgo_enabled",
+        default: "false",
+        meaning: "Whether a Go build may use C; then the image is a small Debian, otherwise the program alone",
+        allowed: "true, false, 1 or 0",
     },
     Key {
         path: "dockerfile",
@@ -170,6 +207,8 @@ pub struct AppConfig {
     pub binary_name: Option<String>,
     /// `dockerfile`.
     pub dockerfile: Option<String>,
+    /// What is built where there is no Dockerfile.
+    pub build: BuildKeys,
     /// `ports`: the server's and the container's.
     pub ports: Option<Ports>,
     /// `environments`.
@@ -182,6 +221,66 @@ pub struct AppConfig {
     pub command: Option<Vec<String>>,
     /// `resources`.
     pub resources: Resources,
+}
+
+/// The keys of a build without a Dockerfile. Which of them count depends on what the project is, so they keep their
+/// places: one that would do nothing is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildKeys {
+    /// `lang`.
+    pub lang: Option<Placed<Lang>>,
+    /// `workdir`, without a leading `./`; empty for the repository's top.
+    pub workdir: Option<Placed<String>>,
+    /// `go_version`.
+    pub go_version: Option<Placed<String>>,
+    /// `goos`.
+    pub goos: Option<Placed<String>>,
+    /// `goarch`.
+    pub goarch: Option<Placed<String>>,
+    /// `cgo_enabled`.
+    pub cgo_enabled: Option<Placed<bool>>,
+    /// Where `binary_name` is.
+    pub binary_name: Option<Placed<()>>,
+}
+
+/// A value, and where in which file it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+}
+
+impl<T> Placed<T> {
+    fn with<U>(&self, value: U) -> Placed<U> {
+        Placed {
+            value,
+            file: self.file.clone(),
+            line: self.line,
+            column: self.column,
+        }
+    }
+}
+
+impl BuildKeys {
+    /// The keys that are given, each with its place.
+    pub(crate) fn places(&self) -> Vec<Placed<&'static str>> {
+        let places = [
+            self.lang.as_ref().map(|at| at.with("lang")),
+            self.workdir.as_ref().map(|at| at.with("workdir")),
+            self.go_version.as_ref().map(|at| at.with("go_version")),
+            self.goos.as_ref().map(|at| at.with("goos")),
+            self.goarch.as_ref().map(|at| at.with("goarch")),
+            self.cgo_enabled.as_ref().map(|at| at.with("cgo_enabled")),
+            self.binary_name.as_ref().map(|at| at.with("binary_name")),
+        ];
+        places.into_iter().flatten().collect()
+    }
 }
 
 /// A host port and the container port behind it.
@@ -259,6 +358,7 @@ impl Default for AppConfig {
             path: String::new(),
             binary_name: None,
             dockerfile: None,
+            build: BuildKeys::default(),
             ports: None,
             environments: Vec::new(),
             deployment: Deployment::default(),
@@ -337,6 +437,12 @@ struct RawApp {
     path: Option<Spanned<String>>,
     binary_name: Option<Spanned<String>>,
     dockerfile: Option<Spanned<String>>,
+    lang: Option<Spanned<String>>,
+    workdir: Option<Spanned<String>>,
+    go_version: Option<Spanned<String>>,
+    goos: Option<Spanned<String>>,
+    goarch: Option<Spanned<String>>,
+    cgo_enabled: Option<Spanned<String>>,
     ports: Option<Spanned<Vec<Spanned<String>>>>,
     #[serde(default)]
     environments: Vec<RawEnvironment>,
@@ -395,7 +501,66 @@ impl Check<'_> {
         )
     }
 
+    fn placed<T, U>(&self, given: &Spanned<T>, value: U) -> Placed<U> {
+        let at = &given.referenced;
+        Placed {
+            value,
+            file: self.file.to_owned(),
+            line: at.line(),
+            column: at.column(),
+        }
+    }
+
+    /// A key whose value is read by `read`, which gives none for one that cannot be.
+    fn one<T>(
+        &self,
+        key: &str,
+        given: Option<&Spanned<String>>,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<Placed<T>>, YmlError> {
+        let Some(given) = given else { return Ok(None) };
+        let value = read(&given.value).ok_or_else(|| self.refuse(key, given))?;
+        Ok(Some(self.placed(given, value)))
+    }
+
+    fn build(&self, raw: &RawApp) -> Result<BuildKeys, YmlError> {
+        let among =
+            |known: &'static [&'static str]| move |word: &str| known.contains(&word).then(|| word.to_owned());
+        let version = |word: &str| {
+            let parts: Vec<&str> = word.split('.').collect();
+            let number =
+                |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+            ((1..=3).contains(&parts.len()) && parts.iter().all(number)).then(|| word.to_owned())
+        };
+        let switch = |word: &str| match word {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        };
+        let workdir = raw.workdir.as_ref().map(|given| {
+            let path = self.path(
+                "workdir",
+                Some(Spanned::new(given.value.clone(), given.referenced, given.defined)),
+            )?;
+            Ok(self.placed(given, path.unwrap_or_default()))
+        });
+        Ok(BuildKeys {
+            lang: self.one("lang", raw.lang.as_ref(), Lang::from_word)?,
+            workdir: workdir.transpose()?,
+            go_version: self.one("go_version", raw.go_version.as_ref(), version)?,
+            goos: self.one("goos", raw.goos.as_ref(), among(&["linux"]))?,
+            goarch: self.one(
+                "goarch",
+                raw.goarch.as_ref(),
+                among(&["386", "amd64", "arm", "arm64", "ppc64le", "riscv64", "s390x"]),
+            )?,
+            cgo_enabled: self.one("cgo_enabled", raw.cgo_enabled.as_ref(), switch)?,
+            binary_name: raw.binary_name.as_ref().map(|given| self.placed(given, ())),
+        })
+    }
+
     fn app(&self, raw: RawApp) -> Result<AppConfig, YmlError> {
+        let build = self.build(&raw)?;
         let path = self.path("path", raw.path)?.unwrap_or_default();
         let dockerfile = match raw.dockerfile {
             Some(given) if given.value.split('/').all(|part| matches!(part, "" | ".")) => {
@@ -420,6 +585,7 @@ impl Check<'_> {
             path,
             binary_name,
             dockerfile,
+            build,
             ports: raw.ports.map(|ports| self.ports(&ports)).transpose()?,
             environments: self.environments(raw.environments)?,
             deployment: raw
@@ -712,6 +878,12 @@ mod tests {
             "resources: {cpus: many}",
             "resources: {pids: 0}",
             "resources: {cpu: 1}",
+            "lang: nodejs",
+            "workdir: ../x",
+            "go_version: latest",
+            "goos: windows",
+            "goarch: x86_64",
+            "cgo_enabled: yes",
         ];
         let whole = [
             "",
@@ -728,7 +900,7 @@ mod tests {
             .collect();
         told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
         insta::assert_snapshot!(told.join("\n"), @r#"
-        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, ports, environments, deployment, entrypoint, command, resources; did you mean "path"?
+        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, lang, workdir, go_version, goos, goarch, cgo_enabled, ports, environments, deployment, entrypoint, command, resources; did you mean "path"?
         gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay; did you mean "keep_images"?
         gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
         gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
@@ -752,6 +924,12 @@ mod tests {
         gokku.yml:3:23: resources.cpus: "many" cannot be: it is a number from 0.01 to 1024
         gokku.yml:3:23: resources.pids: "0" cannot be: it is a whole number from 1 to 4194304
         gokku.yml:3:17: there is no key "cpu" here: there is memory, cpus, pids; did you mean "cpus"?
+        gokku.yml:3:11: lang: "nodejs" cannot be: it is go, node, python, ruby, rust, php or static
+        gokku.yml:3:14: workdir: "../x" cannot be: it is a relative path without ..
+        gokku.yml:3:17: go_version: "latest" cannot be: it is a version, 1.22 or 1.22.3
+        gokku.yml:3:11: goos: "windows" cannot be: it is linux
+        gokku.yml:3:13: goarch: "x86_64" cannot be: it is 386, amd64, arm, arm64, ppc64le, riscv64 or s390x
+        gokku.yml:3:18: cgo_enabled: "yes" cannot be: it is true, false, 1 or 0
         gokku.yml:1:1: the file is empty: it begins with `apps:`
         gokku.yml:1:1: there is no key "app" here: there is apps; did you mean "apps"?
         gokku.yml:1:7: expected keys and values (`key: value`)

@@ -5,6 +5,7 @@
 //!
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
 //! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`]
+//! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]
 //! - what a push may do: [`push`]
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
@@ -25,6 +26,7 @@ pub mod slot;
 
 pub mod env_file;
 pub mod gokku_yml;
+pub mod languages;
 pub mod resources;
 pub mod settings;
 

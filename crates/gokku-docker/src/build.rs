@@ -17,6 +17,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 
 use crate::classic::Classic;
+use crate::context::Extra;
 use crate::engine::Engine;
 use crate::error::{Error, causes};
 use crate::trace::Trace;
@@ -29,6 +30,8 @@ pub struct BuildRequest<'a> {
     pub folder: &'a Path,
     /// The Dockerfile, relative to it.
     pub dockerfile: &'a str,
+    /// The Dockerfile's text, when it is not in the folder; then nothing there has its name.
+    pub generated: Option<Generated<'a>>,
     /// The image's name and tag, `api:release-20240115-113000`.
     pub tag: String,
     /// Labels of the image.
@@ -37,6 +40,17 @@ pub struct BuildRequest<'a> {
     pub args: Vec<(String, String)>,
     /// Which builder.
     pub builder: Builder,
+}
+
+/// A Dockerfile that is in no folder: for each of the two builders.
+#[derive(Clone, Debug)]
+pub struct Generated<'a> {
+    /// For BuildKit.
+    pub buildkit: String,
+    /// For the classic builder, which has no cache mounts.
+    pub classic: String,
+    /// What is left out where the folder has no `.dockerignore`.
+    pub dockerignore: &'a str,
 }
 
 /// The engine's two builders.
@@ -145,10 +159,21 @@ impl Engine {
     ) -> Result<ImageId, Error> {
         let (sender, mut receiver) = mpsc::channel(16);
         let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
+        let extra = request.generated.as_ref().map(|generated| {
+            let text = if buildkit {
+                &generated.buildkit
+            } else {
+                &generated.classic
+            };
+            (text.clone(), generated.dockerignore.to_owned())
+        });
         let sending = tokio::task::spawn_blocking(move || {
             let errors = sender.clone();
             let writer = std::io::BufWriter::with_capacity(64 * 1024, BodyWriter(sender));
-            let result = context::write(&folder, &dockerfile, writer);
+            let extra = extra
+                .as_ref()
+                .map(|(text, dockerignore)| Extra { text, dockerignore });
+            let result = context::write(&folder, &dockerfile, extra, writer);
             if let Err(error) = &result {
                 // A body that ends in an error is never taken for a whole one.
                 let _ = errors.blocking_send(Err(std::io::Error::other(error.to_string())));

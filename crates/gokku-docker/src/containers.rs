@@ -46,6 +46,8 @@ pub struct ContainerSpec {
     pub stdin: bool,
     /// What it may use of the machine.
     pub resources: Resources,
+    /// Whether Docker's init is its first process: it passes signals on, and takes in children that nobody waits for.
+    pub init: bool,
 }
 
 impl fmt::Debug for ContainerSpec {
@@ -147,6 +149,7 @@ impl Engine {
                 memory: spec.resources.memory.and_then(|bytes| bytes.try_into().ok()),
                 nano_cpus: spec.resources.nano_cpus.and_then(|nano| nano.try_into().ok()),
                 pids_limit: spec.resources.pids.map(i64::from),
+                init: Some(spec.init),
                 ..HostConfig::default()
             }),
             networking_config: Some(NetworkingConfig {

@@ -15,8 +15,17 @@ fn problem(path: &Path, error: &impl ToString) -> Error {
     }
 }
 
+/// A Dockerfile that is in no folder, and what is left out where the folder has no `.dockerignore`.
+#[derive(Clone, Copy, Debug)]
+pub struct Extra<'a> {
+    /// The Dockerfile's text.
+    pub text: &'a str,
+    /// The text of a `.dockerignore`.
+    pub dockerignore: &'a str,
+}
+
 /// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
-fn ignore(folder: &Path, dockerfile: &str) -> Result<Ignore, Error> {
+fn ignore(folder: &Path, dockerfile: &str, extra: Option<Extra<'_>>) -> Result<Ignore, Error> {
     for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
         let path = folder.join(&name);
         match fs::read_to_string(&path) {
@@ -25,16 +34,26 @@ fn ignore(folder: &Path, dockerfile: &str) -> Result<Ignore, Error> {
             Err(error) => return Err(problem(&path, &error)),
         }
     }
-    Ok(Ignore::default())
+    let text = extra.map_or("", |extra| extra.dockerignore);
+    Ignore::parse(text).map_err(|error| problem(&folder.join(".dockerignore"), &error))
 }
 
 /// Writes the folder as a tar stream: sorted, without times and owners, so that the same content is the same
-/// to the build's cache. The Dockerfile is always sent.
-pub fn write(folder: &Path, dockerfile: &str, to: impl Write) -> Result<(), Error> {
-    let ignore = ignore(folder, dockerfile)?;
+/// to the build's cache. The Dockerfile is always sent; one that is not in the folder is `extra`, and the folder has
+/// nothing of its name.
+pub fn write(folder: &Path, dockerfile: &str, extra: Option<Extra<'_>>, to: impl Write) -> Result<(), Error> {
+    let ignore = ignore(folder, dockerfile, extra)?;
     let mut tar = tar::Builder::new(to);
     tar.follow_symlinks(false);
     add(&mut tar, folder, "", dockerfile, &ignore)?;
+    if let Some(extra) = extra {
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_mtime(0);
+        header.set_size(extra.text.len().try_into().unwrap_or(u64::MAX));
+        tar.append_data(&mut header, dockerfile, extra.text.as_bytes())
+            .map_err(|error| problem(&folder.join(dockerfile), &error))?;
+    }
     tar.finish().map_err(|error| problem(folder, &error))
 }
 

@@ -30,7 +30,7 @@ pub mod trace;
 mod network;
 mod wire;
 
-pub use build::{BuildRequest, Builder};
+pub use build::{BuildRequest, Builder, Generated};
 pub use containers::{ContainerFacts, ContainerSpec, ContainerState};
 pub use engine::Engine;
 pub use error::Error;

@@ -83,6 +83,16 @@ impl Repository {
         }
     }
 
+    /// The paths of a commit's files: no symbolic links, no submodules.
+    pub fn files(&self, commit: &CommitId) -> Result<Vec<String>, Error> {
+        let listing = run(&mut git(self.path(), ["ls-tree", "-r", "-z", commit.as_str()]))?;
+        let listing = String::from_utf8_lossy(&listing).into_owned();
+        let files = listing.split('\0').filter(|entry| entry.starts_with("100"));
+        Ok(files
+            .filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned()))
+            .collect())
+    }
+
     /// A file of a commit; none when there is none.
     pub fn file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
         let output = output(&mut git(

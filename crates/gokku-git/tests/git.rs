@@ -69,6 +69,9 @@ fn p12_a_commit_is_exported_as_it_is() {
         Some(b"#!/bin/sh\n".as_slice())
     );
     assert_eq!(repository.file(&commit, "none").unwrap(), None);
+    let files = repository.files(&commit).unwrap();
+    assert!(files.contains(&"a.sh".to_owned()), "{files:?}");
+    assert!(!files.contains(&"link".to_owned()), "{files:?}");
     assert!(
         repository.export(&commit, &tree).is_err(),
         "a folder that is there is not written over"

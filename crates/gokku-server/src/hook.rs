@@ -131,23 +131,33 @@ fn deploy_branch(
     }
 }
 
-/// `gokku deploy`: the deploy branch's commit again, as a new release.
-pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> {
-    let record = apps::load(&server.root, app)?;
-    let branch = record.branch.ok_or_else(|| {
+/// The deploy branch, and its commit.
+pub(crate) fn deployable(
+    repository: &Repository,
+    app: &AppName,
+    record: &apps::App,
+) -> Result<(BranchName, CommitId), Error> {
+    let branch = record.branch.clone().ok_or_else(|| {
         Error::missing(format!(
             "{app} has had no push yet: `git push` deploys it the first time"
         ))
     })?;
-    if let Some(landing) = lock::landing(&server.root, app)? {
-        landing.wait(&server.root, app)?;
-    }
-    let repository = Repository::at(server.root.repository(app));
     let commit = repository.head_of(&branch)?.ok_or_else(|| {
         Error::missing(format!(
             "{app} has no commit on {branch}: push one with git first"
         ))
     })?;
+    Ok((branch, commit))
+}
+
+/// `gokku deploy`: the deploy branch's commit again, as a new release.
+pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> {
+    let record = apps::load(&server.root, app)?;
+    if let Some(landing) = lock::landing(&server.root, app)? {
+        landing.wait(&server.root, app)?;
+    }
+    let repository = Repository::at(server.root.repository(app));
+    let (branch, commit) = deployable(&repository, app, &record)?;
     let all = records::list(&server.root, app)?;
     if let Some(newest) = all.iter().rfind(|record| record.outcome == Outcome::Good)
         && records::active(&server.root, app) == Some(newest.id)

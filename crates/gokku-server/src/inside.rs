@@ -7,6 +7,7 @@ use gokku_docker::once::Once;
 use gokku_docker::{ContainerSpec, Session, labels};
 
 use crate::error::Error;
+use crate::perform::wants_init;
 use crate::plan::Plan;
 use crate::server::Server;
 use crate::{NETWORK, apps, clock, logs, records};
@@ -42,7 +43,9 @@ pub async fn run(
     let plan = Plan::of_release(&server.root, app, release)?;
     let (seen, network) = tokio::join!(engine.image(image.as_str()), engine.ensure_network(NETWORK));
     network?;
-    let exposed = seen?.map(|image| image.exposed).unwrap_or_default();
+    let seen = seen?;
+    let init = seen.as_ref().is_some_and(wants_init);
+    let exposed = seen.map(|image| image.exposed).unwrap_or_default();
     let spec = ContainerSpec {
         name: format!("{app}-run-{}", clock::now_ms()),
         image: image.to_string(),
@@ -60,6 +63,7 @@ pub async fn run(
         tty,
         stdin: true,
         resources: plan.config.resources,
+        init,
     };
     Ok(engine.start_once(&spec).await?)
 }

@@ -6,6 +6,7 @@
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
+//! - a project without a Dockerfile: [`languages`]
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
@@ -32,6 +33,7 @@ pub mod inside;
 pub mod journal;
 pub mod keys;
 pub mod landing;
+pub mod languages;
 pub mod leave;
 pub mod lock;
 pub mod log;

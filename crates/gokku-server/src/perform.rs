@@ -5,10 +5,14 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gokku_core::event::{Event, Source};
+use gokku_core::languages::dockerfile::Mounts;
+use gokku_core::languages::{DOCKERIGNORE, INIT_LABEL};
 use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_docker::{BuildRequest, Builder, ContainerFacts, ContainerSpec, Lines, labels};
+use gokku_docker::{
+    BuildRequest, Builder, ContainerFacts, ContainerSpec, Generated, ImageFacts, Lines, labels,
+};
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
@@ -18,6 +22,11 @@ use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_health, exit_reason};
 use crate::runtime::Runtime;
 use crate::{NETWORK, atomic, clock, ensure, env_store, records};
+
+/// Whether an image asks for an init process.
+pub(crate) fn wants_init(image: &ImageFacts) -> bool {
+    image.labels.get(INIT_LABEL).is_some_and(|value| value == "true")
+}
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -95,12 +104,26 @@ impl<R: Runtime> Driver<R> {
     async fn build(&mut self) -> Result<(), Error> {
         let id = self.activation()?.release;
         let tree = self.root.tree(&self.app, id);
+        let generated = self.plan.generated.as_ref().map(|detected| Generated {
+            buildkit: detected.dockerfile(Mounts::Cached),
+            classic: detected.dockerfile(Mounts::Plain),
+            dockerignore: DOCKERIGNORE,
+        });
+        if let Some(detected) = &self.plan.generated {
+            let line = detected.summary.clone();
+            self.log.tell(Event::Noted { line });
+        }
+        // What they say is in a generated Dockerfile already.
+        let args = generated
+            .as_ref()
+            .map_or_else(|| self.plan.config.build_args(), |_| Vec::new());
         let request = BuildRequest {
             folder: &tree,
             dockerfile: &self.plan.dockerfile,
+            generated,
             tag: records::image_tag(&self.app, id),
             labels: self.image_labels(id),
-            args: self.plan.config.build_args(),
+            args,
             builder: Builder::Any,
         };
         let log = &mut self.log;
@@ -136,6 +159,11 @@ impl<R: Runtime> Driver<R> {
         Ok(id.to_string())
     }
 
+    /// Whether the release's image asks for an init process.
+    fn wants_init(&self) -> bool {
+        self.image.as_ref().is_some_and(wants_init)
+    }
+
     /// The ports that the release's image says it listens on.
     fn exposed(&self) -> &[u16] {
         self.image.as_ref().map_or(&[], |image| &image.exposed)
@@ -163,6 +191,7 @@ impl<R: Runtime> Driver<R> {
             command: Some(command),
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
+            init: self.wants_init(),
             ..ContainerSpec::default()
         };
         let mut lines = Lines::default();
@@ -219,6 +248,7 @@ impl<R: Runtime> Driver<R> {
             command: self.plan.config.command.clone(),
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
+            init: self.wants_init(),
             ..ContainerSpec::default()
         };
         Ok(self.runtime.create(&spec).await.map(drop)?)

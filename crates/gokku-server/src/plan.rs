@@ -4,6 +4,7 @@ use std::path::Path;
 
 use gokku_core::env_file::EnvFile;
 use gokku_core::gokku_yml::{AppConfig, GokkuYml};
+use gokku_core::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::settings::Settings;
 use gokku_core::{AppName, ReleaseId};
 use gokku_proxy::api::PutRoute;
@@ -11,7 +12,7 @@ use gokku_proxy::api::PutRoute;
 use crate::error::Error;
 use crate::root::Root;
 use crate::server_config::{self, ServerConfig};
-use crate::{atomic, env_store};
+use crate::{atomic, env_store, languages};
 
 /// The file in a repository's top.
 pub const GOKKU_YML: &str = "gokku.yml";
@@ -29,6 +30,8 @@ pub struct Plan {
     pub server: ServerConfig,
     /// Its Dockerfile, relative to its code; empty when the code is not there.
     pub dockerfile: String,
+    /// The Dockerfile's text and what it is for, when the code has none of its own.
+    pub generated: Option<Detected>,
 }
 
 /// What a `gokku.yml` says of an app; the defaults when there is no file.
@@ -57,26 +60,31 @@ pub fn settings_of(env: &EnvFile) -> Result<Settings, Error> {
 }
 
 impl Plan {
-    /// Reads everything; `tree` is the release's code, and its Dockerfile must be there when `builds`.
+    /// Reads everything; `tree` is the release's code, and how it is built must be known when `builds`.
     pub fn read(root: &Root, app: &AppName, tree: &Path, builds: bool) -> Result<Self, Error> {
         let env = env_store::read(root, app)?;
         let settings = settings_of(&env)?;
         let config = config_of(app, atomic::read(&tree.join(GOKKU_YML))?.as_deref())?;
         let candidates = config.dockerfiles();
         let found = candidates.iter().find(|candidate| tree.join(candidate).is_file());
-        if builds && found.is_none() {
-            return Err(Error::input(format!(
-                "there is no Dockerfile: {} was looked for. Add one, or name it with `dockerfile:` in gokku.yml",
-                candidates.join(", then ")
-            )));
+        let mut dockerfile = found.cloned().unwrap_or_default();
+        let mut generated = None;
+        if builds && dockerfile.is_empty() {
+            languages::named_is_there(&config)?;
+            let made = languages::of_tree(tree, &config)?;
+            dockerfile = made.name;
+            generated = Some(made.detected);
+        } else if builds {
+            keys_beside_a_dockerfile(&dockerfile, &config)
+                .map_err(|error| Error::input(error.to_string()))?;
         }
-        let dockerfile = found.cloned().unwrap_or_default();
         Ok(Self {
             config,
             env,
             settings,
             server: server_config::read(root)?,
             dockerfile,
+            generated,
         })
     }
 
@@ -92,6 +100,7 @@ impl Plan {
                 settings: Settings::default(),
                 server: ServerConfig::default(),
                 dockerfile: String::new(),
+                generated: None,
             })
     }
 

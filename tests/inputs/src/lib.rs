@@ -3,8 +3,8 @@
 //! A file for each subject, with one `check` that takes any bytes and panics where something does not hold that must.
 //! The fuzz targets in `fuzz/` call it, and so do this crate's tests, with every input in `fuzz/corpus`.
 //!
-//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`names`]
 //! - who is let in, and what comes with a key: [`authorized_keys`]
+//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`languages`], [`names`]
 //! - what git says: [`hook_input`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what a laptop and a server say to each other: [`afar`]
@@ -20,6 +20,7 @@ pub mod env_file;
 pub mod event_log;
 pub mod gokku_yml;
 pub mod hook_input;
+pub mod languages;
 pub mod listeners;
 pub mod names;
 pub mod records;
@@ -30,7 +31,7 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 14] = [
+pub const SUBJECTS: [(&str, Check); 15] = [
     ("afar", afar::check),
     ("authorized_keys", authorized_keys::check),
     ("build_progress", build_progress::check),
@@ -40,6 +41,7 @@ pub const SUBJECTS: [(&str, Check); 14] = [
     ("event_log", event_log::check),
     ("gokku_yml", gokku_yml::check),
     ("hook_input", hook_input::check),
+    ("languages", languages::check),
     ("listeners", listeners::check),
     ("names", names::check),
     ("records", records::check),

@@ -1,6 +1,7 @@
 //! The commands, a file for each.
 
 mod apps;
+mod build;
 mod completion;
 mod config;
 mod deploy;
@@ -80,6 +81,7 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
             deploy::attach(server, &context::app(server, options)?, printer)
         }
         Command::Deploy { .. } => deploy::again(server, &context::app(server, options)?, printer),
+        Command::Build { .. } => build::print(server, &context::app(server, options)?),
         Command::Rollback { release } => {
             let release = release.as_deref().map(str::parse).transpose();
             let release = release

@@ -13,6 +13,7 @@ pub(super) fn of(command: &Command) -> Reach {
         Command::Completion { .. } => Reach::Nothing,
         Command::Apps(_)
         | Command::Config(_)
+        | Command::Build { .. }
         | Command::Deploy { .. }
         | Command::Rollback { .. }
         | Command::Releases
@@ -58,6 +59,7 @@ pub(super) fn words(command: &Command) -> String {
         Command::Deploy { abort: Some(_), .. } => "deploy --abort".to_owned(),
         Command::Deploy { attach: true, .. } => "deploy --attach".to_owned(),
         Command::Deploy { .. } => "deploy".to_owned(),
+        Command::Build { .. } => "build --print".to_owned(),
         Command::Rollback { release } => {
             let release = release.as_ref().and_then(|id| id.parse::<ReleaseId>().ok());
             with("rollback", release)

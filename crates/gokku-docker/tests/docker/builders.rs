@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gokku_docker::{BuildRequest, Builder, Stream};
+use gokku_docker::{BuildRequest, Builder, Generated, Stream};
 
 use crate::support::{BUILDERS, Folder, Lab, docker, text};
 
@@ -72,6 +72,31 @@ async fn labels_arrive_as_they_are() {
         let image = lab.engine.image(id.as_str()).await.unwrap().unwrap();
         assert_eq!(image.labels, lab.labels(&odd), "{builder:?}");
     }
+}
+
+/// Each builder gets the text that is for it, and the folder stays as it was.
+#[tokio::test]
+async fn a_dockerfile_that_is_in_no_folder_is_built() {
+    let lab = Lab::new().await;
+    let folder = Folder::new("");
+    std::fs::remove_file(folder.path().join("Dockerfile")).unwrap();
+    for (builder, by) in [(Builder::Any, "buildkit"), (Builder::Classic, "classic")] {
+        let text = |by: &str| format!("FROM scratch\nLABEL by={by}\nCOPY [\"app\", \"/app\"]\n");
+        let request = BuildRequest {
+            dockerfile: ".gokku.Dockerfile",
+            generated: Some(Generated {
+                buildkit: text("buildkit"),
+                classic: text("classic"),
+                dockerignore: "",
+            }),
+            ..lab.request(folder.path(), builder)
+        };
+        let (built, lines) = lab.build(&request).await;
+        let id = built.unwrap_or_else(|error| panic!("{builder:?}: {error}\n{lines:?}"));
+        let image = lab.engine.image(id.as_str()).await.unwrap().unwrap();
+        assert_eq!(image.labels["by"], by);
+    }
+    assert!(!folder.path().join(".gokku.Dockerfile").exists());
 }
 
 #[tokio::test]

@@ -5,13 +5,13 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
 
-use gokku_docker::context;
+use gokku_docker::context::{self, Extra};
 
 use crate::support::Folder;
 
 fn stream(folder: &Folder, dockerfile: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    context::write(folder.path(), dockerfile, &mut bytes).unwrap();
+    context::write(folder.path(), dockerfile, None, &mut bytes).unwrap();
     bytes
 }
 
@@ -124,4 +124,38 @@ fn a_folder_that_is_left_out_is_not_even_opened() {
     let name = std::ffi::OsStr::from_bytes(b"caf\xe9");
     std::fs::write(folder.path().join("node_modules").join(name), "").unwrap();
     assert_eq!(names(&folder), [".dockerignore", "Dockerfile"]);
+}
+
+/// A generated Dockerfile is sent with the folder and is not in it; its own list of what stays counts only without one.
+#[test]
+fn a_dockerfile_that_is_in_no_folder() {
+    let folder = Folder::empty()
+        .file("app", "")
+        .file(".env", "")
+        .file("node_modules/x", "");
+    let extra = Extra {
+        text: "FROM scratch\n",
+        dockerignore: "**/node_modules\n.env\n",
+    };
+    let sent = |folder: &Folder| -> Vec<String> {
+        let mut bytes = Vec::new();
+        context::write(folder.path(), ".gokku.Dockerfile", Some(extra), &mut bytes).unwrap();
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let entries = archive.entries().unwrap();
+        entries
+            .map(|entry| entry.unwrap().path().unwrap().to_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(sent(&folder), ["app", ".gokku.Dockerfile"]);
+    assert!(!folder.path().join(".gokku.Dockerfile").exists());
+    let folder = folder.file(".dockerignore", "*\n!node_modules\n");
+    assert_eq!(
+        sent(&folder),
+        [
+            ".dockerignore",
+            "node_modules/",
+            "node_modules/x",
+            ".gokku.Dockerfile"
+        ]
+    );
 }

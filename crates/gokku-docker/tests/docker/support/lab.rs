@@ -66,6 +66,7 @@ impl Lab {
         BuildRequest {
             folder,
             dockerfile: "Dockerfile",
+            generated: None,
             tag: format!("{}:test", self.root),
             labels: self.labels(&[]),
             args: Vec::new(),

@@ -1,0 +1,182 @@
+//! A Dockerfile, written line by line.
+//!
+//! Nothing of the project's reaches a shell unquoted: words go through [`quoted`], commands through [`exec`].
+
+use std::fmt::Write;
+
+use super::{INIT_LABEL, PORT};
+
+/// Whether steps keep their tools' caches in cache mounts, which BuildKit alone has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mounts {
+    /// They do.
+    Cached,
+    /// Plain layers.
+    Plain,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Line {
+    Text(String),
+    Run {
+        caches: Vec<&'static str>,
+        command: String,
+    },
+}
+
+/// A Dockerfile that is being written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dockerfile {
+    lines: Vec<Line>,
+}
+
+impl Dockerfile {
+    /// A line as it is; an empty one between stages.
+    pub(super) fn line(&mut self, line: impl Into<String>) {
+        self.lines.push(Line::Text(line.into()));
+    }
+
+    /// `RUN`, in a shell: what is not ours in the command has been [`quoted`].
+    pub(super) fn run(&mut self, caches: &[&'static str], command: impl Into<String>) {
+        self.lines.push(Line::Run {
+            caches: caches.to_vec(),
+            command: command.into(),
+        });
+    }
+
+    /// `COPY` of files into a folder.
+    pub(super) fn copy(&mut self, options: &str, from: &[String], to: &str) {
+        let words: Vec<&str> = from.iter().map(String::as_str).chain([to]).collect();
+        // A `$` is a variable in COPY, and a `*` a pattern.
+        let words: Vec<String> = words.iter().map(|word| literal(word)).collect();
+        let options = if options.is_empty() {
+            String::new()
+        } else {
+            format!("{options} ")
+        };
+        self.line(format!("COPY {options}{}", exec_words(&words)));
+    }
+
+    /// The last lines of every image: who runs it, where it listens, what it runs.
+    pub(super) fn end(&mut self, user: &str, command: &str) {
+        self.line(format!("ENV PORT={PORT}"));
+        self.line(format!("EXPOSE {PORT}"));
+        self.line(format!("LABEL {INIT_LABEL}=true"));
+        self.line(format!("USER {user}"));
+        self.line(format!("CMD {command}"));
+    }
+
+    /// The text.
+    pub(super) fn text(&self, mounts: Mounts) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            match line {
+                Line::Text(line) => text.push_str(line),
+                Line::Run { caches, command } => {
+                    text.push_str("RUN ");
+                    if mounts == Mounts::Cached {
+                        for cache in caches {
+                            text.push_str("--mount=type=cache,target=");
+                            text.push_str(cache);
+                            text.push_str(" \\\n    ");
+                        }
+                    }
+                    text.push_str(command);
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A command in exec form: JSON, no shell.
+pub(super) fn exec(words: &[impl AsRef<str>]) -> String {
+    exec_words(words)
+}
+
+/// A command that a shell starts, for its variables, and leaves its place to.
+pub(super) fn shell(command: &str) -> String {
+    exec_words(&["sh", "-c", command])
+}
+
+fn exec_words(words: &[impl AsRef<str>]) -> String {
+    let words: Vec<String> = words.iter().map(|word| json(word.as_ref())).collect();
+    format!("[{}]", words.join(", "))
+}
+
+fn json(word: &str) -> String {
+    let mut text = String::from("\"");
+    for letter in word.chars() {
+        match letter {
+            '"' => text.push_str("\\\""),
+            '\\' => text.push_str("\\\\"),
+            letter if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') => {
+                let _ = write!(text, "\\u{:04x}", u32::from(letter));
+            }
+            letter => text.push(letter),
+        }
+    }
+    text.push('"');
+    text
+}
+
+/// A word of `COPY` that means itself.
+fn literal(word: &str) -> String {
+    let mut text = String::new();
+    for letter in word.chars() {
+        match letter {
+            '$' => text.push_str("\\$"),
+            '*' | '?' | '[' => {
+                text.push('[');
+                if letter == '[' {
+                    text.push('[');
+                } else {
+                    text.push(letter);
+                }
+                text.push(']');
+            }
+            letter => text.push(letter),
+        }
+    }
+    text
+}
+
+/// A word for a shell, and for `ENV` and `FROM` no less plain.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=@,+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!(
+            "'{}'",
+            word.replace('\'', r#"'"'"'"#).replace(char::is_control, "")
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_mean_themselves() {
+        assert_eq!(exec(&["a b", "\"\\", "\n"]), r#"["a b", "\"\\", "\u000a"]"#);
+        assert_eq!(quoted("cmd/api"), "cmd/api");
+        assert_eq!(quoted("$(rm)'"), r#"'$(rm)'"'"''"#);
+        let mut file = Dockerfile::default();
+        file.copy("", &["a$b*".to_owned()], "./");
+        assert_eq!(file.text(Mounts::Plain), "COPY [\"a\\\\$b[*]\", \"./\"]\n");
+    }
+
+    #[test]
+    fn mounts_are_buildkits_alone() {
+        let mut file = Dockerfile::default();
+        file.run(&["/root/.npm", "/tmp/x"], "npm ci");
+        assert_eq!(
+            file.text(Mounts::Cached),
+            "RUN --mount=type=cache,target=/root/.npm \\\n    --mount=type=cache,target=/tmp/x \\\n    npm ci\n"
+        );
+        assert_eq!(file.text(Mounts::Plain), "RUN npm ci\n");
+    }
+}

@@ -1,0 +1,356 @@
+//! Node: a server, or a site that Node builds and Caddy serves.
+
+use serde_json::Value;
+
+use super::dockerfile::{Dockerfile, exec, quoted, shell};
+use super::go::source;
+use super::version::{self, Version};
+use super::{Folder, Lang, Made, Outcome, incomplete, site};
+
+/// What a `package.json` runs.
+pub(super) struct Scripts {
+    pub(super) build: bool,
+    pub(super) start: bool,
+    /// Whether there is something to run, with a script or without.
+    pub(super) runs: bool,
+}
+
+/// The scripts of a folder's `package.json`.
+pub(super) fn scripts(folder: Folder<'_>) -> Scripts {
+    let package: Value = serde_json::from_str(folder.text("package.json")).unwrap_or_default();
+    let start = script(&package, "start").is_some();
+    Scripts {
+        build: script(&package, "build").is_some(),
+        start,
+        runs: start || main(folder, &package).is_some(),
+    }
+}
+
+fn script<'a>(package: &'a Value, name: &str) -> Option<&'a str> {
+    package
+        .get("scripts")?
+        .get(name)?
+        .as_str()
+        .filter(|script| !script.trim().is_empty())
+}
+
+/// What `node` starts where there is no `start` script.
+fn main(folder: Folder<'_>, package: &Value) -> Option<String> {
+    let named = package.get("main").and_then(Value::as_str);
+    let named = named
+        .map(|main| main.trim_start_matches("./"))
+        .filter(|main| folder.has(main));
+    let usual = [
+        "server.js",
+        "index.js",
+        "app.js",
+        "server.mjs",
+        "index.mjs",
+        "main.js",
+    ];
+    named
+        .or_else(|| usual.into_iter().find(|name| folder.has(name)))
+        .map(str::to_owned)
+}
+
+/// Folders that tools write a site to.
+const SITES: [(&str, &str); 6] = [
+    ("vite", "dist"),
+    ("react-scripts", "build"),
+    ("@vue/cli-service", "dist"),
+    ("@11ty/eleventy", "_site"),
+    ("gatsby", "public"),
+    ("astro", "dist"),
+];
+
+enum Tool {
+    Npm,
+    Pnpm(Option<String>),
+    Yarn,
+    /// Yarn 2 and later, which Corepack brings.
+    Berry,
+}
+
+pub(super) fn make(folder: Folder<'_>) -> Outcome {
+    let package: Value = match serde_json::from_str(folder.text("package.json")) {
+        Ok(package) => package,
+        Err(error) => return incomplete(Lang::Node, format!("its package.json cannot be read: {error}")),
+    };
+    let engines = package
+        .get("engines")
+        .and_then(|engines| engines.get("node")?.as_str());
+    let version = version::node(folder, engines);
+    let tool = tool(folder, &package);
+    let build = script(&package, "build").is_some();
+    let site = output(&package).filter(|_| build && folder.web().is_none());
+    let mut file = Dockerfile::default();
+    file.line(format!("FROM node:{}-bookworm AS build", version.number));
+    file.line("WORKDIR /app");
+    install(&mut file, folder, &tool, build);
+    file.copy("", &[source(folder)], "./");
+    if build {
+        file.run(&[], format!("{} run build", tool.program()));
+    }
+    if let Some(site) = site {
+        file.line("");
+        file.line("FROM caddy:2");
+        file.line("WORKDIR /srv");
+        file.line(format!("COPY --from=build /app/{site}/ ./"));
+        site::serve(&mut file, true);
+        return Ok(Made {
+            version: Some(version),
+            about: format!("{} run build, the site in {site}", tool.program()),
+            dockerfile: file,
+        });
+    }
+    let (command, told) = match start(folder, &package) {
+        Ok(start) => start,
+        Err(what) => return incomplete(Lang::Node, what),
+    };
+    if build {
+        prune(&mut file, &tool);
+    }
+    finish(&mut file, &version, &command);
+    let before = if build {
+        format!("{} run build, ", tool.program())
+    } else {
+        String::new()
+    };
+    Ok(Made {
+        version: Some(version),
+        about: format!("{}, {before}{told}", tool.name()),
+        dockerfile: file,
+    })
+}
+
+fn finish(file: &mut Dockerfile, version: &Version, command: &str) {
+    file.line("");
+    file.line(format!("FROM node:{}-bookworm-slim", version.number));
+    file.line("WORKDIR /app");
+    file.line("ENV NODE_ENV=production PATH=/app/node_modules/.bin:$PATH");
+    file.line("COPY --from=build --chown=1000:1000 /app/ ./");
+    file.end("1000:1000", command);
+}
+
+/// Where a site's tool writes it, when there is no server in the project.
+fn output(package: &Value) -> Option<&'static str> {
+    let has = |name: &str| {
+        ["dependencies", "devDependencies"]
+            .iter()
+            .any(|list| package.get(*list).is_some_and(|list| list.get(name).is_some()))
+    };
+    let start = script(package, "start").unwrap_or("");
+    // These tools' own `start` is a server to develop with.
+    let develops = [
+        "react-scripts start",
+        "vite",
+        "vite dev",
+        "astro dev",
+        "gatsby develop",
+        "vue-cli-service serve",
+    ];
+    let serves = !start.is_empty() && !develops.contains(&start.trim());
+    let server_side = [
+        "@astrojs/node",
+        "@sveltejs/kit",
+        "@remix-run/node",
+        "nuxt",
+        "next",
+        "express",
+    ];
+    if serves || server_side.iter().any(|name| has(name)) {
+        return None;
+    }
+    SITES
+        .iter()
+        .find(|(tool, _)| has(tool))
+        .map(|(_, folder)| *folder)
+}
+
+/// The command that starts it, and how it is told.
+fn start(folder: Folder<'_>, package: &Value) -> Result<(String, String), String> {
+    if let Some(web) = folder.web() {
+        return Ok((shell(web), format!("{web} (from Procfile)")));
+    }
+    if let Some(start) = script(package, "start") {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=@+ ".contains(c);
+        let words: Vec<&str> = start.split_whitespace().collect();
+        let direct = start.chars().all(plain)
+            && script(package, "prestart").is_none()
+            && words.first().is_some_and(|word| {
+                !word.contains('=') && !["npm", "npx", "yarn", "pnpm", "cd"].contains(word)
+            });
+        // Without npm in between, signals reach the server itself.
+        return Ok(if direct {
+            (exec(&words), start.trim().to_owned())
+        } else {
+            (exec(&["npm", "start"]), "npm start".to_owned())
+        });
+    }
+    match main(folder, package) {
+        Some(main) => Ok((exec(&["node", &main]), format!("node {main}"))),
+        None => Err(
+            "nothing says how it is started: add a `start` script to package.json, `web:` to a Procfile, or a Dockerfile".to_owned(),
+        ),
+    }
+}
+
+fn tool(folder: Folder<'_>, package: &Value) -> Tool {
+    let manager = package
+        .get("packageManager")
+        .and_then(Value::as_str)
+        .unwrap_or("");
+    let (name, number) = manager.split_once('@').unwrap_or((manager, ""));
+    // Behind a + is a checksum.
+    let number = number.split('+').next().unwrap_or("");
+    let berry = || {
+        folder.has(".yarnrc.yml")
+            || number
+                .split('.')
+                .next()
+                .is_some_and(|major| !matches!(major, "" | "0" | "1"))
+    };
+    match name {
+        "pnpm" => Tool::Pnpm(version::plain(number)),
+        "yarn" if berry() => Tool::Berry,
+        "yarn" => Tool::Yarn,
+        "npm" => Tool::Npm,
+        _ if folder.has("pnpm-lock.yaml") => {
+            // Each pnpm writes its own form of lock file, and reads no newer one.
+            let lock = folder.text("pnpm-lock.yaml");
+            let form = lock
+                .lines()
+                .find_map(|line| line.strip_prefix("lockfileVersion:"));
+            let form = form.unwrap_or("").trim().trim_matches(['\'', '"']);
+            Tool::Pnpm(Some(
+                match form.split('.').next() {
+                    Some("5") => "7",
+                    Some("6") => "8",
+                    _ => "10",
+                }
+                .to_owned(),
+            ))
+        }
+        _ if folder.has("yarn.lock") && berry() => Tool::Berry,
+        _ if folder.has("yarn.lock") => Tool::Yarn,
+        _ => Tool::Npm,
+    }
+}
+
+impl Tool {
+    fn program(&self) -> &'static str {
+        match self {
+            Self::Npm => "npm",
+            Self::Pnpm(_) => "pnpm",
+            Self::Yarn | Self::Berry => "yarn",
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        self.program()
+    }
+}
+
+/// Dependencies before sources; a build needs those for development too.
+fn install(file: &mut Dockerfile, folder: Folder<'_>, tool: &Tool, build: bool) {
+    let names: &[&str] = match tool {
+        Tool::Npm => &[
+            "package.json",
+            "package-lock.json",
+            "npm-shrinkwrap.json",
+            ".npmrc",
+        ],
+        Tool::Pnpm(_) => &["package.json", "pnpm-lock.yaml", "pnpm-workspace.yaml", ".npmrc"],
+        Tool::Yarn | Tool::Berry => &["package.json", "yarn.lock", ".yarnrc", ".yarnrc.yml"],
+    };
+    let there = folder.those(names);
+    match tool {
+        Tool::Pnpm(number) => file.run(
+            &["/root/.npm"],
+            format!(
+                "npm install --global {}",
+                quoted(&format!("pnpm@{}", number.as_deref().unwrap_or("10")))
+            ),
+        ),
+        Tool::Berry => file.run(
+            &["/root/.npm"],
+            "npm install --global --force corepack && corepack enable",
+        ),
+        Tool::Npm | Tool::Yarn => {}
+    }
+    let manifests: Vec<String> = there.iter().map(|name| folder.full(name)).collect();
+    file.copy("", &manifests, "./");
+    // What a lock's install scripts, patches and local packages need.
+    for extra in [
+        "prisma",
+        "patches",
+        ".yarn/releases",
+        ".yarn/patches",
+        ".yarn/plugins",
+        "packages",
+    ] {
+        let needed = extra != "packages"
+            || folder.has("pnpm-workspace.yaml")
+            || folder.text("package.json").contains("\"workspaces\"");
+        if needed && folder.has_folder(extra) {
+            file.copy("", &[format!("{}/", folder.full(extra))], &format!("./{extra}/"));
+        }
+    }
+    let locked = |lock: &str| there.contains(&lock);
+    let all = |development: &str| {
+        if build {
+            String::new()
+        } else {
+            format!(" {development}")
+        }
+    };
+    match tool {
+        Tool::Npm if locked("package-lock.json") || locked("npm-shrinkwrap.json") => {
+            file.run(&["/root/.npm"], format!("npm ci{}", all("--omit=dev")));
+        }
+        Tool::Npm => file.run(&["/root/.npm"], format!("npm install{}", all("--omit=dev"))),
+        Tool::Pnpm(_) => {
+            let frozen = if locked("pnpm-lock.yaml") {
+                " --frozen-lockfile"
+            } else {
+                ""
+            };
+            file.run(
+                &["/root/.local/share/pnpm/store"],
+                format!("pnpm install{frozen}{}", all("--prod")),
+            );
+        }
+        Tool::Yarn => {
+            let frozen = if locked("yarn.lock") {
+                " --frozen-lockfile"
+            } else {
+                ""
+            };
+            file.run(
+                &["/usr/local/share/.cache/yarn"],
+                format!("yarn install{frozen}{}", all("--production")),
+            );
+        }
+        Tool::Berry => {
+            let frozen = if locked("yarn.lock") { " --immutable" } else { "" };
+            file.run(&["/root/.yarn/berry/cache"], format!("yarn install{frozen}"));
+        }
+    }
+}
+
+/// Takes what only the build needed away.
+fn prune(file: &mut Dockerfile, tool: &Tool) {
+    match tool {
+        Tool::Npm => file.run(&["/root/.npm"], "npm prune --omit=dev"),
+        Tool::Pnpm(_) => file.run(
+            &["/root/.local/share/pnpm/store"],
+            "CI=true pnpm prune --prod --ignore-scripts",
+        ),
+        Tool::Yarn => file.run(
+            &["/usr/local/share/.cache/yarn"],
+            "yarn install --production --ignore-scripts --prefer-offline",
+        ),
+        // Its own command for this, `workspaces focus`, is not in every version.
+        Tool::Berry => {}
+    }
+}

@@ -1,0 +1,388 @@
+//! Python: a virtual environment made by pip, uv or Poetry, and the WSGI or ASGI app found in it.
+
+use super::dockerfile::{Dockerfile, exec, shell};
+use super::go::source;
+use super::version::{self, Version};
+use super::{Folder, Lang, Made, Outcome, incomplete};
+
+enum Tool {
+    Requirements,
+    Project,
+    Uv,
+    Poetry,
+    /// No dependencies at all.
+    None,
+}
+
+/// Libraries that packages need when they run, and small images lack: the package, as it is called in lists of
+/// dependencies, and Debian's.
+const LIBRARIES: [(&str, &str); 4] = [
+    ("psycopg2", "libpq5"),
+    ("psycopg", "libpq5"),
+    ("mysqlclient", "libmariadb3"),
+    ("python-magic", "libmagic1"),
+];
+
+pub(super) fn is(folder: Folder<'_>) -> bool {
+    folder.has("requirements.txt") || folder.has("manage.py") || folder.has("uv.lock") || is_project(folder)
+}
+
+fn pyproject(folder: Folder<'_>) -> Option<toml::Table> {
+    folder.text("pyproject.toml").parse().ok()
+}
+
+/// Whether `pyproject.toml` is a project's, and not only a formatter's settings. One that cannot be read counts, so
+/// that its mistake is told.
+fn is_project(folder: Folder<'_>) -> bool {
+    folder.has("pyproject.toml")
+        && pyproject(folder).is_none_or(|table| {
+            table.contains_key("project")
+                || table.get("tool").is_some_and(|tool| tool.get("poetry").is_some())
+        })
+}
+
+pub(super) fn make(folder: Folder<'_>) -> Outcome {
+    let text = folder.text("pyproject.toml");
+    let pyproject: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let error: toml::de::Error = error;
+            let why = error.message().lines().next().unwrap_or("").to_owned();
+            return incomplete(Lang::Python, format!("its pyproject.toml cannot be read: {why}"));
+        }
+    };
+    let project = pyproject.get("project");
+    let poetry = pyproject.get("tool").and_then(|tool| tool.get("poetry"));
+    let requires = project
+        .and_then(|project| project.get("requires-python")?.as_str())
+        .or_else(|| poetry.and_then(|poetry| poetry.get("dependencies")?.get("python")?.as_str()));
+    let version = version::python(folder, requires);
+    let tool = if folder.has("uv.lock") {
+        Tool::Uv
+    } else if folder.has("poetry.lock") || poetry.is_some_and(|poetry| poetry.get("dependencies").is_some()) {
+        Tool::Poetry
+    } else if folder.has("requirements.txt") {
+        Tool::Requirements
+    } else if is_project(folder) {
+        Tool::Project
+    } else {
+        Tool::None
+    };
+    let depends = |name: &str| {
+        mentions(folder.text("requirements.txt"), name)
+            || names(&pyproject).iter().any(|one| mentions(one, name))
+    };
+    let start = match start(folder, &depends) {
+        Ok(start) => start,
+        Err(what) => return incomplete(Lang::Python, what),
+    };
+    let packaged = pyproject.contains_key("build-system");
+    let mut file = Dockerfile::default();
+    build(&mut file, folder, &version, &tool, packaged);
+    if let Some(server) = start.added {
+        file.run(
+            &["/root/.cache/pip"],
+            format!("/venv/bin/python -m pip install {server}"),
+        );
+    }
+    finish(&mut file, folder, &version, &start.command, &depends);
+    let with = match tool {
+        Tool::Uv => "uv, ",
+        Tool::Poetry => "Poetry, ",
+        Tool::Requirements | Tool::Project | Tool::None => "",
+    };
+    Ok(Made {
+        version: Some(version),
+        about: format!("{with}{}", start.told),
+        dockerfile: file,
+    })
+}
+
+fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &Tool, packaged: bool) {
+    file.line(format!("FROM python:{}-bookworm AS build", version.number));
+    file.line("WORKDIR /app");
+    file.line("ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore");
+    file.line("RUN python3 -m venv /venv");
+    let copy = |file: &mut Dockerfile, names: &[&str]| {
+        let there = folder.those(names);
+        let there: Vec<String> = there.iter().map(|name| folder.full(name)).collect();
+        file.copy("", &there, "./");
+    };
+    let pip = ["/root/.cache/pip"];
+    match tool {
+        Tool::Requirements => {
+            // Files that requirements.txt names are beside it.
+            let beside = folder.files().filter(|path| {
+                let name = path.strip_suffix(".txt").unwrap_or("/");
+                !name.contains('/') && (name.starts_with("requirements") || name.starts_with("constraints"))
+            });
+            let names: Vec<&str> = beside.collect();
+            copy(file, &names);
+            let more = folder.has_folder("requirements");
+            if more {
+                file.copy(
+                    "",
+                    &[format!("{}/", folder.full("requirements"))],
+                    "./requirements/",
+                );
+            }
+            file.run(&pip, "/venv/bin/python -m pip install -r requirements.txt");
+        }
+        Tool::Project => {
+            // pip has no way to install a project's dependencies without the project.
+            file.copy("", &[source(folder)], "./");
+            file.run(&pip, "/venv/bin/python -m pip install .");
+        }
+        Tool::Uv => {
+            file.line("ENV UV_PROJECT_ENVIRONMENT=/venv UV_LINK_MODE=copy UV_PYTHON=python3 UV_PYTHON_DOWNLOADS=never");
+            file.run(&pip, "python3 -m pip install uv");
+            copy(file, &["pyproject.toml", "uv.lock"]);
+            // It makes an environment without pip, which a server that is added needs.
+            file.run(
+                &["/root/.cache/uv"],
+                "uv sync --locked --no-dev --no-install-project --inexact",
+            );
+            if packaged {
+                file.copy("", &[source(folder)], "./");
+                file.run(
+                    &["/root/.cache/uv"],
+                    "uv sync --locked --no-dev --no-editable --inexact",
+                );
+            }
+        }
+        Tool::Poetry => {
+            file.line("ENV VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH POETRY_NO_INTERACTION=1");
+            file.run(&pip, "/usr/local/bin/python3 -m pip install poetry");
+            copy(file, &["pyproject.toml", "poetry.lock", "poetry.toml"]);
+            file.run(
+                &["/root/.cache/pypoetry"],
+                "/usr/local/bin/python3 -m poetry install --only main --no-root",
+            );
+        }
+        Tool::None => {}
+    }
+}
+
+fn finish(
+    file: &mut Dockerfile,
+    folder: Folder<'_>,
+    version: &Version,
+    command: &str,
+    depends: &dyn Fn(&str) -> bool,
+) {
+    file.line("");
+    file.line(format!("FROM python:{}-slim-bookworm", version.number));
+    let mut libraries: Vec<&str> = LIBRARIES
+        .iter()
+        .filter(|(package, _)| depends(package))
+        .map(|(_, library)| *library)
+        .collect();
+    libraries.dedup();
+    if !libraries.is_empty() {
+        file.run(
+            &[],
+            format!(
+                "apt-get update && apt-get install -y --no-install-recommends {} && rm -rf /var/lib/apt/lists/*",
+                libraries.join(" ")
+            ),
+        );
+    }
+    file.line("WORKDIR /app");
+    file.line("ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1");
+    file.line("COPY --from=build /venv/ /venv/");
+    file.copy("--chown=1000:1000", &[source(folder)], "./");
+    file.end("1000:1000", command);
+}
+
+/// Whether a list of dependencies, one a line, has a package.
+fn mentions(list: &str, package: &str) -> bool {
+    list.lines().any(|line| {
+        let end = line.find(|c: char| !c.is_ascii_alphanumeric() && !"-_.".contains(c));
+        let name = line.get(..end.unwrap_or(line.len())).unwrap_or("");
+        name.replace(['_', '.'], "-").eq_ignore_ascii_case(package)
+    })
+}
+
+/// The dependencies that `pyproject.toml` names.
+fn names(pyproject: &toml::Table) -> Vec<String> {
+    let listed = pyproject
+        .get("project")
+        .and_then(|project| project.get("dependencies")?.as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|one| one.as_str().map(str::to_owned));
+    let poetry = pyproject
+        .get("tool")
+        .and_then(|tool| tool.get("poetry")?.get("dependencies")?.as_table())
+        .into_iter()
+        .flat_map(|table| table.keys().cloned());
+    listed.chain(poetry).collect()
+}
+
+struct Start {
+    command: String,
+    told: String,
+    /// The server that the project's dependencies lack.
+    added: Option<&'static str>,
+}
+
+/// An app in a module.
+struct Found {
+    /// `package.module:name`, of letters that need no quoting, `()` of a factory apart.
+    at: String,
+    factory: bool,
+    asgi: bool,
+}
+
+fn start(folder: Folder<'_>, depends: &dyn Fn(&str) -> bool) -> Result<Start, String> {
+    if let Some(web) = folder.web() {
+        return Ok(Start {
+            command: shell(web),
+            told: format!("{web} (from Procfile)"),
+            added: None,
+        });
+    }
+    if let Some(found) = django(folder, depends).or_else(|| search(folder)) {
+        return Ok(serve(&found, depends));
+    }
+    let script = ["main.py", "app.py", "server.py", "run.py"]
+        .into_iter()
+        .find(|name| folder.has(name));
+    match script {
+        Some(script) => Ok(Start {
+            command: exec(&["python", script]),
+            told: format!("python {script}"),
+            added: None,
+        }),
+        None => Err(
+            "no WSGI or ASGI app was found (app.py, main.py, wsgi.py, asgi.py and so on, here or one folder down), and no main.py: add `web:` to a Procfile, `web: gunicorn shop.web:app`, or a Dockerfile".to_owned(),
+        ),
+    }
+}
+
+fn serve(found: &Found, depends: &dyn Fn(&str) -> bool) -> Start {
+    let Found { at, factory, asgi } = found;
+    let server = if *asgi { "uvicorn" } else { "gunicorn" };
+    let command = match (asgi, factory) {
+        (true, false) => format!("exec uvicorn --host 0.0.0.0 --port \"$PORT\" {at}"),
+        (true, true) => format!("exec uvicorn --host 0.0.0.0 --port \"$PORT\" --factory {at}"),
+        (false, false) => format!("exec gunicorn --bind \"0.0.0.0:$PORT\" {at}"),
+        (false, true) => format!("exec gunicorn --bind \"0.0.0.0:$PORT\" '{at}()'"),
+    };
+    let added = (!depends(server)).then_some(server);
+    let adds = if added.is_some() {
+        " (added: it is not in the dependencies)"
+    } else {
+        ""
+    };
+    Start {
+        command: shell(&command),
+        told: format!("{server} {at}{}{adds}", if *factory { "()" } else { "" }),
+        added,
+    }
+}
+
+/// Django's own file, beside its settings.
+fn django(folder: Folder<'_>, depends: &dyn Fn(&str) -> bool) -> Option<Found> {
+    if !folder.has("manage.py") {
+        return None;
+    }
+    let beside = |name: &'static str| {
+        folder.files().find_map(move |path| {
+            let (package, file) = path.split_once('/')?;
+            (file == name && is_identifier(package)).then(|| package.to_owned())
+        })
+    };
+    let asgi = (depends("uvicorn") || depends("channels")) && !depends("gunicorn");
+    let (package, module) = match beside("asgi.py").filter(|_| asgi) {
+        Some(package) => (package, "asgi"),
+        None => (beside("wsgi.py")?, "wsgi"),
+    };
+    Some(Found {
+        at: format!("{package}.{module}:application"),
+        factory: false,
+        asgi: module == "asgi",
+    })
+}
+
+const MODULES: [&str; 7] = ["app", "main", "wsgi", "asgi", "server", "application", "run"];
+
+/// What makes an app, and whether it is ASGI.
+const CALLS: [(&str, bool); 12] = [
+    ("Flask", false),
+    ("Bottle", false),
+    ("bottle.default_app", false),
+    ("falcon.App", false),
+    ("get_wsgi_application", false),
+    ("flask.Flask", false),
+    ("FastAPI", true),
+    ("fastapi.FastAPI", true),
+    ("Starlette", true),
+    ("Quart", true),
+    ("Litestar", true),
+    ("get_asgi_application", true),
+];
+
+fn search(folder: Folder<'_>) -> Option<Found> {
+    let at_top = MODULES
+        .iter()
+        .map(|module| ((*module).to_owned(), format!("{module}.py")));
+    let packages = folder.files().filter_map(|path| {
+        let (package, file) = path.split_once('/')?;
+        let module = file.strip_suffix(".py")?;
+        let known = module == "__init__" || MODULES.contains(&module);
+        let name = if module == "__init__" {
+            package.to_owned()
+        } else {
+            format!("{package}.{module}")
+        };
+        (known && is_identifier(package) && !package.contains("test")).then(|| (name, path.to_owned()))
+    });
+    at_top
+        .chain(packages)
+        .find_map(|(module, path)| app_in(&module, folder.text(&path)))
+}
+
+/// The app that a module's text makes: at its top, or in a factory.
+fn app_in(module: &str, text: &str) -> Option<Found> {
+    let calls = |line: &str| {
+        CALLS.iter().find_map(|(call, asgi)| {
+            let at = line.find(&format!("{call}("))?;
+            let before = line.get(..at)?.chars().next_back();
+            before
+                .is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != '.')
+                .then_some(*asgi)
+        })
+    };
+    let top = text.lines().find_map(|line| {
+        let (name, value) = line.split_once('=')?;
+        let name = name.split(':').next()?.trim_end();
+        let asgi = calls(value)?;
+        is_identifier(name).then(|| (name.to_owned(), asgi))
+    });
+    if let Some((name, asgi)) = top {
+        return Some(Found {
+            at: format!("{module}:{name}"),
+            factory: false,
+            asgi,
+        });
+    }
+    let factory = text.lines().find_map(|line| {
+        let rest = line.strip_prefix("def ")?;
+        let name = rest.split('(').next()?;
+        ["create_app", "make_app"]
+            .into_iter()
+            .find(|known| *known == name)
+    })?;
+    let asgi = text.lines().find_map(calls)?;
+    Some(Found {
+        at: format!("{module}:{factory}"),
+        factory: true,
+        asgi,
+    })
+}
+
+fn is_identifier(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}

@@ -1,0 +1,150 @@
+//! Ruby: Rails, and whatever else has a `config.ru`.
+
+use super::dockerfile::{Dockerfile, shell};
+use super::go::source;
+use super::version;
+use super::{Folder, Lang, Made, Outcome, incomplete};
+
+/// Libraries that gems need when they run, and small images lack.
+const LIBRARIES: [(&str, &str); 4] = [
+    ("pg", "libpq5"),
+    ("mysql2", "libmariadb3"),
+    ("ruby-vips", "libvips42"),
+    ("image_processing", "libvips42"),
+];
+
+pub(super) fn make(folder: Folder<'_>) -> Outcome {
+    let rails = has_gem(folder, "rails") && folder.has("config/application.rb");
+    let version = version::ruby(folder);
+    let (command, told) = if let Some(web) = folder.web() {
+        (shell(web), format!("{web} (from Procfile)"))
+    } else if !folder.has("config.ru") {
+        return incomplete(
+            Lang::Ruby,
+            "there is no config.ru: add one, `web:` to a Procfile, or a Dockerfile",
+        );
+    } else if has_gem(folder, "puma") {
+        (
+            shell("exec bundle exec puma -b \"tcp://0.0.0.0:$PORT\""),
+            "puma".to_owned(),
+        )
+    } else {
+        (
+            shell("exec bundle exec rackup --host 0.0.0.0 --port \"$PORT\" config.ru"),
+            "rackup".to_owned(),
+        )
+    };
+    let locked = folder.has("Gemfile.lock");
+    let javascript = rails && folder.has("package.json");
+    let mut file = Dockerfile::default();
+    if javascript {
+        let node = version::node(folder, None);
+        file.line(format!("FROM node:{}-bookworm-slim AS node", node.number));
+        file.line("");
+    }
+    file.line(format!("FROM ruby:{}-bookworm AS build", version.number));
+    file.line("WORKDIR /app");
+    let environment = environment(rails, locked);
+    file.line(&environment);
+    if javascript {
+        file.line("COPY --from=node /usr/local/bin/node /usr/local/bin/");
+        file.line("COPY --from=node /usr/local/lib/node_modules/ /usr/local/lib/node_modules/");
+        file.line("RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx");
+    }
+    let manifests = folder.those(&["Gemfile", "Gemfile.lock", ".ruby-version", ".tool-versions"]);
+    let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
+    file.copy("", &manifests, "./");
+    file.line("ENV BUNDLE_GLOBAL_GEM_CACHE=true");
+    file.run(
+        &["/root/.bundle/cache"],
+        "bundle install && rm -rf /bundle/ruby/*/cache",
+    );
+    if javascript {
+        packages(&mut file, folder);
+    }
+    file.copy("", &[source(folder)], "./");
+    if rails && (folder.has_folder("app/assets") || folder.has_folder("app/javascript")) {
+        // Rails asks for a secret; what it is does not matter to assets, and it stays out of the image.
+        file.run(
+            &[],
+            "SECRET_KEY_BASE_DUMMY=1 SECRET_KEY_BASE=for-the-build-only bundle exec rails assets:precompile && rm -rf node_modules tmp/cache",
+        );
+    }
+    file.line("");
+    file.line(format!("FROM ruby:{}-slim-bookworm", version.number));
+    let mut libraries: Vec<&str> = LIBRARIES
+        .iter()
+        .filter(|(gem, _)| has_gem(folder, gem))
+        .map(|(_, library)| *library)
+        .collect();
+    libraries.dedup();
+    if !libraries.is_empty() {
+        file.run(
+            &[],
+            format!(
+                "apt-get update && apt-get install -y --no-install-recommends {} && rm -rf /var/lib/apt/lists/*",
+                libraries.join(" ")
+            ),
+        );
+    }
+    file.line("WORKDIR /app");
+    file.line(environment);
+    file.line("COPY --from=build /bundle/ /bundle/");
+    file.line("COPY --from=build --chown=1000:1000 /app/ ./");
+    file.end("1000:1000", &command);
+    let kind = if rails { "Rails" } else { "Rack" };
+    Ok(Made {
+        version: Some(version),
+        about: format!("{kind}, {told}"),
+        dockerfile: file,
+    })
+}
+
+fn environment(rails: bool, locked: bool) -> String {
+    let mut environment =
+        "ENV BUNDLE_PATH=/bundle BUNDLE_WITHOUT=development:test RACK_ENV=production".to_owned();
+    if locked {
+        environment.push_str(" BUNDLE_DEPLOYMENT=1");
+    }
+    if rails {
+        environment.push_str(" RAILS_ENV=production RAILS_LOG_TO_STDOUT=1 RAILS_SERVE_STATIC_FILES=1");
+    }
+    environment
+}
+
+/// What jsbundling, cssbundling and Webpacker need of npm or Yarn.
+fn packages(file: &mut Dockerfile, folder: Folder<'_>) {
+    let manifests = folder.those(&["package.json", "package-lock.json", "yarn.lock"]);
+    let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
+    file.copy("", &manifests, "./");
+    if folder.has("yarn.lock") {
+        file.run(
+            &["/root/.npm", "/usr/local/share/.cache/yarn"],
+            "npm install --global yarn@1 && yarn install --frozen-lockfile",
+        );
+    } else if folder.has("package-lock.json") {
+        file.run(&["/root/.npm"], "npm ci");
+    } else {
+        file.run(&["/root/.npm"], "npm install");
+    }
+}
+
+/// Whether the lock, or else the Gemfile, has a gem.
+fn has_gem(folder: Folder<'_>, name: &str) -> bool {
+    let locked = folder.text("Gemfile.lock").lines().any(|line| {
+        let line = line.trim_start();
+        line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" ("))
+    });
+    let asked = folder.text("Gemfile").lines().any(|line| {
+        let rest = line
+            .trim_start()
+            .strip_prefix("gem")
+            .unwrap_or("")
+            .trim_start_matches([' ', '(']);
+        let rest = rest
+            .strip_prefix(['"', '\''])
+            .and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.starts_with(['"', '\'']))
+    });
+    locked || asked
+}

@@ -1,0 +1,153 @@
+//! Projects of many shapes, each with the Dockerfile it gets, in `snapshots`: one file a shape.
+
+mod shapes;
+
+use std::collections::BTreeSet;
+
+use gokku_core::gokku_yml::{AppConfig, GokkuYml};
+use gokku_core::languages::dockerfile::Mounts;
+use gokku_core::languages::version::DEFAULTS;
+use gokku_core::languages::{
+    Detected, Lang, Project, Undetected, detect, free_name, keys_beside_a_dockerfile, to_read,
+};
+
+/// A project's files, each with its text.
+type Files = &'static [(&'static str, &'static str)];
+
+/// What a `gokku.yml` says of the app `api`.
+fn config(yml: &str) -> AppConfig {
+    if yml.is_empty() {
+        return AppConfig::default();
+    }
+    let lines: Vec<String> = yml.lines().map(|line| format!("    {line}\n")).collect();
+    let yml =
+        GokkuYml::parse("gokku.yml", &format!("apps:\n  api:\n{}", lines.concat())).expect("a gokku.yml");
+    yml.app(&"api".parse().expect("a name")).expect("the app").clone()
+}
+
+/// Only those texts are given that are asked for.
+fn try_it(yml: &str, files: Files) -> Result<Detected, Undetected> {
+    let config = config(yml);
+    let paths: BTreeSet<String> = files.iter().map(|(path, _)| (*path).to_owned()).collect();
+    let wanted: BTreeSet<String> = to_read(&paths, &config).into_iter().map(str::to_owned).collect();
+    let texts = files
+        .iter()
+        .filter(|(path, _)| wanted.contains(*path))
+        .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()))
+        .collect();
+    detect(&Project { files: paths, texts }, &config)
+}
+
+#[test]
+fn every_shape_has_its_dockerfile() {
+    let mut names = BTreeSet::new();
+    for (name, yml, files) in shapes::SHAPES {
+        assert!(names.insert(name), "{name} stands here twice");
+        let detected = try_it(yml, files).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let text = detected.dockerfile(Mounts::Cached);
+        // The same, step for step, without what only BuildKit has.
+        let without: String = text
+            .replace("\\\n    ", "")
+            .split(' ')
+            .filter(|word| !word.starts_with("--mount="))
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert_eq!(
+            detected.dockerfile(Mounts::Plain).replace("\\\n    ", ""),
+            without,
+            "{name}"
+        );
+        insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_snapshot!(*name, text);
+        });
+    }
+    assert!(names.len() >= 30, "{}", names.len());
+}
+
+#[test]
+fn what_every_dockerfile_has() {
+    for (name, yml, files) in shapes::SHAPES {
+        let text = try_it(yml, files).expect("a shape").dockerfile(Mounts::Cached);
+        let last = text
+            .rsplit_once("\nFROM ")
+            .map_or(text.as_str(), |(_, last)| last);
+        for line in ["ENV PORT=8080", "EXPOSE 8080", "LABEL gokku.init=true"] {
+            assert!(last.contains(&format!("\n{line}\n")), "{name}: {line}");
+        }
+        let user = last
+            .lines()
+            .find_map(|line| line.strip_prefix("USER "))
+            .expect("a user");
+        assert!(["1000:1000", "www-data"].contains(&user), "{name}: {user}");
+        let command = last
+            .lines()
+            .last()
+            .and_then(|line| line.strip_prefix("CMD "))
+            .expect("a command");
+        let words: Vec<String> =
+            serde_json::from_str(command).unwrap_or_else(|error| panic!("{name}: {error}: {command}"));
+        assert!(!words.is_empty(), "{name}");
+        assert!(text.starts_with("# Written by gokku: "), "{name}");
+    }
+}
+
+#[test]
+fn what_cannot_be_built_is_told() {
+    let told: Vec<String> = shapes::REFUSED
+        .iter()
+        .map(|(name, yml, files)| match try_it(yml, files) {
+            Ok(detected) => panic!("{name}: {}", detected.summary),
+            Err(why) => format!("{name}:\n{why}"),
+        })
+        .collect();
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!("refused", told.join("\n\n"));
+    });
+}
+
+#[test]
+fn a_dockerfile_takes_no_keys_of_a_build_without_one() {
+    for (yml, told) in [
+        ("path: x\nbinary_name: api", ""),
+        (
+            "lang: go",
+            "gokku.yml:3:11: lang would do nothing here: the project is built by its own Dockerfile, which decides that: remove one of the two",
+        ),
+        (
+            "path: x\ngoarch: arm64",
+            "gokku.yml:4:13: goarch would do nothing here: the project is built by its own Dockerfile, which decides that: remove one of the two",
+        ),
+    ] {
+        let result = keys_beside_a_dockerfile("Dockerfile", &config(yml));
+        assert_eq!(
+            result.err().map(|error| error.to_string()).unwrap_or_default(),
+            told
+        );
+    }
+}
+
+#[test]
+fn its_name_is_nobodys() {
+    let name = |files: &[&str]| free_name(&files.iter().map(|file| (*file).to_owned()).collect());
+    assert_eq!(name(&[]), ".gokku.Dockerfile");
+    assert_eq!(name(&[".gokku.Dockerfile"]), ".gokku-1.Dockerfile");
+    assert_eq!(
+        name(&[".gokku.Dockerfile/x", ".gokku-1.Dockerfile.dockerignore"]),
+        ".gokku-2.Dockerfile"
+    );
+}
+
+/// The page that people read has the table that counts.
+#[test]
+fn the_page_has_the_default_versions() {
+    let page = include_str!("../../../../docs/builds.md");
+    for (lang, number) in DEFAULTS {
+        let row = format!("\n| {} | ", lang.name());
+        let rows = page.split(&row).skip(1).filter_map(|rest| rest.lines().next());
+        let mut ends = rows.filter(|row| row.ends_with(&format!(" | {number} |")));
+        assert!(ends.next().is_some(), "{row}… {number}");
+    }
+    for lang in Lang::ALL {
+        assert!(page.contains(&format!("\n| `{}` | ", lang.as_str())), "{lang:?}");
+    }
+}

@@ -1,0 +1,111 @@
+//! Builds without a Dockerfile: the project's files for the core to decide on, from a release's tree or from a commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use gokku_core::AppName;
+use gokku_core::gokku_yml::AppConfig;
+use gokku_core::languages::dockerfile::Mounts;
+use gokku_core::languages::{self, Detected, LARGEST, Project};
+use gokku_git::Repository;
+
+use crate::error::Error;
+use crate::plan::{GOKKU_YML, config_of};
+use crate::{Server, apps, hook};
+
+/// A generated Dockerfile, and the name it is sent to the builder under.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// A name that no file of the project has.
+    pub name: String,
+    /// What was found, and its Dockerfile.
+    pub detected: Detected,
+}
+
+/// Finds what a release's tree is built with.
+pub(crate) fn of_tree(tree: &Path, config: &AppConfig) -> Result<Generated, Error> {
+    let mut files = BTreeSet::new();
+    list(tree, "", &mut files)?;
+    detect(files, config, |path| {
+        let path = tree.join(path);
+        std::fs::read(&path).map_err(|error| Error::file(&path, &error))
+    })
+}
+
+/// The regular files of a tree. Links are left out: what they point to may be anything of the server's.
+fn list(tree: &Path, below: &str, files: &mut BTreeSet<String>) -> Result<(), Error> {
+    let here = tree.join(below);
+    let wrong = |error: std::io::Error| Error::file(&here, &error);
+    for entry in std::fs::read_dir(&here).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        // A name that is not UTF-8 is told when the files are sent.
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let path = if below.is_empty() {
+            name
+        } else {
+            format!("{below}/{name}")
+        };
+        let kind = entry.file_type().map_err(wrong)?;
+        if kind.is_dir() {
+            list(tree, &path, files)?;
+        } else if kind.is_file() {
+            files.insert(path);
+        }
+    }
+    Ok(())
+}
+
+fn detect(
+    files: BTreeSet<String>,
+    config: &AppConfig,
+    mut read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
+) -> Result<Generated, Error> {
+    let mut texts = BTreeMap::new();
+    for path in languages::to_read(&files, config) {
+        let bytes = read(path)?;
+        let text = String::from_utf8(bytes).ok().filter(|text| text.len() <= LARGEST);
+        let text = text.ok_or_else(|| {
+            Error::input(format!(
+                "{path} is not a text of at most {LARGEST} bytes in UTF-8"
+            ))
+        })?;
+        texts.insert(path.to_owned(), text);
+    }
+    let project = Project { files, texts };
+    let detected = languages::detect(&project, config).map_err(|error| Error::input(error.to_string()))?;
+    Ok(Generated {
+        name: languages::free_name(&project.files),
+        detected,
+    })
+}
+
+/// The Dockerfile that the deploy branch's commit is built with: its own, or the generated one.
+pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
+    let record = apps::load(&server.root, app)?;
+    let repository = Repository::at(server.root.repository(app));
+    let commit = hook::deployable(&repository, app, &record)?.1;
+    let config = config_of(app, repository.file(&commit, GOKKU_YML)?.as_deref())?;
+    let files: BTreeSet<String> = repository.files(&commit)?.into_iter().collect();
+    let candidates = config.dockerfiles();
+    if let Some(own) = candidates.iter().find(|candidate| files.contains(*candidate)) {
+        languages::keys_beside_a_dockerfile(own, &config).map_err(|error| Error::input(error.to_string()))?;
+        let text = repository.file(&commit, own)?;
+        return text.ok_or_else(|| Error::failed(format!("{own} of {} could not be read", commit.short())));
+    }
+    named_is_there(&config)?;
+    let generated = detect(files, &config, |path| {
+        Ok(repository.file(&commit, path)?.unwrap_or_default())
+    })?;
+    Ok(generated.detected.dockerfile(Mounts::Cached).into_bytes())
+}
+
+/// Whoever names a Dockerfile wants no other.
+pub(crate) fn named_is_there(config: &AppConfig) -> Result<(), Error> {
+    config.dockerfile.as_ref().map_or(Ok(()), |named| {
+        Err(Error::input(format!(
+            "there is no Dockerfile: {named} was looked for, which `dockerfile:` in gokku.yml names. Add it, or name the one there is"
+        )))
+    })
+}
