@@ -28,6 +28,7 @@ mod migration;
 mod names;
 mod no_engine;
 mod ports;
+mod processes;
 mod refs;
 mod refused;
 mod restarts;

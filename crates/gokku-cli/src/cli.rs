@@ -112,6 +112,9 @@ pub enum Command {
     Stop,
     /// Start the app that was stopped
     Start,
+    /// The app's processes, and how many there are of each
+    #[command(subcommand)]
+    Ps(Ps),
     /// Run a command in a container of its own, with the app's image and environment
     Run {
         /// The command
@@ -167,6 +170,19 @@ pub enum Command {
     UploadPack {
         /// The app's repository
         path: String,
+    },
+}
+
+/// Processes.
+#[derive(Debug, Subcommand)]
+pub enum Ps {
+    /// List the app's processes
+    List,
+    /// Change how many containers there are of a process, now and in releases to come
+    Scale {
+        /// web=3
+        #[arg(required = true, value_name = "PROCESS=COUNT")]
+        counts: Vec<String>,
     },
 }
 

@@ -13,6 +13,10 @@
 //!       keep_images: 5
 //!       restart_policy: always
 //!       restart_delay: 5
+//!     processes:
+//!       worker:
+//!         command: ./worker
+//!         count: 2
 //! ```
 //!
 //! Strict: nothing is accepted and ignored. Every error says where, and what was probably meant.
@@ -24,6 +28,9 @@ use serde::Deserialize;
 use serde_yaml::{Error, Spanned};
 
 use crate::name::{AppName, EnvironmentName};
+use crate::process::ProcessType;
+use crate::processes::MOST;
+use crate::procfile::{Command, CommandError};
 use crate::push::BranchName;
 
 /// One key, as the configuration reference shows it.
@@ -40,7 +47,7 @@ pub struct Key {
 }
 
 /// Every key.
-pub const KEYS: [Key; 9] = [
+pub const KEYS: [Key; 13] = [
     Key {
         path: "path",
         default: ".",
@@ -95,6 +102,30 @@ pub const KEYS: [Key; 9] = [
         meaning: "Seconds before it is started again",
         allowed: "a whole number from 0 to 3600",
     },
+    Key {
+        path: "processes.<type>.command",
+        default: "the Procfile's",
+        meaning: "What the process runs; web without one runs the image's own command",
+        allowed: "a command, as in a Procfile",
+    },
+    Key {
+        path: "processes.<type>.count",
+        default: "1",
+        meaning: "How many containers there are of it, until `gokku ps scale` says otherwise",
+        allowed: "a whole number from 0 to 100, for web from 1",
+    },
+    Key {
+        path: "processes.<type>.overlap",
+        default: "true",
+        meaning: "Whether a new one may start while the old one still runs; not for web",
+        allowed: "true or false",
+    },
+    Key {
+        path: "processes.<type>.stay_up",
+        default: "3",
+        meaning: "Seconds that a new one has to stay up to be good; not for web, which is good when it answers",
+        allowed: "a whole number from 0 to 600",
+    },
 ];
 
 /// What is wrong with a `gokku.yml`, and where. Line and column count from 1.
@@ -145,6 +176,21 @@ pub struct AppConfig {
     pub environments: Vec<Environment>,
     /// `deployment`.
     pub deployment: Deployment,
+    /// `processes`.
+    pub processes: BTreeMap<ProcessType, ProcessConfig>,
+}
+
+/// What it says of one type of processes; what it does not say is in the `Procfile`, or the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// `command`.
+    pub command: Option<Command>,
+    /// `count`.
+    pub count: Option<u16>,
+    /// `overlap`.
+    pub overlap: Option<bool>,
+    /// `stay_up`.
+    pub stay_up: Option<Duration>,
 }
 
 /// A host port and the container port behind it.
@@ -225,6 +271,7 @@ impl Default for AppConfig {
             ports: None,
             environments: Vec::new(),
             deployment: Deployment::default(),
+            processes: BTreeMap::new(),
         }
     }
 }
@@ -301,6 +348,17 @@ struct RawApp {
     #[serde(default)]
     environments: Vec<RawEnvironment>,
     deployment: Option<RawDeployment>,
+    #[serde(default)]
+    processes: BTreeMap<ProcessType, RawProcess>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProcess {
+    command: Option<Spanned<String>>,
+    count: Option<Spanned<String>>,
+    overlap: Option<Spanned<String>>,
+    stay_up: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -376,7 +434,45 @@ impl Check<'_> {
                 .map(|raw| self.deployment(raw))
                 .transpose()?
                 .unwrap_or_default(),
+            processes: raw
+                .processes
+                .into_iter()
+                .map(|(kind, raw)| Ok((kind.clone(), self.process(&kind, raw)?)))
+                .collect::<Result<_, _>>()?,
         })
+    }
+
+    fn process(&self, kind: &ProcessType, raw: RawProcess) -> Result<ProcessConfig, YmlError> {
+        if let Some(given) = raw
+            .overlap
+            .as_ref()
+            .or(raw.stay_up.as_ref())
+            .filter(|_| kind.is_web())
+        {
+            let what = "processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers";
+            return Err(self.wrong(given, what.to_owned()));
+        }
+        let mut process = ProcessConfig::default();
+        if let Some(given) = raw.command {
+            let wrong = |error: CommandError| self.wrong(&given, format!("processes.{kind}: {error}"));
+            process.command = Some(given.value.parse().map_err(wrong)?);
+        }
+        if let Some(given) = raw.count {
+            let least = u16::from(kind.is_web());
+            process.count = Some(self.number("processes.<type>.count", &given, least, MOST)?);
+        }
+        if let Some(given) = raw.overlap {
+            process.overlap = match given.value.as_str() {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => return Err(self.refuse("processes.<type>.overlap", &given)),
+            };
+        }
+        if let Some(given) = raw.stay_up {
+            let seconds = self.number("processes.<type>.stay_up", &given, 0, 600)?;
+            process.stay_up = Some(Duration::from_secs(seconds.into()));
+        }
+        Ok(process)
     }
 
     fn environments(&self, raw: Vec<RawEnvironment>) -> Result<Vec<Environment>, YmlError> {
@@ -576,6 +672,17 @@ mod tests {
         assert_eq!(app.deployment.restart_policy, RestartPolicy::No, "P30");
         assert_eq!(app.deployment.restart_delay, Duration::ZERO, "P31");
         assert_eq!(app.deployment.keep_images, 2, "P32");
+        let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n").unwrap();
+        assert_eq!(app.processes[&ProcessType::web()], ProcessConfig::default());
+        assert_eq!(
+            app.processes[&"worker".parse().unwrap()],
+            ProcessConfig {
+                command: Some("./work".parse().unwrap()),
+                count: Some(0),
+                overlap: Some(false),
+                stay_up: Some(Duration::from_secs(9)),
+            }
+        );
         for key in KEYS {
             let last = key.path.rsplit('.').next().unwrap();
             assert!(
@@ -605,6 +712,14 @@ mod tests {
             "environments: [{name: production, branch: 'a b'}]",
             "environments: [{name: test}, {name: test, branch: next}]",
             "dockerfile: ./",
+            "processes: {Worker: {}}",
+            "processes: {worker: {commmand: a}}",
+            "processes: {worker: {command: \"a 'b\"}}",
+            "processes: {worker: {count: 101}}",
+            "processes: {web: {count: 0}}",
+            "processes: {web: {overlap: false}}",
+            "processes: {worker: {overlap: maybe}}",
+            "processes: {worker: {stay_up: long}}",
             "path: a\n    path: b",
         ];
         let whole = [
@@ -622,7 +737,7 @@ mod tests {
             .collect();
         told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
         insta::assert_snapshot!(told.join("\n"), @r#"
-        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, ports, environments, deployment; did you mean "path"?
+        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, ports, environments, deployment, processes; did you mean "path"?
         gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay; did you mean "keep_images"?
         gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
         gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
@@ -639,6 +754,14 @@ mod tests {
         gokku.yml:3:47: environments[].branch: "a b" cannot be: it is a branch's name
         gokku.yml:3:41: environments[].name: "test" stands here twice
         gokku.yml:3:17: dockerfile: "./" cannot be: it is a relative path without ..
+        gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+        gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up; did you mean "command"?
+        gokku.yml:3:35: processes.worker: the command has a quote that is never closed, or ends in a backslash
+        gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100, for web from 1
+        gokku.yml:3:30: processes.<type>.count: "0" cannot be: it is a whole number from 0 to 100, for web from 1
+        gokku.yml:3:32: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
+        gokku.yml:3:35: processes.<type>.overlap: "maybe" cannot be: it is true or false
+        gokku.yml:3:35: processes.<type>.stay_up: "long" cannot be: it is a whole number from 0 to 600
         gokku.yml:4:5: the key path stands here twice
         gokku.yml:1:1: the file is empty: it begins with `apps:`
         gokku.yml:1:1: there is no key "app" here: there is apps; did you mean "apps"?

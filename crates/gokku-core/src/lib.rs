@@ -4,7 +4,7 @@
 //! needs is passed in, what it decides is returned. Read it top to bottom:
 //!
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
-//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`]
+//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`], [`procfile`]; what runs by it: [`processes`]
 //! - what is kept: [`release`], [`retention`]
 //! - what a push may do: [`push`]
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
@@ -25,6 +25,8 @@ pub mod slot;
 
 pub mod env_file;
 pub mod gokku_yml;
+pub mod processes;
+pub mod procfile;
 pub mod settings;
 
 pub mod release;
@@ -58,6 +60,6 @@ pub use access::Access;
 pub use ids::{CommitId, ContainerId, ImageId};
 pub use key_name::KeyName;
 pub use name::{AppName, EnvironmentName};
-pub use process::ProcessKey;
+pub use process::{ProcessKey, ProcessType};
 pub use release_id::ReleaseId;
 pub use slot::Slot;

@@ -36,6 +36,7 @@ pub mod log;
 pub mod logs;
 pub mod owner;
 pub mod plan;
+pub mod ps;
 pub mod queue;
 pub mod records;
 pub mod releases;

@@ -410,14 +410,18 @@ async fn look(
         .containers(&[(labels::ROOT, &label), (labels::APP, app.as_str())])
         .await?;
     let routed = match server.switch().route(app).await {
-        Ok(route) => route.targets.first().map(|target| target.container.clone()),
-        Err(_) => None,
+        Ok(route) => route.targets.into_iter().map(|target| target.container).collect(),
+        Err(_) => Vec::new(),
     };
     let web = ProcessKey::first_web();
     let blue = Slot::Blue.container_name(app, &web);
     let found = containers
         .iter()
-        .find(|facts| Some(&facts.id) == routed.as_ref())
+        .filter(|facts| routed.contains(&facts.id))
+        .min_by_key(|facts| {
+            let process: Option<ProcessKey> = facts.label(labels::PROCESS).and_then(|key| key.parse().ok());
+            process.map_or((1, None), |process| (0, Some(process)))
+        })
         .or_else(|| containers.iter().find(|facts| facts.name == blue))
         .cloned();
     let web = web.to_string();

@@ -51,6 +51,9 @@ pub struct Journal {
     /// Whether the drain has had its time. Not written: draining again does no harm.
     #[serde(skip)]
     pub drained: bool,
+    /// Whether something of the former was stopped. Not written: whoever resumes looks.
+    #[serde(skip, default = "yes")]
+    pub displaced: bool,
 }
 
 fn yes() -> bool {
@@ -96,6 +99,7 @@ impl Journal {
             resumed: false,
             created: BTreeSet::new(),
             drained: false,
+            displaced: false,
         }
     }
 
@@ -111,6 +115,9 @@ impl Journal {
         if matches!(step, Step::Migrate) {
             self.migration = Migration::Started;
             return true;
+        }
+        if let Step::Stop { containers } = step {
+            self.displaced |= containers.iter().any(|id| self.former.contains(id));
         }
         false
     }
