@@ -317,3 +317,101 @@ fn a_worker_is_given_no_port() {
     let worker = labels.iter().find(|one| one.name == worker).unwrap();
     assert_eq!(worker.labels["gokku.process"], "worker-1");
 }
+
+/// A worker alone is restarted, stopped and listened to; the web does not know.
+#[test]
+fn a_worker_is_restarted_and_stopped_by_itself() {
+    let server = Server::new();
+    let api = server.create("api");
+    let short = "    processes:\n      worker: {stay_up: 1, count: 2}\n";
+    let dev = copy_with(&api, "web: /app\nworker: /app\n", short);
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    dev.write("Procfile", "web: /app\nworker: /app\n");
+    dev.release("v1").ok();
+    let worker = format!("{}-worker-1", api.blue());
+    let started = |name: &str| {
+        let at = docker(["inspect", "--format", "{{.State.StartedAt}}", name]).ok();
+        at.line().to_owned()
+    };
+    let before = (id(&worker), started(&worker), started(&api.blue()));
+    api.gokku(["ps", "restart", "worker"])
+        .ok()
+        .complains("Restarted: 2 of worker");
+    assert_eq!((id(&worker), started(&api.blue())), (before.0, before.2));
+    assert_ne!(started(&worker), before.1);
+    let printed = |process: &str| {
+        let logs = api.gokku(["logs", "--process", process]).ok();
+        logs.stdout
+            .lines()
+            .filter(|line| *line == "version v1 starts")
+            .count()
+    };
+    assert_eq!(
+        (printed("worker"), printed("worker-2"), printed("web")),
+        (2, 2, 1)
+    );
+    api.gokku(["logs", "--process", "worker-3"])
+        .exits(3)
+        .complains("worker-3");
+    api.gokku(["logs", "--process", "a b"])
+        .exits(2)
+        .complains("is not a process");
+    api.gokku(["ps", "restart", "clock"])
+        .exits(2)
+        .complains("there is no process clock");
+    api.gokku(["ps", "stop", "web"])
+        .exits(2)
+        .complains("at least one web process");
+    api.gokku(["ps", "stop", "worker"]).ok();
+    assert_eq!(running(&api), ["api-blue"]);
+    let web = id(&api.blue());
+    api.gokku(["ps", "restart"]).ok();
+    assert_ne!(id(&api.blue()), web);
+    api.gokku(["stop"]).ok();
+    api.gokku(["ps", "restart", "worker"])
+        .exits(1)
+        .complains("does not run");
+}
+
+/// What is to be run after the switch is, in the new container; that it fails is told and undoes nothing.
+#[test]
+fn what_follows_a_deploy_undoes_nothing() {
+    let server = Server::new();
+    let api = server.create("api");
+    let after = "    deployment:\n      post_deploy:\n        - /app version\n        - /app exit 4\n        - /app words 'the last'\n";
+    let dev = copy_with(&api, "web: /app\n", after);
+    dev.release("v1")
+        .ok()
+        .says("Running /app version")
+        .says("post_deploy: \"/app exit 4\" ended with exit code 4; the release has the traffic all the same")
+        .says("the last");
+    assert_eq!(api.version(), "v1");
+    // Neither a restart nor a rollback is a deploy.
+    let restarted = api.gokku(["restart"]).ok();
+    assert!(!restarted.stderr.contains("Running /app version"), "{restarted}");
+}
+
+/// What only a shell understands is run by the image's; where it has none, that is said.
+#[test]
+fn a_command_for_a_shell_needs_one_in_the_image() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = copy_with(&api, "web: /app $PORT\n", "");
+    dev.release("v1").rejected().says("/bin/sh");
+    gokku_tests::ensure_python();
+    dev.write_app("v2", &[]);
+    let dockerfile = std::fs::read_to_string(dev.folder().join("Dockerfile")).unwrap();
+    dev.write(
+        "Dockerfile",
+        dockerfile.replace("FROM scratch", "FROM python:3.11-slim"),
+    );
+    dev.write(
+        "Procfile",
+        "web: /app \"port $PORT\"\nworker: cd / && exec ./app\n",
+    );
+    dev.commit("v2");
+    dev.push().ok();
+    let told = |name: &str| docker(["exec", name, "cat", "/proc/1/cmdline"]).ok().stdout;
+    assert_eq!(told(&api.blue()), "/app\0port 8080\0");
+    assert_eq!(told(&format!("{}-worker-1", api.blue())), "./app\0");
+}

@@ -184,6 +184,17 @@ pub enum Ps {
         #[arg(required = true, value_name = "PROCESS=COUNT")]
         counts: Vec<String>,
     },
+    /// Restart the containers of a process, one after the other; web and, without a name, all of the app as
+    /// `gokku restart` does
+    Restart {
+        /// The process
+        process: Option<String>,
+    },
+    /// Stop a process, as `gokku ps scale PROCESS=0`: it stays so until it is scaled again
+    Stop {
+        /// The process
+        process: String,
+    },
 }
 
 /// Keys.
@@ -218,6 +229,9 @@ pub struct Logs {
     /// From when on: 10m, 2h, or 2024-01-15T11:30:00Z
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// The process: worker, or worker-2
+    #[arg(long, value_name = "PROCESS", default_value = "web")]
+    pub process: String,
     /// Go on after this line: CONTAINER@AT as `--json` gives them, and #NTH where it gives that
     #[arg(long, value_name = "PLACE", hide = true, conflicts_with_all = ["lines", "since"])]
     pub resume: Option<String>,

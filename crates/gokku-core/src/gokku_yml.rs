@@ -47,7 +47,7 @@ pub struct Key {
 }
 
 /// Every key.
-pub const KEYS: [Key; 13] = [
+pub const KEYS: [Key; 14] = [
     Key {
         path: "path",
         default: ".",
@@ -101,6 +101,12 @@ pub const KEYS: [Key; 13] = [
         default: "5",
         meaning: "Seconds before it is started again",
         allowed: "a whole number from 0 to 3600",
+    },
+    Key {
+        path: "deployment.post_deploy",
+        default: "-",
+        meaning: "Commands that run in the new container once a deploy has switched the traffic; one that fails is told and undoes nothing",
+        allowed: "a list of commands, as in a Procfile",
     },
     Key {
         path: "processes.<type>.command",
@@ -212,7 +218,7 @@ pub struct Environment {
 }
 
 /// How an app's containers are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
     /// `keep_images`.
     pub keep_images: usize,
@@ -220,6 +226,8 @@ pub struct Deployment {
     pub restart_policy: RestartPolicy,
     /// `restart_delay`.
     pub restart_delay: Duration,
+    /// `post_deploy`.
+    pub post_deploy: Vec<Command>,
 }
 
 /// Whether a container that exited is started again.
@@ -257,6 +265,7 @@ impl Default for Deployment {
             keep_images: 5,
             restart_policy: RestartPolicy::Always,
             restart_delay: Duration::from_secs(5),
+            post_deploy: Vec::new(),
         }
     }
 }
@@ -374,6 +383,8 @@ struct RawDeployment {
     keep_images: Option<Spanned<String>>,
     restart_policy: Option<Spanned<String>>,
     restart_delay: Option<Spanned<String>>,
+    #[serde(default)]
+    post_deploy: Vec<Spanned<String>>,
 }
 
 struct Check<'a> {
@@ -545,6 +556,10 @@ impl Check<'_> {
             let seconds = self.number("deployment.restart_delay", &given, 0, 3600)?;
             deployment.restart_delay = Duration::from_secs(seconds.into());
         }
+        for given in raw.post_deploy {
+            let wrong = |error: CommandError| self.wrong(&given, format!("deployment.post_deploy: {error}"));
+            deployment.post_deploy.push(given.value.parse().map_err(wrong)?);
+        }
         Ok(deployment)
     }
 
@@ -656,7 +671,7 @@ mod tests {
 
     #[test]
     fn every_key_is_obeyed() {
-        let app = api("    dockerfile: docker/Web\n    ports: [\"8080:80\"]\n    environments:\n      - name: production\n      - name: staging\n        branch: next/one\n    deployment:\n      keep_images: 2\n      restart_policy: no\n      restart_delay: 0\n").unwrap();
+        let app = api("    dockerfile: docker/Web\n    ports: [\"8080:80\"]\n    environments:\n      - name: production\n      - name: staging\n        branch: next/one\n    deployment:\n      keep_images: 2\n      restart_policy: no\n      restart_delay: 0\n      post_deploy: [./warm --all]\n").unwrap();
         assert_eq!(app.dockerfiles(), ["docker/Web"]);
         assert_eq!(
             app.ports,
@@ -672,6 +687,7 @@ mod tests {
         assert_eq!(app.deployment.restart_policy, RestartPolicy::No, "P30");
         assert_eq!(app.deployment.restart_delay, Duration::ZERO, "P31");
         assert_eq!(app.deployment.keep_images, 2, "P32");
+        assert_eq!(app.deployment.post_deploy, ["./warm --all".parse().unwrap()]);
         let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n").unwrap();
         assert_eq!(app.processes[&ProcessType::web()], ProcessConfig::default());
         assert_eq!(
@@ -712,6 +728,8 @@ mod tests {
             "environments: [{name: production, branch: 'a b'}]",
             "environments: [{name: test}, {name: test, branch: next}]",
             "dockerfile: ./",
+            "deployment: {post_deploy: ./warm}",
+            "deployment: {post_deploy: [\"it's\"]}",
             "processes: {Worker: {}}",
             "processes: {worker: {commmand: a}}",
             "processes: {worker: {command: \"a 'b\"}}",
@@ -738,7 +756,7 @@ mod tests {
         told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
         insta::assert_snapshot!(told.join("\n"), @r#"
         gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, ports, environments, deployment, processes; did you mean "path"?
-        gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay; did you mean "keep_images"?
+        gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
         gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
         gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
         gokku.yml:3:34: deployment.restart_policy: "sometimes" cannot be: it is always, on-failure or no
@@ -754,6 +772,8 @@ mod tests {
         gokku.yml:3:47: environments[].branch: "a b" cannot be: it is a branch's name
         gokku.yml:3:41: environments[].name: "test" stands here twice
         gokku.yml:3:17: dockerfile: "./" cannot be: it is a relative path without ..
+        gokku.yml:3:31: expected a list (`- item`)
+        gokku.yml:3:32: deployment.post_deploy: the command has a quote that is never closed, or ends in a backslash
         gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
         gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up; did you mean "command"?
         gokku.yml:3:35: processes.worker: the command has a quote that is never closed, or ends in a backslash

@@ -134,24 +134,27 @@ fn syntax(text: &str) -> Syntax {
     let mut found = Syntax::Plain;
     let mut quote = None;
     let mut before = ' ';
-    let mut letters = text.chars().peekable();
+    let mut letters = text.chars();
     while let Some(letter) = letters.next() {
-        match (quote, letter) {
-            (Some('\''), '\'') | (Some('"'), '"') => quote = None,
-            (Some('\''), _) => {}
-            (_, '\\') => {
+        let is_bare = quote.is_none();
+        match letter {
+            '\'' | '"' if is_bare => quote = Some(letter),
+            _ if quote == Some(letter) => quote = None,
+            '\\' if quote != Some('\'') => {
                 letters.next();
             }
-            (None, '\'' | '"') => quote = Some(letter),
-            (_, '$' | '`') => found = Syntax::Expanded,
-            (Some(_), _) => {}
+            _ if (quote != Some('\'') && "$`".contains(letter))
+                || (is_bare && "<>*?[".contains(letter))
+                || (is_bare && letter == '~' && before.is_whitespace()) =>
+            {
+                found = Syntax::Expanded;
+            }
             // `2>&1` is no second program.
-            (None, '&') if before == '>' => {}
-            (None, ';' | '|' | '&' | '(' | ')') => return Syntax::Several,
-            (None, '<' | '>' | '*' | '?' | '[') => found = Syntax::Expanded,
-            (None, '~') if before.is_whitespace() => found = Syntax::Expanded,
-            (None, '#') if before.is_whitespace() => break,
-            (None, _) => {}
+            ';' | '|' | '&' | '(' | ')' if is_bare && !(letter == '&' && before == '>') => {
+                return Syntax::Several;
+            }
+            '#' if is_bare && before.is_whitespace() => break,
+            _ => {}
         }
         before = letter;
     }

@@ -57,6 +57,7 @@ mod differ;
 mod ensure;
 mod observe;
 mod perform;
+mod post_deploy;
 mod prepare;
 mod process;
 mod recover;

@@ -202,12 +202,13 @@ impl<R: Runtime> Driver<R> {
     async fn create(&mut self, process: &ProcessKey) -> Result<(), Error> {
         let activation = self.activation()?;
         let image = self.image_name(activation.release)?;
-        let port = match process.is_web() {
-            true => Some(self.plan.container_port(self.exposed())?),
-            false => None,
+        let port = if process.is_web() {
+            Some(self.plan.container_port(self.exposed())?)
+        } else {
+            None
         };
         let command = self.plan.kind(process).command;
-        let deployment = self.plan.config.deployment;
+        let deployment = &self.plan.config.deployment;
         let mut labels = self.image_labels(activation.release);
         labels.extend([
             (labels::TRANSITION.to_owned(), activation.id.to_string()),

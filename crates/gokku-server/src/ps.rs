@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use gokku_core::processes::{Processes, Scale};
-use gokku_core::{AppName, ProcessKey, ReleaseId};
+use gokku_core::{AppName, ProcessKey, ProcessType, ReleaseId, Slot};
 use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::lock::{self, Attempt, Holder};
+use crate::health::await_staying_up;
+use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::server::Server;
@@ -82,21 +83,68 @@ pub async fn scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Sca
     if config::is_running(server, app).await? {
         return Ok(Scaled::ToBeDone);
     }
+    let _taken = take(server, app, "scale")?;
+    let mut record = apps::load(&server.root, app)?;
+    record.scale.extend(wanted.clone());
+    apps::save(&server.root, &record)?;
+    Ok(Scaled::Noted)
+}
+
+/// The app, while nobody else has it and nothing of it was cut off.
+fn take(server: &Server, app: &AppName, what: &str) -> Result<AppLock, Error> {
     let holder = Holder {
         pid: std::process::id(),
         by: server.by.clone(),
-        what: "scale".to_owned(),
+        what: what.to_owned(),
         id: ReleaseId::at(clock::now_seconds()),
     };
-    match lock::try_acquire(&server.root, app, &holder)? {
-        Attempt::Got(_lock) => {
-            let mut record = apps::load(&server.root, app)?;
-            record.scale.extend(wanted.clone());
-            apps::save(&server.root, &record)?;
-            Ok(Scaled::Noted)
-        }
-        Attempt::Busy(other) => Err(lock::busy(app, other.as_ref())),
+    let taken = match lock::try_acquire(&server.root, app, &holder)? {
+        Attempt::Got(taken) => taken,
+        Attempt::Busy(other) => return Err(lock::busy(app, other.as_ref())),
+    };
+    if server.root.journal(app).exists() {
+        return Err(Error::failed(format!(
+            "a transition of {app} was cut off, and the daemon is about to end it: try again in a moment"
+        )));
     }
+    Ok(taken)
+}
+
+/// Restarts the containers of a type that has no traffic, one after the other, each where it is: its env and its image
+/// stay. Gives how many.
+pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
+    apps::load(&server.root, app)?;
+    let plan = plan_of(server, app)?;
+    let what = plan.processes.get(kind).cloned();
+    let what = what.ok_or_else(|| {
+        let missing = plan.processes.check(&Scale::from([(kind.clone(), 1)]));
+        Error::input(missing.err().map_or_else(String::new, |error| error.to_string()))
+    })?;
+    if !config::is_running(server, app).await? {
+        return Err(Error::failed(format!(
+            "{app} does not run: `gokku start -a {app}` starts it"
+        )));
+    }
+    let _taken = take(server, app, "restart")?;
+    let engine = server.engine().await?;
+    let root = server.root.label();
+    let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
+    let containers = engine.containers(&mine).await?;
+    let mut restarted = 0;
+    for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {
+        let name = Slot::Blue.container_name(app, &process);
+        let Some(facts) = containers.iter().find(|facts| facts.name == name) else {
+            return Err(Error::missing(format!(
+                "there is no container {name}: `gokku restart -a {app}` makes a new one"
+            )));
+        };
+        engine.restart(&facts.id, plan.settings.stop).await?;
+        await_staying_up(&engine, &facts.id, what.stay_up)
+            .await
+            .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
+        restarted += 1;
+    }
+    Ok(restarted)
 }
 
 /// Keeps what was scaled: the types of which there are now others than were to be.

@@ -32,7 +32,25 @@ pub(super) fn run(server: &Server, app: &AppName, what: &Ps, printer: Printer) -
             }
             scale(server, app, wanted, printer)
         }
+        Ps::Stop { process } => scale(server, app, Scale::from([(kind(process)?, 0)]), printer),
+        Ps::Restart { process: None } => transition::run(server, app, Ask::Restart, printer),
+        Ps::Restart { process: Some(given) } => {
+            let kind = kind(given)?;
+            if kind.is_web() {
+                // It has the traffic: a new one takes it over first.
+                return transition::run(server, app, Ask::Restart, printer);
+            }
+            let restarted = wait(async { Ok(ps::restart(server, app, &kind).await?) })?;
+            printer.note(Look::Plain, &format!("Restarted: {restarted} of {kind}."));
+            Ok(DONE)
+        }
     }
+}
+
+fn kind(given: &str) -> Result<ProcessType, Error> {
+    given
+        .parse()
+        .map_err(|error: gokku_core::process::ProcessTypeError| Error::usage(error.to_string()))
 }
 
 fn scale(server: &Server, app: &AppName, wanted: Scale, printer: Printer) -> Result<u8, Error> {
@@ -49,12 +67,10 @@ fn scale(server: &Server, app: &AppName, wanted: Scale, printer: Printer) -> Res
 
 /// `web=3`.
 pub(super) fn count(given: &str) -> Result<(ProcessType, u16), Error> {
-    let (kind, count) = given
+    let (name, count) = given
         .split_once('=')
         .ok_or_else(|| Error::usage(format!("{given:?} is not PROCESS=COUNT, as web=3")))?;
-    let kind = kind
-        .parse()
-        .map_err(|error: gokku_core::process::ProcessTypeError| Error::usage(error.to_string()))?;
+    let kind = kind(name)?;
     let digits = count.bytes().all(|byte| byte.is_ascii_digit());
     let count = count.parse().ok().filter(|_| digits);
     let count =

@@ -3,7 +3,7 @@
 use gokku_core::access::Reach;
 use gokku_core::entry::Word;
 use gokku_core::env_file::EnvKey;
-use gokku_core::{AppName, ReleaseId};
+use gokku_core::{AppName, ProcessType, ReleaseId};
 
 use crate::cli::{Apps, Command, Config, Keys, Proxy, Ps};
 
@@ -79,6 +79,13 @@ pub(super) fn words(command: &Command) -> String {
                 known.map(|count| count.unwrap_or_else(|_| "?".to_owned())),
             )
         }
+        Command::Ps(Ps::Restart { process }) => {
+            let process = process
+                .as_ref()
+                .and_then(|process| process.parse::<ProcessType>().ok());
+            with("ps restart", process)
+        }
+        Command::Ps(Ps::Stop { process }) => with("ps stop", process.parse::<ProcessType>().ok()),
         Command::Run { command } => with("run", command.first().map(|word| Word::new(word))),
         Command::Exec { command } => with("exec", command.first().map(|word| Word::new(word))),
         Command::Proxy(Proxy::Run { .. }) => "proxy run".to_owned(),
@@ -133,6 +140,8 @@ mod tests {
             ("deploy --abort secret", "deploy --abort"),
             ("logs --since secret", "logs"),
             ("ps scale web=2 secret=se-cret", "ps scale web=2 ?"),
+            ("ps restart worker", "ps restart worker"),
+            ("ps stop se-cret", "ps stop"),
         ] {
             let words = std::iter::once("gokku").chain(line.split(' '));
             let cli = Cli::try_parse_from(words).expect(line);

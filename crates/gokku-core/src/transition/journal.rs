@@ -19,6 +19,10 @@ pub const VERSION: u32 = 1;
 /// A transition's memory, `apps/<app>/journal.toml` while one is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and two stand on disk"
+)]
 pub struct Journal {
     /// The format's version, [`VERSION`].
     pub version: u32,
