@@ -3,7 +3,7 @@
 //! A file for each subject, with one `check` that takes any bytes and panics where something does not hold that must.
 //! The fuzz targets in `fuzz/` call it, and so do this crate's tests, with every input in `fuzz/corpus`.
 //!
-//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`names`]
+//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`procfile`], [`docker_ignore`], [`names`]
 //! - what git says: [`hook_input`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what a laptop and a server say to each other: [`afar`]
@@ -20,6 +20,7 @@ pub mod gokku_yml;
 pub mod hook_input;
 pub mod listeners;
 pub mod names;
+pub mod procfile;
 pub mod records;
 pub mod route_table;
 pub mod settings;
@@ -28,7 +29,7 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 13] = [
+pub const SUBJECTS: [(&str, Check); 14] = [
     ("afar", afar::check),
     ("build_progress", build_progress::check),
     ("control_api", control_api::check),
@@ -39,6 +40,7 @@ pub const SUBJECTS: [(&str, Check); 13] = [
     ("hook_input", hook_input::check),
     ("listeners", listeners::check),
     ("names", names::check),
+    ("procfile", procfile::check),
     ("records", records::check),
     ("route_table", route_table::check),
     ("settings", settings::check),

@@ -97,6 +97,7 @@ subjects! {
     hook_input
     listeners
     names
+    procfile
     records
     route_table
     settings
