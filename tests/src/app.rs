@@ -72,7 +72,7 @@ impl<'server> App<'server> {
         let mut words: Vec<_> = args.into_iter().map(|word| word.as_ref().to_owned()).collect();
         let group = words
             .first()
-            .is_some_and(|word| word == "config" || word == "domains");
+            .is_some_and(|word| ["config", "domains", "ps"].iter().any(|group| word == *group));
         let at = words.len().min(if group { 2 } else { 1 });
         words.splice(at..at, ["-a".into(), self.name.as_str().into()]);
         words

@@ -29,6 +29,7 @@ mod migration;
 mod names;
 mod no_engine;
 mod ports;
+mod processes;
 mod refs;
 mod refused;
 mod restarts;

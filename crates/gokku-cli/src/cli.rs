@@ -117,6 +117,9 @@ pub enum Command {
     Stop,
     /// Start the app that was stopped
     Start,
+    /// The app's processes, and how many there are of each
+    #[command(subcommand)]
+    Ps(Ps),
     /// Run a command in a container of its own, with the app's image and environment
     Run {
         /// The command
@@ -182,6 +185,30 @@ pub enum Command {
     },
 }
 
+/// Processes.
+#[derive(Debug, Subcommand)]
+pub enum Ps {
+    /// List the app's processes
+    List,
+    /// Change how many containers there are of a process, now and in releases to come
+    Scale {
+        /// web=3
+        #[arg(required = true, value_name = "PROCESS=COUNT")]
+        counts: Vec<String>,
+    },
+    /// Restart the containers of a process, one after the other; web and, without a name, all of the app as
+    /// `gokku restart` does
+    Restart {
+        /// The process
+        process: Option<String>,
+    },
+    /// Stop a process, as `gokku ps scale PROCESS=0`: it stays so until it is scaled again
+    Stop {
+        /// The process
+        process: String,
+    },
+}
+
 /// Keys.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
@@ -214,6 +241,9 @@ pub struct Logs {
     /// From when on: 10m, 2h, or 2024-01-15T11:30:00Z
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
+    /// The process: worker, or worker-2
+    #[arg(long, value_name = "PROCESS", default_value = "web")]
+    pub process: String,
     /// Go on after this line: CONTAINER@AT as `--json` gives them, and #NTH where it gives that
     #[arg(long, value_name = "PLACE", hide = true, conflicts_with_all = ["lines", "since"])]
     pub resume: Option<String>,

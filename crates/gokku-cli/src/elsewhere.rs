@@ -139,6 +139,12 @@ pub(crate) fn run(cli: &Cli, there: &Forward, typed: &[OsString], printer: Print
 
 /// Follows an app's output there, across connections that are lost.
 fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Result<Ended, Error> {
+    let process = logs::process(logs)?;
+    let mut always: Vec<OsString> = Vec::new();
+    if !process.is_first_web() {
+        // A server of before there were processes does not know it.
+        always.extend(["--process".into(), process.to_string().into()]);
+    }
     let mut asked: Vec<OsString> = Vec::new();
     if let Some(lines) = logs.lines {
         asked.extend(["--lines".into(), lines.to_string().into()]);
@@ -155,9 +161,9 @@ fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Res
             .map_err(|error: gokku_core::name::NameError| Error::usage(error.to_string()))?;
         there.app = Some(named);
     }
-    let mut showing = logs::Showing::new(there.app.as_ref(), printer);
+    let mut showing = logs::Showing::new(there.app.as_ref(), process, printer);
     let server = there.ssh.destination().clone();
-    let ended = gokku_remote::logs::follow(&there, &asked, |told| match told {
+    let ended = gokku_remote::logs::follow(&there, &always, &asked, |told| match told {
         Told::Piece(piece) => showing.show(piece),
         Told::Lost(error) => {
             printer.note(Look::Dim, &format!("{error}; trying again"));

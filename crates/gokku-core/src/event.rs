@@ -30,7 +30,7 @@ pub enum Event {
         id: ReleaseId,
         /// The app.
         app: AppName,
-        /// `deploy`, `rollback`, `restart`, `config`, `start`, `stop` or `destroy`.
+        /// `deploy`, `rollback`, `restart`, `config`, `start`, `scale`, `stop` or `destroy`.
         what: String,
         /// The release it is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +119,8 @@ pub enum Source {
     Migration,
     /// The app itself: its last lines before it failed.
     App,
+    /// What is run once the new release has the traffic.
+    PostDeploy,
 }
 
 /// How a transition ended.

@@ -13,6 +13,10 @@
 //!       keep_images: 5
 //!       restart_policy: always
 //!       restart_delay: 5
+//!     processes:
+//!       worker:
+//!         command: ./worker
+//!         count: 2
 //! ```
 //!
 //! Strict: nothing is accepted and ignored. Every error says where, and what was probably meant.
@@ -25,6 +29,9 @@ use serde_yaml::{Error, Spanned};
 
 use crate::languages::Lang;
 use crate::name::{AppName, EnvironmentName};
+use crate::process::ProcessType;
+use crate::processes::MOST;
+use crate::procfile::{Command, CommandError};
 use crate::push::BranchName;
 use crate::resources::{self, Resources};
 
@@ -42,7 +49,7 @@ pub struct Key {
 }
 
 /// Every key.
-pub const KEYS: [Key; 20] = [
+pub const KEYS: [Key; 25] = [
     Key {
         path: "path",
         default: ".",
@@ -163,6 +170,36 @@ pub const KEYS: [Key; 20] = [
         meaning: "The processes and threads that it may have",
         allowed: "a whole number from 1 to 4194304",
     },
+    Key {
+        path: "deployment.post_deploy",
+        default: "-",
+        meaning: "Commands that run in the new container once a deploy has switched the traffic; one that fails is told and undoes nothing",
+        allowed: "a list of commands, as in a Procfile",
+    },
+    Key {
+        path: "processes.<type>.command",
+        default: "the Procfile's",
+        meaning: "What the process runs; web without one runs the image's own command",
+        allowed: "a command, as in a Procfile",
+    },
+    Key {
+        path: "processes.<type>.count",
+        default: "1",
+        meaning: "How many containers there are of it, until `gokku ps scale` says otherwise",
+        allowed: "a whole number from 0 to 100, for web from 1",
+    },
+    Key {
+        path: "processes.<type>.overlap",
+        default: "true",
+        meaning: "Whether a new one may start while the old one still runs; not for web",
+        allowed: "true or false",
+    },
+    Key {
+        path: "processes.<type>.stay_up",
+        default: "3",
+        meaning: "Seconds that a new one has to stay up to be good; not for web, which is good when it answers",
+        allowed: "a whole number from 0 to 600",
+    },
 ];
 
 /// What is wrong with a `gokku.yml`, and where. Line and column count from 1.
@@ -221,6 +258,8 @@ pub struct AppConfig {
     pub command: Option<Vec<String>>,
     /// `resources`.
     pub resources: Resources,
+    /// `processes`.
+    pub processes: BTreeMap<ProcessType, ProcessConfig>,
 }
 
 /// The keys of a build without a Dockerfile. Which of them count depends on what the project is, so they keep their
@@ -283,6 +322,19 @@ impl BuildKeys {
     }
 }
 
+/// What it says of one type of processes; what it does not say is in the `Procfile`, or the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// `command`.
+    pub command: Option<Command>,
+    /// `count`.
+    pub count: Option<u16>,
+    /// `overlap`.
+    pub overlap: Option<bool>,
+    /// `stay_up`.
+    pub stay_up: Option<Duration>,
+}
+
 /// A host port and the container port behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
@@ -302,7 +354,7 @@ pub struct Environment {
 }
 
 /// How an app's containers are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
     /// `keep_images`.
     pub keep_images: usize,
@@ -310,6 +362,8 @@ pub struct Deployment {
     pub restart_policy: RestartPolicy,
     /// `restart_delay`.
     pub restart_delay: Duration,
+    /// `post_deploy`.
+    pub post_deploy: Vec<Command>,
 }
 
 /// Whether a container that exited is started again.
@@ -347,6 +401,7 @@ impl Default for Deployment {
             keep_images: 5,
             restart_policy: RestartPolicy::Always,
             restart_delay: Duration::from_secs(5),
+            post_deploy: Vec::new(),
         }
     }
 }
@@ -365,6 +420,7 @@ impl Default for AppConfig {
             entrypoint: None,
             command: None,
             resources: Resources::default(),
+            processes: BTreeMap::new(),
         }
     }
 }
@@ -450,6 +506,8 @@ struct RawApp {
     entrypoint: Option<Spanned<Vec<Spanned<String>>>>,
     command: Option<Spanned<Vec<Spanned<String>>>>,
     resources: Option<RawResources>,
+    #[serde(default)]
+    processes: BTreeMap<ProcessType, RawProcess>,
 }
 
 #[derive(Deserialize)]
@@ -458,6 +516,15 @@ struct RawResources {
     memory: Option<Spanned<String>>,
     cpus: Option<Spanned<String>>,
     pids: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProcess {
+    command: Option<Spanned<String>>,
+    count: Option<Spanned<String>>,
+    overlap: Option<Spanned<String>>,
+    stay_up: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -473,6 +540,8 @@ struct RawDeployment {
     keep_images: Option<Spanned<String>>,
     restart_policy: Option<Spanned<String>>,
     restart_delay: Option<Spanned<String>>,
+    #[serde(default)]
+    post_deploy: Vec<Spanned<String>>,
 }
 
 struct Check<'a> {
@@ -561,6 +630,15 @@ impl Check<'_> {
 
     fn app(&self, raw: RawApp) -> Result<AppConfig, YmlError> {
         let build = self.build(&raw)?;
+        let web = raw.processes.get(&ProcessType::web());
+        if let (Some(_), Some(given)) = (
+            raw.command.as_ref().or(raw.entrypoint.as_ref()),
+            web.and_then(|web| web.command.as_ref()),
+        ) {
+            let what =
+                "processes.web.command: `command` or `entrypoint` says what web runs, too: keep one of them";
+            return Err(self.wrong(given, what.to_owned()));
+        }
         let path = self.path("path", raw.path)?.unwrap_or_default();
         let dockerfile = match raw.dockerfile {
             Some(given) if given.value.split('/').all(|part| matches!(part, "" | ".")) => {
@@ -606,6 +684,11 @@ impl Check<'_> {
                 .map(|raw| self.resources(&raw))
                 .transpose()?
                 .unwrap_or_default(),
+            processes: raw
+                .processes
+                .into_iter()
+                .map(|(kind, raw)| Ok((kind.clone(), self.process(&kind, raw)?)))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -643,6 +726,39 @@ impl Check<'_> {
             nano_cpus: read(self, "resources.cpus", raw.cpus.as_ref(), resources::cpus)?,
             pids: read(self, "resources.pids", raw.pids.as_ref(), resources::pids)?,
         })
+    }
+
+    fn process(&self, kind: &ProcessType, raw: RawProcess) -> Result<ProcessConfig, YmlError> {
+        if let Some(given) = raw
+            .overlap
+            .as_ref()
+            .or(raw.stay_up.as_ref())
+            .filter(|_| kind.is_web())
+        {
+            let what = "processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers";
+            return Err(self.wrong(given, what.to_owned()));
+        }
+        let mut process = ProcessConfig::default();
+        if let Some(given) = raw.command {
+            let wrong = |error: CommandError| self.wrong(&given, format!("processes.{kind}: {error}"));
+            process.command = Some(given.value.parse().map_err(wrong)?);
+        }
+        if let Some(given) = raw.count {
+            let least = u16::from(kind.is_web());
+            process.count = Some(self.number("processes.<type>.count", &given, least, MOST)?);
+        }
+        if let Some(given) = raw.overlap {
+            process.overlap = match given.value.as_str() {
+                "true" => Some(true),
+                "false" => Some(false),
+                _ => return Err(self.refuse("processes.<type>.overlap", &given)),
+            };
+        }
+        if let Some(given) = raw.stay_up {
+            let seconds = self.number("processes.<type>.stay_up", &given, 0, 600)?;
+            process.stay_up = Some(Duration::from_secs(seconds.into()));
+        }
+        Ok(process)
     }
 
     fn environments(&self, raw: Vec<RawEnvironment>) -> Result<Vec<Environment>, YmlError> {
@@ -714,6 +830,10 @@ impl Check<'_> {
         if let Some(given) = raw.restart_delay {
             let seconds = self.number("deployment.restart_delay", &given, 0, 3600)?;
             deployment.restart_delay = Duration::from_secs(seconds.into());
+        }
+        for given in raw.post_deploy {
+            let wrong = |error: CommandError| self.wrong(&given, format!("deployment.post_deploy: {error}"));
+            deployment.post_deploy.push(given.value.parse().map_err(wrong)?);
         }
         Ok(deployment)
     }
@@ -826,7 +946,7 @@ mod tests {
 
     #[test]
     fn every_key_is_obeyed() {
-        let app = api("    dockerfile: docker/Web\n    ports: [\"8080:80\"]\n    environments:\n      - name: production\n      - name: staging\n        branch: next/one\n    deployment:\n      keep_images: 2\n      restart_policy: no\n      restart_delay: 0\n").unwrap();
+        let app = api("    dockerfile: docker/Web\n    ports: [\"8080:80\"]\n    environments:\n      - name: production\n      - name: staging\n        branch: next/one\n    deployment:\n      keep_images: 2\n      restart_policy: no\n      restart_delay: 0\n      post_deploy: [./warm --all]\n").unwrap();
         assert_eq!(app.dockerfiles(), ["docker/Web"]);
         assert_eq!(
             app.ports,
@@ -842,6 +962,18 @@ mod tests {
         assert_eq!(app.deployment.restart_policy, RestartPolicy::No, "P30");
         assert_eq!(app.deployment.restart_delay, Duration::ZERO, "P31");
         assert_eq!(app.deployment.keep_images, 2, "P32");
+        assert_eq!(app.deployment.post_deploy, ["./warm --all".parse().unwrap()]);
+        let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n").unwrap();
+        assert_eq!(app.processes[&ProcessType::web()], ProcessConfig::default());
+        assert_eq!(
+            app.processes[&"worker".parse().unwrap()],
+            ProcessConfig {
+                command: Some("./work".parse().unwrap()),
+                count: Some(0),
+                overlap: Some(false),
+                stay_up: Some(Duration::from_secs(9)),
+            }
+        );
         for key in KEYS {
             let last = key.path.rsplit('.').next().unwrap();
             assert!(
@@ -871,6 +1003,16 @@ mod tests {
             "environments: [{name: production, branch: 'a b'}]",
             "environments: [{name: test}, {name: test, branch: next}]",
             "dockerfile: ./",
+            "deployment: {post_deploy: ./warm}",
+            "deployment: {post_deploy: [\"it's\"]}",
+            "processes: {Worker: {}}",
+            "processes: {worker: {commmand: a}}",
+            "processes: {worker: {command: \"a 'b\"}}",
+            "processes: {worker: {count: 101}}",
+            "processes: {web: {count: 0}}",
+            "processes: {web: {overlap: false}}",
+            "processes: {worker: {overlap: maybe}}",
+            "processes: {worker: {stay_up: long}}",
             "path: a\n    path: b",
             "command: serve",
             "command: []",
@@ -900,8 +1042,8 @@ mod tests {
             .collect();
         told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
         insta::assert_snapshot!(told.join("\n"), @r#"
-        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, lang, workdir, go_version, goos, goarch, cgo_enabled, ports, environments, deployment, entrypoint, command, resources; did you mean "path"?
-        gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay; did you mean "keep_images"?
+        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, lang, workdir, go_version, goos, goarch, cgo_enabled, ports, environments, deployment, entrypoint, command, resources, processes; did you mean "path"?
+        gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
         gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
         gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
         gokku.yml:3:34: deployment.restart_policy: "sometimes" cannot be: it is always, on-failure or no
@@ -917,6 +1059,16 @@ mod tests {
         gokku.yml:3:47: environments[].branch: "a b" cannot be: it is a branch's name
         gokku.yml:3:41: environments[].name: "test" stands here twice
         gokku.yml:3:17: dockerfile: "./" cannot be: it is a relative path without ..
+        gokku.yml:3:31: expected a list (`- item`)
+        gokku.yml:3:32: deployment.post_deploy: the command has a quote that is never closed, or ends in a backslash
+        gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+        gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up; did you mean "command"?
+        gokku.yml:3:35: processes.worker: the command has a quote that is never closed, or ends in a backslash
+        gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100, for web from 1
+        gokku.yml:3:30: processes.<type>.count: "0" cannot be: it is a whole number from 0 to 100, for web from 1
+        gokku.yml:3:32: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
+        gokku.yml:3:35: processes.<type>.overlap: "maybe" cannot be: it is true or false
+        gokku.yml:3:35: processes.<type>.stay_up: "long" cannot be: it is a whole number from 0 to 600
         gokku.yml:4:5: the key path stands here twice
         gokku.yml:3:14: expected a list (`- item`)
         gokku.yml:3:14: command: an empty list cannot be: it is a list of words, at least one

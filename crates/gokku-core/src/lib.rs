@@ -4,7 +4,7 @@
 //! needs is passed in, what it decides is returned. Read it top to bottom:
 //!
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
-//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`]
+//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`procfile`]; what runs by it: [`processes`]
 //! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]
 //! - what a push may do: [`push`]
@@ -27,6 +27,8 @@ pub mod slot;
 pub mod env_file;
 pub mod gokku_yml;
 pub mod languages;
+pub mod processes;
+pub mod procfile;
 pub mod resources;
 pub mod settings;
 
@@ -62,6 +64,6 @@ pub use access::Access;
 pub use ids::{CommitId, ContainerId, ImageId};
 pub use key_name::KeyName;
 pub use name::{AppName, EnvironmentName};
-pub use process::ProcessKey;
+pub use process::{ProcessKey, ProcessType};
 pub use release_id::ReleaseId;
 pub use slot::Slot;

@@ -5,14 +5,29 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::name::{EnvironmentName, NameError};
+/// The most characters a process type may have.
+pub const MAX_TYPE: usize = 15;
+
+/// A process type, `web` or `worker`: `[a-z][a-z0-9]{0,14}`.
+///
+/// Without dashes, so that a container's name has one reading: behind the app's name stand the slot, the type and the
+/// number, each without one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ProcessType(String);
+
+/// A text is no process type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is not a process type: it is a lower-case letter, then letters and digits, at most {MAX_TYPE} in all"
+)]
+pub struct ProcessTypeError(String);
 
 /// The type and number of one of a release's containers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ProcessKey {
-    /// `web` gets traffic; the characters of a name.
-    kind: String,
+    kind: ProcessType,
     /// Counts from 1.
     number: u16,
 }
@@ -23,28 +38,79 @@ pub enum ProcessKeyError {
     /// No `-NUMBER` at its end, or a number that is not 1 to 65535.
     #[error("{0:?} is not a process: it is a type and a number, like web-1")]
     Shape(String),
-    /// The type is not a name.
+    /// The type is none.
     #[error(transparent)]
-    Kind(#[from] NameError),
+    Kind(#[from] ProcessTypeError),
+}
+
+impl ProcessType {
+    /// `web`, the type that gets traffic.
+    pub fn web() -> Self {
+        Self("web".to_owned())
+    }
+
+    /// Whether traffic goes to it.
+    pub fn is_web(&self) -> bool {
+        self.0 == "web"
+    }
+
+    /// It as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its processes, numbered from 1.
+    pub fn numbered(&self, count: u16) -> impl Iterator<Item = ProcessKey> + '_ {
+        (1..=count).map(|number| ProcessKey {
+            kind: self.clone(),
+            number,
+        })
+    }
+}
+
+impl FromStr for ProcessType {
+    type Err = ProcessTypeError;
+
+    fn from_str(text: &str) -> Result<Self, ProcessTypeError> {
+        let good = text.len() <= MAX_TYPE
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        if good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ProcessTypeError(text.to_owned()))
+        }
+    }
 }
 
 impl ProcessKey {
     /// `web-1`, the process that every app has.
     pub fn first_web() -> Self {
         Self {
-            kind: "web".to_owned(),
+            kind: ProcessType::web(),
             number: 1,
         }
     }
 
+    /// Its type.
+    pub fn kind(&self) -> &ProcessType {
+        &self.kind
+    }
+
     /// Whether this is `web-1`.
     pub fn is_first_web(&self) -> bool {
-        self.kind == "web" && self.number == 1
+        self.is_web() && self.number == 1
     }
 
     /// Whether traffic goes to it.
     pub fn is_web(&self) -> bool {
-        self.kind == "web"
+        self.kind.is_web()
+    }
+}
+
+impl fmt::Display for ProcessType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
     }
 }
 
@@ -60,20 +126,33 @@ impl FromStr for ProcessKey {
     fn from_str(text: &str) -> Result<Self, ProcessKeyError> {
         let shape = || ProcessKeyError::Shape(text.to_owned());
         let (kind, number) = text.rsplit_once('-').ok_or_else(shape)?;
-        let kind: EnvironmentName = kind.parse()?;
-        let number: u16 = number.parse().map_err(|_| shape())?;
-        if number == 0 {
-            return Err(shape());
-        }
         let key = Self {
-            kind: kind.into(),
-            number,
+            number: number
+                .parse()
+                .ok()
+                .filter(|number| *number > 0)
+                .ok_or_else(shape)?,
+            kind: kind.parse()?,
         };
         if key.to_string() == text {
             Ok(key)
         } else {
             Err(shape())
         }
+    }
+}
+
+impl TryFrom<String> for ProcessType {
+    type Error = ProcessTypeError;
+
+    fn try_from(text: String) -> Result<Self, ProcessTypeError> {
+        text.parse()
+    }
+}
+
+impl From<ProcessType> for String {
+    fn from(kind: ProcessType) -> Self {
+        kind.0
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! A container is known by its labels, and one without them is none of ours: nothing here can name it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::ids::ContainerId;
@@ -23,6 +24,10 @@ pub struct Actual {
     pub process: ProcessKey,
     /// The release it runs.
     pub release: ReleaseId,
+    /// The transition that made it.
+    pub transition: ReleaseId,
+    /// The processes that this transition was to make; empty when it did not say.
+    pub set: BTreeSet<ProcessKey>,
     /// Whether it runs.
     pub state: State,
 }
@@ -65,7 +70,14 @@ pub enum Difference {
         /// Whether a new one is made.
         mended: bool,
     },
-    /// The container that has the traffic does not run.
+    /// A process without traffic has no container.
+    Missing {
+        /// It.
+        process: ProcessKey,
+        /// Whether the release is brought up anew.
+        mended: bool,
+    },
+    /// A container of the active release does not run.
     Down {
         /// Its name.
         name: String,
@@ -111,7 +123,9 @@ impl Difference {
             Self::Stray { id, .. } => Some(Mend::Remove(id.clone())),
             Self::Renamed { id, proper, .. } => Some(Mend::Rename(id.clone(), proper.clone())),
             Self::Misplaced { serving, .. } => Some(Mend::SetCurrent(*serving)),
-            Self::Gone { mended } | Self::Unrouted { mended } => mended.then_some(Mend::Activate),
+            Self::Gone { mended } | Self::Missing { mended, .. } | Self::Unrouted { mended } => {
+                mended.then_some(Mend::Activate)
+            }
             Self::Held => Some(Mend::Activate),
             Self::Down { .. } | Self::Idle { .. } => None,
         }
@@ -125,6 +139,13 @@ impl Difference {
             Self::Gone { mended: true } => "its container is gone".to_owned(),
             Self::Gone { mended: false } => {
                 format!("its container is gone: `gokku restart -a {app}` makes a new one")
+            }
+            Self::Missing {
+                process,
+                mended: true,
+            } => format!("the container of {process} is gone"),
+            Self::Missing { process, .. } => {
+                format!("the container of {process} is gone: `gokku restart -a {app}` makes a new one")
             }
             Self::Down { name } => format!(
                 "{name} does not run: `docker logs {name}` says why, `gokku restart -a {app}` gives the app a new container"
@@ -179,6 +200,26 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
             mended: found.keeps_running,
         });
     }
+    let serving: Vec<&Actual> = found
+        .containers
+        .iter()
+        .filter(|actual| route.targets.contains(&actual.id))
+        .collect();
+    // Made with what has the traffic, and without any of its own.
+    let is_beside = |actual: &Actual| {
+        let made_with = |target: &&&Actual| target.transition == actual.transition;
+        !actual.process.is_web() && serving.iter().any(|target| made_with(&target))
+    };
+    let expected: BTreeSet<&ProcessKey> = serving.iter().flat_map(|target| &target.set).collect();
+    for process in expected.into_iter().filter(|process| !process.is_web()) {
+        let is_it = |actual: &&Actual| actual.process == *process && is_beside(actual);
+        if !found.containers.iter().any(|actual| is_it(&actual)) {
+            all.push(Difference::Missing {
+                process: process.clone(),
+                mended: found.keeps_running,
+            });
+        }
+    }
     for actual in &found.containers {
         let proper = blue(actual);
         let renamed = || Difference::Renamed {
@@ -186,7 +227,7 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
             name: actual.name.clone(),
             proper: proper.clone(),
         };
-        if route.targets.contains(&actual.id) {
+        if route.targets.contains(&actual.id) || is_beside(actual) {
             if actual.name != proper {
                 all.push(renamed());
             }
@@ -195,7 +236,7 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
                     name: actual.name.clone(),
                 });
             }
-            if found.current != Some(actual.release) {
+            if actual.process.is_web() && found.current != Some(actual.release) {
                 all.push(Difference::Misplaced {
                     serving: actual.release,
                     current: found.current,
@@ -241,7 +282,16 @@ mod tests {
             name: name.to_owned(),
             process: ProcessKey::first_web(),
             release: ReleaseId::at(release),
+            transition: ReleaseId::at(release),
+            set: BTreeSet::new(),
             state,
+        }
+    }
+
+    fn worker(name: &str, release: i64, state: State) -> Actual {
+        Actual {
+            process: "worker-1".parse().expect("a process"),
+            ..container(name, release, state)
         }
     }
 
@@ -350,6 +400,48 @@ mod tests {
             })),
             ["requests wait, and nothing is under way -> bring the active release up"]
         );
+    }
+
+    #[test]
+    fn what_has_no_traffic_is_of_the_release_that_has_it() {
+        let mut found = good();
+        found.containers[0].set = ["web-1", "worker-1"]
+            .map(|key| key.parse().expect("a process"))
+            .into();
+        assert_eq!(
+            words(&found),
+            ["the container of worker-1 is gone -> bring the active release up"]
+        );
+        found
+            .containers
+            .push(worker("api-blue-worker-1", NEW, State::Running));
+        assert_eq!(words(&found), Vec::<String>::new());
+        found.containers[1].name = "mine".to_owned();
+        assert_eq!(
+            words(&found),
+            ["the container api-blue-worker-1 has the name mine -> rename id-of-api-bl to api-blue-worker-1"]
+        );
+        found.containers[1] = worker("api-blue-worker-1", NEW, State::Exited);
+        assert_eq!(
+            words(&found),
+            [
+                "api-blue-worker-1 does not run: `docker logs api-blue-worker-1` says why, `gokku restart -a api` gives the app a new container -> for a person"
+            ]
+        );
+        found.containers[1] = worker("api-blue-worker-1", OLD, State::Running);
+        assert_eq!(
+            words(&found),
+            [
+                "the container of worker-1 is gone -> bring the active release up",
+                "the container api-blue-worker-1 has no traffic and no purpose -> remove id-of-api-bl"
+            ]
+        );
+        found.containers = vec![
+            container("api-blue", NEW, State::Exited),
+            worker("api-blue-worker-1", NEW, State::Exited),
+        ];
+        found.route = Some(route(&[]));
+        assert_eq!(words(&found), Vec::<String>::new(), "a stopped app");
     }
 
     #[test]

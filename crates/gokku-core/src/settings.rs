@@ -41,7 +41,7 @@ pub const SETTINGS: [Setting; 9] = [
     Setting {
         name: "MIGRATION_COMMAND",
         default: "-",
-        meaning: "A command that runs once in a container of the new image before it is started",
+        meaning: "A command that runs once in a container of the new image before it is started; without it, what a Procfile has as release",
         allowed: "a program and its arguments, quoted as in a shell; for a shell's own features: sh -c '...'",
     },
     Setting {

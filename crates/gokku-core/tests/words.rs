@@ -80,6 +80,17 @@ fn commits_that_are_none() {
     }
 }
 
+fn container_name() -> impl Strategy<Value = (AppName, Slot, ProcessKey)> {
+    let word = || proptest::sample::select(vec!["a", "blue", "green", "web", "1", "2", "x1"]);
+    let app = proptest::collection::vec(word(), 1..6)
+        .prop_map(|words| words.join("-"))
+        .prop_filter_map("a name", |name| name.parse().ok());
+    let slot = proptest::sample::select(vec![Slot::Blue, Slot::Green]);
+    let kind = proptest::sample::select(vec!["web", "a", "blue", "green", "x1"]);
+    let process = (kind, 1_u16..3).prop_map(|(kind, number)| format!("{kind}-{number}").parse().unwrap());
+    (app, slot, process)
+}
+
 proptest! {
     #[test]
     fn a_name_is_what_its_pattern_says(name in "[a-zA-Z0-9./-]{0,45}") {
@@ -107,11 +118,20 @@ proptest! {
     }
 
     #[test]
-    fn processes_round_trip(kind in "[a-z][a-z0-9-]{0,5}[a-z]", number in 1_u16..) {
+    fn processes_round_trip(kind in "[a-z][a-z0-9]{0,14}", number in 1_u16..) {
         let text = format!("{kind}-{number}");
         prop_assert_eq!(text.parse::<ProcessKey>().unwrap().to_string(), text);
         let zero = format!("{kind}-0");
         prop_assert!(zero.parse::<ProcessKey>().is_err());
+    }
+
+    /// Every container's name has one reading, so that no two apps can want the same one; the parts are chosen so that
+    /// names are alike.
+    #[test]
+    fn container_names_have_one_reading(one in container_name(), other in container_name()) {
+        let name = |(app, slot, process): &(AppName, Slot, ProcessKey)| slot.container_name(app, process);
+        prop_assert_eq!(name(&one) == name(&other), one == other, "{}", name(&one));
+        prop_assert_eq!(Slot::of_container(&name(&one), &one.0, &one.2), Some(one.1));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use bollard::models::{
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
-    WaitContainerOptionsBuilder,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, RestartContainerOptionsBuilder,
+    StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
 use gokku_core::resources::Resources;
@@ -188,6 +188,16 @@ impl Engine {
             .stop_container(id.as_str(), Some(options))
             .await
             .map_err(|error| Error::of("stop the container", id.as_str(), error))
+    }
+
+    /// Stops a container and starts it again, also when nobody waits for that any more.
+    pub async fn restart(&self, id: &ContainerId, grace: Duration) -> Result<(), Error> {
+        let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
+        let options = RestartContainerOptionsBuilder::default().t(seconds).build();
+        self.docker
+            .restart_container(id.as_str(), Some(options))
+            .await
+            .map_err(|error| Error::of("restart the container", id.as_str(), error))
     }
 
     /// Sends a signal, `SIGTERM`.

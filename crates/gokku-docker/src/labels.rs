@@ -12,6 +12,8 @@ pub const TRANSITION: &str = "gokku.transition";
 pub const SLOT: &str = "gokku.slot";
 /// The process it runs, `web-1`.
 pub const PROCESS: &str = "gokku.process";
+/// The processes that its transition was to make, with spaces between.
+pub const SET: &str = "gokku.processes";
 /// Whether the daemon starts it again: `always`, `on-failure`, `no`.
 pub const RESTART: &str = "gokku.restart";
 /// How many seconds the daemon waits before it does.

@@ -84,10 +84,11 @@ pub(crate) async fn forward(
     let mut began = Instant::now();
     let mut pause = Pause::up_to(LONGEST_PAUSE);
     let mut lost = false;
+    let mut refused = Vec::new();
     loop {
         // Each attempt picks anew, so that it goes where the route points now.
         let asked = Instant::now();
-        let lease = match route.lease(turn).await {
+        let lease = match route.lease(turn, &refused).await {
             Ok(lease) => lease,
             Err(nowhere) => return own::nowhere(nowhere),
         };
@@ -121,6 +122,7 @@ pub(crate) async fn forward(
             }
             Err(error) => error,
         };
+        let asked_of = lease.target().facts().container;
         drop(lease);
         match body.broken() {
             Some(Broken::Stalled) => {
@@ -134,7 +136,13 @@ pub(crate) async fn forward(
             None => {}
         }
         if error.is_connect() && !body.was_read() && began.elapsed() < PATIENCE {
-            sleep(pause.take()).await;
+            if refused.contains(&asked_of) || !route.has_other(&asked_of) {
+                // All have been asked: they are given time.
+                refused.clear();
+                sleep(pause.take()).await;
+            } else {
+                refused.push(asked_of);
+            }
         } else if again && !lost && Answered::before(&error) {
             // A kept-alive connection that the app closed as the request was on its way.
             lost = true;

@@ -79,7 +79,7 @@ impl Route {
     }
 
     /// Picks a target and counts the request on it, in one step; waits first while requests are held.
-    pub(crate) async fn lease(&self, turn: u64) -> Result<Lease, Nowhere> {
+    pub(crate) async fn lease(&self, turn: u64, refused: &[ContainerId]) -> Result<Lease, Nowhere> {
         let began = Instant::now();
         let mut waiting = None;
         loop {
@@ -90,7 +90,7 @@ impl Route {
                 let state = self.read();
                 match state.hold {
                     None => {
-                        return pick(&state.targets, turn)
+                        return pick(&state.targets, turn, refused)
                             .map(Lease::take)
                             .ok_or(Nowhere::NoTarget);
                     }
@@ -102,6 +102,13 @@ impl Route {
                 return Err(Nowhere::HeldTooLong);
             }
         }
+    }
+
+    /// Whether another target than this one could be asked.
+    pub(crate) fn has_other(&self, container: &ContainerId) -> bool {
+        let state = self.read();
+        let mut others = state.targets.iter();
+        others.any(|target| !target.is_down() && target.facts().container != *container)
     }
 
     fn entry(&self) -> Entry {
@@ -124,24 +131,57 @@ impl Route {
     }
 }
 
-/// By weight: each turn has its place in a round as long as all weights together.
-fn pick(targets: &[Arc<Target>], turn: u64) -> Option<&Arc<Target>> {
+/// The one with the fewest requests in flight for its weight, of those that are not down; where several have as few, by
+/// weight in turns: each turn has its place in a round as long as their weights together. `refused` are those that have
+/// refused this request: they come last.
+fn pick<'a>(targets: &'a [Arc<Target>], turn: u64, refused: &[ContainerId]) -> Option<&'a Arc<Target>> {
     if let [only] = targets {
         return Some(only);
     }
-    let weights: Vec<u64> = targets
-        .iter()
-        .map(|target| u64::from(target.facts().weight.max(1)))
-        .collect();
-    let round: u64 = weights.iter().sum();
+    let looked_at: Vec<Choice<'a>> = targets.iter().map(|target| Choice::of(target, refused)).collect();
+    let best = looked_at.iter().min_by(|one, other| one.compare(other))?;
+    let as_good = || {
+        looked_at
+            .iter()
+            .filter(|choice| choice.compare(best) == std::cmp::Ordering::Equal)
+    };
+    let round: u64 = as_good().map(|choice| choice.weight).sum();
     let mut place = turn.checked_rem(round)?;
-    for (target, weight) in targets.iter().zip(weights) {
-        if place < weight {
-            return Some(target);
+    for choice in as_good() {
+        if place < choice.weight {
+            return Some(choice.target);
         }
-        place -= weight;
+        place -= choice.weight;
     }
     None
+}
+
+/// A target as it was when one was picked.
+struct Choice<'a> {
+    target: &'a Arc<Target>,
+    /// How little it is to be hoped of.
+    hopeless: u8,
+    in_flight: u64,
+    weight: u64,
+}
+
+impl<'a> Choice<'a> {
+    fn of(target: &'a Arc<Target>, refused: &[ContainerId]) -> Self {
+        let facts = target.facts();
+        Self {
+            hopeless: u8::from(refused.contains(&facts.container)) + 2 * u8::from(target.is_down()),
+            in_flight: target.in_flight(),
+            weight: u64::from(facts.weight.max(1)),
+            target,
+        }
+    }
+
+    fn compare(&self, other: &Self) -> std::cmp::Ordering {
+        let load = |mine: &Self, theirs: &Self| u128::from(mine.in_flight) * u128::from(theirs.weight);
+        self.hopeless
+            .cmp(&other.hopeless)
+            .then_with(|| load(self, other).cmp(&load(other, self)))
+    }
 }
 
 /// Every route, and every target that is still known.

@@ -87,6 +87,11 @@ impl Target {
         self.place.correct(facts);
     }
 
+    /// How many requests it has.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.plain.load(Ordering::Acquire) + self.upgraded.load(Ordering::Acquire)
+    }
+
     /// What is known of it.
     pub fn status(&self) -> api::TargetStatus {
         let facts = self.facts();

@@ -28,10 +28,11 @@ pub enum Told<'a> {
     Back,
 }
 
-/// Follows it until somebody ends it; `on_told` gives false when it wants no more. `asked` is what was asked for at
-/// first; from the first line on, what comes after the last that came is asked for.
+/// Follows it until somebody ends it; `on_told` gives false when it wants no more. `always` is what is asked for each time,
+/// `asked` at first; from the first line on, what comes after the last that came is asked for.
 pub fn follow(
     there: &Forward,
+    always: &[OsString],
     asked: &[OsString],
     mut on_told: impl FnMut(Told<'_>) -> bool,
 ) -> Result<Ended, Error> {
@@ -41,7 +42,7 @@ pub fn follow(
     let mut was_there = false;
     let mut is_lost = false;
     loop {
-        let words = words(asked, last.as_ref());
+        let words = words(always, asked, last.as_ref());
         let mut call = there.ssh.call(&there.words(&words), false)?;
         call.command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = call.command.spawn().map_err(Error::NoSsh)?;
@@ -95,8 +96,9 @@ pub fn follow(
 }
 
 /// The command line that asks for it.
-fn words(asked: &[OsString], last: Option<&Place>) -> Vec<OsString> {
+fn words(always: &[OsString], asked: &[OsString], last: Option<&Place>) -> Vec<OsString> {
     let mut words: Vec<OsString> = ["logs", "--follow", "--json"].map(OsString::from).to_vec();
+    words.extend_from_slice(always);
     match last {
         Some(place) => words.extend(["--resume".into(), place.to_string().into()]),
         None => words.extend_from_slice(asked),

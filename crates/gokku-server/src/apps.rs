@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use gokku_core::change::Change;
+use gokku_core::processes::Scale;
 use gokku_core::push::BranchName;
 use gokku_core::{AppName, EnvironmentName};
 use gokku_git::{Hook, Repository};
@@ -33,6 +34,9 @@ pub struct App {
     /// Its domains.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<String>,
+    /// How many containers there are of a process, where `gokku ps scale` has said it.
+    #[serde(default, skip_serializing_if = "Scale::is_empty")]
+    pub scale: Scale,
     /// When it was made, RFC 3339.
     pub created: String,
 }
@@ -95,6 +99,7 @@ pub fn create(
         environment: environment.clone(),
         branch: branch.cloned(),
         domains: Vec::new(),
+        scale: Scale::new(),
         created: clock::now_text(),
     };
     // The app is there with the rename of its whole folder, or not at all.

@@ -29,6 +29,11 @@ pub fn parse(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }
 
+/// Milliseconds since 1970 of an RFC 3339 time.
+pub fn parse_ms(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}
+
 /// How long something took or lasts, in the two largest units: `3d 4h`, `2m 5s`, `41s`.
 pub fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);

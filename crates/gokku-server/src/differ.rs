@@ -31,7 +31,12 @@ pub(crate) fn differences<'a>(
         keeps_running: false,
     };
     let all = reconcile::differences(app, &found);
-    let asks_policy = |one: &Difference| matches!(one, Difference::Gone { .. } | Difference::Unrouted { .. });
+    let asks_policy = |one: &Difference| {
+        matches!(
+            one,
+            Difference::Gone { .. } | Difference::Missing { .. } | Difference::Unrouted { .. }
+        )
+    };
     if !all.iter().any(asks_policy) {
         return all;
     }
@@ -49,6 +54,13 @@ fn actual(facts: &ContainerFacts, coming: &HashSet<ContainerId>) -> Option<Actua
         name: facts.name.clone(),
         process: facts.label(labels::PROCESS)?.parse().ok()?,
         release: facts.label(labels::RELEASE)?.parse().ok()?,
+        transition: facts.label(labels::TRANSITION)?.parse().ok()?,
+        set: facts
+            .label(labels::SET)
+            .into_iter()
+            .flat_map(str::split_whitespace)
+            .filter_map(|process| process.parse().ok())
+            .collect(),
         state: if coming.contains(&facts.id) {
             State::Running
         } else {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gokku_core::event::Event;
 use gokku_core::pause::Pause;
 use gokku_core::transition::{
-    Abort, Decision, Failure, FailureKind, Goal, Journal, Observed, Step, abort, abort_detail, next,
+    Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Step, abort, abort_detail, next,
 };
 use gokku_core::{AppName, ContainerId};
 use gokku_docker::{ContainerFacts, ImageFacts};
@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
 use crate::server::Server;
-use crate::{clock, ensure, journal};
+use crate::{clock, ensure, journal, ps};
 
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
@@ -136,7 +136,12 @@ impl<R: Runtime> Driver<R> {
             self.heed_abort(&observed);
             let (step, why) = match next(&self.goal, &self.journal, &observed) {
                 Decision::Do { step, why } => (step, why),
-                Decision::Done => return self.end(End::Done),
+                Decision::Done => {
+                    return match self.keep_scale() {
+                        Ok(()) => self.end(End::Done),
+                        Err(error) => End::Left(error.message),
+                    };
+                }
                 Decision::GiveUp(failure) => return self.end(End::GaveUp(failure)),
             };
             if self.journal.before(&step)
@@ -174,6 +179,16 @@ impl<R: Runtime> Driver<R> {
             && let Err(error) = ensure::running(&self.server).await
         {
             tracing::warn!("{error}");
+        }
+    }
+
+    /// What somebody has scaled stays so from now on.
+    fn keep_scale(&self) -> Result<(), Error> {
+        match &self.goal {
+            Goal::Activate(activation) if activation.cause == Cause::Scale => {
+                ps::keep(&self.root, &self.app, &self.plan.processes, &activation.processes)
+            }
+            _ => Ok(()),
         }
     }
 

@@ -83,16 +83,51 @@ pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(
     Err(words)
 }
 
+/// Waits until a container that answers nobody has stayed up for so long since its start. The error says why it has
+/// not.
+pub async fn await_staying_up(
+    runtime: &impl Runtime,
+    container: &ContainerId,
+    stay_up: Duration,
+) -> Result<(), String> {
+    let started = started(runtime, container).await;
+    let spent = started.map_or(0, |started| (clock::now_ms() - started).max(0));
+    let left = stay_up.saturating_sub(Duration::from_millis(spent.unsigned_abs()));
+    let exited = runtime.wait_exit(container);
+    tokio::select! {
+        // Looked at first: one that has exited already has not stayed up.
+        biased;
+        code = exited => {
+            let words = exit_words(runtime, container, code.map_err(Error::from)).await;
+            Err(format!("{words}, and had to stay up for {} s", stay_up.as_secs()))
+        }
+        () = stayed_up(runtime, container, left) => Ok(()),
+    }
+}
+
+/// Ends when the time is over and the container still runs; never, when it does not: then its end is told.
+async fn stayed_up(runtime: &impl Runtime, container: &ContainerId, left: Duration) {
+    sleep_until(Instant::now() + left).await;
+    let running = |facts: &gokku_docker::ContainerFacts| facts.state == gokku_docker::ContainerState::Running;
+    let facts = runtime.container(container.as_str()).await;
+    if !matches!(facts, Ok(Some(facts)) if running(&facts)) {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// When a container was last started, in milliseconds since 1970.
+async fn started(runtime: &impl Runtime, container: &ContainerId) -> Option<i64> {
+    let facts = runtime.container(container.as_str()).await.ok().flatten()?;
+    clock::parse_ms(&facts.details?.started_at)
+}
+
 /// What is left of the time since its start.
 async fn remaining(runtime: &impl Runtime, check: &Check<'_>) -> Duration {
-    let facts = runtime.container(check.container.as_str()).await.ok().flatten();
-    let started = facts
-        .and_then(|facts| facts.details)
-        .and_then(|details| clock::parse(&details.started_at));
-    let spent = started.map_or(0, |started| (clock::now_seconds() - started).max(0));
+    let started = started(runtime, check.container).await;
+    let spent = started.map_or(0, |started| (clock::now_ms() - started).max(0));
     check
         .timeout
-        .saturating_sub(Duration::from_secs(spent.unsigned_abs()))
+        .saturating_sub(Duration::from_millis(spent.unsigned_abs()))
 }
 
 async fn exit_words(runtime: &impl Runtime, id: &ContainerId, code: Result<i64, Error>) -> String {

@@ -33,6 +33,14 @@ pub struct Wanted {
     pub since: Option<i64>,
     /// After which piece: neither of the two above counts then.
     pub after: Option<Place>,
+    /// Of which process; the first web one without.
+    pub process: Option<ProcessKey>,
+}
+
+impl Wanted {
+    fn process(&self) -> ProcessKey {
+        self.process.clone().unwrap_or_else(ProcessKey::first_web)
+    }
 }
 
 /// A container whose output is shown.
@@ -177,7 +185,7 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
 
     /// Chooses the first container.
     async fn begin(&mut self) -> Result<Turn, Error> {
-        let (all, active) = look(self.server, self.app, &self.engine).await?;
+        let (all, active) = look(self.server, self.app, &self.engine, &self.wanted.process()).await?;
         let started = match &self.wanted.after {
             Some(place) => match all
                 .iter()
@@ -195,16 +203,21 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
                 self.waited = true;
                 Ok(Turn::Nothing)
             }
-            None => Err(Error::missing(format!(
+            None if self.wanted.process().is_first_web() => Err(Error::missing(format!(
                 "{} has no container to show: push a release with git first",
                 self.app
+            ))),
+            None => Err(Error::missing(format!(
+                "{} has no {} to show: `gokku ps list` shows what there is",
+                self.app,
+                self.wanted.process()
             ))),
         }
     }
 
     /// Chooses the container after the one that has been shown.
     async fn next(&mut self) -> Result<Turn, Error> {
-        let (all, active) = look(self.server, self.app, &self.engine).await?;
+        let (all, active) = look(self.server, self.app, &self.engine, &self.wanted.process()).await?;
         let source = self.current.as_ref().map(|current| &current.source);
         let Some(facts) = next(source, &all, active.as_ref()) else {
             return Ok(Turn::Nothing);
@@ -270,7 +283,7 @@ impl Source {
         Self {
             container: facts.id.clone(),
             name: facts.name.clone(),
-            slot: Slot::of_container(&facts.name, app, &ProcessKey::first_web()),
+            slot: Slot::of_container(&facts.name, app, &process_of(facts)),
             release: facts
                 .label(labels::RELEASE)
                 .and_then(|release| release.parse().ok()),
@@ -395,34 +408,40 @@ fn next<'a>(
     Some(between.min_by_key(|facts| transition(facts)).unwrap_or(active))
 }
 
+fn process_of(facts: &ContainerFacts) -> ProcessKey {
+    let process = facts.label(labels::PROCESS).and_then(|key| key.parse().ok());
+    process.unwrap_or_else(ProcessKey::first_web)
+}
+
 fn transition(facts: &ContainerFacts) -> Option<ReleaseId> {
     facts.label(labels::TRANSITION)?.parse().ok()
 }
 
-/// The app's containers that get its traffic, and the active one of them.
+/// The app's containers of a process, and the active one of them: what has traffic, else what has the blue name.
 async fn look(
     server: &Server,
     app: &AppName,
     engine: &Engine,
+    process: &ProcessKey,
 ) -> Result<(Vec<ContainerFacts>, Option<ContainerFacts>), Error> {
     let label = server.root.label();
     let mut containers = engine
         .containers(&[(labels::ROOT, &label), (labels::APP, app.as_str())])
         .await?;
     let routed = match server.switch().route(app).await {
-        Ok(route) => route.targets.first().map(|target| target.container.clone()),
-        Err(_) => None,
+        Ok(route) => route.targets.into_iter().map(|target| target.container).collect(),
+        Err(_) => Vec::new(),
     };
-    let web = ProcessKey::first_web();
-    let blue = Slot::Blue.container_name(app, &web);
+    let blue = Slot::Blue.container_name(app, process);
     let found = containers
         .iter()
-        .find(|facts| Some(&facts.id) == routed.as_ref())
+        .find(|facts| routed.contains(&facts.id) && process_of(facts) == *process)
         .or_else(|| containers.iter().find(|facts| facts.name == blue))
         .cloned();
-    let web = web.to_string();
     containers.retain(|facts| {
-        facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS) == Some(web.as_str())
+        facts.label(labels::KIND).is_none()
+            && facts.label(labels::PROCESS).is_some()
+            && process_of(facts) == *process
     });
     Ok((containers, found))
 }
@@ -433,6 +452,6 @@ pub async fn active(
     app: &AppName,
     engine: &Engine,
 ) -> Result<Option<(ContainerId, bool)>, Error> {
-    let (_, found) = look(server, app, engine).await?;
+    let (_, found) = look(server, app, engine, &ProcessKey::first_web()).await?;
     Ok(found.map(|facts| (facts.id.clone(), facts.state == ContainerState::Running)))
 }

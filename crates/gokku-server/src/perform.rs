@@ -1,9 +1,10 @@
 //! Performs the steps. Nothing is decided here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use gokku_core::event::{Event, Source};
 use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::languages::{DOCKERIGNORE, INIT_LABEL};
@@ -11,7 +12,8 @@ use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{
-    BuildRequest, Builder, ContainerFacts, ContainerSpec, Generated, ImageFacts, Lines, labels,
+    BuildRequest, Builder, ContainerFacts, ContainerSpec, ContainerState, Generated, ImageFacts, Lines,
+    labels,
 };
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
@@ -19,7 +21,7 @@ use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 use crate::abort::asked;
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::health::{Check, LAST_LINES, await_health, exit_reason};
+use crate::health::{Check, LAST_LINES, await_health, await_staying_up, exit_reason};
 use crate::runtime::Runtime;
 use crate::{NETWORK, atomic, clock, ensure, env_store, records};
 
@@ -30,6 +32,12 @@ pub(crate) fn wants_init(image: &ImageFacts) -> bool {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Processes, with spaces between.
+fn joined(processes: &BTreeSet<ProcessKey>) -> String {
+    let words: Vec<String> = processes.iter().map(ToString::to_string).collect();
+    words.join(" ")
 }
 
 impl<R: Runtime> Driver<R> {
@@ -171,7 +179,7 @@ impl<R: Runtime> Driver<R> {
 
     async fn migrate(&mut self) -> Result<(), Error> {
         let activation = self.activation()?;
-        let Some(command) = self.plan.settings.migration.clone() else {
+        let Some(command) = self.plan.migration().map(<[String]>::to_vec) else {
             return Ok(());
         };
         let image = self.image_name(activation.release)?;
@@ -212,17 +220,26 @@ impl<R: Runtime> Driver<R> {
         match ended? {
             Some(0) => Ok(()),
             None => Err(Error::failed("it was cut short")),
-            Some(code) => Err(Error::failed(format!(
-                "MIGRATION_COMMAND ended with exit code {code}"
-            ))),
+            Some(code) => {
+                let what = match self.plan.settings.migration {
+                    Some(_) => "MIGRATION_COMMAND",
+                    None => "the Procfile's release command",
+                };
+                Err(Error::failed(format!("{what} ended with exit code {code}")))
+            }
         }
     }
 
     async fn create(&mut self, process: &ProcessKey) -> Result<(), Error> {
         let activation = self.activation()?;
         let image = self.image_name(activation.release)?;
-        let port = self.plan.container_port(self.exposed())?;
-        let deployment = self.plan.config.deployment;
+        let port = if process.is_web() {
+            Some(self.plan.container_port(self.exposed())?)
+        } else {
+            None
+        };
+        let (entrypoint, command) = self.plan.start(process);
+        let deployment = &self.plan.config.deployment;
         let mut labels = self.image_labels(activation.release);
         labels.extend([
             (labels::TRANSITION.to_owned(), activation.id.to_string()),
@@ -236,16 +253,17 @@ impl<R: Runtime> Driver<R> {
                 labels::RESTART_DELAY.to_owned(),
                 deployment.restart_delay.as_secs().to_string(),
             ),
-            (labels::PORT.to_owned(), port.to_string()),
+            (labels::SET.to_owned(), joined(&activation.processes)),
         ]);
+        labels.extend(port.map(|port| (labels::PORT.to_owned(), port.to_string())));
         let spec = ContainerSpec {
             name: Slot::Green.container_name(&self.app, process),
             image,
-            env: self.plan.environment(Some(port)),
+            env: self.plan.environment(port),
             labels,
             network: NETWORK.to_owned(),
-            entrypoint: self.plan.config.entrypoint.clone(),
-            command: self.plan.config.command.clone(),
+            entrypoint,
+            command,
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
             init: self.wants_init(),
@@ -283,20 +301,46 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn await_health(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
-        for id in containers {
-            let check = Check {
-                container: id,
-                address: self.address(id)?,
-                path: &self.plan.settings.health_path,
-                timeout: self.plan.settings.health_timeout,
+        // All at once: whichever fails first ends the wait for the others.
+        let driver = &*self;
+        let checks = containers.iter().map(|id| async move {
+            let checked = match driver.process_of(id) {
+                Some(process) if !process.is_web() => {
+                    await_staying_up(&driver.runtime, id, driver.plan.kind(&process).stay_up).await
+                }
+                _ => {
+                    let check = Check {
+                        container: id,
+                        address: driver.address(id).map_err(|error| (id, error.message))?,
+                        path: &driver.plan.settings.health_path,
+                        timeout: driver.plan.settings.health_timeout,
+                    };
+                    await_health(&driver.runtime, &check).await
+                }
             };
-            if let Err(words) = await_health(&self.runtime, &check).await {
-                self.show_last_lines(id).await;
-                return Err(Error::failed(words));
-            }
-            self.proven.insert(id.clone());
+            checked.map_err(|words| (id, words))
+        });
+        if let Err((id, words)) = try_join_all(checks).await {
+            self.show_last_lines(id).await;
+            return Err(Error::failed(self.of_process(id, words)));
         }
+        self.proven.extend(containers.iter().cloned());
         Ok(())
+    }
+
+    /// The process that a container runs.
+    fn process_of(&self, id: &ContainerId) -> Option<ProcessKey> {
+        let facts = self.facts.iter().find(|facts| facts.id == *id)?;
+        facts.label(labels::PROCESS)?.parse().ok()
+    }
+
+    /// What is said of a container, with its process where it is not the only one of its release.
+    fn of_process(&self, id: &ContainerId, words: String) -> String {
+        let several = matches!(&self.goal, Goal::Activate(activation) if activation.processes.len() > 1);
+        match self.process_of(id).filter(|_| several) {
+            Some(process) => format!("{process}: {words}"),
+            None => words,
+        }
     }
 
     async fn show_last_lines(&mut self, id: &ContainerId) {
@@ -443,14 +487,16 @@ impl<R: Runtime> Driver<R> {
         let mut detail = String::new();
         self.remove_one_offs(id).await?;
         for facts in self.made_by(id, false) {
-            if matches!(kind, FailureKind::Exited | FailureKind::DiedAfterSwitch)
+            if facts.state == ContainerState::Exited
+                && detail.is_empty()
+                && matches!(kind, FailureKind::Exited | FailureKind::DiedAfterSwitch)
                 && let Some(details) = self
                     .runtime
                     .container(facts.id.as_str())
                     .await?
                     .and_then(|one| one.details)
             {
-                detail = exit_reason(details.exit_code, &details);
+                detail = self.of_process(&facts.id, exit_reason(details.exit_code, &details));
                 self.show_last_lines(&facts.id).await;
             }
         }

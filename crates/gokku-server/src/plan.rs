@@ -5,8 +5,10 @@ use std::path::Path;
 use gokku_core::env_file::EnvFile;
 use gokku_core::gokku_yml::{AppConfig, GokkuYml};
 use gokku_core::languages::{Detected, keys_beside_a_dockerfile};
+use gokku_core::processes::{Kind, Processes};
+use gokku_core::procfile::{PROCFILE, Procfile};
 use gokku_core::settings::Settings;
-use gokku_core::{AppName, ReleaseId};
+use gokku_core::{AppName, ProcessKey, ReleaseId};
 use gokku_proxy::api::PutRoute;
 
 use crate::error::Error;
@@ -32,6 +34,8 @@ pub struct Plan {
     pub dockerfile: String,
     /// The Dockerfile's text and what it is for, when the code has none of its own.
     pub generated: Option<Detected>,
+    /// What runs.
+    pub processes: Processes,
 }
 
 /// What a `gokku.yml` says of an app; the defaults when there is no file.
@@ -49,6 +53,26 @@ pub fn config_of(app: &AppName, yml: Option<&[u8]>) -> Result<AppConfig, Error> 
     yml.app(app)
         .cloned()
         .map_err(|error| Error::input(error.to_string()))
+}
+
+/// What a release runs: its `Procfile`, beside the app or at the top of its code, and what its `gokku.yml` says of it.
+fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes, Error> {
+    let top = PROCFILE.to_owned();
+    let beside = (!config.path.is_empty()).then(|| format!("{}/{PROCFILE}", config.path));
+    let mut procfile = Procfile::default();
+    for name in beside.into_iter().chain([top]) {
+        if let Some(bytes) = atomic::read(&tree.join(&name))? {
+            let text = std::str::from_utf8(&bytes).map_err(|error| {
+                Error::input(format!(
+                    "{name}: byte {}: this is not UTF-8",
+                    error.valid_up_to() + 1
+                ))
+            })?;
+            procfile = Procfile::parse(&name, text).map_err(|error| Error::input(error.to_string()))?;
+            break;
+        }
+    }
+    Processes::of(procfile, config).map_err(|error| Error::input(format!("{GOKKU_YML}: {error}")))
 }
 
 /// The settings in an env.
@@ -79,6 +103,7 @@ impl Plan {
                 .map_err(|error| Error::input(error.to_string()))?;
         }
         Ok(Self {
+            processes: processes_of(tree, &config)?,
             config,
             env,
             settings,
@@ -101,12 +126,38 @@ impl Plan {
                 server: ServerConfig::default(),
                 dockerfile: String::new(),
                 generated: None,
+                processes: Processes::default(),
             })
     }
 
     /// The plan of a release whose code is in its place.
     pub fn of_release(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
         Self::read(root, app, &root.tree(app, id), false)
+    }
+
+    /// What is known of a process; the defaults for one of another release.
+    pub(crate) fn kind(&self, process: &ProcessKey) -> Kind {
+        self.processes.get(process.kind()).cloned().unwrap_or_default()
+    }
+
+    /// The entrypoint and the words that a process is started with; the image's own where there is none.
+    pub(crate) fn start(&self, process: &ProcessKey) -> (Option<Vec<String>>, Option<Vec<String>>) {
+        match self.kind(process).command {
+            // A command is the whole of what runs, as it is everywhere else.
+            Some(command) => (Some(Vec::new()), Some(command.words().to_vec())),
+            None => (self.config.entrypoint.clone(), self.config.command.clone()),
+        }
+    }
+
+    /// The migration in words: the setting's, or else the `Procfile`'s.
+    pub fn migration(&self) -> Option<&[String]> {
+        let setting = self.settings.migration.as_deref();
+        setting.or_else(|| {
+            self.processes
+                .release
+                .as_ref()
+                .map(gokku_core::procfile::Command::words)
+        })
     }
 
     /// The host port that the app is to have.

@@ -1,11 +1,10 @@
 //! What is checked of a request before anything is changed, and what comes of it: a goal, and the plan to reach it.
 
-use std::collections::BTreeSet;
-
+use gokku_core::processes::Scale;
 use gokku_core::release::{Outcome, Record, VERSION};
 use gokku_core::retention::rollback_target;
 use gokku_core::transition::{Activation, Cause, Goal};
-use gokku_core::{AppName, CommitId, ProcessKey, ReleaseId};
+use gokku_core::{AppName, CommitId, ReleaseId};
 use gokku_proxy::api::{PutRoute, Refused};
 
 use crate::error::Error;
@@ -27,7 +26,7 @@ pub(crate) struct Prepared {
 /// Checks everything that can be checked before anything is changed.
 pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Error> {
     let (root, app) = (&server.root, &request.app);
-    apps::load(root, app)?;
+    let mut scale = apps::load(root, app)?.scale;
     let active = records::active(root, app);
     let (release, cause) = match &request.ask {
         Ask::Deploy { commit, .. } => {
@@ -43,7 +42,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
                 by: Some(request.by.clone()),
                 finished: None,
             };
-            let goal = activation(request.id, request.id, Cause::Deploy, &plan);
+            let goal = activation(request.id, request.id, Cause::Deploy, &plan, &scale);
             return Ok(Prepared {
                 goal,
                 plan,
@@ -70,9 +69,15 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
         Ask::Restart => (running(app, active)?, Cause::Restart),
         Ask::Config => (running(app, active)?, Cause::Config),
         Ask::Start => (running(app, active)?, Cause::Start),
+        Ask::Scale { .. } => (running(app, active)?, Cause::Scale),
     };
     let plan = Plan::of_release(root, app, release)?;
-    let goal = activation(request.id, release, cause, &plan);
+    if let Ask::Scale { scale: said } = &request.ask {
+        let checked = plan.processes.check(said);
+        checked.map_err(|error| Error::input(error.to_string()))?;
+        scale.extend(said.clone());
+    }
+    let goal = activation(request.id, release, cause, &plan, &scale);
     let commit = records::load(root, app, release)?.map(|record| record.commit);
     Ok(Prepared {
         goal,
@@ -83,14 +88,15 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
     })
 }
 
-fn activation(id: ReleaseId, release: ReleaseId, cause: Cause, plan: &Plan) -> Goal {
+fn activation(id: ReleaseId, release: ReleaseId, cause: Cause, plan: &Plan, scale: &Scale) -> Goal {
     Goal::Activate(Activation {
         id,
         release,
         cause,
         mode: plan.settings.mode,
-        migrate: cause == Cause::Deploy && plan.settings.migration.is_some(),
-        processes: BTreeSet::from([ProcessKey::first_web()]),
+        migrate: cause == Cause::Deploy && plan.migration().is_some(),
+        processes: plan.processes.keys(scale),
+        alone: plan.processes.alone(),
     })
 }
 

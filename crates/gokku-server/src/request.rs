@@ -2,6 +2,7 @@
 
 use std::process::Child;
 
+use gokku_core::processes::Scale;
 use gokku_core::push::BranchName;
 use gokku_core::{AppName, CommitId, ReleaseId};
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,11 @@ pub enum Ask {
     Config,
     /// The release that was stopped.
     Start,
+    /// The active release in another number of containers.
+    Scale {
+        /// How many of which; others stay as they are.
+        scale: Scale,
+    },
     /// Nothing of it runs.
     Stop,
     /// Nothing of it is left.
@@ -64,6 +70,7 @@ impl Ask {
             Self::Restart => "restart",
             Self::Config => "config",
             Self::Start => "start",
+            Self::Scale { .. } => "scale",
             Self::Stop => "stop",
             Self::Destroy => "destroy",
         }

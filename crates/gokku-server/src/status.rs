@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use gokku_core::event::Event;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, labels};
@@ -15,6 +16,9 @@ use crate::error::Error;
 use crate::plan::Plan;
 use crate::server::Server;
 use crate::{apps, clock, config, differ, lock, log, queue, records};
+
+/// What an app is that answers as it should.
+const HEALTHY: &str = "healthy";
 
 /// What is known of an app.
 #[derive(Clone, Debug, Serialize)]
@@ -52,6 +56,8 @@ pub struct AppStatus {
 pub struct ContainerStatus {
     /// Its name.
     pub name: String,
+    /// Its process, `web-1`.
+    pub process: ProcessKey,
     /// Its id.
     pub id: ContainerId,
     /// `blue` or `green`.
@@ -128,11 +134,8 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
             .map(|details| details.started_at)
             .filter(|_| container.state == "running");
     }
-    if let Some(target) = routes.get(name).and_then(|route| route.targets.first()) {
-        let path = Plan::lenient(&server.root, name).settings.health_path;
-        status.health = Some(health(
-            &probe(target.address, &path, None, Duration::from_secs(2)).await,
-        ));
+    if let Some(route) = routes.get(name).filter(|route| !route.targets.is_empty()) {
+        status.health = Some(health_of(server, name, route, &status.containers).await);
     }
     status.busy = lock::holder(&server.root, name)?.map(|holder| holder.to_string());
     let waiting = queue::waiting(&server.root, name);
@@ -141,9 +144,48 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
     Ok(status)
 }
 
+/// The health of what has an app's traffic; where that is several containers, with the names of those that are not well.
+async fn health_of(
+    server: &Server,
+    app: &AppName,
+    route: &RouteStatus,
+    containers: &[ContainerStatus],
+) -> String {
+    let path = Plan::lenient(&server.root, app).settings.health_path;
+    let asked = route.targets.iter().map(|target| async {
+        // Its address may be another one's by now.
+        if target.down {
+            return "does not run".to_owned();
+        }
+        health(&probe(target.address, &path, None, Duration::from_secs(2)).await)
+    });
+    let words = join_all(asked).await;
+    if let [only] = words.as_slice() {
+        return only.clone();
+    }
+    let ill: Vec<String> = route
+        .targets
+        .iter()
+        .zip(&words)
+        .filter(|(_, words)| *words != HEALTHY)
+        .map(|(target, words)| {
+            let name = containers
+                .iter()
+                .find(|container| container.id == target.container);
+            let name = name.map_or_else(|| target.container.short(), |container| &container.name);
+            format!("{name} {words}")
+        })
+        .collect();
+    if ill.is_empty() {
+        HEALTHY.to_owned()
+    } else {
+        ill.join(", ")
+    }
+}
+
 fn health(found: &Probe) -> String {
     match found {
-        Probe::Answered { status: 200, .. } => "healthy".to_owned(),
+        Probe::Answered { status: 200, .. } => HEALTHY.to_owned(),
         Probe::Answered { status, .. } => format!("answers {status}"),
         Probe::Refused => "refuses connections".to_owned(),
         Probe::TimedOut => "does not answer".to_owned(),
@@ -228,11 +270,12 @@ fn facts<'a>(
         .map(|id| records::load(&server.root, &app.name, id))
         .transpose()?
         .flatten();
-    let containers: Vec<ContainerStatus> = containers
+    let mut containers: Vec<ContainerStatus> = containers
         // One that somebody ran from the app's image by hand has the image's labels, and no process.
         .filter(|facts| facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS).is_some())
         .map(|facts| container(app, facts))
         .collect();
+    containers.sort_by(|one, other| (one.slot, &one.process).cmp(&(other.slot, &other.process)));
     let traffic = match route {
         Some(route) if route.held => "held",
         Some(route) if !route.targets.is_empty() => "routed",
@@ -269,9 +312,10 @@ fn container(app: &App, facts: &ContainerFacts) -> ContainerStatus {
         .label(labels::PROCESS)
         .and_then(|key| key.parse().ok())
         .unwrap_or_else(ProcessKey::first_web);
-    let port = facts.label(labels::PORT).unwrap_or("?");
+    let port = facts.label(labels::PORT);
     ContainerStatus {
         name: facts.name.clone(),
+        process: process.clone(),
         id: facts.id.clone(),
         slot: Slot::of_container(&facts.name, &app.name, &process),
         release: facts.label(labels::RELEASE).unwrap_or("?").to_owned(),
@@ -284,7 +328,8 @@ fn container(app: &App, facts: &ContainerFacts) -> ContainerStatus {
         address: facts
             .addresses
             .get(crate::NETWORK)
-            .map(|address| format!("{address}:{port}")),
+            .zip(port)
+            .map(|(address, port)| format!("{address}:{port}")),
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use gokku_core::change::Change;
 use gokku_core::gokku_yml::RestartPolicy;
 use gokku_core::pause::Pause;
-use gokku_core::{AppName, ContainerId, reconcile};
+use gokku_core::{AppName, ContainerId, ProcessKey, Slot, reconcile};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Happening, labels};
 use gokku_proxy::Switch;
 use tokio::task::JoinSet;
@@ -108,6 +108,15 @@ struct Difference {
     /// When it is to be mended once more.
     again: Instant,
     pause: Duration,
+}
+
+/// Whether a container is one to keep running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    Yes,
+    No,
+    /// A transition is under way: its end says.
+    Later,
 }
 
 fn note(server: &Server, app: Option<&AppName>, change: Change) {
@@ -221,6 +230,30 @@ impl Watch<'_> {
         })
     }
 
+    /// Whether a container is one to keep running: it has traffic, or it stands beside what has it.
+    fn keeps(&self, facts: &ContainerFacts) -> Keeps {
+        if self.has_traffic(facts) {
+            return Keeps::Yes;
+        }
+        let process: Option<ProcessKey> = facts.label(labels::PROCESS).and_then(|key| key.parse().ok());
+        let (Some(app), Some(process)) = (app_of(facts.label(labels::APP)), process) else {
+            return Keeps::No;
+        };
+        if process.is_web() {
+            return Keeps::No;
+        }
+        if self.server.root.journal(&app).exists() {
+            return Keeps::Later;
+        }
+        let route = self.switch.route(&app).map(|route| self.switch.status(&route));
+        let serves = route.is_ok_and(|route| !route.held && !route.targets.is_empty());
+        if serves && facts.name == Slot::Blue.container_name(&app, &process) {
+            Keeps::Yes
+        } else {
+            Keeps::No
+        }
+    }
+
     /// Sees to a container that does not run; its exit code is known of one that was seen to end.
     fn plan_restart(&mut self, facts: &ContainerFacts, code: Option<i64>, delay: Duration) {
         let policy = facts.label(labels::RESTART).and_then(RestartPolicy::from_word);
@@ -229,11 +262,12 @@ impl Watch<'_> {
             Some(RestartPolicy::OnFailure) => code != Some(0),
             Some(RestartPolicy::No) | None => false,
         };
-        if !self.has_traffic(facts) {
+        let keeps = self.keeps(facts);
+        if keeps == Keeps::No {
             return;
         }
         let again = wanted && !self.by_hand.contains(&facts.id);
-        if let Some(code) = code {
+        if let Some(code) = code.filter(|_| keeps == Keeps::Yes) {
             let change = Change::ContainerExited {
                 container: facts.name.clone(),
                 code,
@@ -283,14 +317,20 @@ impl Watch<'_> {
                 continue;
             };
             // Looked at again: a transition may have taken its traffic since.
-            if facts.state == ContainerState::Exited && self.has_traffic(&facts) {
-                let engine = self.engine.clone();
-                self.starting.spawn(async move {
-                    let started = engine.start(&id).await;
-                    (facts, started)
-                });
-            } else {
-                self.coming.remove(&id);
+            match self.keeps(&facts) {
+                Keeps::Yes if facts.state == ContainerState::Exited => {
+                    let engine = self.engine.clone();
+                    self.starting.spawn(async move {
+                        let started = engine.start(&id).await;
+                        (facts, started)
+                    });
+                }
+                Keeps::Later if facts.state == ContainerState::Exited => {
+                    self.due.insert(id, Instant::now() + LOOK);
+                }
+                _ => {
+                    self.coming.remove(&id);
+                }
             }
         }
     }

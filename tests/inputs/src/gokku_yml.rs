@@ -85,5 +85,13 @@ fn can_be_obeyed(app: &AppConfig) {
     );
     assert!(resources.pids.is_none_or(|pids| pids > 0));
     assert!((1..=100).contains(&app.deployment.keep_images));
+    for command in &app.deployment.post_deploy {
+        crate::procfile::can_be_run(command);
+    }
+    for (kind, process) in &app.processes {
+        process.command.iter().for_each(crate::procfile::can_be_run);
+        let least = u16::from(kind.is_web());
+        assert!(process.count.is_none_or(|count| (least..=100).contains(&count)));
+    }
     assert!(app.deployment.restart_delay <= Duration::from_secs(3600));
 }

@@ -4,7 +4,7 @@
 //! The fuzz targets in `fuzz/` call it, and so do this crate's tests, with every input in `fuzz/corpus`.
 //!
 //! - who is let in, and what comes with a key: [`authorized_keys`]
-//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`docker_ignore`], [`languages`], [`names`]
+//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`procfile`], [`docker_ignore`], [`languages`], [`names`]
 //! - what git says: [`hook_input`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what a laptop and a server say to each other: [`afar`]
@@ -23,6 +23,7 @@ pub mod hook_input;
 pub mod languages;
 pub mod listeners;
 pub mod names;
+pub mod procfile;
 pub mod records;
 pub mod route_table;
 pub mod settings;
@@ -31,7 +32,7 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 15] = [
+pub const SUBJECTS: [(&str, Check); 16] = [
     ("afar", afar::check),
     ("authorized_keys", authorized_keys::check),
     ("build_progress", build_progress::check),
@@ -44,6 +45,7 @@ pub const SUBJECTS: [(&str, Check); 15] = [
     ("languages", languages::check),
     ("listeners", listeners::check),
     ("names", names::check),
+    ("procfile", procfile::check),
     ("records", records::check),
     ("route_table", route_table::check),
     ("settings", settings::check),

@@ -77,7 +77,12 @@ fn is_process(text: &str) -> bool {
     let digits = text.len() - text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let (kind, number) = text.split_at(text.len() - digits);
     let counts = !number.starts_with('0') && number.parse::<u16>().is_ok();
-    counts && kind.strip_suffix('-').is_some_and(is_name)
+    counts && kind.strip_suffix('-').is_some_and(is_type)
+}
+
+fn is_type(text: &str) -> bool {
+    let letters = text.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    letters.len() < text.len() && text.len() <= 15 && is_name(text) && !text.contains('-')
 }
 
 fn is_commit(text: &str) -> bool {

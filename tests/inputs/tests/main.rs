@@ -99,6 +99,7 @@ subjects! {
     languages
     listeners
     names
+    procfile
     records
     route_table
     settings

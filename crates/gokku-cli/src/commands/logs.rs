@@ -4,6 +4,7 @@ use std::io::Write;
 
 use gokku_core::log_line::AppLine;
 use gokku_core::log_place::{Place, PlaceError};
+use gokku_core::process::ProcessKeyError;
 use gokku_core::stream::Stream;
 use gokku_core::{AppName, ProcessKey, ReleaseId, Slot};
 use gokku_server::logs::{Shown, Wanted, show};
@@ -31,8 +32,9 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
         lines: logs.lines,
         since: since.transpose()?,
         after: after.transpose()?,
+        process: Some(process(logs)?),
     };
-    let mut showing = Showing::new(logs.follow.then_some(app), printer);
+    let mut showing = Showing::new(logs.follow.then_some(app), process(logs)?, printer);
     if options.client.is_some() && logs.follow {
         // By this the client knows that it has come through, before the app prints anything.
         Printer::bytes(b"\n");
@@ -50,18 +52,30 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
     Ok(0)
 }
 
+/// Whose output is asked for: a type means its first.
+pub(crate) fn process(logs: &Logs) -> Result<ProcessKey, Error> {
+    let given = logs.process.as_str();
+    let first = || format!("{given}-1").parse();
+    given
+        .parse()
+        .or_else(|_| first())
+        .map_err(|error: ProcessKeyError| Error::usage(format!("--process: {error}")))
+}
+
 /// Shows an app's output: the app's bytes, or JSON; and which release prints, when that changes.
 pub(crate) struct Showing<'a> {
     /// The app, when it is to be told whose output it is.
     app: Option<&'a AppName>,
+    process: ProcessKey,
     printer: Printer,
     container: Option<String>,
 }
 
 impl<'a> Showing<'a> {
-    pub(crate) fn new(app: Option<&'a AppName>, printer: Printer) -> Self {
+    pub(crate) fn new(app: Option<&'a AppName>, process: ProcessKey, printer: Printer) -> Self {
         Self {
             app,
+            process,
             printer,
             container: None,
         }
@@ -79,7 +93,7 @@ impl<'a> Showing<'a> {
         };
         let release = release.map_or_else(String::new, |release| format!(" release {release}"));
         let name = slot.map_or_else(String::new, |slot| {
-            format!(" ({})", slot.container_name(app, &ProcessKey::first_web()))
+            format!(" ({})", slot.container_name(app, &self.process))
         });
         self.printer
             .note(Look::Heading, &format!("-----> {app}:{release}{name}"));

@@ -14,6 +14,7 @@ mod keys;
 mod leave;
 pub(crate) mod logs;
 mod proxy;
+mod ps;
 mod reach;
 mod releases;
 mod remote;
@@ -95,6 +96,7 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         }
         Command::Restart => transition::run(server, &context::app(server, options)?, Ask::Restart, printer),
         Command::Stop => transition::run(server, &context::app(server, options)?, Ask::Stop, printer),
+        Command::Ps(what) => ps::run(server, &context::app(server, options)?, what, printer),
         Command::Start => transition::start(server, &context::app(server, options)?, printer),
         Command::Releases => releases::run(server, &context::app(server, options)?, printer),
         Command::Status => status::run(server, options, printer),

@@ -3,9 +3,9 @@
 use gokku_core::access::Reach;
 use gokku_core::entry::Word;
 use gokku_core::env_file::EnvKey;
-use gokku_core::{AppName, ReleaseId};
+use gokku_core::{AppName, ProcessType, ReleaseId};
 
-use crate::cli::{Apps, Command, Config, Keys, Proxy};
+use crate::cli::{Apps, Command, Config, Keys, Proxy, Ps};
 
 /// How far it reaches.
 pub(super) fn of(command: &Command) -> Reach {
@@ -23,6 +23,7 @@ pub(super) fn of(command: &Command) -> Reach {
         | Command::Restart
         | Command::Stop
         | Command::Start
+        | Command::Ps(_)
         | Command::Run { .. }
         | Command::Exec { .. } => Reach::Apps,
         Command::Doctor | Command::Proxy(Proxy::Status) => Reach::Server,
@@ -71,6 +72,23 @@ pub(super) fn words(command: &Command) -> String {
         Command::Restart => "restart".to_owned(),
         Command::Stop => "stop".to_owned(),
         Command::Start => "start".to_owned(),
+        Command::Ps(Ps::List) => "ps list".to_owned(),
+        Command::Ps(Ps::Scale { counts }) => {
+            let known = counts
+                .iter()
+                .map(|count| super::ps::count(count).map(|(kind, count)| format!("{kind}={count}")));
+            with(
+                "ps scale",
+                known.map(|count| count.unwrap_or_else(|_| "?".to_owned())),
+            )
+        }
+        Command::Ps(Ps::Restart { process }) => {
+            let process = process
+                .as_ref()
+                .and_then(|process| process.parse::<ProcessType>().ok());
+            with("ps restart", process)
+        }
+        Command::Ps(Ps::Stop { process }) => with("ps stop", process.parse::<ProcessType>().ok()),
         Command::Run { command } => with("run", command.first().map(|word| Word::new(word))),
         Command::Exec { command } => with("exec", command.first().map(|word| Word::new(word))),
         Command::Proxy(Proxy::Run { .. }) => "proxy run".to_owned(),
@@ -125,6 +143,9 @@ mod tests {
             ("rollback 20240115-113000", "rollback 20240115-113000"),
             ("deploy --abort secret", "deploy --abort"),
             ("logs --since secret", "logs"),
+            ("ps scale web=2 secret=se-cret", "ps scale web=2 ?"),
+            ("ps restart worker", "ps restart worker"),
+            ("ps stop se-cret", "ps stop"),
         ] {
             let words = std::iter::once("gokku").chain(line.split(' '));
             let cli = Cli::try_parse_from(words).expect(line);

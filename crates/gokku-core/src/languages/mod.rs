@@ -39,6 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 
 use crate::gokku_yml::{AppConfig, Placed, YmlError};
+use crate::process::ProcessType;
 use dockerfile::{Dockerfile, Mounts};
 use version::Version;
 
@@ -234,6 +235,8 @@ pub struct Project {
 struct Folder<'a> {
     project: &'a Project,
     path: &'a str,
+    /// What `gokku.yml` says that web runs.
+    said: Option<&'a str>,
 }
 
 impl<'a> Folder<'a> {
@@ -286,19 +289,19 @@ impl<'a> Folder<'a> {
             .filter_map(move |path| path.get(length..))
     }
 
-    /// The command of the Procfile's `web:`, which says how the app is started better than any guess.
-    fn web(&self) -> Option<&'a str> {
-        let top = Folder {
-            path: "",
-            project: self.project,
-        };
+    /// The command of `gokku.yml` or of the Procfile's `web:`, which say how the app is started better than any guess;
+    /// and which of them says it.
+    fn web(&self) -> Option<(&'a str, &'static str)> {
+        let top = Folder { path: "", ..*self };
         let line = |text: &'a str| {
             text.lines()
                 .filter_map(|line| line.strip_prefix("web:"))
                 .map(str::trim)
                 .find(|command| !command.is_empty() && !command.contains(char::is_control))
         };
-        line(self.text("Procfile")).or_else(|| line(top.text("Procfile")))
+        let procfile = || line(self.text("Procfile")).or_else(|| line(top.text("Procfile")));
+        let said = self.said.map(|said| (said, "gokku.yml"));
+        said.or_else(|| procfile().map(|web| (web, "Procfile")))
     }
 
     /// Those of the given files that are here.
@@ -416,9 +419,11 @@ fn incomplete<T>(lang: Lang, what: impl fmt::Display) -> Result<T, Undetected> {
 /// Finds a project's language, and how it is built.
 pub fn detect(project: &Project, config: &AppConfig) -> Result<Detected, Undetected> {
     let folders = folders(config);
+    let said = said(config);
+    let said = said.as_deref();
     let wanted = config.build.lang.as_ref().map(|lang| lang.value);
     for path in &folders {
-        let folder = Folder { project, path };
+        let folder = Folder { project, path, said };
         let mut found = found(folder);
         if let Some(wanted) = wanted {
             found.retain(|lang| *lang == wanted);
@@ -450,6 +455,20 @@ pub fn detect(project: &Project, config: &AppConfig) -> Result<Detected, Undetec
         folders,
         dockerfiles: config.dockerfiles(),
     })
+}
+
+/// What `gokku.yml` says that web runs.
+fn said(config: &AppConfig) -> Option<String> {
+    let web = config.processes.get(&ProcessType::web());
+    let of_process = web.and_then(|web| web.command.as_ref());
+    let of_app = || {
+        let words = config.entrypoint.iter().chain(&config.command).flatten();
+        shlex::try_join(words.map(String::as_str)).ok()
+    };
+    let said = of_process
+        .map(|command| command.text().to_owned())
+        .or_else(of_app);
+    said.filter(|said| !said.is_empty())
 }
 
 /// The languages whose files are in a folder.

@@ -169,8 +169,8 @@ fn output(package: &Value) -> Option<&'static str> {
 
 /// The command that starts it, and how it is told.
 fn start(folder: Folder<'_>, package: &Value) -> Result<(String, String), String> {
-    if let Some(web) = folder.web() {
-        return Ok((shell(web), format!("{web} (from Procfile)")));
+    if let Some((web, from)) = folder.web() {
+        return Ok((shell(web), format!("{web} (from {from})")));
     }
     if let Some(start) = script(package, "start") {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=@+ ".contains(c);

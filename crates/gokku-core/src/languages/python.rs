@@ -235,10 +235,10 @@ struct Found {
 }
 
 fn start(folder: Folder<'_>, depends: &dyn Fn(&str) -> bool) -> Result<Start, String> {
-    if let Some(web) = folder.web() {
+    if let Some((web, from)) = folder.web() {
         return Ok(Start {
             command: shell(web),
-            told: format!("{web} (from Procfile)"),
+            told: format!("{web} (from {from})"),
             added: None,
         });
     }

@@ -16,8 +16,8 @@ const LIBRARIES: [(&str, &str); 4] = [
 pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let rails = has_gem(folder, "rails") && folder.has("config/application.rb");
     let version = version::ruby(folder);
-    let (command, told) = if let Some(web) = folder.web() {
-        (shell(web), format!("{web} (from Procfile)"))
+    let (command, told) = if let Some((web, from)) = folder.web() {
+        (shell(web), format!("{web} (from {from})"))
     } else if !folder.has("config.ru") {
         return incomplete(
             Lang::Ruby,

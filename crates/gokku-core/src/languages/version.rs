@@ -305,6 +305,7 @@ mod tests {
             let folder = Folder {
                 project: &project,
                 path: "",
+                said: None,
             };
             match lang {
                 Lang::Go => go(folder),

@@ -68,6 +68,7 @@ mod tests {
             mode: Mode::ZeroDowntime,
             migrate: true,
             processes: BTreeSet::new(),
+            alone: BTreeSet::new(),
         });
         (goal.clone(), Journal::begin(id, goal, observed))
     }

@@ -6,7 +6,7 @@
 use super::failure::FailureKind;
 use super::goal::Mode;
 use super::journal::Migration;
-use super::observed::{RecordState, State};
+use super::observed::{Container, RecordState, State};
 use super::step::Step;
 use super::view::{View, busy, ids, running};
 use super::{Decision, undo};
@@ -92,23 +92,12 @@ fn before_switch(view: &View<'_>) -> Decision {
     {
         return decision;
     }
-    let unstarted = ids(view
-        .candidates()
-        .filter(|container| container.state == State::Created));
-    if !unstarted.is_empty() {
-        return Decision::step(
-            Step::Start {
-                containers: unstarted,
-            },
-            "the candidate is not running yet",
-        );
+    if let Some(decision) = prove(view, false) {
+        return decision;
     }
-    let unproven = ids(view.candidates().filter(|container| !container.healthy));
-    if !unproven.is_empty() {
-        return Decision::step(
-            Step::AwaitHealth { containers: unproven },
-            "no traffic before the candidate is proven healthy",
-        );
+    // Last, and only when all else is good: for these something of the old release stops before the switch.
+    if let Some(decision) = make_way_for_alone(view).or_else(|| prove(view, true)) {
+        return decision;
     }
     Decision::step(
         Step::Switch {
@@ -116,6 +105,44 @@ fn before_switch(view: &View<'_>) -> Decision {
         },
         "the candidate is healthy",
     )
+}
+
+/// Starts the candidate's containers and waits until they are healthy: those of types that run alone, or the others.
+fn prove(view: &View<'_>, alone: bool) -> Option<Decision> {
+    let wanted = || {
+        view.candidates()
+            .filter(move |container| view.is_alone(container) == alone)
+    };
+    let unstarted = ids(wanted().filter(|container| container.state == State::Created));
+    if !unstarted.is_empty() {
+        return Some(Decision::step(
+            Step::Start {
+                containers: unstarted,
+            },
+            "the candidate is not running yet",
+        ));
+    }
+    let unproven = ids(wanted().filter(|container| !container.healthy));
+    (!unproven.is_empty()).then(|| {
+        Decision::step(
+            Step::AwaitHealth { containers: unproven },
+            "no traffic before the candidate is proven healthy",
+        )
+    })
+}
+
+/// Stops the old containers of types that run alone, where a new one is about to start.
+fn make_way_for_alone(view: &View<'_>) -> Option<Decision> {
+    let starts = view
+        .candidates()
+        .any(|container| view.is_alone(container) && container.state != State::Running);
+    let running = running(view.old().filter(|old| view.is_alone(old)));
+    (starts && !running.is_empty()).then(|| {
+        Decision::step(
+            Step::Stop { containers: running },
+            "two of it must not run at once",
+        )
+    })
 }
 
 /// Frees the candidate's name: from leftovers, and from an active container that never got its name.
@@ -187,10 +214,18 @@ fn mend(view: &View<'_>) -> Option<Decision> {
         ));
     }
     let targets = &view.observed.route.targets;
+    // One without traffic is like one that has it: it never was less alive than the release.
+    let is_idle = |container: &Container| {
+        let never = container.state == State::Created;
+        never || (container.process.is_web() && container.state == State::Exited)
+    };
     let idle = ids(view
         .candidates()
-        .filter(|container| container.state != State::Running && !targets.contains(&container.id)));
+        .filter(|container| is_idle(container) && !targets.contains(&container.id)));
     if !idle.is_empty() {
+        if let Some(decision) = make_way_for_alone(view) {
+            return Some(decision);
+        }
         if view.activation.mode == Mode::StopFirst
             && let Some(decision) = retire_old(view, "the old release stops before the new one starts")
         {
@@ -198,9 +233,9 @@ fn mend(view: &View<'_>) -> Option<Decision> {
         }
         return Some(Decision::step(Step::Start { containers: idle }, why));
     }
-    let unproven = ids(view
-        .candidates()
-        .filter(|container| !container.healthy && !targets.contains(&container.id)));
+    let unproven = ids(view.candidates().filter(|container| {
+        !container.healthy && container.state == State::Running && !targets.contains(&container.id)
+    }));
     let web = view.web_candidates();
     if web.iter().all(|id| targets.contains(id)) && web.len() == targets.len() {
         return None;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::process::ProcessKey;
+use crate::process::{ProcessKey, ProcessType};
 use crate::release_id::ReleaseId;
 
 /// What is wanted of an app.
@@ -35,6 +35,9 @@ pub struct Activation {
     pub migrate: bool,
     /// The containers that make up the release.
     pub processes: BTreeSet<ProcessKey>,
+    /// The types of which an old one stops before a new one starts, in either order of steps.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub alone: BTreeSet<ProcessType>,
 }
 
 /// What asked for an activation.
@@ -51,10 +54,12 @@ pub enum Cause {
     Config,
     /// `gokku start`: the release that was stopped.
     Start,
+    /// `gokku ps scale`: the active release in another number of containers.
+    Scale,
 }
 
 impl Cause {
-    /// The word for it in messages: `deploy`, `rollback`, `restart`, `config`, `start`.
+    /// The word for it in messages: `deploy`, `rollback`, `restart`, `config`, `start`, `scale`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
@@ -62,6 +67,7 @@ impl Cause {
             Self::Restart => "restart",
             Self::Config => "config",
             Self::Start => "start",
+            Self::Scale => "scale",
         }
     }
 }

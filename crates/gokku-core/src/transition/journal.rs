@@ -19,6 +19,10 @@ pub const VERSION: u32 = 1;
 /// A transition's memory, `apps/<app>/journal.toml` while one is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and two stand on disk"
+)]
 pub struct Journal {
     /// The format's version, [`VERSION`].
     pub version: u32,
@@ -51,6 +55,9 @@ pub struct Journal {
     /// Whether the drain has had its time. Not written: draining again does no harm.
     #[serde(skip)]
     pub drained: bool,
+    /// Whether something of the former was stopped. Not written: whoever resumes looks.
+    #[serde(skip, default = "yes")]
+    pub displaced: bool,
 }
 
 fn yes() -> bool {
@@ -96,6 +103,7 @@ impl Journal {
             resumed: false,
             created: BTreeSet::new(),
             drained: false,
+            displaced: false,
         }
     }
 
@@ -111,6 +119,9 @@ impl Journal {
         if matches!(step, Step::Migrate) {
             self.migration = Migration::Started;
             return true;
+        }
+        if let Step::Stop { containers } = step {
+            self.displaced |= containers.iter().any(|id| self.former.contains(id));
         }
         false
     }

@@ -20,16 +20,21 @@ pub(super) fn next(view: &View<'_>) -> Decision {
     {
         return Decision::step(Step::Hold, "requests wait until the former release runs again");
     }
-    if activation.mode == Mode::StopFirst || !switched {
-        // Never two at once, and what never had the traffic has nothing to finish.
-        let running = running(view.candidates());
-        if !running.is_empty() {
-            return Decision::step(Step::Stop { containers: running }, "the new release is given up");
-        }
+    // Never two at once, and what never had the traffic has nothing to finish.
+    let at_once = activation.mode == Mode::StopFirst || !switched;
+    let leaving = running(
+        view.candidates()
+            .filter(|container| at_once || view.is_alone(container)),
+    );
+    if !leaving.is_empty() {
+        return Decision::step(Step::Stop { containers: leaving }, "the new release is given up");
     }
     if (switched || observed.route.held)
         && let Some(decision) = give_back(view)
     {
+        return decision;
+    }
+    if let Some(decision) = restore_alone(view) {
         return decision;
     }
     if observed.current != journal.former_release {
@@ -60,6 +65,28 @@ pub(super) fn next(view: &View<'_>) -> Decision {
         kind: FailureKind::Interrupted,
         detail: String::new(),
     }))
+}
+
+/// Starts again what had to stop although the former release kept the traffic.
+fn restore_alone(view: &View<'_>) -> Option<Decision> {
+    if view.journal.former_failed || !view.journal.displaced {
+        return None;
+    }
+    let former = || view.former().filter(|container| view.is_alone(container));
+    let stopped = ids(former().filter(|container| container.state != State::Running));
+    if !stopped.is_empty() {
+        return Some(Decision::step(
+            Step::Start { containers: stopped },
+            "it was stopped for the new release",
+        ));
+    }
+    let unproven = ids(former().filter(|container| !container.healthy));
+    (!unproven.is_empty()).then(|| {
+        Decision::step(
+            Step::AwaitHealth { containers: unproven },
+            "it was stopped for the new release",
+        )
+    })
 }
 
 /// Gives the traffic back to what is left of the former containers.

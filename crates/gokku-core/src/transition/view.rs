@@ -64,6 +64,11 @@ impl<'a> View<'a> {
                 .any(|container| container.state != State::Running)
     }
 
+    /// Whether a container is of a type that runs alone.
+    pub(super) fn is_alone(&self, container: &Container) -> bool {
+        self.activation.alone.contains(container.process.kind())
+    }
+
     /// The new containers that traffic goes to.
     pub(super) fn web_candidates(&self) -> Vec<ContainerId> {
         ids(self.candidates().filter(|container| container.process.is_web()))

@@ -34,7 +34,9 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
         Step::Stop { containers } | Step::Remove { containers } | Step::Drain { containers } => containers,
         _ => &[],
     };
-    let touches_former = touched.iter().any(|id| world.is_former(id));
+    let touches_former = touched
+        .iter()
+        .any(|id| world.is_former(id) && !(matches!(step, Step::Stop { .. }) && world.is_alone(id)));
     if mode(world) == Some(Mode::ZeroDowntime) && !switched {
         if touches_former {
             return Err("invariant 2 (P02): the active release is touched before the switch".to_owned());
@@ -60,6 +62,19 @@ fn live_target(world: &World) -> bool {
 pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held {
     if mode(before) == Some(Mode::ZeroDowntime) && live_target(before) && !live_target(after) {
         return Err("invariant 2: the route had a live target and has none".to_owned());
+    }
+    if let (Goal::Activate(activation), Step::Start { .. }) = (before.goal(), step) {
+        let runs = |new: bool| {
+            after.observed.containers.iter().any(|container| {
+                container.state == State::Running
+                    && after.is_alone(&container.id)
+                    && (container.transition == activation.id) == new
+                    && (new || after.is_former(&container.id))
+            })
+        };
+        if runs(true) && runs(false) {
+            return Err("overlap: two of what must run alone run at once".to_owned());
+        }
     }
     if mode(before) == Some(Mode::StopFirst) && matches!(step, Step::Start { .. }) {
         let Goal::Activate(activation) = before.goal() else {

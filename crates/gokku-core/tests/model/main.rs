@@ -116,7 +116,7 @@ fn activation(cause: Cause, mode: Mode, migrate: bool, processes: &BTreeSet<Proc
     let release = match cause {
         Cause::Deploy => ReleaseId::at(NEW),
         Cause::Rollback => ReleaseId::at(OLD - 500),
-        Cause::Restart | Cause::Config | Cause::Start => ReleaseId::at(OLD),
+        Cause::Restart | Cause::Config | Cause::Start | Cause::Scale => ReleaseId::at(OLD),
     };
     Goal::Activate(Activation {
         id: ReleaseId::at(NEW),
@@ -125,6 +125,12 @@ fn activation(cause: Cause, mode: Mode, migrate: bool, processes: &BTreeSet<Proc
         mode,
         migrate,
         processes: processes.clone(),
+        alone: processes
+            .iter()
+            .map(ProcessKey::kind)
+            .filter(|kind| kind.as_str() == "clock")
+            .cloned()
+            .collect(),
     })
 }
 
@@ -200,6 +206,44 @@ fn every_state_of_several_processes() {
 }
 
 #[test]
+fn every_state_of_a_process_that_runs_alone() {
+    let several = processes(&["clock-1", "web-1", "worker-1"]);
+    for mode in [Mode::ZeroDowntime, Mode::StopFirst] {
+        sound(&format!("alone, {mode:?}"), &visit(mode, &several, 1, next));
+    }
+    let few = processes(&["clock-1", "web-1"]);
+    sound("alone, two faults", &visit(Mode::ZeroDowntime, &few, 2, next));
+}
+
+/// What was active has other processes than what is to be.
+#[test]
+fn every_state_between_other_sets_of_processes() {
+    let sets = [
+        processes(&["web-1"]),
+        processes(&["clock-1", "web-1", "web-2"]),
+        processes(&["web-1", "worker-1"]),
+    ];
+    for mode in [Mode::ZeroDowntime, Mode::StopFirst] {
+        for (from, to) in sets.iter().flat_map(|from| sets.iter().map(move |to| (from, to))) {
+            if from == to {
+                continue;
+            }
+            let begin = BEFORE
+                .iter()
+                .filter(|before| !matches!(before, Before::Nothing))
+                .flat_map(|before| {
+                    [Cause::Deploy, Cause::Rollback, Cause::Scale].map(|cause| {
+                        let goal = activation(cause, mode, false, to);
+                        start(&goal, observed(*before, cause, from))
+                    })
+                });
+            let report = explore(begin.collect(), 1, next);
+            sound(&format!("{mode:?}, {from:?} to {to:?}"), &report);
+        }
+    }
+}
+
+#[test]
 fn every_state_of_stop_and_destroy() {
     for goal in [Goal::Stop, Goal::Destroy] {
         let one = processes(&["web-1"]);
@@ -213,7 +257,11 @@ fn every_state_of_stop_and_destroy() {
 // What follows breaks one rule each; the checker must say which promise that breaks.
 
 fn caught(policy: explore::Policy, mode: Mode, promise: &str) {
-    let report = visit(mode, &processes(&["web-1"]), 1, policy);
+    caught_with(&["web-1"], policy, mode, promise);
+}
+
+fn caught_with(names: &[&str], policy: explore::Policy, mode: Mode, promise: &str) {
+    let report = visit(mode, &processes(names), 1, policy);
     assert!(
         report.broken.iter().any(|broken| broken.contains(promise)),
         "a broken rule was not found; wanted {promise:?}, got {:?}",
@@ -295,6 +343,17 @@ fn runs_both(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
     }
 }
 
+fn overlaps(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    let Goal::Activate(activation) = goal else {
+        return next(goal, journal, observed);
+    };
+    let anyhow = Activation {
+        alone: BTreeSet::new(),
+        ..activation.clone()
+    };
+    next(&Goal::Activate(anyhow), journal, observed)
+}
+
 fn drains_for_ever(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
     match next(goal, journal, observed) {
         Decision::Do {
@@ -317,4 +376,5 @@ fn a_broken_rule_is_found() {
     caught(drains_for_ever, Mode::StopFirst, "invariant 5");
     caught(reruns_migrations, Mode::ZeroDowntime, "invariant 6");
     caught(runs_both, Mode::StopFirst, "P08");
+    caught_with(&["clock-1", "web-1"], overlaps, Mode::ZeroDowntime, "overlap");
 }

@@ -87,6 +87,15 @@ impl World {
         self.written.former.contains(id)
     }
 
+    /// Whether a container is of a type of which two must not run at once.
+    pub(crate) fn is_alone(&self, id: &ContainerId) -> bool {
+        let Goal::Activate(activation) = self.goal() else {
+            return false;
+        };
+        let mut all = self.observed.containers.iter();
+        all.any(|one| one.id == *id && activation.alone.contains(one.process.kind()))
+    }
+
     /// The targets of the beginning.
     pub(crate) fn begun_routed(&self) -> &BTreeSet<ContainerId> {
         &self.begun.route.targets
@@ -117,6 +126,7 @@ impl World {
             resumed: true,
             created: BTreeSet::new(),
             drained: false,
+            displaced: true,
             ..self.written.clone()
         });
         for container in &mut self.observed.containers {
@@ -214,7 +224,7 @@ impl World {
                 if !self.written.switched(&self.observed) {
                     self.former_touched |= containers[..parts]
                         .iter()
-                        .any(|id| self.written.former.contains(id));
+                        .any(|id| self.written.former.contains(id) && !self.is_alone(id));
                 }
                 self.stopped(&containers[..parts]);
             }

@@ -148,6 +148,57 @@ async fn weights_share_the_traffic() {
     assert_eq!((one.asked().len(), three.asked().len()), (10, 30));
 }
 
+/// The one with the fewest requests in flight is next; one that is down, or refuses, is nobody's next.
+#[tokio::test]
+async fn a_request_goes_where_the_fewest_are() {
+    let site = Site::new().await;
+    let slow = Upstream::new().await;
+    let quick = Named::new("quick").await;
+    let port = site.open().await;
+    let targets = vec![slow.target("slow"), quick.target()];
+    site.client
+        .switch(&app("api"), &SwitchTo { targets })
+        .await
+        .unwrap();
+    // One hangs in the slow one; whichever comes now goes to the other.
+    let mut hanging = Vec::new();
+    let asked = loop {
+        let mut client = Wire::connect(port).await;
+        client.send("GET / HTTP/1.1\r\nhost: api\r\n\r\n").await;
+        hanging.push(client);
+        if let Ok(asked) = tokio::time::timeout(Duration::from_millis(200), slow.accept()).await {
+            break asked;
+        }
+    };
+    let before = quick.asked().len();
+    for _ in 0..20 {
+        assert_eq!(get(port, "/").await.text(), "quick");
+    }
+    assert_eq!(quick.asked().len(), before + 20);
+    drop(asked);
+}
+
+/// One of two refuses: each request is answered, and none waits for it.
+#[tokio::test]
+async fn one_that_refuses_is_passed_over() {
+    let site = Site::new().await;
+    let good = Named::new("good").await;
+    let gone = Upstream::new().await;
+    let address = gone.address();
+    drop(gone);
+    let port = site.open().await;
+    let targets = vec![target("gone", address), good.target()];
+    site.client
+        .switch(&app("api"), &SwitchTo { targets })
+        .await
+        .unwrap();
+    let began = std::time::Instant::now();
+    for _ in 0..20 {
+        assert_eq!(get(port, "/").await.text(), "good");
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
 #[tokio::test]
 async fn a_switch_to_nothing_is_refused() {
     let site = Site::new().await;

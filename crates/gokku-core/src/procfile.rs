@@ -1,0 +1,281 @@
+//! A `Procfile`: the commands of an app's processes, one type a line.
+//!
+//! ```text
+//! # type: command
+//! web: ./server --port $PORT
+//! worker: ./server work
+//! release: ./server migrate
+//! ```
+//!
+//! A [`Command`] runs as it is written: as a program and its words, or where it has something in it that only a shell
+//! understands, by the image's `/bin/sh`.
+
+use std::collections::BTreeMap;
+
+use crate::process::ProcessType;
+
+/// The file's name.
+pub const PROCFILE: &str = "Procfile";
+
+/// The type whose command is the migration.
+const RELEASE: &str = "release";
+
+/// What is wrong with a `Procfile`, and where. Line and column count from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}:{column}: {what}")]
+pub struct ProcfileError {
+    /// The file's name.
+    pub file: String,
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// A command line that can be run. It may have a secret in it, and is shown to whoever may read the code only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    text: String,
+    words: Vec<String>,
+}
+
+/// Why a command line cannot be run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CommandError {
+    /// A quote is open at its end, or a backslash is the last character.
+    #[error("the command has a quote that is never closed, or ends in a backslash")]
+    Quotes,
+    /// It has no first word.
+    #[error("the command names no program")]
+    Empty,
+    /// It has a NUL or another control character in it.
+    #[error("the command has a control character in it")]
+    Control,
+}
+
+/// A parsed `Procfile`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Procfile {
+    /// The command of each type.
+    pub processes: BTreeMap<ProcessType, Command>,
+    /// `release`: the migration.
+    pub release: Option<Command>,
+}
+
+/// The words by which only a shell can begin.
+const BUILTINS: [&str; 16] = [
+    ".", "source", "cd", "eval", "exec", "export", "set", "ulimit", "umask", "unset", "if", "for", "while",
+    "case", "{", "!",
+];
+
+impl Command {
+    /// How it looks: as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What is run: the program and its arguments.
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+}
+
+impl std::str::FromStr for Command {
+    type Err = CommandError;
+
+    fn from_str(text: &str) -> Result<Self, CommandError> {
+        let text = text.trim();
+        if text.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(CommandError::Control);
+        }
+        let words = shlex::split(text).ok_or(CommandError::Quotes)?;
+        let first = words
+            .first()
+            .filter(|first| !first.is_empty())
+            .ok_or(CommandError::Empty)?;
+        let by_shell = |script: String| vec!["/bin/sh".to_owned(), "-c".to_owned(), script];
+        let syntax = syntax(text);
+        let begins = BUILTINS.contains(&first.as_str()) || is_assignment(first);
+        let words = match syntax {
+            _ if begins || syntax == Syntax::Several => by_shell(text.to_owned()),
+            // One program: it takes the shell's place, so that it is the one that is told to stop.
+            Syntax::Expanded => by_shell(format!("exec {text}")),
+            Syntax::Plain | Syntax::Several => words,
+        };
+        Ok(Self {
+            text: text.to_owned(),
+            words,
+        })
+    }
+}
+
+/// `NAME=value` before a program.
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
+            && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+    })
+}
+
+/// How much of a shell a command line needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Syntax {
+    /// None: words and quotes.
+    Plain,
+    /// It is one program, with something that is to be expanded or redirected.
+    Expanded,
+    /// It is several programs.
+    Several,
+}
+
+fn syntax(text: &str) -> Syntax {
+    let mut found = Syntax::Plain;
+    let mut quote = None;
+    let mut before = ' ';
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        let is_bare = quote.is_none();
+        match letter {
+            '\'' | '"' if is_bare => quote = Some(letter),
+            _ if quote == Some(letter) => quote = None,
+            '\\' if quote != Some('\'') => {
+                letters.next();
+            }
+            _ if (quote != Some('\'') && "$`".contains(letter))
+                || (is_bare && "<>*?[".contains(letter))
+                || (is_bare && letter == '~' && before.is_whitespace()) =>
+            {
+                found = Syntax::Expanded;
+            }
+            // `2>&1` is no second program.
+            ';' | '|' | '&' | '(' | ')' if is_bare && !(letter == '&' && before == '>') => {
+                return Syntax::Several;
+            }
+            '#' if is_bare && before.is_whitespace() => break,
+            _ => {}
+        }
+        before = letter;
+    }
+    found
+}
+
+impl Procfile {
+    /// Reads the text of a file called `file`, which errors begin with.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ProcfileError> {
+        let mut all = Self::default();
+        for (at, line) in text.split('\n').enumerate() {
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            let bare = line.trim_start();
+            if bare.is_empty() || bare.starts_with('#') {
+                continue;
+            }
+            let wrong = |rest: &str, what: String| ProcfileError {
+                file: file.to_owned(),
+                line: at + 1,
+                column: line.chars().count() - rest.chars().count() + 1,
+                what,
+            };
+            let Some((kind, command)) = bare.split_once(':') else {
+                let what = "this is no process: a line is `type: command`".to_owned();
+                return Err(wrong(bare, what));
+            };
+            let kind: ProcessType = kind
+                .trim_end()
+                .parse()
+                .map_err(|error: crate::process::ProcessTypeError| wrong(bare, error.to_string()))?;
+            let rest = command.trim_start();
+            let parsed = rest
+                .parse()
+                .map_err(|error: CommandError| wrong(rest, format!("{kind}: {error}")))?;
+            let before = if kind.as_str() == RELEASE {
+                all.release.replace(parsed)
+            } else {
+                all.processes.insert(kind.clone(), parsed)
+            };
+            if before.is_some() {
+                return Err(wrong(bare, format!("{kind} stands here twice")));
+            }
+        }
+        Ok(all)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.parse::<Command>().unwrap().words
+    }
+
+    #[test]
+    fn types_and_commands() {
+        let text =
+            "# what runs\r\nweb: ./server --port 80\n\n  worker : ./work 'a b'\r\nrelease: ./migrate\n";
+        let all = Procfile::parse("Procfile", text).unwrap();
+        let kinds: Vec<&str> = all.processes.keys().map(ProcessType::as_str).collect();
+        assert_eq!(kinds, ["web", "worker"]);
+        assert_eq!(all.processes[&"worker".parse().unwrap()].words, ["./work", "a b"]);
+        assert_eq!(all.release.unwrap().text(), "./migrate");
+        assert_eq!(Procfile::parse("Procfile", "").unwrap(), Procfile::default());
+    }
+
+    #[test]
+    fn a_shell_only_where_one_is_needed() {
+        assert_eq!(words("./server -b 0.0.0.0:80"), ["./server", "-b", "0.0.0.0:80"]);
+        assert_eq!(words("echo '$PORT' \\$PORT"), ["echo", "$PORT", "$PORT"]);
+        assert_eq!(words("run # why"), ["run"]);
+        assert_eq!(words("serve -p $PORT"), ["/bin/sh", "-c", "exec serve -p $PORT"]);
+        assert_eq!(
+            words("serve \"${A}\" 2>&1"),
+            ["/bin/sh", "-c", "exec serve \"${A}\" 2>&1"]
+        );
+        for several in [
+            "a && b",
+            "a | b",
+            "a; b",
+            "cd x",
+            "exec a $B",
+            "A=1 b",
+            "(a)",
+            "a &",
+        ] {
+            assert_eq!(words(several), ["/bin/sh", "-c", several]);
+        }
+    }
+
+    #[test]
+    fn wrong_in_each_way() {
+        let told: Vec<String> = [
+            "web",
+            "web: ",
+            "web: 'a",
+            "Web: a",
+            "web: a\nmy-worker: b",
+            "web: a\n  web: b",
+            "web: a\nrelease: b\nrelease: c",
+            ": a",
+            "web: ''",
+            "web: a\u{7}",
+            "abcdefghijklmnop: a",
+        ]
+        .map(|text| Procfile::parse("Procfile", text).unwrap_err().to_string())
+        .to_vec();
+        insta::assert_snapshot!(told.join("\n"), @r#"
+        Procfile:1:1: this is no process: a line is `type: command`
+        Procfile:1:6: web: the command names no program
+        Procfile:1:6: web: the command has a quote that is never closed, or ends in a backslash
+        Procfile:1:1: "Web" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+        Procfile:2:1: "my-worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+        Procfile:2:3: web stands here twice
+        Procfile:3:1: release stands here twice
+        Procfile:1:1: "" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+        Procfile:1:6: web: the command names no program
+        Procfile:1:6: web: the command has a control character in it
+        Procfile:1:1: "abcdefghijklmnop" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+        "#);
+    }
+}

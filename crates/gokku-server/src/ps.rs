@@ -1,0 +1,170 @@
+//! An app's processes: which there are, how many of each, and how that is changed.
+
+use std::collections::BTreeSet;
+
+use gokku_core::processes::{Processes, Scale};
+use gokku_core::{AppName, ProcessKey, ProcessType, ReleaseId, Slot};
+use gokku_docker::{ContainerState, labels};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::health::await_staying_up;
+use crate::lock::{self, AppLock, Attempt, Holder};
+use crate::plan::Plan;
+use crate::root::Root;
+use crate::server::Server;
+use crate::{apps, clock, config, records};
+
+/// One type of an app's processes.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcessFacts {
+    /// The type.
+    pub process: String,
+    /// How many containers there are to be.
+    pub count: u16,
+    /// How many run.
+    pub running: usize,
+    /// What they run, as it was written; the image's own command without.
+    pub command: Option<String>,
+}
+
+/// What becomes of a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaled {
+    /// It is already so.
+    Already,
+    /// The app does not run: it counts when it does.
+    Noted,
+    /// A transition is to bring it about.
+    ToBeDone,
+}
+
+fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
+    let release = records::active(&server.root, app)
+        .ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))?;
+    Plan::of_release(&server.root, app, release)
+}
+
+/// Every type of the active release.
+pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
+    let scale = apps::load(&server.root, app)?.scale;
+    let processes = plan_of(server, app)?.processes;
+    let root = server.root.label();
+    let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
+    let containers = server.engine().await?.containers(&mine).await?;
+    let running: Vec<ProcessKey> = containers
+        .iter()
+        .filter(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running)
+        .filter_map(|facts| facts.label(labels::PROCESS)?.parse().ok())
+        .collect();
+    let all = processes.types().map(|(kind, what)| ProcessFacts {
+        process: kind.to_string(),
+        count: processes.count(kind, &scale),
+        running: running.iter().filter(|process| process.kind() == kind).count(),
+        command: what.command.as_ref().map(|command| command.text().to_owned()),
+    });
+    Ok(all.collect())
+}
+
+/// Looks at a scale that somebody wants. One of an app that does not run is noted at once; of one that runs it is
+/// kept when its transition has reached its goal.
+pub async fn scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Scaled, Error> {
+    let record = apps::load(&server.root, app)?;
+    let processes = plan_of(server, app)?.processes;
+    processes
+        .check(wanted)
+        .map_err(|error| Error::input(error.to_string()))?;
+    let mut scale = record.scale;
+    let before = processes.keys(&scale);
+    scale.extend(wanted.clone());
+    if processes.keys(&scale) == before {
+        return Ok(Scaled::Already);
+    }
+    if config::is_running(server, app).await? {
+        return Ok(Scaled::ToBeDone);
+    }
+    let _taken = take(server, app, "scale")?;
+    let mut record = apps::load(&server.root, app)?;
+    record.scale.extend(wanted.clone());
+    apps::save(&server.root, &record)?;
+    Ok(Scaled::Noted)
+}
+
+/// The app, while nobody else has it and nothing of it was cut off.
+fn take(server: &Server, app: &AppName, what: &str) -> Result<AppLock, Error> {
+    let holder = Holder {
+        pid: std::process::id(),
+        by: server.by.clone(),
+        what: what.to_owned(),
+        id: ReleaseId::at(clock::now_seconds()),
+    };
+    let taken = match lock::try_acquire(&server.root, app, &holder)? {
+        Attempt::Got(taken) => taken,
+        Attempt::Busy(other) => return Err(lock::busy(app, other.as_ref())),
+    };
+    if server.root.journal(app).exists() {
+        return Err(Error::failed(format!(
+            "a transition of {app} was cut off, and the daemon is about to end it: try again in a moment"
+        )));
+    }
+    Ok(taken)
+}
+
+/// Restarts the containers of a type that has no traffic, one after the other, each where it is: its env and its image
+/// stay. Gives how many.
+pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
+    apps::load(&server.root, app)?;
+    let plan = plan_of(server, app)?;
+    let what = plan.processes.get(kind).cloned();
+    let what = what.ok_or_else(|| {
+        let missing = plan.processes.check(&Scale::from([(kind.clone(), 1)]));
+        Error::input(missing.err().map_or_else(String::new, |error| error.to_string()))
+    })?;
+    if !config::is_running(server, app).await? {
+        return Err(Error::failed(format!(
+            "{app} does not run: `gokku start -a {app}` starts it"
+        )));
+    }
+    let _taken = take(server, app, "restart")?;
+    let engine = server.engine().await?;
+    let root = server.root.label();
+    let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
+    let containers = engine.containers(&mine).await?;
+    let mut restarted = 0;
+    for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {
+        let name = Slot::Blue.container_name(app, &process);
+        let Some(facts) = containers.iter().find(|facts| facts.name == name) else {
+            return Err(Error::missing(format!(
+                "there is no container {name}: `gokku restart -a {app}` makes a new one"
+            )));
+        };
+        engine.restart(&facts.id, plan.settings.stop).await?;
+        await_staying_up(&engine, &facts.id, what.stay_up)
+            .await
+            .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
+        restarted += 1;
+    }
+    Ok(restarted)
+}
+
+/// Keeps what was scaled: the types of which there are now others than were to be.
+pub(crate) fn keep(
+    root: &Root,
+    app: &AppName,
+    processes: &Processes,
+    now: &BTreeSet<ProcessKey>,
+) -> Result<(), Error> {
+    let mut record = apps::load(root, app)?;
+    let before = record.scale.clone();
+    for (kind, _) in processes.types() {
+        let there = now.iter().filter(|process| process.kind() == kind).count();
+        let there = u16::try_from(there).unwrap_or(u16::MAX);
+        if there != processes.count(kind, &record.scale) {
+            record.scale.insert(kind.clone(), there);
+        }
+    }
+    if record.scale == before {
+        return Ok(());
+    }
+    apps::save(root, &record)
+}

@@ -1,0 +1,44 @@
+//! What a `Procfile` says can be run as it is, or is refused with a place that is in the file.
+
+use gokku_core::gokku_yml::AppConfig;
+use gokku_core::processes::{Processes, Scale};
+use gokku_core::procfile::{Command, Procfile};
+
+/// Checks a file.
+pub fn check(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    let procfile = match Procfile::parse("Procfile", text) {
+        Ok(procfile) => procfile,
+        Err(error) => {
+            crate::assert_is_in(text, error.line, error.column);
+            return crate::assert_is_a_line(&error.to_string());
+        }
+    };
+    for command in procfile.processes.values().chain(&procfile.release) {
+        can_be_run(command);
+    }
+    let types = procfile.processes.len();
+    let processes = Processes::of(procfile, &AppConfig::default()).expect("each has its command");
+    let keys = processes.keys(&Scale::new());
+    assert!(keys.iter().any(gokku_core::ProcessKey::is_first_web));
+    assert!((types..=types + 1).contains(&keys.len()), "one of each, and web");
+}
+
+pub(crate) fn can_be_run(command: &Command) {
+    let [program, arguments @ ..] = command.words() else {
+        panic!("{command:?} is nothing");
+    };
+    assert!(!program.is_empty(), "{command:?}");
+    let nul = |word: &String| word.contains('\0');
+    assert!(!arguments.iter().any(nul), "{command:?}");
+    assert_eq!(command.text().parse().as_ref(), Ok(command), "it is what it says");
+    if let [option, script] = arguments
+        && program == "/bin/sh"
+        && option == "-c"
+        && !command.text().starts_with("/bin/sh")
+    {
+        assert!(script.ends_with(command.text()), "{command:?}");
+    }
+}

@@ -1,0 +1,417 @@
+//! An app of several processes: web containers that share the traffic, workers beside them, all or none of them new.
+
+use std::process::Command;
+
+use gokku_tests::{App, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, docker, wait_until};
+
+/// The names and states of the app's containers, asked of plain docker.
+fn running(api: &App<'_>) -> Vec<String> {
+    let filter = format!("label=gokku.app={}", api.name());
+    let all = docker(["ps", "--filter", &filter, "--format", "{{.Names}}"]).ok();
+    let mut names: Vec<String> = all
+        .stdout
+        .lines()
+        .map(|name| name.replace(api.name(), "api"))
+        .collect();
+    names.sort();
+    names
+}
+
+fn copy_with<'a>(api: &App<'a>, procfile: &str, yml: &str) -> WorkingCopy<'a> {
+    let dev = api.working_copy_with(yml);
+    dev.write("Procfile", procfile);
+    dev
+}
+
+/// Sends a signal to a container's process from outside, so that it looks like a crash to the engine.
+fn crash(container: &str) {
+    let pid = docker(["inspect", "--format", "{{.State.Pid}}", container]).ok();
+    Output::of(Command::new("kill").args(["-s", "KILL", pid.line()])).ok();
+}
+
+fn id(name: &str) -> String {
+    let id = docker(["inspect", "--format", "{{.Id}}", name]).ok();
+    id.line().to_owned()
+}
+
+/// Deploys, scaling up and down and going back between releases of other processes: nobody notices, and the names are
+/// exact.
+#[test]
+fn nobody_notices_processes_that_come_and_go() {
+    let server = Server::new();
+    let api = server.create("api");
+    let counts = "    processes:\n      web: {count: 2}\n      worker: {stay_up: 1}\n";
+    let dev = copy_with(&api, "web: /app\nworker: /app\n", counts);
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    dev.release("v1").ok();
+    let first = ["api-blue", "api-blue-web-2", "api-blue-worker-1"];
+    assert_eq!(running(&api), first);
+
+    let mut timeline = Timeline::new("v1");
+    let load = Load::start(LoadPlan::small(api.address()));
+    dev.write_app("v2", &[]);
+    dev.commit("v2");
+    timeline.change("v2", || dev.push().ok());
+    assert_eq!(running(&api), first);
+    api.gokku(["ps", "scale", "web=3", "worker=2"]).ok();
+    assert_eq!(
+        running(&api),
+        [
+            "api-blue",
+            "api-blue-web-2",
+            "api-blue-web-3",
+            "api-blue-worker-1",
+            "api-blue-worker-2"
+        ]
+    );
+    api.gokku(["ps", "scale", "web=1", "worker=0"]).ok();
+    assert_eq!(running(&api), ["api-blue"]);
+    api.gokku(["ps", "scale", "web=2", "worker=1"]).ok();
+    // What was scaled stays, and a release that has another process gets it.
+    dev.write("Procfile", "web: /app\nclock: /app\n");
+    dev.write(
+        "gokku.yml",
+        format!("apps:\n  {}:\n    ports: [\"{}:8080\"]\n", api.name(), api.port()),
+    );
+    dev.write_app("v3", &[]);
+    dev.commit("v3");
+    timeline.change("v3", || dev.push().ok());
+    assert_eq!(running(&api), ["api-blue", "api-blue-clock-1", "api-blue-web-2"]);
+    timeline.change("v2", || api.gokku(["rollback"]).ok());
+    assert_eq!(running(&api), first);
+    load.stop().assert_clean(&timeline);
+
+    api.gokku(["stop"]).ok();
+    assert_eq!(running(&api), Vec::<String>::new());
+    api.gokku(["ps", "scale", "web=1"]).ok().complains("does not run");
+    api.gokku(["start"]).ok();
+    assert_eq!(running(&api), ["api-blue", "api-blue-worker-1"]);
+    server.gokku(["apps", "destroy", api.name(), "--yes"]).ok();
+    assert_eq!(api.container_names(), Vec::<String>::new());
+}
+
+/// A release is all or nothing: a worker that does not stay up is a failed deploy, and what ran runs on.
+#[test]
+fn a_worker_that_exits_fails_the_deploy() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = copy_with(&api, "web: /app\nworker: /app\n", "");
+    for mode in ["true", "false"] {
+        api.gokku(["config", "set", &format!("ZERO_DOWNTIME={mode}")])
+            .ok();
+        dev.write("Procfile", "web: /app\nworker: /app\n");
+        dev.release(&format!("good-{mode}")).ok();
+        let before = api.containers();
+        dev.write("Procfile", "web: /app\nworker: /app exit 3\n");
+        dev.release(&format!("bad-{mode}"))
+            .rejected()
+            .says("worker-1: it exited with code 3");
+        let after = api.containers();
+        assert_eq!(api.version(), format!("good-{mode}"));
+        let seen = |all: &[gokku_tests::Container]| {
+            let seen = all.iter().map(|one| (one.id.clone(), one.state.clone()));
+            seen.collect::<Vec<_>>()
+        };
+        assert_eq!(seen(&before), seen(&after), "ZERO_DOWNTIME={mode}");
+    }
+    // The other way round: the worker is good, and the web is not.
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true", "HEALTH_CHECK_TIMEOUT=2"])
+        .ok();
+    let before = api.containers();
+    dev.write("Procfile", "web: /app\nworker: /app\n");
+    dev.release_with("ill", &["fail-health"])
+        .rejected()
+        .says("web-1: GET /health on port 8080 did not answer 200");
+    assert_eq!(api.containers(), before);
+}
+
+/// What is not to run twice does not: not in a deploy, nor when one fails.
+#[test]
+fn two_of_a_process_never_overlap_when_told_not_to() {
+    let server = Server::new();
+    let api = server.create("api");
+    let alone = "    processes:\n      clock: {overlap: false, stay_up: 1}\n";
+    let dev = copy_with(&api, "web: /app\nclock: /app\n", alone);
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let since = docker(["info", "--format", "{{.SystemTime}}"]).ok();
+    dev.release("v1").ok();
+    dev.release("v2").ok();
+    dev.write("Procfile", "web: /app\nclock: /app exit 1\n");
+    let web = id(&api.blue());
+    let clock = id(&format!("{}-clock-1", api.blue()));
+    dev.release("v3")
+        .rejected()
+        .says("clock-1: it exited with code 1");
+    // The former one runs again, and its web never knew.
+    assert_eq!(
+        (id(&api.blue()), id(&format!("{}-clock-1", api.blue()))),
+        (web, clock)
+    );
+    assert_eq!(running(&api), ["api-blue", "api-blue-clock-1"]);
+    assert_eq!(api.version(), "v2");
+    dev.write("Procfile", "web: /app\nclock: /app\n");
+    dev.release("v4").ok();
+
+    let until = docker(["info", "--format", "{{.SystemTime}}"]).ok();
+    let app = format!("label=gokku.app={}", api.name());
+    let told = docker([
+        "events",
+        "--since",
+        since.line(),
+        "--until",
+        until.line(),
+        "--filter",
+        &app,
+        "--filter",
+        "label=gokku.process=clock-1",
+        "--format",
+        "{{.Action}}",
+    ])
+    .ok();
+    let mut at_once: i32 = 0;
+    let mut starts = 0;
+    for action in told.stdout.lines() {
+        match action {
+            "start" => {
+                starts += 1;
+                at_once += 1;
+            }
+            "die" => at_once -= 1,
+            _ => {}
+        }
+        assert!((0..=1).contains(&at_once), "{told}");
+    }
+    assert_eq!(starts, 5, "v1, v2, v3 in vain, v2 again, v4: {told}");
+}
+
+/// One web container goes down and the others serve; what crashed comes back, workers as well.
+#[test]
+fn what_crashes_is_missed_by_nobody_and_comes_back() {
+    let server = Server::new();
+    let api = server.create("api");
+    let yml = "    deployment:\n      restart_delay: 1\n    processes:\n      web: {count: 2}\n      worker: {stay_up: 1}\n";
+    let dev = copy_with(&api, "web: /app\nworker: /app\n", yml);
+    dev.release("v1").ok();
+    let [second, worker] = ["web-2", "worker-1"].map(|process| format!("{}-{process}", api.blue()));
+    // Both get some of it.
+    let of = |name: &str| {
+        let told = docker(["logs", name]).ok();
+        told.stdout.len() + told.stderr.len()
+    };
+    assert!(of(&second) > 0);
+    docker(["kill", &second]).ok();
+    for _ in 0..50 {
+        assert_eq!(api.version(), "v1");
+    }
+    let status = api.gokku(["status"]).ok();
+    status
+        .clone()
+        .says(&format!("{second} does not run"))
+        .says(&format!("health     {second} does not run"));
+    docker(["start", &second]).ok();
+    wait_until("a healthy app", PATIENCE, || {
+        let status = api.gokku(["status", "--json"]).ok().json();
+        (status["health"] == "healthy").then_some(())
+    });
+
+    let before = id(&worker);
+    crash(&worker);
+    wait_until("the worker", PATIENCE, || {
+        let told = api.gokku(["events"]).ok().stdout;
+        told.contains(&format!("{worker} was started again"))
+            .then_some(())
+    });
+    assert_eq!((running(&api).len(), id(&worker)), (3, before));
+    // One that was removed is made anew, with all that belongs to it.
+    docker(["rm", "--force", &worker]).ok();
+    wait_until("a new worker", PATIENCE, || {
+        (running(&api) == ["api-blue", "api-blue-web-2", "api-blue-worker-1"]).then_some(())
+    });
+    wait_until("an app at rest", PATIENCE, || {
+        let status = api.gokku(["status", "--json"]).ok().json();
+        (status["busy"].is_null() && status["trouble"] == serde_json::json!([])).then_some(())
+    });
+}
+
+/// What there is, what can be asked for, and what cannot.
+#[test]
+fn processes_are_listed_and_scaled_by_their_names() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.gokku(["ps", "list"]).exits(3).complains("has no release yet");
+    api.gokku(["ps", "scale", "web=2"])
+        .exits(3)
+        .complains("has no release yet");
+    let dev = copy_with(&api, "worker: /app words '$x'; exit 1\n", "");
+    dev.write_app("v1", &[]);
+    dev.write("Procfile", "# what runs\nweb: /app\nmy-worker: /app\n");
+    dev.commit("bad");
+    dev.push()
+        .rejected()
+        .says("Procfile:3:1: \"my-worker\" is not a process type");
+    dev.write(
+        "Procfile",
+        "worker: /app\nrelease: /app migrate from-the-procfile\n",
+    );
+    dev.commit("good");
+    dev.push().ok().says("argument: from-the-procfile");
+    let list = api.gokku(["ps", "list"]).ok();
+    let lines: Vec<String> = list
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "PROCESS COUNT RUNNING COMMAND",
+            "web 1 1 (the image's own)",
+            "worker 1 1 /app"
+        ]
+    );
+    let facts = api.gokku(["ps", "list", "--json"]).ok().json();
+    assert_eq!(facts[1]["process"], "worker");
+    assert_eq!((&facts[1]["count"], &facts[1]["running"]), (&1.into(), &1.into()));
+    let before = api.containers();
+    for (given, code, why) in [
+        ("web=0", 2, "at least one web process"),
+        (
+            "clock=1",
+            2,
+            "there is no process clock in the release: there is web, worker",
+        ),
+        ("web=101", 2, "at most 100"),
+        ("web", 2, "is not PROCESS=COUNT"),
+        ("web=-1", 2, "a whole number"),
+        ("We=1", 2, "is not a process type"),
+    ] {
+        api.gokku(["ps", "scale", given]).exits(code).complains(why);
+    }
+    api.gokku(["ps", "scale", "web=1"])
+        .ok()
+        .complains("as many already");
+    assert_eq!(api.containers(), before);
+    // The setting comes before the file.
+    api.gokku(["config", "set", "MIGRATION_COMMAND=/app migrate from-the-env"])
+        .ok();
+    let pushed = dev.release("v2").ok().says("argument: from-the-env");
+    assert!(!pushed.output.contains("from-the-procfile"), "{pushed}");
+}
+
+/// A worker has no port and needs none; what it runs is the whole of its command.
+#[test]
+fn a_worker_is_given_no_port() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = copy_with(&api, "web: /app\nworker: /app\n", "");
+    dev.release("v1").ok();
+    let env = |name: &str| {
+        docker(["inspect", "--format", "{{json .Config.Env}}", name])
+            .ok()
+            .stdout
+    };
+    assert!(env(&api.blue()).contains("PORT=8080"));
+    let worker = format!("{}-worker-1", api.blue());
+    assert!(!env(&worker).contains("PORT"), "{}", env(&worker));
+    let labels = api.containers();
+    let worker = labels.iter().find(|one| one.name == worker).unwrap();
+    assert_eq!(worker.labels["gokku.process"], "worker-1");
+}
+
+/// A worker alone is restarted, stopped and listened to; the web does not know.
+#[test]
+fn a_worker_is_restarted_and_stopped_by_itself() {
+    let server = Server::new();
+    let api = server.create("api");
+    let short = "    processes:\n      worker: {stay_up: 1, count: 2}\n";
+    let dev = copy_with(&api, "web: /app\nworker: /app\n", short);
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    dev.write("Procfile", "web: /app\nworker: /app\n");
+    dev.release("v1").ok();
+    let worker = format!("{}-worker-1", api.blue());
+    let started = |name: &str| {
+        let at = docker(["inspect", "--format", "{{.State.StartedAt}}", name]).ok();
+        at.line().to_owned()
+    };
+    let before = (id(&worker), started(&worker), started(&api.blue()));
+    api.gokku(["ps", "restart", "worker"])
+        .ok()
+        .complains("Restarted: 2 of worker");
+    assert_eq!((id(&worker), started(&api.blue())), (before.0, before.2));
+    assert_ne!(started(&worker), before.1);
+    let printed = |process: &str| {
+        let logs = api.gokku(["logs", "--process", process]).ok();
+        logs.stdout
+            .lines()
+            .filter(|line| *line == "version v1 starts")
+            .count()
+    };
+    assert_eq!(
+        (printed("worker"), printed("worker-2"), printed("web")),
+        (2, 2, 1)
+    );
+    api.gokku(["logs", "--process", "worker-3"])
+        .exits(3)
+        .complains("worker-3");
+    api.gokku(["logs", "--process", "a b"])
+        .exits(2)
+        .complains("is not a process");
+    api.gokku(["ps", "restart", "clock"])
+        .exits(2)
+        .complains("there is no process clock");
+    api.gokku(["ps", "stop", "web"])
+        .exits(2)
+        .complains("at least one web process");
+    api.gokku(["ps", "stop", "worker"]).ok();
+    assert_eq!(running(&api), ["api-blue"]);
+    let web = id(&api.blue());
+    api.gokku(["ps", "restart"]).ok();
+    assert_ne!(id(&api.blue()), web);
+    api.gokku(["stop"]).ok();
+    api.gokku(["ps", "restart", "worker"])
+        .exits(1)
+        .complains("does not run");
+}
+
+/// What is to be run after the switch is, in the new container; that it fails is told and undoes nothing.
+#[test]
+fn what_follows_a_deploy_undoes_nothing() {
+    let server = Server::new();
+    let api = server.create("api");
+    let after = "    deployment:\n      post_deploy:\n        - /app version\n        - /app exit 4\n        - /app words 'the last'\n";
+    let dev = copy_with(&api, "web: /app\n", after);
+    dev.release("v1")
+        .ok()
+        .says("Running /app version")
+        .says("post_deploy: \"/app exit 4\" ended with exit code 4; the release has the traffic all the same")
+        .says("the last");
+    assert_eq!(api.version(), "v1");
+    // Neither a restart nor a rollback is a deploy.
+    let restarted = api.gokku(["restart"]).ok();
+    assert!(!restarted.stderr.contains("Running /app version"), "{restarted}");
+}
+
+/// What only a shell understands is run by the image's; where it has none, that is said.
+#[test]
+fn a_command_for_a_shell_needs_one_in_the_image() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = copy_with(&api, "web: /app $PORT\n", "");
+    dev.release("v1").rejected().says("/bin/sh");
+    gokku_tests::ensure_python();
+    dev.write_app("v2", &[]);
+    let dockerfile = std::fs::read_to_string(dev.folder().join("Dockerfile")).unwrap();
+    dev.write(
+        "Dockerfile",
+        dockerfile.replace("FROM scratch", "FROM python:3.11-slim"),
+    );
+    dev.write(
+        "Procfile",
+        "web: /app \"port $PORT\"\nworker: cd / && exec ./app\n",
+    );
+    dev.commit("v2");
+    dev.push().ok();
+    let told = |name: &str| docker(["exec", name, "cat", "/proc/1/cmdline"]).ok().stdout;
+    assert_eq!(told(&api.blue()), "/app\0port 8080\0");
+    assert_eq!(told(&format!("{}-worker-1", api.blue())), "./app\0");
+}
