@@ -50,10 +50,11 @@ mod tests {
         journal.drained = true;
         save(&root, &app, &journal).expect("written");
         let back = load(&root, &app).expect("read").expect("a journal");
-        assert!(back.resumed && !back.drained);
+        assert!(back.resumed && back.displaced && !back.drained);
         assert_eq!(
             Journal {
                 resumed: false,
+                displaced: false,
                 drained: true,
                 ..back
             },

@@ -1,8 +1,8 @@
 //! A switch in a folder of its own.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use gokku_core::{AppName, ContainerId};
@@ -56,9 +56,18 @@ pub(crate) fn app(name: &str) -> AppName {
 
 /// The first of ten ports that no other test has, and the kernel gives nobody.
 pub(crate) fn free_ports() -> u16 {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let runs_apart = u16::try_from(std::process::id() % 20).unwrap() * 1000;
-    10_000 + runs_apart + NEXT.fetch_add(10, Ordering::Relaxed)
+    static TAKEN: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
+    // A test may be a process of its own, beside others: whoever has the first one's UDP port has them all.
+    let blocks = 2000;
+    let first = u16::try_from(std::process::id() % u32::from(blocks)).unwrap();
+    let mut ports = (0..blocks).map(|at| 10_000 + (first + at) % blocks * 10);
+    let mut taken = TAKEN.lock().unwrap();
+    let port = ports.find_map(|port| {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
+        taken.push(socket);
+        Some(port)
+    });
+    port.expect("ten ports are free")
 }
 
 /// Why the switch refused.
