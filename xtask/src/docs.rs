@@ -2,6 +2,7 @@
 //!
 //! - `cli`: `docs/cli.md`, from everything that can be typed
 //! - `configuration`: `docs/configuration.md`, from the tables of settings and keys
+//! - `schema`: `docs/gokku.schema.json`, from the types that `gokku.yml` is read with
 //! - `files`: the map of files in `ARCHITECTURE.md`, from the first words of each file
 //! - `links`: whether what the pages point at is there
 //!
@@ -13,6 +14,7 @@ mod files;
 #[cfg(test)]
 mod links;
 mod markdown;
+mod schema;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,6 +60,10 @@ fn pages() -> Result<Vec<Page>, String> {
         Page {
             path: root().join("docs/configuration.md"),
             text: configuration::page()?,
+        },
+        Page {
+            path: root().join("docs/gokku.schema.json"),
+            text: schema::page()?,
         },
         Page {
             text: files::page(&written)?,

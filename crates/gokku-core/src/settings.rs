@@ -178,6 +178,12 @@ impl Settings {
     }
 }
 
+/// Whether a text can be `HEALTH_CHECK_PATH`.
+pub(crate) fn is_health_path(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_graphic() && !"\"#<>`".contains(c);
+    text.starts_with('/') && text.chars().all(good)
+}
+
 struct Reader<'a> {
     env: &'a EnvFile,
     wrong: Vec<SettingError>,
@@ -211,9 +217,7 @@ impl<'a> Reader<'a> {
     fn path(&mut self) -> Option<String> {
         let name = "HEALTH_CHECK_PATH";
         let given = self.get(name)?;
-        let good = |c: char| c.is_ascii_graphic() && !"\"#<>`".contains(c);
-        let good = given.starts_with('/') && given.chars().all(good);
-        if !good {
+        if !is_health_path(given) {
             self.refuse(name, given);
         }
         Some(given.to_owned())

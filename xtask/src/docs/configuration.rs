@@ -33,7 +33,10 @@ const HEAD: [&str; 4] = ["name", "default", "meaning", "may be"];
 /// The page.
 pub(super) fn page() -> Result<String, String> {
     let settings = SETTINGS.map(|one| row([one.name, one.default, one.meaning, one.allowed]));
-    let keys = KEYS.map(|one| row([one.path, one.default, one.meaning, one.allowed]));
+    let keys = KEYS
+        .iter()
+        .map(|one| row([one.path, one.default, one.meaning, one.allowed]));
+    let keys: Vec<[String; 4]> = keys.collect();
     let limits = LIMITS
         .each_ref()
         .map(|one| [one.name, one.default, one.meaning, one.allowed]);

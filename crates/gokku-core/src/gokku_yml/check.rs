@@ -1,0 +1,272 @@
+//! What was read, as what counts: what belongs together is compared, and defaults are filled in.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::env_file::{EnvKey, EnvValue};
+use crate::image_ref::Use;
+use crate::process::ProcessType;
+use crate::push::BranchName;
+use crate::resources::Resources;
+use crate::volume::Source;
+
+use super::config::{AppConfig, BuildKeys, Deployment, Environment, Health, Placed, Ports, ProcessConfig};
+use super::raw::{self, Argument};
+use super::reading::{At, Given, List, Named, Or, Reader};
+
+/// What counts of an app: what is said of it, and the defaults of all.
+pub(super) fn app(
+    said: &raw::App,
+    defaults: Option<&raw::App>,
+    registries: &[String],
+    reader: &mut Reader<'_>,
+) -> AppConfig {
+    let whole = defaults.map_or_else(|| said.clone(), |defaults| said.or(defaults));
+    let mut build = build_keys(&whole, reader);
+    let mut ready = None;
+    if let Some(image) = &whole.image {
+        match image.value.used_as(registries) {
+            Ok(Use::Base) => build.image = Some(placed(image, image.value.clone(), reader)),
+            Ok(Use::Ready) => {
+                ready = Some(image.value.clone());
+                nothing_is_built(said, reader);
+                build = BuildKeys::default();
+            }
+            Err(unknown) => reader.note(image.place, format!("image: {unknown}")),
+        }
+    }
+    web_is_said_once(&whole, reader);
+    let whole_command = |list: Option<List<Given<Argument>>>| list.map(words);
+    if let Some(command) = whole.command.as_ref().filter(|list| list.items.is_empty()) {
+        reader.note(
+            command.place,
+            "command: an empty list cannot be: it is a list of words, at least one",
+        );
+    }
+    let dockerfile = whole.dockerfile.filter(|_| ready.is_none());
+    AppConfig {
+        path: whole.path.map(|path| path.value.0).unwrap_or_default(),
+        binary_name: whole.binary_name.map(|name| name.value.0),
+        dockerfile: dockerfile.map(|path| path.value.0),
+        build,
+        image: ready,
+        env: whole.env.map(env).unwrap_or_default(),
+        ports: whole.ports.and_then(|list| ports(&list, reader)),
+        volumes: whole
+            .volumes
+            .map(|list| volumes(list, reader))
+            .unwrap_or_default(),
+        network: whole.network.map(|name| name.value),
+        environments: whole
+            .environments
+            .map(|list| environments(list, reader))
+            .unwrap_or_default(),
+        deployment: whole
+            .deployment
+            .map(|raw| deployment(raw, reader))
+            .unwrap_or_default(),
+        health: whole
+            .health
+            .map(|raw| Health {
+                path: raw.path.map(|path| path.value.0),
+                timeout: raw.timeout.map(|seconds| seconds_of(seconds.value.0)),
+            })
+            .unwrap_or_default(),
+        entrypoint: whole_command(whole.entrypoint),
+        command: whole_command(whole.command),
+        resources: whole
+            .resources
+            .map(|raw| Resources {
+                memory: raw.memory.map(|given| given.value.0),
+                nano_cpus: raw.cpus.map(|given| given.value.0),
+                pids: raw.pids.map(|given| given.value.0),
+            })
+            .unwrap_or_default(),
+        processes: processes(whole.processes.unwrap_or_default(), reader),
+    }
+}
+
+fn placed<T, U>(at: &Given<T>, value: U, reader: &Reader<'_>) -> Placed<U> {
+    Placed {
+        value,
+        file: reader.file().to_owned(),
+        line: at.place.line,
+        column: at.place.column,
+    }
+}
+
+fn build_keys(raw: &raw::App, reader: &Reader<'_>) -> BuildKeys {
+    fn one<T, U>(
+        given: Option<&Given<T>>,
+        reader: &Reader<'_>,
+        value: impl Fn(&T) -> U,
+    ) -> Option<Placed<U>> {
+        given.map(|given| placed(given, value(&given.value), reader))
+    }
+    BuildKeys {
+        lang: one(raw.lang.as_ref(), reader, |lang| *lang),
+        workdir: one(raw.workdir.as_ref(), reader, |path| path.0.clone()),
+        go_version: one(raw.go_version.as_ref(), reader, |version| version.0.clone()),
+        goos: one(raw.goos.as_ref(), reader, |system| system.0.clone()),
+        goarch: one(raw.goarch.as_ref(), reader, |processor| processor.0.clone()),
+        cgo_enabled: one(raw.cgo_enabled.as_ref(), reader, |on| on.0),
+        binary_name: one(raw.binary_name.as_ref(), reader, |_| ()),
+        image: None,
+    }
+}
+
+/// What an app with a ready image says of a build would do nothing. The defaults may say it, for other apps.
+fn nothing_is_built(said: &raw::App, reader: &mut Reader<'_>) {
+    if said.image.is_none() {
+        return;
+    }
+    let places = [
+        ("dockerfile", said.dockerfile.as_ref().map(|given| given.place)),
+        ("lang", said.lang.as_ref().map(|given| given.place)),
+        ("workdir", said.workdir.as_ref().map(|given| given.place)),
+        ("binary_name", said.binary_name.as_ref().map(|given| given.place)),
+        ("go_version", said.go_version.as_ref().map(|given| given.place)),
+        ("goos", said.goos.as_ref().map(|given| given.place)),
+        ("goarch", said.goarch.as_ref().map(|given| given.place)),
+        ("cgo_enabled", said.cgo_enabled.as_ref().map(|given| given.place)),
+    ];
+    for (key, place) in places {
+        if let Some(place) = place {
+            reader.note(
+                place,
+                format!("{key} would do nothing: the image of the app is ready, and nothing is built. Leave it away"),
+            );
+        }
+    }
+}
+
+fn web_is_said_once(raw: &raw::App, reader: &mut Reader<'_>) {
+    let of_app = raw.command.is_some() || raw.entrypoint.is_some();
+    let processes = raw.processes.as_ref().map_or(&[][..], |named| &named.entries);
+    let web = processes.iter().find(|(kind, _)| kind.value.is_web());
+    if let (true, Some(command)) = (of_app, web.and_then(|(_, web)| web.command.as_ref())) {
+        let what =
+            "processes.web.command: `command` or `entrypoint` says what web runs, too: keep one of them";
+        reader.note(command.place, what);
+    }
+}
+
+fn words(list: List<Given<Argument>>) -> Vec<String> {
+    list.items.into_iter().map(|word| word.value.0).collect()
+}
+
+fn env(named: Named<EnvKey, Given<EnvValue>>) -> Vec<(EnvKey, EnvValue)> {
+    let pairs = named.entries.into_iter();
+    pairs.map(|(key, value)| (key.value, value.value)).collect()
+}
+
+fn seconds_of(seconds: u16) -> Duration {
+    Duration::from_secs(seconds.into())
+}
+
+fn ports(list: &List<Given<Ports>>, reader: &mut Reader<'_>) -> Option<Ports> {
+    match list.items.as_slice() {
+        [one] => Some(one.value),
+        // What was wrong with an item was noted.
+        [] if reader.has_noted() => None,
+        several => {
+            let what = format!("ports: an app has one port, not {}", several.len());
+            reader.note(list.place, what);
+            None
+        }
+    }
+}
+
+fn volumes(list: List<Given<crate::volume::Volume>>, reader: &mut Reader<'_>) -> Vec<crate::volume::Volume> {
+    let mut volumes: Vec<crate::volume::Volume> = Vec::new();
+    for given in list.items {
+        if volumes.iter().any(|there| there.target == given.value.target) {
+            let what = format!("volumes: two are mounted at {}", given.value.target);
+            reader.note(given.place, what);
+        }
+        if matches!(&given.value.source, Source::Folder(folder) if folder == "/") {
+            reader.note(given.place, "volumes: / would give the app the whole server");
+        }
+        volumes.push(given.value);
+    }
+    volumes
+}
+
+fn environments(list: List<At<raw::Environment>>, reader: &mut Reader<'_>) -> Vec<Environment> {
+    let mut environments: Vec<Environment> = Vec::new();
+    for At { value: raw, place } in list.items {
+        let Some(name) = raw.name else {
+            // One that is there and wrong was noted.
+            if !reader.has_noted() {
+                reader.note(place, "environments[].name is missing: `- name: production`");
+            }
+            continue;
+        };
+        if environments.iter().any(|there| there.name == name.value) {
+            let what = format!("environments[].name: {:?} stands here twice", name.value.as_str());
+            reader.note(name.place, what);
+        }
+        environments.push(Environment {
+            name: name.value,
+            branch: raw.branch.map_or_else(BranchName::main, |branch| branch.value),
+            env: raw.env.map(env).unwrap_or_default(),
+        });
+    }
+    environments
+}
+
+fn deployment(raw: raw::Deployment, reader: &mut Reader<'_>) -> Deployment {
+    let defaults = Deployment::default();
+    let number = |given: &raw::Whole<1, 100>| usize::from(given.0);
+    let releases = raw.keep_releases.as_ref().map(|given| number(&given.value));
+    let images = raw.keep_images.as_ref().map(|given| number(&given.value));
+    if let (Some(releases), Some(images), Some(given)) = (releases, images, &raw.keep_images)
+        && images > releases
+    {
+        let what = format!(
+            "deployment.keep_images: {images} images of {releases} releases (keep_releases) cannot be kept"
+        );
+        reader.note(given.place, what);
+    }
+    Deployment {
+        keep_images: images.or(releases).unwrap_or(defaults.keep_images),
+        keep_releases: releases.or(images).unwrap_or(defaults.keep_releases),
+        restart_policy: raw
+            .restart_policy
+            .map_or(defaults.restart_policy, |given| given.value),
+        restart_delay: raw
+            .restart_delay
+            .map_or(defaults.restart_delay, |given| seconds_of(given.value.0)),
+        post_deploy: raw
+            .post_deploy
+            .map(|list| list.items.into_iter().map(|command| command.value).collect())
+            .unwrap_or_default(),
+    }
+}
+
+fn processes(
+    named: Named<ProcessType, raw::Process>,
+    reader: &mut Reader<'_>,
+) -> BTreeMap<ProcessType, ProcessConfig> {
+    let mut processes = BTreeMap::new();
+    for (kind, raw) in named.entries {
+        if kind.value.is_web() {
+            let overlap = raw.overlap.as_ref().map(|given| given.place);
+            if let Some(place) = overlap.or(raw.stay_up.as_ref().map(|given| given.place)) {
+                let what = "processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers";
+                reader.note(place, what);
+            }
+            if let Some(none) = raw.count.as_ref().filter(|count| count.value.0 == 0) {
+                reader.refuse("processes.<type>.count", none.place, "0");
+            }
+        }
+        let process = ProcessConfig {
+            command: raw.command.map(|given| given.value),
+            count: raw.count.map(|given| given.value.0),
+            overlap: raw.overlap.map(|given| given.value.0),
+            stay_up: raw.stay_up.map(|given| seconds_of(given.value.0)),
+        };
+        processes.insert(kind.value, process);
+    }
+    processes
+}

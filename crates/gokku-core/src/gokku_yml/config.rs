@@ -1,0 +1,266 @@
+//! What counts of an app: what its `gokku.yml` says, and the defaults of what it does not say.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::env_file::{EnvKey, EnvValue};
+use crate::image_ref::ImageRef;
+use crate::languages::Lang;
+use crate::name::EnvironmentName;
+use crate::network_name::NetworkName;
+use crate::process::ProcessType;
+use crate::procfile::Command;
+use crate::push::BranchName;
+use crate::resources::Resources;
+use crate::volume::Volume;
+
+/// What it says of one app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppConfig {
+    /// `path`, without a leading `./`; empty for the repository's top.
+    pub path: String,
+    /// `binary_name`.
+    pub binary_name: Option<String>,
+    /// `dockerfile`.
+    pub dockerfile: Option<String>,
+    /// What is built where there is no Dockerfile.
+    pub build: BuildKeys,
+    /// `image`: run as it is, without a build.
+    pub image: Option<ImageRef>,
+    /// `env`: what the app's own env does not have.
+    pub env: Vec<(EnvKey, EnvValue)>,
+    /// `volumes`.
+    pub volumes: Vec<Volume>,
+    /// `network`.
+    pub network: Option<NetworkName>,
+    /// `health`.
+    pub health: Health,
+    /// `ports`: the server's and the container's.
+    pub ports: Option<Ports>,
+    /// `environments`.
+    pub environments: Vec<Environment>,
+    /// `deployment`.
+    pub deployment: Deployment,
+    /// `entrypoint`.
+    pub entrypoint: Option<Vec<String>>,
+    /// `command`.
+    pub command: Option<Vec<String>>,
+    /// `resources`.
+    pub resources: Resources,
+    /// `processes`.
+    pub processes: BTreeMap<ProcessType, ProcessConfig>,
+}
+
+/// The keys of a build without a Dockerfile. Which of them count depends on what the project is, so they keep their
+/// places: one that would do nothing is an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BuildKeys {
+    /// `lang`.
+    pub lang: Option<Placed<Lang>>,
+    /// `workdir`, without a leading `./`; empty for the repository's top.
+    pub workdir: Option<Placed<String>>,
+    /// `go_version`.
+    pub go_version: Option<Placed<String>>,
+    /// `goos`.
+    pub goos: Option<Placed<String>>,
+    /// `goarch`.
+    pub goarch: Option<Placed<String>>,
+    /// `cgo_enabled`.
+    pub cgo_enabled: Option<Placed<bool>>,
+    /// Where `binary_name` is.
+    pub binary_name: Option<Placed<()>>,
+    /// `image`: the one to build on.
+    pub image: Option<Placed<ImageRef>>,
+}
+
+/// A value, and where in which file it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed<T> {
+    /// The value.
+    pub value: T,
+    /// The file.
+    pub file: String,
+    /// The line.
+    pub line: u64,
+    /// The column.
+    pub column: u64,
+}
+
+impl<T> Placed<T> {
+    fn with<U>(&self, value: U) -> Placed<U> {
+        Placed {
+            value,
+            file: self.file.clone(),
+            line: self.line,
+            column: self.column,
+        }
+    }
+}
+
+impl BuildKeys {
+    /// The keys that are given, each with its place.
+    pub(crate) fn places(&self) -> Vec<Placed<&'static str>> {
+        let places = [
+            self.lang.as_ref().map(|at| at.with("lang")),
+            self.workdir.as_ref().map(|at| at.with("workdir")),
+            self.go_version.as_ref().map(|at| at.with("go_version")),
+            self.goos.as_ref().map(|at| at.with("goos")),
+            self.goarch.as_ref().map(|at| at.with("goarch")),
+            self.cgo_enabled.as_ref().map(|at| at.with("cgo_enabled")),
+            self.binary_name.as_ref().map(|at| at.with("binary_name")),
+            self.image.as_ref().map(|at| at.with("image")),
+        ];
+        places.into_iter().flatten().collect()
+    }
+}
+
+/// What it says of one type of processes; what it does not say is in the `Procfile`, or the default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProcessConfig {
+    /// `command`.
+    pub command: Option<Command>,
+    /// `count`.
+    pub count: Option<u16>,
+    /// `overlap`.
+    pub overlap: Option<bool>,
+    /// `stay_up`.
+    pub stay_up: Option<Duration>,
+}
+
+/// A host port and the container port behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The server's.
+    pub host: u16,
+    /// The container's.
+    pub container: u16,
+}
+
+/// One of an app's environments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// `name`.
+    pub name: EnvironmentName,
+    /// `branch`.
+    pub branch: BranchName,
+    /// `env`.
+    pub env: Vec<(EnvKey, EnvValue)>,
+}
+
+/// How it is seen whether the app is healthy; the settings of its env count before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// `path`.
+    pub path: Option<String>,
+    /// `timeout`.
+    pub timeout: Option<Duration>,
+}
+
+/// How an app's containers are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    /// `keep_releases`.
+    pub keep_releases: usize,
+    /// `keep_images`.
+    pub keep_images: usize,
+    /// `restart_policy`.
+    pub restart_policy: RestartPolicy,
+    /// `restart_delay`.
+    pub restart_delay: Duration,
+    /// `post_deploy`.
+    pub post_deploy: Vec<Command>,
+}
+
+/// Whether a container that exited is started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// However it exited.
+    Always,
+    /// Only when its exit code was not 0, or the machine went down under it.
+    OnFailure,
+    /// Never.
+    No,
+}
+
+impl RestartPolicy {
+    /// The word for it in `gokku.yml` and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "always",
+            Self::OnFailure => "on-failure",
+            Self::No => "no",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Always, Self::OnFailure, Self::No]
+            .into_iter()
+            .find(|policy| policy.as_str() == word)
+    }
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self {
+            keep_releases: 5,
+            keep_images: 5,
+            restart_policy: RestartPolicy::Always,
+            restart_delay: Duration::from_secs(5),
+            post_deploy: Vec::new(),
+        }
+    }
+}
+
+impl Default for AppConfig {
+    /// What counts without a `gokku.yml`.
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            binary_name: None,
+            dockerfile: None,
+            build: BuildKeys::default(),
+            image: None,
+            env: Vec::new(),
+            volumes: Vec::new(),
+            network: None,
+            health: Health::default(),
+            ports: None,
+            environments: Vec::new(),
+            deployment: Deployment::default(),
+            entrypoint: None,
+            command: None,
+            resources: Resources::default(),
+            processes: BTreeMap::new(),
+        }
+    }
+}
+
+impl AppConfig {
+    /// Where the Dockerfile may be, in the order to look; relative to the repository's top.
+    pub fn dockerfiles(&self) -> Vec<String> {
+        match &self.dockerfile {
+            Some(dockerfile) => vec![dockerfile.clone()],
+            None if self.path.is_empty() => vec!["Dockerfile".to_owned()],
+            None => vec![format!("{}/Dockerfile", self.path), "Dockerfile".to_owned()],
+        }
+    }
+
+    /// The build arguments that `path` and `binary_name` become.
+    pub fn build_args(&self) -> Vec<(String, String)> {
+        let path = (!self.path.is_empty()).then(|| ("APP_PATH".to_owned(), self.path.clone()));
+        let binary = self
+            .binary_name
+            .clone()
+            .map(|name| ("BINARY_NAME".to_owned(), name));
+        path.into_iter().chain(binary).collect()
+    }
+
+    /// The branch that deploys to an environment; none when the file names none.
+    pub fn branch(&self, environment: &EnvironmentName) -> Option<&BranchName> {
+        self.environments
+            .iter()
+            .find(|there| there.name == *environment)
+            .map(|there| &there.branch)
+    }
+}

@@ -1,0 +1,222 @@
+//! Every key of `gokku.yml`: what it does, and what it may be. Errors, the reference and the schema say it in these words.
+
+/// One key, as the configuration reference shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its place below `apps.<app>`.
+    pub path: &'static str,
+    /// What counts when it is not given; `-` for nothing.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+    /// What it may be.
+    pub allowed: &'static str,
+}
+
+/// Every key.
+pub const KEYS: &[Key] = &[
+    Key {
+        path: "path",
+        default: ".",
+        meaning: "The app's folder in the repository: its Dockerfile is looked for there first, and builds get it as the build argument APP_PATH",
+        allowed: "a relative path without ..",
+    },
+    Key {
+        path: "binary_name",
+        default: "-",
+        meaning: "The program the build makes: builds get it as the build argument BINARY_NAME. Without a Dockerfile, for Go and Rust: which program is built, and how it is called",
+        allowed: "letters, digits, ., _ and -",
+    },
+    Key {
+        path: "image",
+        default: "-",
+        meaning: "With a registry's host, as ghcr.io/me/app:1: the image that runs, without a build. Without a host, as python:3.12-slim, for a project without a Dockerfile: the image to build on",
+        allowed: "[HOST/]NAME[:TAG][@sha256:DIGEST]",
+    },
+    Key {
+        path: "lang",
+        default: "-",
+        meaning: "The language, where there is no Dockerfile; otherwise it is found",
+        allowed: "go, node, python, ruby, rust, php or static",
+    },
+    Key {
+        path: "workdir",
+        default: "-",
+        meaning: "The folder that is built, where there is no Dockerfile: where go.mod, package.json and so on are; otherwise path, or the nearest folder above it that has one",
+        allowed: "a relative path without ..",
+    },
+    Key {
+        path: "go_version",
+        default: "-",
+        meaning: "Go's version; otherwise what .tool-versions or go.mod says",
+        allowed: "a version, 1.22 or 1.22.3",
+    },
+    Key {
+        path: "goos",
+        default: "linux",
+        meaning: "GOOS of a Go build; containers are Linux",
+        allowed: "linux",
+    },
+    Key {
+        path: "goarch",
+        default: "-",
+        meaning: "GOARCH of a Go build; otherwise the server's",
+        allowed: "386, amd64, arm, arm64, ppc64le, riscv64 or s390x",
+    },
+    Key {
+        path: "cgo_enabled",
+        default: "false",
+        meaning: "Whether a Go build may use C; then the image is a small Debian, otherwise the program alone",
+        allowed: "true, false, 1 or 0",
+    },
+    Key {
+        path: "dockerfile",
+        default: "-",
+        meaning: "The Dockerfile; otherwise <path>/Dockerfile, then Dockerfile",
+        allowed: "a relative path without ..",
+    },
+    Key {
+        path: "env.<NAME>",
+        default: "-",
+        meaning: "A variable of the app, unless `gokku config set` has set it; settings count, too. Everybody who can read the code can read it: no place for secrets",
+        allowed: "a value without a NUL",
+    },
+    Key {
+        path: "ports",
+        default: "-",
+        meaning: "The server's port and the container's",
+        allowed: "a list of one HOST:CONTAINER, each from 1 to 65535",
+    },
+    Key {
+        path: "volumes",
+        default: "-",
+        meaning: "What stays when containers go: a volume of the app's own by its name, or a folder of the server, below one that `volumes.folders` in config.toml allows",
+        allowed: "a list of NAME:/path or /folder:/path, with :ro behind it when it cannot be written to",
+    },
+    Key {
+        path: "network",
+        default: "gokku",
+        meaning: "The Docker network that the app's containers are on, instead of the one that all apps share; it is made when it is missing",
+        allowed: "a name: letters, digits, _, . and -; not host, none, bridge or default",
+    },
+    Key {
+        path: "entrypoint",
+        default: "-",
+        meaning: "The program and its first words, instead of the image's ENTRYPOINT; an empty list for none",
+        allowed: "a list of words",
+    },
+    Key {
+        path: "command",
+        default: "-",
+        meaning: "The words after the entrypoint, instead of the image's CMD; no shell reads them",
+        allowed: "a list of words, at least one",
+    },
+    Key {
+        path: "environments[].name",
+        default: "-",
+        meaning: "An environment's name",
+        allowed: "lower-case letters, digits and dashes; each name once",
+    },
+    Key {
+        path: "environments[].branch",
+        default: "main",
+        meaning: "The branch whose pushes deploy to it",
+        allowed: "a branch's name",
+    },
+    Key {
+        path: "environments[].env.<NAME>",
+        default: "-",
+        meaning: "As `env`, for this environment alone; it counts before `env`",
+        allowed: "a value without a NUL",
+    },
+    Key {
+        path: "deployment.keep_releases",
+        default: "keep_images",
+        meaning: "How many releases that went well stay with their code, to look at",
+        allowed: "a whole number from 1 to 100",
+    },
+    Key {
+        path: "deployment.keep_images",
+        default: "5",
+        meaning: "How many releases stay; the active one and the one a rollback goes to always do",
+        allowed: "a whole number from 1 to 100",
+    },
+    Key {
+        path: "deployment.restart_policy",
+        default: "always",
+        meaning: "Whether a container that exits is started again: after a crash and after a reboot",
+        allowed: "always, on-failure or no",
+    },
+    Key {
+        path: "deployment.restart_delay",
+        default: "5",
+        meaning: "Seconds before it is started again",
+        allowed: "a whole number from 0 to 3600",
+    },
+    Key {
+        path: "deployment.post_deploy",
+        default: "-",
+        meaning: "Commands that run in the new container once a deploy has switched the traffic; one that fails is told and undoes nothing",
+        allowed: "a list of commands, as in a Procfile",
+    },
+    Key {
+        path: "health.path",
+        default: "/health",
+        meaning: "What HEALTH_CHECK_PATH is while the app's env does not set it",
+        allowed: "a path that begins with /, as a URL has it, without spaces or #",
+    },
+    Key {
+        path: "health.timeout",
+        default: "30",
+        meaning: "What HEALTH_CHECK_TIMEOUT is while the app's env does not set it",
+        allowed: "a whole number from 1 to 3600",
+    },
+    Key {
+        path: "resources.memory",
+        default: "-",
+        meaning: "The memory that a container of the app may use, its migration's too; one that needs more is killed",
+        allowed: "a whole number and b, k, m or g, as 512m; at least 6m",
+    },
+    Key {
+        path: "resources.cpus",
+        default: "-",
+        meaning: "The processors that it may use, or parts of them",
+        allowed: "a number from 0.01 to 1024",
+    },
+    Key {
+        path: "resources.pids",
+        default: "-",
+        meaning: "The processes and threads that it may have",
+        allowed: "a whole number from 1 to 4194304",
+    },
+    Key {
+        path: "processes.<type>.command",
+        default: "the Procfile's",
+        meaning: "What the process runs; web without one runs the image's own command",
+        allowed: "a command, as in a Procfile",
+    },
+    Key {
+        path: "processes.<type>.count",
+        default: "1",
+        meaning: "How many containers there are of it, until `gokku ps scale` says otherwise",
+        allowed: "a whole number from 0 to 100, for web from 1",
+    },
+    Key {
+        path: "processes.<type>.overlap",
+        default: "true",
+        meaning: "Whether a new one may start while the old one still runs; not for web",
+        allowed: "true or false",
+    },
+    Key {
+        path: "processes.<type>.stay_up",
+        default: "3",
+        meaning: "Seconds that a new one has to stay up to be good; not for web, which is good when it answers",
+        allowed: "a whole number from 0 to 600",
+    },
+    Key {
+        path: "docker.registry",
+        default: "-",
+        meaning: "At the top of the file: hosts of registries, beside those that gokku knows, whose images are ready to run",
+        allowed: "a list of hosts, as registry.example.com:5000 or *.example.com",
+    },
+];

@@ -1,0 +1,284 @@
+//! What is obeyed, and how each wrong thing is told.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use super::*;
+use crate::env_file::{EnvKey, EnvValue};
+use crate::process::ProcessType;
+
+fn parse(text: &str) -> Result<GokkuYml, String> {
+    GokkuYml::parse("gokku.yml", text).map_err(|error| error.to_string())
+}
+
+fn api(body: &str) -> Result<AppConfig, String> {
+    let text = format!("apps:\n  api:\n{body}");
+    parse(&text).map(|yml| yml.app(&"api".parse().unwrap()).unwrap().clone())
+}
+
+#[test]
+fn p33_the_guides_example_works_as_written() {
+    let example = "# gokku.yml\napps:\n  api:\n    path: ./cmd/api\n    binary_name: api\n    deployment:\n      keep_images: 5\n      restart_policy: always\n      restart_delay: 5\n";
+    let yml = parse(example).unwrap();
+    let app = yml.app(&"api".parse().unwrap()).unwrap();
+    assert_eq!(app.path, "cmd/api");
+    assert_eq!(app.binary_name.as_deref(), Some("api"));
+    assert_eq!(app.deployment, Deployment::default());
+    assert_eq!(app.dockerfiles(), ["cmd/api/Dockerfile", "Dockerfile"]);
+    assert_eq!(app.build_args().len(), 2);
+}
+
+#[test]
+fn every_key_is_obeyed() {
+    let app = api("    dockerfile: docker/Web\n    ports: [\"8080:80\"]\n    environments:\n      - name: production\n      - name: staging\n        branch: next/one\n    deployment:\n      keep_images: 2\n      restart_policy: no\n      restart_delay: 0\n      post_deploy: [./warm --all]\n").unwrap();
+    assert_eq!(app.dockerfiles(), ["docker/Web"]);
+    assert_eq!(
+        app.ports,
+        Some(Ports {
+            host: 8080,
+            container: 80
+        })
+    );
+    let branch = |name: &str| app.branch(&name.parse().unwrap()).map(ToString::to_string);
+    assert_eq!(branch("production").as_deref(), Some("main"));
+    assert_eq!(branch("staging").as_deref(), Some("next/one"));
+    assert_eq!(branch("test"), None);
+    assert_eq!(app.deployment.restart_policy, RestartPolicy::No, "P30");
+    assert_eq!(app.deployment.restart_delay, Duration::ZERO, "P31");
+    assert_eq!(app.deployment.keep_images, 2, "P32");
+    assert_eq!(app.deployment.post_deploy, ["./warm --all".parse().unwrap()]);
+    let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n").unwrap();
+    assert_eq!(app.processes[&ProcessType::web()], ProcessConfig::default());
+    assert_eq!(
+        app.processes[&"worker".parse().unwrap()],
+        ProcessConfig {
+            command: Some("./work".parse().unwrap()),
+            count: Some(0),
+            overlap: Some(false),
+            stay_up: Some(Duration::from_secs(9)),
+        }
+    );
+}
+
+#[test]
+fn p33_wrong_in_each_way() {
+    let below_api = [
+        "pth: x",
+        "deployment: {keep_image: 5}",
+        "deployment: {keep_images: many}",
+        "deployment: {keep_images: 0}",
+        "deployment: {restart_policy: sometimes}",
+        "deployment: {restart_delay: 1.5}",
+        "deployment: 5",
+        "path: ../x",
+        "path: /x",
+        "binary_name: a b",
+        "ports: 80",
+        "ports: [80]",
+        "ports: ['1:2', '3:4']",
+        "environments: [{branch: main}]",
+        "environments: [{name: production, branch: 'a b'}]",
+        "environments: [{name: test}, {name: test, branch: next}]",
+        "dockerfile: ./",
+        "deployment: {post_deploy: ./warm}",
+        "deployment: {post_deploy: [\"it's\"]}",
+        "processes: {Worker: {}}",
+        "processes: {worker: {commmand: a}}",
+        "processes: {worker: {command: \"a 'b\"}}",
+        "processes: {worker: {count: 101}}",
+        "processes: {web: {count: 0}}",
+        "processes: {web: {overlap: false}}",
+        "processes: {worker: {overlap: maybe}}",
+        "processes: {worker: {stay_up: long}}",
+        "path: a\n    path: b",
+        "command: serve",
+        "command: []",
+        "resources: {memory: 512}",
+        "resources: {cpus: many}",
+        "resources: {pids: 0}",
+        "resources: {cpu: 1}",
+        "lang: nodejs",
+        "workdir: ../x",
+        "go_version: latest",
+        "goos: windows",
+        "goarch: x86_64",
+        "cgo_enabled: yes",
+    ];
+    let whole = [
+        "",
+        "app: {}",
+        "apps: [api]",
+        "apps: {Api: {}}",
+        "apps: {}\n---\napps: {}\n",
+        "apps: {api: {path: [}}",
+        "apps:\n\tapi: {}",
+    ];
+    let mut told: Vec<String> = below_api
+        .iter()
+        .map(|body| api(&format!("    {body}\n")).unwrap_err())
+        .collect();
+    told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes; did you mean "path"?
+    gokku.yml:3:18: there is no key "keep_image" here: there is keep_releases, keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
+    gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
+    gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
+    gokku.yml:3:34: deployment.restart_policy: "sometimes" cannot be: it is always, on-failure or no
+    gokku.yml:3:33: deployment.restart_delay: "1.5" cannot be: it is a whole number from 0 to 3600
+    gokku.yml:3:17: expected keys and values (`key: value`)
+    gokku.yml:3:11: path: "../x" cannot be: it is a relative path without ..
+    gokku.yml:3:11: path: "/x" cannot be: it is a relative path without ..
+    gokku.yml:3:18: binary_name: "a b" cannot be: it is letters, digits, ., _ and -
+    gokku.yml:3:12: expected a list (`- item`)
+    gokku.yml:3:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
+    gokku.yml:3:12: ports: an app has one port, not 2
+    gokku.yml:3:20: environments[].name is missing: `- name: production`
+    gokku.yml:3:47: environments[].branch: "a b" cannot be: it is a branch's name
+    gokku.yml:3:41: environments[].name: "test" stands here twice
+    gokku.yml:3:17: dockerfile: "./" cannot be: it is a relative path without ..
+    gokku.yml:3:31: expected a list (`- item`)
+    gokku.yml:3:32: deployment.post_deploy: the command has a quote that is never closed, or ends in a backslash
+    gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+    gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up; did you mean "command"?
+    gokku.yml:3:35: processes.<type>.command: the command has a quote that is never closed, or ends in a backslash
+    gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100, for web from 1
+    gokku.yml:3:30: processes.<type>.count: "0" cannot be: it is a whole number from 0 to 100, for web from 1
+    gokku.yml:3:32: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
+    gokku.yml:3:35: processes.<type>.overlap: "maybe" cannot be: it is true or false
+    gokku.yml:3:35: processes.<type>.stay_up: "long" cannot be: it is a whole number from 0 to 600
+    gokku.yml:4:5: the key path stands here twice
+    gokku.yml:3:14: expected a list (`- item`)
+    gokku.yml:3:14: command: an empty list cannot be: it is a list of words, at least one
+    gokku.yml:3:25: resources.memory: "512" cannot be: it is a whole number and b, k, m or g, as 512m; at least 6m
+    gokku.yml:3:23: resources.cpus: "many" cannot be: it is a number from 0.01 to 1024
+    gokku.yml:3:23: resources.pids: "0" cannot be: it is a whole number from 1 to 4194304
+    gokku.yml:3:17: there is no key "cpu" here: there is memory, cpus, pids; did you mean "cpus"?
+    gokku.yml:3:11: lang: "nodejs" cannot be: it is go, node, python, ruby, rust, php or static
+    gokku.yml:3:14: workdir: "../x" cannot be: it is a relative path without ..
+    gokku.yml:3:17: go_version: "latest" cannot be: it is a version, 1.22 or 1.22.3
+    gokku.yml:3:11: goos: "windows" cannot be: it is linux
+    gokku.yml:3:13: goarch: "x86_64" cannot be: it is 386, amd64, arm, arm64, ppc64le, riscv64 or s390x
+    gokku.yml:3:18: cgo_enabled: "yes" cannot be: it is true, false, 1 or 0
+    gokku.yml:1:1: the file is empty: it begins with `apps:`
+    gokku.yml:1:1: there is no key "app" here: there is apps, defaults, docker; did you mean "apps"?
+    gokku.yml:1:7: expected keys and values (`key: value`)
+    gokku.yml:1:8: "Api" has 'A' in it: a name is lower-case letters, digits and dashes
+    gokku.yml:3:1: there is a second document; one file is one document
+    gokku.yml:1:20: mismatched bracket '[' closed by '}'
+    gokku.yml:2:2: tabs disallowed within this context (block indentation)
+    "#);
+    let other = parse("apps: {web: {}, worker: {}}")
+        .unwrap()
+        .app(&"wbe".parse().unwrap())
+        .unwrap_err();
+    insta::assert_snapshot!(other, @r#"gokku.yml has no app wbe: it has web, worker; did you mean "web"?"#);
+}
+
+fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
+    pairs
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.expose()))
+        .collect()
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
+    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
+    insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes; did you mean "path"?
+    gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
+    gokku.yml:5:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
+    gokku.yml:7:31: deployment.keep_images: 9 images of 2 releases (keep_releases) cannot be kept
+    gokku.yml:8:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
+    gokku.yml:10:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
+    gokku.yml:10:19: expected one value
+    "#);
+}
+
+#[test]
+fn what_an_app_does_not_say_the_defaults_say() {
+    let text = "
+apps:
+  api:
+    env: {A: app}
+    deployment: {keep_images: 2}
+    command: [serve]
+  web:
+defaults:
+  env: {A: default, B: 1.10}
+  deployment: {keep_images: 9, restart_delay: 1}
+  command: [other, words]
+  resources: {pids: 50}
+  processes: {web: {count: 2}}
+";
+    let yml = parse(text).unwrap();
+    let api = yml.app(&"api".parse().unwrap()).unwrap();
+    assert_eq!(env(&api.env), [("A", "app"), ("B", "1.10")], "as it is written");
+    assert_eq!(api.deployment.keep_images, 2);
+    assert_eq!(api.deployment.keep_releases, 2, "as many as images");
+    assert_eq!(api.deployment.restart_delay, Duration::from_secs(1));
+    assert_eq!(api.command.as_deref(), Some(&["serve".to_owned()][..]));
+    assert_eq!(api.resources.pids, Some(50));
+    let web = yml.app(&"web".parse().unwrap()).unwrap();
+    assert_eq!(env(&web.env), [("A", "default"), ("B", "1.10")]);
+    assert_eq!(web.deployment.keep_images, 9);
+    assert_eq!(web.processes[&ProcessType::web()].count, Some(2));
+}
+
+#[test]
+fn how_an_app_is_run() {
+    let app = api("    env: {A: 'x y', ON: true}\n    volumes: [data:/data, /srv/f:/f:ro]\n    network: back_end\n    health: {path: /up, timeout: 5}\n    environments: [{name: test, env: {A: b}}]\n").unwrap();
+    assert_eq!(env(&app.env), [("A", "x y"), ("ON", "true")]);
+    assert_eq!(env(&app.environments[0].env), [("A", "b")]);
+    let targets: Vec<&str> = app.volumes.iter().map(|volume| volume.target.as_str()).collect();
+    assert_eq!(targets, ["/data", "/f"]);
+    assert_eq!(app.network.unwrap().as_str(), "back_end");
+    assert_eq!(app.health.path.as_deref(), Some("/up"));
+    assert_eq!(app.health.timeout, Some(Duration::from_secs(5)));
+    let told: Vec<String> = [
+        "volumes: [data]",
+        "volumes: ['data:/a', '/srv:/a/']",
+        "volumes: ['/:/host']",
+        "network: host",
+        "health: {path: up}",
+        "env: {A: }",
+        "env: [A=b]",
+    ]
+    .iter()
+    .map(|body| api(&format!("    {body}\n")).unwrap_err())
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    gokku.yml:3:15: volumes: "data" cannot be: it is NAME:/path or /folder:/path, and :ro behind it when it cannot be written to
+    gokku.yml:3:26: volumes: two are mounted at /a
+    gokku.yml:3:15: volumes: / would give the app the whole server
+    gokku.yml:3:14: network: "host" cannot be: it is a name: letters, digits, _, . and -; not host, none, bridge or default
+    gokku.yml:3:20: health.path: "up" cannot be: it is a path that begins with /, as a URL has it, without spaces or #
+    gokku.yml:3:12: expected one value
+    gokku.yml:3:10: expected keys and values (`key: value`)
+    "#);
+}
+
+#[test]
+fn an_image_is_built_on_or_run() {
+    let base = api("    image: python:3.12-slim\n    lang: python\n").unwrap();
+    assert_eq!(base.build.image.unwrap().value.as_str(), "python:3.12-slim");
+    assert_eq!(base.image, None);
+    let ready = parse("docker: {registry: ['localhost:5000']}\napps: {api: {image: 'localhost:5000/api:1'}}\ndefaults: {lang: go}\n").unwrap();
+    let ready = ready.app(&"api".parse().unwrap()).unwrap();
+    assert_eq!(ready.image.as_ref().unwrap().as_str(), "localhost:5000/api:1");
+    assert_eq!(ready.build, BuildKeys::default(), "nothing is built");
+    let told: Vec<String> = [
+        "image: Api",
+        "image: registry.example.com/api",
+        "image: ghcr.io/me/api\n    lang: go\n    dockerfile: D",
+    ]
+    .iter()
+    .map(|body| api(&format!("    {body}\n")).unwrap_err())
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    gokku.yml:3:12: image: "Api" is not an image: it is [HOST/]NAME[:TAG][@sha256:DIGEST], the name in lower case
+    gokku.yml:3:12: image: registry.example.com is no registry that gokku knows: if the image is ready to run, add it to docker.registry at the top of gokku.yml (`docker: {registry: [registry.example.com]}`); to build on an image of it, write a Dockerfile
+    gokku.yml:4:11: lang would do nothing: the image of the app is ready, and nothing is built. Leave it away
+    gokku.yml:5:17: dockerfile would do nothing: the image of the app is ready, and nothing is built. Leave it away
+    "#);
+}
