@@ -25,6 +25,7 @@
 //! - [`Load`] keeps clients busy and reports each kind of failure apart, against a [`Timeline`] of what was routed;
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
 //! - [`Host`] is a machine that is no server yet, with nothing but ssh;
+//! - [`Registry`] is one of images, with a password;
 //! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Disk`] a disk, to fill.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
@@ -51,6 +52,7 @@ mod machine;
 mod output;
 mod ports;
 mod progress;
+mod registry;
 mod running;
 mod server;
 mod ssh_client;
@@ -72,6 +74,7 @@ pub use machine::Machine;
 pub use output::Output;
 pub use ports::free_port;
 pub use progress::{await_event, events, logs};
+pub use registry::Registry;
 pub use running::Running;
 pub use server::{Server, unique};
 pub use sshd::Sshd;

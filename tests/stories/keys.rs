@@ -337,7 +337,10 @@ fn a_command_that_is_hung_up_on_is_recorded() {
 }
 
 /// What keeps the server, or is started by it.
-const WITHIN: [&str; 17] = [
+const WITHIN: [&str; 20] = [
+    "registry list",
+    "registry login ghcr.io -u me",
+    "registry logout ghcr.io",
     "keys list",
     "keys add eve",
     "keys add ada --app x",

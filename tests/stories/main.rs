@@ -16,6 +16,7 @@ mod gokku_yml;
 mod guide;
 mod health;
 mod hold;
+mod images;
 mod interrupted;
 mod keys;
 mod languages;

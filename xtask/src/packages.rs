@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+/// A registry: the program, its package, and the service that this starts by itself.
+const REGISTRY: &str = "docker-registry";
+
 /// A program that proves a package is there, and the package.
-const NEEDED: [(&str, &str); 10] = [
+const NEEDED: [(&str, &str); 12] = [
     ("git", "git"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
@@ -15,6 +18,8 @@ const NEEDED: [(&str, &str); 10] = [
     ("cc", "gcc"),
     ("debootstrap", "debootstrap"),
     ("strace", "strace"),
+    (REGISTRY, REGISTRY),
+    ("htpasswd", "apache2-utils"),
 ];
 
 /// Where programs are, also those that only root has in its path.
@@ -62,24 +67,34 @@ pub(crate) fn install_missing() -> Result<(), String> {
     println!("==> installing {}", missing.join(" "));
     apt(&["update", "-q"])?;
     let mut install = vec!["install", "-q", "-y", "--no-install-recommends"];
+    let with_registry = missing.contains(&REGISTRY);
     install.extend(missing);
-    apt(&install)
+    apt(&install)?;
+    if with_registry && Path::new("/run/systemd/system").exists() {
+        // Tests start their own; this one would only have the port 5000.
+        run("systemctl", &["disable", "--now", REGISTRY])?;
+    }
+    Ok(())
 }
 
 fn apt(args: &[&str]) -> Result<(), String> {
-    let status = as_root("apt-get")
+    run("apt-get", args)
+}
+
+fn run(program: &str, args: &[&str]) -> Result<(), String> {
+    let status = as_root(program)
         .args(args)
         .env("DEBIAN_FRONTEND", "noninteractive")
         .status()
         .map_err(|error| {
             format!(
-                "apt-get could not be run: {error}; install by hand: {}",
+                "{program} could not be run: {error}; do by hand: {program} {}",
                 args.join(" ")
             )
         })?;
     if status.success() {
         Ok(())
     } else {
-        Err(format!("apt-get {} failed: {status}", args.join(" ")))
+        Err(format!("{program} {} failed: {status}", args.join(" ")))
     }
 }

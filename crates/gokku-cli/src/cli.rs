@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use gokku_core::client::Client;
+use gokku_core::image_ref::ImageRef;
 
 /// `git push` to your own server, without a dropped request
 #[derive(Debug, Parser)]
@@ -76,7 +77,7 @@ pub enum Command {
     /// The app's environment variables
     #[command(subcommand)]
     Config(Config),
-    /// Deploy the current commit again, or see to the deploy under way
+    /// Deploy the current commit again, or an image; or see to the deploy under way
     Deploy {
         /// End the deploy under way, or the one named, which may wait for its turn; what runs goes on running
         #[arg(long, value_name = "RELEASE", num_args = 0..=1, conflicts_with = "attach")]
@@ -84,6 +85,9 @@ pub enum Command {
         /// Follow the deploy under way
         #[arg(long)]
         attach: bool,
+        /// Deploy this image as it is instead: it is pulled from its registry, and nothing is built
+        #[arg(long, value_name = "IMAGE", conflicts_with_all = ["abort", "attach"])]
+        image: Option<ImageRef>,
     },
     /// Show the Dockerfile that the current commit is built with: the project's own, or the one gokku writes for it
     Build {
@@ -141,6 +145,9 @@ pub enum Command {
     /// The keys that others are let in with
     #[command(subcommand)]
     Keys(Keys),
+    /// The registries that images are pulled from with a login
+    #[command(subcommand)]
+    Registry(Registry),
     /// Show what is missing on this server, and the command that mends it
     Doctor,
     /// Print a shell's completion script
@@ -227,6 +234,26 @@ pub enum Keys {
         /// Its name
         name: String,
     },
+}
+
+/// Registries.
+#[derive(Debug, Subcommand)]
+pub enum Registry {
+    /// Store a login, once the registry has let it in; the password is read from standard input
+    Login {
+        /// The registry, as images name it: ghcr.io, registry.example.com:5000
+        host: String,
+        /// The user
+        #[arg(short, long, value_name = "USER")]
+        username: String,
+    },
+    /// Remove a login
+    Logout {
+        /// The registry
+        host: String,
+    },
+    /// List the logins, without their passwords
+    List,
 }
 
 /// Which of an app's output.

@@ -9,7 +9,7 @@ use gokku_remote::logs::Told;
 use gokku_remote::remotes::{self, Found};
 use gokku_remote::{Destination, Ssh};
 
-use crate::cli::{Apps, Cli, Command, Config, Keys, Logs, Options, Proxy};
+use crate::cli::{Apps, Cli, Command, Config, Keys, Logs, Options, Proxy, Registry};
 use crate::commands::logs;
 use crate::context;
 use crate::error::{Error, UNREACHABLE};
@@ -199,12 +199,14 @@ fn needs(command: &Command) -> Needs {
             input: true,
             any_code: true,
         },
-        Command::Apps(Apps::Destroy { yes: false, .. }) => Needs {
-            // A question is asked.
-            terminal: terminal && std::io::stderr().is_terminal(),
-            input: true,
-            any_code: false,
-        },
+        Command::Apps(Apps::Destroy { yes: false, .. }) | Command::Registry(Registry::Login { .. }) => {
+            Needs {
+                // A question is asked.
+                terminal: terminal && std::io::stderr().is_terminal(),
+                input: true,
+                any_code: false,
+            }
+        }
         Command::Config(Config::Set { stdin: true, .. } | Config::Import { .. })
         | Command::Keys(Keys::Add { .. }) => Needs {
             input: true,

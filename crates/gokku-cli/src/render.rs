@@ -25,7 +25,8 @@ pub(crate) struct Renderer {
 fn heading(step: &str, about: &str) -> Option<String> {
     Some(match step {
         "extract" => "Extracting the code".to_owned(),
-        "build" => "Building the image".to_owned(),
+        "build" if about.is_empty() => "Building the image".to_owned(),
+        "build" => format!("Pulling {about}"),
         "migrate" => "Running the migration".to_owned(),
         "start" => format!("Starting {about}"),
         "health" => format!("Waiting until {about} is healthy"),
@@ -112,6 +113,7 @@ impl Renderer {
                 what,
                 release,
                 commit,
+                image,
                 ..
             } => {
                 self.what.clone_from(what);
@@ -122,7 +124,10 @@ impl Renderer {
                 let commit = commit
                     .as_ref()
                     .map_or(String::new(), |commit| format!(", commit {}", commit.short()));
-                self.heading(&format!("{} {app}: {what} {id}{release}{commit}", "gokku"));
+                let image = image
+                    .as_ref()
+                    .map_or(String::new(), |image| format!(", image {image}"));
+                self.heading(&format!("{} {app}: {what} {id}{release}{commit}{image}", "gokku"));
             }
             Event::Waited { holder } => self.heading(&format!("Waiting for {holder}")),
             Event::Resumed => self.heading("Going on with what was cut off"),

@@ -35,6 +35,33 @@ impl Drop for Raw {
     }
 }
 
+/// Reads a line that is not shown. Ctrl-C and Ctrl-D end it, and the terminal is as it was.
+pub(crate) fn typed_unseen() -> Result<String, Error> {
+    let raw = Raw::new().ok_or_else(|| Error::failed("the terminal cannot be told to show nothing"))?;
+    let mut typed = Vec::new();
+    let ended = loop {
+        let mut byte = [0];
+        match std::io::stdin().read(&mut byte) {
+            Ok(1..) => match byte[0] {
+                b'\r' | b'\n' => break true,
+                0x03 | 0x04 => break false,
+                0x08 | 0x7f => {
+                    // A character may have several bytes: the last of them begins it.
+                    while typed.pop().is_some_and(|byte: u8| byte & 0xc0 == 0x80) {}
+                }
+                byte => typed.push(byte),
+            },
+            _ => break false,
+        }
+    };
+    drop(raw);
+    let _ = writeln!(std::io::stderr().lock());
+    if !ended {
+        return Err(Error::usage("nothing was typed, and nothing was changed"));
+    }
+    String::from_utf8(typed).map_err(|_| Error::usage("what was typed is not UTF-8"))
+}
+
 /// Passes everything through until the program ends, and gives its exit code.
 pub(crate) async fn pass_through(mut session: Session, tty: bool) -> Result<u8, Error> {
     let handle = session.handle();

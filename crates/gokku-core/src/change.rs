@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
 use crate::ids::CommitId;
+use crate::image_ref::ImageRef;
 use crate::key_name::KeyName;
 use crate::name::{AppName, EnvironmentName};
 use crate::release_id::ReleaseId;
@@ -58,6 +59,9 @@ pub enum Change {
         /// The commit of that release.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         commit: Option<CommitId>,
+        /// What the image of that release is pulled by, where none is built.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<ImageRef>,
     },
     /// A transition whose process had died was taken over.
     TransitionResumed {
@@ -123,6 +127,18 @@ pub enum Change {
         /// Its name.
         name: KeyName,
     },
+    /// A registry's login was stored.
+    RegistryAdded {
+        /// Its host.
+        registry: String,
+        /// The user.
+        username: String,
+    },
+    /// A registry's login was removed.
+    RegistryRemoved {
+        /// Its host.
+        registry: String,
+    },
     /// A command that was given with a key has ended.
     Commanded {
         /// The command, without what may be secret.
@@ -169,6 +185,7 @@ impl fmt::Display for Change {
                 what,
                 release,
                 commit,
+                image,
             } => {
                 write!(f, "{what} {id} began")?;
                 if let Some(release) = release.filter(|release| release != id) {
@@ -176,6 +193,9 @@ impl fmt::Display for Change {
                 }
                 if let Some(commit) = commit {
                     write!(f, ", commit {}", commit.short())?;
+                }
+                if let Some(image) = image {
+                    write!(f, ", image {image}")?;
                 }
                 Ok(())
             }
@@ -219,6 +239,10 @@ impl fmt::Display for Change {
                 write!(f, "the key {name} was added, for {access}")
             }
             Self::KeyRemoved { name } => write!(f, "the key {name} was removed"),
+            Self::RegistryAdded { registry, username } => {
+                write!(f, "the login of {username} to {registry} was stored")
+            }
+            Self::RegistryRemoved { registry } => write!(f, "the login to {registry} was removed"),
             Self::Commanded { command, code: 0 } => write!(f, "ran {command}"),
             Self::Commanded { command, code } => write!(f, "ran {command}, which failed (code {code})"),
             Self::Denied { command } => write!(f, "was refused: {command}"),

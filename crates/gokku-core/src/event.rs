@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::CommitId;
+use crate::image_ref::ImageRef;
 use crate::name::AppName;
 use crate::release_id::ReleaseId;
 use crate::transition::FailureKind;
@@ -38,6 +39,9 @@ pub enum Event {
         /// The commit of that release.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         commit: Option<CommitId>,
+        /// What the image of that release is pulled by, where none is built.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<ImageRef>,
         /// Who asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<String>,
@@ -113,7 +117,7 @@ pub enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// The image's build.
+    /// The image's build, or its pull.
     Build,
     /// The migration.
     Migration,

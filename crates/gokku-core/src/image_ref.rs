@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// The registries whose images are taken to be ready, without `docker.registry` in `gokku.yml`; `*.` is any host below.
 pub const REGISTRIES: [&str; 10] = [
     "docker.io",
@@ -17,9 +19,13 @@ pub const REGISTRIES: [&str; 10] = [
     "*.azurecr.io",
 ];
 
+/// Where images are that name no registry.
+pub const DEFAULT_REGISTRY: &str = "docker.io";
+
 /// `[HOST[:PORT]/]NAME[:TAG][@DIGEST]`, by the grammar of
 /// <https://pkg.go.dev/github.com/distribution/reference>.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ImageRef {
     text: String,
     /// Where the host ends, if there is one.
@@ -60,6 +66,11 @@ impl ImageRef {
     /// The registry's host with its port, where one is named.
     pub fn host(&self) -> Option<&str> {
         self.host.and_then(|end| self.text.get(..end))
+    }
+
+    /// The registry it is in.
+    pub fn registry(&self) -> &str {
+        self.host().unwrap_or(DEFAULT_REGISTRY)
     }
 
     /// Without tag and digest.
@@ -114,6 +125,20 @@ pub fn is_host(text: &str) -> bool {
 impl fmt::Display for ImageRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)
+    }
+}
+
+impl TryFrom<String> for ImageRef {
+    type Error = ImageRefError;
+
+    fn try_from(text: String) -> Result<Self, ImageRefError> {
+        text.parse()
+    }
+}
+
+impl From<ImageRef> for String {
+    fn from(image: ImageRef) -> Self {
+        image.text
     }
 }
 

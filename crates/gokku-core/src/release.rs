@@ -3,22 +3,34 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, ImageId};
+use crate::image_ref::ImageRef;
 use crate::release_id::ReleaseId;
 
-/// The newest version of the record's format.
-pub const VERSION: u32 = 1;
+/// The newest version of the record's format: of releases whose image is pulled. All others are written in the first
+/// one, which a gokku knows that pulls none; a daemon of before is one until it is replaced.
+pub const VERSION: u32 = 2;
+
+/// The oldest version, which has a commit always and an image's reference never.
+pub const FIRST_VERSION: u32 = 1;
 
 /// What is kept of a release, as `apps/<app>/releases/<id>.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// The format's version, [`VERSION`].
+    /// The format's version, [`FIRST_VERSION`] to [`VERSION`].
     pub version: u32,
     /// The release.
     pub id: ReleaseId,
-    /// The commit it was made from.
-    pub commit: CommitId,
-    /// The image it runs, once built.
+    /// The commit it was made from; of one whose image was named by hand, the commit whose `gokku.yml` counts for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+    /// What its image is pulled by, where none is built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ImageRef>,
+    /// What that meant when it was pulled, `ghcr.io/me/app@sha256:…`: this is what is pulled again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<ImageRef>,
+    /// The image it runs, once built or pulled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageId>,
     /// What became of it.

@@ -12,7 +12,9 @@ fn record(seconds: i64, outcome: Outcome) -> Record {
     Record {
         version: VERSION,
         id: ReleaseId::at(seconds),
-        commit: "1".repeat(40).parse().unwrap(),
+        commit: Some("1".repeat(40).parse().unwrap()),
+        reference: None,
+        digest: None,
         image: None,
         outcome,
         reason: None,

@@ -54,6 +54,9 @@ pub enum Error {
         /// The engine's words.
         message: String,
     },
+    /// The registry refused; its words.
+    #[error("the registry refused: {0}")]
+    Denied(String),
     /// The build failed; its output was given line by line.
     #[error("{0}")]
     Build(String),

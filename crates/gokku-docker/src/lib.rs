@@ -3,6 +3,7 @@
 //! - [`engine`]: the connection, its version; `network`: the one that containers are on
 //! - [`labels`]: what containers and images carry, and are found by
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of it
+//! - [`registry`]: where images are pulled from
 //! - [`images`], [`containers`], [`once`], [`session`], [`logs`] with [`lines`], [`events`]
 //!
 //! No type of the engine's client leaves this crate.
@@ -19,6 +20,7 @@ pub mod labels;
 pub mod lines;
 pub mod logs;
 pub mod once;
+pub mod registry;
 pub mod session;
 
 // What builds say is understood in these: open for the tests of inputs alone.
@@ -38,4 +40,5 @@ pub use events::{EngineEvent, Happening};
 pub use images::ImageFacts;
 pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};
+pub use registry::Login;
 pub use session::{Session, SessionInput};

@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
+use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
@@ -16,6 +17,19 @@ pub(crate) async fn post(
     socket: &Path,
     path: &str,
     content_type: &'static str,
+    body: BoxBody<Bytes, std::io::Error>,
+) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(header::CONTENT_TYPE, content_type);
+    send(socket, request, body).await
+}
+
+/// The same for any request.
+pub(crate) async fn send(
+    socket: &Path,
+    request: Builder,
     body: BoxBody<Bytes, std::io::Error>,
 ) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
     let failed = |reason: String| Error::Unreachable {
@@ -32,11 +46,8 @@ pub(crate) async fn post(
         // Its end is seen by whoever reads the answer.
         let _ = connection.await;
     }));
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(path)
+    let request = request
         .header(header::HOST, "docker")
-        .header(header::CONTENT_TYPE, content_type)
         .body(body)
         .map_err(|error| failed(error.to_string()))?;
     let response = sender

@@ -321,6 +321,9 @@ impl<R: Runtime> Driver<R> {
             | Step::Stop { containers }
             | Step::Remove { containers }
             | Step::Switch { targets: containers } => names(containers),
+            Step::Build => self
+                .reference()
+                .map_or_else(String::new, |image| image.to_string()),
             Step::Create { process } => gokku_core::Slot::Green.container_name(&self.app, process),
             Step::Rename { container, process } => format!(
                 "{} to {}",

@@ -1,5 +1,6 @@
 //! A push, as the pre-receive hook sees it.
 
+use gokku_core::image_ref::ImageRef;
 use gokku_core::push::{BranchName, DeployBranch, Judgement, RefUpdate, check_unmoved, judge, updates};
 use gokku_core::release::Outcome;
 use gokku_core::{AppName, CommitId};
@@ -76,7 +77,8 @@ fn deployed_already(
             return Ok(None);
         };
         let record = records::load(root, app, active)?;
-        let same = record.is_some_and(|record| record.outcome == Outcome::Good && record.commit == *commit);
+        let same = record
+            .is_some_and(|record| record.outcome == Outcome::Good && record.commit.as_ref() == Some(commit));
         Ok(same.then_some(active))
     };
     let Some(active) = runs()? else { return Ok(None) };
@@ -161,11 +163,12 @@ pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> 
     let all = records::list(&server.root, app)?;
     if let Some(newest) = all.iter().rfind(|record| record.outcome == Outcome::Good)
         && records::active(&server.root, app) == Some(newest.id)
-        && repository.resolve(newest.commit.as_str())?.is_none()
+        && let Some(unknown) = &newest.commit
+        && repository.resolve(unknown.as_str())?.is_none()
     {
         return Err(Error::failed(format!(
             "{} is what runs, and its push was cut off before git had it: push it again first. Without that, {} would be deployed, which is older",
-            newest.commit.short(),
+            unknown.short(),
             commit.short()
         )));
     }
@@ -177,4 +180,24 @@ pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> 
         push: None,
     };
     submit_as(server, app, id, ask, false)
+}
+
+/// `gokku deploy --image`: an image as a new release. What is on the deploy branch, if there is anything, says how it is run.
+pub fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
+    let record = apps::load(&server.root, app)?;
+    if let Some(landing) = lock::landing(&server.root, app)? {
+        landing.wait(&server.root, app)?;
+    }
+    let repository = Repository::at(server.root.repository(app));
+    let commit = match &record.branch {
+        Some(branch) => repository.head_of(branch)?,
+        None => None,
+    };
+    let id = log::allocate(&server.root, app)?;
+    let incoming = server.root.incoming(app, id);
+    match &commit {
+        Some(commit) => repository.export(commit, &incoming)?,
+        None => std::fs::create_dir(&incoming).map_err(|error| Error::file(&incoming, &error))?,
+    }
+    submit_as(server, app, id, Ask::Image { image, commit }, false)
 }

@@ -87,6 +87,11 @@ pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
     let repository = Repository::at(server.root.repository(app));
     let commit = hook::deployable(&repository, app, &record)?.1;
     let config = config_of(app, repository.file(&commit, GOKKU_YML)?.as_deref())?;
+    if let Some(image) = &config.image {
+        return Err(Error::missing(format!(
+            "nothing is built for {app}: {GOKKU_YML} says that {image} is what runs"
+        )));
+    }
     let files: BTreeSet<String> = repository.files(&commit)?.into_iter().collect();
     let candidates = config.dockerfiles();
     if let Some(own) = candidates.iter().find(|candidate| files.contains(*candidate)) {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::NETWORK;
 use crate::error::{Error, Kind};
 use crate::server::Server;
+use crate::{apps, pull};
 
 /// How long containers may take to answer their last requests; no new ones come.
 const GRACE: Duration = Duration::from_secs(30);
@@ -48,6 +49,9 @@ pub async fn leave(server: &Server, data: bool) -> Result<Left, Error> {
         engine.remove(&facts.id).await?;
     }
     left.containers = all.len();
+    for app in apps::list(&server.root).unwrap_or_default() {
+        pull::forget_all(&engine, &server.root, &app.name).await?;
+    }
     left.images = images(&engine, &mine).await?;
     left.network = engine.remove_network(NETWORK).await?;
     Ok(left)

@@ -6,7 +6,7 @@
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
-//! - a project without a Dockerfile: [`languages`]
+//! - a project without a Dockerfile: [`languages`]; an image that is there already: `pull`, with the logins of [`registries`]
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
@@ -43,6 +43,7 @@ pub mod plan;
 pub mod ps;
 pub mod queue;
 pub mod records;
+pub mod registries;
 pub mod releases;
 pub mod replace;
 pub mod request;
@@ -64,6 +65,7 @@ mod perform;
 mod post_deploy;
 mod prepare;
 mod process;
+mod pull;
 mod recover;
 mod settle;
 mod tidy;
@@ -75,7 +77,7 @@ pub use server::Server;
 /// What of the engine's is given to the command line.
 pub mod engine {
     pub use gokku_docker::session::SessionHandle;
-    pub use gokku_docker::{LogLine, Session, Stream};
+    pub use gokku_docker::{LogLine, Login, Session, Stream};
 }
 
 /// The Docker Engine's socket that a `DOCKER_HOST` names.

@@ -107,12 +107,14 @@ impl Log {
                 what,
                 release,
                 commit,
+                image,
                 ..
             } => Change::TransitionStarted {
                 id: *id,
                 what: what.clone(),
                 release: *release,
                 commit: commit.clone(),
+                image: image.clone(),
             },
             Event::Resumed => Change::TransitionResumed { id: self.id },
             Event::Finished { outcome, ms } => {

@@ -23,7 +23,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_health, await_staying_up, exit_reason};
 use crate::runtime::Runtime;
-use crate::{NETWORK, atomic, clock, ensure, env_store, records};
+use crate::{NETWORK, atomic, clock, ensure, env_store, pull, records};
 
 /// Whether an image asks for an init process.
 pub(crate) fn wants_init(image: &ImageFacts) -> bool {
@@ -76,7 +76,7 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
-    fn activation(&self) -> Result<Activation, Error> {
+    pub(crate) fn activation(&self) -> Result<Activation, Error> {
         match &self.goal {
             Goal::Activate(activation) => Ok(activation.clone()),
             Goal::Stop | Goal::Destroy => {
@@ -101,16 +101,23 @@ impl<R: Runtime> Driver<R> {
         if incoming.is_dir() {
             return std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error));
         }
-        let commit = self.record(id)?.commit;
-        let repository = Repository::at(self.root.repository(&self.app));
         // Exported beside its place, so that half of it is never taken for all.
         atomic::remove_tree(&incoming)?;
-        repository.export(&commit, &incoming)?;
+        match self.record(id)?.commit {
+            Some(commit) => {
+                Repository::at(self.root.repository(&self.app)).export(&commit, &incoming)?;
+            }
+            None => std::fs::create_dir(&incoming).map_err(|error| Error::file(&incoming, &error))?,
+        }
         std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error))
     }
 
     async fn build(&mut self) -> Result<(), Error> {
         let id = self.activation()?.release;
+        let record = self.record(id)?;
+        if let Some(reference) = record.reference.clone() {
+            return self.pull(record, &reference).await;
+        }
         let tree = self.root.tree(&self.app, id);
         let generated = self.plan.generated.as_ref().map(|detected| Generated {
             buildkit: detected.dockerfile(Mounts::Cached),
@@ -446,12 +453,15 @@ impl<R: Runtime> Driver<R> {
         // which holds the image.
         self.remove_one_offs(activation.id).await?;
         self.image = None;
-        self.runtime
-            .remove_image(&records::image_tag(&self.app, id))
-            .await?;
+        let mut record = self.record(id)?;
+        pull::forget(
+            &self.runtime,
+            &records::image_tag(&self.app, id),
+            record.digest.as_ref(),
+        )
+        .await?;
         atomic::remove_tree(&self.root.tree(&self.app, id))?;
         atomic::remove_tree(&self.root.incoming(&self.app, id))?;
-        let mut record = self.record(id)?;
         record.outcome = Outcome::Failed;
         record.image = None;
         record.reason = self

@@ -93,6 +93,7 @@ impl Plan {
         let found = candidates.iter().find(|candidate| tree.join(candidate).is_file());
         let mut dockerfile = found.cloned().unwrap_or_default();
         let mut generated = None;
+        let builds = builds && config.image.is_none();
         if builds && dockerfile.is_empty() {
             languages::named_is_there(&config)?;
             let made = languages::of_tree(tree, &config)?;

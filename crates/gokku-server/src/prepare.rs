@@ -1,7 +1,8 @@
 //! What is checked of a request before anything is changed, and what comes of it: a goal, and the plan to reach it.
 
+use gokku_core::image_ref::ImageRef;
 use gokku_core::processes::Scale;
-use gokku_core::release::{Outcome, Record, VERSION};
+use gokku_core::release::{FIRST_VERSION, Outcome, Record, VERSION};
 use gokku_core::retention::rollback_target;
 use gokku_core::transition::{Activation, Cause, Goal};
 use gokku_core::{AppName, CommitId, ReleaseId};
@@ -19,6 +20,8 @@ pub(crate) struct Prepared {
     pub(crate) plan: Plan,
     pub(crate) release: Option<ReleaseId>,
     pub(crate) commit: Option<CommitId>,
+    /// What the release's image is pulled by.
+    pub(crate) reference: Option<ImageRef>,
     /// The record of a release that is to be made.
     pub(crate) record: Option<Record>,
 }
@@ -29,12 +32,24 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
     let mut scale = apps::load(root, app)?.scale;
     let active = records::active(root, app);
     let (release, cause) = match &request.ask {
-        Ask::Deploy { commit, .. } => {
-            let plan = Plan::read(root, app, &root.incoming(app, request.id), true)?;
+        Ask::Deploy { .. } | Ask::Image { .. } => {
+            let (commit, named) = match &request.ask {
+                Ask::Image { image, commit } => (commit.clone(), Some(image.clone())),
+                Ask::Deploy { commit, .. } => (Some(commit.clone()), None),
+                _ => (None, None),
+            };
+            let plan = Plan::read(root, app, &root.incoming(app, request.id), named.is_none())?;
+            let reference = named.or_else(|| plan.config.image.clone());
             let record = Record {
-                version: VERSION,
+                version: if reference.is_some() {
+                    VERSION
+                } else {
+                    FIRST_VERSION
+                },
                 id: request.id,
                 commit: commit.clone(),
+                reference: reference.clone(),
+                digest: None,
                 image: None,
                 outcome: Outcome::Unfinished,
                 reason: None,
@@ -47,7 +62,8 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
                 goal,
                 plan,
                 release: Some(request.id),
-                commit: Some(commit.clone()),
+                commit,
+                reference,
                 record: Some(record),
             });
         }
@@ -62,6 +78,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
                 plan: Plan::lenient(root, app),
                 release: None,
                 commit: None,
+                reference: None,
                 record: None,
             });
         }
@@ -78,12 +95,14 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
         scale.extend(said.clone());
     }
     let goal = activation(request.id, release, cause, &plan, &scale);
-    let commit = records::load(root, app, release)?.map(|record| record.commit);
+    let (commit, reference) =
+        records::load(root, app, release)?.map_or((None, None), |record| (record.commit, record.reference));
     Ok(Prepared {
         goal,
         plan,
         release: Some(release),
         commit,
+        reference,
         record: None,
     })
 }

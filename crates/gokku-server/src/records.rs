@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use gokku_core::release::{Record, VERSION};
+use gokku_core::release::{FIRST_VERSION, Record, VERSION};
 use gokku_core::{AppName, ReleaseId};
 
 use crate::error::Error;
@@ -19,7 +19,7 @@ pub fn load(root: &Root, app: &AppName, id: ReleaseId) -> Result<Option<Record>,
 
 /// Understands a record's content.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Record, Error> {
-    toml_file::parse_versioned(path, bytes, VERSION)
+    toml_file::parse_since(path, bytes, FIRST_VERSION, VERSION)
 }
 
 /// Replaces a release's record.

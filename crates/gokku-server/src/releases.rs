@@ -13,8 +13,12 @@ use crate::{apps, clock, records};
 pub struct ReleaseFacts {
     /// Its id.
     pub id: String,
-    /// Its commit.
-    pub commit: String,
+    /// Its commit; none of one whose image was named before there was a push.
+    pub commit: Option<String>,
+    /// What its image is pulled by, where none is built.
+    pub image: Option<String>,
+    /// What that meant when it was pulled.
+    pub digest: Option<String>,
     /// `active`, `good`, `failed`, `pruned` or `unfinished`.
     pub state: &'static str,
     /// When it was made, RFC 3339.
@@ -33,7 +37,9 @@ pub fn list(root: &Root, app: &AppName) -> Result<Vec<ReleaseFacts>, Error> {
         .into_iter()
         .map(|record| ReleaseFacts {
             id: record.id.to_string(),
-            commit: record.commit.to_string(),
+            commit: record.commit.map(|commit| commit.to_string()),
+            image: record.reference.map(|image| image.to_string()),
+            digest: record.digest.map(|digest| digest.to_string()),
             state: match record.outcome {
                 _ if active == Some(record.id) => "active",
                 Outcome::Good => "good",

@@ -2,6 +2,7 @@
 
 use std::process::Child;
 
+use gokku_core::image_ref::ImageRef;
 use gokku_core::processes::Scale;
 use gokku_core::push::BranchName;
 use gokku_core::{AppName, CommitId, ReleaseId};
@@ -39,6 +40,14 @@ pub enum Ask {
         /// The push; none for `gokku deploy`.
         push: Option<Push>,
     },
+    /// A new release of this image, wherever the app's code is; what its `gokku.yml` says lies in the app's `incoming`
+    /// folder.
+    Image {
+        /// The image.
+        image: ImageRef,
+        /// The commit whose `gokku.yml` counts; none for an app that has had no push.
+        commit: Option<CommitId>,
+    },
     /// A release that was good before; the previous one when none is named.
     Rollback {
         /// Which.
@@ -62,10 +71,15 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// Whether it makes a new release.
+    pub fn deploys(&self) -> bool {
+        matches!(self, Self::Deploy { .. } | Self::Image { .. })
+    }
+
     /// The word for it in messages.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::Deploy { .. } => "deploy",
+            Self::Deploy { .. } | Self::Image { .. } => "deploy",
             Self::Rollback { .. } => "rollback",
             Self::Restart => "restart",
             Self::Config => "config",

@@ -48,6 +48,11 @@ impl Root {
         self.0.join("config.toml")
     }
 
+    /// The logins to registries.
+    pub fn registries(&self) -> PathBuf {
+        self.0.join("registries.toml")
+    }
+
     /// The record of everything that changed; older parts of it have a number behind their name.
     pub fn events(&self) -> PathBuf {
         self.0.join("events.log")

@@ -4,8 +4,9 @@
 use std::future::Future;
 use std::time::Duration;
 
+use gokku_core::image_ref::ImageRef;
 use gokku_core::{ContainerId, ImageId};
-use gokku_docker::{BuildRequest, ContainerFacts, ContainerSpec, Engine, Error, ImageFacts, LogLine};
+use gokku_docker::{BuildRequest, ContainerFacts, ContainerSpec, Engine, Error, ImageFacts, LogLine, Login};
 
 /// What the driver needs of whatever runs containers. Every method can be called again after it was cut off.
 pub trait Runtime: Clone + Send + Sync + 'static {
@@ -24,6 +25,19 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         request: &BuildRequest<'_>,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> impl Future<Output = Result<ImageId, Error>> + Send;
+    /// What an image's name means in its registry now.
+    fn digest_of(
+        &self,
+        image: &ImageRef,
+        login: Option<&Login>,
+    ) -> impl Future<Output = Result<ImageRef, Error>> + Send;
+    /// Pulls an image.
+    fn pull(
+        &self,
+        image: &ImageRef,
+        login: Option<&Login>,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> impl Future<Output = Result<(), Error>> + Send;
     /// Gives an image a name.
     fn tag(&self, image: &str, repository: &str, tag: &str)
     -> impl Future<Output = Result<(), Error>> + Send;
@@ -72,6 +86,17 @@ impl Runtime for Engine {
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<ImageId, Error> {
         Engine::build(self, request, on_line).await
+    }
+    async fn digest_of(&self, image: &ImageRef, login: Option<&Login>) -> Result<ImageRef, Error> {
+        Engine::digest_of(self, image, login).await
+    }
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        login: Option<&Login>,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), Error> {
+        Engine::pull(self, image, login, on_line).await
     }
     async fn tag(&self, image: &str, repository: &str, tag: &str) -> Result<(), Error> {
         Engine::tag(self, image, repository, tag).await

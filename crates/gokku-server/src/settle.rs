@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::request::{Ask, submit};
 use crate::server::Server;
-use crate::{atomic, differ, events, journal, records, recover};
+use crate::{atomic, differ, events, journal, pull, records, recover};
 
 /// What is known of an app from the last time.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +56,8 @@ pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
 
 async fn finish_pruning(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
     for id in recover::half_pruned(&server.root, app) {
-        engine.remove_image(&records::image_tag(app, id)).await?;
+        let digest = records::load(&server.root, app, id)?.and_then(|record| record.digest);
+        pull::forget(engine, &records::image_tag(app, id), digest.as_ref()).await?;
         atomic::remove_tree(&server.root.tree(app, id))?;
     }
     Ok(())

@@ -31,6 +31,10 @@ pub struct AppStatus {
     pub release: Option<String>,
     /// Its commit.
     pub commit: Option<String>,
+    /// What its image is pulled by, where none is built.
+    pub image: Option<String>,
+    /// What that meant when it was pulled.
+    pub digest: Option<String>,
     /// The app's containers.
     pub containers: Vec<ContainerStatus>,
     /// The host port that answers.
@@ -287,7 +291,13 @@ fn facts<'a>(
         app: app.name.to_string(),
         environment: app.environment.to_string(),
         release: release.map(|id| id.to_string()),
-        commit: record.map(|record| record.commit.to_string()),
+        commit: record
+            .as_ref()
+            .and_then(|record| Some(record.commit.as_ref()?.to_string())),
+        image: record
+            .as_ref()
+            .and_then(|record| Some(record.reference.as_ref()?.to_string())),
+        digest: record.and_then(|record| Some(record.digest?.to_string())),
         port: route.map(|route| route.port),
         traffic: traffic.to_owned(),
         in_flight: route.map_or(0, |route| {

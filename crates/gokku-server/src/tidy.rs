@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::log::{self, Log};
 use crate::request::{Ask, Request};
 use crate::server::Server;
-use crate::{apps, atomic, records};
+use crate::{apps, atomic, pull, records};
 
 /// How many records of an app are kept; those that can be gone back to always are.
 const RECORDS_KEPT: usize = 100;
@@ -22,6 +22,10 @@ pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, k
     let result = match &request.ask {
         Ask::Deploy { branch, .. } => {
             deployed(server, &request.app, branch).and(prune(server, &request.app, engine, keep).await)
+        }
+        Ask::Image { .. } => {
+            log::prune(&server.root, &request.app);
+            prune(server, &request.app, engine, keep).await
         }
         Ask::Destroy => destroyed(server, &request.app, engine).await,
         _ => Ok(()),
@@ -54,7 +58,7 @@ async fn prune(server: &Server, app: &AppName, engine: &Engine, keep: usize) -> 
         record.image = None;
         // First the record: a release that is half gone is not offered.
         records::save(&server.root, app, &record)?;
-        engine.remove_image(&records::image_tag(app, id)).await?;
+        pull::forget(engine, &records::image_tag(app, id), record.digest.as_ref()).await?;
         atomic::remove_tree(&server.root.tree(app, id))?;
     }
     for id in forgettable(&records, RECORDS_KEPT) {
@@ -81,6 +85,9 @@ pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -
         for tag in image.tags {
             engine.remove_image(&tag).await?;
         }
+    }
+    if server.root.app(app).exists() {
+        pull::forget_all(engine, &server.root, app).await?;
     }
     atomic::remove_tree(&server.root.repository(app))?;
     atomic::remove_whole(&server.root.app(app))

@@ -29,10 +29,20 @@ pub fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error>
 /// The same for a file that says its version. That is looked at first: only of its own does this program know what
 /// else may stand there.
 pub fn parse_versioned<T: DeserializeOwned>(path: &Path, bytes: &[u8], version: u32) -> Result<T, Error> {
+    parse_since(path, bytes, version, version)
+}
+
+/// The same, where files of older versions are read, too.
+pub fn parse_since<T: DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+    oldest: u32,
+    newest: u32,
+) -> Result<T, Error> {
     let found = parse::<Versioned>(path, bytes)?.version;
-    if found != version {
+    if !(oldest..=newest).contains(&found) {
         return Err(Error::failed(format!(
-            "{} is of version {found}, and this gokku knows {version}: the one that wrote it reads it",
+            "{} is of version {found}, and this gokku knows {newest}: the one that wrote it reads it",
             path.display(),
         )));
     }

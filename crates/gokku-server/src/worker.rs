@@ -1,6 +1,7 @@
 //! Does what was asked: one process for one transition, in a session of its own, with its words in a log.
 
 use gokku_core::event::{Event, Finish};
+use gokku_core::image_ref::ImageRef;
 use gokku_core::push::check_unmoved;
 use gokku_core::transition::FailureKind;
 use gokku_core::{CommitId, ReleaseId};
@@ -28,7 +29,12 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     let (finish, lock) = match make_ready(server, request, &asked, &mut log).await {
         Ok(ready) => {
             let prepared = &ready.prepared;
-            log.tell(started(request, prepared.release, prepared.commit.clone()));
+            log.tell(started(
+                request,
+                prepared.release,
+                prepared.commit.clone(),
+                prepared.reference.clone(),
+            ));
             go(server, request, ready, asked, &mut log).await
         }
         Err(stopped) => {
@@ -66,7 +72,7 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
 
 /// Nothing of a push that was not begun stays.
 fn clean_up(server: &Server, request: &Request) {
-    if matches!(request.ask, Ask::Deploy { .. }) {
+    if request.ask.deploys() {
         let gone = atomic::remove_tree(&server.root.incoming(&request.app, request.id))
             .and_then(|()| atomic::remove(&server.root.record(&request.app, request.id)));
         if let Err(error) = gone {
@@ -157,7 +163,7 @@ async fn go(
     };
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
-        if matches!(request.ask, Ask::Deploy { .. }) {
+        if request.ask.deploys() {
             post_deploy::run(server, &request.app, &engine, &deployment.post_deploy, log).await;
         }
         tidy::after(server, request, &engine, deployment.keep_images, log).await;
@@ -244,13 +250,19 @@ async fn prepare_server(server: &Server) -> Result<Engine, Error> {
 }
 
 /// The event that a request's transition begins with.
-fn started(request: &Request, release: Option<ReleaseId>, commit: Option<CommitId>) -> Event {
+fn started(
+    request: &Request,
+    release: Option<ReleaseId>,
+    commit: Option<CommitId>,
+    image: Option<ImageRef>,
+) -> Event {
     Event::Started {
         id: request.id,
         app: request.app.clone(),
         what: request.ask.word().to_owned(),
         release,
         commit,
+        image,
         by: Some(request.by.clone()),
     }
 }
@@ -258,8 +270,11 @@ fn started(request: &Request, release: Option<ReleaseId>, commit: Option<CommitI
 /// The same for one that was stopped before it was prepared: with what the request says itself.
 fn started_unprepared(request: &Request) -> Event {
     match &request.ask {
-        Ask::Deploy { commit, .. } => started(request, Some(request.id), Some(commit.clone())),
-        Ask::Rollback { release } => started(request, *release, None),
-        _ => started(request, None, None),
+        Ask::Deploy { commit, .. } => started(request, Some(request.id), Some(commit.clone()), None),
+        Ask::Image { image, commit } => {
+            started(request, Some(request.id), commit.clone(), Some(image.clone()))
+        }
+        Ask::Rollback { release } => started(request, *release, None, None),
+        _ => started(request, None, None, None),
     }
 }

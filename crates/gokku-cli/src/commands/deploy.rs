@@ -1,9 +1,10 @@
-//! `gokku deploy`: the current commit again; the deploy under way followed or ended.
+//! `gokku deploy`: the current commit again, or an image; the deploy under way followed or ended.
 
 use std::ops::ControlFlow;
 
 use gokku_core::AppName;
 use gokku_core::event::{Event, Finish};
+use gokku_core::image_ref::ImageRef;
 use gokku_server::follow::{follow, follow_until};
 use gokku_server::lock::{self, Holder};
 use gokku_server::{Server, abort, hook};
@@ -14,12 +15,27 @@ use crate::printer::{Look, Printer};
 use crate::render::{Renderer, exit_code};
 
 pub(super) fn again(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
+    is_free(server, app)?;
+    follow_to_end(server, app, hook::deploy_again(server, app)?, printer)
+}
+
+pub(super) fn image(server: &Server, app: &AppName, image: &ImageRef, printer: Printer) -> Result<u8, Error> {
+    is_free(server, app)?;
+    follow_to_end(
+        server,
+        app,
+        hook::deploy_image(server, app, image.clone())?,
+        printer,
+    )
+}
+
+fn is_free(server: &Server, app: &AppName) -> Result<(), Error> {
     if let Some(holder) = lock::holder(&server.root, app)?
         && !holder.holder.is_brief()
     {
         return Err(lock::busy(app, Some(&holder)).into());
     }
-    follow_to_end(server, app, hook::deploy_again(server, app)?, printer)
+    Ok(())
 }
 
 fn nothing_under_way(app: &AppName) -> Error {

@@ -16,6 +16,7 @@ pub(crate) mod logs;
 mod proxy;
 mod ps;
 mod reach;
+mod registry;
 mod releases;
 mod remote;
 mod remote_setup;
@@ -81,6 +82,9 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Deploy { attach: true, .. } => {
             deploy::attach(server, &context::app(server, options)?, printer)
         }
+        Command::Deploy {
+            image: Some(image), ..
+        } => deploy::image(server, &context::app(server, options)?, image, printer),
         Command::Deploy { .. } => deploy::again(server, &context::app(server, options)?, printer),
         Command::Build { .. } => build::print(server, &context::app(server, options)?),
         Command::Rollback { release } => {
@@ -109,6 +113,7 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Worker => worker::run(server),
         Command::Leave { data } => leave::run(server, *data, printer),
         Command::Hook(_) => hook::run(server, &context::app(server, options)?, printer),
+        Command::Registry(registry) => registry::run(server, registry, printer),
         Command::Keys(keys) => keys::run(server, keys, printer),
         Command::ReceivePack { path } => serve::run(server, Service::ReceivePack, path, printer),
         Command::UploadPack { path } => serve::run(server, Service::UploadPack, path, printer),

@@ -5,7 +5,7 @@ use gokku_core::entry::Word;
 use gokku_core::env_file::EnvKey;
 use gokku_core::{AppName, ProcessType, ReleaseId};
 
-use crate::cli::{Apps, Command, Config, Keys, Proxy, Ps};
+use crate::cli::{Apps, Command, Config, Keys, Proxy, Ps, Registry};
 
 /// How far it reaches.
 pub(super) fn of(command: &Command) -> Reach {
@@ -29,6 +29,7 @@ pub(super) fn of(command: &Command) -> Reach {
         Command::Doctor | Command::Proxy(Proxy::Status) => Reach::Server,
         Command::Proxy(Proxy::Run { .. } | Proxy::Restart)
         | Command::Keys(_)
+        | Command::Registry(_)
         | Command::Remote(_)
         | Command::Worker
         | Command::Leave { .. }
@@ -59,6 +60,9 @@ pub(super) fn words(command: &Command) -> String {
         Command::Config(Config::List) => "config list".to_owned(),
         Command::Deploy { abort: Some(_), .. } => "deploy --abort".to_owned(),
         Command::Deploy { attach: true, .. } => "deploy --attach".to_owned(),
+        Command::Deploy {
+            image: Some(image), ..
+        } => with("deploy --image", [image]),
         Command::Deploy { .. } => "deploy".to_owned(),
         Command::Build { .. } => "build --print".to_owned(),
         Command::Rollback { release } => {
@@ -94,6 +98,9 @@ pub(super) fn words(command: &Command) -> String {
         Command::Proxy(Proxy::Run { .. }) => "proxy run".to_owned(),
         Command::Proxy(Proxy::Restart) => "proxy restart".to_owned(),
         Command::Proxy(Proxy::Status) => "proxy status".to_owned(),
+        Command::Registry(Registry::Login { .. }) => "registry login".to_owned(),
+        Command::Registry(Registry::Logout { .. }) => "registry logout".to_owned(),
+        Command::Registry(Registry::List) => "registry list".to_owned(),
         Command::Keys(Keys::Add { .. }) => "keys add".to_owned(),
         Command::Keys(Keys::List) => "keys list".to_owned(),
         Command::Keys(Keys::Remove { .. }) => "keys remove".to_owned(),
@@ -142,6 +149,11 @@ mod tests {
             ("rollback secret", "rollback"),
             ("rollback 20240115-113000", "rollback 20240115-113000"),
             ("deploy --abort secret", "deploy --abort"),
+            (
+                "deploy --image ghcr.io/me/app:1",
+                "deploy --image ghcr.io/me/app:1",
+            ),
+            ("registry login ghcr.io --username secret", "registry login"),
             ("logs --since secret", "logs"),
             ("ps scale web=2 secret=se-cret", "ps scale web=2 ?"),
             ("ps restart worker", "ps restart worker"),

@@ -1,8 +1,10 @@
 //! `gokku releases`: what was deployed, and what can be gone back to.
 
 use gokku_core::AppName;
+use gokku_server::releases::ReleaseFacts;
 use gokku_server::{Server, releases};
 
+use super::status::{pulled, short};
 use crate::error::Error;
 use crate::printer::Printer;
 
@@ -16,6 +18,14 @@ fn cut(reason: String) -> String {
     }
 }
 
+/// Why it failed, or else what was pulled for it.
+fn about(release: &ReleaseFacts) -> String {
+    let reason = release.reason.clone().map(cut);
+    reason
+        .or_else(|| pulled(release.image.as_ref(), release.digest.as_ref()))
+        .unwrap_or_default()
+}
+
 pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
     printer.list(
         &releases::list(&server.root, app)?,
@@ -24,10 +34,10 @@ pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8
         |release| {
             [
                 release.id.clone(),
-                release.commit.get(..7).unwrap_or(&release.commit).to_owned(),
+                short(release.commit.as_ref()),
                 release.state.to_owned(),
                 release.by.clone().unwrap_or_default(),
-                release.reason.clone().map(cut).unwrap_or_default(),
+                about(release),
             ]
         },
     )?;

@@ -34,11 +34,24 @@ pub(super) fn run(server: &Server, options: &Options, printer: Printer) -> Resul
     Ok(0)
 }
 
-fn short(commit: Option<&String>) -> String {
+pub(super) fn short(commit: Option<&String>) -> String {
     commit.map_or_else(
         || "-".to_owned(),
         |commit| commit.get(..7).unwrap_or(commit).to_owned(),
     )
+}
+
+/// What was pulled, and what that meant then: `ghcr.io/me/app:1 (sha256:0123456789ab)`.
+pub(super) fn pulled(image: Option<&String>, digest: Option<&String>) -> Option<String> {
+    /// `sha256:` and the twelve characters that ids are shortened to.
+    const SHOWN: usize = 19;
+    let image = image?;
+    let digest = digest.and_then(|digest| digest.split_once('@')?.1.get(..SHOWN));
+    Some(match digest {
+        // One that was asked for by its digest says it already.
+        Some(digest) if !image.contains('@') => format!("{image} ({digest})"),
+        _ => image.clone(),
+    })
 }
 
 fn dash(text: Option<&String>) -> String {
@@ -79,6 +92,9 @@ fn one(app: &AppStatus) -> String {
     row("app", format!("{} ({})", app.app, app.environment));
     row("release", dash(app.release.as_ref()));
     row("commit", short(app.commit.as_ref()));
+    if let Some(image) = pulled(app.image.as_ref(), app.digest.as_ref()) {
+        row("image", image);
+    }
     row("traffic", format!("{}, {} in flight", app.traffic, app.in_flight));
     row("health", dash(app.health.as_ref()));
     row(

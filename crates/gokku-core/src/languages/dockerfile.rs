@@ -66,6 +66,18 @@ impl Dockerfile {
         self.line(format!("CMD {command}"));
     }
 
+    /// Puts another image in the place of one, whatever its tag.
+    pub(super) fn build_on(&mut self, one: &str, other: &str) {
+        for line in &mut self.lines {
+            let Line::Text(text) = line else { continue };
+            let from = text.strip_prefix("FROM ").and_then(|rest| rest.strip_prefix(one));
+            if let Some(tag) = from.filter(|tag| tag.starts_with(':')) {
+                let stage = tag.split_once(' ').map_or("", |(_, stage)| stage);
+                *text = format!("FROM {other} {stage}").trim_end().to_owned();
+            }
+        }
+    }
+
     /// The text.
     pub(super) fn text(&self, mounts: Mounts) -> String {
         let mut text = String::new();

@@ -134,6 +134,15 @@ impl Lang {
         }
     }
 
+    /// The image that its tools come from.
+    fn image(self) -> &'static str {
+        match self {
+            Self::Go => "golang",
+            Self::Static => "caddy",
+            _ => self.as_str(),
+        }
+    }
+
     /// What is looked for.
     fn marks(self) -> &'static str {
         match self {
@@ -522,7 +531,7 @@ fn make(lang: Lang, folder: Folder<'_>, config: &AppConfig) -> Result<Detected, 
             ),
         );
     }
-    let made = match lang {
+    let mut made = match lang {
         Lang::Go => go::make(folder, config),
         Lang::Node => node::make(folder),
         Lang::Python => python::make(folder),
@@ -531,7 +540,11 @@ fn make(lang: Lang, folder: Folder<'_>, config: &AppConfig) -> Result<Detected, 
         Lang::Php => php::make(folder),
         Lang::Static => site::make(folder),
     }?;
-    let version = made.version.as_ref().map(|version| format!(" {version}"));
+    let mut version = made.version.as_ref().map(|version| format!(" {version}"));
+    if let Some(image) = &config.build.image {
+        made.dockerfile.build_on(lang.image(), image.value.as_str());
+        version = Some(format!(" (image {} from {})", image.value, image.file));
+    }
     let name = if lang == Lang::Static {
         "Static site"
     } else {
@@ -552,12 +565,16 @@ fn make(lang: Lang, folder: Folder<'_>, config: &AppConfig) -> Result<Detected, 
 fn keys_count(lang: Lang, config: &AppConfig) -> Result<(), YmlError> {
     let keys = config.build.places();
     let other = keys.into_iter().find(|key| match key.value {
-        "lang" | "workdir" => false,
+        "lang" | "workdir" | "image" => false,
+        "go_version" => lang != Lang::Go || config.build.image.is_some(),
         "binary_name" => !matches!(lang, Lang::Go | Lang::Rust),
         _ => lang != Lang::Go,
     });
     match other {
         None => Ok(()),
+        Some(key) if key.value == "go_version" && lang == Lang::Go => {
+            Err(refused(key, "`image` says which Go builds it"))
+        }
         Some(key) => {
             let whose = if key.value == "binary_name" {
                 "Go and Rust"

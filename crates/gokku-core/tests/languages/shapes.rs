@@ -431,6 +431,15 @@ pub(super) const SHAPES: &[(&str, &str, Files)] = &[
         ],
     ),
     (
+        "python-on-an-image",
+        "image: python:3.12-slim",
+        &[
+            ("requirements.txt", "Flask==3.0.0\ngunicorn==21.2.0\n"),
+            (".python-version", "3.11\n"),
+            ("app.py", FLASK),
+        ],
+    ),
+    (
         "words-are-quoted",
         "",
         &[

@@ -1,0 +1,63 @@
+//! `gokku registry`: the logins that images are pulled with.
+
+use std::io::{IsTerminal, Read};
+
+use gokku_server::engine::Login;
+use gokku_server::{Server, registries};
+
+use super::wait;
+use crate::cli::Registry;
+use crate::error::Error;
+use crate::printer::{Look, Printer};
+use crate::terminal;
+
+/// The most that is read of what is given as a password: tokens of cloud registries have some kilobytes.
+const LONGEST: u64 = 64 * 1024;
+
+pub(super) fn run(server: &Server, command: &Registry, printer: Printer) -> Result<u8, Error> {
+    match command {
+        Registry::Login { host, username } => {
+            let registry = registries::host(host)?;
+            let password = password(username, &registry, printer)?;
+            let login = Login {
+                registry: registry.clone(),
+                username: username.clone(),
+                password,
+            };
+            wait(async { Ok(registries::login(server, login).await?) })?;
+            printer.result(&format!("images of {registry} are pulled as {username}"));
+            Ok(0)
+        }
+        Registry::Logout { host } => {
+            let registry = registries::host(host)?;
+            registries::logout(server, &registry)?;
+            printer.result(&format!("images of {registry} are pulled without a login"));
+            Ok(0)
+        }
+        Registry::List => {
+            printer.list(
+                &registries::list(&server.root)?,
+                "There are no logins yet; `gokku registry login HOST --username USER` stores one.",
+                ["HOST", "USER"],
+                |one| [one.host.clone(), one.username.clone()],
+            )?;
+            Ok(0)
+        }
+    }
+}
+
+/// The password, which is no argument: everybody on the machine can read those.
+fn password(username: &str, registry: &str, printer: Printer) -> Result<String, Error> {
+    if std::io::stdin().is_terminal() {
+        printer.alert(Look::Plain, &format!("The password of {username} at {registry}:"));
+        return terminal::typed_unseen();
+    }
+    let mut given = Vec::new();
+    let read = std::io::stdin().take(LONGEST).read_to_end(&mut given);
+    read.map_err(|error| Error::failed(format!("the password on standard input: {error}")))?;
+    let given = String::from_utf8(given)
+        .map_err(|_| Error::usage("the password on standard input is not UTF-8; nothing was stored"))?;
+    // A file and `echo` end with the end of a line, which is no part of it.
+    let line = given.strip_suffix('\n').unwrap_or(&given);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}

@@ -1,0 +1,279 @@
+//! Registries: what a name means there now, images that are pulled, logins that are checked.
+//!
+//! The engine does all of it: `GET /distribution/NAME/json`, `POST /images/create`, `POST /auth`. A login reaches it in a
+//! header or a body of such a request on its socket, and nothing else has it. The client library writes that header in
+//! another alphabet than the engine reads, which then takes some passwords for none: so the requests are made here.
+
+use std::fmt;
+
+use bytes::Bytes;
+use gokku_core::base64;
+use gokku_core::image_ref::{DEFAULT_REGISTRY, ImageRef};
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+use crate::error::{Error, causes};
+use crate::wire;
+
+/// What the engine calls Docker's own registry where it is logged in to.
+const DEFAULT_ADDRESS: &str = "https://index.docker.io/v1/";
+
+/// A user of a registry.
+#[derive(Clone)]
+pub struct Login {
+    /// The registry's host, with its port.
+    pub registry: String,
+    /// The user.
+    pub username: String,
+    /// The user's password, or a token.
+    pub password: String,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Login({} at {})", self.username, self.registry)
+    }
+}
+
+/// A login as the engine reads it.
+#[derive(Serialize)]
+struct Auth<'a> {
+    username: &'a str,
+    password: &'a str,
+    serveraddress: &'a str,
+}
+
+impl Login {
+    fn json(&self) -> Result<Vec<u8>, Error> {
+        let auth = Auth {
+            username: &self.username,
+            password: &self.password,
+            serveraddress: if self.registry == DEFAULT_REGISTRY {
+                DEFAULT_ADDRESS
+            } else {
+                &self.registry
+            },
+        };
+        serde_json::to_vec(&auth).map_err(|error| failed("write the login", error.to_string()))
+    }
+
+    /// The value of `X-Registry-Auth`: base64 in the alphabet for URLs, RFC 4648 section 5.
+    fn header(&self) -> Result<String, Error> {
+        Ok(base64::encode(&self.json()?).replace('+', "-").replace('/', "_"))
+    }
+}
+
+/// What the engine answers, as far as it is read: of a refusal, of an image in a registry, or of a pull.
+#[derive(Default, Deserialize)]
+struct Told {
+    message: Option<String>,
+    #[serde(rename = "Descriptor")]
+    descriptor: Option<Descriptor>,
+    id: Option<String>,
+    status: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: String,
+}
+
+type Answer = (Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>);
+
+impl Engine {
+    /// What an image's name means in its registry now: the name with a digest.
+    pub async fn digest_of(&self, image: &ImageRef, login: Option<&Login>) -> Result<ImageRef, Error> {
+        let what = "ask the registry for the image";
+        let digest = if let Some(digest) = image.digest() {
+            digest.to_owned()
+        } else {
+            let path = format!("/distribution/{}:{}/json", image.name(), tag(image));
+            let answer = self.ask(Method::GET, &path, login).await?;
+            let status = answer.0.status();
+            let mut messages = Answers::of(answer);
+            let told = messages.next(what).await?.unwrap_or_default();
+            if !status.is_success() {
+                return Err(refused(what, image, status, told.message.unwrap_or_default()));
+            }
+            told.descriptor
+                .map_or_else(String::new, |descriptor| descriptor.digest)
+        };
+        format!("{}@{digest}", image.name())
+            .parse()
+            .map_err(|_| failed(what, format!("the digest of {image} is {digest:?}")))
+    }
+
+    /// Pulls an image; `on_line` gets a line for each of its layers. Dropping the future cancels it.
+    pub async fn pull(
+        &self,
+        image: &ImageRef,
+        login: Option<&Login>,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), Error> {
+        let what = "pull the image";
+        let version = image.digest().unwrap_or_else(|| tag(image));
+        // Nothing in a reference means anything else in a URL.
+        let path = format!("/images/create?fromImage={}&tag={version}", image.name());
+        let answer = self.ask(Method::POST, &path, login).await?;
+        let status = answer.0.status();
+        let mut messages = Answers::of(answer);
+        while let Some(told) = messages.next(what).await? {
+            if let Some(words) = told.error.or(told.message) {
+                return Err(refused(what, image, status, words));
+            }
+            let (Some(id), Some(done)) = (told.id, told.status) else {
+                continue;
+            };
+            match done.as_str() {
+                "Pull complete" => on_line(format!("layer {id}: pulled")),
+                "Already exists" => on_line(format!("layer {id}: already here")),
+                _ => {}
+            }
+        }
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(refused(what, image, status, format!("HTTP {status}")))
+        }
+    }
+
+    /// Whether a registry lets a login in.
+    pub async fn check_login(&self, login: &Login) -> Result<(), Error> {
+        let what = "log in to the registry";
+        let body = whole(Full::new(Bytes::from(login.json()?)));
+        let answer = wire::post(&self.socket, "/auth", "application/json", body).await?;
+        let status = answer.0.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let told = Answers::of(answer).next(what).await?.unwrap_or_default();
+        let words = told.message.unwrap_or_else(|| format!("HTTP {status}"));
+        Err(if status == StatusCode::UNAUTHORIZED || is_denial(&words) {
+            Error::Denied(words)
+        } else {
+            failed(what, words)
+        })
+    }
+
+    async fn ask(&self, method: Method, path: &str, login: Option<&Login>) -> Result<Answer, Error> {
+        let request = Request::builder().method(method).uri(path);
+        let request = match login {
+            Some(login) => request.header("X-Registry-Auth", login.header()?),
+            None => request,
+        };
+        wire::send(&self.socket, request, whole(Empty::new())).await
+    }
+}
+
+fn tag(image: &ImageRef) -> &str {
+    image.tag().unwrap_or("latest")
+}
+
+fn whole(
+    body: impl hyper::body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + Sync + 'static,
+) -> BoxBody<Bytes, std::io::Error> {
+    BodyExt::boxed(body.map_err(|never| match never {}))
+}
+
+/// What an answer tells, a line each.
+struct Answers {
+    answer: Answer,
+    read: Vec<u8>,
+    ended: bool,
+}
+
+impl Answers {
+    fn of(answer: Answer) -> Self {
+        Self {
+            answer,
+            read: Vec::new(),
+            ended: false,
+        }
+    }
+
+    async fn next(&mut self, what: &'static str) -> Result<Option<Told>, Error> {
+        loop {
+            let end = self.read.iter().position(|byte| *byte == b'\n');
+            let end = end.map(|end| end + 1).or(self.ended.then_some(self.read.len()));
+            if let Some(end) = end {
+                let line: Vec<u8> = self.read.drain(..end).collect();
+                let line = line.trim_ascii();
+                if !line.is_empty() {
+                    let unreadable = |_| failed(what, String::from_utf8_lossy(line).into_owned());
+                    return serde_json::from_slice(line).map(Some).map_err(unreadable);
+                }
+                if self.ended {
+                    return Ok(None);
+                }
+                continue;
+            }
+            match self.answer.0.body_mut().frame().await {
+                Some(frame) => {
+                    let frame = frame.map_err(|error| failed(what, causes(&error)))?;
+                    self.read
+                        .extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+                }
+                None => self.ended = true,
+            }
+        }
+    }
+}
+
+fn failed(what: &'static str, message: String) -> Error {
+    Error::Api { what, message }
+}
+
+/// Engines say in words only that it was the registry which refused.
+fn is_denial(words: &str) -> bool {
+    let words = words.to_lowercase();
+    let known = [
+        "unauthorized",
+        "denied",
+        "no basic auth credentials",
+        "authentication required",
+    ];
+    known.iter().any(|known| words.contains(known))
+}
+
+fn refused(what: &'static str, image: &ImageRef, status: StatusCode, words: String) -> Error {
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) || is_denial(&words) {
+        Error::Denied(words)
+    } else if status == StatusCode::NOT_FOUND || words.contains("manifest unknown") {
+        Error::NotFound {
+            what,
+            id: image.to_string(),
+        }
+    } else {
+        failed(what, words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_written_in_the_alphabet_that_the_engine_reads_and_is_shown_without_its_password() {
+        let login = Login {
+            registry: "docker.io".to_owned(),
+            username: "me".to_owned(),
+            password: "?>~???>>>~~~".to_owned(),
+        };
+        let header = login.header().expect("a header");
+        assert!(
+            header.contains(['-', '_']) && !header.contains(['+', '/']),
+            "{header}"
+        );
+        let plain = base64::decode(&header.replace('-', "+").replace('_', "/")).expect("base64");
+        assert_eq!(
+            String::from_utf8_lossy(&plain),
+            r#"{"username":"me","password":"?>~???>>>~~~","serveraddress":"https://index.docker.io/v1/"}"#
+        );
+        assert_eq!(format!("{login:?}"), "Login(me at docker.io)");
+    }
+}
