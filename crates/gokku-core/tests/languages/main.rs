@@ -134,23 +134,46 @@ fn a_dockerfile_takes_no_keys_of_a_build_without_one() {
 #[test]
 fn what_is_built_on_is_for_gokku_yml_to_say() {
     let stages = |yml: &str, name: &str| -> Vec<String> {
-        let (_, _, files) = shapes::SHAPES.iter().find(|(one, _, _)| *one == name).expect("a shape");
+        let (_, _, files) = shapes::SHAPES
+            .iter()
+            .find(|(one, _, _)| *one == name)
+            .expect("a shape");
         let detected = try_it(yml, files).unwrap_or_else(|why| panic!("{name}: {why}"));
         let text = detected.dockerfile(Mounts::Plain);
         let from = text.lines().filter_map(|line| line.strip_prefix("FROM "));
-        std::iter::once(detected.summary.as_str()).chain(from).map(str::to_owned).collect()
+        std::iter::once(detected.summary.as_str())
+            .chain(from)
+            .map(str::to_owned)
+            .collect()
     };
     assert_eq!(
         stages("image: golang:1.23-rc", "go-main"),
-        ["Go (image golang:1.23-rc from gokku.yml), shop", "golang:1.23-rc AS build", "scratch"]
+        [
+            "Go (image golang:1.23-rc from gokku.yml), shop",
+            "golang:1.23-rc AS build",
+            "scratch"
+        ]
     );
-    let python = stages("image: me/python@sha256:DIGEST".replace("DIGEST", &"a".repeat(64)).as_str(), "python-flask");
+    let python = stages(
+        "image: me/python@sha256:DIGEST"
+            .replace("DIGEST", &"a".repeat(64))
+            .as_str(),
+        "python-flask",
+    );
     let image = format!("me/python@sha256:{}", "a".repeat(64));
     assert_eq!(python[1..], [format!("{image} AS build"), image.clone()]);
-    assert!(python[0].starts_with(&format!("Python (image {image} from gokku.yml), ")), "{python:?}");
-    let refused = try_it("image: golang:1.23\ngo_version: 1.22", &[("go.mod", "module x"), ("main.go", "")]);
+    assert!(
+        python[0].starts_with(&format!("Python (image {image} from gokku.yml), ")),
+        "{python:?}"
+    );
+    let refused = try_it(
+        "image: golang:1.23\ngo_version: 1.22",
+        &[("go.mod", "module x"), ("main.go", "")],
+    );
     assert_eq!(
-        refused.map(|detected| detected.summary).map_err(|why| why.to_string()),
+        refused
+            .map(|detected| detected.summary)
+            .map_err(|why| why.to_string()),
         Err("gokku.yml:4:17: go_version would do nothing here: `image` says which Go builds it".to_owned())
     );
 }
