@@ -55,6 +55,9 @@ fn read(root: &Root) -> Result<Stored, Error> {
 fn parse(path: &Path, bytes: &[u8]) -> Result<Stored, Error> {
     // What a parser says of a mistake may repeat what stands there: only its place is told.
     toml_file::parse_versioned(path, bytes, VERSION).map_err(|error| {
+        if error.message.contains(" is of version ") {
+            return error;
+        }
         let place: Vec<&str> = error.message.splitn(4, ':').take(3).collect();
         Error::failed(format!(
             "{}: this is not as gokku wrote it; `gokku registry login` writes it anew once the file is removed",

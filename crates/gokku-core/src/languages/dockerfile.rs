@@ -73,7 +73,7 @@ impl Dockerfile {
             let from = text.strip_prefix("FROM ").and_then(|rest| rest.strip_prefix(one));
             if let Some(tag) = from.filter(|tag| tag.starts_with(':')) {
                 let stage = tag.split_once(' ').map_or("", |(_, stage)| stage);
-                *text = format!("FROM {other} {stage}").trim_end().to_owned();
+                format!("FROM {other} {stage}").trim_end().clone_into(text);
             }
         }
     }
