@@ -306,6 +306,12 @@ pub enum Config {
     },
     /// Print every variable
     List,
+    /// Check a gokku.yml and the Procfile beside it; everything that is wrong is told, with its line
+    Check {
+        /// The file
+        #[arg(default_value = "gokku.yml")]
+        file: PathBuf,
+    },
     /// Remove variables, and apply that to what runs
     Unset {
         /// Their names

@@ -18,6 +18,7 @@
 pub mod abort;
 pub mod apps;
 pub mod atomic;
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod daemon;

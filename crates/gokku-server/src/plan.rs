@@ -7,14 +7,14 @@ use gokku_core::gokku_yml::{AppConfig, GokkuYml};
 use gokku_core::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::processes::{Kind, Processes};
 use gokku_core::procfile::{PROCFILE, Procfile};
-use gokku_core::settings::Settings;
+use gokku_core::settings::{SettingError, Settings};
 use gokku_core::{AppName, ProcessKey, ReleaseId};
 use gokku_proxy::api::PutRoute;
 
 use crate::error::Error;
 use crate::root::Root;
 use crate::server_config::{self, ServerConfig};
-use crate::{atomic, env_store, languages};
+use crate::{apps, atomic, env_store, languages};
 
 /// The file in a repository's top.
 pub const GOKKU_YML: &str = "gokku.yml";
@@ -24,7 +24,7 @@ pub const GOKKU_YML: &str = "gokku.yml";
 pub struct Plan {
     /// Its `gokku.yml`.
     pub config: AppConfig,
-    /// The app's env.
+    /// The app's env, with what its `gokku.yml` adds.
     pub env: EnvFile,
     /// The settings in it.
     pub settings: Settings,
@@ -43,20 +43,25 @@ pub fn config_of(app: &AppName, yml: Option<&[u8]>) -> Result<AppConfig, Error> 
     let Some(bytes) = yml else {
         return Ok(AppConfig::default());
     };
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        Error::input(format!(
-            "{GOKKU_YML}: byte {}: this is not UTF-8",
-            error.valid_up_to() + 1
-        ))
-    })?;
-    let yml = GokkuYml::parse(GOKKU_YML, text).map_err(|error| Error::input(error.to_string()))?;
-    yml.app(app)
+    parsed(GOKKU_YML, bytes)?
+        .app(app)
         .cloned()
         .map_err(|error| Error::input(error.to_string()))
 }
 
+/// A `gokku.yml`'s apps; `file` is how errors call it.
+pub(crate) fn parsed(file: &str, bytes: &[u8]) -> Result<GokkuYml, Error> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        Error::input(format!(
+            "{file}: byte {}: this is not UTF-8",
+            error.valid_up_to() + 1
+        ))
+    })?;
+    GokkuYml::parse(file, text).map_err(|error| Error::input(error.to_string()))
+}
+
 /// What a release runs: its `Procfile`, beside the app or at the top of its code, and what its `gokku.yml` says of it.
-fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes, Error> {
+pub(crate) fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes, Error> {
     let top = PROCFILE.to_owned();
     let beside = (!config.path.is_empty()).then(|| format!("{}/{PROCFILE}", config.path));
     let mut procfile = Procfile::default();
@@ -77,18 +82,21 @@ fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes, Error> {
 
 /// The settings in an env.
 pub fn settings_of(env: &EnvFile) -> Result<Settings, Error> {
-    Settings::read(env).map_err(|wrong| {
-        let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-        Error::input(lines.join("\n"))
-    })
+    Settings::read(env).map_err(|wrong| told(&wrong))
+}
+
+fn told(wrong: &[SettingError]) -> Error {
+    let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    Error::input(lines.join("\n"))
 }
 
 impl Plan {
     /// Reads everything; `tree` is the release's code, and how it is built must be known when `builds`.
     pub fn read(root: &Root, app: &AppName, tree: &Path, builds: bool) -> Result<Self, Error> {
-        let env = env_store::read(root, app)?;
-        let settings = settings_of(&env)?;
         let config = config_of(app, atomic::read(&tree.join(GOKKU_YML))?.as_deref())?;
+        let environment = apps::load(root, app)?.environment;
+        let env = config.whole_env(&environment, &env_store::read(root, app)?);
+        let settings = config.settings(&env).map_err(|wrong| told(&wrong))?;
         let candidates = config.dockerfiles();
         let found = candidates.iter().find(|candidate| tree.join(candidate).is_file());
         let mut dockerfile = found.cloned().unwrap_or_default();

@@ -30,7 +30,7 @@ use gokku_core::entry::Service;
 use gokku_server::Server;
 use gokku_server::request::Ask;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Config};
 use crate::context;
 use crate::error::Error;
 use crate::hang_up;
@@ -44,6 +44,9 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
     }
     if let Command::Remote(remote) = &cli.command {
         return remote::run(remote, options, printer);
+    }
+    if let Command::Config(Config::Check { file }) = &cli.command {
+        return config::check(file, printer);
     }
     let server = context::server(options)?;
     match &cli.command {

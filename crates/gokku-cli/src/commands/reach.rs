@@ -10,7 +10,7 @@ use crate::cli::{Apps, Command, Config, Keys, Proxy, Ps};
 /// How far it reaches.
 pub(super) fn of(command: &Command) -> Reach {
     match command {
-        Command::Completion { .. } => Reach::Nothing,
+        Command::Completion { .. } | Command::Config(Config::Check { .. }) => Reach::Nothing,
         Command::Apps(_)
         | Command::Config(_)
         | Command::Build { .. }
@@ -57,6 +57,7 @@ pub(super) fn words(command: &Command) -> String {
         Command::Config(Config::Get { name }) => with("config get", [variable(name)]),
         Command::Config(Config::Import { .. }) => "config import".to_owned(),
         Command::Config(Config::List) => "config list".to_owned(),
+        Command::Config(Config::Check { .. }) => "config check".to_owned(),
         Command::Deploy { abort: Some(_), .. } => "deploy --abort".to_owned(),
         Command::Deploy { attach: true, .. } => "deploy --attach".to_owned(),
         Command::Deploy { .. } => "deploy".to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::env_file::{EnvKey, EnvValue};
+use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::image_ref::ImageRef;
 use crate::languages::Lang;
 use crate::name::EnvironmentName;
@@ -12,6 +12,7 @@ use crate::process::ProcessType;
 use crate::procfile::Command;
 use crate::push::BranchName;
 use crate::resources::Resources;
+use crate::settings::{SettingError, Settings};
 use crate::volume::Volume;
 
 /// What it says of one app.
@@ -254,6 +255,36 @@ impl AppConfig {
             .clone()
             .map(|name| ("BINARY_NAME".to_owned(), name));
         path.into_iter().chain(binary).collect()
+    }
+
+    /// The app's env in an environment: its own, and of what that does not have, what `environments[].env` and then `env`
+    /// say.
+    pub fn whole_env(&self, environment: &EnvironmentName, own: &EnvFile) -> EnvFile {
+        let mut env = own.clone();
+        let mine = self
+            .environments
+            .iter()
+            .filter(|there| there.name == *environment);
+        let layers = mine.map(|there| &there.env).chain([&self.env]);
+        for (key, value) in layers.flatten() {
+            if env.get(key.as_str()).is_none() {
+                env.set(key, value);
+            }
+        }
+        env
+    }
+
+    /// The settings: those of an env, and `health` for what that does not set.
+    pub fn settings(&self, env: &EnvFile) -> Result<Settings, Vec<SettingError>> {
+        let mut settings = Settings::read(env)?;
+        let said = |name: &str| env.get(name).is_some();
+        if let Some(path) = self.health.path.as_ref().filter(|_| !said("HEALTH_CHECK_PATH")) {
+            settings.health_path.clone_from(path);
+        }
+        if let Some(timeout) = self.health.timeout.filter(|_| !said("HEALTH_CHECK_TIMEOUT")) {
+            settings.health_timeout = timeout;
+        }
+        Ok(settings)
     }
 
     /// The branch that deploys to an environment; none when the file names none.

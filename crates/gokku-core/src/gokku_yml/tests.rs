@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::env_file::{EnvKey, EnvValue};
+use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::process::ProcessType;
 
 fn parse(text: &str) -> Result<GokkuYml, String> {
@@ -256,6 +256,21 @@ fn how_an_app_is_run() {
     gokku.yml:3:12: expected one value
     gokku.yml:3:10: expected keys and values (`key: value`)
     "#);
+}
+
+#[test]
+fn what_was_set_counts_before_what_the_code_says() {
+    let app = api("    env: {A: app, B: app, C: app, HEALTH_CHECK_TIMEOUT: 7}\n    environments: [{name: test, env: {A: test, B: test}}, {name: other, env: {C: other}}]\n    health: {path: /up, timeout: 9}\n").unwrap();
+    let own = EnvFile::parse(b"A=own\n").unwrap();
+    let whole = app.whole_env(&"test".parse().unwrap(), &own);
+    let whole_of = |key: &str| whole.get(key).map(EnvValue::expose);
+    assert_eq!(
+        [whole_of("A"), whole_of("B"), whole_of("C")],
+        [Some("own"), Some("test"), Some("app")]
+    );
+    let settings = app.settings(&whole).unwrap();
+    assert_eq!(settings.health_path, "/up");
+    assert_eq!(settings.health_timeout, Duration::from_secs(7));
 }
 
 #[test]
