@@ -7,6 +7,7 @@ mod abort;
 mod afar;
 mod agree;
 mod bad_input;
+mod builds;
 mod by_hand;
 mod cleanup;
 mod command_line;

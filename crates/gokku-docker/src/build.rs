@@ -38,6 +38,8 @@ pub struct BuildRequest<'a> {
     pub labels: BTreeMap<String, String>,
     /// Build arguments; never secrets, they stay in the image's history.
     pub args: Vec<(String, String)>,
+    /// Whether steps may come from the builder's cache.
+    pub cache: bool,
     /// Which builder.
     pub builder: Builder,
 }
@@ -112,6 +114,7 @@ fn query(request: &BuildRequest<'_>, buildkit: bool) -> Result<String, Error> {
         ("t", request.tag.clone()),
         ("rm", "1".to_owned()),
         ("forcerm", "1".to_owned()),
+        ("nocache", if request.cache { "0" } else { "1" }.to_owned()),
         ("labels", json("write the labels", &request.labels)?),
         ("buildargs", json("write the build arguments", &args)?),
     ];

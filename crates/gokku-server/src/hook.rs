@@ -51,14 +51,21 @@ pub fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Re
             commit.short()
         )));
     }
+    let tree = repository.tree(&commit)?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
     if let Err(error) = repository.export(&commit, &incoming) {
         atomic::remove_tree(&incoming)?;
         return Err(error.into());
     }
-    let push = Some(Push { old, receiver });
-    submit_as(server, app, id, Ask::Deploy { commit, branch, push }, true).map(Received::Deploying)
+    let ask = Ask::Deploy {
+        commit,
+        tree,
+        branch,
+        push: Some(Push { old, receiver }),
+        rebuild: false,
+    };
+    submit_as(server, app, id, ask, true).map(Received::Deploying)
 }
 
 /// What to tell when a commit is what runs: its deploy went well and only the push was cut off. While something changes
@@ -151,7 +158,7 @@ pub(crate) fn deployable(
 }
 
 /// `gokku deploy`: the deploy branch's commit again, as a new release.
-pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> {
+pub fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
     let record = apps::load(&server.root, app)?;
     if let Some(landing) = lock::landing(&server.root, app)? {
         landing.wait(&server.root, app)?;
@@ -169,12 +176,15 @@ pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> 
             commit.short()
         )));
     }
+    let tree = repository.tree(&commit)?;
     let id = log::allocate(&server.root, app)?;
     repository.export(&commit, &server.root.incoming(app, id))?;
     let ask = Ask::Deploy {
         commit,
+        tree,
         branch,
         push: None,
+        rebuild,
     };
     submit_as(server, app, id, ask, false)
 }

@@ -57,6 +57,7 @@ pub mod supervisor;
 pub mod toml_file;
 pub mod worker;
 
+mod building;
 mod differ;
 mod ensure;
 mod observe;

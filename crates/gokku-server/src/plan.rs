@@ -2,13 +2,15 @@
 
 use std::path::Path;
 
+use gokku_core::build_key::{BuildKey, Inputs};
 use gokku_core::env_file::EnvFile;
 use gokku_core::gokku_yml::{AppConfig, GokkuYml};
+use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::processes::{Kind, Processes};
 use gokku_core::procfile::{PROCFILE, Procfile};
 use gokku_core::settings::Settings;
-use gokku_core::{AppName, ProcessKey, ReleaseId};
+use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId};
 use gokku_proxy::api::PutRoute;
 
 use crate::error::Error;
@@ -36,6 +38,8 @@ pub struct Plan {
     pub generated: Option<Detected>,
     /// What runs.
     pub processes: Processes,
+    /// Whether it is built although an earlier release was built from the same, and without the builder's cache.
+    pub rebuild: bool,
 }
 
 /// What a `gokku.yml` says of an app; the defaults when there is no file.
@@ -110,6 +114,7 @@ impl Plan {
             server: server_config::read(root)?,
             dockerfile,
             generated,
+            rebuild: false,
         })
     }
 
@@ -127,6 +132,7 @@ impl Plan {
                 dockerfile: String::new(),
                 generated: None,
                 processes: Processes::default(),
+                rebuild: false,
             })
     }
 
@@ -147,6 +153,27 @@ impl Plan {
             Some(command) => (Some(Vec::new()), Some(command.words().to_vec())),
             None => (self.config.entrypoint.clone(), self.config.command.clone()),
         }
+    }
+
+    /// The build arguments; what they would say is in a generated Dockerfile already.
+    pub(crate) fn build_args(&self) -> Vec<(String, String)> {
+        match self.generated {
+            Some(_) => Vec::new(),
+            None => self.config.build_args(),
+        }
+    }
+
+    /// What decides what a build of these files makes.
+    pub(crate) fn build_key(&self, tree: &TreeId) -> BuildKey {
+        let generated = self.generated.as_ref();
+        let generated = generated.map(|detected| detected.dockerfile(Mounts::Cached));
+        BuildKey::of(&Inputs {
+            tree,
+            dockerfile: &self.dockerfile,
+            generated: generated.as_deref(),
+            args: &self.build_args(),
+            secrets: &[],
+        })
     }
 
     /// The migration in words: the setting's, or else the `Procfile`'s.

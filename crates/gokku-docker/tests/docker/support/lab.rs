@@ -70,6 +70,7 @@ impl Lab {
             tag: format!("{}:test", self.root),
             labels: self.labels(&[]),
             args: Vec::new(),
+            cache: true,
             builder,
         }
     }
