@@ -20,6 +20,7 @@ use crate::classic::Classic;
 use crate::context::Extra;
 use crate::engine::Engine;
 use crate::error::{Error, causes};
+use crate::failed_build::FailedBuild;
 use crate::trace::Trace;
 use crate::{context, wire};
 
@@ -81,6 +82,19 @@ struct Progress {
     trace: Trace,
     classic: Classic,
     image: Option<ImageId>,
+}
+
+impl Progress {
+    /// A build's failure with the instruction that it was at.
+    fn explain(&mut self, error: Error) -> Error {
+        match error {
+            Error::Build(FailedBuild { reason, .. }) => {
+                let failed = self.trace.failed();
+                Error::Build(failed.unwrap_or_else(|| self.classic.failed(reason)))
+            }
+            error => error,
+        }
+    }
 }
 
 /// Writes into the request's body, from a thread.
@@ -195,6 +209,7 @@ impl Engine {
             .await;
         progress.trace.rest().into_iter().for_each(&mut *on_line);
         progress.classic.rest().into_iter().for_each(&mut *on_line);
+        let built = built.map_err(|error| progress.explain(error));
         if built.is_err() {
             self.forget(progress.classic.made()).await;
         }
@@ -295,7 +310,10 @@ fn read(
     on_line: &mut (dyn FnMut(String) + Send),
 ) -> Result<(), Error> {
     if let Some(error) = message.error {
-        return Err(Error::Build(error));
+        return Err(Error::Build(FailedBuild {
+            reason: error,
+            ..FailedBuild::default()
+        }));
     }
     match (message.id.as_deref(), message.aux) {
         (Some("moby.buildkit.trace"), Some(serde_json::Value::String(base64))) => {

@@ -27,6 +27,7 @@ pub mod classic;
 #[doc(hidden)]
 pub mod trace;
 
+mod failed_build;
 mod network;
 mod wire;
 
@@ -35,6 +36,7 @@ pub use containers::{ContainerFacts, ContainerSpec, ContainerState};
 pub use engine::Engine;
 pub use error::Error;
 pub use events::{EngineEvent, Happening};
+pub use failed_build::FailedBuild;
 pub use images::ImageFacts;
 pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};

@@ -88,7 +88,18 @@ impl<R: Runtime> Driver<R> {
                 line,
             });
         };
-        Ok(self.runtime.build(&request, &mut on_line).await?)
+        let built = self.runtime.build(&request, &mut on_line).await;
+        built.map_err(|error| {
+            let mut error = Error::from(error);
+            if self.plan.generated.is_some() {
+                let more = format!(
+                    "\nThe Dockerfile is gokku's: `gokku build --print -a {}` shows it.",
+                    self.app
+                );
+                error.message.push_str(&more);
+            }
+            error
+        })
     }
 
     pub(crate) fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {
