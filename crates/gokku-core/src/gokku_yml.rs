@@ -27,6 +27,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_yaml::{Error, Spanned};
 
+use crate::build_inputs::{BuildInputs, OWN_ARGS};
 use crate::languages::Lang;
 use crate::name::{AppName, EnvironmentName};
 use crate::process::ProcessType;
@@ -49,7 +50,7 @@ pub struct Key {
 }
 
 /// Every key.
-pub const KEYS: [Key; 25] = [
+pub const KEYS: [Key; 27] = [
     Key {
         path: "path",
         default: ".",
@@ -103,6 +104,18 @@ pub const KEYS: [Key; 25] = [
         default: "-",
         meaning: "The Dockerfile; otherwise <path>/Dockerfile, then Dockerfile",
         allowed: "a relative path without ..",
+    },
+    Key {
+        path: "build.args.<NAME>",
+        default: "-",
+        meaning: "A build argument, for an `ARG` of the Dockerfile; it stays in the image's history",
+        allowed: "a name as a variable's, not APP_PATH or BINARY_NAME, and any text",
+    },
+    Key {
+        path: "build.secrets",
+        default: "-",
+        meaning: "Variables of the app's environment that the build may read, with RUN --mount=type=secret,id=NAME; they stay nowhere, and it takes BuildKit",
+        allowed: "a list of variables' names, each once and none of build.args",
     },
     Key {
         path: "ports",
@@ -246,6 +259,8 @@ pub struct AppConfig {
     pub dockerfile: Option<String>,
     /// What is built where there is no Dockerfile.
     pub build: BuildKeys,
+    /// `build`: what the build is given.
+    pub given: BuildInputs,
     /// `ports`: the server's and the container's.
     pub ports: Option<Ports>,
     /// `environments`.
@@ -296,6 +311,16 @@ pub struct Placed<T> {
 }
 
 impl<T> Placed<T> {
+    /// An error at its place.
+    pub(crate) fn refused(&self, what: String) -> YmlError {
+        YmlError {
+            file: self.file.clone(),
+            line: self.line,
+            column: self.column,
+            what,
+        }
+    }
+
     fn with<U>(&self, value: U) -> Placed<U> {
         Placed {
             value,
@@ -414,6 +439,7 @@ impl Default for AppConfig {
             binary_name: None,
             dockerfile: None,
             build: BuildKeys::default(),
+            given: BuildInputs::default(),
             ports: None,
             environments: Vec::new(),
             deployment: Deployment::default(),
@@ -435,14 +461,16 @@ impl AppConfig {
         }
     }
 
-    /// The build arguments that `path` and `binary_name` become.
+    /// The build arguments: those that `path` and `binary_name` become, and `build.args`.
     pub fn build_args(&self) -> Vec<(String, String)> {
         let path = (!self.path.is_empty()).then(|| ("APP_PATH".to_owned(), self.path.clone()));
         let binary = self
             .binary_name
             .clone()
             .map(|name| ("BINARY_NAME".to_owned(), name));
-        path.into_iter().chain(binary).collect()
+        let given = self.given.args.iter();
+        let given = given.map(|(name, value)| (name.to_string(), value.value.clone()));
+        path.into_iter().chain(binary).chain(given).collect()
     }
 
     /// The branch that deploys to an environment; none when the file names none.
@@ -508,6 +536,16 @@ struct RawApp {
     resources: Option<RawResources>,
     #[serde(default)]
     processes: BTreeMap<ProcessType, RawProcess>,
+    build: Option<RawBuild>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBuild {
+    #[serde(default)]
+    args: BTreeMap<String, Spanned<String>>,
+    #[serde(default)]
+    secrets: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -628,6 +666,39 @@ impl Check<'_> {
         })
     }
 
+    fn given(&self, raw: RawBuild) -> Result<BuildInputs, YmlError> {
+        let mut given = BuildInputs::default();
+        for (name, value) in raw.args {
+            let key = name.parse().ok().filter(|_| !OWN_ARGS.contains(&name.as_str()));
+            let key = key.ok_or_else(|| {
+                let allowed = "a name as a variable's, not APP_PATH or BINARY_NAME";
+                self.wrong(&value, format!("build.args: {name:?} cannot be: it is {allowed}"))
+            })?;
+            if value.value.contains('\0') {
+                return Err(self.wrong(
+                    &value,
+                    format!("build.args.{name}: a text cannot have a NUL in it"),
+                ));
+            }
+            given.args.push((key, self.placed(&value, value.value.clone())));
+        }
+        for name in raw.secrets {
+            let key = name
+                .value
+                .parse()
+                .map_err(|_| self.refuse("build.secrets", &name))?;
+            let (args, secrets) = (given.args.iter(), given.secrets.iter());
+            let mut others = args
+                .map(|(key, _)| key)
+                .chain(secrets.map(|placed| &placed.value));
+            if others.any(|other| *other == key) {
+                return Err(self.refuse("build.secrets", &name));
+            }
+            given.secrets.push(self.placed(&name, key));
+        }
+        Ok(given)
+    }
+
     fn app(&self, raw: RawApp) -> Result<AppConfig, YmlError> {
         let build = self.build(&raw)?;
         let web = raw.processes.get(&ProcessType::web());
@@ -664,6 +735,11 @@ impl Check<'_> {
             binary_name,
             dockerfile,
             build,
+            given: raw
+                .build
+                .map(|raw| self.given(raw))
+                .transpose()?
+                .unwrap_or_default(),
             ports: raw.ports.map(|ports| self.ports(&ports)).transpose()?,
             environments: self.environments(raw.environments)?,
             deployment: raw
@@ -1042,7 +1118,7 @@ mod tests {
             .collect();
         told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
         insta::assert_snapshot!(told.join("\n"), @r#"
-        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, lang, workdir, go_version, goos, goarch, cgo_enabled, ports, environments, deployment, entrypoint, command, resources, processes; did you mean "path"?
+        gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, lang, workdir, go_version, goos, goarch, cgo_enabled, ports, environments, deployment, entrypoint, command, resources, processes, build; did you mean "path"?
         gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
         gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
         gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100

@@ -25,6 +25,7 @@ pub mod process;
 pub mod release_id;
 pub mod slot;
 
+pub mod build_inputs;
 pub mod env_file;
 pub mod gokku_yml;
 pub mod languages;
