@@ -1,6 +1,9 @@
 //! What is built, what is not, and what a build says.
 
-use gokku_tests::{App, Server};
+use std::collections::BTreeSet;
+use std::fs;
+
+use gokku_tests::{App, Output, Server};
 
 const NOTHING: &str = "nothing to build";
 
@@ -102,4 +105,69 @@ fn what_was_built_is_not_built_again() {
     assert_eq!(active(&api), kept, "{failed}");
     assert_eq!(api.images().len(), 2, "{:?}", api.images());
     image(&api, &kept);
+}
+
+/// P29: a build is given what `gokku.yml` names, and nothing else; a secret stays nowhere.
+#[test]
+fn p29_a_build_has_the_arguments_and_secrets_that_are_named() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy_with(
+        "    build:\n      args: {RELEASE_NAME: spring tide}\n      secrets: [NPM_TOKEN]\n",
+    );
+    dev.write_app("v1", &[]);
+    // Of each run, so that no step comes from the cache and says nothing.
+    let mark = server.root().display();
+    dev.write(
+        "Dockerfile",
+        format!(
+            "FROM scratch\nENV MARK={mark}\nCOPY app /app\nARG RELEASE_NAME\n\
+         RUN --mount=type=secret,id=NPM_TOKEN,target=/version [\"/app\", \"version\"]\n\
+         RUN [\"/app\", \"env\", \"RELEASE_NAME\"]\n\
+         COPY version behaviour /\nEXPOSE 8080\nENTRYPOINT [\"/app\"]\n"
+        ),
+    );
+    dev.commit("v1");
+    let name = api.name();
+    dev.push().rejected().says(&format!(
+        "gokku.yml:6:17: build.secrets: {name} has no NPM_TOKEN: `gokku config set NPM_TOKEN=… -a {name}` gives it one"
+    ));
+
+    let token = gokku_tests::unique("the-token");
+    api.gokku(["config", "set", &format!("NPM_TOKEN={token}")]).ok();
+    let push = dev.push().ok().says("  spring tide").says("  [NPM_TOKEN]");
+    assert!(!push.output.contains(&token), "{push}");
+    let image = image(&api, &active(&api));
+    let history = api.docker(["history", "--no-trunc", &image]).ok();
+    assert!(history.stdout.contains("RELEASE_NAME=spring tide"), "{history}");
+    assert!(!history.stdout.contains(&token), "{history}");
+    let inspected = api.docker(["inspect", &image]).ok();
+    assert!(!inspected.stdout.contains(&token), "{inspected}");
+    let saved = server.home().join("image.tar");
+    api.docker(["save", "--output", saved.to_str().unwrap(), &image])
+        .ok();
+    let found = |word: &str| {
+        let mut grep = server.command("grep");
+        let found = Output::of(grep.args(["-rlF", word]).arg(server.root()).arg(&saved));
+        let files = found.stdout.lines().map(str::to_owned);
+        files.collect::<BTreeSet<String>>()
+    };
+    let env = api.path("shared/.env").display().to_string();
+    assert_eq!(found(&token), [env].into());
+    assert!(found("RELEASE_NAME").contains(&saved.display().to_string()));
+
+    // Another value is no other build; another name is.
+    api.gokku(["config", "set", "--no-restart", "NPM_TOKEN=another-token"])
+        .ok();
+    api.gokku(["deploy"]).ok().complains(NOTHING);
+    dev.write(
+        "gokku.yml",
+        fs::read_to_string(dev.folder().join("gokku.yml"))
+            .unwrap()
+            .replace("[NPM_TOKEN]", "[NPM_TOKEM]"),
+    );
+    dev.commit("misspelt");
+    dev.push()
+        .rejected()
+        .says("NPM_TOKEM would do nothing: Dockerfile has no");
 }

@@ -2,8 +2,9 @@
 //!
 //! Nothing of an app's environment reaches a build unless `gokku.yml` names it as a secret.
 
-use crate::env_file::EnvKey;
+use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::gokku_yml::{Placed, YmlError};
+use crate::name::AppName;
 
 /// The arguments that gokku gives builds by itself: `path` and `binary_name`.
 pub const OWN_ARGS: [&str; 2] = ["APP_PATH", "BINARY_NAME"];
@@ -29,6 +30,20 @@ pub struct BuildInputs {
 }
 
 impl BuildInputs {
+    /// The secrets' values, which are the app's.
+    pub fn secrets_of(&self, app: &AppName, env: &EnvFile) -> Result<Vec<(EnvKey, EnvValue)>, YmlError> {
+        let value = |secret: &Placed<EnvKey>| {
+            let name = &secret.value;
+            let value = env.get(name.as_str()).ok_or_else(|| {
+                secret.refused(format!(
+                    "build.secrets: {app} has no {name}: `gokku config set {name}=… -a {app}` gives it one"
+                ))
+            })?;
+            Ok((name.clone(), value.clone()))
+        };
+        self.secrets.iter().map(value).collect()
+    }
+
     /// Refuses what a Dockerfile with this text does not use: it would do nothing, and a name may be misspelt.
     pub fn check_used(&self, dockerfile: &str, text: &str) -> Result<(), YmlError> {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::ignore::Ignore;
@@ -24,11 +24,22 @@ pub struct Extra<'a> {
     pub dockerignore: &'a str,
 }
 
+/// Where a path leads; nothing outside of the folder is read, wherever a link in it leads.
+fn within(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
+    let real = path.canonicalize()?;
+    if real.starts_with(folder.canonicalize()?) {
+        Ok(real)
+    } else {
+        let why = "it is a link that leads out of the folder: commit the file itself";
+        Err(std::io::Error::other(why))
+    }
+}
+
 /// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
 fn ignore(folder: &Path, dockerfile: &str, extra: Option<Extra<'_>>) -> Result<Ignore, Error> {
     for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
         let path = folder.join(&name);
-        match fs::read_to_string(&path) {
+        match within(folder, &path).and_then(fs::read_to_string) {
             Ok(text) => return Ignore::parse(&text).map_err(|error| problem(&path, &error)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(problem(&path, &error)),

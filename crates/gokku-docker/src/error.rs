@@ -59,6 +59,11 @@ pub enum Error {
     /// The build failed; its output was given line by line.
     #[error("{0}")]
     Build(FailedBuild),
+    /// The engine has no BuildKit, and a build needs it.
+    #[error(
+        "the build's secret {0} needs BuildKit, which this engine does not have: Docker's own, from 20.10 on, have it"
+    )]
+    NoSecrets(String),
     /// The folder to build could not be read.
     #[error("{}: {reason}", .path.display())]
     Context {

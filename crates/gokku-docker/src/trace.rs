@@ -9,6 +9,7 @@ use gokku_core::base64::decode;
 
 use crate::failed_build::{Begun, FailedBuild};
 use crate::lines::Unended;
+use crate::protobuf::Fields;
 
 /// Follows a build's progress.
 #[derive(Debug, Default)]
@@ -18,49 +19,6 @@ pub struct Trace {
     /// What a step's stream has said without the end of its line: a message ends anywhere.
     held: BTreeMap<(Vec<u8>, u64), Unended>,
     failed: Option<FailedBuild>,
-}
-
-/// One field of a message: its number and, for those with a length, its bytes.
-struct Fields<'a>(&'a [u8]);
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (first, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(first & 0x7f) << shift;
-        if first & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = (u64, u64, &'a [u8]);
-
-    /// Number, value of a varint, bytes of a field with a length.
-    fn next(&mut self) -> Option<Self::Item> {
-        let key = varint(&mut self.0)?;
-        let mut take = |length: usize| {
-            let (bytes, rest) = self.0.split_at_checked(length)?;
-            self.0 = rest;
-            Some(bytes)
-        };
-        match key & 7 {
-            0 => Some((key >> 3, varint(&mut self.0)?, &[])),
-            1 => Some((key >> 3, 0, take(8)?)),
-            2 => {
-                let mut rest = self.0;
-                let length = usize::try_from(varint(&mut rest)?).ok()?;
-                let (bytes, rest) = rest.split_at_checked(length)?;
-                self.0 = rest;
-                Some((key >> 3, 0, bytes))
-            }
-            5 => Some((key >> 3, 0, take(4)?)),
-            _ => None,
-        }
-    }
 }
 
 impl Trace {

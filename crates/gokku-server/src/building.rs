@@ -78,6 +78,7 @@ impl<R: Runtime> Driver<R> {
             tag: records::image_tag(&self.app, id),
             labels: self.image_labels(id),
             args: self.plan.build_args(),
+            secrets: self.plan.secrets.clone(),
             cache: !self.plan.rebuild,
             builder: Builder::Any,
         };

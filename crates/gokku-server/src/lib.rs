@@ -68,6 +68,7 @@ mod process;
 mod recover;
 mod settle;
 mod tidy;
+mod tree_file;
 
 pub use error::{Error, Kind};
 pub use root::Root;

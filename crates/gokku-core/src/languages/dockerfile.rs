@@ -1,6 +1,6 @@
 //! A Dockerfile, written line by line.
 //!
-//! Nothing of the project's reaches a shell unquoted: words go through [`quoted`], commands through [`exec`].
+//! Nothing of the project's reaches a shell unquoted: words go through `quoted`, commands through `exec`.
 
 use std::fmt::Write;
 
