@@ -29,6 +29,7 @@ mod many;
 mod migration;
 mod names;
 mod no_engine;
+mod odd_trees;
 mod ports;
 mod processes;
 mod refs;

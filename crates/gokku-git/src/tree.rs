@@ -29,7 +29,7 @@ impl fmt::Display for Obstacle {
             ),
             Self::Lfs(paths) => write!(
                 f,
-                "it has Git LFS pointers ({}), whose content a push does not bring: commit the files themselves, `git lfs migrate export --include=\"*\"` does",
+                "it has Git LFS pointers ({}), whose content a push does not bring: commit the files themselves, `git lfs migrate export --include=\"*\"` does; or leave them out of the build, in .dockerignore",
                 some(paths)
             ),
         }
