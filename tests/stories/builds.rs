@@ -156,6 +156,15 @@ fn p29_a_build_has_the_arguments_and_secrets_that_are_named() {
     assert_eq!(found(&token), [env].into());
     assert!(found("RELEASE_NAME").contains(&saved.display().to_string()));
 
+    // A release whose image is gone is built again when it is gone back to, and has them again.
+    let first = active(&api);
+    dev.write("version", "v2\n");
+    dev.commit("v2");
+    dev.push().ok();
+    api.docker(["rmi", &format!("{name}:release-{first}")]).ok();
+    api.gokku(["rollback"]).ok();
+    assert_eq!((api.version(), active(&api)), ("v1".to_owned(), first));
+
     // Another value is no other build; another name is.
     api.gokku(["config", "set", "--no-restart", "NPM_TOKEN=another-token"])
         .ok();

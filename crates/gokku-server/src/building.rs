@@ -7,6 +7,7 @@ use gokku_core::event::{Event, Source};
 use gokku_core::languages::DOCKERIGNORE;
 use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::release::Record;
+use gokku_core::transition::Cause;
 use gokku_core::{ImageId, ReleaseId};
 use gokku_docker::{BuildRequest, Builder, Generated, labels};
 
@@ -58,8 +59,8 @@ impl<R: Runtime> Driver<R> {
 
     async fn build_anew(&mut self, id: ReleaseId) -> Result<ImageId, Error> {
         let tree = self.root.tree(&self.app, id);
-        if self.plan.dockerfile.is_empty() {
-            // A release that was built before, and whose image is gone.
+        if self.activation()?.cause != Cause::Deploy {
+            // A release that was built before, and whose image is gone: how it is built was not read.
             self.plan = Plan::read(&self.root, &self.app, &tree, true)?;
         }
         let generated = self.plan.generated.as_ref().map(|detected| Generated {
