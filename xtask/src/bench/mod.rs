@@ -21,7 +21,7 @@ pub(crate) enum What {
     /// Nothing to build, and a changed line in a project of a thousand files, in turns with the same build by hand
     Build {
         /// How often
-        #[arg(long, default_value_t = 15)]
+        #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
     /// Commands that people wait for
