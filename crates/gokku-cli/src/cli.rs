@@ -84,6 +84,9 @@ pub enum Command {
         /// Follow the deploy under way
         #[arg(long)]
         attach: bool,
+        /// Build it anew, without the builder's cache: for what the code does not say, a newer base image for example
+        #[arg(long, conflicts_with_all = ["abort", "attach"])]
+        rebuild: bool,
     },
     /// Show the Dockerfile that the current commit is built with: the project's own, or the one gokku writes for it
     Build {

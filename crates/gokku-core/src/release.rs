@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::build_key::BuildKey;
 use crate::ids::{CommitId, ImageId};
 use crate::release_id::ReleaseId;
 
@@ -21,6 +22,9 @@ pub struct Record {
     /// The image it runs, once built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageId>,
+    /// What decided what was built; none for releases of an older gokku.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildKey>,
     /// What became of it.
     pub outcome: Outcome,
     /// Why it failed, in one line; only with [`Outcome::Failed`].

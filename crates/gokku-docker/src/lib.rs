@@ -2,7 +2,8 @@
 //!
 //! - [`engine`]: the connection, its version; `network`: the one that containers are on
 //! - [`labels`]: what containers and images carry, and are found by
-//! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of it
+//! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of
+//!   it; `secrets` has what it may ask for meanwhile
 //! - [`images`], [`containers`], [`once`], [`session`], [`logs`] with [`lines`], [`events`]
 //!
 //! No type of the engine's client leaves this crate.
@@ -27,7 +28,10 @@ pub mod classic;
 #[doc(hidden)]
 pub mod trace;
 
+mod failed_build;
 mod network;
+mod protobuf;
+mod secrets;
 mod wire;
 
 pub use build::{BuildRequest, Builder, Generated};
@@ -35,7 +39,9 @@ pub use containers::{ContainerFacts, ContainerSpec, ContainerState};
 pub use engine::Engine;
 pub use error::Error;
 pub use events::{EngineEvent, Happening};
+pub use failed_build::FailedBuild;
 pub use images::ImageFacts;
 pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};
+pub use secrets::Secrets;
 pub use session::{Session, SessionInput};

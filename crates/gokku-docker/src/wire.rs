@@ -5,6 +5,7 @@ use std::path::Path;
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
+use hyper::http::request::Builder;
 use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
@@ -16,6 +17,19 @@ pub(crate) async fn post(
     socket: &Path,
     path: &str,
     content_type: &'static str,
+    body: BoxBody<Bytes, std::io::Error>,
+) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri(path)
+        .header(header::CONTENT_TYPE, content_type);
+    send(socket, request, body).await
+}
+
+/// Sends what may become a connection of another protocol.
+pub(crate) async fn send(
+    socket: &Path,
+    request: Builder,
     body: BoxBody<Bytes, std::io::Error>,
 ) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
     let failed = |reason: String| Error::Unreachable {
@@ -30,13 +44,10 @@ pub(crate) async fn post(
         .map_err(|error| failed(causes(&error)))?;
     let driving = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
         // Its end is seen by whoever reads the answer.
-        let _ = connection.await;
+        let _ = connection.with_upgrades().await;
     }));
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(path)
+    let request = request
         .header(header::HOST, "docker")
-        .header(header::CONTENT_TYPE, content_type)
         .body(body)
         .map_err(|error| failed(error.to_string()))?;
     let response = sender

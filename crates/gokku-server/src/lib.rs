@@ -58,6 +58,7 @@ pub mod supervisor;
 pub mod toml_file;
 pub mod worker;
 
+mod building;
 mod differ;
 mod ensure;
 mod observe;
@@ -68,6 +69,7 @@ mod process;
 mod recover;
 mod settle;
 mod tidy;
+mod tree_file;
 
 pub use error::{Error, Kind};
 pub use root::Root;

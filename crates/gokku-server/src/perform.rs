@@ -1,20 +1,16 @@
 //! Performs the steps. Nothing is decided here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use gokku_core::event::{Event, Source};
-use gokku_core::languages::dockerfile::Mounts;
-use gokku_core::languages::{DOCKERIGNORE, INIT_LABEL};
+use gokku_core::languages::INIT_LABEL;
 use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_docker::{
-    BuildRequest, Builder, ContainerFacts, ContainerSpec, ContainerState, Generated, ImageFacts, Lines,
-    labels,
-};
+use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, ImageFacts, Lines, labels};
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
@@ -76,7 +72,7 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
-    fn activation(&self) -> Result<Activation, Error> {
+    pub(crate) fn activation(&self) -> Result<Activation, Error> {
         match &self.goal {
             Goal::Activate(activation) => Ok(activation.clone()),
             Goal::Stop | Goal::Destroy => {
@@ -85,7 +81,7 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
-    fn record(&self, id: ReleaseId) -> Result<Record, Error> {
+    pub(crate) fn record(&self, id: ReleaseId) -> Result<Record, Error> {
         let there = records::load(&self.root, &self.app, id)?;
         there.ok_or_else(|| Error::missing(format!("the release {id} has no record")))
     }
@@ -107,52 +103,6 @@ impl<R: Runtime> Driver<R> {
         atomic::remove_tree(&incoming)?;
         repository.export(&commit, &incoming)?;
         std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error))
-    }
-
-    async fn build(&mut self) -> Result<(), Error> {
-        let id = self.activation()?.release;
-        let tree = self.root.tree(&self.app, id);
-        let generated = self.plan.generated.as_ref().map(|detected| Generated {
-            buildkit: detected.dockerfile(Mounts::Cached),
-            classic: detected.dockerfile(Mounts::Plain),
-            dockerignore: DOCKERIGNORE,
-        });
-        if let Some(detected) = &self.plan.generated {
-            let line = detected.summary.clone();
-            self.log.tell(Event::Noted { line });
-        }
-        // What they say is in a generated Dockerfile already.
-        let args = generated
-            .as_ref()
-            .map_or_else(|| self.plan.config.build_args(), |_| Vec::new());
-        let request = BuildRequest {
-            folder: &tree,
-            dockerfile: &self.plan.dockerfile,
-            generated,
-            tag: records::image_tag(&self.app, id),
-            labels: self.image_labels(id),
-            args,
-            builder: Builder::Any,
-        };
-        let log = &mut self.log;
-        let mut on_line = |line: String| {
-            log.tell(Event::Output {
-                source: Source::Build,
-                line,
-            });
-        };
-        let image = self.runtime.build(&request, &mut on_line).await?;
-        let mut record = self.record(id)?;
-        record.image = Some(image);
-        records::save(&self.root, &self.app, &record)
-    }
-
-    fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {
-        BTreeMap::from([
-            (labels::ROOT.to_owned(), self.root.label()),
-            (labels::APP.to_owned(), self.app.to_string()),
-            (labels::RELEASE.to_owned(), id.to_string()),
-        ])
     }
 
     /// What a container of a release is made from: the image's id; by its name, which `docker ps` then shows, where

@@ -29,13 +29,20 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
     let mut scale = apps::load(root, app)?.scale;
     let active = records::active(root, app);
     let (release, cause) = match &request.ask {
-        Ask::Deploy { commit, .. } => {
-            let plan = Plan::read(root, app, &root.incoming(app, request.id), true)?;
+        Ask::Deploy {
+            commit,
+            tree,
+            rebuild,
+            ..
+        } => {
+            let mut plan = Plan::read(root, app, &root.incoming(app, request.id), true)?;
+            plan.rebuild = *rebuild;
             let record = Record {
                 version: VERSION,
                 id: request.id,
                 commit: commit.clone(),
                 image: None,
+                build: Some(plan.build_key(tree)),
                 outcome: Outcome::Unfinished,
                 reason: None,
                 env_hash: None,

@@ -4,7 +4,7 @@ use std::process::Child;
 
 use gokku_core::processes::Scale;
 use gokku_core::push::BranchName;
-use gokku_core::{AppName, CommitId, ReleaseId};
+use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -34,10 +34,14 @@ pub enum Ask {
     Deploy {
         /// The commit.
         commit: CommitId,
+        /// Its files, by git's id of them.
+        tree: TreeId,
         /// The branch it was pushed to.
         branch: BranchName,
         /// The push; none for `gokku deploy`.
         push: Option<Push>,
+        /// Whether it is built anew, whatever was built before.
+        rebuild: bool,
     },
     /// A release that was good before; the previous one when none is named.
     Rollback {

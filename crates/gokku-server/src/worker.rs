@@ -123,6 +123,7 @@ async fn look_at_branch(server: &Server, request: &Request, lock: &AppLock) -> R
         commit,
         branch,
         push: Some(push),
+        ..
     } = &request.ask
     else {
         return Ok(());
@@ -172,6 +173,7 @@ fn expect_branch(request: &Request, lock: &mut AppLock) {
         commit,
         branch,
         push: Some(Push { receiver, .. }),
+        ..
     } = &request.ask
         && let Err(error) = lock.lands(Landing::new(branch.clone(), commit.clone(), *receiver))
     {

@@ -13,13 +13,13 @@ use crate::error::{DONE, Error, FAILED, MISSING};
 use crate::printer::{Look, Printer};
 use crate::render::{Renderer, exit_code};
 
-pub(super) fn again(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
+pub(super) fn again(server: &Server, app: &AppName, rebuild: bool, printer: Printer) -> Result<u8, Error> {
     if let Some(holder) = lock::holder(&server.root, app)?
         && !holder.holder.is_brief()
     {
         return Err(lock::busy(app, Some(&holder)).into());
     }
-    follow_to_end(server, app, hook::deploy_again(server, app)?, printer)
+    follow_to_end(server, app, hook::deploy_again(server, app, rebuild)?, printer)
 }
 
 fn nothing_under_way(app: &AppName) -> Error {

@@ -84,7 +84,9 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Deploy { attach: true, .. } => {
             deploy::attach(server, &context::app(server, options)?, printer)
         }
-        Command::Deploy { .. } => deploy::again(server, &context::app(server, options)?, printer),
+        Command::Deploy { rebuild, .. } => {
+            deploy::again(server, &context::app(server, options)?, *rebuild, printer)
+        }
         Command::Build { .. } => build::print(server, &context::app(server, options)?),
         Command::Rollback { release } => {
             let release = release.as_deref().map(str::parse).transpose();

@@ -60,6 +60,7 @@ pub(super) fn words(command: &Command) -> String {
         Command::Config(Config::Check { .. }) => "config check".to_owned(),
         Command::Deploy { abort: Some(_), .. } => "deploy --abort".to_owned(),
         Command::Deploy { attach: true, .. } => "deploy --attach".to_owned(),
+        Command::Deploy { rebuild: true, .. } => "deploy --rebuild".to_owned(),
         Command::Deploy { .. } => "deploy".to_owned(),
         Command::Build { .. } => "build --print".to_owned(),
         Command::Rollback { release } => {

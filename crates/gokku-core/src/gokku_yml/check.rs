@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::build_inputs::{BuildInputs, OWN_ARGS};
 use crate::env_file::{EnvKey, EnvValue};
 use crate::image_ref::Use;
 use crate::process::ProcessType;
@@ -11,6 +12,7 @@ use crate::resources::Resources;
 use crate::volume::Source;
 
 use super::config::{AppConfig, BuildKeys, Deployment, Environment, Health, Placed, Ports, ProcessConfig};
+use super::node::Place;
 use super::raw::{self, Argument};
 use super::reading::{At, Given, List, Named, Or, Reader};
 
@@ -49,6 +51,10 @@ pub(super) fn app(
         binary_name: whole.binary_name.map(|name| name.value.0),
         dockerfile: dockerfile.map(|path| path.value.0),
         build,
+        given: match ready {
+            Some(_) => BuildInputs::default(),
+            None => given(whole.build.unwrap_or_default(), reader),
+        },
         image: ready,
         env: whole.env.map(env).unwrap_or_default(),
         ports: whole.ports.and_then(|list| ports(&list, reader)),
@@ -115,6 +121,30 @@ fn build_keys(raw: &raw::App, reader: &Reader<'_>) -> BuildKeys {
     }
 }
 
+/// What a build is given.
+fn given(raw: raw::Build, reader: &mut Reader<'_>) -> BuildInputs {
+    let mut given = BuildInputs::default();
+    for (name, value) in raw.args.unwrap_or_default().entries {
+        if OWN_ARGS.contains(&name.value.as_str()) {
+            let what = format!("build.args: {} is what gokku itself says", name.value);
+            reader.note(name.place, what);
+        }
+        let placed = placed(&value, value.value.0.clone(), reader);
+        given.args.push((name.value, placed));
+    }
+    for name in raw.secrets.map(|list| list.items).unwrap_or_default() {
+        let key = &name.value.0;
+        let of_args = given.args.iter().map(|(key, _)| key);
+        let mut others = of_args.chain(given.secrets.iter().map(|placed| &placed.value));
+        if others.any(|other| other == key) {
+            reader.refuse("build.secrets", name.place, key.as_str());
+        }
+        let placed = placed(&name, key.clone(), reader);
+        given.secrets.push(placed);
+    }
+    given
+}
+
 /// What an app with a ready image says of a build would do nothing. The defaults may say it, for other apps.
 fn nothing_is_built(said: &raw::App, reader: &mut Reader<'_>) {
     if said.image.is_none() {
@@ -128,6 +158,7 @@ fn nothing_is_built(said: &raw::App, reader: &mut Reader<'_>) {
         ("go_version", said.go_version.as_ref().map(|given| given.place)),
         ("goos", said.goos.as_ref().map(|given| given.place)),
         ("goarch", said.goarch.as_ref().map(|given| given.place)),
+        ("build", said_of_build(said)),
         ("cgo_enabled", said.cgo_enabled.as_ref().map(|given| given.place)),
     ];
     for (key, place) in places {
@@ -138,6 +169,16 @@ fn nothing_is_built(said: &raw::App, reader: &mut Reader<'_>) {
             );
         }
     }
+}
+
+fn said_of_build(said: &raw::App) -> Option<Place> {
+    let build = said.build.as_ref()?;
+    let args = build.args.iter().flat_map(|named| &named.entries);
+    let secrets = build.secrets.iter().flat_map(|list| &list.items);
+    let mut places = args
+        .map(|(name, _)| name.place)
+        .chain(secrets.map(|name| name.place));
+    places.next()
 }
 
 fn web_is_said_once(raw: &raw::App, reader: &mut Reader<'_>) {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::YmlError;
+use crate::build_inputs::BuildInputs;
 use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::image_ref::ImageRef;
 use crate::languages::Lang;
@@ -26,6 +28,8 @@ pub struct AppConfig {
     pub dockerfile: Option<String>,
     /// What is built where there is no Dockerfile.
     pub build: BuildKeys,
+    /// `build`: what the build is given.
+    pub given: BuildInputs,
     /// `image`: run as it is, without a build.
     pub image: Option<ImageRef>,
     /// `env`: what the app's own env does not have.
@@ -88,6 +92,16 @@ pub struct Placed<T> {
 }
 
 impl<T> Placed<T> {
+    /// An error at its place.
+    pub(crate) fn refused(&self, what: String) -> YmlError {
+        YmlError {
+            file: self.file.clone(),
+            line: self.line,
+            column: self.column,
+            what,
+        }
+    }
+
     fn with<U>(&self, value: U) -> Placed<U> {
         Placed {
             value,
@@ -221,6 +235,7 @@ impl Default for AppConfig {
             binary_name: None,
             dockerfile: None,
             build: BuildKeys::default(),
+            given: BuildInputs::default(),
             image: None,
             env: Vec::new(),
             volumes: Vec::new(),
@@ -247,14 +262,16 @@ impl AppConfig {
         }
     }
 
-    /// The build arguments that `path` and `binary_name` become.
+    /// The build arguments: those that `path` and `binary_name` become, and `build.args`.
     pub fn build_args(&self) -> Vec<(String, String)> {
         let path = (!self.path.is_empty()).then(|| ("APP_PATH".to_owned(), self.path.clone()));
         let binary = self
             .binary_name
             .clone()
             .map(|name| ("BINARY_NAME".to_owned(), name));
-        path.into_iter().chain(binary).collect()
+        let given = self.given.args.iter();
+        let given = given.map(|(name, value)| (name.to_string(), value.value.clone()));
+        path.into_iter().chain(binary).chain(given).collect()
     }
 
     /// The app's env in an environment: its own, and of what that does not have, what `environments[].env` and then `env`

@@ -76,6 +76,18 @@ pub const KEYS: &[Key] = &[
         allowed: "a relative path without ..",
     },
     Key {
+        path: "build.args.<NAME>",
+        default: "-",
+        meaning: "A build argument, for an `ARG` of the Dockerfile; it stays in the image's history",
+        allowed: "a name as a variable's, not APP_PATH or BINARY_NAME, and any text",
+    },
+    Key {
+        path: "build.secrets",
+        default: "-",
+        meaning: "Variables of the app's environment that the build may read, with RUN --mount=type=secret,id=NAME; they stay nowhere, and it takes BuildKit",
+        allowed: "a list of variables' names, each once and none of build.args",
+    },
+    Key {
         path: "env.<NAME>",
         default: "-",
         meaning: "A variable of the app, unless `gokku config set` has set it; settings count, too. Everybody who can read the code can read it: no place for secrets",

@@ -54,6 +54,15 @@ mapping! {
         health: Health,
         resources: Resources,
         processes: Named<ProcessType, Process>,
+        build: Build,
+    }
+}
+
+mapping! {
+    /// `build`.
+    struct Build {
+        args: Named<EnvKey, Given<Argument>>,
+        secrets: List<Given<Variable>>,
     }
 }
 
@@ -218,6 +227,11 @@ impl<const LEAST: u16, const MOST: u16> Word for Whole<LEAST, MOST> {
             .ok_or(None)
     }
 }
+
+/// A variable's name.
+#[derive(Clone, Debug)]
+pub(super) struct Variable(pub(super) EnvKey);
+word!(Variable, |text| text.parse().ok().map(Self));
 
 /// A word of a command line.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use super::config::{Ports, RestartPolicy};
 use super::keys::KEYS;
 use super::raw::{
     Argument, BinaryName, Bit, Cpus, File, FilePath, GoVersion, Goarch, Goos, HealthPath, Host, Memory, Pids,
-    RelativePath, Switch, Whole,
+    RelativePath, Switch, Variable, Whole,
 };
 use super::reading::{At, Given, List, Name, Named};
 use crate::env_file::EnvValue;
@@ -156,5 +156,6 @@ looks! {
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
     RestartPolicy => { "enum": ["always", "on-failure", "no"] },
     Switch => { "type": "boolean" },
+    Variable => { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
     Volume => { "type": "string", "pattern": "^[^:]+:/[^:]+(:(ro|rw))?$" },
 }

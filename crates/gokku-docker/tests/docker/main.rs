@@ -23,4 +23,5 @@ mod images;
 mod logs;
 mod once;
 mod progress;
+mod secrets;
 mod stop;
