@@ -1,8 +1,11 @@
 //! An app of several processes: web containers that share the traffic, workers beside them, all or none of them new.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
-use gokku_tests::{App, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, docker, wait_until};
+use gokku_tests::{
+    App, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, docker, get, wait_until,
+};
 
 /// The names and states of the app's containers, asked of plain docker.
 fn running(api: &App<'_>) -> Vec<String> {
@@ -231,6 +234,80 @@ fn what_crashes_is_missed_by_nobody_and_comes_back() {
         let status = api.gokku(["status", "--json"]).ok().json();
         (status["busy"].is_null() && status["trouble"] == serde_json::json!([])).then_some(())
     });
+}
+
+/// A web container that fails its health check gets no requests while it does, and nobody notices; the last one always
+/// does.
+#[test]
+fn a_web_container_that_fails_its_check_is_passed_over_until_it_is_good_again() {
+    let server = Server::new();
+    server.write(
+        "config.toml",
+        "[proxy]\nbind = \"127.0.0.1\"\n[proxy.health_check]\ninterval = 1\nfailures = 2\n",
+    );
+    let api = server.create("api");
+    let dev = copy_with(&api, "web: /app\n", "    processes:\n      web: {count: 3}\n");
+    dev.release("v1").ok();
+    let status = || api.gokku(["status", "--json"]).ok().json();
+    let before = status();
+    let at = |name: &str| -> SocketAddr {
+        let containers = before["containers"].as_array().unwrap().iter();
+        let mut found = containers.filter(|one| one["name"] == name);
+        found.next().unwrap()["address"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let second = format!("{}-web-2", api.blue());
+    let asked = |name: &str| -> u64 { get(at(name), "/requests").unwrap().text().parse().unwrap() };
+    let unhealthy = |wanted: usize| {
+        wait_until(&format!("{wanted} unhealthy"), PATIENCE, || {
+            let facts = api.gokku(["ps", "list", "--json"]).ok().json();
+            (facts[0]["unhealthy"] == wanted).then_some(())
+        });
+    };
+    let load = Load::start(LoadPlan::small(api.address()));
+    get(at(&second), "/be?health=503").unwrap();
+    unhealthy(1);
+    api.gokku(["ps", "list"]).ok().says("3, 1 unhealthy");
+    api.gokku(["status"])
+        .ok()
+        .says("running, unhealthy")
+        .says(&format!("health     {second} answers 503"));
+    // What was in flight has ended by now, and its own requests are the only ones that come.
+    wait_until("the last requests", PATIENCE, || {
+        let before = asked(&second);
+        let others = asked(&api.blue());
+        wait_until("requests to the others", PATIENCE, || {
+            (asked(&api.blue()) > others + 20).then_some(())
+        });
+        (asked(&second) == before).then_some(())
+    });
+    get(at(&second), "/be?health=200").unwrap();
+    unhealthy(0);
+    let before = asked(&second);
+    wait_until("requests to it", PATIENCE, || {
+        (asked(&second) > before + 5).then_some(())
+    });
+    let all = [api.blue(), second.clone(), format!("{}-web-3", api.blue())];
+    for name in &all {
+        get(at(name), "/be?health=500").unwrap();
+    }
+    unhealthy(3);
+    let before: Vec<u64> = all.iter().map(|name| asked(name)).collect();
+    wait_until("requests to all of them", PATIENCE, || {
+        let mut counts = all.iter().map(|name| asked(name)).zip(&before);
+        counts.all(|(now, before)| now > before + 5).then_some(())
+    });
+    load.stop().assert_clean(&Timeline::new("v1"));
+    let told = api.gokku(["events"]).ok().stdout;
+    for line in [
+        format!("{second} is unhealthy: it answers 503"),
+        format!("{second} is healthy again"),
+    ] {
+        assert!(told.contains(&line), "{told}");
+    }
 }
 
 /// What there is, what can be asked for, and what cannot.

@@ -366,6 +366,7 @@ impl<R: Runtime> Driver<R> {
                 release,
                 address: self.address(id)?,
                 weight: 1,
+                health: Some(self.plan.settings.health_path.clone()),
             });
         }
         let route = self.switch.route(&self.app).await?;

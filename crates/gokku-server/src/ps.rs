@@ -24,6 +24,8 @@ pub struct ProcessFacts {
     pub count: u16,
     /// How many run.
     pub running: usize,
+    /// How many of them fail their health check; known of web alone.
+    pub unhealthy: usize,
     /// What they run, as it was written; the image's own command without.
     pub command: Option<String>,
 }
@@ -51,7 +53,16 @@ pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, E
     let processes = plan_of(server, app)?.processes;
     let root = server.root.label();
     let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
-    let containers = server.engine().await?.containers(&mine).await?;
+    let engine = server.engine().await?;
+    let switch = server.switch();
+    let (containers, route) = tokio::join!(engine.containers(&mine), switch.find_route(app));
+    let containers = containers?;
+    // A switch that does not run knows of none.
+    let targets = route
+        .ok()
+        .flatten()
+        .map(|route| route.targets)
+        .unwrap_or_default();
     let running: Vec<ProcessKey> = containers
         .iter()
         .filter(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running)
@@ -61,6 +72,10 @@ pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, E
         process: kind.to_string(),
         count: processes.count(kind, &scale),
         running: running.iter().filter(|process| process.kind() == kind).count(),
+        unhealthy: targets
+            .iter()
+            .filter(|target| target.unhealthy && kind.is_web())
+            .count(),
         command: what.command.as_ref().map(|command| command.text().to_owned()),
     });
     Ok(all.collect())
