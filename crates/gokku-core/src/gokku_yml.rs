@@ -49,7 +49,7 @@ pub struct Key {
 }
 
 /// Every key.
-pub const KEYS: [Key; 25] = [
+pub const KEYS: [Key; 26] = [
     Key {
         path: "path",
         default: ".",
@@ -200,6 +200,12 @@ pub const KEYS: [Key; 25] = [
         meaning: "Seconds that a new one has to stay up to be good; not for web, which is good when it answers",
         allowed: "a whole number from 0 to 600",
     },
+    Key {
+        path: "processes.<type>.check",
+        default: "-",
+        meaning: "A command that says in a new one, with exit code 0, that it is good, instead of stay_up; tried until it does or HEALTH_CHECK_TIMEOUT is over. Not for web",
+        allowed: "a command, as in a Procfile",
+    },
 ];
 
 /// What is wrong with a `gokku.yml`, and where. Line and column count from 1.
@@ -333,6 +339,8 @@ pub struct ProcessConfig {
     pub overlap: Option<bool>,
     /// `stay_up`.
     pub stay_up: Option<Duration>,
+    /// `check`.
+    pub check: Option<Command>,
 }
 
 /// A host port and the container port behind it.
@@ -525,6 +533,7 @@ struct RawProcess {
     count: Option<Spanned<String>>,
     overlap: Option<Spanned<String>>,
     stay_up: Option<Spanned<String>>,
+    check: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -733,6 +742,7 @@ impl Check<'_> {
             .overlap
             .as_ref()
             .or(raw.stay_up.as_ref())
+            .or(raw.check.as_ref())
             .filter(|_| kind.is_web())
         {
             let what = "processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers";
@@ -757,6 +767,15 @@ impl Check<'_> {
         if let Some(given) = raw.stay_up {
             let seconds = self.number("processes.<type>.stay_up", &given, 0, 600)?;
             process.stay_up = Some(Duration::from_secs(seconds.into()));
+        }
+        if let Some(given) = raw.check {
+            if process.stay_up.is_some() {
+                let what =
+                    format!("processes.{kind}: check says when it is good, and so does stay_up: one of them");
+                return Err(self.wrong(&given, what));
+            }
+            let wrong = |error: CommandError| self.wrong(&given, format!("processes.{kind}.check: {error}"));
+            process.check = Some(given.value.parse().map_err(wrong)?);
         }
         Ok(process)
     }
@@ -963,7 +982,7 @@ mod tests {
         assert_eq!(app.deployment.restart_delay, Duration::ZERO, "P31");
         assert_eq!(app.deployment.keep_images, 2, "P32");
         assert_eq!(app.deployment.post_deploy, ["./warm --all".parse().unwrap()]);
-        let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n").unwrap();
+        let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n      clock: {check: ./ticks}\n").unwrap();
         assert_eq!(app.processes[&ProcessType::web()], ProcessConfig::default());
         assert_eq!(
             app.processes[&"worker".parse().unwrap()],
@@ -972,8 +991,11 @@ mod tests {
                 count: Some(0),
                 overlap: Some(false),
                 stay_up: Some(Duration::from_secs(9)),
+                check: None,
             }
         );
+        let check = &app.processes[&"clock".parse().unwrap()].check;
+        assert_eq!(*check, Some("./ticks".parse().unwrap()));
         for key in KEYS {
             let last = key.path.rsplit('.').next().unwrap();
             assert!(
@@ -1013,6 +1035,9 @@ mod tests {
             "processes: {web: {overlap: false}}",
             "processes: {worker: {overlap: maybe}}",
             "processes: {worker: {stay_up: long}}",
+            "processes: {worker: {stay_up: 1, check: ./ok}}",
+            "processes: {worker: {check: \"it's\"}}",
+            "processes: {web: {check: ./ok}}",
             "path: a\n    path: b",
             "command: serve",
             "command: []",
@@ -1062,13 +1087,16 @@ mod tests {
         gokku.yml:3:31: expected a list (`- item`)
         gokku.yml:3:32: deployment.post_deploy: the command has a quote that is never closed, or ends in a backslash
         gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
-        gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up; did you mean "command"?
+        gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up, check; did you mean "command"?
         gokku.yml:3:35: processes.worker: the command has a quote that is never closed, or ends in a backslash
         gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100, for web from 1
         gokku.yml:3:30: processes.<type>.count: "0" cannot be: it is a whole number from 0 to 100, for web from 1
         gokku.yml:3:32: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
         gokku.yml:3:35: processes.<type>.overlap: "maybe" cannot be: it is true or false
         gokku.yml:3:35: processes.<type>.stay_up: "long" cannot be: it is a whole number from 0 to 600
+        gokku.yml:3:45: processes.worker: check says when it is good, and so does stay_up: one of them
+        gokku.yml:3:33: processes.worker.check: the command has a quote that is never closed, or ends in a backslash
+        gokku.yml:3:30: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
         gokku.yml:4:5: the key path stands here twice
         gokku.yml:3:14: expected a list (`- item`)
         gokku.yml:3:14: command: an empty list cannot be: it is a list of words, at least one
