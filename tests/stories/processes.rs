@@ -310,6 +310,35 @@ fn a_web_container_that_fails_its_check_is_passed_over_until_it_is_good_again() 
     }
 }
 
+/// A worker's own check is tried until it is good, and when it never is the deploy fails and says what it said.
+#[test]
+fn a_worker_says_itself_when_it_is_good() {
+    let server = Server::new();
+    let api = server.create("api");
+    let checked = |check: &str| {
+        let port = api.port();
+        format!(
+            "apps:\n  {}:\n    ports: [\"{port}:8080\"]\n    processes:\n      worker: {{check: {check}}}\n",
+            api.name()
+        )
+    };
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let dev = copy_with(&api, "web: /app\nworker: /app\n", "");
+    dev.write("gokku.yml", checked("/app ask /health"));
+    // At first nothing listens, and the check fails.
+    dev.release_with("v1", &["slow-start-ms=1000"]).ok();
+    api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=3"]).ok();
+    let before = api.containers();
+    dev.write("gokku.yml", checked("/app ask /nothing"));
+    dev.release("v2")
+        .rejected()
+        .says("worker-1: its check \"/app ask /nothing\" did not end with 0 within 3 s of its start")
+        .says("HTTP/1.1 404");
+    assert_eq!(api.containers(), before);
+    let restarted = api.gokku(["ps", "restart", "worker"]).ok();
+    restarted.complains("Restarted: 1 of worker");
+}
+
 /// What there is, what can be asked for, and what cannot.
 #[test]
 fn processes_are_listed_and_scaled_by_their_names() {

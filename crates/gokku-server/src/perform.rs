@@ -21,7 +21,7 @@ use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 use crate::abort::asked;
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::health::{Check, LAST_LINES, await_health, await_staying_up, exit_reason};
+use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::runtime::Runtime;
 use crate::{NETWORK, atomic, clock, ensure, env_store, records};
 
@@ -306,7 +306,8 @@ impl<R: Runtime> Driver<R> {
         let checks = containers.iter().map(|id| async move {
             let checked = match driver.process_of(id) {
                 Some(process) if !process.is_web() => {
-                    await_staying_up(&driver.runtime, id, driver.plan.kind(&process).stay_up).await
+                    let (kind, timeout) = (driver.plan.kind(&process), driver.plan.settings.health_timeout);
+                    await_good(&driver.runtime, id, &kind, timeout).await
                 }
                 _ => {
                     let check = Check {

@@ -8,7 +8,7 @@ use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::health::await_staying_up;
+use crate::health::await_good;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::plan::Plan;
 use crate::root::Root;
@@ -154,7 +154,7 @@ pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Resu
             )));
         };
         engine.restart(&facts.id, plan.settings.stop).await?;
-        await_staying_up(&engine, &facts.id, what.stay_up)
+        await_good(&engine, &facts.id, &what, plan.settings.health_timeout)
             .await
             .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
         restarted += 1;
