@@ -4,8 +4,10 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use gokku_tests::{
-    App, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, docker, get, wait_until,
+    App, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, await_event, docker, events, get,
+    logs, wait_until,
 };
+use serde_json::Value;
 
 /// The names and states of the app's containers, asked of plain docker.
 fn running(api: &App<'_>) -> Vec<String> {
@@ -485,6 +487,7 @@ fn what_follows_a_deploy_undoes_nothing() {
     let server = Server::new();
     let api = server.create("api");
     let after = "    deployment:\n      post_deploy:\n        - /app version\n        - /app exit 4\n        - /app words 'the last'\n";
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
     let dev = copy_with(&api, "web: /app\n", after);
     dev.release("v1")
         .ok()
@@ -492,6 +495,34 @@ fn what_follows_a_deploy_undoes_nothing() {
         .says("post_deploy: \"/app exit 4\" ended with exit code 4; the release has the traffic all the same")
         .says("the last");
     assert_eq!(api.version(), "v1");
+    // Killed after the switch, the deploy is ended by the daemon, with all that follows it.
+    let slow = std::thread::spawn({
+        let address = api.address();
+        move || get(address, "/slow?ms=3000")
+    });
+    wait_until("the slow request", PATIENCE, || {
+        let status = api.gokku(["status", "--json"]).ok().json();
+        (status["in_flight"] == 1).then_some(())
+    });
+    let before = logs(&api);
+    dev.write_app("v2", &[]);
+    dev.commit("v2");
+    let push = dev.start_push();
+    await_event(&api, &before, "the drain", |line| {
+        line.pointer("/event/step-started/step") == Some(&"drain".into())
+    })
+    .expect("it is under way");
+    server.kill_worker();
+    push.wait();
+    let said = wait_until("the end", PATIENCE, || {
+        let told = events(logs(&api).difference(&before).last()?);
+        let ended = told.iter().any(|line| line.pointer("/event/finished").is_some());
+        let said = |line: &Value| Some(line.pointer("/event/output/line")?.as_str()?.to_owned());
+        ended.then(|| told.iter().filter_map(said).collect::<Vec<_>>())
+    });
+    assert!(said.contains(&"the last".to_owned()), "{said:?}");
+    assert!(said.contains(&"v2".to_owned()), "{said:?}");
+    assert_eq!(slow.join().unwrap().unwrap().status, 200);
     // Neither a restart nor a rollback is a deploy.
     let restarted = api.gokku(["restart"]).ok();
     assert!(!restarted.stderr.contains("Running /app version"), "{restarted}");
