@@ -58,7 +58,14 @@ fn nobody_notices_processes_that_come_and_go() {
     dev.commit("v2");
     timeline.change("v2", || dev.push().ok());
     assert_eq!(running(&api), first);
+    // What there is already stays as it is.
+    let ids = |names: &[&str]| -> Vec<String> {
+        let named = |name: &&str| id(&name.replacen("api", api.name(), 1));
+        names.iter().map(named).collect()
+    };
+    let before = ids(&first);
     api.gokku(["ps", "scale", "web=3", "worker=2"]).ok();
+    assert_eq!(ids(&first), before);
     assert_eq!(
         running(&api),
         [
@@ -71,7 +78,11 @@ fn nobody_notices_processes_that_come_and_go() {
     );
     api.gokku(["ps", "scale", "web=1", "worker=0"]).ok();
     assert_eq!(running(&api), ["api-blue"]);
+    assert_eq!(ids(&first[..1]), before[..1]);
+    // With another env the old ones would be something else than the new ones.
+    api.gokku(["config", "set", "--no-restart", "N=1"]).ok();
     api.gokku(["ps", "scale", "web=2", "worker=1"]).ok();
+    assert_ne!(ids(&first[..1]), before[..1]);
     // What was scaled stays, and a release that has another process gets it.
     dev.write("Procfile", "web: /app\nclock: /app\n");
     dev.write(
@@ -227,7 +238,8 @@ fn what_crashes_is_missed_by_nobody_and_comes_back() {
             .then_some(())
     });
     assert_eq!((running(&api).len(), id(&worker)), (3, before));
-    // One that was removed is made anew, with all that belongs to it.
+    // One that was removed is made anew, and what is there stays.
+    let web = id(&api.blue());
     docker(["rm", "--force", &worker]).ok();
     wait_until("a new worker", PATIENCE, || {
         (running(&api) == ["api-blue", "api-blue-web-2", "api-blue-worker-1"]).then_some(())
@@ -236,6 +248,19 @@ fn what_crashes_is_missed_by_nobody_and_comes_back() {
         let status = api.gokku(["status", "--json"]).ok().json();
         (status["busy"].is_null() && status["trouble"] == serde_json::json!([])).then_some(())
     });
+    assert_eq!(id(&api.blue()), web);
+    // A scale that cannot be leaves everything as it was.
+    dev.write("Procfile", "web: /app\nworker: /app\nfaulty: /app exit 3\n");
+    dev.write(
+        "gokku.yml",
+        format!("apps:\n  {}:\n    ports: [\"{}:8080\"]\n    processes:\n      web: {{count: 2}}\n      faulty: {{count: 0}}\n", api.name(), api.port()),
+    );
+    dev.release("v2").ok();
+    let before = api.containers();
+    api.gokku(["ps", "scale", "web=1", "faulty=1"])
+        .exits(1)
+        .complains("faulty-1: it exited with code 3");
+    assert_eq!(api.containers(), before);
 }
 
 /// A web container that fails its health check gets no requests while it does, and nobody notices; the last one always

@@ -52,11 +52,15 @@ pub enum PutRoute {
 }
 
 /// New targets for a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchTo {
-    /// All of them, at least one.
+    /// All of them that run and are healthy.
+    #[serde(default)]
     pub targets: Vec<Target>,
+    /// Those of its present ones that stay as they are, however that is. With the others at least one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<ContainerId>,
 }
 
 /// Requests are to wait.

@@ -364,14 +364,28 @@ impl Switch {
 
     /// Gives a route these targets, and lets waiting requests go to them.
     pub async fn switch(&self, app: &AppName, to: api::SwitchTo) -> Result<(), Refused> {
-        if to.targets.is_empty() {
+        if to.targets.is_empty() && to.keep.is_empty() {
             return Err(Refused::Request {
                 reason: "a switch needs a target; `clear` takes them away".to_owned(),
             });
         }
         let running: Vec<_> = to.targets.iter().map(|told| told.container.clone()).collect();
+        let route = self.route(app)?;
+        let there = route.entry().targets;
+        if let Some(gone) = to
+            .keep
+            .iter()
+            .find(|id| !there.iter().any(|target| target.container == **id))
+        {
+            return Err(Refused::NoTarget {
+                container: (*gone).clone(),
+            });
+        }
         let change = |entry: &mut Entry| {
-            entry.targets = to.targets;
+            entry
+                .targets
+                .retain(|target| to.keep.contains(&target.container) && !running.contains(&target.container));
+            entry.targets.extend(to.targets);
             entry.hold_ms = None;
         };
         self.change(app, &running, true, change).await.map(drop)

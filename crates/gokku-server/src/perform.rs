@@ -1,6 +1,6 @@
 //! Performs the steps. Nothing is decided here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -32,12 +32,6 @@ pub(crate) fn wants_init(image: &ImageFacts) -> bool {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Processes, with spaces between.
-fn joined(processes: &BTreeSet<ProcessKey>) -> String {
-    let words: Vec<String> = processes.iter().map(ToString::to_string).collect();
-    words.join(" ")
 }
 
 impl<R: Runtime> Driver<R> {
@@ -253,7 +247,8 @@ impl<R: Runtime> Driver<R> {
                 labels::RESTART_DELAY.to_owned(),
                 deployment.restart_delay.as_secs().to_string(),
             ),
-            (labels::SET.to_owned(), joined(&activation.processes)),
+            (labels::GENERATION.to_owned(), self.generation(activation.id)),
+            (labels::ENV.to_owned(), env_store::hash(&self.plan.env)),
         ]);
         labels.extend(port.map(|port| (labels::PORT.to_owned(), port.to_string())));
         let spec = ContainerSpec {
@@ -270,6 +265,18 @@ impl<R: Runtime> Driver<R> {
             ..ContainerSpec::default()
         };
         Ok(self.runtime.create(&spec).await.map(drop)?)
+    }
+
+    /// Among which containers one is that is made now: those that are kept, or those of this transition.
+    fn generation(&self, id: ReleaseId) -> String {
+        let kept = |facts: &&ContainerFacts| self.journal.kept.contains(&facts.id);
+        let kept = self.facts.iter().find(kept);
+        let of = kept.and_then(|facts| {
+            facts
+                .label(labels::GENERATION)
+                .or(facts.label(labels::TRANSITION))
+        });
+        of.map_or_else(|| id.to_string(), str::to_owned)
     }
 
     async fn start(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
@@ -354,8 +361,15 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn switch_to(&mut self, targets: &[ContainerId]) -> Result<(), Error> {
-        let mut to = SwitchTo { targets: Vec::new() };
+        let route = self.switch.route(&self.app).await?;
+        let mut to = SwitchTo::default();
         for id in targets {
+            let routed = route.targets.iter().any(|target| target.container == *id);
+            let runs = self.facts_of(id)?.state == ContainerState::Running;
+            if routed && (self.journal.kept.contains(id) || !runs) {
+                to.keep.push(id.clone());
+                continue;
+            }
             let release = self
                 .facts_of(id)?
                 .label(labels::RELEASE)
@@ -370,7 +384,6 @@ impl<R: Runtime> Driver<R> {
                 health: Some(self.plan.settings.health_path.clone()),
             });
         }
-        let route = self.switch.route(&self.app).await?;
         if let gokku_proxy::api::PutRoute::Port(port) = self.plan.host_port()
             && route.port != port
         {

@@ -25,6 +25,7 @@ async fn serving(all: &[&Named]) -> (Site, u16) {
     });
     let to = SwitchTo {
         targets: targets.collect(),
+        ..SwitchTo::default()
     };
     site.client.switch(&app("api"), &to).await.expect("a switch");
     (site, port)
@@ -133,6 +134,7 @@ async fn one_that_comes_back_is_asked_first() {
     site.switch().lose(&id);
     let to = SwitchTo {
         targets: vec![one.target(), two.target()],
+        ..SwitchTo::default()
     };
     site.client.switch(&app("api"), &to).await.expect("a switch");
     assert_eq!(answering(port).await, ["one", "two"]);
