@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use gokku_core::event::{Event, Source};
 use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::languages::{DOCKERIGNORE, INIT_LABEL};
@@ -443,13 +443,19 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn stop(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        // All at once: each may take its whole grace.
+        let (runtime, grace) = (&self.runtime, self.plan.settings.stop);
+        let stops = containers.iter().map(|id| runtime.stop(id, grace));
+        let stopped = join_all(stops).await;
         for id in containers {
-            match self.runtime.stop(id, self.plan.settings.stop).await {
+            self.proven.remove(id);
+        }
+        for result in stopped {
+            match result {
                 // Whoever removed it has stopped it too.
                 Err(error) if error.is_not_found() => {}
                 result => result?,
             }
-            self.proven.remove(id);
         }
         Ok(())
     }
