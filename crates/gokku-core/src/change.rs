@@ -93,6 +93,18 @@ pub enum Change {
         /// Its name.
         container: String,
     },
+    /// A container that has traffic fails its health check: requests go to the others, if there are any.
+    ContainerUnhealthy {
+        /// Its name.
+        container: String,
+        /// What the check found, in words.
+        found: String,
+    },
+    /// It passes it again.
+    ContainerHealthy {
+        /// Its name.
+        container: String,
+    },
     /// Something is not as it should be.
     Differed {
         /// What, in words.
@@ -209,6 +221,10 @@ impl fmt::Display for Change {
                 again: None,
             } => write!(f, "{container} has exited (code {code})"),
             Self::ContainerRestarted { container } => write!(f, "{container} was started again"),
+            Self::ContainerUnhealthy { container, found } => {
+                write!(f, "{container} is unhealthy: it {found}")
+            }
+            Self::ContainerHealthy { container } => write!(f, "{container} is healthy again"),
             Self::Differed { difference } => f.write_str(difference),
             Self::Mended { difference } => write!(f, "mended: {difference}"),
             Self::MendFailed { difference, reason } => {

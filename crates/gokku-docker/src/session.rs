@@ -241,6 +241,29 @@ impl Engine {
         }
     }
 
+    /// Runs a program in a running container, to its end or for so long; then it is ended, and has no exit code.
+    pub async fn run_inside(
+        &self,
+        id: &ContainerId,
+        command: &[String],
+        limit: Duration,
+        on_output: &mut (dyn FnMut(LogLine) + Send),
+    ) -> Result<Option<i64>, Error> {
+        let mut session = self.exec(id, command, false, false).await?;
+        let handle = session.handle();
+        let ended = tokio::time::timeout(limit, async {
+            while let Some(piece) = session.output.next().await {
+                on_output(piece?);
+            }
+            handle.exit_code().await
+        })
+        .await;
+        match ended {
+            Ok(code) => code.map(Some),
+            Err(_) => handle.end().await.map(|()| None),
+        }
+    }
+
     /// Attaches to a container that has not started yet, so that nothing it prints is lost.
     pub async fn attach(&self, id: &ContainerId, stdin: bool) -> Result<Session, Error> {
         let what = "attach to the container";

@@ -8,8 +8,8 @@ use gokku_proxy::api::RouteStatus;
 
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::records;
 use crate::runtime::Runtime;
+use crate::{env_store, records};
 
 impl<R: Runtime> Driver<R> {
     /// Everything the core wants to know.
@@ -79,6 +79,7 @@ impl<R: Runtime> Driver<R> {
             transition: facts.label(labels::TRANSITION)?.parse().ok()?,
             release: facts.label(labels::RELEASE)?.parse().ok()?,
             state,
+            same_env: facts.label(labels::ENV) == Some(env_store::hash(&self.plan.env).as_str()),
             healthy: state == State::Running && self.proven.contains(&facts.id),
             in_flight,
             id: facts.id.clone(),

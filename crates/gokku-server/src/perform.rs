@@ -1,10 +1,9 @@
 //! Performs the steps. Nothing is decided here.
 
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use gokku_core::event::{Event, Source};
 use gokku_core::languages::INIT_LABEL;
 use gokku_core::release::{Outcome, Record};
@@ -17,7 +16,7 @@ use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 use crate::abort::asked;
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::health::{Check, LAST_LINES, await_health, await_staying_up, exit_reason};
+use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::runtime::Runtime;
 use crate::{NETWORK, atomic, clock, ensure, env_store, records};
 
@@ -28,12 +27,6 @@ pub(crate) fn wants_init(image: &ImageFacts) -> bool {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Processes, with spaces between.
-fn joined(processes: &BTreeSet<ProcessKey>) -> String {
-    let words: Vec<String> = processes.iter().map(ToString::to_string).collect();
-    words.join(" ")
 }
 
 impl<R: Runtime> Driver<R> {
@@ -203,7 +196,8 @@ impl<R: Runtime> Driver<R> {
                 labels::RESTART_DELAY.to_owned(),
                 deployment.restart_delay.as_secs().to_string(),
             ),
-            (labels::SET.to_owned(), joined(&activation.processes)),
+            (labels::GENERATION.to_owned(), self.generation(activation.id)),
+            (labels::ENV.to_owned(), env_store::hash(&self.plan.env)),
         ]);
         labels.extend(port.map(|port| (labels::PORT.to_owned(), port.to_string())));
         let spec = ContainerSpec {
@@ -220,6 +214,18 @@ impl<R: Runtime> Driver<R> {
             ..ContainerSpec::default()
         };
         Ok(self.runtime.create(&spec).await.map(drop)?)
+    }
+
+    /// Among which containers one is that is made now: those that are kept, or those of this transition.
+    fn generation(&self, id: ReleaseId) -> String {
+        let kept = |facts: &&ContainerFacts| self.journal.kept.contains(&facts.id);
+        let kept = self.facts.iter().find(kept);
+        let of = kept.and_then(|facts| {
+            facts
+                .label(labels::GENERATION)
+                .or(facts.label(labels::TRANSITION))
+        });
+        of.map_or_else(|| id.to_string(), str::to_owned)
     }
 
     async fn start(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
@@ -256,7 +262,8 @@ impl<R: Runtime> Driver<R> {
         let checks = containers.iter().map(|id| async move {
             let checked = match driver.process_of(id) {
                 Some(process) if !process.is_web() => {
-                    await_staying_up(&driver.runtime, id, driver.plan.kind(&process).stay_up).await
+                    let (kind, timeout) = (driver.plan.kind(&process), driver.plan.settings.health_timeout);
+                    await_good(&driver.runtime, id, &kind, timeout).await
                 }
                 _ => {
                     let check = Check {
@@ -303,8 +310,15 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn switch_to(&mut self, targets: &[ContainerId]) -> Result<(), Error> {
-        let mut to = SwitchTo { targets: Vec::new() };
+        let route = self.switch.route(&self.app).await?;
+        let mut to = SwitchTo::default();
         for id in targets {
+            let routed = route.targets.iter().any(|target| target.container == *id);
+            let runs = self.facts_of(id)?.state == ContainerState::Running;
+            if routed && (self.journal.kept.contains(id) || !runs) {
+                to.keep.push(id.clone());
+                continue;
+            }
             let release = self
                 .facts_of(id)?
                 .label(labels::RELEASE)
@@ -316,9 +330,9 @@ impl<R: Runtime> Driver<R> {
                 release,
                 address: self.address(id)?,
                 weight: 1,
+                health: Some(self.plan.settings.health_path.clone()),
             });
         }
-        let route = self.switch.route(&self.app).await?;
         if let gokku_proxy::api::PutRoute::Port(port) = self.plan.host_port()
             && route.port != port
         {
@@ -378,13 +392,19 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn stop(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        // All at once: each may take its whole grace.
+        let (runtime, grace) = (&self.runtime, self.plan.settings.stop);
+        let stops = containers.iter().map(|id| runtime.stop(id, grace));
+        let stopped = join_all(stops).await;
         for id in containers {
-            match self.runtime.stop(id, self.plan.settings.stop).await {
+            self.proven.remove(id);
+        }
+        for result in stopped {
+            match result {
                 // Whoever removed it has stopped it too.
                 Err(error) if error.is_not_found() => {}
                 result => result?,
             }
-            self.proven.remove(id);
         }
         Ok(())
     }

@@ -87,6 +87,12 @@ pub(crate) fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes,
     Processes::of(procfile, config).map_err(|error| Error::input(format!("{GOKKU_YML}: {error}")))
 }
 
+/// What a release runs, by its code alone.
+pub(crate) fn processes(tree: &Path, app: &AppName) -> Result<Processes, Error> {
+    let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
+    processes_of(tree, &config)
+}
+
 /// The settings in an env.
 pub fn settings_of(env: &EnvFile) -> Result<Settings, Error> {
     Settings::read(env).map_err(|wrong| told(&wrong))

@@ -48,6 +48,14 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
     /// Gives it another name.
     fn rename(&self, id: &ContainerId, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Runs a program in it, to its end or for so long; then it is ended, and has no exit code.
+    fn run_inside(
+        &self,
+        id: &ContainerId,
+        command: &[String],
+        limit: Duration,
+        on_output: &mut (dyn FnMut(LogLine) + Send),
+    ) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
     /// The last lines it printed.
     fn last_lines(
         &self,
@@ -104,6 +112,15 @@ impl Runtime for Engine {
     }
     async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Error> {
         Engine::rename(self, id, name).await
+    }
+    async fn run_inside(
+        &self,
+        id: &ContainerId,
+        command: &[String],
+        limit: Duration,
+        on_output: &mut (dyn FnMut(LogLine) + Send),
+    ) -> Result<Option<i64>, Error> {
+        Engine::run_inside(self, id, command, limit, on_output).await
     }
     async fn last_lines(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, Error> {
         Engine::last_lines(self, id, lines).await

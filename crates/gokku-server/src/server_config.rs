@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
 
@@ -30,6 +31,8 @@ pub struct ProxyConfig {
     pub trusted_proxies: Vec<Network>,
     /// What clients and apps may cost.
     pub limits: Limits,
+    /// How what has traffic is asked whether it is healthy.
+    pub health_check: Checks,
 }
 
 impl Default for ProxyConfig {
@@ -39,6 +42,7 @@ impl Default for ProxyConfig {
             first_port: 8000,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
+            health_check: Checks::default(),
         }
     }
 }

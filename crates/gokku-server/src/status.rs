@@ -66,6 +66,9 @@ pub struct ContainerStatus {
     pub release: String,
     /// `created`, `running` or `exited`.
     pub state: &'static str,
+    /// Whether it fails its health check although it has traffic: the other web containers get the requests, as long as
+    /// one of them is good.
+    pub unhealthy: bool,
     /// When it was started, RFC 3339; only for a single app.
     pub started: Option<String>,
     /// Where it is, with the port the app listens on.
@@ -183,7 +186,8 @@ async fn health_of(
     }
 }
 
-fn health(found: &Probe) -> String {
+/// What a health check found, in words.
+pub(crate) fn health(found: &Probe) -> String {
     match found {
         Probe::Answered { status: 200, .. } => HEALTHY.to_owned(),
         Probe::Answered { status, .. } => format!("answers {status}"),
@@ -273,7 +277,7 @@ fn facts<'a>(
     let mut containers: Vec<ContainerStatus> = containers
         // One that somebody ran from the app's image by hand has the image's labels, and no process.
         .filter(|facts| facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS).is_some())
-        .map(|facts| container(app, facts))
+        .map(|facts| container(app, facts, route))
         .collect();
     containers.sort_by(|one, other| (one.slot, &one.process).cmp(&(other.slot, &other.process)));
     let traffic = match route {
@@ -307,12 +311,13 @@ fn facts<'a>(
     })
 }
 
-fn container(app: &App, facts: &ContainerFacts) -> ContainerStatus {
+fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> ContainerStatus {
     let process = facts
         .label(labels::PROCESS)
         .and_then(|key| key.parse().ok())
         .unwrap_or_else(ProcessKey::first_web);
     let port = facts.label(labels::PORT);
+    let mut targets = route.into_iter().flat_map(|route| &route.targets);
     ContainerStatus {
         name: facts.name.clone(),
         process: process.clone(),
@@ -324,6 +329,7 @@ fn container(app: &App, facts: &ContainerFacts) -> ContainerStatus {
             ContainerState::Running => "running",
             ContainerState::Exited => "exited",
         },
+        unhealthy: targets.any(|target| target.container == facts.id && target.unhealthy),
         started: None,
         address: facts
             .addresses

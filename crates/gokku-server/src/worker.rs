@@ -18,7 +18,7 @@ use crate::queue::{self, Waited};
 use crate::recover::{finish, recover};
 use crate::request::{Ask, Push, Request};
 use crate::server::Server;
-use crate::{NETWORK, abort, atomic, clock, ensure, post_deploy, records, tidy};
+use crate::{NETWORK, abort, atomic, clock, ensure, records, tidy};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
@@ -151,17 +151,14 @@ async fn go(
         engine,
         prepared,
     } = ready;
-    let deployment = prepared.plan.config.deployment.clone();
+    let keep_images = prepared.plan.config.deployment.keep_images;
     let end = match begin(server, request, &engine, prepared, asked).await {
         Ok(mut driver) => Box::pin(driver.run()).await,
         Err(error) => return (Err(error.into()), Some(lock)),
     };
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
-        if matches!(request.ask, Ask::Deploy { .. }) {
-            post_deploy::run(server, &request.app, &engine, &deployment.post_deploy, log).await;
-        }
-        tidy::after(server, request, &engine, deployment.keep_images, log).await;
+        tidy::after(server, request, &engine, keep_images, log).await;
         expect_branch(request, &mut lock);
     }
     (Ok(finish), Some(lock))

@@ -3,7 +3,8 @@
 //! | path | answer |
 //! |---|---|
 //! | `/`, `/version` | the version |
-//! | `/health` | `healthy`, or as the behaviour says |
+//! | `/health` | `healthy`, or as the behaviour or `/be` says |
+//! | `/be?health=N` | from now on `/health` answers N |
 //! | `/slow?ms=M&body-ms=B` | head after M ms, the body's end B ms later |
 //! | `/stream?chunks=N&ms=M` | N chunks, M ms between them |
 //! | `/sse?ms=M` | an event every M ms until the client leaves or the app stops |
@@ -85,6 +86,10 @@ pub(crate) fn answer(
                 });
             answer.text(200, &head)?;
         }
+        "/be" => {
+            state.set_health(u16::try_from(request.number("health", 200)).unwrap_or(500));
+            answer.text(200, "as told")?;
+        }
         "/requests" => answer.text(200, &state.requests().to_string())?,
         "/log" => {
             println!("{}", request.query("line").unwrap_or_default());
@@ -103,10 +108,10 @@ pub(crate) fn answer(
 fn health(state: &State, answer: &mut Answer) -> io::Result<()> {
     let told = &state.behaviour;
     thread::sleep(told.slow_health);
-    match told.health_status {
+    match state.health() {
         _ if told.redirect_health => answer.bytes(302, &[("Location", "/login")], b"moved"),
-        Some(status) => answer.text(status, &format!("told to answer {status}")),
-        None => answer.text(200, "healthy"),
+        200 => answer.text(200, "healthy"),
+        status => answer.text(status, &format!("told to answer {status}")),
     }
 }
 

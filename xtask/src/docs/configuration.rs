@@ -2,7 +2,8 @@
 
 use gokku_core::gokku_yml::KEYS;
 use gokku_core::settings::SETTINGS;
-use gokku_proxy::limits::LIMITS;
+use gokku_proxy::health::CHECKS;
+use gokku_proxy::limits::{LIMITS, Limit};
 
 use super::markdown::{code, fill, table};
 
@@ -37,16 +38,15 @@ pub(super) fn page() -> Result<String, String> {
         .iter()
         .map(|one| row([one.path, one.default, one.meaning, one.allowed]));
     let keys: Vec<[String; 4]> = keys.collect();
-    let limits = LIMITS
-        .each_ref()
-        .map(|one| [one.name, one.default, one.meaning, one.allowed]);
+    let limit = |one: &Limit| row([one.name, one.default, one.meaning, one.allowed]);
     fill(
         include_str!("configuration.md"),
         &[
             ("settings", table(HEAD, &settings)),
             ("keys", table(HEAD, &keys)),
             ("server keys", table(HEAD, &SERVER_KEYS.map(row))),
-            ("limits", table(HEAD, &limits.map(row))),
+            ("limits", table(HEAD, &LIMITS.each_ref().map(limit))),
+            ("checks", table(HEAD, &CHECKS.each_ref().map(limit))),
         ],
     )
 }
@@ -99,8 +99,10 @@ mod tests {
             })
             .collect();
         let mut shown: BTreeSet<String> = SERVER_KEYS.iter().map(|key| key[0].to_owned()).collect();
-        shown.insert("proxy.limits".to_owned());
+        shown.extend(["proxy.limits", "proxy.health_check"].map(str::to_owned));
         assert_eq!(real, shown);
+        let checks: BTreeSet<String> = CHECKS.iter().map(|check| check.name.to_owned()).collect();
+        assert_eq!(known("[proxy.health_check]\nnonsense = 1"), checks);
         let limits: BTreeSet<String> = LIMITS.iter().map(|limit| limit.name.to_owned()).collect();
         assert_eq!(known("[proxy.limits]\nnonsense = 1"), limits);
     }
@@ -129,6 +131,7 @@ mod tests {
         let config = server_config::read(&root).unwrap();
         assert!(config.proxy.bind.is_some() && !config.proxy.trusted_proxies.is_empty());
         assert_ne!(config.proxy.limits, gokku_proxy::Limits::default());
+        assert_ne!(config.proxy.health_check, gokku_proxy::health::Checks::default());
     }
 
     #[test]

@@ -293,7 +293,9 @@ fn processes(
     for (kind, raw) in named.entries {
         if kind.value.is_web() {
             let overlap = raw.overlap.as_ref().map(|given| given.place);
-            if let Some(place) = overlap.or(raw.stay_up.as_ref().map(|given| given.place)) {
+            let stay_up = raw.stay_up.as_ref().map(|given| given.place);
+            let check = raw.check.as_ref().map(|given| given.place);
+            if let Some(place) = overlap.or(stay_up).or(check) {
                 let what = "processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers";
                 reader.note(place, what);
             }
@@ -301,11 +303,16 @@ fn processes(
                 reader.refuse("processes.<type>.count", none.place, "0");
             }
         }
+        if let (Some(_), Some(check)) = (&raw.stay_up, &raw.check) {
+            let what = "processes.<type>.check says when it is good, and so does stay_up: keep one of them";
+            reader.note(check.place, what);
+        }
         let process = ProcessConfig {
             command: raw.command.map(|given| given.value),
             count: raw.count.map(|given| given.value.0),
             overlap: raw.overlap.map(|given| given.value.0),
             stay_up: raw.stay_up.map(|given| seconds_of(given.value.0)),
+            check: raw.check.map(|given| given.value),
         };
         processes.insert(kind.value, process);
     }

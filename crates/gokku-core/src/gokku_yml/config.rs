@@ -140,6 +140,8 @@ pub struct ProcessConfig {
     pub overlap: Option<bool>,
     /// `stay_up`.
     pub stay_up: Option<Duration>,
+    /// `check`.
+    pub check: Option<Command>,
 }
 
 /// A host port and the container port behind it.

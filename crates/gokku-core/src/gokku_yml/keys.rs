@@ -226,6 +226,12 @@ pub const KEYS: &[Key] = &[
         allowed: "a whole number from 0 to 600",
     },
     Key {
+        path: "processes.<type>.check",
+        default: "-",
+        meaning: "A command that says in a new one, with exit code 0, that it is good, instead of stay_up; tried until it does or HEALTH_CHECK_TIMEOUT is over. Not for web",
+        allowed: "a command, as in a Procfile",
+    },
+    Key {
         path: "docker.registry",
         default: "-",
         meaning: "At the top of the file: hosts of registries, beside those that gokku knows, whose images are ready to run",

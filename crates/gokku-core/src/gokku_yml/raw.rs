@@ -110,6 +110,7 @@ mapping! {
         count: Given<Whole<0, 100>>,
         overlap: Given<Switch>,
         stay_up: Given<Whole<0, 600>>,
+        check: Given<Command>,
     }
 }
 

@@ -47,7 +47,7 @@ fn every_key_is_obeyed() {
     assert_eq!(app.deployment.restart_delay, Duration::ZERO, "P31");
     assert_eq!(app.deployment.keep_images, 2, "P32");
     assert_eq!(app.deployment.post_deploy, ["./warm --all".parse().unwrap()]);
-    let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n").unwrap();
+    let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n      clock: {check: ./ticks}\n").unwrap();
     assert_eq!(app.processes[&ProcessType::web()], ProcessConfig::default());
     assert_eq!(
         app.processes[&"worker".parse().unwrap()],
@@ -56,8 +56,11 @@ fn every_key_is_obeyed() {
             count: Some(0),
             overlap: Some(false),
             stay_up: Some(Duration::from_secs(9)),
+            check: None,
         }
     );
+    let check = &app.processes[&"clock".parse().unwrap()].check;
+    assert_eq!(*check, Some("./ticks".parse().unwrap()));
 }
 
 #[test]
@@ -90,6 +93,9 @@ fn p33_wrong_in_each_way() {
         "processes: {web: {overlap: false}}",
         "processes: {worker: {overlap: maybe}}",
         "processes: {worker: {stay_up: long}}",
+        "processes: {worker: {stay_up: 1, check: ./ok}}",
+        "processes: {worker: {check: \"it's\"}}",
+        "processes: {web: {check: ./ok}}",
         "path: a\n    path: b",
         "command: serve",
         "command: []",
@@ -139,13 +145,16 @@ fn p33_wrong_in_each_way() {
     gokku.yml:3:31: expected a list (`- item`)
     gokku.yml:3:32: deployment.post_deploy: the command has a quote that is never closed, or ends in a backslash
     gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
-    gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up; did you mean "command"?
+    gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up, check; did you mean "command"?
     gokku.yml:3:35: processes.<type>.command: the command has a quote that is never closed, or ends in a backslash
     gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100, for web from 1
     gokku.yml:3:30: processes.<type>.count: "0" cannot be: it is a whole number from 0 to 100, for web from 1
     gokku.yml:3:32: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
     gokku.yml:3:35: processes.<type>.overlap: "maybe" cannot be: it is true or false
     gokku.yml:3:35: processes.<type>.stay_up: "long" cannot be: it is a whole number from 0 to 600
+    gokku.yml:3:45: processes.<type>.check says when it is good, and so does stay_up: keep one of them
+    gokku.yml:3:33: processes.<type>.check: the command has a quote that is never closed, or ends in a backslash
+    gokku.yml:3:30: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
     gokku.yml:4:5: the key path stands here twice
     gokku.yml:3:14: expected a list (`- item`)
     gokku.yml:3:14: command: an empty list cannot be: it is a list of words, at least one

@@ -315,7 +315,13 @@ async fn a_lost_target_stays_lost() {
     let port = site.open().await;
     let targets = vec![blue.target(), other.target()];
     site.client
-        .switch(&app("api"), &SwitchTo { targets })
+        .switch(
+            &app("api"),
+            &SwitchTo {
+                targets,
+                ..SwitchTo::default()
+            },
+        )
         .await
         .unwrap();
     let lost = ContainerId::new("blue");

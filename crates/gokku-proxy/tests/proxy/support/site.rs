@@ -220,6 +220,7 @@ impl Site {
         let put = self.client.put(&app(name), PutRoute::From(self.ports)).await;
         let to = SwitchTo {
             targets: vec![target],
+            ..SwitchTo::default()
         };
         self.client.switch(&app(name), &to).await.expect("a switch");
         put.expect("a port").port
@@ -236,6 +237,7 @@ impl Site {
     pub(crate) async fn switch_to(&self, target: Target) -> RouteStatus {
         let to = SwitchTo {
             targets: vec![target],
+            ..SwitchTo::default()
         };
         self.client.switch(&app("api"), &to).await.expect("a switch")
     }
