@@ -57,12 +57,24 @@ impl Dockerfile {
         self.line(format!("COPY {options}{}", exec_words(&words)));
     }
 
+    /// The app's folder in the last stage, where programs write beside their code: it is made by the copy, so that it is
+    /// the user's own, which one of `WORKDIR` is not; and the user's home, which otherwise is `/`.
+    pub(super) fn own(&mut self, options: &str, from: &str, user: &str) {
+        let options = format!("{options} --chown={user}");
+        self.copy(options.trim_start(), &[from.to_owned()], "/app/");
+        self.line("WORKDIR /app");
+    }
+
     /// The last lines of every image: who runs it, where it listens, what it runs.
     pub(super) fn end(&mut self, user: &str, command: &str) {
         self.line(format!("ENV PORT={PORT}"));
         self.line(format!("EXPOSE {PORT}"));
         self.line(format!("LABEL {INIT_LABEL}=true"));
-        self.line(format!("USER {user}"));
+        let user = Line::Text(format!("USER {user}"));
+        // A step before may be the user's already.
+        if !self.lines.contains(&user) {
+            self.lines.push(user);
+        }
         self.line(format!("CMD {command}"));
     }
 

@@ -137,9 +137,9 @@ impl Lang {
     /// What is looked for.
     fn marks(self) -> &'static str {
         match self {
-            Self::Go => "go.mod",
+            Self::Go => "go.mod, go.work",
             Self::Node => "package.json",
-            Self::Python => "requirements.txt, pyproject.toml, manage.py",
+            Self::Python => "requirements.txt, pyproject.toml, Pipfile, manage.py",
             Self::Ruby => "Gemfile",
             Self::Rust => "Cargo.toml",
             Self::Php => "composer.json, index.php, public/index.php",
@@ -149,7 +149,7 @@ impl Lang {
 }
 
 /// The files whose texts may be needed, by their last part.
-const READ: [&str; 29] = [
+const READ: [&str; 31] = [
     ".node-version",
     ".nvmrc",
     ".php-version",
@@ -161,12 +161,14 @@ const READ: [&str; 29] = [
     "Cargo.toml",
     "Gemfile",
     "Gemfile.lock",
+    "Pipfile",
     "Procfile",
     "app.py",
     "application.py",
     "asgi.py",
     "composer.json",
     "go.mod",
+    "go.work",
     "main.py",
     "package.json",
     "pnpm-lock.yaml",
@@ -190,10 +192,16 @@ pub fn to_read<'a>(files: &'a BTreeSet<String>, config: &AppConfig) -> Vec<&'a s
     let near = |path: &str| {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let parent = folder.rsplit_once('/').map_or("", |(parent, _)| parent);
-        // A Python app may be in a package one folder further down.
-        READ.contains(&name)
-            && (folders.iter().any(|one| one == folder)
-                || path_is_python(name) && folders.iter().any(|one| one == parent))
+        let is_one = |folder: &str| folders.iter().any(|one| one == folder);
+        // A Python app may be in a package one folder further down, and its settings may be a folder there.
+        let settings = match folder.strip_suffix("settings") {
+            Some(package) => package
+                .strip_suffix('/')
+                .is_some_and(|package| is_one(package.rsplit_once('/').map_or("", |(above, _)| above))),
+            None => false,
+        };
+        READ.contains(&name) && (is_one(folder) || path_is_python(name) && is_one(parent))
+            || path_is_python(name) && (settings || name == "settings.py" && is_one(parent))
     };
     files
         .iter()
@@ -474,7 +482,7 @@ fn said(config: &AppConfig) -> Option<String> {
 /// The languages whose files are in a folder.
 fn found(folder: Folder<'_>) -> Vec<Lang> {
     let is = |lang: &Lang| match lang {
-        Lang::Go => folder.has("go.mod"),
+        Lang::Go => folder.has("go.mod") || folder.has("go.work"),
         Lang::Node => folder.has("package.json"),
         Lang::Python => python::is(folder),
         Lang::Ruby => folder.has("Gemfile"),

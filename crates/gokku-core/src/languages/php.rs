@@ -94,7 +94,6 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         file.line("");
     }
     file.line(format!("FROM php:{}-apache-bookworm", version.number));
-    file.line("WORKDIR /app");
     file.run(&[], prepare(&wanted));
     // Apache itself puts PORT in.
     file.run(
@@ -104,9 +103,9 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         ),
     );
     if has_composer {
-        file.line("COPY --from=build --chown=www-data:www-data /app/ ./");
+        file.own("--from=build", "/app/", "www-data:www-data");
     } else {
-        file.copy("--chown=www-data:www-data", &[source(folder)], "./");
+        file.own("", &source(folder), "www-data:www-data");
     }
     file.end("www-data", &exec(&["apache2-foreground"]));
     let kind = if laravel { "Laravel under Apache" } else { "Apache" };

@@ -1,4 +1,4 @@
-//! Python: a virtual environment made by pip, uv or Poetry, and the WSGI or ASGI app found in it.
+//! Python: a virtual environment made by pip, uv, Poetry or Pipenv, and the WSGI or ASGI app found in it.
 
 use super::dockerfile::{Dockerfile, exec, shell};
 use super::go::source;
@@ -10,6 +10,7 @@ enum Tool {
     Project,
     Uv,
     Poetry,
+    Pipenv,
     /// No dependencies at all.
     None,
 }
@@ -24,7 +25,10 @@ const LIBRARIES: [(&str, &str); 4] = [
 ];
 
 pub(super) fn is(folder: Folder<'_>) -> bool {
-    folder.has("requirements.txt") || folder.has("manage.py") || folder.has("uv.lock") || is_project(folder)
+    ["requirements.txt", "manage.py", "uv.lock", "Pipfile"]
+        .iter()
+        .any(|name| folder.has(name))
+        || is_project(folder)
 }
 
 fn pyproject(folder: Folder<'_>) -> Option<toml::Table> {
@@ -51,26 +55,46 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
             return incomplete(Lang::Python, format!("its pyproject.toml cannot be read: {why}"));
         }
     };
+    let pipfile: toml::Table = match folder.text("Pipfile").parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let error: toml::de::Error = error;
+            let why = error.message().lines().next().unwrap_or("").to_owned();
+            return incomplete(Lang::Python, format!("its Pipfile cannot be read: {why}"));
+        }
+    };
     let project = pyproject.get("project");
     let poetry = pyproject.get("tool").and_then(|tool| tool.get("poetry"));
     let requires = project
         .and_then(|project| project.get("requires-python")?.as_str())
         .or_else(|| poetry.and_then(|poetry| poetry.get("dependencies")?.get("python")?.as_str()));
-    let version = version::python(folder, requires);
+    let pinned = pipfile
+        .get("requires")
+        .and_then(|requires| requires.get("python_version")?.as_str());
+    let version = version::python(folder, pinned, requires);
     let tool = if folder.has("uv.lock") {
         Tool::Uv
     } else if folder.has("poetry.lock") || poetry.is_some_and(|poetry| poetry.get("dependencies").is_some()) {
         Tool::Poetry
+    } else if folder.has("Pipfile.lock") && folder.has("Pipfile") {
+        Tool::Pipenv
     } else if folder.has("requirements.txt") {
         Tool::Requirements
     } else if is_project(folder) {
         Tool::Project
+    } else if folder.has("Pipfile") {
+        return incomplete(
+            Lang::Python,
+            "there is a Pipfile without a Pipfile.lock: make it with `pipenv lock`, and commit it",
+        );
     } else {
         Tool::None
     };
     let depends = |name: &str| {
         mentions(folder.text("requirements.txt"), name)
-            || names(&pyproject).iter().any(|one| mentions(one, name))
+            || names(&pyproject, &pipfile)
+                .iter()
+                .any(|one| mentions(one, name))
     };
     let start = match start(folder, &depends) {
         Ok(start) => start,
@@ -89,6 +113,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let with = match tool {
         Tool::Uv => "uv, ",
         Tool::Poetry => "Poetry, ",
+        Tool::Pipenv => "Pipenv, ",
         Tool::Requirements | Tool::Project | Tool::None => "",
     };
     Ok(Made {
@@ -159,6 +184,16 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
                 "/usr/local/bin/python3 -m poetry install --only main --no-root",
             );
         }
+        Tool::Pipenv => {
+            // It installs into the environment that it finds itself in.
+            file.line("ENV VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH PIPENV_VERBOSITY=-1");
+            file.run(&pip, "/usr/local/bin/python3 -m pip install pipenv");
+            copy(file, &["Pipfile", "Pipfile.lock"]);
+            file.run(
+                &["/root/.cache/pip", "/root/.cache/pipenv"],
+                "/usr/local/bin/python3 -m pipenv install --deploy",
+            );
+        }
         Tool::None => {}
     }
 }
@@ -187,11 +222,46 @@ fn finish(
             ),
         );
     }
-    file.line("WORKDIR /app");
-    file.line("ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1");
+    file.line("ENV HOME=/app PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1");
     file.line("COPY --from=build /venv/ /venv/");
-    file.copy("--chown=1000:1000", &[source(folder)], "./");
+    file.own("", &source(folder), "1000:1000");
+    if collects_static(folder) {
+        // As who runs it later: settings may make files of their own when they are read. They may also ask for secrets;
+        // what these are does not matter to static files, and they stay out of the image.
+        file.line("USER 1000:1000");
+        file.run(
+            &[],
+            "SECRET_KEY=for-the-build-only DJANGO_SECRET_KEY=for-the-build-only DATABASE_URL=sqlite://:memory: \\\n    python manage.py collectstatic --noinput",
+        );
+    }
     file.end("1000:1000", command);
+}
+
+/// Whether Django's static files are to be put in one folder: its settings have the app for it and say where.
+fn collects_static(folder: Folder<'_>) -> bool {
+    // `shop/settings.py`, or `shop/settings/base.py` and others.
+    let of_settings = |path: &&str| {
+        let below = path.split_once('/').map_or("", |(_, below)| below);
+        below == "settings.py"
+            || below
+                .strip_prefix("settings/")
+                .is_some_and(|name| !name.contains('/'))
+    };
+    let lines = || {
+        folder
+            .files()
+            .filter(of_settings)
+            .flat_map(|path| folder.text(path).lines())
+            .map(str::trim_start)
+            .filter(|line| !line.starts_with('#'))
+    };
+    let assigns = |line: &str| {
+        line.strip_prefix("STATIC_ROOT")
+            .is_some_and(|rest| rest.trim_start().starts_with([':', '=']))
+    };
+    folder.has("manage.py")
+        && lines().any(|line| line.contains("django.contrib.staticfiles"))
+        && lines().any(assigns)
 }
 
 /// Whether a list of dependencies, one a line, has a package.
@@ -203,8 +273,8 @@ fn mentions(list: &str, package: &str) -> bool {
     })
 }
 
-/// The dependencies that `pyproject.toml` names.
-fn names(pyproject: &toml::Table) -> Vec<String> {
+/// The dependencies that `pyproject.toml` and the Pipfile name.
+fn names(pyproject: &toml::Table, pipfile: &toml::Table) -> Vec<String> {
     let listed = pyproject
         .get("project")
         .and_then(|project| project.get("dependencies")?.as_array())
@@ -215,6 +285,7 @@ fn names(pyproject: &toml::Table) -> Vec<String> {
         .get("tool")
         .and_then(|tool| tool.get("poetry")?.get("dependencies")?.as_table())
         .into_iter()
+        .chain(pipfile.get("packages").and_then(toml::Value::as_table))
         .flat_map(|table| table.keys().cloned());
     listed.chain(poetry).collect()
 }

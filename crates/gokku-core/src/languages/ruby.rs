@@ -51,9 +51,22 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         file.line("COPY --from=node /usr/local/lib/node_modules/ /usr/local/lib/node_modules/");
         file.line("RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx");
     }
-    let manifests = folder.those(&["Gemfile", "Gemfile.lock", ".ruby-version", ".tool-versions"]);
-    let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
-    file.copy("", &manifests, "./");
+    let copied = has_own_gems(folder);
+    if copied {
+        file.copy("", &[source(folder)], "./");
+    } else {
+        let manifests = folder.those(&["Gemfile", "Gemfile.lock", ".ruby-version", ".tool-versions"]);
+        let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
+        file.copy("", &manifests, "./");
+        // Where Bundler finds gems, it asks nobody else.
+        if folder.has_folder("vendor/cache") {
+            file.copy(
+                "",
+                &[format!("{}/", folder.full("vendor/cache"))],
+                "./vendor/cache/",
+            );
+        }
+    }
     file.line("ENV BUNDLE_GLOBAL_GEM_CACHE=true");
     file.run(
         &["/root/.bundle/cache"],
@@ -62,7 +75,9 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     if javascript {
         packages(&mut file, folder);
     }
-    file.copy("", &[source(folder)], "./");
+    if !copied {
+        file.copy("", &[source(folder)], "./");
+    }
     if rails && (folder.has_folder("app/assets") || folder.has_folder("app/javascript")) {
         // Rails asks for a secret; what it is does not matter to assets, and it stays out of the image.
         file.run(
@@ -87,10 +102,9 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
             ),
         );
     }
-    file.line("WORKDIR /app");
-    file.line(environment);
+    file.line(format!("{environment} HOME=/app"));
     file.line("COPY --from=build /bundle/ /bundle/");
-    file.line("COPY --from=build --chown=1000:1000 /app/ ./");
+    file.own("--from=build", "/app/", "1000:1000");
     file.end("1000:1000", &command);
     let kind = if rails { "Rails" } else { "Rack" };
     Ok(Made {
@@ -127,6 +141,16 @@ fn packages(file: &mut Dockerfile, folder: Folder<'_>) {
     } else {
         file.run(&["/root/.npm"], "npm install");
     }
+}
+
+/// Whether gems of the bundle lie in the project itself: they are read when it is installed.
+fn has_own_gems(folder: Folder<'_>) -> bool {
+    folder.text("Gemfile").lines().map(str::trim_start).any(|line| {
+        line == "gemspec"
+            || line.starts_with("gemspec ")
+            || line.starts_with("path ")
+            || line.starts_with("gem") && (line.contains(" path:") || line.contains(":path "))
+    })
 }
 
 /// Whether the lock, or else the Gemfile, has a gem.

@@ -32,10 +32,12 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
     file.line("WORKDIR /src");
     let locked = if lock.is_empty() { "" } else { " --locked" };
     let caches = ["/usr/local/cargo/registry", "/usr/local/cargo/git"];
-    // Without sources cargo asks for a target; a workspace or a build of several parts needs all of its manifests.
+    // Without sources cargo asks for a target; a workspace or a build of several parts needs all of its manifests. With
+    // its packages in the project, there is nothing to fetch.
     let simple = member.is_none()
         && !manifest.contains_key("workspace")
         && !has_path_dependency(&manifest)
+        && !folder.has_folder("vendor")
         && !lock.is_empty();
     if simple {
         let manifests = folder.those(&[
@@ -46,6 +48,9 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
         ]);
         let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
         file.copy("", &manifests, "./");
+        if folder.has_folder(".cargo") {
+            file.copy("", &[format!("{}/", folder.full(".cargo"))], "./.cargo/");
+        }
         let (targets, folders) = targets(&manifest);
         file.run(
             &caches,
