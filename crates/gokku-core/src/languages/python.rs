@@ -92,9 +92,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     };
     let depends = |name: &str| {
         mentions(folder.text("requirements.txt"), name)
-            || names(&pyproject, &pipfile)
-                .iter()
-                .any(|one| mentions(one, name))
+            || names(&pyproject, &pipfile).iter().any(|one| mentions(one, name))
     };
     let start = match start(folder, &depends) {
         Ok(start) => start,

@@ -468,7 +468,10 @@ pub(super) const SHAPES: &[(&str, &str, Files)] = &[
         "ruby-vendored",
         "path: web",
         &[
-            ("web/Gemfile", "source \"https://rubygems.org\"\ngem \"sinatra\"\n"),
+            (
+                "web/Gemfile",
+                "source \"https://rubygems.org\"\ngem \"sinatra\"\n",
+            ),
             (
                 "web/Gemfile.lock",
                 "GEM\n  specs:\n    puma (5.6.5)\n    sinatra (3.0.5)\n",
