@@ -27,6 +27,11 @@ pub fn schema() -> Value {
         .into_root_schema_for::<File>()
         .to_value();
     let app = |path: &str| vec![format!("apps.<app>.{path}"), format!("defaults.{path}")];
+    without_null(&mut schema);
+    if let Some(app) = at(&mut schema, "apps.<app>") {
+        // An app of which nothing is said.
+        app.insert("type".to_owned(), vec!["object", "null"].into());
+    }
     for key in KEYS {
         for place in app(key.path) {
             if let Some(found) = at(&mut schema, &place) {
@@ -44,6 +49,23 @@ pub fn schema() -> Value {
         top.insert("required".to_owned(), vec!["apps"].into());
     }
     schema
+}
+
+/// A key that is there has a value: what may be left away may not be `null`.
+fn without_null(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Object(keys) => {
+            for (key, value) in keys.iter_mut() {
+                match (key.as_str(), value) {
+                    ("type", Value::Array(all)) => all.retain(|one| one != "null"),
+                    ("enum", Value::Array(all)) => all.retain(|one| !one.is_null()),
+                    (_, value) => without_null(value),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The schema of a key: `apps.<app>.environments[].name`.
