@@ -4,7 +4,7 @@
 //! needs is passed in, what it decides is returned. Read it top to bottom:
 //!
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
-//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`procfile`]; what runs by it: [`processes`]
+//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and [`network_name`], [`procfile`]; what runs by it: [`processes`]
 //! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]
 //! - what a push may do: [`push`]
@@ -28,11 +28,14 @@ pub mod slot;
 pub mod build_inputs;
 pub mod env_file;
 pub mod gokku_yml;
+pub mod image_ref;
 pub mod languages;
+pub mod network_name;
 pub mod processes;
 pub mod procfile;
 pub mod resources;
 pub mod settings;
+pub mod volume;
 
 pub mod build_key;
 pub mod release;

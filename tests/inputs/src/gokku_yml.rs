@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gokku_core::AppName;
-use gokku_core::gokku_yml::{AppConfig, GokkuYml};
+use gokku_core::gokku_yml::{AppConfig, BuildKeys, GokkuYml};
+use gokku_core::volume::Source;
 
 /// Checks a file.
 pub fn check(data: &[u8]) {
@@ -89,6 +90,25 @@ fn can_be_obeyed(app: &AppConfig) {
     );
     assert!(resources.pids.is_none_or(|pids| pids > 0));
     assert!((1..=100).contains(&app.deployment.keep_images));
+    assert!(app.deployment.keep_images <= app.deployment.keep_releases);
+    let targets: BTreeSet<&str> = app.volumes.iter().map(|volume| volume.target.as_str()).collect();
+    assert_eq!(targets.len(), app.volumes.len(), "one would hide the other");
+    for volume in &app.volumes {
+        let folder = match &volume.source {
+            Source::Folder(folder) => Some(folder),
+            Source::Named(_) => None,
+        };
+        for path in folder.into_iter().chain([&volume.target]) {
+            let good = |part: &str| !matches!(part, "" | "." | "..") && !part.contains([':', '\0']);
+            assert!(
+                path.starts_with('/') && path.split('/').skip(1).all(good),
+                "{path:?}"
+            );
+        }
+    }
+    if app.image.is_some() {
+        assert_eq!(app.build, BuildKeys::default(), "a ready image is not built");
+    }
     for command in &app.deployment.post_deploy {
         crate::procfile::can_be_run(command);
     }

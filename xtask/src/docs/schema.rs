@@ -63,10 +63,12 @@ mod tests {
             &[],
             &mut found,
         );
+        keys(&schema["properties"]["docker"], "docker", &[], &mut found);
         let known: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
         assert_eq!(found, known);
         let mut defaults = BTreeSet::new();
         keys(&schema["properties"]["defaults"], "", &[], &mut defaults);
+        defaults.insert("docker.registry".to_owned());
         assert_eq!(defaults, known);
     }
 

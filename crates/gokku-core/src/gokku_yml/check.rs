@@ -5,18 +5,38 @@ use std::time::Duration;
 
 use crate::build_inputs::{BuildInputs, OWN_ARGS};
 use crate::env_file::{EnvKey, EnvValue};
+use crate::image_ref::Use;
 use crate::process::ProcessType;
 use crate::push::BranchName;
 use crate::resources::Resources;
+use crate::volume::Source;
 
 use super::config::{AppConfig, BuildKeys, Deployment, Environment, Health, Placed, Ports, ProcessConfig};
+use super::node::Place;
 use super::raw::{self, Argument};
 use super::reading::{At, Given, List, Named, Or, Reader};
 
 /// What counts of an app: what is said of it, and the defaults of all.
-pub(super) fn app(said: &raw::App, defaults: Option<&raw::App>, reader: &mut Reader<'_>) -> AppConfig {
+pub(super) fn app(
+    said: &raw::App,
+    defaults: Option<&raw::App>,
+    registries: &[String],
+    reader: &mut Reader<'_>,
+) -> AppConfig {
     let whole = defaults.map_or_else(|| said.clone(), |defaults| said.or(defaults));
-    let build = build_keys(&whole, reader);
+    let mut build = build_keys(&whole, reader);
+    let mut ready = None;
+    if let Some(image) = &whole.image {
+        match image.value.used_as(registries) {
+            Ok(Use::Base) => build.image = Some(placed(image, image.value.clone(), reader)),
+            Ok(Use::Ready) => {
+                ready = Some(image.value.clone());
+                nothing_is_built(said, reader);
+                build = BuildKeys::default();
+            }
+            Err(unknown) => reader.note(image.place, format!("image: {unknown}")),
+        }
+    }
     web_is_said_once(&whole, reader);
     let whole_command = |list: Option<List<Given<Argument>>>| list.map(words);
     if let Some(command) = whole.command.as_ref().filter(|list| list.items.is_empty()) {
@@ -25,19 +45,32 @@ pub(super) fn app(said: &raw::App, defaults: Option<&raw::App>, reader: &mut Rea
             "command: an empty list cannot be: it is a list of words, at least one",
         );
     }
+    let dockerfile = whole.dockerfile.filter(|_| ready.is_none());
     AppConfig {
         path: whole.path.map(|path| path.value.0).unwrap_or_default(),
         binary_name: whole.binary_name.map(|name| name.value.0),
-        dockerfile: whole.dockerfile.map(|path| path.value.0),
+        dockerfile: dockerfile.map(|path| path.value.0),
         build,
-        given: given(whole.build.unwrap_or_default(), reader),
+        given: match ready {
+            Some(_) => BuildInputs::default(),
+            None => given(whole.build.unwrap_or_default(), reader),
+        },
+        image: ready,
         env: whole.env.map(env).unwrap_or_default(),
         ports: whole.ports.and_then(|list| ports(&list, reader)),
+        volumes: whole
+            .volumes
+            .map(|list| volumes(list, reader))
+            .unwrap_or_default(),
+        network: whole.network.map(|name| name.value),
         environments: whole
             .environments
             .map(|list| environments(list, reader))
             .unwrap_or_default(),
-        deployment: whole.deployment.map(deployment).unwrap_or_default(),
+        deployment: whole
+            .deployment
+            .map(|raw| deployment(raw, reader))
+            .unwrap_or_default(),
         health: whole
             .health
             .map(|raw| Health {
@@ -84,6 +117,7 @@ fn build_keys(raw: &raw::App, reader: &Reader<'_>) -> BuildKeys {
         goarch: one(raw.goarch.as_ref(), reader, |processor| processor.0.clone()),
         cgo_enabled: one(raw.cgo_enabled.as_ref(), reader, |on| on.0),
         binary_name: one(raw.binary_name.as_ref(), reader, |_| ()),
+        image: None,
     }
 }
 
@@ -109,6 +143,42 @@ fn given(raw: raw::Build, reader: &mut Reader<'_>) -> BuildInputs {
         given.secrets.push(placed);
     }
     given
+}
+
+/// What an app with a ready image says of a build would do nothing. The defaults may say it, for other apps.
+fn nothing_is_built(said: &raw::App, reader: &mut Reader<'_>) {
+    if said.image.is_none() {
+        return;
+    }
+    let places = [
+        ("dockerfile", said.dockerfile.as_ref().map(|given| given.place)),
+        ("lang", said.lang.as_ref().map(|given| given.place)),
+        ("workdir", said.workdir.as_ref().map(|given| given.place)),
+        ("binary_name", said.binary_name.as_ref().map(|given| given.place)),
+        ("go_version", said.go_version.as_ref().map(|given| given.place)),
+        ("goos", said.goos.as_ref().map(|given| given.place)),
+        ("goarch", said.goarch.as_ref().map(|given| given.place)),
+        ("build", said_of_build(said)),
+        ("cgo_enabled", said.cgo_enabled.as_ref().map(|given| given.place)),
+    ];
+    for (key, place) in places {
+        if let Some(place) = place {
+            reader.note(
+                place,
+                format!("{key} would do nothing: the image of the app is ready, and nothing is built. Leave it away"),
+            );
+        }
+    }
+}
+
+fn said_of_build(said: &raw::App) -> Option<Place> {
+    let build = said.build.as_ref()?;
+    let args = build.args.iter().flat_map(|named| &named.entries);
+    let secrets = build.secrets.iter().flat_map(|list| &list.items);
+    let mut places = args
+        .map(|(name, _)| name.place)
+        .chain(secrets.map(|name| name.place));
+    places.next()
 }
 
 fn web_is_said_once(raw: &raw::App, reader: &mut Reader<'_>) {
@@ -148,6 +218,21 @@ fn ports(list: &List<Given<Ports>>, reader: &mut Reader<'_>) -> Option<Ports> {
     }
 }
 
+fn volumes(list: List<Given<crate::volume::Volume>>, reader: &mut Reader<'_>) -> Vec<crate::volume::Volume> {
+    let mut volumes: Vec<crate::volume::Volume> = Vec::new();
+    for given in list.items {
+        if volumes.iter().any(|there| there.target == given.value.target) {
+            let what = format!("volumes: two are mounted at {}", given.value.target);
+            reader.note(given.place, what);
+        }
+        if matches!(&given.value.source, Source::Folder(folder) if folder == "/") {
+            reader.note(given.place, "volumes: / would give the app the whole server");
+        }
+        volumes.push(given.value);
+    }
+    volumes
+}
+
 fn environments(list: List<At<raw::Environment>>, reader: &mut Reader<'_>) -> Vec<Environment> {
     let mut environments: Vec<Environment> = Vec::new();
     for At { value: raw, place } in list.items {
@@ -171,12 +256,22 @@ fn environments(list: List<At<raw::Environment>>, reader: &mut Reader<'_>) -> Ve
     environments
 }
 
-fn deployment(raw: raw::Deployment) -> Deployment {
+fn deployment(raw: raw::Deployment, reader: &mut Reader<'_>) -> Deployment {
     let defaults = Deployment::default();
+    let number = |given: &raw::Whole<1, 100>| usize::from(given.0);
+    let releases = raw.keep_releases.as_ref().map(|given| number(&given.value));
+    let images = raw.keep_images.as_ref().map(|given| number(&given.value));
+    if let (Some(releases), Some(images), Some(given)) = (releases, images, &raw.keep_images)
+        && images > releases
+    {
+        let what = format!(
+            "deployment.keep_images: {images} images of {releases} releases (keep_releases) cannot be kept"
+        );
+        reader.note(given.place, what);
+    }
     Deployment {
-        keep_images: raw
-            .keep_images
-            .map_or(defaults.keep_images, |given| usize::from(given.value.0)),
+        keep_images: images.or(releases).unwrap_or(defaults.keep_images),
+        keep_releases: releases.or(images).unwrap_or(defaults.keep_releases),
         restart_policy: raw
             .restart_policy
             .map_or(defaults.restart_policy, |given| given.value),

@@ -6,13 +6,16 @@ use std::time::Duration;
 use super::YmlError;
 use crate::build_inputs::BuildInputs;
 use crate::env_file::{EnvFile, EnvKey, EnvValue};
+use crate::image_ref::ImageRef;
 use crate::languages::Lang;
 use crate::name::EnvironmentName;
+use crate::network_name::NetworkName;
 use crate::process::ProcessType;
 use crate::procfile::Command;
 use crate::push::BranchName;
 use crate::resources::Resources;
 use crate::settings::{SettingError, Settings};
+use crate::volume::Volume;
 
 /// What it says of one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +30,14 @@ pub struct AppConfig {
     pub build: BuildKeys,
     /// `build`: what the build is given.
     pub given: BuildInputs,
+    /// `image`: run as it is, without a build.
+    pub image: Option<ImageRef>,
     /// `env`: what the app's own env does not have.
     pub env: Vec<(EnvKey, EnvValue)>,
+    /// `volumes`.
+    pub volumes: Vec<Volume>,
+    /// `network`.
+    pub network: Option<NetworkName>,
     /// `health`.
     pub health: Health,
     /// `ports`: the server's and the container's.
@@ -65,6 +74,8 @@ pub struct BuildKeys {
     pub cgo_enabled: Option<Placed<bool>>,
     /// Where `binary_name` is.
     pub binary_name: Option<Placed<()>>,
+    /// `image`: the one to build on.
+    pub image: Option<Placed<ImageRef>>,
 }
 
 /// A value, and where in which file it is.
@@ -112,6 +123,7 @@ impl BuildKeys {
             self.goarch.as_ref().map(|at| at.with("goarch")),
             self.cgo_enabled.as_ref().map(|at| at.with("cgo_enabled")),
             self.binary_name.as_ref().map(|at| at.with("binary_name")),
+            self.image.as_ref().map(|at| at.with("image")),
         ];
         places.into_iter().flatten().collect()
     }
@@ -164,6 +176,8 @@ pub struct Health {
 /// How an app's containers are kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
+    /// `keep_releases`.
+    pub keep_releases: usize,
     /// `keep_images`.
     pub keep_images: usize,
     /// `restart_policy`.
@@ -206,6 +220,7 @@ impl RestartPolicy {
 impl Default for Deployment {
     fn default() -> Self {
         Self {
+            keep_releases: 5,
             keep_images: 5,
             restart_policy: RestartPolicy::Always,
             restart_delay: Duration::from_secs(5),
@@ -223,7 +238,10 @@ impl Default for AppConfig {
             dockerfile: None,
             build: BuildKeys::default(),
             given: BuildInputs::default(),
+            image: None,
             env: Vec::new(),
+            volumes: Vec::new(),
+            network: None,
             health: Health::default(),
             ports: None,
             environments: Vec::new(),

@@ -28,6 +28,12 @@ pub const KEYS: &[Key] = &[
         allowed: "letters, digits, ., _ and -",
     },
     Key {
+        path: "image",
+        default: "-",
+        meaning: "With a registry's host, as ghcr.io/me/app:1: the image that runs, without a build. Without a host, as python:3.12-slim, for a project without a Dockerfile: the image to build on",
+        allowed: "[HOST/]NAME[:TAG][@sha256:DIGEST]",
+    },
+    Key {
         path: "lang",
         default: "-",
         meaning: "The language, where there is no Dockerfile; otherwise it is found",
@@ -94,6 +100,18 @@ pub const KEYS: &[Key] = &[
         allowed: "a list of one HOST:CONTAINER, each from 1 to 65535",
     },
     Key {
+        path: "volumes",
+        default: "-",
+        meaning: "What stays when containers go: a volume of the app's own by its name, or a folder of the server, below one that `volumes.folders` in config.toml allows",
+        allowed: "a list of NAME:/path or /folder:/path, with :ro behind it when it cannot be written to",
+    },
+    Key {
+        path: "network",
+        default: "gokku",
+        meaning: "The Docker network that the app's containers are on, instead of the one that all apps share; it is made when it is missing",
+        allowed: "a name: letters, digits, _, . and -; not host, none, bridge or default",
+    },
+    Key {
         path: "entrypoint",
         default: "-",
         meaning: "The program and its first words, instead of the image's ENTRYPOINT; an empty list for none",
@@ -122,6 +140,12 @@ pub const KEYS: &[Key] = &[
         default: "-",
         meaning: "As `env`, for this environment alone; it counts before `env`",
         allowed: "a value without a NUL",
+    },
+    Key {
+        path: "deployment.keep_releases",
+        default: "keep_images",
+        meaning: "How many releases that went well stay with their code, to look at",
+        allowed: "a whole number from 1 to 100",
     },
     Key {
         path: "deployment.keep_images",
@@ -206,5 +230,11 @@ pub const KEYS: &[Key] = &[
         default: "-",
         meaning: "A command that says in a new one, with exit code 0, that it is good, instead of stay_up; tried until it does or HEALTH_CHECK_TIMEOUT is over. Not for web",
         allowed: "a command, as in a Procfile",
+    },
+    Key {
+        path: "docker.registry",
+        default: "-",
+        meaning: "At the top of the file: hosts of registries, beside those that gokku knows, whose images are ready to run",
+        allowed: "a list of hosts, as registry.example.com:5000 or *.example.com",
     },
 ];

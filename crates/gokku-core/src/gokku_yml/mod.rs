@@ -90,12 +90,16 @@ impl GokkuYml {
         let top = node::parse(file, text).map_err(|error| YmlErrors(vec![error]))?;
         let mut reader = Reader::new(file);
         let raw = raw::File::read(&top, &mut reader).unwrap_or_default();
+        let listed = raw.docker.and_then(|docker| docker.registry);
+        let registries: Vec<String> = listed
+            .map(|list| list.items.into_iter().map(|host| host.value.0).collect())
+            .unwrap_or_default();
         let defaults = raw.defaults.as_ref();
         let named = raw.apps.as_ref().map_or(&[][..], |named| &named.entries);
         let apps = named
             .iter()
             .map(|(name, app)| {
-                let config = check::app(app, defaults, &mut reader);
+                let config = check::app(app, defaults, &registries, &mut reader);
                 (name.value.clone(), config)
             })
             .collect();

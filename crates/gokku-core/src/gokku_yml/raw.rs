@@ -1,11 +1,14 @@
 //! `gokku.yml` as it is written: its keys, and what each value is. The schema is made of these types.
 
 use crate::env_file::{EnvKey, EnvValue};
+use crate::image_ref::{ImageRef, is_host};
 use crate::languages::Lang;
 use crate::name::{AppName, EnvironmentName};
+use crate::network_name::NetworkName;
 use crate::process::ProcessType;
 use crate::procfile::Command;
 use crate::push::BranchName;
+use crate::volume::Volume;
 use crate::{resources, settings};
 
 use super::config::{Ports, RestartPolicy};
@@ -16,6 +19,14 @@ mapping! {
     struct File {
         apps: Named<AppName, App>,
         defaults: App,
+        docker: Docker,
+    }
+}
+
+mapping! {
+    /// `docker`.
+    struct Docker {
+        registry: List<Given<Host>>,
     }
 }
 
@@ -25,6 +36,7 @@ mapping! {
         path: Given<RelativePath>,
         binary_name: Given<BinaryName>,
         dockerfile: Given<FilePath>,
+        image: Given<ImageRef>,
         lang: Given<Lang>,
         workdir: Given<RelativePath>,
         go_version: Given<GoVersion>,
@@ -35,6 +47,8 @@ mapping! {
         command: List<Given<Argument>>,
         env: Named<EnvKey, Given<EnvValue>>,
         ports: List<Given<Ports>>,
+        volumes: List<Given<Volume>>,
+        network: Given<NetworkName>,
         environments: List<At<Environment>>,
         deployment: Deployment,
         health: Health,
@@ -64,6 +78,7 @@ mapping! {
 mapping! {
     /// `deployment`.
     struct Deployment {
+        keep_releases: Given<Whole<1, 100>>,
         keep_images: Given<Whole<1, 100>>,
         restart_policy: Given<RestartPolicy>,
         restart_delay: Given<Whole<0, 3600>>,
@@ -149,6 +164,11 @@ word!(BinaryName, |text| {
     let good = text.chars().all(good) && text.starts_with(|c: char| c.is_ascii_alphanumeric());
     good.then(|| Self(text.to_owned()))
 });
+
+/// A registry's host.
+#[derive(Clone, Debug)]
+pub(super) struct Host(pub(super) String);
+word!(Host, |text| is_host(text).then(|| Self(text.to_owned())));
 
 /// `1.22` or `1.22.3`.
 #[derive(Clone, Debug)]
@@ -251,6 +271,7 @@ word!(HealthPath, |text| settings::is_health_path(text)
 word!(Lang, Lang::from_word);
 word!(RestartPolicy, RestartPolicy::from_word);
 word!(BranchName, |text| text.parse().ok());
+word!(NetworkName, |text| text.parse().ok());
 word!(Ports, |text| {
     let port = |text: &str| {
         let port = text.parse::<u16>().ok();
@@ -273,7 +294,7 @@ macro_rules! parsed_word {
         })*
     };
 }
-parsed_word!(Command, EnvironmentName);
+parsed_word!(Command, EnvironmentName, ImageRef, Volume);
 
 impl Word for EnvValue {
     fn word(text: &str) -> Result<Self, Option<String>> {

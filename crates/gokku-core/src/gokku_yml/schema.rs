@@ -9,15 +9,18 @@ use serde_json::{Map, Value};
 use super::config::{Ports, RestartPolicy};
 use super::keys::KEYS;
 use super::raw::{
-    Argument, BinaryName, Bit, Cpus, File, FilePath, GoVersion, Goarch, Goos, HealthPath, Memory, Pids,
+    Argument, BinaryName, Bit, Cpus, File, FilePath, GoVersion, Goarch, Goos, HealthPath, Host, Memory, Pids,
     RelativePath, Switch, Variable, Whole,
 };
 use super::reading::{At, Given, List, Name, Named};
 use crate::env_file::EnvValue;
+use crate::image_ref::ImageRef;
 use crate::languages::Lang;
 use crate::name::EnvironmentName;
+use crate::network_name::NetworkName;
 use crate::procfile::Command;
 use crate::push::BranchName;
+use crate::volume::Volume;
 
 /// The schema, in draft 7, which editors know; each key is described in the words of [`KEYS`].
 pub fn schema() -> Value {
@@ -33,7 +36,12 @@ pub fn schema() -> Value {
         app.insert("type".to_owned(), vec!["object", "null"].into());
     }
     for key in KEYS {
-        for place in app(key.path) {
+        let places = if key.path.starts_with("docker.") {
+            vec![key.path.to_owned()]
+        } else {
+            app(key.path)
+        };
+        for place in places {
             if let Some(found) = at(&mut schema, &place) {
                 let without = match key.default {
                     "-" => String::new(),
@@ -160,12 +168,16 @@ looks! {
     Goarch => { "enum": Goarch::ALL },
     Goos => { "enum": Goos::ALL },
     HealthPath => { "type": "string", "pattern": "^/" },
+    Host => { "type": "string" },
+    ImageRef => { "type": "string" },
     Lang => { "enum": Lang::ALL.map(Lang::as_str) },
     Memory => { "type": "string", "pattern": "^[0-9]+[bkmg]$" },
+    NetworkName => { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]+$" },
     Pids => { "type": "integer", "minimum": 1, "maximum": 4_194_304 },
     Ports => { "type": "string", "pattern": "^[0-9]+:[0-9]+$" },
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
     RestartPolicy => { "enum": ["always", "on-failure", "no"] },
     Switch => { "type": "boolean" },
     Variable => { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+    Volume => { "type": "string", "pattern": "^[^:]+:/[^:]+(:(ro|rw))?$" },
 }

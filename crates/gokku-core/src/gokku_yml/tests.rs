@@ -125,8 +125,8 @@ fn p33_wrong_in_each_way() {
         .collect();
     told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
     insta::assert_snapshot!(told.join("\n"), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, environments, deployment, health, resources, processes, build; did you mean "path"?
-    gokku.yml:3:18: there is no key "keep_image" here: there is keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes, build; did you mean "path"?
+    gokku.yml:3:18: there is no key "keep_image" here: there is keep_releases, keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
     gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
     gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
     gokku.yml:3:34: deployment.restart_policy: "sometimes" cannot be: it is always, on-failure or no
@@ -169,7 +169,7 @@ fn p33_wrong_in_each_way() {
     gokku.yml:3:13: goarch: "x86_64" cannot be: it is 386, amd64, arm, arm64, ppc64le, riscv64 or s390x
     gokku.yml:3:18: cgo_enabled: "yes" cannot be: it is true, false, 1 or 0
     gokku.yml:1:1: the file is empty: it begins with `apps:`
-    gokku.yml:1:1: there is no key "app" here: there is apps, defaults; did you mean "apps"?
+    gokku.yml:1:1: there is no key "app" here: there is apps, defaults, docker; did you mean "apps"?
     gokku.yml:1:7: expected keys and values (`key: value`)
     gokku.yml:1:8: "Api" has 'A' in it: a name is lower-case letters, digits and dashes
     gokku.yml:3:1: there is a second document; one file is one document
@@ -192,12 +192,12 @@ fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
-    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n  Web: {}\n  web:\n    deployment: {keep_images: 900}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
+    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, environments, deployment, health, resources, processes, build; did you mean "path"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes, build; did you mean "path"?
     gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
     gokku.yml:5:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
-    gokku.yml:7:31: deployment.keep_images: "900" cannot be: it is a whole number from 1 to 100
+    gokku.yml:7:31: deployment.keep_images: 9 images of 2 releases (keep_releases) cannot be kept
     gokku.yml:8:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
     gokku.yml:10:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
     gokku.yml:10:19: expected one value
@@ -224,6 +224,7 @@ defaults:
     let api = yml.app(&"api".parse().unwrap()).unwrap();
     assert_eq!(env(&api.env), [("A", "app"), ("B", "1.10")], "as it is written");
     assert_eq!(api.deployment.keep_images, 2);
+    assert_eq!(api.deployment.keep_releases, 2, "as many as images");
     assert_eq!(api.deployment.restart_delay, Duration::from_secs(1));
     assert_eq!(api.command.as_deref(), Some(&["serve".to_owned()][..]));
     assert_eq!(api.resources.pids, Some(50));
@@ -235,16 +236,31 @@ defaults:
 
 #[test]
 fn how_an_app_is_run() {
-    let app = api("    env: {A: 'x y', ON: true}\n    health: {path: /up, timeout: 5}\n    environments: [{name: test, env: {A: b}}]\n").unwrap();
+    let app = api("    env: {A: 'x y', ON: true}\n    volumes: [data:/data, /srv/f:/f:ro]\n    network: back_end\n    health: {path: /up, timeout: 5}\n    environments: [{name: test, env: {A: b}}]\n").unwrap();
     assert_eq!(env(&app.env), [("A", "x y"), ("ON", "true")]);
     assert_eq!(env(&app.environments[0].env), [("A", "b")]);
+    let targets: Vec<&str> = app.volumes.iter().map(|volume| volume.target.as_str()).collect();
+    assert_eq!(targets, ["/data", "/f"]);
+    assert_eq!(app.network.unwrap().as_str(), "back_end");
     assert_eq!(app.health.path.as_deref(), Some("/up"));
     assert_eq!(app.health.timeout, Some(Duration::from_secs(5)));
-    let told: Vec<String> = ["health: {path: up}", "env: {A: }", "env: [A=b]"]
-        .iter()
-        .map(|body| api(&format!("    {body}\n")).unwrap_err())
-        .collect();
+    let told: Vec<String> = [
+        "volumes: [data]",
+        "volumes: ['data:/a', '/srv:/a/']",
+        "volumes: ['/:/host']",
+        "network: host",
+        "health: {path: up}",
+        "env: {A: }",
+        "env: [A=b]",
+    ]
+    .iter()
+    .map(|body| api(&format!("    {body}\n")).unwrap_err())
+    .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
+    gokku.yml:3:15: volumes: "data" cannot be: it is NAME:/path or /folder:/path, and :ro behind it when it cannot be written to
+    gokku.yml:3:26: volumes: two are mounted at /a
+    gokku.yml:3:15: volumes: / would give the app the whole server
+    gokku.yml:3:14: network: "host" cannot be: it is a name: letters, digits, _, . and -; not host, none, bridge or default
     gokku.yml:3:20: health.path: "up" cannot be: it is a path that begins with /, as a URL has it, without spaces or #
     gokku.yml:3:12: expected one value
     gokku.yml:3:10: expected keys and values (`key: value`)
@@ -264,4 +280,29 @@ fn what_was_set_counts_before_what_the_code_says() {
     let settings = app.settings(&whole).unwrap();
     assert_eq!(settings.health_path, "/up");
     assert_eq!(settings.health_timeout, Duration::from_secs(7));
+}
+
+#[test]
+fn an_image_is_built_on_or_run() {
+    let base = api("    image: python:3.12-slim\n    lang: python\n").unwrap();
+    assert_eq!(base.build.image.unwrap().value.as_str(), "python:3.12-slim");
+    assert_eq!(base.image, None);
+    let ready = parse("docker: {registry: ['localhost:5000']}\napps: {api: {image: 'localhost:5000/api:1'}}\ndefaults: {lang: go}\n").unwrap();
+    let ready = ready.app(&"api".parse().unwrap()).unwrap();
+    assert_eq!(ready.image.as_ref().unwrap().as_str(), "localhost:5000/api:1");
+    assert_eq!(ready.build, BuildKeys::default(), "nothing is built");
+    let told: Vec<String> = [
+        "image: Api",
+        "image: registry.example.com/api",
+        "image: ghcr.io/me/api\n    lang: go\n    dockerfile: D",
+    ]
+    .iter()
+    .map(|body| api(&format!("    {body}\n")).unwrap_err())
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    gokku.yml:3:12: image: "Api" is not an image: it is [HOST/]NAME[:TAG][@sha256:DIGEST], the name in lower case
+    gokku.yml:3:12: image: registry.example.com is no registry that gokku knows: if the image is ready to run, add it to docker.registry at the top of gokku.yml (`docker: {registry: [registry.example.com]}`); to build on an image of it, write a Dockerfile
+    gokku.yml:4:11: lang would do nothing: the image of the app is ready, and nothing is built. Leave it away
+    gokku.yml:5:17: dockerfile would do nothing: the image of the app is ready, and nothing is built. Leave it away
+    "#);
 }
