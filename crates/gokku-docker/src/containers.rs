@@ -20,6 +20,7 @@ use gokku_core::{ContainerId, ImageId};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
+use crate::volumes::Mount;
 
 /// A container to make. Its `Debug` does not show the env.
 #[derive(Clone, Default)]
@@ -46,6 +47,8 @@ pub struct ContainerSpec {
     pub stdin: bool,
     /// What it may use of the machine.
     pub resources: Resources,
+    /// What is mounted into it.
+    pub mounts: Vec<Mount>,
     /// Whether Docker's init is its first process: it passes signals on, and takes in children that nobody waits for.
     pub init: bool,
 }
@@ -150,6 +153,7 @@ impl Engine {
                 nano_cpus: spec.resources.nano_cpus.and_then(|nano| nano.try_into().ok()),
                 pids_limit: spec.resources.pids.map(i64::from),
                 init: Some(spec.init),
+                mounts: Some(spec.mounts.iter().map(Mount::theirs).collect()),
                 ..HostConfig::default()
             }),
             networking_config: Some(NetworkingConfig {
@@ -169,7 +173,12 @@ impl Engine {
             .create_container(Some(options.build()), body)
             .await
             .map_err(|error| Error::of("create the container", &spec.image, error))?;
-        Ok(ContainerId::new(made.id))
+        let id = ContainerId::new(made.id);
+        if let Err(error) = self.check_folders(&spec.mounts).await {
+            self.remove(&id).await?;
+            return Err(error);
+        }
+        Ok(id)
     }
 
     /// Starts a container; one that runs already is no error.

@@ -24,3 +24,5 @@ pub const RESTART_DELAY: &str = "gokku.restart-delay";
 pub const PORT: &str = "gokku.port";
 /// `once` for one-off containers: migrations and `gokku run`.
 pub const KIND: &str = "gokku.kind";
+/// The network that it is reached on.
+pub const NETWORK: &str = "gokku.network";

@@ -1,6 +1,6 @@
 //! The Docker Engine, as gokku sees it. It performs; what is to be performed is decided elsewhere.
 //!
-//! - [`engine`]: the connection, its version; `network`: the one that containers are on
+//! - [`engine`]: the connection, its version; [`network`]s that containers are on, [`volumes`] and folders they have
 //! - [`labels`]: what containers and images carry, and are found by
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of
 //!   it; `secrets` has what it may ask for meanwhile
@@ -19,8 +19,10 @@ pub mod images;
 pub mod labels;
 pub mod lines;
 pub mod logs;
+pub mod network;
 pub mod once;
 pub mod session;
+pub mod volumes;
 
 // What builds say is understood in these: open for the tests of inputs alone.
 #[doc(hidden)]
@@ -29,7 +31,6 @@ pub mod classic;
 pub mod trace;
 
 mod failed_build;
-mod network;
 mod protobuf;
 mod secrets;
 mod wire;
@@ -43,5 +44,7 @@ pub use failed_build::FailedBuild;
 pub use images::ImageFacts;
 pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};
+pub use network::NetworkFacts;
 pub use secrets::Secrets;
 pub use session::{Session, SessionInput};
+pub use volumes::{Mount, MountSource, VolumeFacts};

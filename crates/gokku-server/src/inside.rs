@@ -63,6 +63,7 @@ pub async fn run(
         tty,
         stdin: true,
         resources: plan.config.resources,
+        mounts: Vec::new(),
         init,
     };
     Ok(engine.start_once(&spec).await?)

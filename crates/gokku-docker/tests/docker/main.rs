@@ -25,3 +25,4 @@ mod once;
 mod progress;
 mod secrets;
 mod stop;
+mod volumes;
