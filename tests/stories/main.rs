@@ -44,4 +44,5 @@ mod stuck;
 mod switch_restart;
 mod told;
 mod under_load;
+mod volumes;
 mod words;

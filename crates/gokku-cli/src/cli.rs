@@ -271,10 +271,13 @@ pub enum Apps {
     },
     /// List the apps
     List,
-    /// Remove an app: its containers, images, code and environment
+    /// Remove an app: its containers, images, code and environment; its volumes stay
     Destroy {
         /// Its name
         name: String,
+        /// Its volumes go, too, with all that is in them
+        #[arg(long)]
+        volumes: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,

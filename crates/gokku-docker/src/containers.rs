@@ -35,6 +35,8 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// The network it is on.
     pub network: String,
+    /// The labels that the network is made with when it is not there; without any it is not made.
+    pub network_labels: BTreeMap<String, String>,
     /// The command, instead of the image's.
     pub command: Option<Vec<String>>,
     /// The entrypoint, instead of the image's; an empty one for none.
@@ -128,6 +130,9 @@ fn addresses(networks: Option<Networks>) -> BTreeMap<String, IpAddr> {
 impl Engine {
     /// Makes a container. Docker's own restart policy is `no`: starting it again is gokku's.
     pub async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
+        if !spec.network_labels.is_empty() {
+            self.network_or_make(&spec.network, &spec.network_labels).await?;
+        }
         let seconds = i64::try_from(spec.stop_timeout.as_secs()).unwrap_or(i64::MAX);
         let body = ContainerCreateBody {
             image: Some(spec.image.clone()),

@@ -9,7 +9,6 @@ use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOption
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
-use crate::labels;
 
 const LOOK: &str = "look for the network";
 
@@ -47,7 +46,7 @@ impl Engine {
         let _one_at_a_time = self.lock().await;
         let mut all = self.networks(name).await?;
         if all.is_empty() {
-            return self.create_network(name, &[]).await;
+            return self.create_network(name, &BTreeMap::new()).await;
         }
         for younger in all.drain(1..) {
             let removed = self.docker.remove_network(&younger).await;
@@ -57,7 +56,11 @@ impl Engine {
     }
 
     /// The network of exactly this name; a bridge with these labels that is made when there is none.
-    pub async fn network_or_make(&self, name: &str, labels: &[(&str, &str)]) -> Result<NetworkFacts, Error> {
+    pub async fn network_or_make(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<NetworkFacts, Error> {
         if let Some(there) = self.network(name).await? {
             return Ok(there);
         }
@@ -154,16 +157,13 @@ impl Engine {
         locked.await.ok().flatten()
     }
 
-    async fn create_network(&self, name: &str, labels: &[(&str, &str)]) -> Result<(), Error> {
-        let labels = labels.iter().chain(&[(labels::KIND, "network")]);
+    async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<(), Error> {
+        let mut all: HashMap<String, String> = labels.clone().into_iter().collect();
+        all.insert(crate::labels::KIND.to_owned(), "network".to_owned());
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
-            labels: Some(
-                labels
-                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-                    .collect(),
-            ),
+            labels: Some(all),
             ..NetworkCreateRequest::default()
         };
         match self

@@ -61,6 +61,8 @@ pub mod worker;
 mod building;
 mod differ;
 mod ensure;
+mod mounts;
+mod networks;
 mod observe;
 mod perform;
 mod post_deploy;
@@ -86,5 +88,5 @@ pub fn engine_socket(docker_host: Option<&str>) -> Result<std::path::PathBuf, Er
     Ok(gokku_docker::engine::socket(docker_host)?)
 }
 
-/// The Docker network that every container is on.
+/// The Docker network that the containers of every app are on that names none.
 pub const NETWORK: &str = "gokku";

@@ -18,7 +18,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::runtime::Runtime;
-use crate::{NETWORK, atomic, clock, ensure, env_store, records};
+use crate::{atomic, clock, ensure, env_store, mounts, networks, records};
 
 /// Whether an image asks for an init process.
 pub(crate) fn wants_init(image: &ImageFacts) -> bool {
@@ -136,7 +136,9 @@ impl<R: Runtime> Driver<R> {
                 .plan
                 .environment(self.plan.container_port(self.exposed()).ok()),
             labels,
-            network: NETWORK.to_owned(),
+            network: networks::of(&self.plan).to_owned(),
+            network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
+            mounts: mounts::of(&self.root, &self.app, &self.plan)?,
             // The command is the whole of it: an image's entrypoint is for serving.
             entrypoint: Some(Vec::new()),
             command: Some(command),
@@ -197,6 +199,7 @@ impl<R: Runtime> Driver<R> {
                 deployment.restart_delay.as_secs().to_string(),
             ),
             (labels::GENERATION.to_owned(), self.generation(activation.id)),
+            (labels::NETWORK.to_owned(), networks::of(&self.plan).to_owned()),
             (labels::ENV.to_owned(), env_store::hash(&self.plan.env)),
         ]);
         labels.extend(port.map(|port| (labels::PORT.to_owned(), port.to_string())));
@@ -205,7 +208,9 @@ impl<R: Runtime> Driver<R> {
             image,
             env: self.plan.environment(port),
             labels,
-            network: NETWORK.to_owned(),
+            network: networks::of(&self.plan).to_owned(),
+            network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
+            mounts: mounts::of(&self.root, &self.app, &self.plan)?,
             entrypoint,
             command,
             stop_timeout: self.plan.settings.stop,
@@ -240,20 +245,16 @@ impl<R: Runtime> Driver<R> {
     /// A container's address, and the port its app listens on.
     fn address(&self, id: &ContainerId) -> Result<SocketAddr, Error> {
         let facts = self.facts_of(id)?;
-        let ip = facts
-            .addresses
-            .get(NETWORK)
-            .or_else(|| facts.addresses.values().next())
-            .ok_or_else(|| {
-                Error::failed(format!(
-                    "{} has no address on the network {NETWORK}: it does not run",
-                    facts.name
-                ))
-            })?;
+        let ip = networks::address(facts).ok_or_else(|| {
+            Error::failed(format!(
+                "{} has no address on its network: it does not run",
+                facts.name
+            ))
+        })?;
         let port = facts.label(labels::PORT).and_then(|port| port.parse().ok());
         let port: u16 =
             port.ok_or_else(|| Error::failed(format!("{} has no label {}", facts.name, labels::PORT)))?;
-        Ok(SocketAddr::new(*ip, port))
+        Ok(SocketAddr::new(ip, port))
     }
 
     async fn await_health(&mut self, containers: &[ContainerId]) -> Result<(), Error> {

@@ -58,7 +58,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
                 record: Some(record),
             });
         }
-        Ask::Stop | Ask::Destroy => {
+        Ask::Stop | Ask::Destroy { .. } => {
             let goal = if matches!(request.ask, Ask::Stop) {
                 Goal::Stop
             } else {

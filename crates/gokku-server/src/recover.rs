@@ -55,7 +55,9 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     let outcome = finish(server, app, end).await;
     let detail = format!("{outcome:?}");
     if destroys && !left {
-        tidy::destroyed(server, app, engine).await?;
+        for line in tidy::destroyed(server, app, engine).await? {
+            driver.log().tell(Event::Noted { line });
+        }
     }
     abort::forget(&server.root, app, id);
     driver.log().tell(Event::Finished {

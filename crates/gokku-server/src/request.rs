@@ -62,7 +62,10 @@ pub enum Ask {
     /// Nothing of it runs.
     Stop,
     /// Nothing of it is left.
-    Destroy,
+    Destroy {
+        /// Whether its volumes go, too.
+        volumes: bool,
+    },
 }
 
 impl Ask {
@@ -76,7 +79,7 @@ impl Ask {
             Self::Start => "start",
             Self::Scale { .. } => "scale",
             Self::Stop => "stop",
-            Self::Destroy => "destroy",
+            Self::Destroy { .. } => "destroy",
         }
     }
 }

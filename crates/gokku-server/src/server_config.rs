@@ -17,6 +17,50 @@ use crate::{atomic, toml_file};
 pub struct ServerConfig {
     /// The traffic switch.
     pub proxy: ProxyConfig,
+    /// What apps may mount.
+    pub volumes: VolumesConfig,
+    /// The networks of apps.
+    pub networks: NetworksConfig,
+}
+
+/// What apps may mount.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VolumesConfig {
+    /// The folders of the server that they may have, each with what is below it.
+    pub folders: Vec<Folder>,
+    /// The engine's volumes that an app may have by its own name for them although they were not made for it.
+    pub adopt: Vec<String>,
+}
+
+/// The networks of apps.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworksConfig {
+    /// Those that several apps may be on.
+    pub shared: Vec<String>,
+}
+
+/// A folder of the server: an absolute path in its shortest form.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Folder(String);
+
+impl Folder {
+    /// Its path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Folder {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let path = gokku_core::volume::absolute(&text);
+        path.map(Self)
+            .ok_or_else(|| format!("{text:?} is no folder: it is an absolute path without .."))
+    }
 }
 
 /// The traffic switch's settings.

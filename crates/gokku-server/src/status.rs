@@ -15,7 +15,7 @@ use crate::apps::App;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::{apps, clock, config, differ, lock, log, queue, records};
+use crate::{apps, clock, config, differ, lock, log, networks, queue, records};
 
 /// What an app is that answers as it should.
 const HEALTHY: &str = "healthy";
@@ -331,9 +331,7 @@ fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> 
         },
         unhealthy: targets.any(|target| target.container == facts.id && target.unhealthy),
         started: None,
-        address: facts
-            .addresses
-            .get(crate::NETWORK)
+        address: networks::address(facts)
             .zip(port)
             .map(|(address, port)| format!("{address}:{port}")),
     }

@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until};
 
 use crate::server::Server;
 use crate::settle::{self, Known};
-use crate::{NETWORK, apps, events, recover};
+use crate::{apps, events, networks, recover};
 
 /// How often the daemon looks for transitions whose process has died.
 const LOOK: Duration = Duration::from_secs(2);
@@ -337,9 +337,9 @@ impl Watch<'_> {
 
     /// Tells the switch where a container is now.
     async fn correct(&self, facts: &ContainerFacts) {
-        if let Some(address) = facts.addresses.get(NETWORK)
+        if let Some(address) = networks::address(facts)
             && self.switch.target(&facts.id).is_some()
-            && let Err(error) = self.switch.repair(&facts.id, *address).await
+            && let Err(error) = self.switch.repair(&facts.id, address).await
         {
             tracing::error!("{}: {error}", facts.name);
         }

@@ -11,8 +11,9 @@ use gokku_git::Repository;
 use crate::error::Error;
 use crate::log::{self, Log};
 use crate::request::{Ask, Request};
+use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, atomic, records};
+use crate::{apps, atomic, mounts, networks, records, server_config};
 
 /// How many records of an app are kept; those that can be gone back to always are.
 const RECORDS_KEPT: usize = 100;
@@ -23,7 +24,15 @@ pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, k
         Ask::Deploy { branch, .. } => {
             deployed(server, &request.app, branch).and(prune(server, &request.app, engine, keep).await)
         }
-        Ask::Destroy => destroyed(server, &request.app, engine).await,
+        Ask::Destroy { .. } => match destroyed(server, &request.app, engine).await {
+            Ok(lines) => {
+                for line in lines {
+                    log.tell(Event::Noted { line });
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
         _ => Ok(()),
     };
     if let Err(error) = result {
@@ -63,8 +72,18 @@ async fn prune(server: &Server, app: &AppName, engine: &Engine, keep: usize) -> 
     Ok(())
 }
 
-/// Nothing of an app is left.
-pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
+/// Writes down whether the volumes of an app that is destroyed go, too: whoever ends it after a crash must know.
+pub(crate) fn remember_volumes(root: &Root, app: &AppName, go: bool) -> Result<(), Error> {
+    let path = root.volumes_go(app);
+    if go {
+        atomic::replace(&path, b"", 0o600)
+    } else {
+        atomic::remove(&path)
+    }
+}
+
+/// Nothing of an app is left, but what is told of.
+pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<Vec<String>, Error> {
     match server.switch().delete(app).await {
         Ok(()) | Err(gokku_proxy::client::Error::Refused(gokku_proxy::api::Refused::NoRoute { .. })) => {}
         Err(error) => return Err(error.into()),
@@ -82,6 +101,16 @@ pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -
             engine.remove_image(&tag).await?;
         }
     }
-    atomic::remove_tree(&server.root.repository(app))?;
-    atomic::remove_whole(&server.root.app(app))
+    let root = &server.root;
+    let remove = root.volumes_go(app).exists();
+    // Like everything else here: an unreadable configuration keeps no app.
+    let adopted = server_config::read(root).unwrap_or_default().volumes.adopt;
+    let mut lines = mounts::leave(engine, root, app, &adopted, remove).await?;
+    let networks = networks::remove_unused(engine, root, app).await?;
+    lines.extend(networks.iter().map(|name| {
+        format!("The network {name} stays, because other containers are on it: `docker network rm {name}` removes it")
+    }));
+    atomic::remove_tree(&root.repository(app))?;
+    atomic::remove_whole(&root.app(app))?;
+    Ok(lines)
 }

@@ -18,7 +18,7 @@ use crate::queue::{self, Waited};
 use crate::recover::{finish, recover};
 use crate::request::{Ask, Push, Request};
 use crate::server::Server;
-use crate::{NETWORK, abort, atomic, clock, ensure, records, tidy};
+use crate::{NETWORK, abort, atomic, clock, ensure, mounts, networks, records, tidy};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
@@ -108,6 +108,8 @@ async fn make_ready(
     recover(server, &request.app, &engine).await?;
     let prepared = prepare(server, request)?;
     if prepared.release.is_some() {
+        networks::ready(&engine, &server.root, &request.app, &prepared.plan).await?;
+        mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
         reserve_port(server, &request.app, &prepared.plan).await?;
     }
     Ok(Ready {
@@ -188,6 +190,9 @@ async fn begin(
     if let Some(record) = &prepared.record {
         records::save(&server.root, &request.app, record)?;
     }
+    if let Ask::Destroy { volumes } = &request.ask {
+        tidy::remember_volumes(&server.root, &request.app, *volumes)?;
+    }
     let parts = Parts {
         server: server.clone(),
         app: request.app.clone(),
@@ -233,11 +238,12 @@ async fn acquire(
     }
 }
 
-/// The engine, the network and the switch, all running.
+/// The engine, the network of all apps and the switch, all running.
 async fn prepare_server(server: &Server) -> Result<Engine, Error> {
     let (engine, switch) = tokio::join!(server.engine(), ensure::running(server));
     let engine = engine?;
     switch?;
+    // A transition that was cut off may have to make containers.
     engine.ensure_network(NETWORK).await?;
     Ok(engine)
 }

@@ -12,6 +12,8 @@
 //! | `/ws` | a WebSocket: says the version, then echoes |
 //! | `/env?name=K` | the value's exact bytes, or 404 |
 //! | `/env-dump` | the whole environment, `K=V` each ended by a NUL |
+//! | `/read?file=F` | the file's exact bytes, or 404 |
+//! | `/append?file=F&line=L` | adds the line to the file; 500 where that cannot be |
 //! | `/headers` | the request's head, as it arrived |
 //! | `/requests` | how many client requests came since the start |
 //! | `/log?line=L` | writes the line to stdout |
@@ -29,6 +31,7 @@ use std::time::Duration;
 
 use crate::http::{Request, reason};
 use crate::state::State;
+use crate::tools;
 use crate::websocket;
 
 /// Answers one request; whether the connection goes on.
@@ -85,6 +88,17 @@ pub(crate) fn answer(
                     head
                 });
             answer.text(200, &head)?;
+        }
+        "/read" => match std::fs::read(request.query("file").unwrap_or_default()) {
+            Ok(bytes) => answer.bytes(200, &[], &bytes)?,
+            Err(error) => answer.text(404, &error.to_string())?,
+        },
+        "/append" => {
+            let of = |name| request.query(name).unwrap_or_default();
+            match tools::append(of("file"), of("line")) {
+                Ok(()) => answer.text(200, "appended")?,
+                Err(error) => answer.text(500, &error.to_string())?,
+            }
         }
         "/be" => {
             state.set_health(u16::try_from(request.number("health", 200)).unwrap_or(500));

@@ -2,8 +2,9 @@
 //!
 //! `version`, `env NAME` (the value's exact bytes), `cat` (standard input to standard output), `exit CODE`,
 //! `wait` (until a signal ends it), `words ARGS…` (each on a line of its own), `ask PATH` (of the app in the same
-//! container; 0 when it answers 200).
+//! container; 0 when it answers 200), `append FILE LINE`.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::ffi::OsStrExt;
@@ -31,6 +32,7 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
             }
         }
         ("ask", [path]) => ask(path),
+        ("append", [file, line]) => append(file, line),
         ("words", args) => {
             for word in args {
                 println!("{word}");
@@ -40,6 +42,12 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
         _ => return None,
     };
     Some(i32::from(done.is_err()))
+}
+
+/// Adds a line to a file, which is made when it is not there.
+pub(crate) fn append(file: &str, line: &str) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(file)?;
+    writeln!(file, "{line}")
 }
 
 fn ask(path: &str) -> io::Result<()> {

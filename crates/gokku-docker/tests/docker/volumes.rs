@@ -100,13 +100,17 @@ async fn a_network_that_somebody_chose() {
     let name = lab.name("chosen");
     let mine = [lab.label(), (labels::APP, "api")];
     assert_eq!(lab.engine.network(&name).await.unwrap(), None);
-    let made = lab.engine.network_or_make(&name, &mine).await.unwrap();
+    let made = lab
+        .engine
+        .network_or_make(&name, &lab.labels(&mine))
+        .await
+        .unwrap();
     assert_eq!(
         (made.name.as_str(), made.driver.as_str()),
         (name.as_str(), "bridge")
     );
     assert_eq!(made.labels[labels::APP], "api");
-    let again = lab.engine.network_or_make(&name, &[]).await.unwrap();
+    let again = lab.engine.network_or_make(&name, &lab.labels(&[])).await.unwrap();
     assert_eq!(again, made);
     assert_eq!(lab.engine.networks_with(&mine).await.unwrap(), [made]);
     let image = lab.image().await;
@@ -117,6 +121,12 @@ async fn a_network_that_somebody_chose() {
     assert!(lab.engine.network_is_used(&name).await.unwrap());
     lab.engine.remove(&id).await.unwrap();
     assert!(!lab.engine.network_is_used(&name).await.unwrap());
+    assert!(lab.engine.remove_network(&name).await.unwrap());
+    // A container that names labels has it made when it is gone by then.
+    spec.network_labels = lab.labels(&[]);
+    let id = lab.start(&spec).await;
+    assert!(lab.engine.network_is_used(&name).await.unwrap());
+    lab.engine.remove(&id).await.unwrap();
     assert!(lab.engine.remove_network(&name).await.unwrap());
     assert_eq!(
         docker(&["network", "ls", "--quiet", "--filter", &format!("name={name}")]),
