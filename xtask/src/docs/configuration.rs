@@ -8,7 +8,7 @@ use gokku_proxy::limits::{LIMITS, Limit};
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 3] = [
+const SERVER_KEYS: [[&str; 4]; 6] = [
     [
         "proxy.bind",
         "-",
@@ -26,6 +26,24 @@ const SERVER_KEYS: [[&str; 4]; 3] = [
         "-",
         "The proxies in front whose `X-Forwarded-For`, `-Host` and `-Proto` are passed on; everybody else's are replaced",
         "a list of addresses and networks, as 10.0.0.0/8",
+    ],
+    [
+        "volumes.folders",
+        "-",
+        "The folders of the server that apps may mount, each with what is below it",
+        "a list of absolute paths without ..",
+    ],
+    [
+        "volumes.adopt",
+        "-",
+        "The engine's volumes that an app may have by its own name for them, `api_data`, although they were not made for it",
+        "a list of names",
+    ],
+    [
+        "networks.shared",
+        "-",
+        "The networks that several apps may be on, of those that are made for apps",
+        "a list of names",
     ],
 ];
 
@@ -116,8 +134,18 @@ mod tests {
             .bind
             .map_or("-".to_owned(), |address| address.to_string());
         assert!(config.proxy.trusted_proxies.is_empty());
+        assert!(config.volumes.folders.is_empty() && config.volumes.adopt.is_empty());
+        assert!(config.networks.shared.is_empty());
+        let none = "-".to_owned();
         assert_eq!(
-            [bind, config.proxy.first_port.to_string(), "-".to_owned()],
+            [
+                bind,
+                config.proxy.first_port.to_string(),
+                none.clone(),
+                none.clone(),
+                none.clone(),
+                none
+            ],
             SERVER_KEYS.map(|key| key[1])
         );
     }
