@@ -9,7 +9,7 @@ use crate::push::BranchName;
 use crate::{resources, settings};
 
 use super::config::{Ports, RestartPolicy};
-use super::reading::{At, Given, List, Name, Named, Word, mapping};
+use super::reading::{Given, List, Name, Named, Word, mapping};
 
 mapping! {
     /// The file.
@@ -35,7 +35,7 @@ mapping! {
         command: List<Given<Argument>>,
         env: Named<EnvKey, Given<EnvValue>>,
         ports: List<Given<Ports>>,
-        environments: List<At<Environment>>,
+        environments: List<Environment>,
         deployment: Deployment,
         health: Health,
         resources: Resources,
@@ -59,6 +59,7 @@ mapping! {
         branch: Given<BranchName>,
         env: Named<EnvKey, Given<EnvValue>>,
     }
+    needs name: "environments[].name is missing: `- name: production`"
 }
 
 mapping! {
