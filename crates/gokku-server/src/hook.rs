@@ -77,25 +77,22 @@ fn take_out(
     let tree = repository.tree(commit)?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
-    let exported = repository.export(commit, &incoming).map_err(Error::from);
-    // What no build is sent may be a pointer.
-    let sent = exported.and_then(|()| {
+    let export = || -> Result<(), Error> {
+        repository.export(commit, &incoming)?;
         if pointers.is_empty() {
-            return Ok(pointers);
+            return Ok(());
         }
-        sent_to_builds(app, &incoming, pointers)
-    });
-    match sent {
-        Ok(sent) if sent.is_empty() => Ok((id, tree)),
-        Ok(sent) => {
-            atomic::remove_tree(&incoming)?;
-            Err(refused(Obstacle::Lfs(sent)))
+        // What no build is sent may be a pointer.
+        match sent_to_builds(app, &incoming, pointers)? {
+            sent if sent.is_empty() => Ok(()),
+            sent => Err(refused(Obstacle::Lfs(sent))),
         }
-        Err(error) => {
-            atomic::remove_tree(&incoming)?;
-            Err(error)
-        }
+    };
+    if let Err(error) = export() {
+        atomic::remove_tree(&incoming)?;
+        return Err(error);
     }
+    Ok((id, tree))
 }
 
 /// Which of some files are sent to the builder.

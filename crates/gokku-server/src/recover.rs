@@ -7,7 +7,7 @@ use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::release::Outcome;
 use gokku_core::transition::{FailureKind, Goal};
 use gokku_core::{AppName, ReleaseId};
-use gokku_docker::{Engine, labels};
+use gokku_docker::Engine;
 use tokio::sync::watch;
 
 use crate::driver::{Driver, End, Parts};
@@ -96,9 +96,7 @@ async fn finish_stop(
     if names.is_empty() {
         return Ok(());
     }
-    let label = server.root.label();
-    let mine = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
-    for facts in engine.containers(&mine).await? {
+    for facts in server.containers(engine, app).await? {
         if names.contains(&facts.name) {
             match engine.stop(&facts.id, grace).await {
                 Err(error) if !error.is_not_found() => return Err(error.into()),

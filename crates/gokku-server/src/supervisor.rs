@@ -235,7 +235,7 @@ impl Watch<'_> {
         if self.has_traffic(facts) {
             return Keeps::Yes;
         }
-        let process: Option<ProcessKey> = facts.label(labels::PROCESS).and_then(|key| key.parse().ok());
+        let process: Option<ProcessKey> = facts.read_label(labels::PROCESS);
         let (Some(app), Some(process)) = (app_of(facts.label(labels::APP)), process) else {
             return Keeps::No;
         };
