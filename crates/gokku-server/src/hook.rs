@@ -14,7 +14,7 @@ use crate::lock::{Attempt, Holder};
 use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::server::Server;
-use crate::{apps, atomic, lock, log, records, tree_file};
+use crate::{apps, atomic, lock, log, records, room, tree_file};
 
 /// What became of a push.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub enum Received {
 
 /// Judges a push by what git told the hook, takes the code out of it, and hands it to a worker. `receiver` is git's
 /// process, which has started the hook.
-pub fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Result<Received, Error> {
+pub async fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Result<Received, Error> {
     let updates = updates(told).map_err(|error| Error::input(error.to_string()))?;
     let record = apps::load(&server.root, app)?;
     let repository = Repository::at(server.root.repository(app));
@@ -48,6 +48,7 @@ pub fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Re
     if let Some(lines) = deployed_already(server, app, &commit, &branch, receiver)? {
         return Ok(Received::Stored(lines));
     }
+    room::for_code(server, app).await?;
     let (id, tree) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,
@@ -198,7 +199,7 @@ pub(crate) fn deployable(
 }
 
 /// `gokku deploy`: the deploy branch's commit again, as a new release.
-pub fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
+pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
     let record = apps::load(&server.root, app)?;
     if let Some(landing) = lock::landing(&server.root, app)? {
         landing.wait(&server.root, app)?;
@@ -216,6 +217,7 @@ pub fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Sub
             commit.short()
         )));
     }
+    room::for_code(server, app).await?;
     let (id, tree) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,

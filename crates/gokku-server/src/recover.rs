@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gokku_core::event::{Event, Finish, Stamped};
-use gokku_core::release::Outcome;
 use gokku_core::transition::{FailureKind, Goal};
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
@@ -128,23 +127,12 @@ pub(crate) fn has_leftovers(root: &Root, app: &AppName) -> bool {
 
 /// Code that was taken out of a push and that no living worker uses; younger code may have a worker that was only just
 /// started.
-fn leftovers(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
+pub(crate) fn leftovers(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
     let entries = std::fs::read_dir(root.app(app).join("incoming"));
     entries.into_iter().flatten().flatten().filter_map(|entry| {
         let id: ReleaseId = entry.file_name().to_str()?.parse().ok()?;
         let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
         (age > ABANDONED && !lock::code_is_used(&entry.path())).then_some(id)
-    })
-}
-
-/// Releases that are recorded as pruned and whose code is still there: whoever pruned them was killed in its midst.
-pub(crate) fn half_pruned(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
-    let entries = std::fs::read_dir(root.releases(app));
-    entries.into_iter().flatten().flatten().filter_map(|entry| {
-        // The code's folder; the record beside it has another name.
-        let id: ReleaseId = entry.file_name().to_str()?.parse().ok()?;
-        let record = records::load(root, app, id).ok()??;
-        (record.outcome == Outcome::Pruned).then_some(id)
     })
 }
 
