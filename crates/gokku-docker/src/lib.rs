@@ -5,6 +5,7 @@
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of
 //!   it; `secrets` has what it may ask for meanwhile
 //! - [`images`], [`containers`], [`once`], [`session`], [`logs`] with [`lines`], [`events`]
+//! - [`usage`]: what its disk is used for, and the build cache
 //!
 //! No type of the engine's client leaves this crate.
 
@@ -22,6 +23,7 @@ pub mod logs;
 pub mod network;
 pub mod once;
 pub mod session;
+pub mod usage;
 pub mod volumes;
 
 // What builds say is understood in these: open for the tests of inputs alone.
@@ -47,4 +49,5 @@ pub use logs::{LogLine, LogOptions, Stream};
 pub use network::NetworkFacts;
 pub use secrets::Secrets;
 pub use session::{Session, SessionInput};
+pub use usage::{PrunedCache, Usage};
 pub use volumes::{Mount, MountSource, VolumeFacts};

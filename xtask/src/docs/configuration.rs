@@ -8,7 +8,7 @@ use gokku_proxy::limits::{LIMITS, Limit};
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 6] = [
+const SERVER_KEYS: [[&str; 4]; 8] = [
     [
         "proxy.bind",
         "-",
@@ -44,6 +44,18 @@ const SERVER_KEYS: [[&str; 4]; 6] = [
         "-",
         "The networks that several apps may be on, of those that are made for apps",
         "a list of names",
+    ],
+    [
+        "disk.reserve",
+        "500m",
+        "What is to stay free beside what a build takes, or else the build is refused; `0b`: nothing is checked",
+        "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "disk.build_cache",
+        "10g",
+        "How large the engine's build cache may be after a build; what was not used for longest goes first",
+        "an amount: `b`, `k`, `m`, `g`",
     ],
 ];
 
@@ -146,7 +158,11 @@ mod tests {
                 none.clone(),
                 none
             ],
-            SERVER_KEYS.map(|key| key[1])
+            [0, 1, 2, 3, 4, 5].map(|key: usize| SERVER_KEYS[key][1])
+        );
+        assert_eq!(
+            [config.disk.reserve, config.disk.build_cache],
+            [6, 7].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
         );
     }
 
@@ -160,6 +176,8 @@ mod tests {
         assert!(config.proxy.bind.is_some() && !config.proxy.trusted_proxies.is_empty());
         assert_ne!(config.proxy.limits, gokku_proxy::Limits::default());
         assert_ne!(config.proxy.health_check, gokku_proxy::health::Checks::default());
+        let default = server_config::DiskConfig::default();
+        assert!(config.disk.reserve != default.reserve && config.disk.build_cache != default.build_cache);
     }
 
     #[test]

@@ -177,7 +177,7 @@ pub struct Health {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
     /// `keep_releases`.
-    pub keep_releases: usize,
+    pub keep_releases: Option<usize>,
     /// `keep_images`.
     pub keep_images: usize,
     /// `restart_policy`.
@@ -220,7 +220,7 @@ impl RestartPolicy {
 impl Default for Deployment {
     fn default() -> Self {
         Self {
-            keep_releases: 5,
+            keep_releases: None,
             keep_images: 5,
             restart_policy: RestartPolicy::Always,
             restart_delay: Duration::from_secs(5),

@@ -143,14 +143,14 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "deployment.keep_releases",
-        default: "keep_images",
-        meaning: "How many releases that went well stay with their code, to look at",
+        default: "-",
+        meaning: "How many releases keep their code, to look at, and their record; without, as many keep their code as their image, and 100 their record",
         allowed: "a whole number from 1 to 100",
     },
     Key {
         path: "deployment.keep_images",
         default: "5",
-        meaning: "How many releases stay; the active one and the one a rollback goes to always do",
+        meaning: "How many releases keep their image, so that they can be gone back to: no more than keep_releases; the active one and the one a rollback goes to always do",
         allowed: "a whole number from 1 to 100",
     },
     Key {

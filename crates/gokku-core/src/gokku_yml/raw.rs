@@ -2,7 +2,7 @@
 
 use crate::env_file::{EnvKey, EnvValue};
 use crate::image_ref::{ImageRef, is_host};
-use crate::languages::Lang;
+use crate::languages::{Lang, is_program_name};
 use crate::name::{AppName, EnvironmentName};
 use crate::network_name::NetworkName;
 use crate::process::ProcessType;
@@ -12,7 +12,7 @@ use crate::volume::Volume;
 use crate::{resources, settings};
 
 use super::config::{Ports, RestartPolicy};
-use super::reading::{At, Given, List, Name, Named, Word, mapping};
+use super::reading::{Given, List, Name, Named, Word, mapping};
 
 mapping! {
     /// The file.
@@ -49,7 +49,7 @@ mapping! {
         ports: List<Given<Ports>>,
         volumes: List<Given<Volume>>,
         network: Given<NetworkName>,
-        environments: List<At<Environment>>,
+        environments: List<Environment>,
         deployment: Deployment,
         health: Health,
         resources: Resources,
@@ -73,6 +73,7 @@ mapping! {
         branch: Given<BranchName>,
         env: Named<EnvKey, Given<EnvValue>>,
     }
+    needs name: "environments[].name is missing: `- name: production`"
 }
 
 mapping! {
@@ -159,11 +160,8 @@ word!(FilePath, |text| {
 /// A program's name.
 #[derive(Clone, Debug)]
 pub(super) struct BinaryName(pub(super) String);
-word!(BinaryName, |text| {
-    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let good = text.chars().all(good) && text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    good.then(|| Self(text.to_owned()))
-});
+word!(BinaryName, |text| is_program_name(text)
+    .then(|| Self(text.to_owned())));
 
 /// A registry's host.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use super::raw::{
     Argument, BinaryName, Bit, Cpus, File, FilePath, GoVersion, Goarch, Goos, HealthPath, Host, Memory, Pids,
     RelativePath, Switch, Variable, Whole,
 };
-use super::reading::{At, Given, List, Name, Named};
+use super::reading::{Given, List, Name, Named};
 use crate::env_file::EnvValue;
 use crate::image_ref::ImageRef;
 use crate::languages::Lang;
@@ -90,16 +90,6 @@ pub fn at<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Map<String, V
 }
 
 impl<T: JsonSchema> JsonSchema for Given<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
     fn schema_name() -> Cow<'static, str> {
         T::schema_name()
     }

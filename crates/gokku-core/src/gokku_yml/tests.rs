@@ -192,15 +192,16 @@ fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
-    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
+    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n    environments: [{branch: main}]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
     gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes, build; did you mean "path"?
     gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
-    gokku.yml:5:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
-    gokku.yml:7:31: deployment.keep_images: 9 images of 2 releases (keep_releases) cannot be kept
-    gokku.yml:8:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
-    gokku.yml:10:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
-    gokku.yml:10:19: expected one value
+    gokku.yml:5:20: environments[].name is missing: `- name: production`
+    gokku.yml:6:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
+    gokku.yml:8:31: deployment.keep_images: 9 images of 2 releases (keep_releases) cannot be kept
+    gokku.yml:9:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
+    gokku.yml:11:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
+    gokku.yml:11:19: expected one value
     "#);
 }
 
@@ -215,7 +216,7 @@ apps:
   web:
 defaults:
   env: {A: default, B: 1.10}
-  deployment: {keep_images: 9, restart_delay: 1}
+  deployment: {keep_images: 9, keep_releases: 20, restart_delay: 1}
   command: [other, words]
   resources: {pids: 50}
   processes: {web: {count: 2}}
@@ -224,13 +225,14 @@ defaults:
     let api = yml.app(&"api".parse().unwrap()).unwrap();
     assert_eq!(env(&api.env), [("A", "app"), ("B", "1.10")], "as it is written");
     assert_eq!(api.deployment.keep_images, 2);
-    assert_eq!(api.deployment.keep_releases, 2, "as many as images");
+    assert_eq!(api.deployment.keep_releases, Some(20));
     assert_eq!(api.deployment.restart_delay, Duration::from_secs(1));
     assert_eq!(api.command.as_deref(), Some(&["serve".to_owned()][..]));
     assert_eq!(api.resources.pids, Some(50));
     let web = yml.app(&"web".parse().unwrap()).unwrap();
     assert_eq!(env(&web.env), [("A", "default"), ("B", "1.10")]);
     assert_eq!(web.deployment.keep_images, 9);
+    assert_eq!(web.deployment.keep_releases, Some(20));
     assert_eq!(web.processes[&ProcessType::web()].count, Some(2));
 }
 
