@@ -22,10 +22,14 @@ pub(crate) enum Operation {
     Config,
     Stop,
     Destroy,
+    /// A deploy of several processes.
+    DeploySeveral,
+    /// More of some of them, and less of others.
+    Scale,
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::FirstDeploy,
         Self::Deploy,
         Self::BadDeploy,
@@ -34,7 +38,23 @@ impl Operation {
         Self::Config,
         Self::Stop,
         Self::Destroy,
+        Self::DeploySeveral,
+        Self::Scale,
     ];
+
+    /// Whether the app has more than a web process.
+    fn is_of_several(self) -> bool {
+        matches!(self, Self::DeploySeveral | Self::Scale)
+    }
+
+    /// How the app's releases behave: each long step takes long enough to be met in its middle, and not much longer.
+    fn behaviours(self) -> &'static [&'static str] {
+        if self.is_of_several() {
+            &["slow-start-ms=300"]
+        } else {
+            &["slow-start-ms=300", "ignore-sigterm"]
+        }
+    }
 
     /// Whether each try needs an app of its own.
     fn uses_up(self) -> bool {
@@ -53,9 +73,18 @@ impl fmt::Display for Operation {
             Self::Config => "config",
             Self::Stop => "stop",
             Self::Destroy => "destroy",
+            Self::DeploySeveral => "deploy of several",
+            Self::Scale => "scale",
         })
     }
 }
+
+/// What an app of several processes has in its `gokku.yml`.
+const SEVERAL: &str = "    processes:
+      web: {count: 2}
+      worker: {command: /app, stay_up: 1}
+      clock: {command: /app, stay_up: 1, overlap: false}
+";
 
 /// An app that an operation is done to, again and again.
 pub(crate) struct Stage<'server> {
@@ -104,9 +133,13 @@ impl<'server> Stage<'server> {
             return;
         }
         let app = self.server.create("api");
-        let dev = app.working_copy();
+        let several = if self.operation.is_of_several() {
+            SEVERAL
+        } else {
+            ""
+        };
+        let dev = app.working_copy_with(several);
         let mode = format!("ZERO_DOWNTIME={}", self.zero_downtime);
-        // Each long step takes long enough to be met in its middle, and not much longer.
         app.gokku([
             "config",
             "set",
@@ -123,7 +156,7 @@ impl<'server> Stage<'server> {
             _ => 1,
         };
         for _ in 0..releases {
-            dev.release_with(&self.version(), &["slow-start-ms=300", "ignore-sigterm"])
+            dev.release_with(&self.version(), self.operation.behaviours())
                 .ok();
         }
         *self.subject.borrow_mut() = Some((app, dev));
@@ -132,8 +165,8 @@ impl<'server> Stage<'server> {
     /// Begins the operation.
     fn begin(&self, app: &App<'_>, dev: &WorkingCopy<'_>) -> Running {
         let words: Vec<String> = match self.operation {
-            Operation::FirstDeploy | Operation::Deploy | Operation::BadDeploy => {
-                let mut behaviours = vec!["slow-start-ms=300", "ignore-sigterm"];
+            Operation::FirstDeploy | Operation::Deploy | Operation::BadDeploy | Operation::DeploySeveral => {
+                let mut behaviours = self.operation.behaviours().to_vec();
                 if self.operation == Operation::BadDeploy {
                     behaviours.push("fail-health");
                 }
@@ -150,6 +183,22 @@ impl<'server> Stage<'server> {
                 "set".to_owned(),
                 format!("N={}", self.version()),
             ],
+            Operation::Scale => {
+                // Whichever it is not.
+                let facts = app.gokku(["ps", "list", "--json"]).ok().json();
+                let all = facts.as_array().unwrap();
+                let web = all.iter().find(|one| one["process"] == "web").unwrap();
+                let counts = if web["count"] == 2 {
+                    ["web=1", "worker=2"]
+                } else {
+                    ["web=2", "worker=1"]
+                };
+                [&["ps", "scale"], &counts[..]]
+                    .concat()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect()
+            }
             Operation::Stop => vec!["stop".to_owned()],
             Operation::Destroy => {
                 let words = ["apps", "destroy", app.name(), "--yes"];

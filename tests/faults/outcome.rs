@@ -10,7 +10,7 @@ use serde_json::Value;
 /// How an app may be at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expected {
-    /// One container that serves.
+    /// One container of each process that serves, or as many as there are to be.
     One,
     /// That, or nothing, and no traffic.
     OneOrNone,
@@ -109,13 +109,25 @@ fn look(app: &App<'_>, expected: Expected) -> Result<String, String> {
         Expected::Gone | Expected::Stopped => return Err(format!("it is still there: {status}")),
         Expected::One | Expected::OneOrNone => {}
     }
-    let [container] = &containers[..] else {
-        return Err(format!("{} containers", containers.len()));
-    };
     let active = text(&status["release"]);
-    let good = container["name"] == app.blue()
-        && container["state"] == "running"
-        && container["release"] == active.as_str()
+    let is_good = |container: &Value| {
+        let process = text(&container["process"]);
+        let name = match process.as_str() {
+            "web-1" => app.blue(),
+            other => format!("{}-{other}", app.blue()),
+        };
+        container["name"] == name
+            && container["state"] == "running"
+            && container["release"] == active.as_str()
+    };
+    // As many of each process as there are to be, and no others.
+    let processes = app.gokku(["ps", "list", "--json"]).ok().json();
+    let processes = processes.as_array().cloned().unwrap_or_default();
+    let counts = processes.iter().filter_map(|one| one["count"].as_u64());
+    let good = containers.iter().all(is_good)
+        && processes.iter().all(|one| one["count"] == one["running"])
+        && counts.sum::<u64>() == containers.len() as u64
+        && status["trouble"] == Value::Array(Vec::new())
         && status["traffic"] == "routed"
         && status["health"] == "healthy"
         && of("active") == BTreeSet::from([active]);

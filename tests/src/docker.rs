@@ -91,7 +91,7 @@ fn container(value: &Value) -> Container {
     }
 }
 
-/// Removes every container and image of the server with this root; says nothing if some are gone already.
+/// Removes every container, image, volume and network of the server with this root; says nothing if some are gone already.
 pub(crate) fn remove_all(host: Option<&OsStr>, root: &Path) {
     let containers = ids(host, &["ps", "--all"], root);
     if !containers.is_empty() {
@@ -100,6 +100,14 @@ pub(crate) fn remove_all(host: Option<&OsStr>, root: &Path) {
     let images = ids(host, &["images"], root);
     if !images.is_empty() {
         Output::of(at(host).args(["rmi", "--force"]).args(images));
+    }
+    for kind in ["volume", "network"] {
+        let filter = format!("label={ROOT_LABEL}={}", root.display());
+        let names = Output::of(at(host).args([kind, "ls", "--quiet", "--filter", &filter]));
+        let names: Vec<&str> = names.stdout.lines().collect();
+        if !names.is_empty() {
+            Output::of(at(host).args([kind, "rm"]).args(names));
+        }
     }
 }
 

@@ -209,8 +209,9 @@ fn p24_abort_after_the_switch_is_too_late() {
             let (mut push, stopped) = stop_at(&api, &dev, step);
             let stopped = stopped.unwrap_or_else(|| panic!("the deploy never came to {step}"));
             let abort = stopped.abort(&server, &api).wait();
-            // The last steps take milliseconds; the whole may be over.
-            let over = abort.code == Some(3) && matches!(step.as_str(), "current" | "remove" | "rename");
+            // The last steps take milliseconds; the whole may be over, or nothing may be left to be told in.
+            let is_short = matches!(step.as_str(), "current" | "remove" | "rename");
+            let over = abort.code == Some(3) && is_short;
             if !over {
                 let abort = abort.exits(1).complains("it is too late to end the deploy");
                 let abort = abort.complains("gokku rollback");
@@ -219,11 +220,8 @@ fn p24_abort_after_the_switch_is_too_late() {
                 }
             }
             let push = push.wait().ok();
-            assert_eq!(
-                push.stderr.contains("anna asked for its end, too late"),
-                !over,
-                "{push}"
-            );
+            let told = push.stderr.contains("anna asked for its end, too late");
+            assert!(if told { !over } else { is_short }, "{step}: {push}");
             assert!(
                 slow.is_none_or(|slow| slow.join().unwrap()),
                 "the request in flight, {step}"

@@ -31,18 +31,40 @@ fn a_failing_dockerfile_shows_its_own_output() {
     for (dockerfile, told) in [
         ("FROM scratch\nCOPY nowhere.txt /\n", "nowhere.txt"),
         (
-            "FROM scratch\nCOPY app /app\nRUN [\"/app\", \"exit\", \"9\"]\n",
-            "exit code: 9",
+            "FROM scratch\nCOPY app /app\nARG MIGRATE_EXIT=9\nRUN [\"/app\", \"migrate\", \"left-pad\"]\n",
+            "exit code 9",
         ),
         ("FROM scratch\nCPY app /app\n", "CPY"),
         ("\n", "file with no instructions"),
     ] {
         dev.write("Dockerfile", dockerfile);
         dev.commit("a bad Dockerfile");
-        dev.push().rejected().says("the build failed").says(told);
+        let push = dev.push().rejected().says("the build failed").says(told);
+        if told == "exit code 9" {
+            // The last that is read: where it failed, what was printed there, and what to do.
+            let lines = push.remote_lines();
+            let at = lines.iter().rposition(|line| line.starts_with(" ! ")).unwrap();
+            let first = "failed: the build failed: [2/2] RUN [\"/app\", \"migrate\", \"left-pad\"]";
+            assert!(lines[at].ends_with(first), "{push}");
+            let (printed, end) = lines[at + 1..].split_at(3);
+            // Two streams: one may be before the other.
+            for line in ["migrating", "argument: left-pad", "migration failed with 9"] {
+                assert!(printed.iter().any(|there| there.trim() == line), "{push}");
+            }
+            assert_eq!(
+                end,
+                [
+                    "       exit code 9",
+                    "       `docker build` in a fresh clone of the commit shows the same. Mend it, commit and push again.",
+                    "       The former release goes on serving, untouched.",
+                ]
+            );
+        }
     }
     assert_eq!(api.containers(), before);
     assert_eq!(api.version(), "v1");
+    let releases = api.gokku(["releases", "--json"]).ok().stdout;
+    assert!(releases.contains("the build failed: [2/2] RUN"), "{releases}");
 }
 
 /// An image whose program cannot be run at all.

@@ -157,8 +157,8 @@ fn a_terminal_shows_the_running_step() {
     let api = server.create("api");
     api.working_copy().release("v1").ok();
     // script(1) gives it a terminal.
-    let restart = |term: &str| {
-        let words = format!("gokku restart -a {}", api.name());
+    let run = |words: &str, term: &str| {
+        let words = format!("gokku {words} -a {}", api.name());
         Output::of(server.command("script").env("TERM", term).args([
             "--quiet",
             "--return",
@@ -168,13 +168,22 @@ fn a_terminal_shows_the_running_step() {
         ]))
         .ok()
     };
-    let live = restart("xterm");
+    let live = run("restart", "xterm");
     let heading = format!("-----> Waiting until {} is healthy", api.green());
     assert!(live.stdout.contains(&format!("{heading} (0.")), "{live}");
     assert!(live.stdout.contains("\u{1b}[2K"), "a line is redrawn: {live}");
-    let dumb = restart("dumb");
+    let dumb = run("restart", "dumb");
     assert!(dumb.stdout.contains(&heading), "{dumb}");
     assert!(!dumb.stdout.contains("\u{1b}[2K"), "{dumb}");
+    // A build's line shows the instruction that runs.
+    let build = run("deploy --rebuild", "xterm");
+    let heading = "-----> Building the image";
+    let parts = build.stdout.split(heading).filter(|after| {
+        let after = after.trim_start_matches("\u{1b}[0m");
+        after.starts_with(" [3/3] COPY behaviour /behaviour ")
+    });
+    assert!(parts.count() > 0, "{build}");
+    assert!(build.stdout.contains(&format!("{heading} (")), "{build}");
 }
 
 /// Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such thing; 4 and 5 are in `stuck` and `no_engine`.

@@ -2,15 +2,8 @@
 
 use gokku_tests::Server;
 
-/// P33: the guide's complete example, as written, for an app of that name: its Dockerfile lies in `path`, and the
-/// build is told of `path` and `binary_name`. Without ports, the image's one exposed port inside, and a free one
-/// of the server's from 8000 on outside.
-#[test]
-fn p33_the_guides_complete_example_works_as_written() {
-    let server = Server::new();
-    let api = server.create_named("api");
-    let dev = api.working_copy();
-    let example = "\
+/// The guide's complete example.
+pub(crate) const GUIDES_EXAMPLE: &str = "\
 # gokku.yml
 apps:
   api:
@@ -21,8 +14,17 @@ apps:
       restart_policy: always
       restart_delay: 5
 ";
+
+/// P33: the guide's complete example, as written, for an app of that name: its Dockerfile lies in `path`, and the
+/// build is told of `path` and `binary_name`. Without ports, the image's one exposed port inside, and a free one
+/// of the server's from 8000 on outside.
+#[test]
+fn p33_the_guides_complete_example_works_as_written() {
+    let server = Server::new();
+    let api = server.create_named("api");
+    let dev = api.working_copy();
     dev.write_app("v1", &[]);
-    dev.write("gokku.yml", example);
+    dev.write("gokku.yml", GUIDES_EXAMPLE);
     dev.remove("Dockerfile");
     dev.write(
         "cmd/api/Dockerfile",
@@ -88,6 +90,49 @@ fn p33_resources_and_words_are_applied_exactly() {
     assert_eq!(inspect(&api.blue(), "{{json .Config.Cmd}}"), "null");
     api.gokku(["rollback"]).ok();
     assert_eq!(inspect(&api.blue(), limits), "268435456 500000000 100");
+}
+
+/// What the code says of an app's environment and health counts under what was set; defaults count for every app. What
+/// is wrong is told before a push, all at once, where there is no server.
+#[test]
+fn p33_what_the_code_says_counts_under_what_was_set() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy_with(
+        "    env: {A: code, B: code, ON: true}\n    environments: [{name: production, env: {B: production}}]\n    \
+         health: {path: /health, timeout: 7}\n",
+    );
+    let yml = std::fs::read_to_string(dev.folder().join("gokku.yml")).unwrap();
+    dev.write(
+        "gokku.yml",
+        format!("{yml}defaults:\n  env: {{A: default, D: 1.10}}\n"),
+    );
+    let check = dev.gokku(["config", "check"]).ok();
+    check.says(&format!("gokku.yml is good; its apps: {}", api.name()));
+    api.gokku(["config", "set", "A=set"]).ok();
+    dev.release("v1").ok();
+    let value = |name: &str| {
+        let answer = api.get(&format!("/env?name={name}")).unwrap();
+        (answer.status == 200).then(|| answer.text().clone())
+    };
+    assert_eq!(value("A").as_deref(), Some("set"));
+    assert_eq!(value("B").as_deref(), Some("production"));
+    assert_eq!(value("ON").as_deref(), Some("true"));
+    assert_eq!(value("D").as_deref(), Some("1.10"));
+    api.gokku(["config", "unset", "A"]).ok();
+    assert_eq!(value("A").as_deref(), Some("code"));
+
+    dev.write(
+        "gokku.yml",
+        "apps:\n  api:\n    prots: []\n  web: {ports: [80]}\n",
+    );
+    dev.write("Procfile", "web\n");
+    dev.gokku(["config", "check", "gokku.yml"])
+        .exits(2)
+        .complains("gokku.yml:3:5: there is no key \"prots\" here")
+        .complains("gokku.yml:4:17: ports: \"80\" cannot be");
+    dev.write("gokku.yml", "apps: {api: {}}\n");
+    dev.gokku(["config", "check"]).exits(2).complains("Procfile:1:1:");
 }
 
 /// P33: every mistake is an error with file, line, column and what was probably meant, before anything is built.

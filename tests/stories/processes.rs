@@ -1,8 +1,13 @@
 //! An app of several processes: web containers that share the traffic, workers beside them, all or none of them new.
 
+use std::net::SocketAddr;
 use std::process::Command;
 
-use gokku_tests::{App, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, docker, wait_until};
+use gokku_tests::{
+    App, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, await_event, docker, events, get,
+    logs, wait_until,
+};
+use serde_json::Value;
 
 /// The names and states of the app's containers, asked of plain docker.
 fn running(api: &App<'_>) -> Vec<String> {
@@ -53,7 +58,14 @@ fn nobody_notices_processes_that_come_and_go() {
     dev.commit("v2");
     timeline.change("v2", || dev.push().ok());
     assert_eq!(running(&api), first);
+    // What there is already stays as it is.
+    let ids = |names: &[&str]| -> Vec<String> {
+        let named = |name: &&str| id(&name.replacen("api", api.name(), 1));
+        names.iter().map(named).collect()
+    };
+    let before = ids(&first);
     api.gokku(["ps", "scale", "web=3", "worker=2"]).ok();
+    assert_eq!(ids(&first), before);
     assert_eq!(
         running(&api),
         [
@@ -66,7 +78,11 @@ fn nobody_notices_processes_that_come_and_go() {
     );
     api.gokku(["ps", "scale", "web=1", "worker=0"]).ok();
     assert_eq!(running(&api), ["api-blue"]);
+    assert_eq!(ids(&first[..1]), before[..1]);
+    // With another env the old ones would be something else than the new ones.
+    api.gokku(["config", "set", "--no-restart", "N=1"]).ok();
     api.gokku(["ps", "scale", "web=2", "worker=1"]).ok();
+    assert_ne!(ids(&first[..1]), before[..1]);
     // What was scaled stays, and a release that has another process gets it.
     dev.write("Procfile", "web: /app\nclock: /app\n");
     dev.write(
@@ -222,7 +238,8 @@ fn what_crashes_is_missed_by_nobody_and_comes_back() {
             .then_some(())
     });
     assert_eq!((running(&api).len(), id(&worker)), (3, before));
-    // One that was removed is made anew, with all that belongs to it.
+    // One that was removed is made anew, and what is there stays.
+    let web = id(&api.blue());
     docker(["rm", "--force", &worker]).ok();
     wait_until("a new worker", PATIENCE, || {
         (running(&api) == ["api-blue", "api-blue-web-2", "api-blue-worker-1"]).then_some(())
@@ -231,6 +248,122 @@ fn what_crashes_is_missed_by_nobody_and_comes_back() {
         let status = api.gokku(["status", "--json"]).ok().json();
         (status["busy"].is_null() && status["trouble"] == serde_json::json!([])).then_some(())
     });
+    assert_eq!(id(&api.blue()), web);
+    // A scale that cannot be leaves everything as it was.
+    dev.write("Procfile", "web: /app\nworker: /app\nfaulty: /app exit 3\n");
+    dev.write(
+        "gokku.yml",
+        format!("apps:\n  {}:\n    ports: [\"{}:8080\"]\n    processes:\n      web: {{count: 2}}\n      faulty: {{count: 0}}\n", api.name(), api.port()),
+    );
+    dev.release("v2").ok();
+    let before = api.containers();
+    api.gokku(["ps", "scale", "web=1", "faulty=1"])
+        .exits(1)
+        .complains("faulty-1: it exited with code 3");
+    assert_eq!(api.containers(), before);
+}
+
+/// A web container that fails its health check gets no requests while it does, and nobody notices; the last one always
+/// does.
+#[test]
+fn a_web_container_that_fails_its_check_is_passed_over_until_it_is_good_again() {
+    let server = Server::new();
+    server.write(
+        "config.toml",
+        "[proxy]\nbind = \"127.0.0.1\"\n[proxy.health_check]\ninterval = 1\nfailures = 2\n",
+    );
+    let api = server.create("api");
+    let dev = copy_with(&api, "web: /app\n", "    processes:\n      web: {count: 3}\n");
+    dev.release("v1").ok();
+    let status = || api.gokku(["status", "--json"]).ok().json();
+    let before = status();
+    let at = |name: &str| -> SocketAddr {
+        let containers = before["containers"].as_array().unwrap().iter();
+        let mut found = containers.filter(|one| one["name"] == name);
+        found.next().unwrap()["address"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let second = format!("{}-web-2", api.blue());
+    let asked = |name: &str| -> u64 { get(at(name), "/requests").unwrap().text().parse().unwrap() };
+    let unhealthy = |wanted: usize| {
+        wait_until(&format!("{wanted} unhealthy"), PATIENCE, || {
+            let facts = api.gokku(["ps", "list", "--json"]).ok().json();
+            (facts[0]["unhealthy"] == wanted).then_some(())
+        });
+    };
+    let load = Load::start(LoadPlan::small(api.address()));
+    get(at(&second), "/be?health=503").unwrap();
+    unhealthy(1);
+    api.gokku(["ps", "list"]).ok().says("3, 1 unhealthy");
+    api.gokku(["status"])
+        .ok()
+        .says("running, unhealthy")
+        .says(&format!("health     {second} answers 503"));
+    // What was in flight has ended by now, and its own requests are the only ones that come.
+    wait_until("the last requests", PATIENCE, || {
+        let before = asked(&second);
+        let others = asked(&api.blue());
+        wait_until("requests to the others", PATIENCE, || {
+            (asked(&api.blue()) > others + 20).then_some(())
+        });
+        (asked(&second) == before).then_some(())
+    });
+    get(at(&second), "/be?health=200").unwrap();
+    unhealthy(0);
+    let before = asked(&second);
+    wait_until("requests to it", PATIENCE, || {
+        (asked(&second) > before + 5).then_some(())
+    });
+    let all = [api.blue(), second.clone(), format!("{}-web-3", api.blue())];
+    for name in &all {
+        get(at(name), "/be?health=500").unwrap();
+    }
+    unhealthy(3);
+    let before: Vec<u64> = all.iter().map(|name| asked(name)).collect();
+    wait_until("requests to all of them", PATIENCE, || {
+        let mut counts = all.iter().map(|name| asked(name)).zip(&before);
+        counts.all(|(now, before)| now > before + 5).then_some(())
+    });
+    load.stop().assert_clean(&Timeline::new("v1"));
+    let told = api.gokku(["events"]).ok().stdout;
+    for line in [
+        format!("{second} is unhealthy: it answers 503"),
+        format!("{second} is healthy again"),
+    ] {
+        assert!(told.contains(&line), "{told}");
+    }
+}
+
+/// A worker's own check is tried until it is good, and when it never is the deploy fails and says what it said.
+#[test]
+fn a_worker_says_itself_when_it_is_good() {
+    let server = Server::new();
+    let api = server.create("api");
+    let checked = |check: &str| {
+        let port = api.port();
+        format!(
+            "apps:\n  {}:\n    ports: [\"{port}:8080\"]\n    processes:\n      worker: {{check: {check}}}\n",
+            api.name()
+        )
+    };
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let dev = copy_with(&api, "web: /app\nworker: /app\n", "");
+    dev.write("gokku.yml", checked("/app ask /health"));
+    // At first nothing listens, and the check fails.
+    dev.release_with("v1", &["slow-start-ms=1000"]).ok();
+    api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=3"]).ok();
+    let before = api.containers();
+    dev.write("gokku.yml", checked("/app ask /nothing"));
+    dev.release("v2")
+        .rejected()
+        .says("worker-1: its check \"/app ask /nothing\" did not end with 0 within 3 s of its start")
+        .says("HTTP/1.1 404");
+    assert_eq!(api.containers(), before);
+    let restarted = api.gokku(["ps", "restart", "worker"]).ok();
+    restarted.complains("Restarted: 1 of worker");
 }
 
 /// What there is, what can be asked for, and what cannot.
@@ -379,6 +512,7 @@ fn what_follows_a_deploy_undoes_nothing() {
     let server = Server::new();
     let api = server.create("api");
     let after = "    deployment:\n      post_deploy:\n        - /app version\n        - /app exit 4\n        - /app words 'the last'\n";
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
     let dev = copy_with(&api, "web: /app\n", after);
     dev.release("v1")
         .ok()
@@ -386,6 +520,34 @@ fn what_follows_a_deploy_undoes_nothing() {
         .says("post_deploy: \"/app exit 4\" ended with exit code 4; the release has the traffic all the same")
         .says("the last");
     assert_eq!(api.version(), "v1");
+    // Killed after the switch, the deploy is ended by the daemon, with all that follows it.
+    let slow = std::thread::spawn({
+        let address = api.address();
+        move || get(address, "/slow?ms=3000")
+    });
+    wait_until("the slow request", PATIENCE, || {
+        let status = api.gokku(["status", "--json"]).ok().json();
+        (status["in_flight"] == 1).then_some(())
+    });
+    let before = logs(&api);
+    dev.write_app("v2", &[]);
+    dev.commit("v2");
+    let push = dev.start_push();
+    await_event(&api, &before, "the drain", |line| {
+        line.pointer("/event/step-started/step") == Some(&"drain".into())
+    })
+    .expect("it is under way");
+    server.kill_worker();
+    push.wait();
+    let said = wait_until("the end", PATIENCE, || {
+        let told = events(logs(&api).difference(&before).last()?);
+        let ended = told.iter().any(|line| line.pointer("/event/finished").is_some());
+        let said = |line: &Value| Some(line.pointer("/event/output/line")?.as_str()?.to_owned());
+        ended.then(|| told.iter().filter_map(said).collect::<Vec<_>>())
+    });
+    assert!(said.contains(&"the last".to_owned()), "{said:?}");
+    assert!(said.contains(&"v2".to_owned()), "{said:?}");
+    assert_eq!(slow.join().unwrap().unwrap().status, 200);
     // Neither a restart nor a rollback is a deploy.
     let restarted = api.gokku(["restart"]).ok();
     assert!(!restarted.stderr.contains("Running /app version"), "{restarted}");

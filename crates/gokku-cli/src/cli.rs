@@ -86,8 +86,11 @@ pub enum Command {
         #[arg(long)]
         attach: bool,
         /// Deploy this image as it is instead: it is pulled from its registry, and nothing is built
-        #[arg(long, value_name = "IMAGE", conflicts_with_all = ["abort", "attach"])]
+        #[arg(long, value_name = "IMAGE", conflicts_with_all = ["abort", "attach", "rebuild"])]
         image: Option<ImageRef>,
+        /// Build it anew, without the builder's cache: for what the code does not say, a newer base image for example
+        #[arg(long, conflicts_with_all = ["abort", "attach"])]
+        rebuild: bool,
     },
     /// Show the Dockerfile that the current commit is built with: the project's own, or the one gokku writes for it
     Build {
@@ -148,7 +151,13 @@ pub enum Command {
     /// The registries that images are pulled from with a login
     #[command(subcommand)]
     Registry(Registry),
-    /// Show what is missing on this server, and the command that mends it
+    /// Remove what is no longer kept: of one app, or of the whole server and the build cache beyond its budget
+    Prune {
+        /// Show what would be removed, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show what is missing on this server, and the command that mends it; and what the disks are used for
     Doctor,
     /// Print a shell's completion script
     Completion {
@@ -295,10 +304,13 @@ pub enum Apps {
     },
     /// List the apps
     List,
-    /// Remove an app: its containers, images, code and environment
+    /// Remove an app: its containers, images, code and environment; its volumes stay
     Destroy {
         /// Its name
         name: String,
+        /// Its volumes go, too, with all that is in them
+        #[arg(long)]
+        volumes: bool,
         /// Do not ask
         #[arg(long)]
         yes: bool,
@@ -333,6 +345,12 @@ pub enum Config {
     },
     /// Print every variable
     List,
+    /// Check a gokku.yml and the Procfile beside it; everything that is wrong is told, with its line
+    Check {
+        /// The file
+        #[arg(default_value = "gokku.yml")]
+        file: PathBuf,
+    },
     /// Remove variables, and apply that to what runs
     Unset {
         /// Their names

@@ -76,6 +76,7 @@ fn is_of_this_machine(command: &Command) -> bool {
         command,
         Command::Remote(_)
             | Command::Completion { .. }
+            | Command::Config(Config::Check { .. })
             | Command::Worker
             | Command::Leave { .. }
             | Command::Hook(_)

@@ -8,6 +8,9 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 /// How often the time is shown anew.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How much of a part's name is shown, so that the line stays one.
+const LONGEST_PART: usize = 40;
+
 /// A line that lives until this is dropped.
 pub(crate) struct Live(ProgressBar);
 
@@ -16,9 +19,9 @@ impl Live {
     pub(crate) fn new(text: &str, coloured: bool) -> Self {
         let bar = ProgressBar::new_spinner();
         let template = if coloured {
-            "{msg:.bold} {took:.dim}"
+            "{msg:.bold}{prefix} {took:.dim}"
         } else {
-            "{msg} {took}"
+            "{msg}{prefix} {took}"
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(
@@ -30,6 +33,12 @@ impl Live {
         bar.set_message(text.to_owned());
         bar.enable_steady_tick(TICK);
         Self(bar)
+    }
+
+    /// Shows which part of it runs now.
+    pub(crate) fn part(&self, text: &str) {
+        let short: String = text.chars().take(LONGEST_PART).collect();
+        self.0.set_prefix(format!(" {short}"));
     }
 
     /// Ends it, and gives its text.

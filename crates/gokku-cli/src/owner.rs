@@ -6,14 +6,16 @@ use std::os::unix::process::CommandExt;
 
 use gokku_server::owner;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Config};
 use crate::context;
 use crate::error::Error;
 
 /// Starts this program again in this one's place, as the folder's owner. Returns only when that is who it runs as, or
 /// when it could not be.
 pub(crate) fn take_over(cli: &Cli, typed: &[OsString]) -> Result<(), Error> {
-    if let Command::Remote(_) | Command::Completion { .. } = cli.command {
+    if let Command::Remote(_) | Command::Completion { .. } | Command::Config(Config::Check { .. }) =
+        cli.command
+    {
         return Ok(());
     }
     let options = &cli.options;

@@ -153,6 +153,12 @@ impl Renderer {
                     self.detail(Look::Plain, "The last lines it printed:");
                 }
                 self.source = Some(*source);
+                // What a step of the build prints is indented.
+                let is_step =
+                    *source == Source::Build && (line.starts_with('[') || line.starts_with("Step "));
+                if let Some(live) = self.live.as_ref().filter(|_| is_step) {
+                    live.part(line);
+                }
                 self.detail(Look::Dim, if line.is_empty() { " " } else { line });
             }
             Event::Noted { line } => self.detail(Look::Plain, line),

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
+use crate::disk::Size;
 use crate::ids::CommitId;
 use crate::image_ref::ImageRef;
 use crate::key_name::KeyName;
@@ -97,6 +98,18 @@ pub enum Change {
         /// Its name.
         container: String,
     },
+    /// A container that has traffic fails its health check: requests go to the others, if there are any.
+    ContainerUnhealthy {
+        /// Its name.
+        container: String,
+        /// What the check found, in words.
+        found: String,
+    },
+    /// It passes it again.
+    ContainerHealthy {
+        /// Its name.
+        container: String,
+    },
     /// Something is not as it should be.
     Differed {
         /// What, in words.
@@ -113,6 +126,18 @@ pub enum Change {
         difference: String,
         /// Why it could not be mended.
         reason: String,
+    },
+    /// What is no longer kept was removed.
+    Pruned {
+        /// How many images, releases' code and other things.
+        things: usize,
+        /// How much that freed, in bytes.
+        bytes: u64,
+    },
+    /// A part of the engine's build cache was removed.
+    BuildCachePruned {
+        /// How much that freed, in bytes.
+        bytes: u64,
     },
     /// A key was let in.
     KeyAdded {
@@ -229,11 +254,22 @@ impl fmt::Display for Change {
                 again: None,
             } => write!(f, "{container} has exited (code {code})"),
             Self::ContainerRestarted { container } => write!(f, "{container} was started again"),
+            Self::ContainerUnhealthy { container, found } => {
+                write!(f, "{container} is unhealthy: it {found}")
+            }
+            Self::ContainerHealthy { container } => write!(f, "{container} is healthy again"),
             Self::Differed { difference } => f.write_str(difference),
             Self::Mended { difference } => write!(f, "mended: {difference}"),
             Self::MendFailed { difference, reason } => {
                 write!(f, "could not be mended: {difference}; {reason}")
             }
+            Self::Pruned { things, bytes } => write!(
+                f,
+                "pruned: {things} {}, about {}",
+                if *things == 1 { "thing" } else { "things" },
+                Size(*bytes)
+            ),
+            Self::BuildCachePruned { bytes } => write!(f, "pruned: {} of the build cache", Size(*bytes)),
             Self::KeyAdded { name, apps } => {
                 let access = Access::of(apps.iter().cloned());
                 write!(f, "the key {name} was added, for {access}")

@@ -47,6 +47,11 @@ id!(
     ImageId
 );
 
+id!(
+    /// What a commit's files are, by git's id of them: two commits with the same have the same files.
+    TreeId
+);
+
 /// A git commit's id: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

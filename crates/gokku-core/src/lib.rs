@@ -6,7 +6,7 @@
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
 //! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and [`network_name`], [`procfile`]; what runs by it: [`processes`]
 //! - what is built where there is no Dockerfile: [`languages`]
-//! - what is kept: [`release`], [`retention`]
+//! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
 //! - what a push may do: [`push`]
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
 //! - the change from one release to another: [`transition`]
@@ -15,7 +15,8 @@
 //! - what a client tells a server first: [`client`]
 //! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
 //! - how long to wait before trying again: [`pause`]
-//! - reading what the kernel says of listening sockets: [`listeners`]; bytes in texts: [`base64`]
+//! - reading what the kernel says of listening sockets: [`listeners`]; bytes in texts: [`base64`];
+//!   whether two things are the same: [`fingerprint`]
 #![deny(missing_docs)]
 
 pub mod ids;
@@ -24,6 +25,7 @@ pub mod process;
 pub mod release_id;
 pub mod slot;
 
+pub mod build_inputs;
 pub mod env_file;
 pub mod gokku_yml;
 pub mod image_ref;
@@ -35,6 +37,8 @@ pub mod resources;
 pub mod settings;
 pub mod volume;
 
+pub mod build_key;
+pub mod disk;
 pub mod release;
 pub mod retention;
 
@@ -60,11 +64,12 @@ pub mod log_place;
 pub mod stream;
 
 pub mod base64;
+pub mod fingerprint;
 pub mod listeners;
 pub mod pause;
 
 pub use access::Access;
-pub use ids::{CommitId, ContainerId, ImageId};
+pub use ids::{CommitId, ContainerId, ImageId, TreeId};
 pub use key_name::KeyName;
 pub use name::{AppName, EnvironmentName};
 pub use process::{ProcessKey, ProcessType};

@@ -32,6 +32,8 @@ pub struct Kind {
     pub overlap: bool,
     /// How long it has to stay up to be good; `web` is good when it answers.
     pub stay_up: Duration,
+    /// What says in its container that it is good, instead of staying up.
+    pub check: Option<Command>,
 }
 
 /// Why a release's processes or a scale cannot be.
@@ -69,6 +71,7 @@ impl Default for Kind {
             count: 1,
             overlap: true,
             stay_up: Duration::from_secs(3),
+            check: None,
         }
     }
 }
@@ -104,6 +107,7 @@ impl Processes {
             there.count = given.count.unwrap_or(there.count);
             there.overlap = given.overlap.unwrap_or(there.overlap);
             there.stay_up = given.stay_up.unwrap_or(there.stay_up);
+            there.check.clone_from(&given.check);
             if there.command.is_none() && !kind.is_web() {
                 return Err(ProcessesError::NoCommand(kind.clone()));
             }

@@ -24,10 +24,8 @@ pub struct Actual {
     pub process: ProcessKey,
     /// The release it runs.
     pub release: ReleaseId,
-    /// The transition that made it.
-    pub transition: ReleaseId,
-    /// The processes that this transition was to make; empty when it did not say.
-    pub set: BTreeSet<ProcessKey>,
+    /// The transition that made the first containers of those it is among: itself, unless it was added to them.
+    pub generation: ReleaseId,
     /// Whether it runs.
     pub state: State,
 }
@@ -42,6 +40,8 @@ pub struct Found {
     pub route: Option<Route>,
     /// The release that `current` points at.
     pub current: Option<ReleaseId>,
+    /// The processes that this release is to have; empty when that cannot be told.
+    pub expected: BTreeSet<ProcessKey>,
     /// Whether the app's restart policy wants it to run again when it does not.
     pub keeps_running: bool,
 }
@@ -207,11 +207,11 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
         .collect();
     // Made with what has the traffic, and without any of its own.
     let is_beside = |actual: &Actual| {
-        let made_with = |target: &&&Actual| target.transition == actual.transition;
+        let made_with = |target: &&&Actual| target.generation == actual.generation;
         !actual.process.is_web() && serving.iter().any(|target| made_with(&target))
     };
-    let expected: BTreeSet<&ProcessKey> = serving.iter().flat_map(|target| &target.set).collect();
-    for process in expected.into_iter().filter(|process| !process.is_web()) {
+    let beside = found.expected.iter().filter(|process| !process.is_web());
+    for process in beside.filter(|_| !serving.is_empty()) {
         let is_it = |actual: &&Actual| actual.process == *process && is_beside(actual);
         if !found.containers.iter().any(|actual| is_it(&actual)) {
             all.push(Difference::Missing {
@@ -282,8 +282,7 @@ mod tests {
             name: name.to_owned(),
             process: ProcessKey::first_web(),
             release: ReleaseId::at(release),
-            transition: ReleaseId::at(release),
-            set: BTreeSet::new(),
+            generation: ReleaseId::at(release),
             state,
         }
     }
@@ -311,6 +310,7 @@ mod tests {
             containers: vec![container("api-blue", NEW, State::Running)],
             route: Some(route(&["api-blue"])),
             current: Some(ReleaseId::at(NEW)),
+            expected: BTreeSet::new(),
             keeps_running: true,
         }
     }
@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn what_has_no_traffic_is_of_the_release_that_has_it() {
         let mut found = good();
-        found.containers[0].set = ["web-1", "worker-1"]
+        found.expected = ["web-1", "worker-1"]
             .map(|key| key.parse().expect("a process"))
             .into();
         assert_eq!(

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::build_key::BuildKey;
+use crate::disk::Taken;
 use crate::ids::{CommitId, ImageId};
 use crate::image_ref::ImageRef;
 use crate::release_id::ReleaseId;
@@ -33,6 +35,9 @@ pub struct Record {
     /// The image it runs, once built or pulled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageId>,
+    /// What decided what was built; none for releases of an older gokku.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<BuildKey>,
     /// What became of it.
     pub outcome: Outcome,
     /// Why it failed, in one line; only with [`Outcome::Failed`].
@@ -47,6 +52,9 @@ pub struct Record {
     /// When its last change ended, RFC 3339 in UTC; its start is in its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<String>,
+    /// What it took of the disks, once built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Taken>,
 }
 
 /// What became of a release.

@@ -47,6 +47,19 @@ impl Volume {
     }
 }
 
+/// Whether one folder lies below another, by their absolute paths in their shortest form.
+pub fn lies_below(inner: &str, outer: &str) -> bool {
+    inner
+        .strip_prefix(outer.trim_end_matches('/'))
+        .is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
+}
+
+/// Of two mounted folders, whether who writes to one can replace the other by a link to somewhere else: Docker follows
+/// it whenever the container of the other is started. Each is a path, and whether it can be written to.
+pub fn can_replace(one: (&str, bool), other: (&str, bool)) -> bool {
+    (one.1 && lies_below(other.0, one.0)) || (other.1 && lies_below(one.0, other.0))
+}
+
 /// Whether the engine takes a text for the name of a volume or network.
 pub(crate) fn is_docker_name(text: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
@@ -55,8 +68,8 @@ pub(crate) fn is_docker_name(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// An absolute path in its shortest form.
-fn absolute(text: &str) -> Option<String> {
+/// An absolute path in its shortest form; none when it has a `..`, or is none.
+pub fn absolute(text: &str) -> Option<String> {
     let parts = || text.split('/').filter(|part| !matches!(*part, "" | "."));
     let odd = |c: char| c.is_control() || c == '\\';
     let good = text.starts_with('/') && !text.contains(odd) && parts().all(|part| part != "..");
@@ -91,6 +104,25 @@ impl FromStr for Volume {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn folders_in_folders() {
+        for (inner, outer, below) in [
+            ("/srv/files/x", "/srv/files", true),
+            ("/srv/files", "/srv/files", false),
+            ("/srv/files2", "/srv/files", false),
+            ("/srv", "/srv/files", false),
+            ("/srv", "/", true),
+            ("/", "/", false),
+        ] {
+            assert_eq!(lies_below(inner, outer), below, "{inner} {outer}");
+        }
+        let (outer, inner) = ("/srv/files", "/srv/files/x");
+        assert!(can_replace((outer, true), (inner, false)));
+        assert!(can_replace((inner, false), (outer, true)));
+        assert!(!can_replace((outer, false), (inner, true)));
+        assert!(!can_replace((outer, true), (outer, true)));
+    }
 
     #[test]
     fn names_and_folders() {

@@ -20,6 +20,8 @@ use crate::classic::Classic;
 use crate::context::Extra;
 use crate::engine::Engine;
 use crate::error::{Error, causes};
+use crate::failed_build::FailedBuild;
+use crate::secrets::{Secrets, Session, masked};
 use crate::trace::Trace;
 use crate::{context, wire};
 
@@ -38,6 +40,10 @@ pub struct BuildRequest<'a> {
     pub labels: BTreeMap<String, String>,
     /// Build arguments; never secrets, they stay in the image's history.
     pub args: Vec<(String, String)>,
+    /// Secrets, for the instructions that mount them; they stay nowhere. They take BuildKit.
+    pub secrets: Secrets,
+    /// Whether steps may come from the builder's cache.
+    pub cache: bool,
     /// Which builder.
     pub builder: Builder,
 }
@@ -81,6 +87,23 @@ struct Progress {
     image: Option<ImageId>,
 }
 
+impl Progress {
+    /// A build's failure with the instruction that it was at.
+    fn explain(&mut self, error: Error, secrets: &Secrets) -> Error {
+        match error {
+            Error::Build(FailedBuild { reason, .. }) => {
+                let failed = self.trace.failed();
+                let mut failed = failed.unwrap_or_else(|| self.classic.failed(reason));
+                for words in failed.output.iter_mut().chain([&mut failed.reason]) {
+                    *words = masked(words, secrets);
+                }
+                Error::Build(failed)
+            }
+            error => error,
+        }
+    }
+}
+
 /// Writes into the request's body, from a thread.
 struct BodyWriter(mpsc::Sender<Result<Frame<Bytes>, std::io::Error>>);
 
@@ -98,7 +121,7 @@ impl Write for BodyWriter {
     }
 }
 
-fn query(request: &BuildRequest<'_>, buildkit: bool) -> Result<String, Error> {
+fn query(request: &BuildRequest<'_>, buildkit: bool, session: Option<&Session>) -> Result<String, Error> {
     let json = |what: &'static str, pairs: &BTreeMap<String, String>| {
         serde_json::to_string(pairs).map_err(|error| Error::Api {
             what,
@@ -112,11 +135,14 @@ fn query(request: &BuildRequest<'_>, buildkit: bool) -> Result<String, Error> {
         ("t", request.tag.clone()),
         ("rm", "1".to_owned()),
         ("forcerm", "1".to_owned()),
+        ("nocache", if request.cache { "0" } else { "1" }.to_owned()),
         ("labels", json("write the labels", &request.labels)?),
         ("buildargs", json("write the build arguments", &args)?),
     ];
+    let session = session.map(|session| ("session", session.id.clone()));
     let fields: Vec<String> = fields
         .iter()
+        .chain(&session)
         .map(|(key, value)| format!("{key}={}", escaped(value)))
         .collect();
     Ok(format!("/build?{}", fields.join("&")))
@@ -148,6 +174,9 @@ impl Engine {
                 result => return result,
             }
         }
+        if let Some(name) = request.secrets.keys().next() {
+            return Err(Error::NoSecrets(name.clone()));
+        }
         self.build_with(request, false, on_line).await
     }
 
@@ -157,6 +186,12 @@ impl Engine {
         buildkit: bool,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<ImageId, Error> {
+        let session = if request.secrets.is_empty() {
+            None
+        } else {
+            Some(Session::open(&self.socket, &request.secrets).await?)
+        };
+        let on_line = &mut |line: String| on_line(masked(&line, &request.secrets));
         let (sender, mut receiver) = mpsc::channel(16);
         let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
         let extra = request.generated.as_ref().map(|generated| {
@@ -184,7 +219,7 @@ impl Engine {
         let mut progress = Progress::default();
         let built = self
             .send(
-                &query(request, buildkit)?,
+                &query(request, buildkit, session.as_ref())?,
                 BodyExt::boxed(body),
                 &mut progress,
                 on_line,
@@ -192,6 +227,7 @@ impl Engine {
             .await;
         progress.trace.rest().into_iter().for_each(&mut *on_line);
         progress.classic.rest().into_iter().for_each(&mut *on_line);
+        let built = built.map_err(|error| progress.explain(error, &request.secrets));
         if built.is_err() {
             self.forget(progress.classic.made()).await;
         }
@@ -237,7 +273,8 @@ impl Engine {
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<(), Error> {
         let what = "build the image";
-        let (response, _driving) = wire::post(&self.socket, path, "application/x-tar", body).await?;
+        let (response, _driving) =
+            wire::request(&self.socket, hyper::Method::POST, path, "application/x-tar", body).await?;
         let status = response.status();
         let mut body = BodyStream::new(response.into_body());
         let mut pending = Vec::new();
@@ -292,7 +329,10 @@ fn read(
     on_line: &mut (dyn FnMut(String) + Send),
 ) -> Result<(), Error> {
     if let Some(error) = message.error {
-        return Err(Error::Build(error));
+        return Err(Error::Build(FailedBuild {
+            reason: error,
+            ..FailedBuild::default()
+        }));
     }
     match (message.id.as_deref(), message.aux) {
         (Some("moby.buildkit.trace"), Some(serde_json::Value::String(base64))) => {

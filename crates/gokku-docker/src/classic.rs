@@ -3,6 +3,7 @@
 //! A message is whatever the builder or a step wrote at once, so a line may come in pieces; what a step writes to its
 //! standard error comes in red. The counterpart of `trace.rs`.
 
+use crate::failed_build::{Begun, FailedBuild};
 use crate::lines::{Unended, lines};
 
 /// Follows a build's progress.
@@ -13,6 +14,7 @@ pub struct Classic {
     /// Whether the step under way gives an image that was there before.
     found: bool,
     made: Vec<String>,
+    begun: Option<Begun>,
 }
 
 const RED: &str = "\u{1b}[91m";
@@ -28,9 +30,11 @@ impl Classic {
             &mut self.out
         };
         let lines = told(&held.push(red.unwrap_or(text).as_bytes()));
-        if red.is_none() {
-            for line in &lines {
+        for line in &lines {
+            if red.is_none() {
                 self.note(line);
+            } else {
+                self.printed(line);
             }
         }
         lines
@@ -40,7 +44,27 @@ impl Classic {
     pub fn rest(&mut self) -> Vec<String> {
         let mut rest = told(&self.out.rest());
         rest.extend(told(&self.err.rest()));
+        for line in &rest {
+            self.printed(line);
+        }
         rest
+    }
+
+    /// The instruction under way, for which the build failed with these words.
+    pub fn failed(&mut self, reason: String) -> FailedBuild {
+        match self.begun.take() {
+            Some(begun) => begun.failed(reason),
+            None => FailedBuild {
+                reason,
+                ..FailedBuild::default()
+            },
+        }
+    }
+
+    fn printed(&mut self, line: &str) {
+        if let Some(begun) = &mut self.begun {
+            begun.printed(line);
+        }
     }
 
     /// The images of the steps that were done, in their order. They have no name and, where the build fails, no use.
@@ -53,6 +77,7 @@ impl Classic {
             self.found = step
                 .split_once(" : ")
                 .is_some_and(|(_, what)| what.starts_with("FROM"));
+            self.begun = Some(Begun::new(line));
         } else if line == " ---> Using cache" {
             self.found = true;
         } else if let Some(id) = line.strip_prefix(" ---> ")
@@ -61,6 +86,8 @@ impl Classic {
             && id.bytes().all(|byte| byte.is_ascii_hexdigit())
         {
             self.made.push(id.to_owned());
+        } else if !line.starts_with(" ---> ") && !line.starts_with("Removing intermediate container ") {
+            self.printed(line);
         }
     }
 }

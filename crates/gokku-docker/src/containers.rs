@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bollard::models::{
@@ -20,6 +21,8 @@ use gokku_core::{ContainerId, ImageId};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
+use crate::labels;
+use crate::volumes::Mount;
 
 /// A container to make. Its `Debug` does not show the env.
 #[derive(Clone, Default)]
@@ -34,6 +37,8 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// The network it is on.
     pub network: String,
+    /// The labels that the network is made with when it is not there; without any it is not made.
+    pub network_labels: BTreeMap<String, String>,
     /// The command, instead of the image's.
     pub command: Option<Vec<String>>,
     /// The entrypoint, instead of the image's; an empty one for none.
@@ -46,6 +51,8 @@ pub struct ContainerSpec {
     pub stdin: bool,
     /// What it may use of the machine.
     pub resources: Resources,
+    /// What is mounted into it.
+    pub mounts: Vec<Mount>,
     /// Whether Docker's init is its first process: it passes signals on, and takes in children that nobody waits for.
     pub init: bool,
 }
@@ -110,6 +117,17 @@ impl ContainerFacts {
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str)
     }
+
+    /// What one of its labels says; none also for one that cannot be read.
+    pub fn read_label<T: FromStr>(&self, key: &str) -> Option<T> {
+        self.label(key)?.parse().ok()
+    }
+
+    /// The transition that made the first containers of those it is among: the one that made it, where no label says
+    /// another.
+    pub fn generation(&self) -> Option<&str> {
+        self.label(labels::GENERATION).or(self.label(labels::TRANSITION))
+    }
 }
 
 type Networks = HashMap<String, EndpointSettings>;
@@ -125,6 +143,9 @@ fn addresses(networks: Option<Networks>) -> BTreeMap<String, IpAddr> {
 impl Engine {
     /// Makes a container. Docker's own restart policy is `no`: starting it again is gokku's.
     pub async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
+        if !spec.network_labels.is_empty() {
+            self.network_or_make(&spec.network, &spec.network_labels).await?;
+        }
         let seconds = i64::try_from(spec.stop_timeout.as_secs()).unwrap_or(i64::MAX);
         let body = ContainerCreateBody {
             image: Some(spec.image.clone()),
@@ -150,6 +171,7 @@ impl Engine {
                 nano_cpus: spec.resources.nano_cpus.and_then(|nano| nano.try_into().ok()),
                 pids_limit: spec.resources.pids.map(i64::from),
                 init: Some(spec.init),
+                mounts: Some(spec.mounts.iter().map(Mount::theirs).collect()),
                 ..HostConfig::default()
             }),
             networking_config: Some(NetworkingConfig {
@@ -169,7 +191,12 @@ impl Engine {
             .create_container(Some(options.build()), body)
             .await
             .map_err(|error| Error::of("create the container", &spec.image, error))?;
-        Ok(ContainerId::new(made.id))
+        let id = ContainerId::new(made.id);
+        if let Err(error) = self.check_folders(&spec.mounts).await {
+            self.remove(&id).await?;
+            return Err(error);
+        }
+        Ok(id)
     }
 
     /// Starts a container; one that runs already is no error.

@@ -2,8 +2,9 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::ignore::Ignore;
@@ -24,25 +25,37 @@ pub struct Extra<'a> {
     pub dockerignore: &'a str,
 }
 
+/// Where a path leads; nothing outside of the folder is read, wherever a link in it leads.
+fn within(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
+    let real = path.canonicalize()?;
+    if real.starts_with(folder.canonicalize()?) {
+        Ok(real)
+    } else {
+        let why = "it is a link that leads out of the folder: commit the file itself";
+        Err(std::io::Error::other(why))
+    }
+}
+
 /// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
-fn ignore(folder: &Path, dockerfile: &str, extra: Option<Extra<'_>>) -> Result<Ignore, Error> {
+///
+/// Where there is none, `otherwise` is its text.
+pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore, Error> {
     for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
         let path = folder.join(&name);
-        match fs::read_to_string(&path) {
+        match within(folder, &path).and_then(fs::read_to_string) {
             Ok(text) => return Ignore::parse(&text).map_err(|error| problem(&path, &error)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(problem(&path, &error)),
         }
     }
-    let text = extra.map_or("", |extra| extra.dockerignore);
-    Ignore::parse(text).map_err(|error| problem(&folder.join(".dockerignore"), &error))
+    Ignore::parse(otherwise).map_err(|error| problem(&folder.join(".dockerignore"), &error))
 }
 
 /// Writes the folder as a tar stream: sorted, without times and owners, so that the same content is the same
 /// to the build's cache. The Dockerfile is always sent; one that is not in the folder is `extra`, and the folder has
 /// nothing of its name.
 pub fn write(folder: &Path, dockerfile: &str, extra: Option<Extra<'_>>, to: impl Write) -> Result<(), Error> {
-    let ignore = ignore(folder, dockerfile, extra)?;
+    let ignore = ignore(folder, dockerfile, extra.map_or("", |extra| extra.dockerignore))?;
     let mut tar = tar::Builder::new(to);
     tar.follow_symlinks(false);
     add(&mut tar, folder, "", dockerfile, &ignore)?;
@@ -116,7 +129,13 @@ fn append(
         tar.append_data(&mut header, format!("{name}/"), std::io::empty())
     } else if meta.is_symlink() {
         header.set_entry_type(tar::EntryType::Symlink);
-        fs::read_link(path).and_then(|target| tar.append_link(&mut header, name, target))
+        fs::read_link(path).and_then(|target| {
+            // As it is, where it fits: otherwise `./x` would come out as `x`, and `/` as `//`.
+            match header.set_link_name_literal(target.as_os_str().as_bytes()) {
+                Ok(()) => tar.append_data(&mut header, name, std::io::empty()),
+                Err(_) => tar.append_link(&mut header, name, target),
+            }
+        })
     } else if meta.is_file() {
         header.set_entry_type(tar::EntryType::Regular);
         header.set_size(meta.len());

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::failed_build::FailedBuild;
+
 /// Why the engine did not do what it was asked. Never has an env value in it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -59,7 +61,12 @@ pub enum Error {
     Denied(String),
     /// The build failed; its output was given line by line.
     #[error("{0}")]
-    Build(String),
+    Build(FailedBuild),
+    /// The engine has no BuildKit, and a build needs it.
+    #[error(
+        "the build's secret {0} needs BuildKit, which this engine does not have: Docker's own, from 20.10 on, have it"
+    )]
+    NoSecrets(String),
     /// The folder to build could not be read.
     #[error("{}: {reason}", .path.display())]
     Context {

@@ -12,8 +12,10 @@ pub const TRANSITION: &str = "gokku.transition";
 pub const SLOT: &str = "gokku.slot";
 /// The process it runs, `web-1`.
 pub const PROCESS: &str = "gokku.process";
-/// The processes that its transition was to make, with spaces between.
-pub const SET: &str = "gokku.processes";
+/// The transition that made the first containers of those it is among; its own, unless it was added by a scale.
+pub const GENERATION: &str = "gokku.generation";
+/// A hash of the app's env that it was made with; never the env.
+pub const ENV: &str = "gokku.env";
 /// Whether the daemon starts it again: `always`, `on-failure`, `no`.
 pub const RESTART: &str = "gokku.restart";
 /// How many seconds the daemon waits before it does.
@@ -22,3 +24,5 @@ pub const RESTART_DELAY: &str = "gokku.restart-delay";
 pub const PORT: &str = "gokku.port";
 /// `once` for one-off containers: migrations and `gokku run`.
 pub const KIND: &str = "gokku.kind";
+/// The network that it is reached on.
+pub const NETWORK: &str = "gokku.network";

@@ -1,10 +1,13 @@
 //! The Docker Engine, as gokku sees it. It performs; what is to be performed is decided elsewhere.
 //!
-//! - [`engine`]: the connection, its version; `network`: the one that containers are on
+//! - [`engine`]: the connection, its version; [`network`]s that containers are on, [`volumes`] and folders they have
 //! - [`labels`]: what containers and images carry, and are found by
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of it
 //! - [`registry`]: where images are pulled from
+//! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of
+//!   it; `secrets` has what it may ask for meanwhile
 //! - [`images`], [`containers`], [`once`], [`session`], [`logs`] with [`lines`], [`events`]
+//! - [`usage`]: what its disk is used for, and the build cache
 //!
 //! No type of the engine's client leaves this crate.
 
@@ -19,9 +22,12 @@ pub mod images;
 pub mod labels;
 pub mod lines;
 pub mod logs;
+pub mod network;
 pub mod once;
 pub mod registry;
 pub mod session;
+pub mod usage;
+pub mod volumes;
 
 // What builds say is understood in these: open for the tests of inputs alone.
 #[doc(hidden)]
@@ -29,7 +35,9 @@ pub mod classic;
 #[doc(hidden)]
 pub mod trace;
 
-mod network;
+mod failed_build;
+mod protobuf;
+mod secrets;
 mod wire;
 
 pub use build::{BuildRequest, Builder, Generated};
@@ -37,8 +45,13 @@ pub use containers::{ContainerFacts, ContainerSpec, ContainerState};
 pub use engine::Engine;
 pub use error::Error;
 pub use events::{EngineEvent, Happening};
+pub use failed_build::FailedBuild;
 pub use images::ImageFacts;
 pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};
+pub use network::NetworkFacts;
+pub use secrets::Secrets;
 pub use registry::Login;
 pub use session::{Session, SessionInput};
+pub use usage::{PrunedCache, Usage};
+pub use volumes::{Mount, MountSource, VolumeFacts};

@@ -1,15 +1,37 @@
-//! The network that containers are on.
+//! Networks that containers are on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 
 use bollard::models::NetworkCreateRequest;
-use bollard::query_parameters::ListNetworksOptionsBuilder;
+use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder};
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::images::label_filter;
 
 const LOOK: &str = "look for the network";
+
+/// What is known of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkFacts {
+    /// Its name.
+    pub name: String,
+    /// What makes it: `bridge`, `overlay`, ….
+    pub driver: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl From<bollard::models::Network> for NetworkFacts {
+    fn from(one: bollard::models::Network) -> Self {
+        Self {
+            name: one.name.unwrap_or_default(),
+            driver: one.driver.unwrap_or_default(),
+            labels: one.labels.unwrap_or_default().into_iter().collect(),
+        }
+    }
+}
 
 impl Engine {
     /// Makes sure that there is one bridge network of this name.
@@ -24,13 +46,65 @@ impl Engine {
         let _one_at_a_time = self.lock().await;
         let mut all = self.networks(name).await?;
         if all.is_empty() {
-            return self.create_network(name).await;
+            return self.create_network(name, &BTreeMap::new()).await;
         }
         for younger in all.drain(1..) {
             let removed = self.docker.remove_network(&younger).await;
             removed.map_err(|error| Error::of("remove the second network", name, error))?;
         }
         Ok(())
+    }
+
+    /// The network of exactly this name; a bridge with these labels that is made when there is none.
+    pub async fn network_or_make(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<NetworkFacts, Error> {
+        if let Some(there) = self.network(name).await? {
+            return Ok(there);
+        }
+        let _one_at_a_time = self.lock().await;
+        if self.networks(name).await?.is_empty() {
+            self.create_network(name, labels).await?;
+        }
+        self.network(name).await?.ok_or_else(|| Error::NotFound {
+            what: LOOK,
+            id: name.to_owned(),
+        })
+    }
+
+    /// The network of exactly this name, the oldest one; none when there is none.
+    pub async fn network(&self, name: &str) -> Result<Option<NetworkFacts>, Error> {
+        Ok(self
+            .networks_named(name)
+            .await?
+            .into_iter()
+            .next()
+            .map(NetworkFacts::from))
+    }
+
+    /// The networks that carry all these labels, by their names.
+    pub async fn networks_with(&self, labels: &[(&str, &str)]) -> Result<Vec<NetworkFacts>, Error> {
+        let filters = label_filter(labels);
+        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
+        let found = self.docker.list_networks(Some(options)).await;
+        let found = found.map_err(|error| Error::of("list the networks", "network", error))?;
+        let mut all: Vec<NetworkFacts> = found.into_iter().map(NetworkFacts::from).collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(all)
+    }
+
+    /// Whether a container is on the network of this name, or will be when it is started again.
+    pub async fn network_is_used(&self, name: &str) -> Result<bool, Error> {
+        let filters = HashMap::from([("network".to_owned(), vec![name.to_owned()])]);
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let found = self.docker.list_containers(Some(options)).await;
+        let found = found.map_err(|error| Error::of("list the containers", "container", error))?;
+        Ok(!found.is_empty())
     }
 
     /// Removes the network of this name if nothing is on it, and says whether it did.
@@ -56,6 +130,11 @@ impl Engine {
 
     /// The ids of the networks of exactly this name, oldest first.
     async fn networks(&self, name: &str) -> Result<Vec<String>, Error> {
+        let found = self.networks_named(name).await?;
+        Ok(found.into_iter().filter_map(|network| network.id).collect())
+    }
+
+    async fn networks_named(&self, name: &str) -> Result<Vec<bollard::models::Network>, Error> {
         // The engine looks for a part of the name.
         let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
         let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
@@ -63,7 +142,7 @@ impl Engine {
         let mut found = found.map_err(|error| Error::of(LOOK, name, error))?;
         found.retain(|network| network.name.as_deref() == Some(name));
         found.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
-        Ok(found.into_iter().filter_map(|network| network.id).collect())
+        Ok(found)
     }
 
     /// A lock that every process of this machine that uses this engine can have: the folder of its socket. Where it
@@ -78,14 +157,13 @@ impl Engine {
         locked.await.ok().flatten()
     }
 
-    async fn create_network(&self, name: &str) -> Result<(), Error> {
+    async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<(), Error> {
+        let mut all: HashMap<String, String> = labels.clone().into_iter().collect();
+        all.insert(crate::labels::KIND.to_owned(), "network".to_owned());
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
-            labels: Some(HashMap::from([(
-                crate::labels::KIND.to_owned(),
-                "network".to_owned(),
-            )])),
+            labels: Some(all),
             ..NetworkCreateRequest::default()
         };
         match self

@@ -7,58 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gokku_core::base64::decode;
 
+use crate::failed_build::{Begun, FailedBuild};
 use crate::lines::Unended;
+use crate::protobuf::Fields;
 
 /// Follows a build's progress.
 #[derive(Debug, Default)]
 pub struct Trace {
-    begun: BTreeSet<Vec<u8>>,
+    begun: BTreeMap<Vec<u8>, Begun>,
     ended: BTreeSet<Vec<u8>>,
     /// What a step's stream has said without the end of its line: a message ends anywhere.
     held: BTreeMap<(Vec<u8>, u64), Unended>,
-}
-
-/// One field of a message: its number and, for those with a length, its bytes.
-struct Fields<'a>(&'a [u8]);
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (first, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(first & 0x7f) << shift;
-        if first & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = (u64, u64, &'a [u8]);
-
-    /// Number, value of a varint, bytes of a field with a length.
-    fn next(&mut self) -> Option<Self::Item> {
-        let key = varint(&mut self.0)?;
-        let mut take = |length: usize| {
-            let (bytes, rest) = self.0.split_at_checked(length)?;
-            self.0 = rest;
-            Some(bytes)
-        };
-        match key & 7 {
-            0 => Some((key >> 3, varint(&mut self.0)?, &[])),
-            1 => Some((key >> 3, 0, take(8)?)),
-            2 => {
-                let mut rest = self.0;
-                let length = usize::try_from(varint(&mut rest)?).ok()?;
-                let (bytes, rest) = rest.split_at_checked(length)?;
-                self.0 = rest;
-                Some((key >> 3, 0, bytes))
-            }
-            5 => Some((key >> 3, 0, take(4)?)),
-            _ => None,
-        }
-    }
+    failed: Option<FailedBuild>,
 }
 
 impl Trace {
@@ -73,7 +33,8 @@ impl Trace {
         };
         let steps: Vec<Step> = of(1).filter_map(Step::read).collect();
         for step in &steps {
-            if step.started && self.begun.insert(step.digest.clone()) {
+            if step.started && !self.begun.contains_key(&step.digest) {
+                self.begun.insert(step.digest.clone(), Begun::new(&step.name));
                 // One that was cached is over as soon as it is told.
                 let over = step.completed && step.cached && self.ended.insert(step.digest.clone());
                 lines.push(format!("{}{}", step.name, if over { " (cached)" } else { "" }));
@@ -88,6 +49,7 @@ impl Trace {
                 }
                 if !step.error.is_empty() {
                     lines.push(format!("  failed: {}", step.error));
+                    self.note_failure(step);
                 }
             }
         }
@@ -101,6 +63,20 @@ impl Trace {
         lines
     }
 
+    /// The step that failed.
+    pub fn failed(&mut self) -> Option<FailedBuild> {
+        self.failed.take()
+    }
+
+    /// The steps beside a failed one fail too, because they are ended.
+    fn note_failure(&mut self, step: &Step) {
+        let begun = self.begun.get(&step.digest).cloned();
+        if self.failed.is_none() && !step.error.contains("context canceled") {
+            let begun = begun.unwrap_or_else(|| Begun::new(&step.name));
+            self.failed = Some(begun.failed(step.error.clone()));
+        }
+    }
+
     fn log(&mut self, bytes: &[u8], lines: &mut Vec<String>) {
         let (mut digest, mut stream, mut said) = (&[][..], 0, &[][..]);
         for (number, value, bytes) in Fields(bytes) {
@@ -112,17 +88,25 @@ impl Trace {
             }
         }
         let held = self.held.entry((digest.to_vec(), stream)).or_default();
-        tell(&held.push(said), lines);
+        let said = held.push(said);
+        self.tell(digest, &said, lines);
     }
 
     fn let_go(&mut self, whose: impl Fn(&(Vec<u8>, u64)) -> bool, lines: &mut Vec<String>) {
-        self.held.retain(|key, said| {
-            let over = whose(key);
-            if over {
-                tell(&said.rest(), lines);
+        let over: Vec<_> = self.held.keys().filter(|key| whose(key)).cloned().collect();
+        for key in over {
+            let said = self.held.remove(&key).map(|mut said| said.rest());
+            self.tell(&key.0, &said.unwrap_or_default(), lines);
+        }
+    }
+
+    fn tell(&mut self, digest: &[u8], said: &[u8], lines: &mut Vec<String>) {
+        for line in crate::lines::lines(said) {
+            if let Some(begun) = self.begun.get_mut(digest) {
+                begun.printed(&line);
             }
-            !over
-        });
+            lines.push(format!("  {line}"));
+        }
     }
 }
 
@@ -156,10 +140,6 @@ impl Step {
         let own = step.name.starts_with("[internal]") || step.name == "copy /context /";
         (!own && !step.name.is_empty()).then_some(step)
     }
-}
-
-fn tell(said: &[u8], lines: &mut Vec<String>) {
-    lines.extend(crate::lines::lines(said).iter().map(|line| format!("  {line}")));
 }
 
 #[cfg(test)]

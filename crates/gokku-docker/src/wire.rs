@@ -13,20 +13,21 @@ use tokio::net::UnixStream;
 use crate::error::{Error, causes};
 
 /// Sends one request on a connection of its own, which is closed when the answer is dropped.
-pub(crate) async fn post(
+pub(crate) async fn request(
     socket: &Path,
+    method: Method,
     path: &str,
     content_type: &'static str,
     body: BoxBody<Bytes, std::io::Error>,
 ) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
     let request = Request::builder()
-        .method(Method::POST)
+        .method(method)
         .uri(path)
         .header(header::CONTENT_TYPE, content_type);
     send(socket, request, body).await
 }
 
-/// The same for any request.
+/// Sends what may become a connection of another protocol.
 pub(crate) async fn send(
     socket: &Path,
     request: Builder,
@@ -44,7 +45,7 @@ pub(crate) async fn send(
         .map_err(|error| failed(causes(&error)))?;
     let driving = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
         // Its end is seen by whoever reads the answer.
-        let _ = connection.await;
+        let _ = connection.with_upgrades().await;
     }));
     let request = request
         .header(header::HOST, "docker")

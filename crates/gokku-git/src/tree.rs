@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use gokku_core::CommitId;
+use gokku_core::{CommitId, TreeId};
 
 use crate::command::{failed, git, output, run, spawn};
 use crate::error::Error;
@@ -29,7 +29,7 @@ impl fmt::Display for Obstacle {
             ),
             Self::Lfs(paths) => write!(
                 f,
-                "it has Git LFS pointers ({}), whose content a push does not bring: commit the files themselves, `git lfs migrate export --include=\"*\"` does",
+                "it has Git LFS pointers ({}), whose content a push does not bring: commit the files themselves, `git lfs migrate export --include=\"*\"` does; or leave them out of the build, in .dockerignore",
                 some(paths)
             ),
         }
@@ -81,6 +81,21 @@ impl Repository {
         } else {
             Err(failed(&command, &stderr))
         }
+    }
+
+    /// What a commit's files are. Where `export-subst` has git write of the commit into them (gitattributes(5)), they are
+    /// the commit's alone, and its own id stands for them.
+    pub fn tree(&self, commit: &CommitId) -> Result<TreeId, Error> {
+        let mut grep = git(self.path(), ["grep", "--quiet", "-e", "export-subst"]);
+        grep.args([commit.as_str(), "--", ":(glob)**/.gitattributes"]);
+        if output(&mut grep)?.status.success() {
+            return Ok(TreeId::new(commit.as_str()));
+        }
+        let tree = run(&mut git(
+            self.path(),
+            ["rev-parse", "--verify", &format!("{commit}^{{tree}}")],
+        ))?;
+        Ok(TreeId::new(String::from_utf8_lossy(&tree).trim()))
     }
 
     /// The paths of a commit's files: no symbolic links, no submodules.

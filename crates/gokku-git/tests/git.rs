@@ -84,6 +84,28 @@ fn p12_a_commit_is_exported_as_it_is() {
     assert!(error.starts_with("git archive"), "{error}");
 }
 
+/// Two commits with the same files are the same to build, unless git writes the commit into a file.
+#[test]
+fn what_a_commits_files_are() {
+    let (_folder, repository, work) = pair();
+    let first = push(&work, &repository);
+    let empty = || {
+        git(&work, &["commit", "-q", "--allow-empty", "-m", "the same"]);
+        push(&work, &repository)
+    };
+    let tree = |commit: &CommitId| repository.tree(commit).unwrap();
+    let second = empty();
+    assert_ne!(first, second);
+    assert_eq!(tree(&first), tree(&second));
+    assert_eq!(tree(&first).as_str(), git(&work, &["rev-parse", "HEAD^{tree}"]));
+    std::fs::create_dir(work.join("sub")).unwrap();
+    std::fs::write(work.join("sub/.gitattributes"), "version export-subst\n").unwrap();
+    std::fs::write(work.join("sub/version"), "$Format:%H$\n").unwrap();
+    git(&work, &["add", "-A"]);
+    let (third, fourth) = (empty(), empty());
+    assert_ne!(tree(&third), tree(&fourth));
+}
+
 #[test]
 fn names_cannot_be_options() {
     let (_folder, repository, work) = pair();

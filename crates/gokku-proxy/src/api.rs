@@ -32,6 +32,9 @@ pub struct Target {
     /// Its share of the traffic, relative to the others; at least 1.
     #[serde(default = "one")]
     pub weight: u32,
+    /// The path that the app in it answers with 200 while it is healthy. Without one it is never asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
 }
 
 fn one() -> u32 {
@@ -49,11 +52,15 @@ pub enum PutRoute {
 }
 
 /// New targets for a route.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SwitchTo {
-    /// All of them, at least one.
+    /// All of them that run and are healthy.
+    #[serde(default)]
     pub targets: Vec<Target>,
+    /// Those of its present ones that stay as they are, however that is. With the others at least one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<ContainerId>,
 }
 
 /// Requests are to wait.
@@ -98,6 +105,9 @@ pub struct TargetStatus {
     /// another container's by now.
     #[serde(default)]
     pub down: bool,
+    /// Whether it fails its health check: then requests go to the others, as long as one of them is good.
+    #[serde(default)]
+    pub unhealthy: bool,
     /// Requests in flight, upgraded connections included.
     pub in_flight: u64,
     /// Upgraded connections among them.

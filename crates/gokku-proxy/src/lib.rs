@@ -9,7 +9,7 @@
 //! - `forward`, `upgrade`: a request on its way; `body` there and `answer` back; `connector`: connections to apps
 //! - `strict`, `hops`, `forwarded`: what is refused of a message, what stays here, what is added; `own`: own answers
 //! - [`limits`]: what clients and apps may cost; [`network`]: which proxies in front are trusted
-//! - [`probe`]: one health check
+//! - [`probe`]: one health check; [`mod@watch`]: those of what has traffic; [`health`]: what follows from them
 //! - [`proxy`]: all of it, started and stopped; `inner`: routes and ports, kept together; `handover`: one switch takes
 //!   another's place
 //!
@@ -18,6 +18,7 @@
 pub mod api;
 pub mod call;
 pub mod client;
+pub mod health;
 pub mod limits;
 pub mod listen;
 pub mod network;
@@ -27,6 +28,7 @@ pub mod proxy;
 pub mod switch;
 pub mod table;
 pub mod target;
+pub mod watch;
 
 mod answer;
 mod body;

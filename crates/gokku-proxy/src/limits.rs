@@ -165,7 +165,11 @@ impl Visitor<'_> for Between {
     }
 }
 
-fn between<'de, D: Deserializer<'de>>(deserializer: D, least: u64, most: u64) -> Result<u64, D::Error> {
+pub(crate) fn between<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    least: u64,
+    most: u64,
+) -> Result<u64, D::Error> {
     deserializer.deserialize_u64(Between { least, most })
 }
 

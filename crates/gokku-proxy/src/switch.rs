@@ -131,9 +131,10 @@ impl Route {
     }
 }
 
-/// The one with the fewest requests in flight for its weight, of those that are not down; where several have as few, by
-/// weight in turns: each turn has its place in a round as long as their weights together. `refused` are those that have
-/// refused this request: they come last.
+/// The one with the fewest requests in flight for its weight, of those that are not down and pass their health check;
+/// where several have as few, by weight in turns: each turn has its place in a round as long as their weights together.
+/// `refused` are those that have refused this request: they come after the unhealthy ones. Where none is better, all are
+/// as good: the last one is never taken out.
 fn pick<'a>(targets: &'a [Arc<Target>], turn: u64, refused: &[ContainerId]) -> Option<&'a Arc<Target>> {
     if let [only] = targets {
         return Some(only);
@@ -169,7 +170,9 @@ impl<'a> Choice<'a> {
     fn of(target: &'a Arc<Target>, refused: &[ContainerId]) -> Self {
         let facts = target.facts();
         Self {
-            hopeless: u8::from(refused.contains(&facts.container)) + 2 * u8::from(target.is_down()),
+            hopeless: u8::from(!target.health().is_in())
+                + 2 * u8::from(refused.contains(&facts.container))
+                + 4 * u8::from(target.is_down()),
             in_flight: target.in_flight(),
             weight: u64::from(facts.weight.max(1)),
             target,
@@ -298,12 +301,13 @@ impl Switch {
         }
     }
 
-    /// Changes a route; the containers in `running` are known to run where the changed entry says, and of the
-    /// others nothing new is known.
+    /// Changes a route; the containers in `running` are known to run where the changed entry says, and to be healthy when
+    /// they are `proven`; of the others nothing new is known.
     async fn change(
         &self,
         app: &AppName,
         running: &[ContainerId],
+        proven: bool,
         change: impl FnOnce(&mut Entry),
     ) -> Result<Arc<Route>, Refused> {
         let _one_at_a_time = self.changing.lock().await;
@@ -322,7 +326,11 @@ impl Switch {
             .iter()
             .filter(|target| running.contains(&target.facts().container))
         {
-            target.set_down(false);
+            if proven {
+                target.prove();
+            } else {
+                target.revive();
+            }
         }
         {
             let mut state = route.state.write().unwrap_or_else(PoisonError::into_inner);
@@ -337,7 +345,7 @@ impl Switch {
     /// Gives an app a route, or its route another port.
     pub async fn put(&self, app: &AppName, port: u16) -> Result<Arc<Route>, Refused> {
         if self.route(app).is_ok() {
-            return self.change(app, &[], |entry| entry.port = port).await;
+            return self.change(app, &[], false, |entry| entry.port = port).await;
         }
         let _one_at_a_time = self.changing.lock().await;
         let entry = Entry {
@@ -356,29 +364,43 @@ impl Switch {
 
     /// Gives a route these targets, and lets waiting requests go to them.
     pub async fn switch(&self, app: &AppName, to: api::SwitchTo) -> Result<(), Refused> {
-        if to.targets.is_empty() {
+        if to.targets.is_empty() && to.keep.is_empty() {
             return Err(Refused::Request {
                 reason: "a switch needs a target; `clear` takes them away".to_owned(),
             });
         }
         let running: Vec<_> = to.targets.iter().map(|told| told.container.clone()).collect();
+        let route = self.route(app)?;
+        let there = route.entry().targets;
+        if let Some(gone) = to
+            .keep
+            .iter()
+            .find(|id| !there.iter().any(|target| target.container == **id))
+        {
+            return Err(Refused::NoTarget {
+                container: (*gone).clone(),
+            });
+        }
         let change = |entry: &mut Entry| {
-            entry.targets = to.targets;
+            entry
+                .targets
+                .retain(|target| to.keep.contains(&target.container) && !running.contains(&target.container));
+            entry.targets.extend(to.targets);
             entry.hold_ms = None;
         };
-        self.change(app, &running, change).await.map(drop)
+        self.change(app, &running, true, change).await.map(drop)
     }
 
     /// Lets requests wait, each up to the limit.
     pub async fn hold(&self, app: &AppName, hold: api::Hold) -> Result<(), Refused> {
-        self.change(app, &[], |entry| entry.hold_ms = Some(hold.limit_ms))
+        self.change(app, &[], false, |entry| entry.hold_ms = Some(hold.limit_ms))
             .await
             .map(drop)
     }
 
     /// Lets waiting requests go on.
     pub async fn release(&self, app: &AppName) -> Result<(), Refused> {
-        self.change(app, &[], |entry| entry.hold_ms = None)
+        self.change(app, &[], false, |entry| entry.hold_ms = None)
             .await
             .map(drop)
     }
@@ -389,7 +411,7 @@ impl Switch {
             entry.targets = Vec::new();
             entry.hold_ms = None;
         };
-        self.change(app, &[], change).await.map(drop)
+        self.change(app, &[], false, change).await.map(drop)
     }
 
     /// Forgets an app.
@@ -448,9 +470,30 @@ impl Switch {
         for target in &targets {
             let is_here = |other: &&Arc<Target>| other.address().ip() == target.address().ip();
             if targets.iter().filter(is_here).count() == 1 {
-                target.set_down(false);
+                target.revive();
             }
         }
+    }
+
+    /// What has traffic and is asked whether it is healthy, with its container and the path; where requests wait, nobody
+    /// is: what is there is about to stop.
+    pub(crate) fn watched_targets(&self) -> Vec<(Arc<Target>, ContainerId, String)> {
+        let routes = self.routes();
+        let targets = routes.iter().flat_map(|route| {
+            let state = route.read();
+            let targets = if state.hold.is_some() {
+                Vec::new()
+            } else {
+                state.targets.clone()
+            };
+            targets.into_iter()
+        });
+        targets
+            .filter_map(|target| {
+                let facts = target.facts();
+                Some((target, facts.container, facts.health?))
+            })
+            .collect()
     }
 
     /// Somebody tells from now on which containers run ([`Switch::lose`], [`Switch::repair`]), or nobody does any more.
@@ -479,7 +522,7 @@ impl Switch {
             }
         };
         let written = self
-            .change(&target.app, std::slice::from_ref(container), change)
+            .change(&target.app, std::slice::from_ref(container), false, change)
             .await;
         if written.is_err() {
             // It has this address whether or not that can be written: a full disk does not take an app down. Whoever reads
@@ -491,7 +534,7 @@ impl Switch {
             });
         }
         // Also one that has no traffic any more.
-        target.set_down(false);
+        target.revive();
         written.map(drop)
     }
 

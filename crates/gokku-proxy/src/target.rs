@@ -1,8 +1,8 @@
 //! One container that gets, or got, traffic: its requests in flight, its connections, its end.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gokku_core::AppName;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::api;
 use crate::body::Body;
 use crate::connector::Connector;
+use crate::health::{Checks, Health, Turn};
 use crate::place::Place;
 
 /// Idle connections to apps are closed before apps close theirs, which is after 5 s for the hastiest.
@@ -32,6 +33,7 @@ pub struct Target {
     /// The app it belongs to: never another one's.
     pub(crate) app: AppName,
     place: Arc<Place>,
+    health: Mutex<Health>,
     pub(crate) client: Client<Connector, Body>,
     plain: AtomicU64,
     upgraded: AtomicU64,
@@ -52,6 +54,7 @@ impl Target {
         Self {
             app,
             place,
+            health: Mutex::default(),
             client,
             plain: AtomicU64::new(0),
             upgraded: AtomicU64::new(0),
@@ -82,6 +85,37 @@ impl Target {
         self.place.set_down(down);
     }
 
+    /// Its container runs. One that did not before has to pass a health check again.
+    pub(crate) fn revive(&self) {
+        if self.is_down() {
+            self.set_health(Health::Unproven(0));
+        }
+        self.set_down(false);
+    }
+
+    /// Its container runs and is healthy, as whoever gives it the traffic has seen.
+    pub(crate) fn prove(&self) {
+        self.set_health(Health::Good);
+        self.set_down(false);
+    }
+
+    /// What is known of its health.
+    pub(crate) fn health(&self) -> Health {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_health(&self, health: Health) {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+    }
+
+    /// Takes note of a health check.
+    pub(crate) fn judge(&self, passed: bool, checks: Checks) -> (Option<Turn>, Health) {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = *health;
+        *health = before.after(passed, checks);
+        (health.turn(before), *health)
+    }
+
     /// Takes these facts for the former ones.
     pub(crate) fn correct(&self, facts: api::Target) {
         self.place.correct(facts);
@@ -101,6 +135,7 @@ impl Target {
             release: facts.release,
             address: facts.address,
             down: self.is_down(),
+            unhealthy: self.health() == Health::Out,
             in_flight: self.plain.load(Ordering::Acquire) + upgraded,
             upgraded,
         }

@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use gokku_core::change::Change;
+use gokku_proxy::health::Turn;
+use gokku_proxy::watch::{Turned, watch};
 use gokku_proxy::{Config, Proxy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::server::Server;
-use crate::{apps, atomic, events, recover, server_config, supervisor};
+use crate::{apps, atomic, events, recover, server_config, status, supervisor};
 
 /// How long a stop waits for requests in flight.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -55,6 +57,7 @@ pub async fn run(
     let successor = proxy.successor();
     let successor = tokio::select! {
         () = supervisor::run(server, proxy.switch()) => None,
+        () = watch(proxy.switch(), settings.health_check, |turned| note_turn(server, turned)) => None,
         successor = successor => Some(successor),
         _ = stop => None,
     };
@@ -67,6 +70,28 @@ pub async fn run(
     proxy.stop(STOP_LIMIT).await;
     events::note(&server.root, events::DAEMON, None, Change::SwitchStopped);
     Ok(())
+}
+
+/// Tells of a container that was taken out of the balance or put back.
+fn note_turn(server: &Server, turned: Turned) {
+    let server = server.clone();
+    tokio::spawn(async move {
+        let id = &turned.container;
+        let facts = match server.engine().await {
+            Ok(engine) => engine.container(id.as_str()).await.ok().flatten(),
+            Err(_) => None,
+        };
+        let container = facts.map_or_else(|| id.short().to_owned(), |facts| facts.name);
+        let change = match turned.turn {
+            Turn::Out => Change::ContainerUnhealthy {
+                container,
+                found: status::health(&turned.found),
+            },
+            Turn::Back => Change::ContainerHealthy { container },
+        };
+        tracing::info!(app = %turned.app, "{change}");
+        events::note(&server.root, events::DAEMON, Some(&turned.app), change);
+    });
 }
 
 /// Lets this process have as many files and connections open as it may: the usual limit is for programs that use an old

@@ -1,20 +1,20 @@
 //! How an app is, compared with how it should be: what the status shows and the daemon mends. The rules are the core's.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use gokku_core::gokku_yml::RestartPolicy;
 use gokku_core::reconcile::{self, Actual, Difference, Found};
 use gokku_core::transition::State;
-use gokku_core::{AppName, ContainerId};
+use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId};
 use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::api::RouteStatus;
 
 use crate::error::Error;
 use crate::observe::{seen, state};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::root::Root;
 use crate::server::Server;
-use crate::{lock, records};
+use crate::{apps, lock, records};
 
 /// What differs, of what was seen of an app; `coming` are containers that are about to be started.
 pub(crate) fn differences<'a>(
@@ -24,10 +24,14 @@ pub(crate) fn differences<'a>(
     route: Option<&RouteStatus>,
     coming: &HashSet<ContainerId>,
 ) -> Vec<Difference> {
+    let current = records::active(root, app);
     let mut found = Found {
         containers: containers.filter_map(|facts| actual(facts, coming)).collect(),
         route: route.map(seen),
-        current: records::active(root, app),
+        current,
+        expected: current
+            .map(|release| expected(root, app, release))
+            .unwrap_or_default(),
         keeps_running: false,
     };
     let all = reconcile::differences(app, &found);
@@ -45,6 +49,15 @@ pub(crate) fn differences<'a>(
     reconcile::differences(app, &found)
 }
 
+/// The processes that a release is to have; none when its files cannot be read.
+fn expected(root: &Root, app: &AppName, release: ReleaseId) -> BTreeSet<ProcessKey> {
+    let scale = apps::load(root, app).map(|app| app.scale);
+    match (plan::processes(&root.tree(app, release), app), scale) {
+        (Ok(processes), Ok(scale)) => processes.keys(&scale),
+        _ => BTreeSet::new(),
+    }
+}
+
 fn actual(facts: &ContainerFacts, coming: &HashSet<ContainerId>) -> Option<Actual> {
     if facts.label(labels::KIND).is_some() {
         return None;
@@ -52,15 +65,9 @@ fn actual(facts: &ContainerFacts, coming: &HashSet<ContainerId>) -> Option<Actua
     Some(Actual {
         id: facts.id.clone(),
         name: facts.name.clone(),
-        process: facts.label(labels::PROCESS)?.parse().ok()?,
-        release: facts.label(labels::RELEASE)?.parse().ok()?,
-        transition: facts.label(labels::TRANSITION)?.parse().ok()?,
-        set: facts
-            .label(labels::SET)
-            .into_iter()
-            .flat_map(str::split_whitespace)
-            .filter_map(|process| process.parse().ok())
-            .collect(),
+        process: facts.read_label(labels::PROCESS)?,
+        release: facts.read_label(labels::RELEASE)?,
+        generation: facts.generation()?.parse().ok()?,
         state: if coming.contains(&facts.id) {
             State::Running
         } else {
@@ -76,10 +83,8 @@ pub(crate) async fn look(
     app: &AppName,
     coming: &HashSet<ContainerId>,
 ) -> Result<Vec<Difference>, Error> {
-    let label = server.root.label();
-    let wanted = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
     let switch = server.switch();
-    let (containers, route) = tokio::join!(engine.containers(&wanted), switch.find_route(app));
+    let (containers, route) = tokio::join!(server.containers(engine, app), switch.find_route(app));
     Ok(differences(
         &server.root,
         app,

@@ -8,7 +8,7 @@ use gokku_core::pause::Pause;
 use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Step, abort, abort_detail, next,
 };
-use gokku_core::{AppName, ContainerId};
+use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
 use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_proxy::Client;
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
 use crate::server::Server;
-use crate::{clock, ensure, journal, ps};
+use crate::{clock, ensure, journal, post_deploy, ps};
 
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
@@ -137,6 +137,8 @@ impl<R: Runtime> Driver<R> {
             let (step, why) = match next(&self.goal, &self.journal, &observed) {
                 Decision::Do { step, why } => (step, why),
                 Decision::Done => {
+                    // Before the journal goes: whoever goes on after a crash runs it too.
+                    self.post_deploy().await;
                     return match self.keep_scale() {
                         Ok(()) => self.end(End::Done),
                         Err(error) => End::Left(error.message),
@@ -179,6 +181,19 @@ impl<R: Runtime> Driver<R> {
             && let Err(error) = ensure::running(&self.server).await
         {
             tracing::warn!("{error}");
+        }
+    }
+
+    /// Runs what is to be run in the new container when a deploy has reached its goal.
+    async fn post_deploy(&mut self) {
+        let commands = &self.plan.config.deployment.post_deploy;
+        let deploys = matches!(&self.goal, Goal::Activate(activation) if activation.makes_release());
+        if commands.is_empty() || !deploys {
+            return;
+        }
+        let name = Slot::Blue.container_name(&self.app, &ProcessKey::first_web());
+        if let Some(web) = self.facts.iter().find(|facts| facts.name == name) {
+            post_deploy::run(&self.runtime, &self.app, &web.id, commands, &mut self.log).await;
         }
     }
 
@@ -324,11 +339,11 @@ impl<R: Runtime> Driver<R> {
             Step::Build => self
                 .reference()
                 .map_or_else(String::new, |image| image.to_string()),
-            Step::Create { process } => gokku_core::Slot::Green.container_name(&self.app, process),
+            Step::Create { process } => Slot::Green.container_name(&self.app, process),
             Step::Rename { container, process } => format!(
                 "{} to {}",
                 names(std::slice::from_ref(container)),
-                gokku_core::Slot::Blue.container_name(&self.app, process)
+                Slot::Blue.container_name(&self.app, process)
             ),
             Step::SetCurrent { release } => release.map_or_else(String::new, |id| id.to_string()),
             _ => String::new(),

@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use gokku_core::AppName;
 use gokku_core::env_file::EnvFile;
+use gokku_core::fingerprint::Fingerprint;
 
 use crate::atomic;
 use crate::error::Error;
@@ -52,20 +53,14 @@ pub fn edit<T>(
     Ok(result)
 }
 
-/// Tells whether two envs are the same, without telling what is in them: FNV-1a of 64 bits over each key and
-/// value with its length. It stays in files that only the owner reads.
+/// Tells whether two envs are the same, without telling what is in them. It stays in files that only the owner reads.
 pub fn hash(env: &EnvFile) -> String {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add = |bytes: &[u8]| {
-        for byte in bytes.len().to_le_bytes().iter().chain(bytes) {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
+    let mut hash = Fingerprint::default();
     let mut pairs: Vec<_> = env.iter().collect();
     pairs.sort_by_key(|(key, _)| *key);
     for (key, value) in pairs {
-        add(key.as_str().as_bytes());
-        add(value.expose().as_bytes());
+        hash.add(key.as_str());
+        hash.add(value.expose());
     }
-    format!("{hash:016x}")
+    hash.to_string()
 }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use gokku_core::ContainerId;
 use gokku_core::listeners::{Listener, listeners};
+use gokku_core::processes::Kind;
+use gokku_core::procfile::Command;
+use gokku_docker::Lines;
 use gokku_docker::containers::Details;
 use gokku_proxy::probe::{Probe, probe};
 use tokio::time::{Instant, sleep_until};
@@ -19,6 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const ONE_ANSWER: Duration = Duration::from_secs(5);
 /// How many of the app's last lines are shown.
 pub const LAST_LINES: usize = 50;
+/// How many of a check's last lines are.
+const CHECKS_LINES: usize = 5;
 
 /// What is asked of a container.
 #[derive(Clone, Debug)]
@@ -36,7 +41,7 @@ pub struct Check<'a> {
 /// Waits until the container answers 200, or exits, or its time is over. The error says everything known but
 /// the app's last lines.
 pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(), String> {
-    let deadline = Instant::now() + remaining(runtime, check).await;
+    let deadline = Instant::now() + remaining(runtime, check.container, check.timeout).await;
     let mut last = Probe::TimedOut;
     let asking = async {
         let mut pause = FIRST_PAUSE;
@@ -83,16 +88,86 @@ pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(
     Err(words)
 }
 
+/// Waits until a container that has no traffic is good: by its own check, or else by staying up.
+pub async fn await_good(
+    runtime: &impl Runtime,
+    container: &ContainerId,
+    kind: &Kind,
+    timeout: Duration,
+) -> Result<(), String> {
+    match &kind.check {
+        Some(command) => await_check(runtime, container, command, timeout).await,
+        None => await_staying_up(runtime, container, kind.stay_up).await,
+    }
+}
+
+/// Waits until a command in the container ends with 0, or the container exits, or its time is over.
+async fn await_check(
+    runtime: &impl Runtime,
+    container: &ContainerId,
+    command: &Command,
+    timeout: Duration,
+) -> Result<(), String> {
+    let deadline = Instant::now() + remaining(runtime, container, timeout).await;
+    let mut last = String::new();
+    let trying = async {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let (mut lines, mut said) = (Lines::default(), Vec::new());
+            let mut keep = |more: Vec<String>| {
+                said.extend(more);
+                said.drain(..said.len().saturating_sub(CHECKS_LINES));
+            };
+            let ended = runtime
+                .run_inside(container, command.words(), left.max(FIRST_PAUSE), &mut |piece| {
+                    keep(lines.push(&piece));
+                })
+                .await;
+            keep(lines.rest());
+            last = match ended {
+                Ok(Some(0)) => return true,
+                Ok(Some(code)) => format!("it ended with exit code {code}"),
+                Ok(None) => "it did not end in time".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            for line in said {
+                last.push_str("\n  ");
+                last.push_str(&line);
+            }
+            let next = Instant::now() + pause;
+            if next >= deadline {
+                return false;
+            }
+            sleep_until(next).await;
+            pause = (pause.mul_f32(1.2)).min(LONGEST_PAUSE);
+        }
+    };
+    let exited = runtime.wait_exit(container);
+    tokio::select! {
+        // Looked at first: in one that has exited nothing can be tried.
+        biased;
+        code = exited => Err(exit_words(runtime, container, code.map_err(Error::from)).await),
+        good = trying => if good {
+            Ok(())
+        } else {
+            Err(format!(
+                "its check {:?} did not end with 0 within {} s of its start: {last}",
+                command.text(),
+                timeout.as_secs()
+            ))
+        },
+    }
+}
+
 /// Waits until a container that answers nobody has stayed up for so long since its start. The error says why it has
 /// not.
-pub async fn await_staying_up(
+async fn await_staying_up(
     runtime: &impl Runtime,
     container: &ContainerId,
     stay_up: Duration,
 ) -> Result<(), String> {
-    let started = started(runtime, container).await;
-    let spent = started.map_or(0, |started| (clock::now_ms() - started).max(0));
-    let left = stay_up.saturating_sub(Duration::from_millis(spent.unsigned_abs()));
+    let left = remaining(runtime, container, stay_up).await;
     let exited = runtime.wait_exit(container);
     tokio::select! {
         // Looked at first: one that has exited already has not stayed up.
@@ -121,13 +196,11 @@ async fn started(runtime: &impl Runtime, container: &ContainerId) -> Option<i64>
     clock::parse_ms(&facts.details?.started_at)
 }
 
-/// What is left of the time since its start.
-async fn remaining(runtime: &impl Runtime, check: &Check<'_>) -> Duration {
-    let started = started(runtime, check.container).await;
+/// What is left of so much time since its start.
+async fn remaining(runtime: &impl Runtime, container: &ContainerId, whole: Duration) -> Duration {
+    let started = started(runtime, container).await;
     let spent = started.map_or(0, |started| (clock::now_ms() - started).max(0));
-    check
-        .timeout
-        .saturating_sub(Duration::from_millis(spent.unsigned_abs()))
+    whole.saturating_sub(Duration::from_millis(spent.unsigned_abs()))
 }
 
 async fn exit_words(runtime: &impl Runtime, id: &ContainerId, code: Result<i64, Error>) -> String {

@@ -1,10 +1,13 @@
 //! A push, as the pre-receive hook sees it.
 
+use std::path::Path;
+
 use gokku_core::image_ref::ImageRef;
+use gokku_core::languages::DOCKERIGNORE;
 use gokku_core::push::{BranchName, DeployBranch, Judgement, RefUpdate, check_unmoved, judge, updates};
 use gokku_core::release::Outcome;
-use gokku_core::{AppName, CommitId};
-use gokku_git::Repository;
+use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
+use gokku_git::{Obstacle, Repository};
 
 use crate::error::Error;
 use crate::landing::Landing;
@@ -12,7 +15,7 @@ use crate::lock::{Attempt, Holder};
 use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::server::Server;
-use crate::{apps, atomic, lock, log, records};
+use crate::{apps, atomic, lock, log, records, room, tree_file};
 
 /// What became of a push.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub enum Received {
 
 /// Judges a push by what git told the hook, takes the code out of it, and hands it to a worker. `receiver` is git's
 /// process, which has started the hook.
-pub fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Result<Received, Error> {
+pub async fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Result<Received, Error> {
     let updates = updates(told).map_err(|error| Error::input(error.to_string()))?;
     let record = apps::load(&server.root, app)?;
     let repository = Repository::at(server.root.repository(app));
@@ -46,20 +49,65 @@ pub fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Re
     if let Some(lines) = deployed_already(server, app, &commit, &branch, receiver)? {
         return Ok(Received::Stored(lines));
     }
-    if let Some(obstacle) = repository.obstacles(&commit)?.first() {
-        return Err(Error::input(format!(
-            "{} cannot be deployed: {obstacle}",
-            commit.short()
-        )));
+    room::for_code(server, app).await?;
+    let (id, tree) = take_out(server, app, &repository, &commit)?;
+    let ask = Ask::Deploy {
+        commit,
+        tree,
+        branch,
+        push: Some(Push { old, receiver }),
+        rebuild: false,
+    };
+    submit_as(server, app, id, ask, true).map(Received::Deploying)
+}
+
+/// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed.
+fn take_out(
+    server: &Server,
+    app: &AppName,
+    repository: &Repository,
+    commit: &CommitId,
+) -> Result<(ReleaseId, TreeId), Error> {
+    let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
+    let mut pointers = Vec::new();
+    for obstacle in repository.obstacles(commit)? {
+        match obstacle {
+            Obstacle::Lfs(paths) => pointers = paths,
+            Obstacle::Submodules(_) => return Err(refused(obstacle)),
+        }
     }
+    let tree = repository.tree(commit)?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
-    if let Err(error) = repository.export(&commit, &incoming) {
+    let export = || -> Result<(), Error> {
+        repository.export(commit, &incoming)?;
+        if pointers.is_empty() {
+            return Ok(());
+        }
+        // What no build is sent may be a pointer.
+        match sent_to_builds(app, &incoming, pointers)? {
+            sent if sent.is_empty() => Ok(()),
+            sent => Err(refused(Obstacle::Lfs(sent))),
+        }
+    };
+    if let Err(error) = export() {
         atomic::remove_tree(&incoming)?;
-        return Err(error.into());
+        return Err(error);
     }
-    let push = Some(Push { old, receiver });
-    submit_as(server, app, id, Ask::Deploy { commit, branch, push }, true).map(Received::Deploying)
+    Ok((id, tree))
+}
+
+/// Which of some files are sent to the builder.
+fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<Vec<String>, Error> {
+    let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
+    let dockerfiles = config.dockerfiles();
+    let dockerfile = dockerfiles.iter().find(|name| tree.join(name).is_file());
+    let ignore = match dockerfile {
+        Some(dockerfile) => gokku_docker::context::ignore(tree, dockerfile, ""),
+        None => gokku_docker::context::ignore(tree, "Dockerfile", DOCKERIGNORE),
+    }?;
+    files.retain(|file| tree.join(file).symlink_metadata().is_ok() && !ignore.leaves_out(file));
+    Ok(files)
 }
 
 /// What to tell when a commit is what runs: its deploy went well and only the push was cut off. While something changes
@@ -153,7 +201,7 @@ pub(crate) fn deployable(
 }
 
 /// `gokku deploy`: the deploy branch's commit again, as a new release.
-pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> {
+pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
     let record = apps::load(&server.root, app)?;
     if let Some(landing) = lock::landing(&server.root, app)? {
         landing.wait(&server.root, app)?;
@@ -172,18 +220,20 @@ pub fn deploy_again(server: &Server, app: &AppName) -> Result<Submitted, Error> 
             commit.short()
         )));
     }
-    let id = log::allocate(&server.root, app)?;
-    repository.export(&commit, &server.root.incoming(app, id))?;
+    room::for_code(server, app).await?;
+    let (id, tree) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,
+        tree,
         branch,
         push: None,
+        rebuild,
     };
     submit_as(server, app, id, ask, false)
 }
 
 /// `gokku deploy --image`: an image as a new release. What is on the deploy branch, if there is anything, says how it is run.
-pub fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
+pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
     let record = apps::load(&server.root, app)?;
     if let Some(landing) = lock::landing(&server.root, app)? {
         landing.wait(&server.root, app)?;
@@ -193,6 +243,7 @@ pub fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Result<S
         Some(branch) => repository.head_of(branch)?,
         None => None,
     };
+    room::for_code(server, app).await?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
     match &commit {

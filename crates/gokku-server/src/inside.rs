@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::perform::wants_init;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::{NETWORK, apps, clock, logs, records};
+use crate::{apps, clock, logs, mounts, networks, records};
 
 /// Starts a program in the active container.
 pub async fn exec(server: &Server, app: &AppName, command: &[String], tty: bool) -> Result<Session, Error> {
@@ -41,8 +41,12 @@ pub async fn run(
     let image = records::load(&server.root, app, release)?.and_then(|record| record.image);
     let image = image.ok_or_else(|| Error::missing(format!("the release {release} has no image")))?;
     let plan = Plan::of_release(&server.root, app, release)?;
-    let (seen, network) = tokio::join!(engine.image(image.as_str()), engine.ensure_network(NETWORK));
-    network?;
+    let (seen, network, mounted) = tokio::join!(
+        engine.image(image.as_str()),
+        networks::ready(&engine, &server.root, app, &plan),
+        mounts::check(&engine, &server.root, app, &plan)
+    );
+    network.and(mounted)?;
     let seen = seen?;
     let init = seen.as_ref().is_some_and(wants_init);
     let exposed = seen.map(|image| image.exposed).unwrap_or_default();
@@ -56,13 +60,15 @@ pub async fn run(
             (labels::RELEASE.to_owned(), release.to_string()),
             (labels::KIND.to_owned(), "once".to_owned()),
         ]),
-        network: NETWORK.to_owned(),
+        network: networks::of(&plan).to_owned(),
+        network_labels: networks::labels_of(&server.root, app, &plan),
         entrypoint: Some(Vec::new()),
         command: Some(command.to_vec()),
         stop_timeout: plan.settings.stop,
         tty,
         stdin: true,
         resources: plan.config.resources,
+        mounts: mounts::of(&server.root, app, &plan)?,
         init,
     };
     Ok(engine.start_once(&spec).await?)

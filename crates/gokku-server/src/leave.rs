@@ -24,6 +24,8 @@ pub struct Left {
     pub images: usize,
     /// Whether the network was removed.
     pub network: bool,
+    /// The apps' volumes, which stay.
+    pub volumes: Vec<String>,
 }
 
 /// Stops every container of this server, and removes it with the images and the network when `data` goes, too.
@@ -53,7 +55,12 @@ pub async fn leave(server: &Server, data: bool) -> Result<Left, Error> {
         pull::forget_all(&engine, &server.root, &app.name).await?;
     }
     left.images = images(&engine, &mine).await?;
+    for network in engine.networks_with(&mine).await? {
+        engine.remove_network(&network.name).await?;
+    }
     left.network = engine.remove_network(NETWORK).await?;
+    let volumes = engine.volumes(&mine).await?;
+    left.volumes = volumes.into_iter().map(|volume| volume.name).collect();
     Ok(left)
 }
 

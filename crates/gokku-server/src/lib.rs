@@ -3,21 +3,25 @@
 //! - where things are: [`root`], [`atomic`], [`toml_file`], [`owner`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
 //! - one transition at a time: [`lock`], [`queue`], [`landing`], [`abort`], [`journal`]
 //! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
+//! - what a container has and is on: `mounts`, `networks`
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
+//! - room: what is no longer kept goes ([`prune`]), what a build needs is there before it begins (`room`, `disk`)
+//! - a project without a Dockerfile: [`languages`]
 //! - a project without a Dockerfile: [`languages`]; an image that is there already: `pull`, with the logins of [`registries`]
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
 //! - what the engine has of it, when the server is taken down: [`leave`]
-//! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
+//! - facts: [`status`], [`releases`], [`logs`], [`doctor`] with `usage`; and [`config`], [`inside`]
 //!
 //! This crate never prints and never reads the environment.
 
 pub mod abort;
 pub mod apps;
 pub mod atomic;
+pub mod check;
 pub mod clock;
 pub mod config;
 pub mod daemon;
@@ -40,6 +44,7 @@ pub mod log;
 pub mod logs;
 pub mod owner;
 pub mod plan;
+pub mod prune;
 pub mod ps;
 pub mod queue;
 pub mod records;
@@ -58,8 +63,12 @@ pub mod supervisor;
 pub mod toml_file;
 pub mod worker;
 
+mod building;
 mod differ;
+mod disk;
 mod ensure;
+mod mounts;
+mod networks;
 mod observe;
 mod perform;
 mod post_deploy;
@@ -67,8 +76,11 @@ mod prepare;
 mod process;
 mod pull;
 mod recover;
+mod room;
 mod settle;
 mod tidy;
+mod tree_file;
+mod usage;
 
 pub use error::{Error, Kind};
 pub use root::Root;
@@ -85,5 +97,5 @@ pub fn engine_socket(docker_host: Option<&str>) -> Result<std::path::PathBuf, Er
     Ok(gokku_docker::engine::socket(docker_host)?)
 }
 
-/// The Docker network that every container is on.
+/// The Docker network that the containers of every app are on that names none.
 pub const NETWORK: &str = "gokku";

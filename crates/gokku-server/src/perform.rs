@@ -1,29 +1,24 @@
 //! Performs the steps. Nothing is decided here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use gokku_core::event::{Event, Source};
-use gokku_core::languages::dockerfile::Mounts;
-use gokku_core::languages::{DOCKERIGNORE, INIT_LABEL};
+use gokku_core::languages::INIT_LABEL;
 use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_docker::{
-    BuildRequest, Builder, ContainerFacts, ContainerSpec, ContainerState, Generated, ImageFacts, Lines,
-    labels,
-};
+use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, ImageFacts, Lines, labels};
 use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
 use crate::abort::asked;
 use crate::driver::Driver;
 use crate::error::Error;
-use crate::health::{Check, LAST_LINES, await_health, await_staying_up, exit_reason};
+use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::runtime::Runtime;
-use crate::{NETWORK, atomic, clock, ensure, env_store, pull, records};
+use crate::{atomic, clock, ensure, env_store, mounts, networks, records};
 
 /// Whether an image asks for an init process.
 pub(crate) fn wants_init(image: &ImageFacts) -> bool {
@@ -32,12 +27,6 @@ pub(crate) fn wants_init(image: &ImageFacts) -> bool {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Processes, with spaces between.
-fn joined(processes: &BTreeSet<ProcessKey>) -> String {
-    let words: Vec<String> = processes.iter().map(ToString::to_string).collect();
-    words.join(" ")
 }
 
 impl<R: Runtime> Driver<R> {
@@ -85,7 +74,7 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
-    fn record(&self, id: ReleaseId) -> Result<Record, Error> {
+    pub(crate) fn record(&self, id: ReleaseId) -> Result<Record, Error> {
         let there = records::load(&self.root, &self.app, id)?;
         there.ok_or_else(|| Error::missing(format!("the release {id} has no record")))
     }
@@ -110,56 +99,6 @@ impl<R: Runtime> Driver<R> {
             None => std::fs::create_dir(&incoming).map_err(|error| Error::file(&incoming, &error))?,
         }
         std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error))
-    }
-
-    async fn build(&mut self) -> Result<(), Error> {
-        let id = self.activation()?.release;
-        let record = self.record(id)?;
-        if let Some(reference) = record.reference.clone() {
-            return self.pull(record, &reference).await;
-        }
-        let tree = self.root.tree(&self.app, id);
-        let generated = self.plan.generated.as_ref().map(|detected| Generated {
-            buildkit: detected.dockerfile(Mounts::Cached),
-            classic: detected.dockerfile(Mounts::Plain),
-            dockerignore: DOCKERIGNORE,
-        });
-        if let Some(detected) = &self.plan.generated {
-            let line = detected.summary.clone();
-            self.log.tell(Event::Noted { line });
-        }
-        // What they say is in a generated Dockerfile already.
-        let args = generated
-            .as_ref()
-            .map_or_else(|| self.plan.config.build_args(), |_| Vec::new());
-        let request = BuildRequest {
-            folder: &tree,
-            dockerfile: &self.plan.dockerfile,
-            generated,
-            tag: records::image_tag(&self.app, id),
-            labels: self.image_labels(id),
-            args,
-            builder: Builder::Any,
-        };
-        let log = &mut self.log;
-        let mut on_line = |line: String| {
-            log.tell(Event::Output {
-                source: Source::Build,
-                line,
-            });
-        };
-        let image = self.runtime.build(&request, &mut on_line).await?;
-        let mut record = self.record(id)?;
-        record.image = Some(image);
-        records::save(&self.root, &self.app, &record)
-    }
-
-    fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {
-        BTreeMap::from([
-            (labels::ROOT.to_owned(), self.root.label()),
-            (labels::APP.to_owned(), self.app.to_string()),
-            (labels::RELEASE.to_owned(), id.to_string()),
-        ])
     }
 
     /// What a container of a release is made from: the image's id; by its name, which `docker ps` then shows, where
@@ -200,7 +139,9 @@ impl<R: Runtime> Driver<R> {
                 .plan
                 .environment(self.plan.container_port(self.exposed()).ok()),
             labels,
-            network: NETWORK.to_owned(),
+            network: networks::of(&self.plan).to_owned(),
+            network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
+            mounts: mounts::of(&self.root, &self.app, &self.plan)?,
             // The command is the whole of it: an image's entrypoint is for serving.
             entrypoint: Some(Vec::new()),
             command: Some(command),
@@ -260,7 +201,9 @@ impl<R: Runtime> Driver<R> {
                 labels::RESTART_DELAY.to_owned(),
                 deployment.restart_delay.as_secs().to_string(),
             ),
-            (labels::SET.to_owned(), joined(&activation.processes)),
+            (labels::GENERATION.to_owned(), self.generation(activation.id)),
+            (labels::NETWORK.to_owned(), networks::of(&self.plan).to_owned()),
+            (labels::ENV.to_owned(), env_store::hash(&self.plan.env)),
         ]);
         labels.extend(port.map(|port| (labels::PORT.to_owned(), port.to_string())));
         let spec = ContainerSpec {
@@ -268,7 +211,9 @@ impl<R: Runtime> Driver<R> {
             image,
             env: self.plan.environment(port),
             labels,
-            network: NETWORK.to_owned(),
+            network: networks::of(&self.plan).to_owned(),
+            network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
+            mounts: mounts::of(&self.root, &self.app, &self.plan)?,
             entrypoint,
             command,
             stop_timeout: self.plan.settings.stop,
@@ -277,6 +222,14 @@ impl<R: Runtime> Driver<R> {
             ..ContainerSpec::default()
         };
         Ok(self.runtime.create(&spec).await.map(drop)?)
+    }
+
+    /// Among which containers one is that is made now: those that are kept, or those of this transition.
+    fn generation(&self, id: ReleaseId) -> String {
+        let kept = |facts: &&ContainerFacts| self.journal.kept.contains(&facts.id);
+        let kept = self.facts.iter().find(kept);
+        let of = kept.and_then(ContainerFacts::generation);
+        of.map_or_else(|| id.to_string(), str::to_owned)
     }
 
     async fn start(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
@@ -291,20 +244,16 @@ impl<R: Runtime> Driver<R> {
     /// A container's address, and the port its app listens on.
     fn address(&self, id: &ContainerId) -> Result<SocketAddr, Error> {
         let facts = self.facts_of(id)?;
-        let ip = facts
-            .addresses
-            .get(NETWORK)
-            .or_else(|| facts.addresses.values().next())
-            .ok_or_else(|| {
-                Error::failed(format!(
-                    "{} has no address on the network {NETWORK}: it does not run",
-                    facts.name
-                ))
-            })?;
+        let ip = networks::address(facts).ok_or_else(|| {
+            Error::failed(format!(
+                "{} has no address on its network: it does not run",
+                facts.name
+            ))
+        })?;
         let port = facts.label(labels::PORT).and_then(|port| port.parse().ok());
         let port: u16 =
             port.ok_or_else(|| Error::failed(format!("{} has no label {}", facts.name, labels::PORT)))?;
-        Ok(SocketAddr::new(*ip, port))
+        Ok(SocketAddr::new(ip, port))
     }
 
     async fn await_health(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
@@ -313,7 +262,8 @@ impl<R: Runtime> Driver<R> {
         let checks = containers.iter().map(|id| async move {
             let checked = match driver.process_of(id) {
                 Some(process) if !process.is_web() => {
-                    await_staying_up(&driver.runtime, id, driver.plan.kind(&process).stay_up).await
+                    let (kind, timeout) = (driver.plan.kind(&process), driver.plan.settings.health_timeout);
+                    await_good(&driver.runtime, id, &kind, timeout).await
                 }
                 _ => {
                     let check = Check {
@@ -338,7 +288,7 @@ impl<R: Runtime> Driver<R> {
     /// The process that a container runs.
     fn process_of(&self, id: &ContainerId) -> Option<ProcessKey> {
         let facts = self.facts.iter().find(|facts| facts.id == *id)?;
-        facts.label(labels::PROCESS)?.parse().ok()
+        facts.read_label(labels::PROCESS)
     }
 
     /// What is said of a container, with its process where it is not the only one of its release.
@@ -360,8 +310,15 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn switch_to(&mut self, targets: &[ContainerId]) -> Result<(), Error> {
-        let mut to = SwitchTo { targets: Vec::new() };
+        let route = self.switch.route(&self.app).await?;
+        let mut to = SwitchTo::default();
         for id in targets {
+            let routed = route.targets.iter().any(|target| target.container == *id);
+            let runs = self.facts_of(id)?.state == ContainerState::Running;
+            if routed && (self.journal.kept.contains(id) || !runs) {
+                to.keep.push(id.clone());
+                continue;
+            }
             let release = self
                 .facts_of(id)?
                 .label(labels::RELEASE)
@@ -373,9 +330,9 @@ impl<R: Runtime> Driver<R> {
                 release,
                 address: self.address(id)?,
                 weight: 1,
+                health: Some(self.plan.settings.health_path.clone()),
             });
         }
-        let route = self.switch.route(&self.app).await?;
         if let gokku_proxy::api::PutRoute::Port(port) = self.plan.host_port()
             && route.port != port
         {
@@ -435,13 +392,19 @@ impl<R: Runtime> Driver<R> {
     }
 
     async fn stop(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        // All at once: each may take its whole grace.
+        let (runtime, grace) = (&self.runtime, self.plan.settings.stop);
+        let stops = containers.iter().map(|id| runtime.stop(id, grace));
+        let stopped = join_all(stops).await;
         for id in containers {
-            match self.runtime.stop(id, self.plan.settings.stop).await {
+            self.proven.remove(id);
+        }
+        for result in stopped {
+            match result {
                 // Whoever removed it has stopped it too.
                 Err(error) if error.is_not_found() => {}
                 result => result?,
             }
-            self.proven.remove(id);
         }
         Ok(())
     }

@@ -2,19 +2,22 @@
 
 use std::path::Path;
 
+use gokku_core::build_key::{BuildKey, Inputs};
 use gokku_core::env_file::EnvFile;
-use gokku_core::gokku_yml::{AppConfig, GokkuYml};
+use gokku_core::gokku_yml::{AppConfig, GokkuYml, YmlError};
+use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::processes::{Kind, Processes};
 use gokku_core::procfile::{PROCFILE, Procfile};
-use gokku_core::settings::Settings;
-use gokku_core::{AppName, ProcessKey, ReleaseId};
+use gokku_core::settings::{SettingError, Settings};
+use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId};
+use gokku_docker::Secrets;
 use gokku_proxy::api::PutRoute;
 
 use crate::error::Error;
 use crate::root::Root;
 use crate::server_config::{self, ServerConfig};
-use crate::{atomic, env_store, languages};
+use crate::{apps, env_store, languages, tree_file};
 
 /// The file in a repository's top.
 pub const GOKKU_YML: &str = "gokku.yml";
@@ -24,7 +27,7 @@ pub const GOKKU_YML: &str = "gokku.yml";
 pub struct Plan {
     /// Its `gokku.yml`.
     pub config: AppConfig,
-    /// The app's env.
+    /// The app's env, with what its `gokku.yml` adds.
     pub env: EnvFile,
     /// The settings in it.
     pub settings: Settings,
@@ -34,8 +37,12 @@ pub struct Plan {
     pub dockerfile: String,
     /// The Dockerfile's text and what it is for, when the code has none of its own.
     pub generated: Option<Detected>,
+    /// What its build may read.
+    pub secrets: Secrets,
     /// What runs.
     pub processes: Processes,
+    /// Whether it is built although an earlier release was built from the same, and without the builder's cache.
+    pub rebuild: bool,
 }
 
 /// What a `gokku.yml` says of an app; the defaults when there is no file.
@@ -43,65 +50,84 @@ pub fn config_of(app: &AppName, yml: Option<&[u8]>) -> Result<AppConfig, Error> 
     let Some(bytes) = yml else {
         return Ok(AppConfig::default());
     };
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        Error::input(format!(
-            "{GOKKU_YML}: byte {}: this is not UTF-8",
-            error.valid_up_to() + 1
-        ))
-    })?;
-    let yml = GokkuYml::parse(GOKKU_YML, text).map_err(|error| Error::input(error.to_string()))?;
-    yml.app(app)
+    parsed(GOKKU_YML, bytes)?
+        .app(app)
         .cloned()
         .map_err(|error| Error::input(error.to_string()))
 }
 
+/// A `gokku.yml`'s apps; `file` is how errors call it.
+pub(crate) fn parsed(file: &str, bytes: &[u8]) -> Result<GokkuYml, Error> {
+    GokkuYml::parse(file, text_of(file, bytes)?).map_err(|error| Error::input(error.to_string()))
+}
+
+fn text_of<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        Error::input(format!(
+            "{file}: byte {}: this is not UTF-8",
+            error.valid_up_to() + 1
+        ))
+    })
+}
+
 /// What a release runs: its `Procfile`, beside the app or at the top of its code, and what its `gokku.yml` says of it.
-fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes, Error> {
+pub(crate) fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes, Error> {
     let top = PROCFILE.to_owned();
     let beside = (!config.path.is_empty()).then(|| format!("{}/{PROCFILE}", config.path));
     let mut procfile = Procfile::default();
     for name in beside.into_iter().chain([top]) {
-        if let Some(bytes) = atomic::read(&tree.join(&name))? {
-            let text = std::str::from_utf8(&bytes).map_err(|error| {
-                Error::input(format!(
-                    "{name}: byte {}: this is not UTF-8",
-                    error.valid_up_to() + 1
-                ))
-            })?;
-            procfile = Procfile::parse(&name, text).map_err(|error| Error::input(error.to_string()))?;
+        if let Some(bytes) = tree_file::read(tree, &name)? {
+            procfile = Procfile::parse(&name, text_of(&name, &bytes)?)
+                .map_err(|error| Error::input(error.to_string()))?;
             break;
         }
     }
     Processes::of(procfile, config).map_err(|error| Error::input(format!("{GOKKU_YML}: {error}")))
 }
 
+/// What a release runs, by its code alone.
+pub(crate) fn processes(tree: &Path, app: &AppName) -> Result<Processes, Error> {
+    let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
+    processes_of(tree, &config)
+}
+
 /// The settings in an env.
 pub fn settings_of(env: &EnvFile) -> Result<Settings, Error> {
-    Settings::read(env).map_err(|wrong| {
-        let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-        Error::input(lines.join("\n"))
-    })
+    Settings::read(env).map_err(|wrong| told(&wrong))
+}
+
+fn told(wrong: &[SettingError]) -> Error {
+    let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    Error::input(lines.join("\n"))
 }
 
 impl Plan {
     /// Reads everything; `tree` is the release's code, and how it is built must be known when `builds`.
     pub fn read(root: &Root, app: &AppName, tree: &Path, builds: bool) -> Result<Self, Error> {
-        let env = env_store::read(root, app)?;
-        let settings = settings_of(&env)?;
-        let config = config_of(app, atomic::read(&tree.join(GOKKU_YML))?.as_deref())?;
+        let refused = |error: YmlError| Error::input(error.to_string());
+        let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
+        let environment = apps::load(root, app)?.environment;
+        let env = config.whole_env(&environment, &env_store::read(root, app)?);
+        let settings = config.settings(&env).map_err(|wrong| told(&wrong))?;
         let candidates = config.dockerfiles();
         let found = candidates.iter().find(|candidate| tree.join(candidate).is_file());
         let mut dockerfile = found.cloned().unwrap_or_default();
+        let mut secrets = Secrets::new();
         let mut generated = None;
         let builds = builds && config.image.is_none();
         if builds && dockerfile.is_empty() {
             languages::named_is_there(&config)?;
             let made = languages::of_tree(tree, &config)?;
+            config.given.check_none().map_err(refused)?;
             dockerfile = made.name;
             generated = Some(made.detected);
         } else if builds {
-            keys_beside_a_dockerfile(&dockerfile, &config)
-                .map_err(|error| Error::input(error.to_string()))?;
+            keys_beside_a_dockerfile(&dockerfile, &config).map_err(refused)?;
+            let text = tree_file::read(tree, &dockerfile)?.unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            config.given.check_used(&dockerfile, &text).map_err(refused)?;
+            let values = config.given.secrets_of(app, &env).map_err(refused)?;
+            secrets.extend(values.into_iter().map(|(name, value)| (name.to_string(), value)));
         }
         Ok(Self {
             processes: processes_of(tree, &config)?,
@@ -111,6 +137,8 @@ impl Plan {
             server: server_config::read(root)?,
             dockerfile,
             generated,
+            secrets,
+            rebuild: false,
         })
     }
 
@@ -127,7 +155,9 @@ impl Plan {
                 server: ServerConfig::default(),
                 dockerfile: String::new(),
                 generated: None,
+                secrets: Secrets::new(),
                 processes: Processes::default(),
+                rebuild: false,
             })
     }
 
@@ -148,6 +178,27 @@ impl Plan {
             Some(command) => (Some(Vec::new()), Some(command.words().to_vec())),
             None => (self.config.entrypoint.clone(), self.config.command.clone()),
         }
+    }
+
+    /// The build arguments; what they would say is in a generated Dockerfile already.
+    pub(crate) fn build_args(&self) -> Vec<(String, String)> {
+        match self.generated {
+            Some(_) => Vec::new(),
+            None => self.config.build_args(),
+        }
+    }
+
+    /// What decides what a build of these files makes.
+    pub(crate) fn build_key(&self, tree: &TreeId) -> BuildKey {
+        let generated = self.generated.as_ref();
+        let generated = generated.map(|detected| detected.dockerfile(Mounts::Cached));
+        BuildKey::of(&Inputs {
+            tree,
+            dockerfile: &self.dockerfile,
+            generated: generated.as_deref(),
+            args: &self.build_args(),
+            secrets: &self.secrets.keys().cloned().collect::<Vec<_>>(),
+        })
     }
 
     /// The migration in words: the setting's, or else the `Procfile`'s.

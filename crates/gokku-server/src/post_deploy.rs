@@ -2,26 +2,22 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use gokku_core::AppName;
 use gokku_core::event::{Event, Source};
 use gokku_core::procfile::Command;
-use gokku_docker::{Engine, Lines};
-use tokio::time::timeout;
+use gokku_core::{AppName, ContainerId};
+use gokku_docker::Lines;
 
-use crate::error::Error;
 use crate::log::Log;
-use crate::logs;
-use crate::server::Server;
+use crate::runtime::Runtime;
 
 /// How long one command may take: the app is busy meanwhile.
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs each in its turn, and tells of those that fail.
 pub(crate) async fn run(
-    server: &Server,
+    runtime: &impl Runtime,
     app: &AppName,
-    engine: &Engine,
+    container: &ContainerId,
     commands: &[Command],
     log: &mut Log,
 ) {
@@ -29,10 +25,26 @@ pub(crate) async fn run(
         log.tell(Event::Noted {
             line: format!("Running {}", command.text()),
         });
-        let failed = match one(server, app, engine, command, log).await {
-            Ok(0) => continue,
-            Ok(code) => format!("ended with exit code {code}"),
-            Err(error) => format!("failed: {}", error.message),
+        let mut lines = Lines::default();
+        let mut tell = |lines: Vec<String>| {
+            for line in lines {
+                log.tell(Event::Output {
+                    source: Source::PostDeploy,
+                    line,
+                });
+            }
+        };
+        let ended = runtime
+            .run_inside(container, command.words(), LIMIT, &mut |piece| {
+                tell(lines.push(&piece));
+            })
+            .await;
+        tell(lines.rest());
+        let failed = match ended {
+            Ok(Some(0)) => continue,
+            Ok(Some(code)) => format!("ended with exit code {code}"),
+            Ok(None) => format!("failed: it was ended after {} s", LIMIT.as_secs()),
+            Err(error) => format!("failed: {error}"),
         };
         log.tell(Event::Warned {
             line: format!(
@@ -41,41 +53,4 @@ pub(crate) async fn run(
             ),
         });
     }
-}
-
-/// Its exit code.
-async fn one(
-    server: &Server,
-    app: &AppName,
-    engine: &Engine,
-    command: &Command,
-    log: &mut Log,
-) -> Result<i64, Error> {
-    let Some((id, true)) = logs::active(server, app, engine).await? else {
-        return Err(Error::failed("the app does not run"));
-    };
-    let mut session = engine.exec(&id, command.words(), false, false).await?;
-    let handle = session.handle();
-    let mut lines = Lines::default();
-    let mut tell = |lines: Vec<String>| {
-        for line in lines {
-            log.tell(Event::Output {
-                source: Source::PostDeploy,
-                line,
-            });
-        }
-    };
-    let told = timeout(LIMIT, async {
-        while let Some(piece) = session.output.next().await {
-            tell(lines.push(&piece?));
-        }
-        handle.exit_code().await
-    })
-    .await;
-    tell(lines.rest());
-    if let Ok(code) = told {
-        return Ok(code?);
-    }
-    handle.end().await?;
-    Err(Error::failed(format!("it was ended after {} s", LIMIT.as_secs())))
 }

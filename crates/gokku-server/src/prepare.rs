@@ -1,5 +1,6 @@
 //! What is checked of a request before anything is changed, and what comes of it: a goal, and the plan to reach it.
 
+use gokku_core::build_key::BuildKey;
 use gokku_core::image_ref::ImageRef;
 use gokku_core::processes::Scale;
 use gokku_core::release::{FIRST_VERSION, Outcome, Record, VERSION};
@@ -32,42 +33,24 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
     let mut scale = apps::load(root, app)?.scale;
     let active = records::active(root, app);
     let (release, cause) = match &request.ask {
-        Ask::Deploy { .. } | Ask::Image { .. } => {
-            let (commit, named) = match &request.ask {
-                Ask::Image { image, commit } => (commit.clone(), Some(image.clone())),
-                Ask::Deploy { commit, .. } => (Some(commit.clone()), None),
-                _ => (None, None),
-            };
-            let plan = Plan::read(root, app, &root.incoming(app, request.id), named.is_none())?;
-            let reference = named.or_else(|| plan.config.image.clone());
-            let record = Record {
-                version: if reference.is_some() {
-                    VERSION
-                } else {
-                    FIRST_VERSION
-                },
-                id: request.id,
-                commit: commit.clone(),
-                reference: reference.clone(),
-                digest: None,
-                image: None,
-                outcome: Outcome::Unfinished,
-                reason: None,
-                env_hash: None,
-                by: Some(request.by.clone()),
-                finished: None,
-            };
-            let goal = activation(request.id, request.id, Cause::Deploy, &plan, &scale);
-            return Ok(Prepared {
-                goal,
-                plan,
-                release: Some(request.id),
-                commit,
-                reference,
-                record: Some(record),
-            });
+        Ask::Deploy {
+            commit,
+            tree,
+            rebuild,
+            ..
+        } => {
+            let mut plan = Plan::read(root, app, &root.incoming(app, request.id), true)?;
+            plan.rebuild = *rebuild;
+            let reference = plan.config.image.clone();
+            let build = reference.is_none().then(|| plan.build_key(tree));
+            return Ok(made_anew(request, plan, Some(commit), reference, build, &scale));
         }
-        Ask::Stop | Ask::Destroy => {
+        Ask::Image { image, commit } => {
+            let plan = Plan::read(root, app, &root.incoming(app, request.id), false)?;
+            let image = Some(image.clone());
+            return Ok(made_anew(request, plan, commit.as_ref(), image, None, &scale));
+        }
+        Ask::Stop | Ask::Destroy { .. } => {
             let goal = if matches!(request.ask, Ask::Stop) {
                 Goal::Stop
             } else {
@@ -105,6 +88,44 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
         reference,
         record: None,
     })
+}
+
+/// A release that is to be made: built, or pulled by its reference.
+fn made_anew(
+    request: &Request,
+    plan: Plan,
+    commit: Option<&CommitId>,
+    reference: Option<ImageRef>,
+    build: Option<BuildKey>,
+    scale: &Scale,
+) -> Prepared {
+    let record = Record {
+        version: if reference.is_some() {
+            VERSION
+        } else {
+            FIRST_VERSION
+        },
+        id: request.id,
+        commit: commit.cloned(),
+        reference: reference.clone(),
+        digest: None,
+        image: None,
+        build,
+        outcome: Outcome::Unfinished,
+        reason: None,
+        env_hash: None,
+        by: Some(request.by.clone()),
+        finished: None,
+        disk: None,
+    };
+    Prepared {
+        goal: activation(request.id, request.id, Cause::Deploy, &plan, scale),
+        plan,
+        release: Some(request.id),
+        commit: commit.cloned(),
+        reference,
+        record: Some(record),
+    }
 }
 
 fn activation(id: ReleaseId, release: ReleaseId, cause: Cause, plan: &Plan, scale: &Scale) -> Goal {

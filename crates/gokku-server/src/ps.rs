@@ -8,7 +8,7 @@ use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
 
 use crate::error::Error;
-use crate::health::await_staying_up;
+use crate::health::await_good;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::plan::Plan;
 use crate::root::Root;
@@ -24,6 +24,8 @@ pub struct ProcessFacts {
     pub count: u16,
     /// How many run.
     pub running: usize,
+    /// How many of them fail their health check; known of web alone.
+    pub unhealthy: usize,
     /// What they run, as it was written; the image's own command without.
     pub command: Option<String>,
 }
@@ -49,18 +51,29 @@ fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
 pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
     let scale = apps::load(&server.root, app)?.scale;
     let processes = plan_of(server, app)?.processes;
-    let root = server.root.label();
-    let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
-    let containers = server.engine().await?.containers(&mine).await?;
+    let engine = server.engine().await?;
+    let switch = server.switch();
+    let (containers, route) = tokio::join!(server.containers(&engine, app), switch.find_route(app));
+    let containers = containers?;
+    // A switch that does not run knows of none.
+    let targets = route
+        .ok()
+        .flatten()
+        .map(|route| route.targets)
+        .unwrap_or_default();
     let running: Vec<ProcessKey> = containers
         .iter()
         .filter(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running)
-        .filter_map(|facts| facts.label(labels::PROCESS)?.parse().ok())
+        .filter_map(|facts| facts.read_label(labels::PROCESS))
         .collect();
     let all = processes.types().map(|(kind, what)| ProcessFacts {
         process: kind.to_string(),
         count: processes.count(kind, &scale),
         running: running.iter().filter(|process| process.kind() == kind).count(),
+        unhealthy: targets
+            .iter()
+            .filter(|target| target.unhealthy && kind.is_web())
+            .count(),
         command: what.command.as_ref().map(|command| command.text().to_owned()),
     });
     Ok(all.collect())
@@ -127,9 +140,7 @@ pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Resu
     }
     let _taken = take(server, app, "restart")?;
     let engine = server.engine().await?;
-    let root = server.root.label();
-    let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
-    let containers = engine.containers(&mine).await?;
+    let containers = server.containers(&engine, app).await?;
     let mut restarted = 0;
     for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {
         let name = Slot::Blue.container_name(app, &process);
@@ -139,7 +150,7 @@ pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Resu
             )));
         };
         engine.restart(&facts.id, plan.settings.stop).await?;
-        await_staying_up(&engine, &facts.id, what.stay_up)
+        await_good(&engine, &facts.id, &what, plan.settings.health_timeout)
             .await
             .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
         restarted += 1;

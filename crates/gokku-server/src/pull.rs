@@ -1,6 +1,7 @@
 //! Releases whose image is pulled and not built.
 
 use gokku_core::AppName;
+use gokku_core::disk::Taken;
 use gokku_core::event::{Event, Source};
 use gokku_core::image_ref::ImageRef;
 use gokku_core::release::Record;
@@ -43,6 +44,10 @@ impl<R: Runtime> Driver<R> {
         let name = records::image_tag(&self.app, record.id);
         let (repository, tag) = name.split_once(':').unwrap_or((&name, "latest"));
         self.runtime.tag(image.id.as_str(), repository, tag).await?;
+        record.disk = Some(Taken {
+            image: image.size,
+            ..Taken::default()
+        });
         record.image = Some(image.id);
         records::save(&self.root, &self.app, &record)
     }
@@ -78,21 +83,20 @@ fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_docker::Error)
 }
 
 /// Takes a release's name from its image. One that was pulled carries no label, and goes once nobody has a name for it
-/// but the registry.
+/// but the registry; false when somebody has a container of it.
 pub(crate) async fn forget<R: Runtime>(
     runtime: &R,
     tag: &str,
     digest: Option<&ImageRef>,
-) -> Result<(), gokku_docker::Error> {
+) -> Result<bool, gokku_docker::Error> {
     runtime.remove_image(tag).await?;
-    let Some(digest) = digest else { return Ok(()) };
+    let Some(digest) = digest else { return Ok(true) };
     match runtime.image(digest.as_str()).await? {
         Some(image) if image.tags.is_empty() => match runtime.remove_image(digest.as_str()).await {
-            // Somebody has a container of it.
-            Err(gokku_docker::Error::Conflict { .. }) => Ok(()),
-            result => result,
+            Err(gokku_docker::Error::Conflict { .. }) => Ok(false),
+            result => result.map(|()| true),
         },
-        _ => Ok(()),
+        _ => Ok(true),
     }
 }
 

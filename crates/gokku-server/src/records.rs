@@ -53,5 +53,11 @@ pub fn active(root: &Root, app: &AppName) -> Option<ReleaseId> {
 
 /// P26: the name of a release's image.
 pub fn image_tag(app: &AppName, release: ReleaseId) -> String {
-    format!("{app}:release-{release}")
+    let (name, tag) = image_name(app, release);
+    format!("{name}:{tag}")
+}
+
+/// The same in its two parts.
+pub(crate) fn image_name(app: &AppName, release: ReleaseId) -> (String, String) {
+    (app.to_string(), format!("release-{release}"))
 }

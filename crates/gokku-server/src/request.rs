@@ -5,7 +5,7 @@ use std::process::Child;
 use gokku_core::image_ref::ImageRef;
 use gokku_core::processes::Scale;
 use gokku_core::push::BranchName;
-use gokku_core::{AppName, CommitId, ReleaseId};
+use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -35,10 +35,14 @@ pub enum Ask {
     Deploy {
         /// The commit.
         commit: CommitId,
+        /// Its files, by git's id of them.
+        tree: TreeId,
         /// The branch it was pushed to.
         branch: BranchName,
         /// The push; none for `gokku deploy`.
         push: Option<Push>,
+        /// Whether it is built anew, whatever was built before.
+        rebuild: bool,
     },
     /// A new release of this image, wherever the app's code is; what its `gokku.yml` says lies in the app's `incoming`
     /// folder.
@@ -67,7 +71,10 @@ pub enum Ask {
     /// Nothing of it runs.
     Stop,
     /// Nothing of it is left.
-    Destroy,
+    Destroy {
+        /// Whether its volumes go, too.
+        volumes: bool,
+    },
 }
 
 impl Ask {
@@ -86,7 +93,7 @@ impl Ask {
             Self::Start => "start",
             Self::Scale { .. } => "scale",
             Self::Stop => "stop",
-            Self::Destroy => "destroy",
+            Self::Destroy { .. } => "destroy",
         }
     }
 }

@@ -123,6 +123,11 @@ impl Root {
         self.app(app).join("journal.toml")
     }
 
+    /// There while an app is destroyed with its volumes.
+    pub fn volumes_go(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("volumes-go")
+    }
+
     /// The lock that whoever changes the app holds.
     pub fn lock(&self, app: &AppName) -> PathBuf {
         self.app(app).join("lock")

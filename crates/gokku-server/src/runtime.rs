@@ -2,6 +2,7 @@
 //! cluster's scheduler.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gokku_core::image_ref::ImageRef;
@@ -19,6 +20,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn container(&self, id: &str) -> impl Future<Output = Result<Option<ContainerFacts>, Error>> + Send;
     /// An image by id or name.
     fn image(&self, name: &str) -> impl Future<Output = Result<Option<ImageFacts>, Error>> + Send;
+    /// The folder where it keeps its data.
+    fn data_root(&self) -> impl Future<Output = Result<PathBuf, Error>> + Send;
     /// Builds an image.
     fn build(
         &self,
@@ -62,6 +65,14 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
     /// Gives it another name.
     fn rename(&self, id: &ContainerId, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Runs a program in it, to its end or for so long; then it is ended, and has no exit code.
+    fn run_inside(
+        &self,
+        id: &ContainerId,
+        command: &[String],
+        limit: Duration,
+        on_output: &mut (dyn FnMut(LogLine) + Send),
+    ) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
     /// The last lines it printed.
     fn last_lines(
         &self,
@@ -79,6 +90,9 @@ impl Runtime for Engine {
     }
     async fn image(&self, name: &str) -> Result<Option<ImageFacts>, Error> {
         Engine::image(self, name).await
+    }
+    async fn data_root(&self) -> Result<PathBuf, Error> {
+        Engine::data_root(self).await
     }
     async fn build(
         &self,
@@ -129,6 +143,15 @@ impl Runtime for Engine {
     }
     async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Error> {
         Engine::rename(self, id, name).await
+    }
+    async fn run_inside(
+        &self,
+        id: &ContainerId,
+        command: &[String],
+        limit: Duration,
+        on_output: &mut (dyn FnMut(LogLine) + Send),
+    ) -> Result<Option<i64>, Error> {
+        Engine::run_inside(self, id, command, limit, on_output).await
     }
     async fn last_lines(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, Error> {
         Engine::last_lines(self, id, lines).await

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use gokku_core::disk::Size;
+use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
 
@@ -16,6 +18,71 @@ use crate::{atomic, toml_file};
 pub struct ServerConfig {
     /// The traffic switch.
     pub proxy: ProxyConfig,
+    /// What apps may mount.
+    pub volumes: VolumesConfig,
+    /// The networks of apps.
+    pub networks: NetworksConfig,
+    /// The disks.
+    pub disk: DiskConfig,
+}
+
+/// What apps may mount.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VolumesConfig {
+    /// The folders of the server that they may have, each with what is below it.
+    pub folders: Vec<Folder>,
+    /// The engine's volumes that an app may have by its own name for them although they were not made for it.
+    pub adopt: Vec<String>,
+}
+
+/// The networks of apps.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworksConfig {
+    /// Those that several apps may be on.
+    pub shared: Vec<String>,
+}
+
+/// A folder of the server: an absolute path in its shortest form.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Folder(String);
+
+impl Folder {
+    /// Its path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Folder {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let path = gokku_core::volume::absolute(&text);
+        path.map(Self)
+            .ok_or_else(|| format!("{text:?} is no folder: it is an absolute path without .."))
+    }
+}
+
+/// What gokku leaves of the disks to others.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiskConfig {
+    /// What is to stay free beside what a build takes; nothing is checked without.
+    pub reserve: Size,
+    /// How large the engine's build cache may be after a build.
+    pub build_cache: Size,
+}
+
+impl Default for DiskConfig {
+    fn default() -> Self {
+        Self {
+            reserve: Size(500 << 20),
+            build_cache: Size(10 << 30),
+        }
+    }
 }
 
 /// The traffic switch's settings.
@@ -30,6 +97,8 @@ pub struct ProxyConfig {
     pub trusted_proxies: Vec<Network>,
     /// What clients and apps may cost.
     pub limits: Limits,
+    /// How what has traffic is asked whether it is healthy.
+    pub health_check: Checks,
 }
 
 impl Default for ProxyConfig {
@@ -39,6 +108,7 @@ impl Default for ProxyConfig {
             first_port: 8000,
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
+            health_check: Checks::default(),
         }
     }
 }

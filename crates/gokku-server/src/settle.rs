@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use gokku_core::change::Change;
+use gokku_core::processes::Scale;
 use gokku_core::reconcile::{Difference, Mend};
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use gokku_docker::Engine;
@@ -12,7 +13,7 @@ use crate::error::Error;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::request::{Ask, submit};
 use crate::server::Server;
-use crate::{atomic, differ, events, journal, pull, records, recover};
+use crate::{atomic, differ, events, journal, prune, recover};
 
 /// What is known of an app from the last time.
 #[derive(Clone, Debug, Default)]
@@ -46,21 +47,12 @@ pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
     let ended = Box::pin(recover::recover(server, app, engine)).await;
     let swept = ended.and_then(|()| recover::sweep(&server.root, app));
     let pruned = match swept {
-        Ok(()) => finish_pruning(server, app, engine).await,
+        Ok(()) => prune::finish(&server.root, app, engine).await,
         error => error,
     };
     if let Err(error) = pruned {
         tracing::error!("{error}");
     }
-}
-
-async fn finish_pruning(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
-    for id in recover::half_pruned(&server.root, app) {
-        let digest = records::load(&server.root, app, id)?.and_then(|record| record.digest);
-        pull::forget(engine, &records::image_tag(app, id), digest.as_ref()).await?;
-        atomic::remove_tree(&server.root.tree(app, id))?;
-    }
-    Ok(())
 }
 
 /// Compares an app with what it should be and mends it. What differs still, as far as is known; none when that cannot
@@ -86,12 +78,14 @@ pub(crate) async fn mend(
         .filter(|one| known.again || !known.differences.contains(one))
         .filter_map(|one| Some((one.clone(), one.mend()?)))
         .collect();
-    let mut bring_up = false;
+    let mut bring_up = None;
     for (difference, mend) in to_be_mended {
         let words = difference.words(app);
         let done = match mend {
             Mend::Activate => {
-                bring_up = true;
+                // What is there may stay, where nothing but a container without traffic is gone.
+                let only_missing = matches!(difference, Difference::Missing { .. });
+                bring_up = Some(bring_up.unwrap_or(true) && only_missing);
                 continue;
             }
             Mend::Remove(id) => engine.remove(&id).await.map_err(Error::from),
@@ -122,8 +116,10 @@ pub(crate) async fn mend(
         }
     }
     drop(taken);
-    if bring_up {
-        activate(server, app).await;
+    match bring_up {
+        Some(true) => activate(server, app, Ask::Scale { scale: Scale::new() }).await,
+        Some(false) => activate(server, app, Ask::Restart).await,
+        None => {}
     }
     Some(differing)
 }
@@ -133,15 +129,16 @@ fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error
     atomic::replace_link(&link, &std::path::Path::new("releases").join(release.to_string()))
 }
 
-/// Brings the active release up in a new container: a transition like every other, in a worker of its own.
-async fn activate(server: &Server, app: &AppName) {
+/// Brings the active release up, in new containers or with those that are missing: a transition like every other, in a
+/// worker of its own.
+async fn activate(server: &Server, app: &AppName, ask: Ask) {
     let server = Server {
         by: events::DAEMON.to_owned(),
         ..server.clone()
     };
     let app = app.clone();
     let done = tokio::task::spawn_blocking(move || {
-        let mut submitted = submit(&server, &app, Ask::Restart, false)?;
+        let mut submitted = submit(&server, &app, ask, false)?;
         let waited = submitted.child.wait();
         waited.map(drop).map_err(|error| Error::failed(error.to_string()))
     });

@@ -15,7 +15,7 @@ use crate::apps::App;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::{apps, clock, config, differ, lock, log, queue, records};
+use crate::{apps, clock, config, differ, lock, log, networks, queue, records};
 
 /// What an app is that answers as it should.
 const HEALTHY: &str = "healthy";
@@ -70,6 +70,9 @@ pub struct ContainerStatus {
     pub release: String,
     /// `created`, `running` or `exited`.
     pub state: &'static str,
+    /// Whether it fails its health check although it has traffic: the other web containers get the requests, as long as
+    /// one of them is good.
+    pub unhealthy: bool,
     /// When it was started, RFC 3339; only for a single app.
     pub started: Option<String>,
     /// Where it is, with the port the app listens on.
@@ -118,11 +121,9 @@ pub async fn all(server: &Server) -> Result<Vec<AppStatus>, Error> {
 /// One app, with its health asked now.
 pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
     let app = apps::load(&server.root, name)?;
-    let label = server.root.label();
     let engine = server.engine().await?;
     let switch = server.switch();
-    let wanted = [(labels::ROOT, label.as_str()), (labels::APP, name.as_str())];
-    let (containers, switch) = tokio::join!(engine.containers(&wanted), switch.status());
+    let (containers, switch) = tokio::join!(server.containers(&engine, name), switch.status());
     let containers = containers?;
     let routes = Routes::of(switch);
     let mut status = facts(server, &app, containers.iter(), &routes)?;
@@ -187,7 +188,8 @@ async fn health_of(
     }
 }
 
-fn health(found: &Probe) -> String {
+/// What a health check found, in words.
+pub(crate) fn health(found: &Probe) -> String {
     match found {
         Probe::Answered { status: 200, .. } => HEALTHY.to_owned(),
         Probe::Answered { status, .. } => format!("answers {status}"),
@@ -277,7 +279,7 @@ fn facts<'a>(
     let mut containers: Vec<ContainerStatus> = containers
         // One that somebody ran from the app's image by hand has the image's labels, and no process.
         .filter(|facts| facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS).is_some())
-        .map(|facts| container(app, facts))
+        .map(|facts| container(app, facts, route))
         .collect();
     containers.sort_by(|one, other| (one.slot, &one.process).cmp(&(other.slot, &other.process)));
     let traffic = match route {
@@ -317,12 +319,12 @@ fn facts<'a>(
     })
 }
 
-fn container(app: &App, facts: &ContainerFacts) -> ContainerStatus {
+fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> ContainerStatus {
     let process = facts
-        .label(labels::PROCESS)
-        .and_then(|key| key.parse().ok())
+        .read_label(labels::PROCESS)
         .unwrap_or_else(ProcessKey::first_web);
     let port = facts.label(labels::PORT);
+    let mut targets = route.into_iter().flat_map(|route| &route.targets);
     ContainerStatus {
         name: facts.name.clone(),
         process: process.clone(),
@@ -334,10 +336,9 @@ fn container(app: &App, facts: &ContainerFacts) -> ContainerStatus {
             ContainerState::Running => "running",
             ContainerState::Exited => "exited",
         },
+        unhealthy: targets.any(|target| target.container == facts.id && target.unhealthy),
         started: None,
-        address: facts
-            .addresses
-            .get(crate::NETWORK)
+        address: networks::address(facts)
             .zip(port)
             .map(|(address, port)| format!("{address}:{port}")),
     }

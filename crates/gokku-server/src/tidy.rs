@@ -3,31 +3,37 @@
 use gokku_core::AppName;
 use gokku_core::event::Event;
 use gokku_core::push::BranchName;
-use gokku_core::release::Outcome;
-use gokku_core::retention::{beyond_keeping, forgettable};
+use gokku_core::retention::Keep;
 use gokku_docker::{Engine, labels};
 use gokku_git::Repository;
 
 use crate::error::Error;
 use crate::log::{self, Log};
 use crate::request::{Ask, Request};
+use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, atomic, pull, records};
-
-/// How many records of an app are kept; those that can be gone back to always are.
-const RECORDS_KEPT: usize = 100;
+use crate::{apps, atomic, mounts, networks, prune, pull, server_config};
 
 /// What is left to do once the goal is reached: nothing of it can fail the transition any more.
-pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, keep: usize, log: &mut Log) {
+pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, keep: Keep, log: &mut Log) {
     let result = match &request.ask {
         Ask::Deploy { branch, .. } => {
-            deployed(server, &request.app, branch).and(prune(server, &request.app, engine, keep).await)
+            let pruned = prune(server, &request.app, engine, keep, log).await;
+            deployed(server, &request.app, branch).and(pruned)
         }
         Ask::Image { .. } => {
             log::prune(&server.root, &request.app);
-            prune(server, &request.app, engine, keep).await
+            prune(server, &request.app, engine, keep, log).await
         }
-        Ask::Destroy => destroyed(server, &request.app, engine).await,
+        Ask::Destroy { .. } => match destroyed(server, &request.app, engine).await {
+            Ok(lines) => {
+                for line in lines {
+                    log.tell(Event::Noted { line });
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
         _ => Ok(()),
     };
     if let Err(error) = result {
@@ -47,28 +53,32 @@ fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> Result<(), E
 }
 
 /// P32: the releases that are no longer kept.
-async fn prune(server: &Server, app: &AppName, engine: &Engine, keep: usize) -> Result<(), Error> {
-    let records = records::list(&server.root, app)?;
-    let active = records::active(&server.root, app);
-    for id in beyond_keeping(&records, active, keep) {
-        let Some(mut record) = records.iter().find(|record| record.id == id).cloned() else {
-            continue;
-        };
-        record.outcome = Outcome::Pruned;
-        record.image = None;
-        // First the record: a release that is half gone is not offered.
-        records::save(&server.root, app, &record)?;
-        pull::forget(engine, &records::image_tag(app, id), record.digest.as_ref()).await?;
-        atomic::remove_tree(&server.root.tree(app, id))?;
-    }
-    for id in forgettable(&records, RECORDS_KEPT) {
-        atomic::remove(&server.root.record(app, id))?;
+async fn prune(
+    server: &Server,
+    app: &AppName,
+    engine: &Engine,
+    keep: Keep,
+    log: &mut Log,
+) -> Result<(), Error> {
+    for image in prune::beyond_keeping(&server.root, app, engine, keep).await? {
+        let line = format!("{image} is in use by a container: `gokku prune` removes it once that is gone");
+        log.tell(Event::Warned { line });
     }
     Ok(())
 }
 
-/// Nothing of an app is left.
-pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
+/// Writes down whether the volumes of an app that is destroyed go, too: whoever ends it after a crash must know.
+pub(crate) fn remember_volumes(root: &Root, app: &AppName, go: bool) -> Result<(), Error> {
+    let path = root.volumes_go(app);
+    if go {
+        atomic::replace(&path, b"", 0o600)
+    } else {
+        atomic::remove(&path)
+    }
+}
+
+/// Nothing of an app is left, but what is told of.
+pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<Vec<String>, Error> {
     match server.switch().delete(app).await {
         Ok(()) | Err(gokku_proxy::client::Error::Refused(gokku_proxy::api::Refused::NoRoute { .. })) => {}
         Err(error) => return Err(error.into()),
@@ -86,9 +96,19 @@ pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -
             engine.remove_image(&tag).await?;
         }
     }
-    if server.root.app(app).exists() {
-        pull::forget_all(engine, &server.root, app).await?;
+    let root = &server.root;
+    if root.app(app).exists() {
+        pull::forget_all(engine, root, app).await?;
     }
-    atomic::remove_tree(&server.root.repository(app))?;
-    atomic::remove_whole(&server.root.app(app))
+    let remove = root.volumes_go(app).exists();
+    // Like everything else here: an unreadable configuration keeps no app.
+    let adopted = server_config::read(root).unwrap_or_default().volumes.adopt;
+    let mut lines = mounts::leave(engine, root, app, &adopted, remove).await?;
+    let networks = networks::remove_unused(engine, root, app).await?;
+    lines.extend(networks.iter().map(|name| {
+        format!("The network {name} stays, because other containers are on it: `docker network rm {name}` removes it")
+    }));
+    atomic::remove_tree(&root.repository(app))?;
+    atomic::remove_whole(&root.app(app))?;
+    Ok(lines)
 }

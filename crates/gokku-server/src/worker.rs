@@ -19,7 +19,7 @@ use crate::queue::{self, Waited};
 use crate::recover::{finish, recover};
 use crate::request::{Ask, Push, Request};
 use crate::server::Server;
-use crate::{NETWORK, abort, atomic, clock, ensure, post_deploy, records, tidy};
+use crate::{NETWORK, abort, atomic, clock, ensure, mounts, networks, prune, records, room, tidy};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
@@ -66,7 +66,15 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     // Who reads of the end may act at once: the app must be free by then.
     drop(lock);
     let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+    let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
     log.tell(Event::Finished { outcome: finish, ms });
+    // Nobody waits for this any more.
+    if matches!(request.ask, Ask::Deploy { .. })
+        && !refused
+        && let Err(error) = prune::keep_cache(server).await
+    {
+        tracing::warn!("{error}");
+    }
     Ok(())
 }
 
@@ -113,7 +121,13 @@ async fn make_ready(
     let engine = prepare_server(server).await?;
     recover(server, &request.app, &engine).await?;
     let prepared = prepare(server, request)?;
+    if prepared.record.is_some() {
+        let mut tell = |line| log.tell(Event::Noted { line });
+        room::for_build(server, &request.app, &engine, &mut tell).await?;
+    }
     if prepared.release.is_some() {
+        networks::ready(&engine, &server.root, &request.app, &prepared.plan).await?;
+        mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
         reserve_port(server, &request.app, &prepared.plan).await?;
     }
     Ok(Ready {
@@ -129,6 +143,7 @@ async fn look_at_branch(server: &Server, request: &Request, lock: &AppLock) -> R
         commit,
         branch,
         push: Some(push),
+        ..
     } = &request.ask
     else {
         return Ok(());
@@ -156,17 +171,14 @@ async fn go(
         engine,
         prepared,
     } = ready;
-    let deployment = prepared.plan.config.deployment.clone();
+    let keep = prune::keep(&prepared.plan.config.deployment);
     let end = match begin(server, request, &engine, prepared, asked).await {
         Ok(mut driver) => Box::pin(driver.run()).await,
         Err(error) => return (Err(error.into()), Some(lock)),
     };
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
-        if request.ask.deploys() {
-            post_deploy::run(server, &request.app, &engine, &deployment.post_deploy, log).await;
-        }
-        tidy::after(server, request, &engine, deployment.keep_images, log).await;
+        tidy::after(server, request, &engine, keep, log).await;
         expect_branch(request, &mut lock);
     }
     (Ok(finish), Some(lock))
@@ -178,6 +190,7 @@ fn expect_branch(request: &Request, lock: &mut AppLock) {
         commit,
         branch,
         push: Some(Push { receiver, .. }),
+        ..
     } = &request.ask
         && let Err(error) = lock.lands(Landing::new(branch.clone(), commit.clone(), *receiver))
     {
@@ -194,6 +207,9 @@ async fn begin(
 ) -> Result<Driver<Engine>, Error> {
     if let Some(record) = &prepared.record {
         records::save(&server.root, &request.app, record)?;
+    }
+    if let Ask::Destroy { volumes } = &request.ask {
+        tidy::remember_volumes(&server.root, &request.app, *volumes)?;
     }
     let parts = Parts {
         server: server.clone(),
@@ -240,12 +256,14 @@ async fn acquire(
     }
 }
 
-/// The engine, the network and the switch, all running.
+/// The engine, the network of all apps and the switch, all running.
 async fn prepare_server(server: &Server) -> Result<Engine, Error> {
     let (engine, switch) = tokio::join!(server.engine(), ensure::running(server));
     let engine = engine?;
     switch?;
-    engine.ensure_network(NETWORK).await?;
+    // A transition that was cut off may have to make containers; where its data is will be asked when a release is built.
+    let (network, _) = tokio::join!(engine.ensure_network(NETWORK), engine.data_root());
+    network?;
     Ok(engine)
 }
 

@@ -21,6 +21,7 @@ impl World {
             transition: active,
             release: active,
             state: State::Running,
+            same_env: true,
             healthy: true,
             in_flight: 3,
         };
@@ -54,6 +55,7 @@ impl World {
                 transition: self.release,
                 release: self.release,
                 state: State::Created,
+                same_env: true,
                 healthy: false,
                 in_flight: 0,
             }),

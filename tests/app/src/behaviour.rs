@@ -25,6 +25,8 @@ pub(crate) struct Behaviour {
     pub(crate) exit_at_start: Option<i32>,
     /// `exit-after-ms=N`: exits with 1 that long after it began to listen.
     pub(crate) exit_after: Option<Duration>,
+    /// `lock=FILE`: it locks this file for as long as it lives, and exits with 75 where another has it.
+    pub(crate) lock: Option<String>,
     /// `ignore-sigterm`: only SIGKILL ends it.
     pub(crate) ignore_sigterm: bool,
     /// `listen=ADDRESS` instead of `0.0.0.0`.
@@ -75,6 +77,7 @@ impl Behaviour {
             "slow-start-ms" => self.slow_start = millis()?,
             "exit-at-start" => self.exit_at_start = Some(value.parse().ok()?),
             "exit-after-ms" => self.exit_after = Some(millis()?),
+            "lock" => self.lock = Some(value.to_owned()),
             "ignore-sigterm" => self.ignore_sigterm = true,
             "listen" => self.listen = Some(value.to_owned()),
             "listen-port" => self.listen_port = Some(value.parse().ok()?),

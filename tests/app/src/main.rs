@@ -23,6 +23,7 @@ mod state;
 mod tools;
 mod websocket;
 
+use std::fs::File;
 use std::sync::Arc;
 
 use behaviour::Behaviour;
@@ -44,6 +45,8 @@ fn main() {
         eprintln!("cannot start: told to exit with {code}");
         std::process::exit(code);
     }
+    // Kept to the end: with the process, the lock goes.
+    let _lock = state.behaviour.lock.as_deref().map(locked);
     let numbers = state
         .behaviour
         .log_numbers
@@ -56,4 +59,17 @@ fn main() {
         numbers.end(&state.version);
     }
     println!("version {} stopped", state.version);
+}
+
+/// A file that no other process has locked.
+fn locked(path: &str) -> File {
+    let file = File::create(path);
+    match file.as_ref().map(File::try_lock) {
+        Ok(Ok(())) => {}
+        wrong => {
+            eprintln!("{path} is not to be had: {wrong:?}");
+            std::process::exit(75);
+        }
+    }
+    file.unwrap_or_else(|_| std::process::exit(75))
 }

@@ -3,7 +3,8 @@
 //! | path | answer |
 //! |---|---|
 //! | `/`, `/version` | the version |
-//! | `/health` | `healthy`, or as the behaviour says |
+//! | `/health` | `healthy`, or as the behaviour or `/be` says |
+//! | `/be?health=N` | from now on `/health` answers N |
 //! | `/slow?ms=M&body-ms=B` | head after M ms, the body's end B ms later |
 //! | `/stream?chunks=N&ms=M` | N chunks, M ms between them |
 //! | `/sse?ms=M` | an event every M ms until the client leaves or the app stops |
@@ -11,6 +12,8 @@
 //! | `/ws` | a WebSocket: says the version, then echoes |
 //! | `/env?name=K` | the value's exact bytes, or 404 |
 //! | `/env-dump` | the whole environment, `K=V` each ended by a NUL |
+//! | `/read?file=F` | the file's exact bytes, or 404 |
+//! | `/append?file=F&line=L` | adds the line to the file; 500 where that cannot be |
 //! | `/headers` | the request's head, as it arrived |
 //! | `/requests` | how many client requests came since the start |
 //! | `/log?line=L` | writes the line to stdout |
@@ -28,6 +31,7 @@ use std::time::Duration;
 
 use crate::http::{Request, reason};
 use crate::state::State;
+use crate::tools;
 use crate::websocket;
 
 /// Answers one request; whether the connection goes on.
@@ -85,6 +89,21 @@ pub(crate) fn answer(
                 });
             answer.text(200, &head)?;
         }
+        "/read" => match std::fs::read(request.query("file").unwrap_or_default()) {
+            Ok(bytes) => answer.bytes(200, &[], &bytes)?,
+            Err(error) => answer.text(404, &error.to_string())?,
+        },
+        "/append" => {
+            let of = |name| request.query(name).unwrap_or_default();
+            match tools::append(of("file"), of("line")) {
+                Ok(()) => answer.text(200, "appended")?,
+                Err(error) => answer.text(500, &error.to_string())?,
+            }
+        }
+        "/be" => {
+            state.set_health(u16::try_from(request.number("health", 200)).unwrap_or(500));
+            answer.text(200, "as told")?;
+        }
         "/requests" => answer.text(200, &state.requests().to_string())?,
         "/log" => {
             println!("{}", request.query("line").unwrap_or_default());
@@ -103,10 +122,10 @@ pub(crate) fn answer(
 fn health(state: &State, answer: &mut Answer) -> io::Result<()> {
     let told = &state.behaviour;
     thread::sleep(told.slow_health);
-    match told.health_status {
+    match state.health() {
         _ if told.redirect_health => answer.bytes(302, &[("Location", "/login")], b"moved"),
-        Some(status) => answer.text(status, &format!("told to answer {status}")),
-        None => answer.text(200, "healthy"),
+        200 => answer.text(200, "healthy"),
+        status => answer.text(status, &format!("told to answer {status}")),
     }
 }
 

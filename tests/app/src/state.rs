@@ -1,6 +1,6 @@
 //! What all connections share: the version, the behaviour, the count of requests, and whether it is stopping.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::behaviour::Behaviour;
@@ -11,6 +11,7 @@ pub(crate) struct State {
     pub(crate) version: String,
     pub(crate) behaviour: Behaviour,
     requests: AtomicU64,
+    health: AtomicU16,
     stopping: AtomicBool,
     open: Mutex<u64>,
     closed: Condvar,
@@ -23,6 +24,7 @@ impl State {
             .unwrap_or_else(|_| "none".to_owned());
         Self {
             version: version.lines().next().unwrap_or("none").trim().to_owned(),
+            health: AtomicU16::new(behaviour.health_status.unwrap_or(200)),
             behaviour,
             requests: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
@@ -39,6 +41,16 @@ impl State {
     /// Client requests since the start; probes (`/health`) and `/requests` itself are none.
     pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// What `/health` answers.
+    pub(crate) fn health(&self) -> u16 {
+        self.health.load(Ordering::SeqCst)
+    }
+
+    /// From now on `/health` answers this.
+    pub(crate) fn set_health(&self, status: u16) {
+        self.health.store(status, Ordering::SeqCst);
     }
 
     pub(crate) fn stop(&self) {

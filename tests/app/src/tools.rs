@@ -1,9 +1,12 @@
 //! What else `/app` can be run for: an image from scratch has no shell and no `cat`.
 //!
 //! `version`, `env NAME` (the value's exact bytes), `cat` (standard input to standard output), `exit CODE`,
-//! `wait` (until a signal ends it), `words ARGS…` (each on a line of its own).
+//! `wait` (until a signal ends it), `words ARGS…` (each on a line of its own), `ask PATH` (of the app in the same
+//! container; 0 when it answers 200), `append FILE LINE`.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::state::State;
@@ -28,6 +31,8 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
                 std::thread::park();
             }
         }
+        ("ask", [path]) => ask(path),
+        ("append", [file, line]) => append(file, line),
         ("words", args) => {
             for word in args {
                 println!("{word}");
@@ -37,4 +42,26 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
         _ => return None,
     };
     Some(i32::from(done.is_err()))
+}
+
+/// Adds a line to a file, which is made when it is not there.
+pub(crate) fn append(file: &str, line: &str) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(file)?;
+    writeln!(file, "{line}")
+}
+
+fn ask(path: &str) -> io::Result<()> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, 8080))?;
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    println!("{}", answer.lines().next().unwrap_or_default());
+    if answer.starts_with("HTTP/1.1 200 ") {
+        Ok(())
+    } else {
+        Err(io::Error::other("it is not healthy"))
+    }
 }

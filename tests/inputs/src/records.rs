@@ -88,6 +88,7 @@ fn goes_on(journal: &Journal) {
             transition: journal.id,
             release: journal.former_release.unwrap_or(journal.id),
             state: if of(0) { State::Running } else { State::Exited },
+            same_env: true,
             healthy: of(1),
             in_flight: 0,
         });

@@ -95,7 +95,7 @@ fn report(what: &str, ours: &[Took], theirs: &[Took], figure: fn(&Took) -> f64) 
     );
 }
 
-fn executable(path: &Path) -> Result<(), String> {
+pub(super) fn executable(path: &Path) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())
 }
@@ -136,7 +136,7 @@ fn deploy(app: &App<'_>, dev: &WorkingCopy<'_>, version: &str) -> Took {
 }
 
 /// How long each step of the app's last deploy took, by its log.
-fn step_times(app: &App<'_>) -> Result<Vec<(String, f64)>, String> {
+pub(super) fn step_times(app: &App<'_>) -> Result<Vec<(String, f64)>, String> {
     let folder = app.path("deploys");
     let logs = fs::read_dir(&folder).map_err(|error| error.to_string())?;
     let last = logs.filter_map(|entry| Some(entry.ok()?.path())).max();

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: what a speed claim rests on. Whatever is compared is run in turns, in one run.
 
+mod build;
 mod cli;
 mod deploy;
 mod numbers;
@@ -17,6 +18,12 @@ pub(crate) enum What {
         #[arg(long, default_value_t = 15)]
         rounds: usize,
     },
+    /// Nothing to build, and a changed line in a project of a thousand files, in turns with the same build by hand
+    Build {
+        /// How often
+        #[arg(long, default_value_t = 9)]
+        rounds: usize,
+    },
     /// Commands that people wait for
     Cli {
         /// How often
@@ -32,12 +39,14 @@ pub(crate) fn run(what: What) -> Result<(), String> {
         engine::ensure()?;
         let (name, rounds) = match what {
             What::Deploy { rounds } => ("deploy", rounds),
+            What::Build { rounds } => ("build", rounds),
             What::Cli { rounds } => ("cli", rounds),
         };
         return release::again(&["bench", name, "--rounds", &rounds.to_string()]);
     }
     match what {
         What::Deploy { rounds } => deploy::run(rounds),
+        What::Build { rounds } => build::run(rounds),
         What::Cli { rounds } => {
             cli::run(rounds);
             Ok(())

@@ -2,12 +2,13 @@
 
 use gokku_core::gokku_yml::KEYS;
 use gokku_core::settings::SETTINGS;
-use gokku_proxy::limits::LIMITS;
+use gokku_proxy::health::CHECKS;
+use gokku_proxy::limits::{LIMITS, Limit};
 
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 3] = [
+const SERVER_KEYS: [[&str; 4]; 8] = [
     [
         "proxy.bind",
         "-",
@@ -26,6 +27,36 @@ const SERVER_KEYS: [[&str; 4]; 3] = [
         "The proxies in front whose `X-Forwarded-For`, `-Host` and `-Proto` are passed on; everybody else's are replaced",
         "a list of addresses and networks, as 10.0.0.0/8",
     ],
+    [
+        "volumes.folders",
+        "-",
+        "The folders of the server that apps may mount, each with what is below it",
+        "a list of absolute paths without ..",
+    ],
+    [
+        "volumes.adopt",
+        "-",
+        "The engine's volumes that an app may have by its own name for them, `api_data`, although they were not made for it",
+        "a list of names",
+    ],
+    [
+        "networks.shared",
+        "-",
+        "The networks that several apps may be on, of those that are made for apps",
+        "a list of names",
+    ],
+    [
+        "disk.reserve",
+        "500m",
+        "What is to stay free beside what a build takes, or else the build is refused; `0b`: nothing is checked",
+        "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "disk.build_cache",
+        "10g",
+        "How large the engine's build cache may be after a build; what was not used for longest goes first",
+        "an amount: `b`, `k`, `m`, `g`",
+    ],
 ];
 
 const HEAD: [&str; 4] = ["name", "default", "meaning", "may be"];
@@ -37,16 +68,15 @@ pub(super) fn page() -> Result<String, String> {
         .iter()
         .map(|one| row([one.path, one.default, one.meaning, one.allowed]));
     let keys: Vec<[String; 4]> = keys.collect();
-    let limits = LIMITS
-        .each_ref()
-        .map(|one| [one.name, one.default, one.meaning, one.allowed]);
+    let limit = |one: &Limit| row([one.name, one.default, one.meaning, one.allowed]);
     fill(
         include_str!("configuration.md"),
         &[
             ("settings", table(HEAD, &settings)),
             ("keys", table(HEAD, &keys)),
             ("server keys", table(HEAD, &SERVER_KEYS.map(row))),
-            ("limits", table(HEAD, &limits.map(row))),
+            ("limits", table(HEAD, &LIMITS.each_ref().map(limit))),
+            ("checks", table(HEAD, &CHECKS.each_ref().map(limit))),
         ],
     )
 }
@@ -99,8 +129,10 @@ mod tests {
             })
             .collect();
         let mut shown: BTreeSet<String> = SERVER_KEYS.iter().map(|key| key[0].to_owned()).collect();
-        shown.insert("proxy.limits".to_owned());
+        shown.extend(["proxy.limits", "proxy.health_check"].map(str::to_owned));
         assert_eq!(real, shown);
+        let checks: BTreeSet<String> = CHECKS.iter().map(|check| check.name.to_owned()).collect();
+        assert_eq!(known("[proxy.health_check]\nnonsense = 1"), checks);
         let limits: BTreeSet<String> = LIMITS.iter().map(|limit| limit.name.to_owned()).collect();
         assert_eq!(known("[proxy.limits]\nnonsense = 1"), limits);
     }
@@ -114,9 +146,23 @@ mod tests {
             .bind
             .map_or("-".to_owned(), |address| address.to_string());
         assert!(config.proxy.trusted_proxies.is_empty());
+        assert!(config.volumes.folders.is_empty() && config.volumes.adopt.is_empty());
+        assert!(config.networks.shared.is_empty());
+        let none = "-".to_owned();
         assert_eq!(
-            [bind, config.proxy.first_port.to_string(), "-".to_owned()],
-            SERVER_KEYS.map(|key| key[1])
+            [
+                bind,
+                config.proxy.first_port.to_string(),
+                none.clone(),
+                none.clone(),
+                none.clone(),
+                none
+            ],
+            [0, 1, 2, 3, 4, 5].map(|key: usize| SERVER_KEYS[key][1])
+        );
+        assert_eq!(
+            [config.disk.reserve, config.disk.build_cache],
+            [6, 7].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
         );
     }
 
@@ -129,6 +175,9 @@ mod tests {
         let config = server_config::read(&root).unwrap();
         assert!(config.proxy.bind.is_some() && !config.proxy.trusted_proxies.is_empty());
         assert_ne!(config.proxy.limits, gokku_proxy::Limits::default());
+        assert_ne!(config.proxy.health_check, gokku_proxy::health::Checks::default());
+        let default = server_config::DiskConfig::default();
+        assert!(config.disk.reserve != default.reserve && config.disk.build_cache != default.build_cache);
     }
 
     #[test]

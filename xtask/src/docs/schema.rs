@@ -45,7 +45,7 @@ mod tests {
         );
         for (key, value) in properties {
             let names = match key.as_str() {
-                "env" => &["<NAME>"][..],
+                "env" | "args" => &["<NAME>"][..],
                 "processes" => &["<type>"],
                 _ => names,
             };

@@ -24,7 +24,9 @@ pub(super) fn run(server: &Server, command: &Apps, printer: Printer) -> Result<u
             if_missing,
         } => create(server, name, environment, branch.as_deref(), *if_missing, printer),
         Apps::List => list(server, printer),
-        Apps::Destroy { name, yes } => destroy(server, &apps::resolve(server, name)?, *yes, printer),
+        Apps::Destroy { name, volumes, yes } => {
+            destroy(server, &apps::resolve(server, name)?, *volumes, *yes, printer)
+        }
     }
 }
 
@@ -107,19 +109,22 @@ fn list(server: &Server, printer: Printer) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn destroy(server: &Server, app: &AppName, yes: bool, printer: Printer) -> Result<u8, Error> {
+fn destroy(server: &Server, app: &AppName, volumes: bool, yes: bool, printer: Printer) -> Result<u8, Error> {
     if !yes {
+        let what = if volumes {
+            "containers, images, code and environment, and its volumes with all that is in them"
+        } else {
+            "containers, images, code and environment"
+        };
         if !std::io::stdin().is_terminal() {
             return Err(Error::usage(format!(
-                "this removes {app} with its containers, images, code and environment: say so with --yes"
+                "this removes {app} with its {what}: say so with --yes"
             )));
         }
-        let question = format!(
-            "This removes {app} with its containers, images, code and environment. Type its name to go on:"
-        );
+        let question = format!("This removes {app} with its {what}. Type its name to go on:");
         if !printer.has_typed(&question, app.as_str())? {
             return Err(Error::usage("nothing was removed"));
         }
     }
-    transition::run(server, app, Ask::Destroy, printer)
+    transition::run(server, app, Ask::Destroy { volumes }, printer)
 }

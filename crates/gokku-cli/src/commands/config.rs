@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::env_file::{EnvFile, EnvKey, EnvValue, PairError, parse_pair};
@@ -69,6 +70,7 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
                 .collect();
             set(server, app, &pairs, !no_restart, printer)
         }
+        Config::Check { file } => check(file, printer),
         Config::Unset { names, no_restart } => {
             let keys: Result<Vec<EnvKey>, PairError> = names.iter().map(|name| name.parse()).collect();
             let keys = keys.map_err(|error| Error::usage(error.to_string()))?;
@@ -77,6 +79,19 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
             apply(server, app, changed && !no_restart, printer)
         }
     }
+}
+
+/// Checks a `gokku.yml` of this machine.
+pub(super) fn check(file: &Path, printer: Printer) -> Result<u8, Error> {
+    let apps = gokku_server::check::gokku_yml(file)?;
+    if printer.json {
+        printer.facts(&apps)?;
+    } else {
+        let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
+        let line = format!("{} is good; its apps: {}", file.display(), names.join(", "));
+        printer.result(&line);
+    }
+    Ok(0)
 }
 
 fn set(

@@ -10,23 +10,21 @@ use gokku_server::lock::{self, Holder};
 use gokku_server::{Server, abort, hook};
 
 use super::transition::follow_to_end;
+use super::wait;
 use crate::error::{DONE, Error, FAILED, MISSING};
 use crate::printer::{Look, Printer};
 use crate::render::{Renderer, exit_code};
 
-pub(super) fn again(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
+pub(super) fn again(server: &Server, app: &AppName, rebuild: bool, printer: Printer) -> Result<u8, Error> {
     is_free(server, app)?;
-    follow_to_end(server, app, hook::deploy_again(server, app)?, printer)
+    let submitted = wait(async { Ok(hook::deploy_again(server, app, rebuild).await?) })?;
+    follow_to_end(server, app, submitted, printer)
 }
 
 pub(super) fn image(server: &Server, app: &AppName, image: &ImageRef, printer: Printer) -> Result<u8, Error> {
     is_free(server, app)?;
-    follow_to_end(
-        server,
-        app,
-        hook::deploy_image(server, app, image.clone())?,
-        printer,
-    )
+    let submitted = wait(async { Ok(hook::deploy_image(server, app, image.clone()).await?) })?;
+    follow_to_end(server, app, submitted, printer)
 }
 
 fn is_free(server: &Server, app: &AppName) -> Result<(), Error> {

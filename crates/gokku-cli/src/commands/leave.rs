@@ -17,5 +17,12 @@ pub(super) fn run(server: &Server, data: bool, printer: Printer) -> Result<u8, E
         left.containers, left.images
     );
     printer.note(Look::Plain, &words);
+    if !left.volumes.is_empty() {
+        let words = format!(
+            "The apps' volumes stay: `docker volume rm {}` removes them",
+            left.volumes.join(" ")
+        );
+        printer.note(Look::Plain, &words);
+    }
     Ok(DONE)
 }

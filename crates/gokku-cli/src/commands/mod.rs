@@ -14,6 +14,7 @@ mod keys;
 mod leave;
 pub(crate) mod logs;
 mod proxy;
+mod prune;
 mod ps;
 mod reach;
 mod registry;
@@ -31,7 +32,7 @@ use gokku_core::entry::Service;
 use gokku_server::Server;
 use gokku_server::request::Ask;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Config};
 use crate::context;
 use crate::error::Error;
 use crate::hang_up;
@@ -45,6 +46,9 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
     }
     if let Command::Remote(remote) = &cli.command {
         return remote::run(remote, options, printer);
+    }
+    if let Command::Config(Config::Check { file }) = &cli.command {
+        return config::check(file, printer);
     }
     let server = context::server(options)?;
     match &cli.command {
@@ -85,7 +89,9 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Deploy {
             image: Some(image), ..
         } => deploy::image(server, &context::app(server, options)?, image, printer),
-        Command::Deploy { .. } => deploy::again(server, &context::app(server, options)?, printer),
+        Command::Deploy { rebuild, .. } => {
+            deploy::again(server, &context::app(server, options)?, *rebuild, printer)
+        }
         Command::Build { .. } => build::print(server, &context::app(server, options)?),
         Command::Rollback { release } => {
             let release = release.as_deref().map(str::parse).transpose();
@@ -109,6 +115,7 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Run { command } => inside::run(server, &context::app(server, options)?, command),
         Command::Exec { command } => inside::exec(server, &context::app(server, options)?, command),
         Command::Proxy(proxy) => proxy::run(server, proxy, printer),
+        Command::Prune { dry_run } => prune::run(server, options, *dry_run, printer),
         Command::Doctor => doctor::run(server, printer),
         Command::Worker => worker::run(server),
         Command::Leave { data } => leave::run(server, *data, printer),

@@ -91,11 +91,12 @@ async fn status(server: &Server, printer: Printer) -> Result<u8, Error> {
             .iter()
             .map(|target| {
                 format!(
-                    "{} {} ({}){}",
+                    "{} {} ({}){}{}",
                     target.container.short(),
                     target.address,
                     target.release,
-                    if target.down { " down" } else { "" }
+                    if target.down { " down" } else { "" },
+                    if target.unhealthy { " unhealthy" } else { "" }
                 )
             })
             .collect();

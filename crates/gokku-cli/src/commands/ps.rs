@@ -85,7 +85,10 @@ fn list(all: &[ProcessFacts]) -> String {
         table.add_row([
             one.process.clone(),
             one.count.to_string(),
-            one.running.to_string(),
+            match one.unhealthy {
+                0 => one.running.to_string(),
+                unhealthy => format!("{}, {unhealthy} unhealthy", one.running),
+            },
             one.command
                 .clone()
                 .unwrap_or_else(|| "(the image's own)".to_owned()),

@@ -10,7 +10,7 @@ use crate::cli::{Apps, Command, Config, Keys, Proxy, Ps, Registry};
 /// How far it reaches.
 pub(super) fn of(command: &Command) -> Reach {
     match command {
-        Command::Completion { .. } => Reach::Nothing,
+        Command::Completion { .. } | Command::Config(Config::Check { .. }) => Reach::Nothing,
         Command::Apps(_)
         | Command::Config(_)
         | Command::Build { .. }
@@ -24,6 +24,7 @@ pub(super) fn of(command: &Command) -> Reach {
         | Command::Stop
         | Command::Start
         | Command::Ps(_)
+        | Command::Prune { .. }
         | Command::Run { .. }
         | Command::Exec { .. } => Reach::Apps,
         Command::Doctor | Command::Proxy(Proxy::Status) => Reach::Server,
@@ -58,11 +59,13 @@ pub(super) fn words(command: &Command) -> String {
         Command::Config(Config::Get { name }) => with("config get", [variable(name)]),
         Command::Config(Config::Import { .. }) => "config import".to_owned(),
         Command::Config(Config::List) => "config list".to_owned(),
+        Command::Config(Config::Check { .. }) => "config check".to_owned(),
         Command::Deploy { abort: Some(_), .. } => "deploy --abort".to_owned(),
         Command::Deploy { attach: true, .. } => "deploy --attach".to_owned(),
         Command::Deploy {
             image: Some(image), ..
         } => with("deploy --image", [image]),
+        Command::Deploy { rebuild: true, .. } => "deploy --rebuild".to_owned(),
         Command::Deploy { .. } => "deploy".to_owned(),
         Command::Build { .. } => "build --print".to_owned(),
         Command::Rollback { release } => {
@@ -105,6 +108,8 @@ pub(super) fn words(command: &Command) -> String {
         Command::Keys(Keys::List) => "keys list".to_owned(),
         Command::Keys(Keys::Remove { .. }) => "keys remove".to_owned(),
         Command::Remote(_) => "remote".to_owned(),
+        Command::Prune { dry_run: true } => "prune --dry-run".to_owned(),
+        Command::Prune { .. } => "prune".to_owned(),
         Command::Doctor => "doctor".to_owned(),
         Command::Completion { .. } => "completion".to_owned(),
         Command::Worker => "worker".to_owned(),

@@ -1,7 +1,7 @@
 //! `gokku status`: what runs.
 
 use gokku_server::Server;
-use gokku_server::status::{self, AppStatus, ago};
+use gokku_server::status::{self, AppStatus, ContainerStatus, ago};
 
 use super::wait;
 use crate::cli::Options;
@@ -52,6 +52,10 @@ pub(super) fn pulled(image: Option<&String>, digest: Option<&String>) -> Option<
         Some(digest) if !image.contains('@') => format!("{image} ({digest})"),
         _ => image.clone(),
     })
+/// Whether a container runs, and is well where that is known.
+fn state(container: &ContainerStatus) -> String {
+    let unhealthy = if container.unhealthy { ", unhealthy" } else { "" };
+    format!("{}{unhealthy}", container.state)
 }
 
 fn dash(text: Option<&String>) -> String {
@@ -65,7 +69,7 @@ fn list(all: &[AppStatus]) -> String {
         let containers: Vec<String> = app
             .containers
             .iter()
-            .map(|container| format!("{} {}", container.name, container.state))
+            .map(|container| format!("{} {}", container.name, state(container)))
             .collect();
         table.add_row([
             app.app.clone(),
@@ -121,7 +125,7 @@ fn one(app: &AppStatus) -> String {
                 container.name,
                 container.id.short(),
                 container.release,
-                container.state
+                state(container)
             ),
         );
     }

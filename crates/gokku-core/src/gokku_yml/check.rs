@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::build_inputs::{BuildInputs, OWN_ARGS};
 use crate::env_file::{EnvKey, EnvValue};
 use crate::image_ref::Use;
 use crate::process::ProcessType;
@@ -11,8 +12,9 @@ use crate::resources::Resources;
 use crate::volume::Source;
 
 use super::config::{AppConfig, BuildKeys, Deployment, Environment, Health, Placed, Ports, ProcessConfig};
+use super::node::Place;
 use super::raw::{self, Argument};
-use super::reading::{At, Given, List, Named, Or, Reader};
+use super::reading::{Given, List, Named, Or, Reader};
 
 /// What counts of an app: what is said of it, and the defaults of all.
 pub(super) fn app(
@@ -49,6 +51,10 @@ pub(super) fn app(
         binary_name: whole.binary_name.map(|name| name.value.0),
         dockerfile: dockerfile.map(|path| path.value.0),
         build,
+        given: match ready {
+            Some(_) => BuildInputs::default(),
+            None => given(whole.build.unwrap_or_default(), reader),
+        },
         image: ready,
         env: whole.env.map(env).unwrap_or_default(),
         ports: whole.ports.and_then(|list| ports(&list, reader)),
@@ -115,6 +121,30 @@ fn build_keys(raw: &raw::App, reader: &Reader<'_>) -> BuildKeys {
     }
 }
 
+/// What a build is given.
+fn given(raw: raw::Build, reader: &mut Reader<'_>) -> BuildInputs {
+    let mut given = BuildInputs::default();
+    for (name, value) in raw.args.unwrap_or_default().entries {
+        if OWN_ARGS.contains(&name.value.as_str()) {
+            let what = format!("build.args: {} is what gokku itself says", name.value);
+            reader.note(name.place, what);
+        }
+        let placed = placed(&value, value.value.0.clone(), reader);
+        given.args.push((name.value, placed));
+    }
+    for name in raw.secrets.map(|list| list.items).unwrap_or_default() {
+        let key = &name.value.0;
+        let of_args = given.args.iter().map(|(key, _)| key);
+        let mut others = of_args.chain(given.secrets.iter().map(|placed| &placed.value));
+        if others.any(|other| other == key) {
+            reader.refuse("build.secrets", name.place, key.as_str());
+        }
+        let placed = placed(&name, key.clone(), reader);
+        given.secrets.push(placed);
+    }
+    given
+}
+
 /// What an app with a ready image says of a build would do nothing. The defaults may say it, for other apps.
 fn nothing_is_built(said: &raw::App, reader: &mut Reader<'_>) {
     if said.image.is_none() {
@@ -128,6 +158,7 @@ fn nothing_is_built(said: &raw::App, reader: &mut Reader<'_>) {
         ("go_version", said.go_version.as_ref().map(|given| given.place)),
         ("goos", said.goos.as_ref().map(|given| given.place)),
         ("goarch", said.goarch.as_ref().map(|given| given.place)),
+        ("build", said_of_build(said)),
         ("cgo_enabled", said.cgo_enabled.as_ref().map(|given| given.place)),
     ];
     for (key, place) in places {
@@ -138,6 +169,16 @@ fn nothing_is_built(said: &raw::App, reader: &mut Reader<'_>) {
             );
         }
     }
+}
+
+fn said_of_build(said: &raw::App) -> Option<Place> {
+    let build = said.build.as_ref()?;
+    let args = build.args.iter().flat_map(|named| &named.entries);
+    let secrets = build.secrets.iter().flat_map(|list| &list.items);
+    let mut places = args
+        .map(|(name, _)| name.place)
+        .chain(secrets.map(|name| name.place));
+    places.next()
 }
 
 fn web_is_said_once(raw: &raw::App, reader: &mut Reader<'_>) {
@@ -165,16 +206,11 @@ fn seconds_of(seconds: u16) -> Duration {
 }
 
 fn ports(list: &List<Given<Ports>>, reader: &mut Reader<'_>) -> Option<Ports> {
-    match list.items.as_slice() {
-        [one] => Some(one.value),
-        // What was wrong with an item was noted.
-        [] if reader.has_noted() => None,
-        several => {
-            let what = format!("ports: an app has one port, not {}", several.len());
-            reader.note(list.place, what);
-            None
-        }
+    if list.written != 1 {
+        let what = format!("ports: an app has one port, not {}", list.written);
+        reader.note(list.place, what);
     }
+    list.items.first().map(|one| one.value)
 }
 
 fn volumes(list: List<Given<crate::volume::Volume>>, reader: &mut Reader<'_>) -> Vec<crate::volume::Volume> {
@@ -192,16 +228,11 @@ fn volumes(list: List<Given<crate::volume::Volume>>, reader: &mut Reader<'_>) ->
     volumes
 }
 
-fn environments(list: List<At<raw::Environment>>, reader: &mut Reader<'_>) -> Vec<Environment> {
+fn environments(list: List<raw::Environment>, reader: &mut Reader<'_>) -> Vec<Environment> {
     let mut environments: Vec<Environment> = Vec::new();
-    for At { value: raw, place } in list.items {
-        let Some(name) = raw.name else {
-            // One that is there and wrong was noted.
-            if !reader.has_noted() {
-                reader.note(place, "environments[].name is missing: `- name: production`");
-            }
-            continue;
-        };
+    for raw in list.items {
+        // That there is none, or a wrong one, was noted.
+        let Some(name) = raw.name else { continue };
         if environments.iter().any(|there| there.name == name.value) {
             let what = format!("environments[].name: {:?} stands here twice", name.value.as_str());
             reader.note(name.place, what);
@@ -229,8 +260,8 @@ fn deployment(raw: raw::Deployment, reader: &mut Reader<'_>) -> Deployment {
         reader.note(given.place, what);
     }
     Deployment {
-        keep_images: images.or(releases).unwrap_or(defaults.keep_images),
-        keep_releases: releases.or(images).unwrap_or(defaults.keep_releases),
+        keep_images: images.unwrap_or_else(|| defaults.keep_images.min(releases.unwrap_or(usize::MAX))),
+        keep_releases: releases,
         restart_policy: raw
             .restart_policy
             .map_or(defaults.restart_policy, |given| given.value),
@@ -252,7 +283,9 @@ fn processes(
     for (kind, raw) in named.entries {
         if kind.value.is_web() {
             let overlap = raw.overlap.as_ref().map(|given| given.place);
-            if let Some(place) = overlap.or(raw.stay_up.as_ref().map(|given| given.place)) {
+            let stay_up = raw.stay_up.as_ref().map(|given| given.place);
+            let check = raw.check.as_ref().map(|given| given.place);
+            if let Some(place) = overlap.or(stay_up).or(check) {
                 let what = "processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers";
                 reader.note(place, what);
             }
@@ -260,11 +293,16 @@ fn processes(
                 reader.refuse("processes.<type>.count", none.place, "0");
             }
         }
+        if let (Some(_), Some(check)) = (&raw.stay_up, &raw.check) {
+            let what = "processes.<type>.check says when it is good, and so does stay_up: keep one of them";
+            reader.note(check.place, what);
+        }
         let process = ProcessConfig {
             command: raw.command.map(|given| given.value),
             count: raw.count.map(|given| given.value.0),
             overlap: raw.overlap.map(|given| given.value.0),
             stay_up: raw.stay_up.map(|given| seconds_of(given.value.0)),
+            check: raw.check.map(|given| given.value),
         };
         processes.insert(kind.value, process);
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::env_file::{EnvKey, EnvValue};
+use super::YmlError;
+use crate::build_inputs::BuildInputs;
+use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::image_ref::ImageRef;
 use crate::languages::Lang;
 use crate::name::EnvironmentName;
@@ -12,6 +14,7 @@ use crate::process::ProcessType;
 use crate::procfile::Command;
 use crate::push::BranchName;
 use crate::resources::Resources;
+use crate::settings::{SettingError, Settings};
 use crate::volume::Volume;
 
 /// What it says of one app.
@@ -25,6 +28,8 @@ pub struct AppConfig {
     pub dockerfile: Option<String>,
     /// What is built where there is no Dockerfile.
     pub build: BuildKeys,
+    /// `build`: what the build is given.
+    pub given: BuildInputs,
     /// `image`: run as it is, without a build.
     pub image: Option<ImageRef>,
     /// `env`: what the app's own env does not have.
@@ -87,6 +92,16 @@ pub struct Placed<T> {
 }
 
 impl<T> Placed<T> {
+    /// An error at its place.
+    pub(crate) fn refused(&self, what: String) -> YmlError {
+        YmlError {
+            file: self.file.clone(),
+            line: self.line,
+            column: self.column,
+            what,
+        }
+    }
+
     fn with<U>(&self, value: U) -> Placed<U> {
         Placed {
             value,
@@ -125,6 +140,8 @@ pub struct ProcessConfig {
     pub overlap: Option<bool>,
     /// `stay_up`.
     pub stay_up: Option<Duration>,
+    /// `check`.
+    pub check: Option<Command>,
 }
 
 /// A host port and the container port behind it.
@@ -160,7 +177,7 @@ pub struct Health {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deployment {
     /// `keep_releases`.
-    pub keep_releases: usize,
+    pub keep_releases: Option<usize>,
     /// `keep_images`.
     pub keep_images: usize,
     /// `restart_policy`.
@@ -203,7 +220,7 @@ impl RestartPolicy {
 impl Default for Deployment {
     fn default() -> Self {
         Self {
-            keep_releases: 5,
+            keep_releases: None,
             keep_images: 5,
             restart_policy: RestartPolicy::Always,
             restart_delay: Duration::from_secs(5),
@@ -220,6 +237,7 @@ impl Default for AppConfig {
             binary_name: None,
             dockerfile: None,
             build: BuildKeys::default(),
+            given: BuildInputs::default(),
             image: None,
             env: Vec::new(),
             volumes: Vec::new(),
@@ -246,14 +264,46 @@ impl AppConfig {
         }
     }
 
-    /// The build arguments that `path` and `binary_name` become.
+    /// The build arguments: those that `path` and `binary_name` become, and `build.args`.
     pub fn build_args(&self) -> Vec<(String, String)> {
         let path = (!self.path.is_empty()).then(|| ("APP_PATH".to_owned(), self.path.clone()));
         let binary = self
             .binary_name
             .clone()
             .map(|name| ("BINARY_NAME".to_owned(), name));
-        path.into_iter().chain(binary).collect()
+        let given = self.given.args.iter();
+        let given = given.map(|(name, value)| (name.to_string(), value.value.clone()));
+        path.into_iter().chain(binary).chain(given).collect()
+    }
+
+    /// The app's env in an environment: its own, and of what that does not have, what `environments[].env` and then `env`
+    /// say.
+    pub fn whole_env(&self, environment: &EnvironmentName, own: &EnvFile) -> EnvFile {
+        let mut env = own.clone();
+        let mine = self
+            .environments
+            .iter()
+            .filter(|there| there.name == *environment);
+        let layers = mine.map(|there| &there.env).chain([&self.env]);
+        for (key, value) in layers.flatten() {
+            if env.get(key.as_str()).is_none() {
+                env.set(key, value);
+            }
+        }
+        env
+    }
+
+    /// The settings: those of an env, and `health` for what that does not set.
+    pub fn settings(&self, env: &EnvFile) -> Result<Settings, Vec<SettingError>> {
+        let mut settings = Settings::read(env)?;
+        let said = |name: &str| env.get(name).is_some();
+        if let Some(path) = self.health.path.as_ref().filter(|_| !said("HEALTH_CHECK_PATH")) {
+            settings.health_path.clone_from(path);
+        }
+        if let Some(timeout) = self.health.timeout.filter(|_| !said("HEALTH_CHECK_TIMEOUT")) {
+            settings.health_timeout = timeout;
+        }
+        Ok(settings)
     }
 
     /// The branch that deploys to an environment; none when the file names none.

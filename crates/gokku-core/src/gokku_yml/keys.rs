@@ -76,6 +76,18 @@ pub const KEYS: &[Key] = &[
         allowed: "a relative path without ..",
     },
     Key {
+        path: "build.args.<NAME>",
+        default: "-",
+        meaning: "A build argument, for an `ARG` of the Dockerfile; it stays in the image's history",
+        allowed: "a name as a variable's, not APP_PATH or BINARY_NAME, and any text",
+    },
+    Key {
+        path: "build.secrets",
+        default: "-",
+        meaning: "Variables of the app's environment that the build may read, with RUN --mount=type=secret,id=NAME; they stay nowhere, and it takes BuildKit",
+        allowed: "a list of variables' names, each once and none of build.args",
+    },
+    Key {
         path: "env.<NAME>",
         default: "-",
         meaning: "A variable of the app, unless `gokku config set` has set it; settings count, too. Everybody who can read the code can read it: no place for secrets",
@@ -131,14 +143,14 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "deployment.keep_releases",
-        default: "keep_images",
-        meaning: "How many releases that went well stay with their code, to look at",
+        default: "-",
+        meaning: "How many releases keep their code, to look at, and their record; without, as many keep their code as their image, and 100 their record",
         allowed: "a whole number from 1 to 100",
     },
     Key {
         path: "deployment.keep_images",
         default: "5",
-        meaning: "How many releases stay; the active one and the one a rollback goes to always do",
+        meaning: "How many releases keep their image, so that they can be gone back to: no more than keep_releases; the active one and the one a rollback goes to always do",
         allowed: "a whole number from 1 to 100",
     },
     Key {
@@ -212,6 +224,12 @@ pub const KEYS: &[Key] = &[
         default: "3",
         meaning: "Seconds that a new one has to stay up to be good; not for web, which is good when it answers",
         allowed: "a whole number from 0 to 600",
+    },
+    Key {
+        path: "processes.<type>.check",
+        default: "-",
+        meaning: "A command that says in a new one, with exit code 0, that it is good, instead of stay_up; tried until it does or HEALTH_CHECK_TIMEOUT is over. Not for web",
+        allowed: "a command, as in a Procfile",
     },
     Key {
         path: "docker.registry",

@@ -23,7 +23,7 @@
 //!
 //! Strict: nothing is accepted and ignored. Every error says where, and what was probably meant; all are told at once.
 //!
-//! The text becomes a tree of [`node`]s, which is read ([`reading`]) as the [`raw`] keys, which are [`check`]ed and become
+//! The text becomes a tree of `node`s, which is read (`reading`) as the `raw` keys, which are `check`ed and become
 //! the [`AppConfig`] that counts.
 
 mod check;

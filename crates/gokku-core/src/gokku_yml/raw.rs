@@ -2,7 +2,7 @@
 
 use crate::env_file::{EnvKey, EnvValue};
 use crate::image_ref::{ImageRef, is_host};
-use crate::languages::Lang;
+use crate::languages::{Lang, is_program_name};
 use crate::name::{AppName, EnvironmentName};
 use crate::network_name::NetworkName;
 use crate::process::ProcessType;
@@ -12,7 +12,7 @@ use crate::volume::Volume;
 use crate::{resources, settings};
 
 use super::config::{Ports, RestartPolicy};
-use super::reading::{At, Given, List, Name, Named, Word, mapping};
+use super::reading::{Given, List, Name, Named, Word, mapping};
 
 mapping! {
     /// The file.
@@ -49,11 +49,20 @@ mapping! {
         ports: List<Given<Ports>>,
         volumes: List<Given<Volume>>,
         network: Given<NetworkName>,
-        environments: List<At<Environment>>,
+        environments: List<Environment>,
         deployment: Deployment,
         health: Health,
         resources: Resources,
         processes: Named<ProcessType, Process>,
+        build: Build,
+    }
+}
+
+mapping! {
+    /// `build`.
+    struct Build {
+        args: Named<EnvKey, Given<Argument>>,
+        secrets: List<Given<Variable>>,
     }
 }
 
@@ -64,6 +73,7 @@ mapping! {
         branch: Given<BranchName>,
         env: Named<EnvKey, Given<EnvValue>>,
     }
+    needs name: "environments[].name is missing: `- name: production`"
 }
 
 mapping! {
@@ -101,6 +111,7 @@ mapping! {
         count: Given<Whole<0, 100>>,
         overlap: Given<Switch>,
         stay_up: Given<Whole<0, 600>>,
+        check: Given<Command>,
     }
 }
 
@@ -149,11 +160,8 @@ word!(FilePath, |text| {
 /// A program's name.
 #[derive(Clone, Debug)]
 pub(super) struct BinaryName(pub(super) String);
-word!(BinaryName, |text| {
-    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let good = text.chars().all(good) && text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    good.then(|| Self(text.to_owned()))
-});
+word!(BinaryName, |text| is_program_name(text)
+    .then(|| Self(text.to_owned())));
 
 /// A registry's host.
 #[derive(Clone, Debug)]
@@ -218,6 +226,11 @@ impl<const LEAST: u16, const MOST: u16> Word for Whole<LEAST, MOST> {
             .ok_or(None)
     }
 }
+
+/// A variable's name.
+#[derive(Clone, Debug)]
+pub(super) struct Variable(pub(super) EnvKey);
+word!(Variable, |text| text.parse().ok().map(Self));
 
 /// A word of a command line.
 #[derive(Clone, Debug)]

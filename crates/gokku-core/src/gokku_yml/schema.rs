@@ -10,9 +10,9 @@ use super::config::{Ports, RestartPolicy};
 use super::keys::KEYS;
 use super::raw::{
     Argument, BinaryName, Bit, Cpus, File, FilePath, GoVersion, Goarch, Goos, HealthPath, Host, Memory, Pids,
-    RelativePath, Switch, Whole,
+    RelativePath, Switch, Variable, Whole,
 };
-use super::reading::{At, Given, List, Name, Named};
+use super::reading::{Given, List, Name, Named};
 use crate::env_file::EnvValue;
 use crate::image_ref::ImageRef;
 use crate::languages::Lang;
@@ -30,6 +30,11 @@ pub fn schema() -> Value {
         .into_root_schema_for::<File>()
         .to_value();
     let app = |path: &str| vec![format!("apps.<app>.{path}"), format!("defaults.{path}")];
+    without_null(&mut schema);
+    if let Some(app) = at(&mut schema, "apps.<app>") {
+        // An app of which nothing is said.
+        app.insert("type".to_owned(), vec!["object", "null"].into());
+    }
     for key in KEYS {
         let places = if key.path.starts_with("docker.") {
             vec![key.path.to_owned()]
@@ -54,6 +59,23 @@ pub fn schema() -> Value {
     schema
 }
 
+/// A key that is there has a value: what may be left away may not be `null`.
+fn without_null(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        Value::Object(keys) => {
+            for (key, value) in keys.iter_mut() {
+                match (key.as_str(), value) {
+                    ("type", Value::Array(all)) => all.retain(|one| one != "null"),
+                    ("enum", Value::Array(all)) => all.retain(|one| !one.is_null()),
+                    (_, value) => without_null(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The schema of a key: `apps.<app>.environments[].name`.
 pub fn at<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Map<String, Value>> {
     let mut here = schema;
@@ -68,16 +90,6 @@ pub fn at<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Map<String, V
 }
 
 impl<T: JsonSchema> JsonSchema for Given<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
     fn schema_name() -> Cow<'static, str> {
         T::schema_name()
     }
@@ -156,5 +168,6 @@ looks! {
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
     RestartPolicy => { "enum": ["always", "on-failure", "no"] },
     Switch => { "type": "boolean" },
+    Variable => { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
     Volume => { "type": "string", "pattern": "^[^:]+:/[^:]+(:(ro|rw))?$" },
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::env_file::{EnvKey, EnvValue};
+use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::process::ProcessType;
 
 fn parse(text: &str) -> Result<GokkuYml, String> {
@@ -47,7 +47,7 @@ fn every_key_is_obeyed() {
     assert_eq!(app.deployment.restart_delay, Duration::ZERO, "P31");
     assert_eq!(app.deployment.keep_images, 2, "P32");
     assert_eq!(app.deployment.post_deploy, ["./warm --all".parse().unwrap()]);
-    let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n").unwrap();
+    let app = api("    processes:\n      worker:\n        command: ./work\n        count: 0\n        overlap: false\n        stay_up: 9\n      web: {}\n      clock: {check: ./ticks}\n").unwrap();
     assert_eq!(app.processes[&ProcessType::web()], ProcessConfig::default());
     assert_eq!(
         app.processes[&"worker".parse().unwrap()],
@@ -56,8 +56,11 @@ fn every_key_is_obeyed() {
             count: Some(0),
             overlap: Some(false),
             stay_up: Some(Duration::from_secs(9)),
+            check: None,
         }
     );
+    let check = &app.processes[&"clock".parse().unwrap()].check;
+    assert_eq!(*check, Some("./ticks".parse().unwrap()));
 }
 
 #[test]
@@ -90,6 +93,9 @@ fn p33_wrong_in_each_way() {
         "processes: {web: {overlap: false}}",
         "processes: {worker: {overlap: maybe}}",
         "processes: {worker: {stay_up: long}}",
+        "processes: {worker: {stay_up: 1, check: ./ok}}",
+        "processes: {worker: {check: \"it's\"}}",
+        "processes: {web: {check: ./ok}}",
         "path: a\n    path: b",
         "command: serve",
         "command: []",
@@ -119,7 +125,7 @@ fn p33_wrong_in_each_way() {
         .collect();
     told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
     insta::assert_snapshot!(told.join("\n"), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes; did you mean "path"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes, build; did you mean "path"?
     gokku.yml:3:18: there is no key "keep_image" here: there is keep_releases, keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
     gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
     gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
@@ -139,13 +145,16 @@ fn p33_wrong_in_each_way() {
     gokku.yml:3:31: expected a list (`- item`)
     gokku.yml:3:32: deployment.post_deploy: the command has a quote that is never closed, or ends in a backslash
     gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
-    gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up; did you mean "command"?
+    gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up, check; did you mean "command"?
     gokku.yml:3:35: processes.<type>.command: the command has a quote that is never closed, or ends in a backslash
     gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100, for web from 1
     gokku.yml:3:30: processes.<type>.count: "0" cannot be: it is a whole number from 0 to 100, for web from 1
     gokku.yml:3:32: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
     gokku.yml:3:35: processes.<type>.overlap: "maybe" cannot be: it is true or false
     gokku.yml:3:35: processes.<type>.stay_up: "long" cannot be: it is a whole number from 0 to 600
+    gokku.yml:3:45: processes.<type>.check says when it is good, and so does stay_up: keep one of them
+    gokku.yml:3:33: processes.<type>.check: the command has a quote that is never closed, or ends in a backslash
+    gokku.yml:3:30: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
     gokku.yml:4:5: the key path stands here twice
     gokku.yml:3:14: expected a list (`- item`)
     gokku.yml:3:14: command: an empty list cannot be: it is a list of words, at least one
@@ -183,15 +192,16 @@ fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
-    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
+    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n    environments: [{branch: main}]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes; did you mean "path"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes, build; did you mean "path"?
     gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
-    gokku.yml:5:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
-    gokku.yml:7:31: deployment.keep_images: 9 images of 2 releases (keep_releases) cannot be kept
-    gokku.yml:8:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
-    gokku.yml:10:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
-    gokku.yml:10:19: expected one value
+    gokku.yml:5:20: environments[].name is missing: `- name: production`
+    gokku.yml:6:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
+    gokku.yml:8:31: deployment.keep_images: 9 images of 2 releases (keep_releases) cannot be kept
+    gokku.yml:9:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
+    gokku.yml:11:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
+    gokku.yml:11:19: expected one value
     "#);
 }
 
@@ -206,7 +216,7 @@ apps:
   web:
 defaults:
   env: {A: default, B: 1.10}
-  deployment: {keep_images: 9, restart_delay: 1}
+  deployment: {keep_images: 9, keep_releases: 20, restart_delay: 1}
   command: [other, words]
   resources: {pids: 50}
   processes: {web: {count: 2}}
@@ -215,13 +225,14 @@ defaults:
     let api = yml.app(&"api".parse().unwrap()).unwrap();
     assert_eq!(env(&api.env), [("A", "app"), ("B", "1.10")], "as it is written");
     assert_eq!(api.deployment.keep_images, 2);
-    assert_eq!(api.deployment.keep_releases, 2, "as many as images");
+    assert_eq!(api.deployment.keep_releases, Some(20));
     assert_eq!(api.deployment.restart_delay, Duration::from_secs(1));
     assert_eq!(api.command.as_deref(), Some(&["serve".to_owned()][..]));
     assert_eq!(api.resources.pids, Some(50));
     let web = yml.app(&"web".parse().unwrap()).unwrap();
     assert_eq!(env(&web.env), [("A", "default"), ("B", "1.10")]);
     assert_eq!(web.deployment.keep_images, 9);
+    assert_eq!(web.deployment.keep_releases, Some(20));
     assert_eq!(web.processes[&ProcessType::web()].count, Some(2));
 }
 
@@ -256,6 +267,21 @@ fn how_an_app_is_run() {
     gokku.yml:3:12: expected one value
     gokku.yml:3:10: expected keys and values (`key: value`)
     "#);
+}
+
+#[test]
+fn what_was_set_counts_before_what_the_code_says() {
+    let app = api("    env: {A: app, B: app, C: app, HEALTH_CHECK_TIMEOUT: 7}\n    environments: [{name: test, env: {A: test, B: test}}, {name: other, env: {C: other}}]\n    health: {path: /up, timeout: 9}\n").unwrap();
+    let own = EnvFile::parse(b"A=own\n").unwrap();
+    let whole = app.whole_env(&"test".parse().unwrap(), &own);
+    let whole_of = |key: &str| whole.get(key).map(EnvValue::expose);
+    assert_eq!(
+        [whole_of("A"), whole_of("B"), whole_of("C")],
+        [Some("own"), Some("test"), Some("app")]
+    );
+    let settings = app.settings(&whole).unwrap();
+    assert_eq!(settings.health_path, "/up");
+    assert_eq!(settings.health_timeout, Duration::from_secs(7));
 }
 
 #[test]

@@ -2,58 +2,69 @@
 
 use super::dockerfile::{Dockerfile, exec, quoted};
 use super::version::{self, Version};
-use super::{Folder, Lang, Made, Outcome, incomplete};
+use super::{Folder, Lang, Made, Outcome, incomplete, is_program_name};
 use crate::gokku_yml::AppConfig;
 
-/// Folders that programs read while they run: they go into the image beside the program.
-pub(super) const READ_AT_RUN_TIME: [&str; 8] = [
-    "assets",
-    "config",
-    "locales",
-    "migrations",
-    "public",
-    "static",
-    "templates",
-    "views",
-];
+/// Where a program is built.
+struct Place<'a> {
+    /// Its module.
+    module: Folder<'a>,
+    /// The workspace that this is in, and all modules that it uses.
+    workspace: Option<(Folder<'a>, Vec<&'a str>)>,
+}
+
+impl<'a> Place<'a> {
+    /// The folder that all of it is in.
+    fn top(&self) -> Folder<'a> {
+        self.workspace.as_ref().map_or(self.module, |(top, _)| *top)
+    }
+
+    /// A folder of the module, from the top.
+    fn below_top(&self, package: &str) -> String {
+        let full = self.module.full(package);
+        let below = full.strip_prefix(self.top().path).unwrap_or(&full);
+        below.trim_matches('/').to_owned()
+    }
+}
 
 pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
+    let place = place(folder, config)?;
+    let folder = place.module;
     let package = package(folder, config)?;
     let module = folder.text("go.mod").lines().find_map(|line| {
         let mut words = line.split_whitespace();
         (words.next()? == "module").then(|| words.next()).flatten()
     });
+    let below = place.below_top(&package);
     let name = config
         .binary_name
         .clone()
         .or_else(|| name_in(&package))
         .or_else(|| name_in(module.unwrap_or("").trim_matches('"')))
+        .or_else(|| name_in(&below))
         .unwrap_or_else(|| "app".to_owned());
     let keys = &config.build;
     let version = keys.go_version.as_ref().map_or_else(
-        || version::go(folder),
+        || version::go(folder, place.workspace.as_ref().map(|(top, _)| *top)),
         |given| Version {
             number: given.value.clone(),
             from: Some(given.file.clone()),
         },
     );
-    let cgo = keys.cgo_enabled.as_ref().is_some_and(|given| given.value);
-    let target = if package.is_empty() {
+    let target = if below.is_empty() {
         ".".to_owned()
     } else {
-        format!("./{package}")
+        format!("./{below}")
     };
     let mut file = Dockerfile::default();
     file.line(format!("FROM golang:{}-bookworm AS build", version.number));
     file.line("WORKDIR /src");
-    let vendored = folder.has("vendor/modules.txt");
-    if !vendored {
-        let manifests = folder.those(&["go.mod", "go.sum"]);
-        let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
-        file.copy("", &manifests, "./");
+    if !place.top().has("vendor/modules.txt") && !has_replaced_by_folder(folder) {
+        manifests(&mut file, &place);
         file.run(&["/go/pkg/mod"], "go mod download");
     }
-    file.copy("", &[source(folder)], "./");
+    file.copy("", &[place.top().source()], "./");
+    let cgo = keys.cgo_enabled.as_ref().is_some_and(|given| given.value);
     let mut environment = vec![format!("CGO_ENABLED={}", u8::from(cgo))];
     for (name, given) in [("GOOS", &keys.goos), ("GOARCH", &keys.goarch)] {
         if let Some(given) = given {
@@ -79,11 +90,11 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
     });
     file.line("WORKDIR /app");
     file.line("COPY --from=build /out/ /");
-    copy_read_at_run_time(&mut file, folder);
+    folder.copy_read_at_run_time(&mut file);
     file.end("1000:1000", &exec(&[format!("/app/{name}")]));
     Ok(Made {
         version: Some(version),
-        about: if package.is_empty() {
+        about: if below.is_empty() {
             name
         } else {
             format!("{name} from {target}")
@@ -92,20 +103,130 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
     })
 }
 
-/// What `COPY` calls the folder.
-pub(super) fn source(folder: Folder<'_>) -> String {
-    if folder.path.is_empty() {
-        ".".to_owned()
-    } else {
-        format!("{}/", folder.path)
+/// The module that is built: the folder's own, or that of the workspace which has a program.
+fn place<'a>(folder: Folder<'a>, config: &AppConfig) -> Result<Place<'a>, super::Undetected> {
+    if folder.has("go.mod") {
+        let mut path = folder.path;
+        loop {
+            let top = Folder { path, ..folder };
+            let modules = used(top);
+            if modules.iter().any(|module| top.full(module) == folder.path) {
+                return Ok(Place {
+                    module: folder,
+                    workspace: Some((top, modules)),
+                });
+            }
+            if path.is_empty() {
+                return Ok(Place {
+                    module: folder,
+                    workspace: None,
+                });
+            }
+            path = path.rsplit_once('/').map_or("", |(above, _)| above);
+        }
     }
+    let modules = used(folder);
+    if config.path != folder.path && !config.path.is_empty() {
+        return incomplete(
+            Lang::Go,
+            format!(
+                "`path:` in gokku.yml is {:?}, but go.work uses no module there: it uses {}",
+                config.path,
+                modules.join(", ")
+            ),
+        );
+    }
+    let programs: Vec<&str> = modules
+        .iter()
+        .copied()
+        .filter(|module| {
+            folder.has(&format!("{module}/main.go")) || folder.has_folder(&format!("{module}/cmd"))
+        })
+        .collect();
+    let [program] = programs.as_slice() else {
+        return incomplete(
+            Lang::Go,
+            format!(
+                "its go.work uses {}, of which {} have a program: say which with `path:` in gokku.yml, as `path: ./{}`",
+                modules.join(", "),
+                programs.len(),
+                programs.first().unwrap_or(&"api")
+            ),
+        );
+    };
+    let manifest = folder.full(&format!("{program}/go.mod"));
+    let manifest = folder.project.files.get(&manifest).map(String::as_str);
+    let path = manifest.and_then(|path| path.strip_suffix("/go.mod"));
+    Ok(Place {
+        module: Folder {
+            path: path.unwrap_or(folder.path),
+            ..folder
+        },
+        workspace: Some((folder, modules)),
+    })
 }
 
-pub(super) fn copy_read_at_run_time(file: &mut Dockerfile, folder: Folder<'_>) {
-    for name in READ_AT_RUN_TIME {
-        if folder.has_folder(name) {
-            file.copy("", &[format!("{}/", folder.full(name))], &format!("./{name}/"));
+/// The modules that a folder's `go.work` uses, those that are there: `.` is empty.
+fn used(top: Folder<'_>) -> Vec<&str> {
+    let text = top.text("go.work");
+    let mut modules = Vec::new();
+    let mut in_list = false;
+    for line in text.lines() {
+        let line = line.split("//").next().unwrap_or("").trim();
+        let named = if in_list {
+            in_list = line != ")";
+            Some(line).filter(|_| in_list)
+        } else {
+            let rest = line.strip_prefix("use").unwrap_or("").trim_start();
+            in_list = rest.starts_with('(');
+            Some(rest).filter(|_| !in_list)
+        };
+        let module = named.unwrap_or("").trim_matches('"').trim_end_matches('/');
+        if !module.is_empty() {
+            modules.push(if module == "." {
+                ""
+            } else {
+                module.trim_start_matches("./")
+            });
         }
+    }
+    modules.retain(|module| {
+        let manifest = if module.is_empty() {
+            "go.mod".to_owned()
+        } else {
+            format!("{module}/go.mod")
+        };
+        top.has(&manifest)
+    });
+    modules.dedup();
+    modules
+}
+
+/// Whether a module stands in for another that lies in a folder: then there is more to read than its manifests.
+fn has_replaced_by_folder(module: Folder<'_>) -> bool {
+    let text = module.text("go.mod");
+    text.lines().any(|line| {
+        line.split_once("=>")
+            .is_some_and(|(_, folder)| folder.trim_start().starts_with('.'))
+    })
+}
+
+/// What says which modules are needed, each file in its place.
+fn manifests(file: &mut Dockerfile, place: &Place<'_>) {
+    let Some((top, modules)) = &place.workspace else {
+        place.module.copy_files(file, &["go.mod", "go.sum"], "./");
+        return;
+    };
+    top.copy_files(file, &["go.work", "go.work.sum"], "./");
+    for module in modules {
+        let path = top.full(module);
+        let path = path.trim_end_matches('/');
+        let to = if module.is_empty() {
+            "./".to_owned()
+        } else {
+            format!("./{module}/")
+        };
+        Folder { path, ..*top }.copy_files(file, &["go.mod", "go.sum"], &to);
     }
 }
 
@@ -116,8 +237,7 @@ fn name_in(path: &str) -> Option<String> {
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let name = path.rsplit('/').find(|part| !version(part))?;
-    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    (name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(good)).then(|| name.to_owned())
+    is_program_name(name).then(|| name.to_owned())
 }
 
 /// The folder of the program's package in the module, empty for its top.

@@ -1,9 +1,10 @@
 //! Node: a server, or a site that Node builds and Caddy serves.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
-use super::dockerfile::{Dockerfile, exec, quoted, shell};
-use super::go::source;
+use super::dockerfile::{Dockerfile, exec, quoted};
 use super::version::{self, Version};
 use super::{Folder, Lang, Made, Outcome, incomplete, site};
 
@@ -82,12 +83,22 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let version = version::node(folder, engines);
     let tool = tool(folder, &package);
     let build = script(&package, "build").is_some();
+    // What these need may be anything of the project's, packages for development included.
+    let at_install = ["preinstall", "install", "postinstall", "prepare"]
+        .iter()
+        .any(|name| script(&package, name).is_some());
+    let develops = build || at_install;
     let site = output(&package).filter(|_| build && folder.web().is_none());
     let mut file = Dockerfile::default();
     file.line(format!("FROM node:{}-bookworm AS build", version.number));
     file.line("WORKDIR /app");
-    install(&mut file, folder, &tool, build);
-    file.copy("", &[source(folder)], "./");
+    if at_install {
+        file.copy("", &[folder.source()], "./");
+    }
+    install(&mut file, folder, &package, &tool, develops, at_install);
+    if !at_install {
+        file.copy("", &[folder.source()], "./");
+    }
     if build {
         file.run(&[], format!("{} run build", tool.program()));
     }
@@ -107,7 +118,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         Ok(start) => start,
         Err(what) => return incomplete(Lang::Node, what),
     };
-    if build {
+    if develops {
         prune(&mut file, &tool);
     }
     finish(&mut file, &version, &command);
@@ -118,7 +129,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     };
     Ok(Made {
         version: Some(version),
-        about: format!("{}, {before}{told}", tool.name()),
+        about: format!("{}, {before}{told}", tool.program()),
         dockerfile: file,
     })
 }
@@ -126,9 +137,8 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
 fn finish(file: &mut Dockerfile, version: &Version, command: &str) {
     file.line("");
     file.line(format!("FROM node:{}-bookworm-slim", version.number));
-    file.line("WORKDIR /app");
-    file.line("ENV NODE_ENV=production PATH=/app/node_modules/.bin:$PATH");
-    file.line("COPY --from=build --chown=1000:1000 /app/ ./");
+    file.line("ENV HOME=/app NODE_ENV=production PATH=/app/node_modules/.bin:$PATH");
+    file.own("--from=build", "/app/", "1000:1000");
     file.end("1000:1000", command);
 }
 
@@ -169,8 +179,8 @@ fn output(package: &Value) -> Option<&'static str> {
 
 /// The command that starts it, and how it is told.
 fn start(folder: Folder<'_>, package: &Value) -> Result<(String, String), String> {
-    if let Some((web, from)) = folder.web() {
-        return Ok((shell(web), format!("{web} (from {from})")));
+    if let Some(web) = folder.web() {
+        return Ok(web);
     }
     if let Some(start) = script(package, "start") {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=@+ ".contains(c);
@@ -245,14 +255,17 @@ impl Tool {
             Self::Yarn | Self::Berry => "yarn",
         }
     }
-
-    fn name(&self) -> &'static str {
-        self.program()
-    }
 }
 
-/// Dependencies before sources; a build needs those for development too.
-fn install(file: &mut Dockerfile, folder: Folder<'_>, tool: &Tool, build: bool) {
+/// Dependencies before sources, unless these are there already; a build needs those for development too.
+fn install(
+    file: &mut Dockerfile,
+    folder: Folder<'_>,
+    package: &Value,
+    tool: &Tool,
+    develops: bool,
+    copied: bool,
+) {
     let names: &[&str] = match tool {
         Tool::Npm => &[
             "package.json",
@@ -278,27 +291,12 @@ fn install(file: &mut Dockerfile, folder: Folder<'_>, tool: &Tool, build: bool) 
         ),
         Tool::Npm | Tool::Yarn => {}
     }
-    let manifests: Vec<String> = there.iter().map(|name| folder.full(name)).collect();
-    file.copy("", &manifests, "./");
-    // What a lock's install scripts, patches and local packages need.
-    for extra in [
-        "prisma",
-        "patches",
-        ".yarn/releases",
-        ".yarn/patches",
-        ".yarn/plugins",
-        "packages",
-    ] {
-        let needed = extra != "packages"
-            || folder.has("pnpm-workspace.yaml")
-            || folder.text("package.json").contains("\"workspaces\"");
-        if needed && folder.has_folder(extra) {
-            file.copy("", &[format!("{}/", folder.full(extra))], &format!("./{extra}/"));
-        }
+    if !copied {
+        manifests(file, folder, package, &there);
     }
     let locked = |lock: &str| there.contains(&lock);
     let all = |development: &str| {
-        if build {
+        if develops {
             String::new()
         } else {
             format!(" {development}")
@@ -338,10 +336,58 @@ fn install(file: &mut Dockerfile, folder: Folder<'_>, tool: &Tool, build: bool) 
     }
 }
 
+/// What an install reads: the files of its tool, and what a lock's install scripts, patches and local packages need.
+fn manifests(file: &mut Dockerfile, folder: Folder<'_>, package: &Value, there: &[&str]) {
+    folder.copy_files(file, there, "./");
+    let mut extras: BTreeSet<&str> = [
+        "prisma",
+        "patches",
+        ".yarn/cache",
+        ".yarn/releases",
+        ".yarn/patches",
+        ".yarn/plugins",
+    ]
+    .into();
+    let workspaces = folder.has("pnpm-workspace.yaml") || package.get("workspaces").is_some();
+    if workspaces {
+        extras.insert("packages");
+    }
+    let mut files = BTreeSet::new();
+    for local in local_packages(package) {
+        // An archive's own dependencies lie beside it.
+        match local.rsplit_once('/') {
+            _ if folder.has_folder(local) => extras.insert(local),
+            Some((beside, _)) if folder.has(local) => extras.insert(beside),
+            None if folder.has(local) => files.insert(folder.full(local)),
+            _ => false,
+        };
+    }
+    if !files.is_empty() {
+        let files: Vec<String> = files.into_iter().collect();
+        file.copy("", &files, "./");
+    }
+    for extra in extras {
+        folder.copy_folder(file, extra);
+    }
+}
+
+/// The packages that the project has itself: `file:vendor/shop-1.0.tgz`, a folder or an archive.
+fn local_packages(package: &Value) -> impl Iterator<Item = &str> {
+    ["dependencies", "devDependencies", "optionalDependencies"]
+        .into_iter()
+        .filter_map(|list| package.get(list)?.as_object())
+        .flat_map(serde_json::Map::values)
+        .filter_map(|asked| {
+            let path = asked.as_str()?.strip_prefix("file:")?;
+            Some(path.trim_start_matches("./").trim_end_matches('/'))
+        })
+        .filter(|path| !path.is_empty() && path.split('/').all(|part| part != ".."))
+}
+
 /// Takes what only the build needed away.
 fn prune(file: &mut Dockerfile, tool: &Tool) {
     match tool {
-        Tool::Npm => file.run(&["/root/.npm"], "npm prune --omit=dev"),
+        Tool::Npm => file.run(&["/root/.npm"], "npm prune --omit=dev --ignore-scripts"),
         Tool::Pnpm(_) => file.run(
             &["/root/.local/share/pnpm/store"],
             "CI=true pnpm prune --prod --ignore-scripts",

@@ -1,7 +1,6 @@
-//! Python: a virtual environment made by pip, uv or Poetry, and the WSGI or ASGI app found in it.
+//! Python: a virtual environment made by pip, uv, Poetry or Pipenv, and the WSGI or ASGI app found in it.
 
 use super::dockerfile::{Dockerfile, exec, shell};
-use super::go::source;
 use super::version::{self, Version};
 use super::{Folder, Lang, Made, Outcome, incomplete};
 
@@ -10,6 +9,7 @@ enum Tool {
     Project,
     Uv,
     Poetry,
+    Pipenv,
     /// No dependencies at all.
     None,
 }
@@ -24,7 +24,10 @@ const LIBRARIES: [(&str, &str); 4] = [
 ];
 
 pub(super) fn is(folder: Folder<'_>) -> bool {
-    folder.has("requirements.txt") || folder.has("manage.py") || folder.has("uv.lock") || is_project(folder)
+    ["requirements.txt", "manage.py", "uv.lock", "Pipfile"]
+        .iter()
+        .any(|name| folder.has(name))
+        || is_project(folder)
 }
 
 fn pyproject(folder: Folder<'_>) -> Option<toml::Table> {
@@ -42,35 +45,38 @@ fn is_project(folder: Folder<'_>) -> bool {
 }
 
 pub(super) fn make(folder: Folder<'_>) -> Outcome {
-    let text = folder.text("pyproject.toml");
-    let pyproject: toml::Table = match text.parse() {
-        Ok(table) => table,
-        Err(error) => {
-            let error: toml::de::Error = error;
-            let why = error.message().lines().next().unwrap_or("").to_owned();
-            return incomplete(Lang::Python, format!("its pyproject.toml cannot be read: {why}"));
-        }
-    };
+    let pyproject = folder.toml("pyproject.toml", Lang::Python)?;
+    let pipfile = folder.toml("Pipfile", Lang::Python)?;
     let project = pyproject.get("project");
     let poetry = pyproject.get("tool").and_then(|tool| tool.get("poetry"));
     let requires = project
         .and_then(|project| project.get("requires-python")?.as_str())
         .or_else(|| poetry.and_then(|poetry| poetry.get("dependencies")?.get("python")?.as_str()));
-    let version = version::python(folder, requires);
+    let pinned = pipfile
+        .get("requires")
+        .and_then(|requires| requires.get("python_version")?.as_str());
+    let version = version::python(folder, pinned, requires);
     let tool = if folder.has("uv.lock") {
         Tool::Uv
     } else if folder.has("poetry.lock") || poetry.is_some_and(|poetry| poetry.get("dependencies").is_some()) {
         Tool::Poetry
+    } else if folder.has("Pipfile.lock") && folder.has("Pipfile") {
+        Tool::Pipenv
     } else if folder.has("requirements.txt") {
         Tool::Requirements
     } else if is_project(folder) {
         Tool::Project
+    } else if folder.has("Pipfile") {
+        return incomplete(
+            Lang::Python,
+            "there is a Pipfile without a Pipfile.lock: make it with `pipenv lock`, and commit it",
+        );
     } else {
         Tool::None
     };
     let depends = |name: &str| {
         mentions(folder.text("requirements.txt"), name)
-            || names(&pyproject).iter().any(|one| mentions(one, name))
+            || names(&pyproject, &pipfile).iter().any(|one| mentions(one, name))
     };
     let start = match start(folder, &depends) {
         Ok(start) => start,
@@ -89,6 +95,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let with = match tool {
         Tool::Uv => "uv, ",
         Tool::Poetry => "Poetry, ",
+        Tool::Pipenv => "Pipenv, ",
         Tool::Requirements | Tool::Project | Tool::None => "",
     };
     Ok(Made {
@@ -103,11 +110,6 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
     file.line("WORKDIR /app");
     file.line("ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore");
     file.line("RUN python3 -m venv /venv");
-    let copy = |file: &mut Dockerfile, names: &[&str]| {
-        let there = folder.those(names);
-        let there: Vec<String> = there.iter().map(|name| folder.full(name)).collect();
-        file.copy("", &there, "./");
-    };
     let pip = ["/root/.cache/pip"];
     match tool {
         Tool::Requirements => {
@@ -117,33 +119,26 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
                 !name.contains('/') && (name.starts_with("requirements") || name.starts_with("constraints"))
             });
             let names: Vec<&str> = beside.collect();
-            copy(file, &names);
-            let more = folder.has_folder("requirements");
-            if more {
-                file.copy(
-                    "",
-                    &[format!("{}/", folder.full("requirements"))],
-                    "./requirements/",
-                );
-            }
+            folder.copy_files(file, &names, "./");
+            folder.copy_folder(file, "requirements");
             file.run(&pip, "/venv/bin/python -m pip install -r requirements.txt");
         }
         Tool::Project => {
             // pip has no way to install a project's dependencies without the project.
-            file.copy("", &[source(folder)], "./");
+            file.copy("", &[folder.source()], "./");
             file.run(&pip, "/venv/bin/python -m pip install .");
         }
         Tool::Uv => {
             file.line("ENV UV_PROJECT_ENVIRONMENT=/venv UV_LINK_MODE=copy UV_PYTHON=python3 UV_PYTHON_DOWNLOADS=never");
             file.run(&pip, "python3 -m pip install uv");
-            copy(file, &["pyproject.toml", "uv.lock"]);
+            folder.copy_files(file, &["pyproject.toml", "uv.lock"], "./");
             // It makes an environment without pip, which a server that is added needs.
             file.run(
                 &["/root/.cache/uv"],
                 "uv sync --locked --no-dev --no-install-project --inexact",
             );
             if packaged {
-                file.copy("", &[source(folder)], "./");
+                file.copy("", &[folder.source()], "./");
                 file.run(
                     &["/root/.cache/uv"],
                     "uv sync --locked --no-dev --no-editable --inexact",
@@ -153,10 +148,20 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
         Tool::Poetry => {
             file.line("ENV VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH POETRY_NO_INTERACTION=1");
             file.run(&pip, "/usr/local/bin/python3 -m pip install poetry");
-            copy(file, &["pyproject.toml", "poetry.lock", "poetry.toml"]);
+            folder.copy_files(file, &["pyproject.toml", "poetry.lock", "poetry.toml"], "./");
             file.run(
                 &["/root/.cache/pypoetry"],
                 "/usr/local/bin/python3 -m poetry install --only main --no-root",
+            );
+        }
+        Tool::Pipenv => {
+            // It installs into the environment that it finds itself in.
+            file.line("ENV VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH PIPENV_VERBOSITY=-1");
+            file.run(&pip, "/usr/local/bin/python3 -m pip install pipenv");
+            folder.copy_files(file, &["Pipfile", "Pipfile.lock"], "./");
+            file.run(
+                &["/root/.cache/pip", "/root/.cache/pipenv"],
+                "/usr/local/bin/python3 -m pipenv install --deploy",
             );
         }
         Tool::None => {}
@@ -172,26 +177,47 @@ fn finish(
 ) {
     file.line("");
     file.line(format!("FROM python:{}-slim-bookworm", version.number));
-    let mut libraries: Vec<&str> = LIBRARIES
-        .iter()
-        .filter(|(package, _)| depends(package))
-        .map(|(_, library)| *library)
-        .collect();
-    libraries.dedup();
-    if !libraries.is_empty() {
+    file.install_for(&LIBRARIES, depends);
+    file.line("ENV HOME=/app PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1");
+    file.line("COPY --from=build /venv/ /venv/");
+    file.own("", &folder.source(), "1000:1000");
+    if collects_static(folder) {
+        // As who runs it later: settings may make files of their own when they are read. They may also ask for secrets;
+        // what these are does not matter to static files, and they stay out of the image.
+        file.line("USER 1000:1000");
         file.run(
             &[],
-            format!(
-                "apt-get update && apt-get install -y --no-install-recommends {} && rm -rf /var/lib/apt/lists/*",
-                libraries.join(" ")
-            ),
+            "SECRET_KEY=for-the-build-only DJANGO_SECRET_KEY=for-the-build-only DATABASE_URL=sqlite://:memory: \\\n    python manage.py collectstatic --noinput",
         );
     }
-    file.line("WORKDIR /app");
-    file.line("ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1");
-    file.line("COPY --from=build /venv/ /venv/");
-    file.copy("--chown=1000:1000", &[source(folder)], "./");
     file.end("1000:1000", command);
+}
+
+/// Whether Django's static files are to be put in one folder: its settings have the app for it and say where.
+fn collects_static(folder: Folder<'_>) -> bool {
+    // `shop/settings.py`, or `shop/settings/base.py` and others.
+    let of_settings = |path: &&str| {
+        let below = path.split_once('/').map_or("", |(_, below)| below);
+        below == "settings.py"
+            || below
+                .strip_prefix("settings/")
+                .is_some_and(|name| !name.contains('/'))
+    };
+    let lines = || {
+        folder
+            .files()
+            .filter(of_settings)
+            .flat_map(|path| folder.text(path).lines())
+            .map(str::trim_start)
+            .filter(|line| !line.starts_with('#'))
+    };
+    let assigns = |line: &str| {
+        line.strip_prefix("STATIC_ROOT")
+            .is_some_and(|rest| rest.trim_start().starts_with([':', '=']))
+    };
+    folder.has("manage.py")
+        && lines().any(|line| line.contains("django.contrib.staticfiles"))
+        && lines().any(assigns)
 }
 
 /// Whether a list of dependencies, one a line, has a package.
@@ -203,8 +229,8 @@ fn mentions(list: &str, package: &str) -> bool {
     })
 }
 
-/// The dependencies that `pyproject.toml` names.
-fn names(pyproject: &toml::Table) -> Vec<String> {
+/// The dependencies that `pyproject.toml` and the Pipfile name.
+fn names(pyproject: &toml::Table, pipfile: &toml::Table) -> Vec<String> {
     let listed = pyproject
         .get("project")
         .and_then(|project| project.get("dependencies")?.as_array())
@@ -215,6 +241,7 @@ fn names(pyproject: &toml::Table) -> Vec<String> {
         .get("tool")
         .and_then(|tool| tool.get("poetry")?.get("dependencies")?.as_table())
         .into_iter()
+        .chain(pipfile.get("packages").and_then(toml::Value::as_table))
         .flat_map(|table| table.keys().cloned());
     listed.chain(poetry).collect()
 }
@@ -235,10 +262,10 @@ struct Found {
 }
 
 fn start(folder: Folder<'_>, depends: &dyn Fn(&str) -> bool) -> Result<Start, String> {
-    if let Some((web, from)) = folder.web() {
+    if let Some((command, told)) = folder.web() {
         return Ok(Start {
-            command: shell(web),
-            told: format!("{web} (from {from})"),
+            command,
+            told,
             added: None,
         });
     }

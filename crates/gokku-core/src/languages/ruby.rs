@@ -1,7 +1,6 @@
 //! Ruby: Rails, and whatever else has a `config.ru`.
 
 use super::dockerfile::{Dockerfile, shell};
-use super::go::source;
 use super::version;
 use super::{Folder, Lang, Made, Outcome, incomplete};
 
@@ -16,8 +15,8 @@ const LIBRARIES: [(&str, &str); 4] = [
 pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let rails = has_gem(folder, "rails") && folder.has("config/application.rb");
     let version = version::ruby(folder);
-    let (command, told) = if let Some((web, from)) = folder.web() {
-        (shell(web), format!("{web} (from {from})"))
+    let (command, told) = if let Some(web) = folder.web() {
+        web
     } else if !folder.has("config.ru") {
         return incomplete(
             Lang::Ruby,
@@ -51,9 +50,15 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         file.line("COPY --from=node /usr/local/lib/node_modules/ /usr/local/lib/node_modules/");
         file.line("RUN ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm && ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx");
     }
-    let manifests = folder.those(&["Gemfile", "Gemfile.lock", ".ruby-version", ".tool-versions"]);
-    let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
-    file.copy("", &manifests, "./");
+    let copied = has_own_gems(folder);
+    if copied {
+        file.copy("", &[folder.source()], "./");
+    } else {
+        let manifests = ["Gemfile", "Gemfile.lock", ".ruby-version", ".tool-versions"];
+        folder.copy_files(&mut file, &manifests, "./");
+        // Where Bundler finds gems, it asks nobody else.
+        folder.copy_folder(&mut file, "vendor/cache");
+    }
     file.line("ENV BUNDLE_GLOBAL_GEM_CACHE=true");
     file.run(
         &["/root/.bundle/cache"],
@@ -62,7 +67,9 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     if javascript {
         packages(&mut file, folder);
     }
-    file.copy("", &[source(folder)], "./");
+    if !copied {
+        file.copy("", &[folder.source()], "./");
+    }
     if rails && (folder.has_folder("app/assets") || folder.has_folder("app/javascript")) {
         // Rails asks for a secret; what it is does not matter to assets, and it stays out of the image.
         file.run(
@@ -72,25 +79,10 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     }
     file.line("");
     file.line(format!("FROM ruby:{}-slim-bookworm", version.number));
-    let mut libraries: Vec<&str> = LIBRARIES
-        .iter()
-        .filter(|(gem, _)| has_gem(folder, gem))
-        .map(|(_, library)| *library)
-        .collect();
-    libraries.dedup();
-    if !libraries.is_empty() {
-        file.run(
-            &[],
-            format!(
-                "apt-get update && apt-get install -y --no-install-recommends {} && rm -rf /var/lib/apt/lists/*",
-                libraries.join(" ")
-            ),
-        );
-    }
-    file.line("WORKDIR /app");
-    file.line(environment);
+    file.install_for(&LIBRARIES, |gem| has_gem(folder, gem));
+    file.line(format!("{environment} HOME=/app"));
     file.line("COPY --from=build /bundle/ /bundle/");
-    file.line("COPY --from=build --chown=1000:1000 /app/ ./");
+    file.own("--from=build", "/app/", "1000:1000");
     file.end("1000:1000", &command);
     let kind = if rails { "Rails" } else { "Rack" };
     Ok(Made {
@@ -114,9 +106,7 @@ fn environment(rails: bool, locked: bool) -> String {
 
 /// What jsbundling, cssbundling and Webpacker need of npm or Yarn.
 fn packages(file: &mut Dockerfile, folder: Folder<'_>) {
-    let manifests = folder.those(&["package.json", "package-lock.json", "yarn.lock"]);
-    let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
-    file.copy("", &manifests, "./");
+    folder.copy_files(file, &["package.json", "package-lock.json", "yarn.lock"], "./");
     if folder.has("yarn.lock") {
         file.run(
             &["/root/.npm", "/usr/local/share/.cache/yarn"],
@@ -127,6 +117,16 @@ fn packages(file: &mut Dockerfile, folder: Folder<'_>) {
     } else {
         file.run(&["/root/.npm"], "npm install");
     }
+}
+
+/// Whether gems of the bundle lie in the project itself: they are read when it is installed.
+fn has_own_gems(folder: Folder<'_>) -> bool {
+    folder.text("Gemfile").lines().map(str::trim_start).any(|line| {
+        line == "gemspec"
+            || line.starts_with("gemspec ")
+            || line.starts_with("path ")
+            || line.starts_with("gem") && (line.contains(" path:") || line.contains(":path "))
+    })
 }
 
 /// Whether the lock, or else the Gemfile, has a gem.

@@ -150,21 +150,22 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// Go: `.tool-versions`, then `go.mod` (its toolchain, then its `go` line).
-pub(super) fn go(folder: Folder<'_>) -> Version {
-    let module = folder.text("go.mod");
-    let line = |word: &str| {
-        module.lines().find_map(|line| {
-            let mut words = line.split("//").next()?.split_whitespace();
-            (words.next()? == word).then(|| words.next()).flatten()
-        })
+/// Go: `.tool-versions`, then the workspace's `go.work`, then `go.mod` (the toolchain of each, then its `go` line).
+pub(super) fn go(folder: Folder<'_>, workspace: Option<Folder<'_>>) -> Version {
+    let version = |text: &str| {
+        let line = |word: &str| {
+            text.lines().find_map(|line| {
+                let mut words = line.split("//").next()?.split_whitespace();
+                (words.next()? == word).then(|| words.next()).flatten()
+            })
+        };
+        let toolchain = line("toolchain").and_then(plain);
+        toolchain.or_else(|| line("go").and_then(plain))
     };
-    let version = line("toolchain")
-        .and_then(plain)
-        .or_else(|| line("go").and_then(plain));
     Sources::new(folder)
         .tool_versions(&["golang", "go"])
-        .offer("go.mod", version)
+        .offer("go.work", workspace.and_then(|top| version(top.text("go.work"))))
+        .offer("go.mod", version(folder.text("go.mod")))
         .or_default(Lang::Go)
 }
 
@@ -190,11 +191,12 @@ pub(super) fn node(folder: Folder<'_>, engines: Option<&str>) -> Version {
 }
 
 /// Python: `.tool-versions`, `.python-version`, `runtime.txt`, then `requires-python` in `pyproject.toml`.
-pub(super) fn python(folder: Folder<'_>, requires: Option<&str>) -> Version {
+pub(super) fn python(folder: Folder<'_>, pinned: Option<&str>, requires: Option<&str>) -> Version {
     Sources::new(folder)
         .tool_versions(&["python"])
         .file(".python-version")
         .file("runtime.txt")
+        .offer("Pipfile", pinned.and_then(plain))
         .range("pyproject.toml", requires, &PYTHON)
         .of_two()
         .or_default(Lang::Python)
@@ -308,9 +310,9 @@ mod tests {
                 said: None,
             };
             match lang {
-                Lang::Go => go(folder),
+                Lang::Go => go(folder, None),
                 Lang::Node => node(folder, Some(">=18 <21")),
-                Lang::Python => python(folder, Some(">=3.10,<3.13")),
+                Lang::Python => python(folder, None, Some(">=3.10,<3.13")),
                 Lang::Ruby => ruby(folder),
                 Lang::Rust => rust(folder),
                 Lang::Php => php(folder, Some("^8.1")),

@@ -88,6 +88,7 @@ fn before_switch(view: &View<'_>) -> Decision {
         );
     }
     if activation.mode == Mode::StopFirst
+        && !view.keeps()
         && let Some(decision) = make_way(view)
     {
         return decision;
@@ -99,12 +100,10 @@ fn before_switch(view: &View<'_>) -> Decision {
     if let Some(decision) = make_way_for_alone(view).or_else(|| prove(view, true)) {
         return decision;
     }
-    Decision::step(
-        Step::Switch {
-            targets: view.web_candidates(),
-        },
-        "the candidate is healthy",
-    )
+    if let Some(decision) = prove_kept(view) {
+        return decision;
+    }
+    Decision::step(Step::Switch { targets: view.web() }, "the candidate is healthy")
 }
 
 /// Starts the candidate's containers and waits until they are healthy: those of types that run alone, or the others.
@@ -129,6 +128,19 @@ fn prove(view: &View<'_>, alone: bool) -> Option<Decision> {
             "no traffic before the candidate is proven healthy",
         )
     })
+}
+
+/// Before web containers leave, one of those that stay is seen to be healthy, also one that has died meanwhile.
+fn prove_kept(view: &View<'_>) -> Option<Decision> {
+    let why = "what is to have the traffic alone is asked first";
+    let left = view.left_alone();
+    let (up, down): (Vec<_>, Vec<_>) = left.into_iter().partition(|one| one.state == State::Running);
+    if !up.is_empty() {
+        let containers = ids(up.into_iter());
+        return Some(Decision::step(Step::AwaitHealth { containers }, why));
+    }
+    let containers = ids(down.into_iter());
+    (!containers.is_empty()).then(|| Decision::step(Step::Start { containers }, why))
 }
 
 /// Stops the old containers of types that run alone, where a new one is about to start.
@@ -236,9 +248,12 @@ fn mend(view: &View<'_>) -> Option<Decision> {
     let unproven = ids(view.candidates().filter(|container| {
         !container.healthy && container.state == State::Running && !targets.contains(&container.id)
     }));
-    let web = view.web_candidates();
+    let web = view.web();
     if web.iter().all(|id| targets.contains(id)) && web.len() == targets.len() {
         return None;
+    }
+    if let Some(decision) = prove_kept(view) {
+        return Some(decision);
     }
     Some(if unproven.is_empty() {
         Decision::step(Step::Switch { targets: web }, why)

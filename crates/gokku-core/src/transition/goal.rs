@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::observed::{Container, Observed, State};
+use crate::ids::ContainerId;
 use crate::process::{ProcessKey, ProcessType};
 use crate::release_id::ReleaseId;
+use crate::slot::Slot;
 
 /// What is wanted of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,6 +83,34 @@ pub enum Mode {
     ZeroDowntime,
     /// Old stops before new starts; requests that arrive meanwhile are held.
     StopFirst,
+}
+
+impl Goal {
+    /// The active containers that stay as they are, at the beginning: where only their number is to change, and all of
+    /// them are as they should be. None where everything is made anew.
+    pub(super) fn keeps(&self, observed: &Observed) -> BTreeSet<ContainerId> {
+        let Self::Activate(activation) = self else {
+            return BTreeSet::new();
+        };
+        let targets = &observed.route.targets;
+        if activation.cause != Cause::Scale || targets.is_empty() || observed.route.held {
+            return BTreeSet::new();
+        }
+        let is_active = |one: &&Container| one.state == State::Running && one.slot == Some(Slot::Blue);
+        let active: Vec<&Container> = observed.containers.iter().filter(is_active).collect();
+        let is_good = |one: &Container| {
+            let routed = targets.contains(&one.id) == one.process.is_web();
+            routed && one.same_env && one.release == activation.release
+        };
+        let all_there = targets.iter().all(|id| active.iter().any(|one| one.id == *id));
+        if !all_there || !active.iter().all(|one| is_good(one)) {
+            return BTreeSet::new();
+        }
+        let stays = active
+            .iter()
+            .filter(|one| activation.processes.contains(&one.process));
+        stays.map(|one| one.id.clone()).collect()
+    }
 }
 
 impl Activation {

@@ -34,6 +34,13 @@ pub struct Journal {
     /// What `current` pointed at in the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_release: Option<ReleaseId>,
+    /// Those of the former that stay, because only the number of containers is to change.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub kept: BTreeSet<ContainerId>,
+    /// Whether all that is new was good, when some are kept: from then on it is finished. The traffic, which tells it
+    /// otherwise, may not change at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub decided: bool,
     /// How far the migration came.
     pub migration: Migration,
     /// The former containers could not be brought back; what is left of them gets the traffic as it is.
@@ -95,6 +102,8 @@ impl Journal {
             version: VERSION,
             id,
             former,
+            kept: goal.keeps(observed),
+            decided: false,
             former_release: observed.current,
             migration: Migration::NotStarted,
             former_failed: false,
@@ -107,8 +116,11 @@ impl Journal {
         }
     }
 
-    /// Whether the traffic has left the former containers for new ones.
+    /// Whether the traffic has left the former containers for new ones; where some are kept, whether that is decided.
     pub fn switched(&self, observed: &Observed) -> bool {
+        if !self.kept.is_empty() {
+            return self.decided;
+        }
         let targets = &observed.route.targets;
         !targets.is_empty() && targets.is_disjoint(&self.former)
     }
@@ -119,6 +131,11 @@ impl Journal {
         if matches!(step, Step::Migrate) {
             self.migration = Migration::Started;
             return true;
+        }
+        if matches!(step, Step::Switch { .. }) && !self.kept.is_empty() && self.failure.is_none() {
+            let first = !self.decided;
+            self.decided = true;
+            return first;
         }
         if let Step::Stop { containers } = step {
             self.displaced |= containers.iter().any(|id| self.former.contains(id));

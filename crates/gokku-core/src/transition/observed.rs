@@ -53,6 +53,8 @@ pub struct Container {
     pub release: ReleaseId,
     /// Whether it runs.
     pub state: State,
+    /// Whether it was made with the app's env as it is now.
+    pub same_env: bool,
     /// Whether it passed its health check since it was last started.
     pub healthy: bool,
     /// How many requests the traffic switch has in flight on it.

@@ -23,8 +23,7 @@ impl<'a> View<'a> {
             .filter(move |container| container.transition == id)
     }
 
-    /// All others.
-    pub(super) fn old(&self) -> impl Iterator<Item = &'a Container> {
+    fn others(&self) -> impl Iterator<Item = &'a Container> {
         let id = self.activation.id;
         self.observed
             .containers
@@ -32,10 +31,30 @@ impl<'a> View<'a> {
             .filter(move |container| container.transition != id)
     }
 
+    /// Those that stay as they are beside the new ones.
+    fn kept(&self) -> impl Iterator<Item = &'a Container> {
+        let kept = &self.journal.kept;
+        self.others()
+            .filter(move |container| kept.contains(&container.id))
+    }
+
+    /// All that is to leave.
+    pub(super) fn old(&self) -> impl Iterator<Item = &'a Container> {
+        let kept = &self.journal.kept;
+        self.others()
+            .filter(move |container| !kept.contains(&container.id))
+    }
+
     /// Those that were active at the beginning and still exist.
     pub(super) fn former(&self) -> impl Iterator<Item = &'a Container> {
         let former = &self.journal.former;
-        self.old().filter(move |container| former.contains(&container.id))
+        self.others()
+            .filter(move |container| former.contains(&container.id))
+    }
+
+    /// Whether containers stay.
+    pub(super) fn keeps(&self) -> bool {
+        !self.journal.kept.is_empty()
     }
 
     pub(super) fn switched(&self) -> bool {
@@ -44,16 +63,21 @@ impl<'a> View<'a> {
 
     /// A process of the goal that has no container.
     pub(super) fn missing(&self) -> Option<&'a ProcessKey> {
-        self.activation
-            .processes
-            .iter()
-            .find(|key| !self.candidates().any(|made| made.process == **key))
+        self.activation.processes.iter().find(|key| {
+            !self
+                .candidates()
+                .chain(self.kept())
+                .any(|there| there.process == **key)
+        })
     }
 
     /// Whether the traffic can be given back: all that was active at the beginning is still there.
     pub(super) fn can_go_back(&self) -> bool {
         let former = &self.journal.former;
-        !former.is_empty() && self.former().count() == former.len() && !self.journal.former_failed
+        !former.is_empty()
+            && !self.keeps()
+            && self.former().count() == former.len()
+            && !self.journal.former_failed
     }
 
     /// Whether a container of the goal is missing or does not run.
@@ -69,9 +93,25 @@ impl<'a> View<'a> {
         self.activation.alone.contains(container.process.kind())
     }
 
-    /// The new containers that traffic goes to.
-    pub(super) fn web_candidates(&self) -> Vec<ContainerId> {
-        ids(self.candidates().filter(|container| container.process.is_web()))
+    /// The containers that traffic is to go to.
+    pub(super) fn web(&self) -> Vec<ContainerId> {
+        ids(self.web_members())
+    }
+
+    fn web_members(&self) -> impl Iterator<Item = &'a Container> {
+        let members = self.kept().chain(self.candidates());
+        members.filter(|container| container.process.is_web())
+    }
+
+    /// Those that stay and are to have the traffic without some that have it now, where none of them is proven healthy.
+    pub(super) fn left_alone(&self) -> Vec<&'a Container> {
+        let leaves = self
+            .old()
+            .any(|old| self.observed.route.targets.contains(&old.id));
+        if !self.keeps() || !leaves || self.web_members().any(|web| web.healthy) {
+            return Vec::new();
+        }
+        self.kept().filter(|one| one.process.is_web()).collect()
     }
 }
 

@@ -66,6 +66,47 @@ pub(super) const SHAPES: &[(&str, &str, Files)] = &[
         &[("go.mod", GO_MOD), ("vendor/modules.txt", ""), ("main.go", "")],
     ),
     (
+        "go-workspace",
+        "path: services/api/cmd/apid",
+        &[
+            (
+                "go.work",
+                "go 1.23 // of all\n\nuse (\n\t./lib // shared\n\t./services/api\n\t./gone\n)\n",
+            ),
+            ("go.work.sum", ""),
+            ("lib/go.mod", "module example.com/lib\n"),
+            ("lib/lib.go", ""),
+            ("services/api/go.mod", GO_MOD),
+            ("services/api/go.sum", ""),
+            ("services/api/cmd/apid/main.go", ""),
+            ("services/api/static/a.css", ""),
+        ],
+    ),
+    (
+        "go-workspace-of-one-program",
+        "",
+        &[
+            ("go.work", "go 1.22\ntoolchain go1.22.4\nuse ./lib\nuse ./api\n"),
+            ("lib/go.mod", "module example.com/lib\n"),
+            ("lib/lib.go", ""),
+            ("api/go.mod", GO_MOD),
+            ("api/main.go", ""),
+        ],
+    ),
+    (
+        "go-replaced",
+        "",
+        &[
+            (
+                "go.mod",
+                "module shop\n\ngo 1.22\n\nreplace example.com/lib => ./lib\n",
+            ),
+            ("go.sum", ""),
+            ("main.go", ""),
+            ("lib/go.mod", "module example.com/lib\n"),
+        ],
+    ),
+    (
         "go-beside-tools",
         "",
         &[
@@ -79,6 +120,34 @@ pub(super) const SHAPES: &[(&str, &str, Files)] = &[
         "",
         &[
             ("package.json", NODE_SERVER),
+            ("package-lock.json", ""),
+            ("server.js", ""),
+        ],
+    ),
+    (
+        "node-own-packages",
+        "path: web",
+        &[
+            (
+                "web/package.json",
+                r#"{"scripts": {"start": "node ."}, "main": "a.js", "dependencies": {"express": "file:vendor/express-4.tgz", "ours": "file:./lib/ours/", "x": "file:x.tgz", "y": "file:../y"}}"#,
+            ),
+            ("web/package-lock.json", ""),
+            ("web/vendor/express-4.tgz", ""),
+            ("web/vendor/accepts-1.tgz", ""),
+            ("web/lib/ours/package.json", "{}"),
+            ("web/x.tgz", ""),
+            ("web/a.js", ""),
+        ],
+    ),
+    (
+        "node-install-scripts",
+        "",
+        &[
+            (
+                "package.json",
+                r#"{"scripts": {"start": "node server.js", "prepare": "husky"}, "devDependencies": {"husky": "9"}}"#,
+            ),
             ("package-lock.json", ""),
             ("server.js", ""),
         ],
@@ -255,6 +324,49 @@ pub(super) const SHAPES: &[(&str, &str, Files)] = &[
         ],
     ),
     (
+        "python-django-static",
+        "",
+        &[
+            ("requirements.txt", "Django~=5.0\nwhitenoise\n"),
+            ("manage.py", ""),
+            ("shop/wsgi.py", "application = get_wsgi_application()\n"),
+            (
+                "shop/settings/base.py",
+                "INSTALLED_APPS = [\n    \"django.contrib.staticfiles\",\n]\n",
+            ),
+            (
+                "shop/settings/production.py",
+                "from .base import *\nSTATIC_ROOT = BASE_DIR / \"staticfiles\"\n",
+            ),
+        ],
+    ),
+    (
+        "python-django-static-nowhere",
+        "",
+        &[
+            ("requirements.txt", "Django~=5.0\n"),
+            ("manage.py", ""),
+            ("shop/wsgi.py", "application = get_wsgi_application()\n"),
+            (
+                "shop/settings.py",
+                "INSTALLED_APPS = [\"django.contrib.staticfiles\"]\n# STATIC_ROOT = 'x'\n",
+            ),
+        ],
+    ),
+    (
+        "python-pipenv",
+        "",
+        &[
+            (
+                "Pipfile",
+                "[packages]\nflask = \"*\"\ngunicorn = \"*\"\npsycopg2 = \"*\"\n[requires]\npython_version = \"3.12\"\n",
+            ),
+            ("Pipfile.lock", "{}"),
+            ("requirements.txt", "flask\n"),
+            ("app.py", FLASK),
+        ],
+    ),
+    (
         "python-uv",
         "",
         &[
@@ -353,6 +465,32 @@ pub(super) const SHAPES: &[(&str, &str, Files)] = &[
         ],
     ),
     (
+        "ruby-vendored",
+        "path: web",
+        &[
+            (
+                "web/Gemfile",
+                "source \"https://rubygems.org\"\ngem \"sinatra\"\n",
+            ),
+            (
+                "web/Gemfile.lock",
+                "GEM\n  specs:\n    puma (5.6.5)\n    sinatra (3.0.5)\n",
+            ),
+            ("web/vendor/cache/sinatra-3.0.5.gem", ""),
+            ("web/config.ru", ""),
+        ],
+    ),
+    (
+        "ruby-own-gems",
+        "",
+        &[
+            ("Gemfile", "gemspec\ngem \"shop\", path: \"gems/shop\"\n"),
+            ("shop.gemspec", ""),
+            ("gems/shop/shop.gemspec", ""),
+            ("config.ru", ""),
+        ],
+    ),
+    (
         "ruby-rackup",
         "",
         &[
@@ -369,6 +507,27 @@ pub(super) const SHAPES: &[(&str, &str, Files)] = &[
             ("Cargo.lock", "version = 3\n"),
             ("src/main.rs", ""),
             ("rust-toolchain.toml", "[toolchain]\nchannel = \"1.80\"\n"),
+        ],
+    ),
+    (
+        "rust-vendored",
+        "",
+        &[
+            ("Cargo.toml", "[package]\nname = \"shop\"\n"),
+            ("Cargo.lock", "version = 3\n"),
+            (".cargo/config.toml", ""),
+            ("src/main.rs", ""),
+            ("vendor/itoa/Cargo.toml", ""),
+        ],
+    ),
+    (
+        "rust-registry",
+        "",
+        &[
+            ("Cargo.toml", "[package]\nname = \"shop\"\n"),
+            ("Cargo.lock", "version = 3\n"),
+            (".cargo/config.toml", ""),
+            ("src/main.rs", ""),
         ],
     ),
     (
@@ -486,6 +645,27 @@ pub(super) const REFUSED: &[(&str, &str, Files)] = &[
         "path without a program",
         "path: cmd/x",
         &[("go.mod", GO_MOD), ("main.go", "")],
+    ),
+    (
+        "several programs in go.work",
+        "",
+        &[
+            ("go.work", "use (\n./a\n./b\n)\n"),
+            ("a/go.mod", GO_MOD),
+            ("a/main.go", ""),
+            ("b/go.mod", GO_MOD),
+            ("b/main.go", ""),
+        ],
+    ),
+    (
+        "a path that is in no module of go.work",
+        "path: c",
+        &[("go.work", "use ./a\n"), ("a/go.mod", GO_MOD), ("a/main.go", "")],
+    ),
+    (
+        "a Pipfile without a lock",
+        "",
+        &[("Pipfile", "[packages]\nflask = \"*\"\n"), ("app.py", FLASK)],
     ),
     (
         "a key of another language",

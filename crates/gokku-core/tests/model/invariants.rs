@@ -20,7 +20,8 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
     let failed = world.live.as_ref().is_some_and(|live| live.failure.is_some());
     if let Step::Switch { targets } = step {
         for target in targets {
-            if !world.proven.contains(target) && !world.is_former(target) {
+            let has_it = world.observed.route.targets.contains(target);
+            if !world.proven.contains(target) && !world.is_former(target) && !has_it {
                 return Err(format!(
                     "invariant 1: traffic to {target}, which has not passed its health check"
                 ));
@@ -34,6 +35,9 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
         Step::Stop { containers } | Step::Remove { containers } | Step::Drain { containers } => containers,
         _ => &[],
     };
+    if touched.iter().any(|id| world.written.kept.contains(id)) {
+        return Err("scale: a container that stays is touched".to_owned());
+    }
     let touches_former = touched
         .iter()
         .any(|id| world.is_former(id) && !(matches!(step, Step::Stop { .. }) && world.is_alone(id)));
@@ -76,7 +80,9 @@ pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held 
             return Err("overlap: two of what must run alone run at once".to_owned());
         }
     }
-    if mode(before) == Some(Mode::StopFirst) && matches!(step, Step::Start { .. }) {
+    // More of the same release is not another one.
+    let is_other = before.written.kept.is_empty();
+    if mode(before) == Some(Mode::StopFirst) && is_other && matches!(step, Step::Start { .. }) {
         let Goal::Activate(activation) = before.goal() else {
             return Ok(());
         };
@@ -114,7 +120,9 @@ fn done_sound(world: &World) -> Held {
         return wrong("not exactly one container for each process");
     }
     for container in &observed.containers {
-        if container.transition != activation.id || container.slot != Some(Slot::Blue) {
+        let is_kept = world.written.kept.contains(&container.id);
+        let is_new = container.transition == activation.id;
+        if is_kept == is_new || container.slot != Some(Slot::Blue) {
             return wrong("a container that is not the new blue one");
         }
         if container.state != State::Running && !world.befallen {
@@ -123,6 +131,10 @@ fn done_sound(world: &World) -> Held {
         if container.process.is_web() != observed.route.targets.contains(&container.id) {
             return wrong("the route does not point at the web containers");
         }
+    }
+    let stays = |id: &ContainerId| observed.containers.iter().any(|container| container.id == *id);
+    if !world.befallen && !world.written.kept.iter().all(stays) {
+        return wrong("a container that was to stay is gone");
     }
     if observed.route.held || observed.route.targets.len() > activation.processes.len() {
         return wrong("the route is held or points elsewhere");

@@ -215,6 +215,71 @@ fn every_state_of_a_process_that_runs_alone() {
     sound("alone, two faults", &visit(Mode::ZeroDowntime, &few, 2, next));
 }
 
+/// Another number of containers of what is active: from each of these sets to each other one.
+fn scales(mode: Mode, faults: u8, policy: explore::Policy) -> Report {
+    let sets = [
+        processes(&["web-1"]),
+        processes(&["web-1", "web-2", "worker-1"]),
+        processes(&["clock-1", "web-1", "worker-1"]),
+        processes(&["web-1", "worker-1", "worker-2"]),
+    ];
+    let mut begin = Vec::new();
+    for (from, to) in sets.iter().flat_map(|from| sets.iter().map(move |to| (from, to))) {
+        let goal = activation(Cause::Scale, mode, false, to);
+        for before in [Before::Active, Before::Leftover] {
+            begin.push(start(&goal, observed(before, Cause::Scale, from)));
+        }
+    }
+    for world in &begin {
+        assert!(!world.written.kept.is_empty(), "web-1 stays");
+    }
+    explore(begin, faults, policy)
+}
+
+/// Only what is more is made, and only what is less goes.
+#[test]
+fn every_state_of_a_scale() {
+    for (mode, faults) in [(Mode::ZeroDowntime, 2), (Mode::StopFirst, 1)] {
+        sound(&format!("scale, {mode:?}"), &scales(mode, faults, next));
+    }
+}
+
+/// Where what is active is not what the new ones would be, or not as it should be, all are made anew.
+#[test]
+fn a_scale_keeps_what_is_good_and_of_the_same_env() {
+    let one = processes(&["web-1"]);
+    let goal = activation(
+        Cause::Scale,
+        Mode::ZeroDowntime,
+        false,
+        &processes(&["web-1", "web-2"]),
+    );
+    let kept = |observed: &Observed| {
+        Journal::begin(ReleaseId::at(NEW), goal.clone(), observed)
+            .kept
+            .len()
+    };
+    for before in BEFORE {
+        let keeps = matches!(before, Before::Active | Before::Leftover);
+        let seen = observed(before, Cause::Scale, &one);
+        assert_eq!(kept(&seen), usize::from(keeps), "{before:?}");
+    }
+    let active = observed(Before::Active, Cause::Scale, &one);
+    let mut other_env = active.clone();
+    other_env.containers[0].same_env = false;
+    let mut held = active.clone();
+    held.route.held = true;
+    let mut other_release = active.clone();
+    other_release.containers[0].release = ReleaseId::at(OLD - 1);
+    assert_eq!([other_env, held, other_release].map(|seen| kept(&seen)), [0; 3]);
+    let restart = activation(Cause::Restart, Mode::ZeroDowntime, false, &one);
+    assert!(
+        Journal::begin(ReleaseId::at(NEW), restart, &active)
+            .kept
+            .is_empty()
+    );
+}
+
 /// What was active has other processes than what is to be.
 #[test]
 fn every_state_between_other_sets_of_processes() {
@@ -354,6 +419,24 @@ fn overlaps(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
     next(&Goal::Activate(anyhow), journal, observed)
 }
 
+/// Takes those that stay for old ones.
+fn keeps_nothing(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    let forgetful = Journal {
+        kept: BTreeSet::new(),
+        ..journal.clone()
+    };
+    next(goal, &forgetful, observed)
+}
+
+/// Lets what is less go before what is more is good.
+fn shrinks_first(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    let hasty = Journal {
+        decided: true,
+        ..journal.clone()
+    };
+    next(goal, &hasty, observed)
+}
+
 fn drains_for_ever(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
     match next(goal, journal, observed) {
         Decision::Do {
@@ -376,5 +459,16 @@ fn a_broken_rule_is_found() {
     caught(drains_for_ever, Mode::StopFirst, "invariant 5");
     caught(reruns_migrations, Mode::ZeroDowntime, "invariant 6");
     caught(runs_both, Mode::StopFirst, "P08");
+    for (policy, promise) in [
+        (
+            keeps_nothing as explore::Policy,
+            "a container that stays is touched",
+        ),
+        (shrinks_first, "invariant"),
+    ] {
+        let report = scales(Mode::ZeroDowntime, 1, policy);
+        let found = report.broken.iter().any(|broken| broken.contains(promise));
+        assert!(found, "wanted {promise:?}, got {:?}", report.broken);
+    }
     caught_with(&["clock-1", "web-1"], overlaps, Mode::ZeroDowntime, "overlap");
 }

@@ -54,6 +54,7 @@ pub(crate) fn container(
         transition,
         release,
         state,
+        same_env: true,
         healthy: false,
         in_flight: u64::from(state == State::Running && slot == Some(Slot::Blue)),
     }

@@ -41,12 +41,63 @@ async fn p14_a_failing_run_shows_what_it_said_and_its_code() {
             lines.iter().any(|line| line.trim() == words),
             "{builder:?}: {lines:?}"
         );
-        let text = error.to_string();
-        assert!(
-            text.contains("/app") && text.contains(": 7"),
-            "{builder:?}: {text}"
-        );
+        let Error::Build(failed) = &error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(failed.exit_code(), Some(7), "{builder:?}: {failed:?}");
+        assert_eq!(failed.output, [words.as_str()], "{builder:?}: {failed:?}");
     }
+}
+
+/// What is read last is what is needed: the instruction, the end of its output and no other's, how it ended, what to do.
+#[tokio::test]
+async fn the_failing_instruction_is_told_last_with_what_it_said() {
+    let lab = Lab::new().await;
+    let stages = "COPY app /app\nRUN [\"/app\", \"count\", \"30\"]\n\
+                  FROM scratch AS beside\nCOPY app /app\nRUN [\"/app\", \"soon\", \"0\"]\n\
+                  FROM scratch AS failing\nCOPY app /app\nRUN [\"/app\", \"both\", \"2\"]\n\
+                  RUN [\"/app\", \"fail\", \"7\", \"no such module: left-pad\"]\n\
+                  FROM scratch\nCOPY --from=0 /app /a\nCOPY --from=beside /app /b\nCOPY --from=failing /app /c\n";
+    let several = "COPY app /app\nRUN [\"/app\", \"fail\", \"137\", \"one\\ntwo\\n\\nthree\"]\n";
+    let mut told = Vec::new();
+    for builder in BUILDERS {
+        for steps in [stages, several, "COPY nowhere /\n", "COPPY app /\n"] {
+            let folder = folder(&lab, steps);
+            let (error, _) = fails(&lab, &lab.request(folder.path(), builder)).await;
+            told.push(format!("{builder:?}: {error}"));
+        }
+    }
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    Any: [failing 3/3] RUN ["/app", "fail", "7", "no such module: left-pad"]
+        no such module: left-pad
+    exit code 7
+    `docker build` in a fresh clone of the commit shows the same. Mend it, commit and push again.
+    Any: [2/2] RUN ["/app", "fail", "137", "one\ntwo\n\nthree"]
+        one
+        two
+        three
+    exit code 137
+    It was killed, most likely because the server had no more memory for it.
+    Any: [1/1] COPY nowhere /
+    "/nowhere" not found: not found
+    The build sees the commit's files: it was not committed, or .dockerignore leaves it out.
+    Any: dockerfile parse error line 3: unknown instruction: COPPY
+    Mend the Dockerfile, commit and push again.
+    Classic: Step 11/16 : RUN ["/app", "fail", "7", "no such module: left-pad"]
+        no such module: left-pad
+    exit code 7
+    `docker build` in a fresh clone of the commit shows the same. Mend it, commit and push again.
+    Classic: Step 4/5 : RUN ["/app", "fail", "137", "one\ntwo\n\nthree"]
+        one
+        two
+        three
+    exit code 137
+    It was killed, most likely because the server had no more memory for it.
+    Classic: Step 3/4 : COPY nowhere /
+    COPY failed: file not found in build context or excluded by .dockerignore: stat nowhere: file does not exist
+    The build sees the commit's files: it was not committed, or .dockerignore leaves it out.
+    Classic: build the image: the Docker Engine says: dockerfile parse error line 3: unknown instruction: COPPY
+    "#);
 }
 
 #[tokio::test]

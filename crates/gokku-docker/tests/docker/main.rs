@@ -23,4 +23,6 @@ mod images;
 mod logs;
 mod once;
 mod progress;
+mod secrets;
 mod stop;
+mod volumes;

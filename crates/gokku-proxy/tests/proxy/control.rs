@@ -48,6 +48,7 @@ async fn the_status_is_json() {
                     "release": "20260102-030405",
                     "address": blue.address().to_string(),
                     "down": false,
+                    "unhealthy": false,
                     "in_flight": 0,
                     "upgraded": 0,
                 }],

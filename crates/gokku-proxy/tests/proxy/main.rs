@@ -23,3 +23,4 @@ mod stopping;
 mod switching;
 mod table;
 mod upgrades;
+mod watching;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use gokku_core::ContainerId;
 use gokku_proxy::api::{Refused, SwitchTo};
 
 use crate::support::{Message, Named, PATIENCE, Site, Upstream, Wire, app, get, ok, refused, target, until};
@@ -137,10 +138,7 @@ async fn weights_share_the_traffic() {
     let port = site.open().await;
     let mut targets = vec![one.target(), three.target()];
     targets[1].weight = 3;
-    site.client
-        .switch(&app("api"), &SwitchTo { targets })
-        .await
-        .unwrap();
+    site.switch_to_all(targets).await;
     let mut client = Wire::connect(port).await;
     for _ in 0..40 {
         client.get("/").await;
@@ -156,10 +154,7 @@ async fn a_request_goes_where_the_fewest_are() {
     let quick = Named::new("quick").await;
     let port = site.open().await;
     let targets = vec![slow.target("slow"), quick.target()];
-    site.client
-        .switch(&app("api"), &SwitchTo { targets })
-        .await
-        .unwrap();
+    site.switch_to_all(targets).await;
     // One hangs in the slow one; whichever comes now goes to the other.
     let mut hanging = Vec::new();
     let asked = loop {
@@ -188,10 +183,7 @@ async fn one_that_refuses_is_passed_over() {
     drop(gone);
     let port = site.open().await;
     let targets = vec![target("gone", address), good.target()];
-    site.client
-        .switch(&app("api"), &SwitchTo { targets })
-        .await
-        .unwrap();
+    site.switch_to_all(targets).await;
     let began = std::time::Instant::now();
     for _ in 0..20 {
         assert_eq!(get(port, "/").await.text(), "good");
@@ -204,12 +196,25 @@ async fn a_switch_to_nothing_is_refused() {
     let site = Site::new().await;
     let blue = Named::new("blue").await;
     let port = site.serve(blue.target()).await;
-    let nothing = SwitchTo { targets: Vec::new() };
+    let nothing = SwitchTo {
+        targets: Vec::new(),
+        ..SwitchTo::default()
+    };
     let why = refused(site.client.switch(&app("api"), &nothing).await);
     assert!(matches!(why, Refused::Request { .. }), "{why:?}");
     assert_eq!(get(port, "/").await.text(), "blue");
     let targets = vec![blue.target()];
-    let why = refused(site.client.switch(&app("web"), &SwitchTo { targets }).await);
+    let why = refused(
+        site.client
+            .switch(
+                &app("web"),
+                &SwitchTo {
+                    targets,
+                    ..SwitchTo::default()
+                },
+            )
+            .await,
+    );
     assert!(matches!(why, Refused::NoRoute { .. }), "{why:?}");
 }
 
@@ -223,6 +228,7 @@ async fn an_app_gets_only_its_own_traffic() {
     let web_port = site.client.put(&app("web"), put).await.unwrap().port;
     let to = SwitchTo {
         targets: vec![target("the same id", web.address())],
+        ..SwitchTo::default()
     };
     site.client.switch(&app("web"), &to).await.unwrap();
     for _ in 0..3 {
@@ -243,4 +249,37 @@ async fn traffic_can_go_back() {
         let drained = site.drain("green", Duration::ZERO, Duration::ZERO).await.unwrap();
         assert_eq!((drained.left, drained.cut), (0, 0));
     }
+}
+
+/// A target that stays as it is stays down where it is down, and one that is none cannot stay.
+#[tokio::test]
+async fn what_is_kept_stays_as_it_is() {
+    let site = Site::new().await;
+    let (one, two) = (Named::new("one").await, Named::new("two").await);
+    let port = site.serve(one.target()).await;
+    site.switch().lose(&ContainerId::new("one"));
+    let to = SwitchTo {
+        targets: vec![two.target()],
+        keep: vec![ContainerId::new("one")],
+    };
+    site.client.switch(&app("api"), &to).await.expect("a switch");
+    let targets = site.route().await.targets;
+    assert_eq!(
+        targets.iter().map(|target| target.down).collect::<Vec<_>>(),
+        [true, false]
+    );
+    assert_eq!(get(port, "/").await.text(), "two");
+    let alone = SwitchTo {
+        keep: vec![ContainerId::new("two")],
+        ..SwitchTo::default()
+    };
+    site.client.switch(&app("api"), &alone).await.expect("a switch");
+    assert_eq!(site.route().await.targets.len(), 1);
+    let unknown = SwitchTo {
+        keep: vec![ContainerId::new("three")],
+        ..SwitchTo::default()
+    };
+    let why = refused(site.client.switch(&app("api"), &unknown).await);
+    assert!(matches!(why, Refused::NoTarget { .. }), "{why}");
+    assert_eq!(get(port, "/").await.text(), "two");
 }

@@ -182,6 +182,7 @@ async fn where_the_table_cannot_be_written_nothing_changes() {
     };
     let to = SwitchTo {
         targets: vec![old.target()],
+        ..SwitchTo::default()
     };
     table(site.client.switch(&app("api"), &to).await);
     table(site.client.clear(&app("api")).await);
@@ -210,6 +211,7 @@ async fn a_change_that_has_begun_is_made() {
         let new = if round % 2 == 0 { &old } else { &blue };
         let body = serde_json::to_string(&SwitchTo {
             targets: vec![new.target()],
+            ..SwitchTo::default()
         })
         .unwrap();
         let mut gone = Wire::unix(site.client.socket()).await;
@@ -243,6 +245,7 @@ async fn writing_leaves_nothing_behind() {
     fs::create_dir(&spare).unwrap();
     let to = SwitchTo {
         targets: vec![blue.target()],
+        ..SwitchTo::default()
     };
     let why = refused(site.client.switch(&app("api"), &to).await);
     assert!(matches!(why, Refused::Table { .. }), "{why:?}");

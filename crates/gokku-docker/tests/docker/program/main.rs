@@ -47,6 +47,12 @@ fn main() {
         ["env", name] => println!("{}", env::var(name).unwrap_or_else(|_| "-".to_owned())),
         // Every file below, with its size and mode.
         ["tree", folder] => tree(Path::new(folder)),
+        // A file's text; and an end that is none.
+        ["print", file] => print!("{}", fs::read_to_string(file).unwrap()),
+        ["print-and-fail", file] => {
+            print!("{}", fs::read_to_string(file).unwrap());
+            exit(1);
+        }
         // Echoes its input in capitals until that ends.
         ["upper"] => {
             let mut text = String::new();

@@ -70,6 +70,8 @@ impl Lab {
             tag: format!("{}:test", self.root),
             labels: self.labels(&[]),
             args: Vec::new(),
+            secrets: gokku_docker::Secrets::new(),
+            cache: true,
             builder,
         }
     }

@@ -220,6 +220,7 @@ impl Site {
         let put = self.client.put(&app(name), PutRoute::From(self.ports)).await;
         let to = SwitchTo {
             targets: vec![target],
+            ..SwitchTo::default()
         };
         self.client.switch(&app(name), &to).await.expect("a switch");
         put.expect("a port").port
@@ -234,8 +235,14 @@ impl Site {
 
     /// Gives the traffic of `api` to this target.
     pub(crate) async fn switch_to(&self, target: Target) -> RouteStatus {
+        self.switch_to_all(vec![target]).await
+    }
+
+    /// Shares it among these.
+    pub(crate) async fn switch_to_all(&self, targets: Vec<Target>) -> RouteStatus {
         let to = SwitchTo {
-            targets: vec![target],
+            targets,
+            ..SwitchTo::default()
         };
         self.client.switch(&app("api"), &to).await.expect("a switch")
     }

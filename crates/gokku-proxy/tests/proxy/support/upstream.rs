@@ -1,6 +1,7 @@
 //! Apps, in the test's own process.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gokku_core::ContainerId;
@@ -17,6 +18,7 @@ pub(crate) fn target(container: &str, address: SocketAddr) -> Target {
         release: "20260102-030405".parse().unwrap(),
         address,
         weight: 1,
+        health: None,
     }
 }
 
@@ -68,6 +70,7 @@ pub(crate) struct Named {
     name: String,
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Message>>>,
+    ill: Arc<AtomicBool>,
     serving: JoinHandle<()>,
 }
 
@@ -83,11 +86,13 @@ impl Named {
 
     fn on(upstream: Upstream, name: &str) -> Self {
         let asked = Arc::new(Mutex::default());
+        let ill = Arc::new(AtomicBool::new(false));
         Self {
             name: name.to_owned(),
             address: upstream.address(),
             asked: Arc::clone(&asked),
-            serving: tokio::spawn(serve(upstream, name.to_owned(), asked)),
+            ill: Arc::clone(&ill),
+            serving: tokio::spawn(serve(upstream, name.to_owned(), asked, ill)),
         }
     }
 
@@ -98,6 +103,11 @@ impl Named {
     /// Its name is its container's too.
     pub(crate) fn target(&self) -> Target {
         target(&self.name, self.address)
+    }
+
+    /// From now on `/up` is answered with 503, or with 200 again.
+    pub(crate) fn set_ill(&self, ill: bool) {
+        self.ill.store(ill, Ordering::SeqCst);
     }
 
     /// Every request that has come.
@@ -112,17 +122,23 @@ impl Named {
     }
 }
 
-async fn serve(upstream: Upstream, name: String, asked: Arc<Mutex<Vec<Message>>>) {
+async fn serve(upstream: Upstream, name: String, asked: Arc<Mutex<Vec<Message>>>, ill: Arc<AtomicBool>) {
     let mut connections = JoinSet::new();
     loop {
         let (stream, _) = upstream.0.accept().await.unwrap();
         let _ = stream.set_nodelay(true);
-        let (name, asked) = (name.clone(), Arc::clone(&asked));
+        let (name, asked, ill) = (name.clone(), Arc::clone(&asked), Arc::clone(&ill));
         connections.spawn(async move {
             let mut wire = Wire::new(stream);
             while let Ok(Some(request)) = wire.try_message().await {
+                let is_check = request.first.starts_with("GET /up ");
                 asked.lock().unwrap().push(request);
-                if wire.try_send(ok(&name)).await.is_err() {
+                let answer = if is_check && ill.load(Ordering::SeqCst) {
+                    "HTTP/1.1 503 Ill\r\ncontent-length: 0\r\n\r\n".to_owned()
+                } else {
+                    ok(&name)
+                };
+                if wire.try_send(answer).await.is_err() {
                     return;
                 }
             }

@@ -1,0 +1,190 @@
+//! Volumes, and what is mounted into containers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use bollard::models::{MountType, MountVolumeOptions};
+use bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder,
+};
+use gokku_core::volume::can_replace;
+
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::images::label_filter;
+use crate::labels;
+
+/// Something that is mounted into a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// What.
+    pub source: MountSource,
+    /// Where in the container.
+    pub target: String,
+    /// Whether it cannot be written to.
+    pub read_only: bool,
+}
+
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MountSource {
+    /// A volume of the engine's; one that is not there is made, with these labels, and begins with what the image has in
+    /// its place.
+    Volume {
+        /// Its name.
+        name: String,
+        /// Its labels.
+        labels: BTreeMap<String, String>,
+    },
+    /// A folder of the machine, by its path without links. One that is not there is an error.
+    Folder(String),
+}
+
+impl Mount {
+    pub(crate) fn theirs(&self) -> bollard::models::Mount {
+        let mount = bollard::models::Mount {
+            target: Some(self.target.clone()),
+            read_only: Some(self.read_only),
+            ..bollard::models::Mount::default()
+        };
+        match &self.source {
+            MountSource::Volume { name, labels } => bollard::models::Mount {
+                typ: Some(MountType::VOLUME),
+                source: Some(name.clone()),
+                volume_options: Some(MountVolumeOptions {
+                    labels: Some(labels.clone().into_iter().collect()),
+                    ..MountVolumeOptions::default()
+                }),
+                ..mount
+            },
+            MountSource::Folder(path) => bollard::models::Mount {
+                typ: Some(MountType::BIND),
+                source: Some(path.clone()),
+                ..mount
+            },
+        }
+    }
+
+    /// A folder's path, and whether it can be written to.
+    fn folder(&self) -> Option<(&str, bool)> {
+        match &self.source {
+            MountSource::Folder(path) => Some((path, !self.read_only)),
+            MountSource::Volume { .. } => None,
+        }
+    }
+}
+
+/// What is known of a volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeFacts {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl From<bollard::models::Volume> for VolumeFacts {
+    fn from(one: bollard::models::Volume) -> Self {
+        Self {
+            name: one.name,
+            labels: one.labels.into_iter().collect(),
+        }
+    }
+}
+
+impl Engine {
+    /// A volume by its name; none when there is none.
+    pub async fn volume(&self, name: &str) -> Result<Option<VolumeFacts>, Error> {
+        match self.docker.inspect_volume(name).await {
+            Ok(one) => Ok(Some(one.into())),
+            Err(error) => match Error::of("look at the volume", name, error) {
+                Error::NotFound { .. } => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// The volumes that carry all these labels, by their names.
+    pub async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<VolumeFacts>, Error> {
+        let filters = label_filter(labels);
+        let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
+        let found = self.docker.list_volumes(Some(options)).await;
+        let found = found.map_err(|error| Error::of("list the volumes", "volume", error))?;
+        let mut all: Vec<VolumeFacts> = found
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .map(VolumeFacts::from)
+            .collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(all)
+    }
+
+    /// Removes a volume with all that is in it. One that is not there is no error; one that a container has is.
+    pub async fn remove_volume(&self, name: &str) -> Result<(), Error> {
+        let options = RemoveVolumeOptionsBuilder::default().build();
+        let removed = self.docker.remove_volume(name, Some(options)).await;
+        match removed.map_err(|error| Error::of("remove the volume", name, error)) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether folders can be mounted without a way out of them: each is still where its path says, and no container of
+    /// a gokku can replace one by a link to somewhere else.
+    ///
+    /// A container that was just made is among those looked at. So of two that are made at the same time, at least one is
+    /// refused before it is started; and it is the start that Docker follows links at.
+    pub async fn check_folders(&self, mounts: &[Mount]) -> Result<(), Error> {
+        let mine: Vec<(&str, bool)> = mounts.iter().filter_map(Mount::folder).collect();
+        if mine.is_empty() {
+            return Ok(());
+        }
+        let what = "mount the folder";
+        let own = mine
+            .iter()
+            .map(|(path, writable)| ("the same app".to_owned(), (*path).to_owned(), *writable));
+        let others: Vec<_> = own.chain(self.mounted_folders().await?).collect();
+        for (path, writable) in mine {
+            let now = Path::new(path).canonicalize();
+            if !now.is_ok_and(|now| now == Path::new(path)) {
+                let message = format!("{path} has become something else meanwhile");
+                return Err(Error::Conflict { what, message });
+            }
+            let other = others
+                .iter()
+                .find(|(_, other, theirs)| can_replace((path, writable), (other, *theirs)));
+            if let Some((whose, other, _)) = other {
+                let message = format!(
+                    "{path} is not safe beside {other}, which {whose} has: one lies in the other, and who writes to the \
+                     outer one could replace the inner one by a link to anywhere. Mount the same folder in both, or the \
+                     outer one read-only (:ro); if it is the running release that has it, push one without it first"
+                );
+                return Err(Error::Conflict { what, message });
+            }
+        }
+        Ok(())
+    }
+
+    /// The folders that containers of a gokku have, running or not: whose, the path, whether it can be written to.
+    async fn mounted_folders(&self) -> Result<Vec<(String, String, bool)>, Error> {
+        let filters = HashMap::from([("label".to_owned(), vec![labels::ROOT.to_owned()])]);
+        let options = ListContainersOptionsBuilder::default()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let all = self.docker.list_containers(Some(options)).await;
+        let all = all.map_err(|error| Error::of("list the containers", "container", error))?;
+        let folders = all.into_iter().flat_map(|one| {
+            let names = one.names.unwrap_or_default();
+            let name = names.first().map_or("", |name| name.trim_start_matches('/'));
+            let whose = format!("the container {name}");
+            one.mounts
+                .unwrap_or_default()
+                .into_iter()
+                .filter(|mount| mount.typ.as_deref() == Some("bind"))
+                .filter_map(move |mount| Some((whose.clone(), mount.source?, mount.rw.unwrap_or(true))))
+        });
+        Ok(folders.collect())
+    }
+}
