@@ -34,6 +34,14 @@ impl Disk {
         Self { at: at.to_owned() }
     }
 
+    /// How many bytes are free.
+    #[track_caller]
+    pub fn free(&self) -> u64 {
+        let disk = rustix::fs::statvfs(&self.at);
+        let disk = disk.unwrap_or_else(|error| panic!("{}: {error}", self.at.display()));
+        disk.f_bavail * disk.f_frsize
+    }
+
     /// Fills it but for so many pages.
     #[track_caller]
     pub fn fill(&self, but_for: u64) -> Filler {

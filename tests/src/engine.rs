@@ -17,13 +17,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
-use crate::{Output, PATIENCE, Server, gokku_program, test_app_program, unique, wait_until};
+use crate::{Disk, Output, PATIENCE, Server, gokku_program, test_app_program, unique, wait_until};
 
 /// An engine and its containerd, with folders of their own. With it go its processes, containers, mounts and network.
 ///
 /// - `lib` below its folder is its disk, and stays when the power is cut;
 /// - `run` is what a machine forgets then: sockets, the containers' mounts.
 pub struct Engine {
+    /// Its data's own disk, where it has one; it goes before the folder it is mounted in.
+    disk: Option<Disk>,
     folder: TempDir,
     /// Its control group, below which its containers are.
     group: String,
@@ -39,6 +41,17 @@ impl Engine {
     /// One that runs, empty. This thread is in its network from now on.
     #[track_caller]
     pub fn start_new() -> Self {
+        Self::start_with(None)
+    }
+
+    /// The same, whose data has a disk of its own of so many bytes.
+    #[track_caller]
+    pub fn start_on_disk_of(bytes: u64) -> Self {
+        Self::start_with(Some(bytes))
+    }
+
+    #[track_caller]
+    fn start_with(disk: Option<u64>) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "an engine of a story's own takes root: run these stories as root"
@@ -54,6 +67,7 @@ impl Engine {
         let inside = new_network(&group);
         enter(&inside);
         let mut engine = Self {
+            disk: None,
             folder,
             group,
             containerd: None,
@@ -63,6 +77,11 @@ impl Engine {
         };
         // From here on its Drop brings the thread back.
         Output::of(Command::new("ip").args(["link", "set", "lo", "up"])).ok();
+        if let Some(bytes) = disk {
+            let data = engine.path("lib");
+            fs::create_dir(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
+            engine.disk = Some(Disk::mount(&data, bytes));
+        }
         engine.write("daemon.json", "{}");
         let opt = engine.path("lib/opt");
         engine.write(
@@ -82,6 +101,11 @@ impl Engine {
         let mut host = OsString::from("unix://");
         host.push(self.socket());
         host
+    }
+
+    /// Its data's own disk.
+    pub fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// Runs `docker` on it.
@@ -208,7 +232,11 @@ impl Engine {
                 let _ = fs::remove_file(socket);
             }
         }
+        let disk = self.path("lib");
         for mount in mounts_below(self.folder.path()).iter().rev() {
+            if *mount == disk {
+                continue;
+            }
             Output::of(Command::new("umount").arg("--lazy").arg(mount));
         }
         let _ = fs::remove_dir_all(self.path("run"));

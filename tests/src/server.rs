@@ -79,7 +79,10 @@ impl Server {
             fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         }
         server.disk = disk.map(|bytes| Disk::mount(server.root(), bytes));
-        server.write("config.toml", "[proxy]\nbind = \"127.0.0.1\"\n");
+        // A disk that is as small as these has no room for what gokku keeps free elsewhere.
+        let reserve = if server.disk.is_some() { "1m" } else { "500m" };
+        let config = format!("[proxy]\nbind = \"127.0.0.1\"\n\n[disk]\nreserve = \"{reserve}\"\n");
+        server.write("config.toml", config);
         let program = server.programs().join("gokku");
         std::os::unix::fs::symlink(gokku_program(), &program)
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));

@@ -2,15 +2,8 @@
 
 use gokku_tests::Server;
 
-/// P33: the guide's complete example, as written, for an app of that name: its Dockerfile lies in `path`, and the
-/// build is told of `path` and `binary_name`. Without ports, the image's one exposed port inside, and a free one
-/// of the server's from 8000 on outside.
-#[test]
-fn p33_the_guides_complete_example_works_as_written() {
-    let server = Server::new();
-    let api = server.create_named("api");
-    let dev = api.working_copy();
-    let example = "\
+/// The guide's complete example.
+pub(crate) const GUIDES_EXAMPLE: &str = "\
 # gokku.yml
 apps:
   api:
@@ -21,8 +14,17 @@ apps:
       restart_policy: always
       restart_delay: 5
 ";
+
+/// P33: the guide's complete example, as written, for an app of that name: its Dockerfile lies in `path`, and the
+/// build is told of `path` and `binary_name`. Without ports, the image's one exposed port inside, and a free one
+/// of the server's from 8000 on outside.
+#[test]
+fn p33_the_guides_complete_example_works_as_written() {
+    let server = Server::new();
+    let api = server.create_named("api");
+    let dev = api.working_copy();
     dev.write_app("v1", &[]);
-    dev.write("gokku.yml", example);
+    dev.write("gokku.yml", GUIDES_EXAMPLE);
     dev.remove("Dockerfile");
     dev.write(
         "cmd/api/Dockerfile",

@@ -3,6 +3,8 @@
 
 use gokku_tests::{Server, docker, ensure_image};
 
+use crate::gokku_yml::GUIDES_EXAMPLE;
+
 const GO_MOD: &str = "module example.com/api\n\ngo 1.19\n";
 
 /// Answers with what it was started with, and leaves a child behind that only an init takes in.
@@ -35,20 +37,7 @@ fn p33_the_guides_complete_example_needs_no_dockerfile() {
     let server = Server::new();
     let api = server.create_named("api");
     let dev = api.working_copy();
-    dev.write(
-        "gokku.yml",
-        "\
-# gokku.yml
-apps:
-  api:
-    path: ./cmd/api
-    binary_name: api
-    deployment:
-      keep_images: 5
-      restart_policy: always
-      restart_delay: 5
-",
-    );
+    dev.write("gokku.yml", GUIDES_EXAMPLE);
     dev.write("go.mod", GO_MOD);
     dev.write("cmd/api/main.go", GO_MAIN);
     dev.write("cmd/worker/main.go", "package main\n\nfunc main() {}\n");

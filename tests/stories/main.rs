@@ -13,6 +13,7 @@ mod cleanup;
 mod command_line;
 mod config;
 mod deploys;
+mod disk;
 mod gokku_yml;
 mod guide;
 mod health;

@@ -144,7 +144,13 @@ pub enum Command {
     /// The keys that others are let in with
     #[command(subcommand)]
     Keys(Keys),
-    /// Show what is missing on this server, and the command that mends it
+    /// Remove what is no longer kept: of one app, or of the whole server and the build cache beyond its budget
+    Prune {
+        /// Show what would be removed, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show what is missing on this server, and the command that mends it; and what the disks are used for
     Doctor,
     /// Print a shell's completion script
     Completion {

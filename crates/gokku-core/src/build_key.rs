@@ -137,6 +137,7 @@ mod tests {
     fn the_newest_good_release_with_an_image_and_the_same_key_comes_first() {
         let key = |word: &str| BuildKey(text(word));
         let record = |seconds, build: Option<&str>, image: Option<&str>, outcome| Record {
+            disk: None,
             version: VERSION,
             id: ReleaseId::at(seconds),
             commit: "1".repeat(40).parse().unwrap(),

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Access;
+use crate::disk::Size;
 use crate::ids::CommitId;
 use crate::key_name::KeyName;
 use crate::name::{AppName, EnvironmentName};
@@ -122,6 +123,18 @@ pub enum Change {
         /// Why it could not be mended.
         reason: String,
     },
+    /// What is no longer kept was removed.
+    Pruned {
+        /// How many images, releases' code and other things.
+        things: usize,
+        /// How much that freed, in bytes.
+        bytes: u64,
+    },
+    /// A part of the engine's build cache was removed.
+    BuildCachePruned {
+        /// How much that freed, in bytes.
+        bytes: u64,
+    },
     /// A key was let in.
     KeyAdded {
         /// Its name.
@@ -230,6 +243,13 @@ impl fmt::Display for Change {
             Self::MendFailed { difference, reason } => {
                 write!(f, "could not be mended: {difference}; {reason}")
             }
+            Self::Pruned { things, bytes } => write!(
+                f,
+                "pruned: {things} {}, about {}",
+                if *things == 1 { "thing" } else { "things" },
+                Size(*bytes)
+            ),
+            Self::BuildCachePruned { bytes } => write!(f, "pruned: {} of the build cache", Size(*bytes)),
             Self::KeyAdded { name, apps } => {
                 let access = Access::of(apps.iter().cloned());
                 write!(f, "the key {name} was added, for {access}")

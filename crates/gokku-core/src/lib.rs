@@ -6,7 +6,7 @@
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
 //! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`procfile`]; what runs by it: [`processes`]
 //! - what is built where there is no Dockerfile: [`languages`]
-//! - what is kept: [`release`], [`retention`]
+//! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
 //! - what a push may do: [`push`]
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
 //! - the change from one release to another: [`transition`]
@@ -35,6 +35,7 @@ pub mod resources;
 pub mod settings;
 
 pub mod build_key;
+pub mod disk;
 pub mod release;
 pub mod retention;
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::build_key::BuildKey;
+use crate::disk::Taken;
 use crate::ids::{CommitId, ImageId};
 use crate::release_id::ReleaseId;
 
@@ -39,6 +40,9 @@ pub struct Record {
     /// When its last change ended, RFC 3339 in UTC; its start is in its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<String>,
+    /// What it took of the disks, once built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<Taken>,
 }
 
 /// What became of a release.

@@ -18,6 +18,11 @@ const ONE: u64 = 1_000_000_000;
 
 /// An amount of memory: a whole number and `b`, `k`, `m` or `g`, each 1024 times the one before, as Docker has it.
 pub fn memory(text: &str) -> Option<u64> {
+    bytes(text).filter(|bytes| *bytes >= LEAST_MEMORY)
+}
+
+/// An amount of anything that is counted in bytes, written in the same way.
+pub fn bytes(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit: u64 = match text.get(digits.len()..)? {
         "b" => 1,
@@ -28,7 +33,7 @@ pub fn memory(text: &str) -> Option<u64> {
     };
     let bytes = whole(digits)?.checked_mul(unit)?;
     // The engine counts in signed numbers.
-    (LEAST_MEMORY..=i64::MAX as u64).contains(&bytes).then_some(bytes)
+    i64::try_from(bytes).is_ok().then_some(bytes)
 }
 
 /// A number of processors: `2`, `0.5`, from 0.01 to 1024, in billionths.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use gokku_core::release::{Outcome, Record, VERSION};
-use gokku_core::retention::{beyond_keeping, forgettable, rollback_target};
+use gokku_core::retention::{Found, Keep, RECORDS, going, rollback_target};
 use gokku_core::{AppName, CommitId, EnvironmentName, ProcessKey, ReleaseId, Slot};
 use proptest::prelude::*;
 
@@ -20,6 +20,7 @@ fn record(seconds: i64, outcome: Outcome) -> Record {
         env_hash: None,
         by: None,
         finished: None,
+        disk: None,
     }
 }
 
@@ -137,44 +138,53 @@ proptest! {
 
     #[test]
     fn p32_retention_never_takes_the_active_or_the_rollback_target(
-        outcomes in proptest::collection::vec(0_u8..4, 0..20), active in 0_usize..20, keep in 1_usize..8,
-    ) {
-        let records: Vec<Record> = outcomes.iter().zip(0..).map(|(outcome, at)| {
-            let outcome = [Outcome::Good, Outcome::Good, Outcome::Failed, Outcome::Pruned][usize::from(*outcome)];
-            record(at, outcome)
-        }).collect();
-        let active = records.get(active).map(|record| record.id);
-        let gone: BTreeSet<_> = beyond_keeping(&records, active, keep).into_iter().collect();
-        if let Some(active) = active {
-            prop_assert!(!gone.contains(&active));
-            if let Some(target) = rollback_target(&records, active) {
-                prop_assert!(!gone.contains(&target));
-                prop_assert!(target < active);
-            }
-        }
-        let good: Vec<_> = records.iter().filter(|r| r.outcome == Outcome::Good).map(|r| r.id).collect();
-        prop_assert!(gone.iter().all(|id| good.contains(id)), "only good releases are pruned");
-        for newest in good.iter().rev().take(keep) {
-            prop_assert!(!gone.contains(newest));
-        }
-        prop_assert!(good.len() - gone.len() <= keep + 2);
-    }
-
-    #[test]
-    fn what_can_be_gone_back_to_is_never_forgotten(
-        outcomes in proptest::collection::vec(0_u8..4, 0..40), keep in 0_usize..30,
+        outcomes in proptest::collection::vec(0_u8..5, 0..30), active in 0_usize..30, images in 1_usize..8,
+        releases in proptest::option::of(1_usize..20), there in proptest::collection::vec(any::<(bool, bool)>(), 35),
     ) {
         let outcomes = outcomes.into_iter().map(|kind| match kind {
-            0 => Outcome::Good,
-            1 => Outcome::Failed,
-            2 => Outcome::Pruned,
+            0 | 1 => Outcome::Good,
+            2 => Outcome::Failed,
+            3 => Outcome::Pruned,
             _ => Outcome::Unfinished,
         });
-        let records: Vec<Record> = (1..).zip(outcomes).map(|(id, outcome)| record(id, outcome)).collect();
-        let forgotten: BTreeSet<_> = forgettable(&records, keep).into_iter().collect();
+        let records: Vec<Record> = (0..).zip(outcomes).map(|(at, outcome)| record(at, outcome)).collect();
+        let active = records.get(active).map(|record| record.id);
+        let keep = Keep { images, releases };
+        // Also what no record is of.
+        let found = |pick: fn(&(bool, bool)) -> bool| -> BTreeSet<ReleaseId> {
+            (0..).zip(&there).filter(|(_, there)| pick(there)).map(|(at, _)| ReleaseId::at(at)).collect()
+        };
+        let found = Found { images: found(|there| there.0), code: found(|there| there.1) };
+        let gone = going(&records, active, keep, &found);
+        prop_assert!(gone.images.is_subset(&found.images) && gone.code.is_subset(&found.code));
+        let held = active.into_iter().chain(active.and_then(|active| rollback_target(&records, active)));
+        for id in held {
+            prop_assert!(!gone.images.contains(&id) && !gone.code.contains(&id) && !gone.records.contains(&id), "{id}");
+        }
+        let with = |wanted: fn(Outcome) -> bool| -> Vec<ReleaseId> {
+            records.iter().filter(|record| wanted(record.outcome)).map(|record| record.id).collect()
+        };
+        let good = with(|outcome| outcome == Outcome::Good);
+        let kept = images.min(releases.unwrap_or(images));
+        for id in good.iter().rev().take(kept) {
+            prop_assert!(!gone.images.contains(id) && !gone.code.contains(id), "one of the newest: {id}");
+        }
+        for id in good.iter().rev().skip(kept).filter(|id| Some(**id) != active) {
+            let is_target = active.and_then(|active| rollback_target(&records, active)) == Some(*id);
+            prop_assert!(is_target || !found.images.contains(id) || gone.images.contains(id), "an old one stays: {id}");
+        }
+        // Nothing of what failed, was never finished or has no record.
+        let once_good = with(|outcome| matches!(outcome, Outcome::Good | Outcome::Pruned));
+        for id in found.code.iter().filter(|id| Some(**id) != active && !once_good.contains(id)) {
+            prop_assert!(gone.code.contains(id));
+        }
+        // Who cannot be gone back to may have code, and who can has it.
+        let stays: Vec<_> = once_good.iter().filter(|id| found.code.contains(id) && !gone.code.contains(id)).collect();
+        prop_assert!(stays.len() <= kept.max(releases.unwrap_or(images)) + kept + 2);
+        let most = releases.unwrap_or(RECORDS);
         for (age, record) in records.iter().rev().enumerate() {
-            let over = matches!(record.outcome, Outcome::Failed | Outcome::Pruned);
-            prop_assert_eq!(forgotten.contains(&record.id), over && age >= keep);
+            let over = matches!(record.outcome, Outcome::Failed | Outcome::Pruned) && Some(record.id) != active;
+            prop_assert_eq!(gone.records.contains(&record.id), over && age >= most);
         }
     }
 }

@@ -273,7 +273,8 @@ impl Engine {
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<(), Error> {
         let what = "build the image";
-        let (response, _driving) = wire::post(&self.socket, path, "application/x-tar", body).await?;
+        let (response, _driving) =
+            wire::request(&self.socket, hyper::Method::POST, path, "application/x-tar", body).await?;
         let status = response.status();
         let mut body = BodyStream::new(response.into_body());
         let mut pending = Vec::new();

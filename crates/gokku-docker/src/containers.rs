@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bollard::models::{
@@ -20,6 +21,7 @@ use gokku_core::{ContainerId, ImageId};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
+use crate::labels;
 
 /// A container to make. Its `Debug` does not show the env.
 #[derive(Clone, Default)]
@@ -109,6 +111,17 @@ impl ContainerFacts {
     /// One of its labels.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str)
+    }
+
+    /// What one of its labels says; none also for one that cannot be read.
+    pub fn read_label<T: FromStr>(&self, key: &str) -> Option<T> {
+        self.label(key)?.parse().ok()
+    }
+
+    /// The transition that made the first containers of those it is among: the one that made it, where no label says
+    /// another.
+    pub fn generation(&self) -> Option<&str> {
+        self.label(labels::GENERATION).or(self.label(labels::TRANSITION))
     }
 }
 

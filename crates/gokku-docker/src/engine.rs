@@ -1,8 +1,10 @@
 //! The connection to the engine.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bollard::Docker;
+use tokio::sync::OnceCell;
 
 use crate::error::{Error, causes};
 
@@ -23,6 +25,8 @@ pub struct Engine {
     pub(crate) socket: PathBuf,
     version: String,
     api: String,
+    /// Where its data is, once asked.
+    pub(crate) data_root: Arc<OnceCell<PathBuf>>,
 }
 
 /// The socket that a `DOCKER_HOST` names.
@@ -71,6 +75,7 @@ impl Engine {
             socket: socket.to_owned(),
             version: version.version.unwrap_or_default(),
             api,
+            data_root: Arc::default(),
         })
     }
 
@@ -82,6 +87,10 @@ impl Engine {
     /// The version of its API, `1.41`.
     pub fn api(&self) -> &str {
         &self.api
+    }
+
+    pub(crate) fn api_number(&self) -> (u32, u32) {
+        number(&self.api)
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of
 //!   it; `secrets` has what it may ask for meanwhile
 //! - [`images`], [`containers`], [`once`], [`session`], [`logs`] with [`lines`], [`events`]
+//! - [`usage`]: what its disk is used for, and the build cache
 //!
 //! No type of the engine's client leaves this crate.
 
@@ -21,6 +22,7 @@ pub mod lines;
 pub mod logs;
 pub mod once;
 pub mod session;
+pub mod usage;
 
 // What builds say is understood in these: open for the tests of inputs alone.
 #[doc(hidden)]
@@ -45,3 +47,4 @@ pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};
 pub use secrets::Secrets;
 pub use session::{Session, SessionInput};
+pub use usage::{PrunedCache, Usage};

@@ -4,13 +4,14 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use bollard::exec::{StartExecOptions, StartExecResults};
-use bollard::models::ExecConfig;
+use bollard::models::{ExecConfig, ExecInspectResponse};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, ResizeContainerTTYOptionsBuilder, ResizeExecOptionsBuilder,
 };
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::ContainerId;
+use gokku_core::pause::Pause;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWrite;
 
@@ -125,34 +126,29 @@ impl Engine {
     /// The exit code of a program that was started in a container. Its output ends before the engine has heard of its
     /// end, and there is nothing to wait on: it is looked at until it has one.
     async fn exec_exit(&self, id: &str) -> Result<i64, Error> {
-        let mut pause = Duration::from_millis(5);
+        let mut pause = Pause::between(Duration::from_millis(5), Duration::from_millis(200));
         loop {
-            let state = self
-                .docker
-                .inspect_exec(id)
-                .await
-                .map_err(|error| Error::of("look at the program", id, error))?;
+            let state = self.exec_state(id).await?;
             if let (Some(code), false) = (state.exit_code, state.running.unwrap_or(false)) {
                 return Ok(code);
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 3 / 2).min(Duration::from_millis(200));
+            tokio::time::sleep(pause.take()).await;
         }
     }
 
     /// The process of a program that was started in a container; none when it has ended.
     async fn exec_process(&self, id: &str) -> Result<Option<Pid>, Error> {
-        let what = "look at the program";
-        let state = self
-            .docker
-            .inspect_exec(id)
-            .await
-            .map_err(|error| Error::of(what, id, error))?;
+        let state = self.exec_state(id).await?;
         let pid = state
             .pid
             .and_then(|pid| i32::try_from(pid).ok())
             .and_then(Pid::from_raw);
         Ok(pid.filter(|_| state.running.unwrap_or(false)))
+    }
+
+    async fn exec_state(&self, id: &str) -> Result<ExecInspectResponse, Error> {
+        let state = self.docker.inspect_exec(id).await;
+        state.map_err(|error| Error::of("look at the program", id, error))
     }
 
     /// Has a container's own shell send a signal to a process in it, which has another number in there.

@@ -13,14 +13,15 @@ use tokio::net::UnixStream;
 use crate::error::{Error, causes};
 
 /// Sends one request on a connection of its own, which is closed when the answer is dropped.
-pub(crate) async fn post(
+pub(crate) async fn request(
     socket: &Path,
+    method: Method,
     path: &str,
     content_type: &'static str,
     body: BoxBody<Bytes, std::io::Error>,
 ) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
     let request = Request::builder()
-        .method(Method::POST)
+        .method(method)
         .uri(path)
         .header(header::CONTENT_TYPE, content_type);
     send(socket, request, body).await

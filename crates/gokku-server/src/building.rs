@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use gokku_core::build_key::made_before;
+use gokku_core::disk::Taken;
 use gokku_core::event::{Event, Source};
 use gokku_core::languages::DOCKERIGNORE;
 use gokku_core::languages::dockerfile::Mounts;
@@ -14,16 +15,19 @@ use gokku_docker::{BuildRequest, Builder, Generated, labels};
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::plan::Plan;
-use crate::records;
 use crate::runtime::Runtime;
+use crate::{disk, records};
 
 impl<R: Runtime> Driver<R> {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
         let id = self.activation()?.release;
         let mut record = self.record(id)?;
-        let image = match self.built_before(&record).await? {
-            Some(image) => image,
-            None => self.build_anew(id).await?,
+        let image = if let Some(image) = self.built_before(&record).await? {
+            image
+        } else {
+            let (image, taken) = self.build_anew(id).await?;
+            record.disk = Some(taken);
+            image
         };
         record.image = Some(image);
         records::save(&self.root, &self.app, &record)
@@ -57,7 +61,8 @@ impl<R: Runtime> Driver<R> {
         Ok(None)
     }
 
-    async fn build_anew(&mut self, id: ReleaseId) -> Result<ImageId, Error> {
+    /// The new image, and what it took of the disks.
+    async fn build_anew(&mut self, id: ReleaseId) -> Result<(ImageId, Taken), Error> {
         let tree = self.root.tree(&self.app, id);
         if self.activation()?.cause != Cause::Deploy {
             // A release that was built before, and whose image is gone: how it is built was not read.
@@ -90,8 +95,14 @@ impl<R: Runtime> Driver<R> {
                 line,
             });
         };
+        let data = self.runtime.data_root().await.ok();
+        let free = || data.as_deref().and_then(disk::free);
+        let code = tree.clone();
+        let code = tokio::task::spawn_blocking(move || disk::held(&code));
+        let before = free();
         let built = self.runtime.build(&request, &mut on_line).await;
-        built.map_err(|error| {
+        let after = free();
+        let image = built.map_err(|error| {
             let mut error = Error::from(error);
             if self.plan.generated.is_some() {
                 let more = format!(
@@ -101,7 +112,16 @@ impl<R: Runtime> Driver<R> {
                 error.message.push_str(&more);
             }
             error
-        })
+        })?;
+        self.image = self.runtime.image(image.as_str()).await?;
+        let taken = Taken {
+            code: code.await.unwrap_or(0),
+            image: self.image.as_ref().map_or(0, |image| image.size),
+            build: before
+                .zip(after)
+                .map_or(0, |(before, after)| before.saturating_sub(after)),
+        };
+        Ok((image, taken))
     }
 
     pub(crate) fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {

@@ -66,9 +66,7 @@ pub async fn is_running(server: &Server, app: &AppName) -> Result<bool, Error> {
         // A switch that is down says nothing of the app.
         Err(Theirs::NotRunning(_)) if records::active(&server.root, app).is_none() => Ok(false),
         Err(Theirs::NotRunning(_)) => {
-            let root = server.root.label();
-            let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
-            let containers = server.engine().await?.containers(&mine).await?;
+            let containers = server.containers(&server.engine().await?, app).await?;
             Ok(containers
                 .iter()
                 .any(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running))

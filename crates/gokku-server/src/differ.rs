@@ -65,13 +65,9 @@ fn actual(facts: &ContainerFacts, coming: &HashSet<ContainerId>) -> Option<Actua
     Some(Actual {
         id: facts.id.clone(),
         name: facts.name.clone(),
-        process: facts.label(labels::PROCESS)?.parse().ok()?,
-        release: facts.label(labels::RELEASE)?.parse().ok()?,
-        generation: facts
-            .label(labels::GENERATION)
-            .or(facts.label(labels::TRANSITION))?
-            .parse()
-            .ok()?,
+        process: facts.read_label(labels::PROCESS)?,
+        release: facts.read_label(labels::RELEASE)?,
+        generation: facts.generation()?.parse().ok()?,
         state: if coming.contains(&facts.id) {
             State::Running
         } else {
@@ -87,10 +83,8 @@ pub(crate) async fn look(
     app: &AppName,
     coming: &HashSet<ContainerId>,
 ) -> Result<Vec<Difference>, Error> {
-    let label = server.root.label();
-    let wanted = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
     let switch = server.switch();
-    let (containers, route) = tokio::join!(engine.containers(&wanted), switch.find_route(app));
+    let (containers, route) = tokio::join!(server.containers(engine, app), switch.find_route(app));
     Ok(differences(
         &server.root,
         app,

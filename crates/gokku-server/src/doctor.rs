@@ -1,11 +1,13 @@
-//! What is missing on this server, and what mends it.
+//! What is missing on this server, and what mends it; what the disks are used for is in `usage`.
 
 use std::process::{Command, Stdio};
 
+use gokku_docker::Engine;
 use serde::Serialize;
 
-use crate::NETWORK;
+use crate::error::Error;
 use crate::server::Server;
+use crate::{NETWORK, usage};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -27,8 +29,10 @@ pub async fn examine(server: &Server) -> Vec<Finding> {
         program("sshd", &["-V"], "apt-get install --yes openssh-server"),
         folder(server),
     ];
-    findings.extend(engine(server).await);
+    let connected = server.engine().await;
+    findings.extend(engine(server, &connected).await);
     findings.extend(switch(server).await);
+    findings.extend(usage::examine(server, connected.as_ref().ok()).await);
     findings
 }
 
@@ -45,9 +49,9 @@ fn folder(server: &Server) -> Finding {
     }
 }
 
-async fn engine(server: &Server) -> Vec<Finding> {
+async fn engine(server: &Server, connected: &Result<Engine, Error>) -> Vec<Finding> {
     let what = "Docker Engine";
-    let engine = match server.engine().await {
+    let engine = match connected {
         Ok(engine) => engine,
         Err(error) => {
             let installed = Command::new("dockerd")
@@ -62,7 +66,7 @@ async fn engine(server: &Server) -> Vec<Finding> {
                 (false, true) => "systemctl start docker",
                 (false, false) => "apt-get install --yes docker.io",
             };
-            return vec![bad(what, error.message, mend.to_owned())];
+            return vec![bad(what, error.message.clone(), mend.to_owned())];
         }
     };
     let network = match engine.ensure_network(NETWORK).await {
@@ -124,7 +128,7 @@ async fn switch(server: &Server) -> Vec<Finding> {
     findings
 }
 
-fn good(what: &'static str, found: String) -> Finding {
+pub(crate) fn good(what: &'static str, found: String) -> Finding {
     Finding {
         what,
         good: true,
@@ -133,7 +137,7 @@ fn good(what: &'static str, found: String) -> Finding {
     }
 }
 
-fn bad(what: &'static str, found: String, mend: String) -> Finding {
+pub(crate) fn bad(what: &'static str, found: String, mend: String) -> Finding {
     Finding {
         what,
         good: false,

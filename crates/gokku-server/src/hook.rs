@@ -14,7 +14,7 @@ use crate::lock::{Attempt, Holder};
 use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::server::Server;
-use crate::{apps, atomic, lock, log, records, tree_file};
+use crate::{apps, atomic, lock, log, records, room, tree_file};
 
 /// What became of a push.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub enum Received {
 
 /// Judges a push by what git told the hook, takes the code out of it, and hands it to a worker. `receiver` is git's
 /// process, which has started the hook.
-pub fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Result<Received, Error> {
+pub async fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Result<Received, Error> {
     let updates = updates(told).map_err(|error| Error::input(error.to_string()))?;
     let record = apps::load(&server.root, app)?;
     let repository = Repository::at(server.root.repository(app));
@@ -48,6 +48,7 @@ pub fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Re
     if let Some(lines) = deployed_already(server, app, &commit, &branch, receiver)? {
         return Ok(Received::Stored(lines));
     }
+    room::for_code(server, app).await?;
     let (id, tree) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,
@@ -77,25 +78,22 @@ fn take_out(
     let tree = repository.tree(commit)?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
-    let exported = repository.export(commit, &incoming).map_err(Error::from);
-    // What no build is sent may be a pointer.
-    let sent = exported.and_then(|()| {
+    let export = || -> Result<(), Error> {
+        repository.export(commit, &incoming)?;
         if pointers.is_empty() {
-            return Ok(pointers);
+            return Ok(());
         }
-        sent_to_builds(app, &incoming, pointers)
-    });
-    match sent {
-        Ok(sent) if sent.is_empty() => Ok((id, tree)),
-        Ok(sent) => {
-            atomic::remove_tree(&incoming)?;
-            Err(refused(Obstacle::Lfs(sent)))
+        // What no build is sent may be a pointer.
+        match sent_to_builds(app, &incoming, pointers)? {
+            sent if sent.is_empty() => Ok(()),
+            sent => Err(refused(Obstacle::Lfs(sent))),
         }
-        Err(error) => {
-            atomic::remove_tree(&incoming)?;
-            Err(error)
-        }
+    };
+    if let Err(error) = export() {
+        atomic::remove_tree(&incoming)?;
+        return Err(error);
     }
+    Ok((id, tree))
 }
 
 /// Which of some files are sent to the builder.
@@ -201,7 +199,7 @@ pub(crate) fn deployable(
 }
 
 /// `gokku deploy`: the deploy branch's commit again, as a new release.
-pub fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
+pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
     let record = apps::load(&server.root, app)?;
     if let Some(landing) = lock::landing(&server.root, app)? {
         landing.wait(&server.root, app)?;
@@ -219,6 +217,7 @@ pub fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Sub
             commit.short()
         )));
     }
+    room::for_code(server, app).await?;
     let (id, tree) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,

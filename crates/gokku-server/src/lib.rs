@@ -6,12 +6,13 @@
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
+//! - room: what is no longer kept goes ([`prune`]), what a build needs is there before it begins (`room`, `disk`)
 //! - a project without a Dockerfile: [`languages`]
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
 //! - what the engine has of it, when the server is taken down: [`leave`]
-//! - facts: [`status`], [`releases`], [`logs`], [`doctor`]; and [`config`], [`inside`]
+//! - facts: [`status`], [`releases`], [`logs`], [`doctor`] with `usage`; and [`config`], [`inside`]
 //!
 //! This crate never prints and never reads the environment.
 
@@ -41,6 +42,7 @@ pub mod log;
 pub mod logs;
 pub mod owner;
 pub mod plan;
+pub mod prune;
 pub mod ps;
 pub mod queue;
 pub mod records;
@@ -60,6 +62,7 @@ pub mod worker;
 
 mod building;
 mod differ;
+mod disk;
 mod ensure;
 mod observe;
 mod perform;
@@ -67,9 +70,11 @@ mod post_deploy;
 mod prepare;
 mod process;
 mod recover;
+mod room;
 mod settle;
 mod tidy;
 mod tree_file;
+mod usage;
 
 pub use error::{Error, Kind};
 pub use root::Root;

@@ -16,6 +16,8 @@ use crate::root::Root;
 
 /// What the daemon does with an app that it ends a transition of, or mends.
 pub(crate) const RECOVERY: &str = "recovery";
+/// What somebody does who removes what an app no longer keeps.
+pub(crate) const PRUNE: &str = "prune";
 /// What whoever replaces the daemon does with every app.
 pub(crate) const RESTART_OF_SWITCH: &str = "restart of the traffic switch";
 
@@ -35,7 +37,7 @@ pub struct Holder {
 impl Holder {
     /// Whether nobody's transition is under way: gokku itself has the app for a moment.
     pub fn is_brief(&self) -> bool {
-        self.what == RECOVERY || self.what == RESTART_OF_SWITCH
+        [RECOVERY, RESTART_OF_SWITCH, PRUNE].contains(&self.what.as_str())
     }
 }
 

@@ -284,9 +284,7 @@ impl Source {
             container: facts.id.clone(),
             name: facts.name.clone(),
             slot: Slot::of_container(&facts.name, app, &process_of(facts)),
-            release: facts
-                .label(labels::RELEASE)
-                .and_then(|release| release.parse().ok()),
+            release: facts.read_label(labels::RELEASE),
             transition: transition(facts),
         }
     }
@@ -409,12 +407,13 @@ fn next<'a>(
 }
 
 fn process_of(facts: &ContainerFacts) -> ProcessKey {
-    let process = facts.label(labels::PROCESS).and_then(|key| key.parse().ok());
-    process.unwrap_or_else(ProcessKey::first_web)
+    facts
+        .read_label(labels::PROCESS)
+        .unwrap_or_else(ProcessKey::first_web)
 }
 
 fn transition(facts: &ContainerFacts) -> Option<ReleaseId> {
-    facts.label(labels::TRANSITION)?.parse().ok()
+    facts.read_label(labels::TRANSITION)
 }
 
 /// The app's containers of a process, and the active one of them: what has traffic, else what has the blue name.
@@ -424,10 +423,7 @@ async fn look(
     engine: &Engine,
     process: &ProcessKey,
 ) -> Result<(Vec<ContainerFacts>, Option<ContainerFacts>), Error> {
-    let label = server.root.label();
-    let mut containers = engine
-        .containers(&[(labels::ROOT, &label), (labels::APP, app.as_str())])
-        .await?;
+    let mut containers = server.containers(engine, app).await?;
     let routed = match server.switch().route(app).await {
         Ok(route) => route.targets.into_iter().map(|target| target.container).collect(),
         Err(_) => Vec::new(),

@@ -25,10 +25,11 @@ impl<R: Runtime> Driver<R> {
         );
         let route = route?;
         self.facts = containers?;
+        let env = env_store::hash(&self.plan.env);
         let containers = self
             .facts
             .iter()
-            .filter_map(|facts| self.container(facts, route.as_ref()))
+            .filter_map(|facts| self.container(facts, route.as_ref(), &env))
             .collect();
         let mut observed = Observed {
             containers,
@@ -60,11 +61,11 @@ impl<R: Runtime> Driver<R> {
         Ok(observed)
     }
 
-    fn container(&self, facts: &ContainerFacts, route: Option<&RouteStatus>) -> Option<Container> {
+    fn container(&self, facts: &ContainerFacts, route: Option<&RouteStatus>, env: &str) -> Option<Container> {
         if facts.label(labels::KIND).is_some() {
             return None;
         }
-        let process: ProcessKey = facts.label(labels::PROCESS)?.parse().ok()?;
+        let process: ProcessKey = facts.read_label(labels::PROCESS)?;
         let targets = route
             .into_iter()
             .flat_map(|route| route.targets.iter().chain(&route.retired));
@@ -76,10 +77,10 @@ impl<R: Runtime> Driver<R> {
         Some(Container {
             slot: Slot::of_container(&facts.name, &self.app, &process),
             process,
-            transition: facts.label(labels::TRANSITION)?.parse().ok()?,
-            release: facts.label(labels::RELEASE)?.parse().ok()?,
+            transition: facts.read_label(labels::TRANSITION)?,
+            release: facts.read_label(labels::RELEASE)?,
             state,
-            same_env: facts.label(labels::ENV) == Some(env_store::hash(&self.plan.env).as_str()),
+            same_env: facts.label(labels::ENV) == Some(env),
             healthy: state == State::Running && self.proven.contains(&facts.id),
             in_flight,
             id: facts.id.clone(),

@@ -220,11 +220,7 @@ impl<R: Runtime> Driver<R> {
     fn generation(&self, id: ReleaseId) -> String {
         let kept = |facts: &&ContainerFacts| self.journal.kept.contains(&facts.id);
         let kept = self.facts.iter().find(kept);
-        let of = kept.and_then(|facts| {
-            facts
-                .label(labels::GENERATION)
-                .or(facts.label(labels::TRANSITION))
-        });
+        let of = kept.and_then(ContainerFacts::generation);
         of.map_or_else(|| id.to_string(), str::to_owned)
     }
 
@@ -288,7 +284,7 @@ impl<R: Runtime> Driver<R> {
     /// The process that a container runs.
     fn process_of(&self, id: &ContainerId) -> Option<ProcessKey> {
         let facts = self.facts.iter().find(|facts| facts.id == *id)?;
-        facts.label(labels::PROCESS)?.parse().ok()
+        facts.read_label(labels::PROCESS)
     }
 
     /// What is said of a container, with its process where it is not the only one of its release.

@@ -58,13 +58,16 @@ pub fn config_of(app: &AppName, yml: Option<&[u8]>) -> Result<AppConfig, Error> 
 
 /// A `gokku.yml`'s apps; `file` is how errors call it.
 pub(crate) fn parsed(file: &str, bytes: &[u8]) -> Result<GokkuYml, Error> {
-    let text = std::str::from_utf8(bytes).map_err(|error| {
+    GokkuYml::parse(file, text_of(file, bytes)?).map_err(|error| Error::input(error.to_string()))
+}
+
+fn text_of<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    std::str::from_utf8(bytes).map_err(|error| {
         Error::input(format!(
             "{file}: byte {}: this is not UTF-8",
             error.valid_up_to() + 1
         ))
-    })?;
-    GokkuYml::parse(file, text).map_err(|error| Error::input(error.to_string()))
+    })
 }
 
 /// What a release runs: its `Procfile`, beside the app or at the top of its code, and what its `gokku.yml` says of it.
@@ -74,13 +77,8 @@ pub(crate) fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes,
     let mut procfile = Procfile::default();
     for name in beside.into_iter().chain([top]) {
         if let Some(bytes) = tree_file::read(tree, &name)? {
-            let text = std::str::from_utf8(&bytes).map_err(|error| {
-                Error::input(format!(
-                    "{name}: byte {}: this is not UTF-8",
-                    error.valid_up_to() + 1
-                ))
-            })?;
-            procfile = Procfile::parse(&name, text).map_err(|error| Error::input(error.to_string()))?;
+            procfile = Procfile::parse(&name, text_of(&name, &bytes)?)
+                .map_err(|error| Error::input(error.to_string()))?;
             break;
         }
     }

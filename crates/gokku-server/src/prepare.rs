@@ -48,6 +48,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
                 env_hash: None,
                 by: Some(request.by.clone()),
                 finished: None,
+                disk: None,
             };
             let goal = activation(request.id, request.id, Cause::Deploy, &plan, &scale);
             return Ok(Prepared {

@@ -51,11 +51,9 @@ fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
 pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
     let scale = apps::load(&server.root, app)?.scale;
     let processes = plan_of(server, app)?.processes;
-    let root = server.root.label();
-    let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
     let engine = server.engine().await?;
     let switch = server.switch();
-    let (containers, route) = tokio::join!(engine.containers(&mine), switch.find_route(app));
+    let (containers, route) = tokio::join!(server.containers(&engine, app), switch.find_route(app));
     let containers = containers?;
     // A switch that does not run knows of none.
     let targets = route
@@ -66,7 +64,7 @@ pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, E
     let running: Vec<ProcessKey> = containers
         .iter()
         .filter(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running)
-        .filter_map(|facts| facts.label(labels::PROCESS)?.parse().ok())
+        .filter_map(|facts| facts.read_label(labels::PROCESS))
         .collect();
     let all = processes.types().map(|(kind, what)| ProcessFacts {
         process: kind.to_string(),
@@ -142,9 +140,7 @@ pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Resu
     }
     let _taken = take(server, app, "restart")?;
     let engine = server.engine().await?;
-    let root = server.root.label();
-    let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
-    let containers = engine.containers(&mine).await?;
+    let containers = server.containers(&engine, app).await?;
     let mut restarted = 0;
     for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {
         let name = Slot::Blue.container_name(app, &process);

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gokku_core::event::{Event, Finish, Stamped};
-use gokku_core::release::Outcome;
 use gokku_core::transition::{FailureKind, Goal};
 use gokku_core::{AppName, ReleaseId};
-use gokku_docker::{Engine, labels};
+use gokku_docker::Engine;
 use tokio::sync::watch;
 
 use crate::driver::{Driver, End, Parts};
@@ -96,9 +95,7 @@ async fn finish_stop(
     if names.is_empty() {
         return Ok(());
     }
-    let label = server.root.label();
-    let mine = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
-    for facts in engine.containers(&mine).await? {
+    for facts in server.containers(engine, app).await? {
         if names.contains(&facts.name) {
             match engine.stop(&facts.id, grace).await {
                 Err(error) if !error.is_not_found() => return Err(error.into()),
@@ -130,23 +127,12 @@ pub(crate) fn has_leftovers(root: &Root, app: &AppName) -> bool {
 
 /// Code that was taken out of a push and that no living worker uses; younger code may have a worker that was only just
 /// started.
-fn leftovers(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
+pub(crate) fn leftovers(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
     let entries = std::fs::read_dir(root.app(app).join("incoming"));
     entries.into_iter().flatten().flatten().filter_map(|entry| {
         let id: ReleaseId = entry.file_name().to_str()?.parse().ok()?;
         let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
         (age > ABANDONED && !lock::code_is_used(&entry.path())).then_some(id)
-    })
-}
-
-/// Releases that are recorded as pruned and whose code is still there: whoever pruned them was killed in its midst.
-pub(crate) fn half_pruned(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
-    let entries = std::fs::read_dir(root.releases(app));
-    entries.into_iter().flatten().flatten().filter_map(|entry| {
-        // The code's folder; the record beside it has another name.
-        let id: ReleaseId = entry.file_name().to_str()?.parse().ok()?;
-        let record = records::load(root, app, id).ok()??;
-        (record.outcome == Outcome::Pruned).then_some(id)
     })
 }
 

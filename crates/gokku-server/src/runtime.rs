@@ -2,6 +2,7 @@
 //! cluster's scheduler.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use gokku_core::{ContainerId, ImageId};
@@ -18,6 +19,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn container(&self, id: &str) -> impl Future<Output = Result<Option<ContainerFacts>, Error>> + Send;
     /// An image by id or name.
     fn image(&self, name: &str) -> impl Future<Output = Result<Option<ImageFacts>, Error>> + Send;
+    /// The folder where it keeps its data.
+    fn data_root(&self) -> impl Future<Output = Result<PathBuf, Error>> + Send;
     /// Builds an image.
     fn build(
         &self,
@@ -73,6 +76,9 @@ impl Runtime for Engine {
     }
     async fn image(&self, name: &str) -> Result<Option<ImageFacts>, Error> {
         Engine::image(self, name).await
+    }
+    async fn data_root(&self) -> Result<PathBuf, Error> {
+        Engine::data_root(self).await
     }
     async fn build(
         &self,

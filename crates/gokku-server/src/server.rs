@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use gokku_core::Access;
-use gokku_docker::Engine;
+use gokku_core::{Access, AppName};
+use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::Client;
 
 use crate::error::Error;
@@ -30,6 +30,17 @@ impl Server {
     /// A connection to the engine.
     pub async fn engine(&self) -> Result<Engine, Error> {
         Ok(Engine::connect(&self.engine).await?)
+    }
+
+    /// The containers of an app of this server, whatever they are for.
+    pub(crate) async fn containers(
+        &self,
+        engine: &Engine,
+        app: &AppName,
+    ) -> Result<Vec<ContainerFacts>, gokku_docker::Error> {
+        let root = self.root.label();
+        let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
+        engine.containers(&mine).await
     }
 
     /// The traffic switch, running or not.

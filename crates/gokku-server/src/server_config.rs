@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
+use gokku_core::disk::Size;
 use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
@@ -17,6 +18,27 @@ use crate::{atomic, toml_file};
 pub struct ServerConfig {
     /// The traffic switch.
     pub proxy: ProxyConfig,
+    /// The disks.
+    pub disk: DiskConfig,
+}
+
+/// What gokku leaves of the disks to others.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiskConfig {
+    /// What is to stay free beside what a build takes; nothing is checked without.
+    pub reserve: Size,
+    /// How large the engine's build cache may be after a build.
+    pub build_cache: Size,
+}
+
+impl Default for DiskConfig {
+    fn default() -> Self {
+        Self {
+            reserve: Size(500 << 20),
+            build_cache: Size(10 << 30),
+        }
+    }
 }
 
 /// The traffic switch's settings.

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::request::{Ask, submit};
 use crate::server::Server;
-use crate::{atomic, differ, events, journal, records, recover};
+use crate::{atomic, differ, events, journal, prune, recover};
 
 /// What is known of an app from the last time.
 #[derive(Clone, Debug, Default)]
@@ -47,20 +47,12 @@ pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
     let ended = Box::pin(recover::recover(server, app, engine)).await;
     let swept = ended.and_then(|()| recover::sweep(&server.root, app));
     let pruned = match swept {
-        Ok(()) => finish_pruning(server, app, engine).await,
+        Ok(()) => prune::finish(&server.root, app, engine).await,
         error => error,
     };
     if let Err(error) = pruned {
         tracing::error!("{error}");
     }
-}
-
-async fn finish_pruning(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
-    for id in recover::half_pruned(&server.root, app) {
-        engine.remove_image(&records::image_tag(app, id)).await?;
-        atomic::remove_tree(&server.root.tree(app, id))?;
-    }
-    Ok(())
 }
 
 /// Compares an app with what it should be and mends it. What differs still, as far as is known; none when that cannot

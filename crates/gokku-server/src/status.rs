@@ -117,11 +117,9 @@ pub async fn all(server: &Server) -> Result<Vec<AppStatus>, Error> {
 /// One app, with its health asked now.
 pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
     let app = apps::load(&server.root, name)?;
-    let label = server.root.label();
     let engine = server.engine().await?;
     let switch = server.switch();
-    let wanted = [(labels::ROOT, label.as_str()), (labels::APP, name.as_str())];
-    let (containers, switch) = tokio::join!(engine.containers(&wanted), switch.status());
+    let (containers, switch) = tokio::join!(server.containers(&engine, name), switch.status());
     let containers = containers?;
     let routes = Routes::of(switch);
     let mut status = facts(server, &app, containers.iter(), &routes)?;
@@ -313,8 +311,7 @@ fn facts<'a>(
 
 fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> ContainerStatus {
     let process = facts
-        .label(labels::PROCESS)
-        .and_then(|key| key.parse().ok())
+        .read_label(labels::PROCESS)
         .unwrap_or_else(ProcessKey::first_web);
     let port = facts.label(labels::PORT);
     let mut targets = route.into_iter().flat_map(|route| &route.targets);

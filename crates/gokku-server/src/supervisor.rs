@@ -19,7 +19,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until};
 
 use crate::server::Server;
 use crate::settle::{self, Known};
-use crate::{NETWORK, apps, events, recover};
+use crate::{NETWORK, apps, events, prune, recover};
 
 /// How often the daemon looks for transitions whose process has died.
 const LOOK: Duration = Duration::from_secs(2);
@@ -235,7 +235,7 @@ impl Watch<'_> {
         if self.has_traffic(facts) {
             return Keeps::Yes;
         }
-        let process: Option<ProcessKey> = facts.label(labels::PROCESS).and_then(|key| key.parse().ok());
+        let process: Option<ProcessKey> = facts.read_label(labels::PROCESS);
         let (Some(app), Some(process)) = (app_of(facts.label(labels::APP)), process) else {
             return Keeps::No;
         };
@@ -359,7 +359,7 @@ impl Watch<'_> {
                 continue;
             }
             // Who prunes does so last: the end of the old container has been told by then.
-            let cut_off = cut_off || recover::half_pruned(root, &app).next().is_some();
+            let cut_off = cut_off || !prune::half_pruned(root, &app).is_empty();
             // What happens from now on counts for the next time.
             self.unsettled.remove(&app);
             self.at.insert(app.clone());

@@ -3,8 +3,7 @@
 use gokku_core::AppName;
 use gokku_core::event::Event;
 use gokku_core::push::BranchName;
-use gokku_core::release::Outcome;
-use gokku_core::retention::{beyond_keeping, forgettable};
+use gokku_core::retention::Keep;
 use gokku_docker::{Engine, labels};
 use gokku_git::Repository;
 
@@ -12,16 +11,14 @@ use crate::error::Error;
 use crate::log::{self, Log};
 use crate::request::{Ask, Request};
 use crate::server::Server;
-use crate::{apps, atomic, records};
-
-/// How many records of an app are kept; those that can be gone back to always are.
-const RECORDS_KEPT: usize = 100;
+use crate::{apps, atomic, prune};
 
 /// What is left to do once the goal is reached: nothing of it can fail the transition any more.
-pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, keep: usize, log: &mut Log) {
+pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, keep: Keep, log: &mut Log) {
     let result = match &request.ask {
         Ask::Deploy { branch, .. } => {
-            deployed(server, &request.app, branch).and(prune(server, &request.app, engine, keep).await)
+            let pruned = prune(server, &request.app, engine, keep, log).await;
+            deployed(server, &request.app, branch).and(pruned)
         }
         Ask::Destroy => destroyed(server, &request.app, engine).await,
         _ => Ok(()),
@@ -43,22 +40,16 @@ fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> Result<(), E
 }
 
 /// P32: the releases that are no longer kept.
-async fn prune(server: &Server, app: &AppName, engine: &Engine, keep: usize) -> Result<(), Error> {
-    let records = records::list(&server.root, app)?;
-    let active = records::active(&server.root, app);
-    for id in beyond_keeping(&records, active, keep) {
-        let Some(mut record) = records.iter().find(|record| record.id == id).cloned() else {
-            continue;
-        };
-        record.outcome = Outcome::Pruned;
-        record.image = None;
-        // First the record: a release that is half gone is not offered.
-        records::save(&server.root, app, &record)?;
-        engine.remove_image(&records::image_tag(app, id)).await?;
-        atomic::remove_tree(&server.root.tree(app, id))?;
-    }
-    for id in forgettable(&records, RECORDS_KEPT) {
-        atomic::remove(&server.root.record(app, id))?;
+async fn prune(
+    server: &Server,
+    app: &AppName,
+    engine: &Engine,
+    keep: Keep,
+    log: &mut Log,
+) -> Result<(), Error> {
+    for image in prune::beyond_keeping(&server.root, app, engine, keep).await? {
+        let line = format!("{image} is in use by a container: `gokku prune` removes it once that is gone");
+        log.tell(Event::Warned { line });
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::queue::{self, Waited};
 use crate::recover::{finish, recover};
 use crate::request::{Ask, Push, Request};
 use crate::server::Server;
-use crate::{NETWORK, abort, atomic, clock, ensure, records, tidy};
+use crate::{NETWORK, abort, atomic, clock, ensure, prune, records, room, tidy};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
@@ -60,7 +60,15 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     // Who reads of the end may act at once: the app must be free by then.
     drop(lock);
     let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+    let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
     log.tell(Event::Finished { outcome: finish, ms });
+    // Nobody waits for this any more.
+    if matches!(request.ask, Ask::Deploy { .. })
+        && !refused
+        && let Err(error) = prune::keep_cache(server).await
+    {
+        tracing::warn!("{error}");
+    }
     Ok(())
 }
 
@@ -107,6 +115,10 @@ async fn make_ready(
     let engine = prepare_server(server).await?;
     recover(server, &request.app, &engine).await?;
     let prepared = prepare(server, request)?;
+    if prepared.record.is_some() {
+        let mut tell = |line| log.tell(Event::Noted { line });
+        room::for_build(server, &request.app, &engine, &mut tell).await?;
+    }
     if prepared.release.is_some() {
         reserve_port(server, &request.app, &prepared.plan).await?;
     }
@@ -151,14 +163,14 @@ async fn go(
         engine,
         prepared,
     } = ready;
-    let keep_images = prepared.plan.config.deployment.keep_images;
+    let keep = prune::keep(&prepared.plan.config.deployment);
     let end = match begin(server, request, &engine, prepared, asked).await {
         Ok(mut driver) => Box::pin(driver.run()).await,
         Err(error) => return (Err(error.into()), Some(lock)),
     };
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
-        tidy::after(server, request, &engine, keep_images, log).await;
+        tidy::after(server, request, &engine, keep, log).await;
         expect_branch(request, &mut lock);
     }
     (Ok(finish), Some(lock))
@@ -238,7 +250,9 @@ async fn prepare_server(server: &Server) -> Result<Engine, Error> {
     let (engine, switch) = tokio::join!(server.engine(), ensure::running(server));
     let engine = engine?;
     switch?;
-    engine.ensure_network(NETWORK).await?;
+    // Where its data is will be asked when a release is built.
+    let (network, _) = tokio::join!(engine.ensure_network(NETWORK), engine.data_root());
+    network?;
     Ok(engine)
 }
 

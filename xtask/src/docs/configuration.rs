@@ -8,7 +8,7 @@ use gokku_proxy::limits::{LIMITS, Limit};
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 3] = [
+const SERVER_KEYS: [[&str; 4]; 5] = [
     [
         "proxy.bind",
         "-",
@@ -26,6 +26,18 @@ const SERVER_KEYS: [[&str; 4]; 3] = [
         "-",
         "The proxies in front whose `X-Forwarded-For`, `-Host` and `-Proto` are passed on; everybody else's are replaced",
         "a list of addresses and networks, as 10.0.0.0/8",
+    ],
+    [
+        "disk.reserve",
+        "500m",
+        "What is to stay free beside what a build takes, or else the build is refused; `0b`: nothing is checked",
+        "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "disk.build_cache",
+        "10g",
+        "How large the engine's build cache may be after a build; what was not used for longest goes first",
+        "an amount: `b`, `k`, `m`, `g`",
     ],
 ];
 
@@ -118,7 +130,11 @@ mod tests {
         assert!(config.proxy.trusted_proxies.is_empty());
         assert_eq!(
             [bind, config.proxy.first_port.to_string(), "-".to_owned()],
-            SERVER_KEYS.map(|key| key[1])
+            [0, 1, 2].map(|key: usize| SERVER_KEYS[key][1])
+        );
+        assert_eq!(
+            [config.disk.reserve, config.disk.build_cache],
+            [3, 4].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
         );
     }
 
@@ -132,6 +148,8 @@ mod tests {
         assert!(config.proxy.bind.is_some() && !config.proxy.trusted_proxies.is_empty());
         assert_ne!(config.proxy.limits, gokku_proxy::Limits::default());
         assert_ne!(config.proxy.health_check, gokku_proxy::health::Checks::default());
+        let default = server_config::DiskConfig::default();
+        assert!(config.disk.reserve != default.reserve && config.disk.build_cache != default.build_cache);
     }
 
     #[test]

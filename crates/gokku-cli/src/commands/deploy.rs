@@ -9,6 +9,7 @@ use gokku_server::lock::{self, Holder};
 use gokku_server::{Server, abort, hook};
 
 use super::transition::follow_to_end;
+use super::wait;
 use crate::error::{DONE, Error, FAILED, MISSING};
 use crate::printer::{Look, Printer};
 use crate::render::{Renderer, exit_code};
@@ -19,7 +20,8 @@ pub(super) fn again(server: &Server, app: &AppName, rebuild: bool, printer: Prin
     {
         return Err(lock::busy(app, Some(&holder)).into());
     }
-    follow_to_end(server, app, hook::deploy_again(server, app, rebuild)?, printer)
+    let submitted = wait(async { Ok(hook::deploy_again(server, app, rebuild).await?) })?;
+    follow_to_end(server, app, submitted, printer)
 }
 
 fn nothing_under_way(app: &AppName) -> Error {

@@ -8,6 +8,7 @@ use gokku_server::hook::{Received, receive};
 use gokku_server::{Server, events};
 
 use super::transition::follow_to_end;
+use super::wait;
 use crate::context;
 use crate::error::{DONE, Error};
 use crate::printer::{Look, Printer};
@@ -32,7 +33,8 @@ fn judge(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> 
         .map_err(|error| Error::failed(format!("what git says of the push: {error}")))?;
     // git runs the hook itself: the hook's few lines of shell have become this process.
     let receiver = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
-    match receive(server, app, &told, receiver)? {
+    let result = wait(async { Ok(receive(server, app, &told, receiver).await?) })?;
+    match result {
         Received::Stored(lines) => {
             for line in lines {
                 printer.note(Look::Plain, &format!("-----> {line}"));

@@ -14,6 +14,7 @@ mod keys;
 mod leave;
 pub(crate) mod logs;
 mod proxy;
+mod prune;
 mod ps;
 mod reach;
 mod releases;
@@ -110,6 +111,7 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Run { command } => inside::run(server, &context::app(server, options)?, command),
         Command::Exec { command } => inside::exec(server, &context::app(server, options)?, command),
         Command::Proxy(proxy) => proxy::run(server, proxy, printer),
+        Command::Prune { dry_run } => prune::run(server, options, *dry_run, printer),
         Command::Doctor => doctor::run(server, printer),
         Command::Worker => worker::run(server),
         Command::Leave { data } => leave::run(server, *data, printer),

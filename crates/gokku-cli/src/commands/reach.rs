@@ -24,6 +24,7 @@ pub(super) fn of(command: &Command) -> Reach {
         | Command::Stop
         | Command::Start
         | Command::Ps(_)
+        | Command::Prune { .. }
         | Command::Run { .. }
         | Command::Exec { .. } => Reach::Apps,
         Command::Doctor | Command::Proxy(Proxy::Status) => Reach::Server,
@@ -100,6 +101,8 @@ pub(super) fn words(command: &Command) -> String {
         Command::Keys(Keys::List) => "keys list".to_owned(),
         Command::Keys(Keys::Remove { .. }) => "keys remove".to_owned(),
         Command::Remote(_) => "remote".to_owned(),
+        Command::Prune { dry_run: true } => "prune --dry-run".to_owned(),
+        Command::Prune { .. } => "prune".to_owned(),
         Command::Doctor => "doctor".to_owned(),
         Command::Completion { .. } => "completion".to_owned(),
         Command::Worker => "worker".to_owned(),

@@ -11,7 +11,7 @@ use crate::resources::Resources;
 
 use super::config::{AppConfig, BuildKeys, Deployment, Environment, Health, Placed, Ports, ProcessConfig};
 use super::raw::{self, Argument};
-use super::reading::{At, Given, List, Named, Or, Reader};
+use super::reading::{Given, List, Named, Or, Reader};
 
 /// What counts of an app: what is said of it, and the defaults of all.
 pub(super) fn app(said: &raw::App, defaults: Option<&raw::App>, reader: &mut Reader<'_>) -> AppConfig {
@@ -136,28 +136,18 @@ fn seconds_of(seconds: u16) -> Duration {
 }
 
 fn ports(list: &List<Given<Ports>>, reader: &mut Reader<'_>) -> Option<Ports> {
-    match list.items.as_slice() {
-        [one] => Some(one.value),
-        // What was wrong with an item was noted.
-        [] if reader.has_noted() => None,
-        several => {
-            let what = format!("ports: an app has one port, not {}", several.len());
-            reader.note(list.place, what);
-            None
-        }
+    if list.written != 1 {
+        let what = format!("ports: an app has one port, not {}", list.written);
+        reader.note(list.place, what);
     }
+    list.items.first().map(|one| one.value)
 }
 
-fn environments(list: List<At<raw::Environment>>, reader: &mut Reader<'_>) -> Vec<Environment> {
+fn environments(list: List<raw::Environment>, reader: &mut Reader<'_>) -> Vec<Environment> {
     let mut environments: Vec<Environment> = Vec::new();
-    for At { value: raw, place } in list.items {
-        let Some(name) = raw.name else {
-            // One that is there and wrong was noted.
-            if !reader.has_noted() {
-                reader.note(place, "environments[].name is missing: `- name: production`");
-            }
-            continue;
-        };
+    for raw in list.items {
+        // That there is none, or a wrong one, was noted.
+        let Some(name) = raw.name else { continue };
         if environments.iter().any(|there| there.name == name.value) {
             let what = format!("environments[].name: {:?} stands here twice", name.value.as_str());
             reader.note(name.place, what);

@@ -1,7 +1,7 @@
 //! `gokku.yml` as it is written: its keys, and what each value is. The schema is made of these types.
 
 use crate::env_file::{EnvKey, EnvValue};
-use crate::languages::Lang;
+use crate::languages::{Lang, is_program_name};
 use crate::name::{AppName, EnvironmentName};
 use crate::process::ProcessType;
 use crate::procfile::Command;
@@ -9,7 +9,7 @@ use crate::push::BranchName;
 use crate::{resources, settings};
 
 use super::config::{Ports, RestartPolicy};
-use super::reading::{At, Given, List, Name, Named, Word, mapping};
+use super::reading::{Given, List, Name, Named, Word, mapping};
 
 mapping! {
     /// The file.
@@ -35,7 +35,7 @@ mapping! {
         command: List<Given<Argument>>,
         env: Named<EnvKey, Given<EnvValue>>,
         ports: List<Given<Ports>>,
-        environments: List<At<Environment>>,
+        environments: List<Environment>,
         deployment: Deployment,
         health: Health,
         resources: Resources,
@@ -59,6 +59,7 @@ mapping! {
         branch: Given<BranchName>,
         env: Named<EnvKey, Given<EnvValue>>,
     }
+    needs name: "environments[].name is missing: `- name: production`"
 }
 
 mapping! {
@@ -144,11 +145,8 @@ word!(FilePath, |text| {
 /// A program's name.
 #[derive(Clone, Debug)]
 pub(super) struct BinaryName(pub(super) String);
-word!(BinaryName, |text| {
-    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    let good = text.chars().all(good) && text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    good.then(|| Self(text.to_owned()))
-});
+word!(BinaryName, |text| is_program_name(text)
+    .then(|| Self(text.to_owned())));
 
 /// `1.22` or `1.22.3`.
 #[derive(Clone, Debug)]

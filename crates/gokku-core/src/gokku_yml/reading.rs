@@ -162,26 +162,13 @@ impl<T: Clone> Or for Given<T> {
     }
 }
 
-/// Keys and values, and their place.
-#[derive(Clone, Debug)]
-pub(super) struct At<T> {
-    pub(super) value: T,
-    pub(super) place: Place,
-}
-
-impl<T: Read> Read for At<T> {
-    fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        T::read(node, reader).map(|value| Self {
-            value,
-            place: node.place,
-        })
-    }
-}
-
 /// A list, as a whole the app's or that of the defaults.
 #[derive(Clone, Debug)]
 pub(super) struct List<T> {
+    /// Those that can be.
     pub(super) items: Vec<T>,
+    /// How many were written.
+    pub(super) written: usize,
     pub(super) place: Place,
 }
 
@@ -194,6 +181,7 @@ impl<T: Read> Read for List<T> {
         let read = |item| reader.below("[]", |reader| T::read(item, reader));
         Some(Self {
             items: items.iter().filter_map(read).collect(),
+            written: items.len(),
             place: node.place,
         })
     }
@@ -256,9 +244,9 @@ impl<K: Name, T: Or> Or for Named<K, T> {
     }
 }
 
-/// A mapping with keys that are known: a struct of them, read key by key.
+/// A mapping with keys that are known: a struct of them, read key by key. One that it `needs` is told when it is not there.
 macro_rules! mapping {
-    ($(#[$about:meta])* struct $name:ident { $($key:ident: $type:ty,)* }) => {
+    ($(#[$about:meta])* struct $name:ident { $($key:ident: $type:ty,)* } $(needs $needed:ident: $missing:literal)?) => {
         $(#[$about])*
         #[derive(Clone, Debug, Default)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -272,12 +260,16 @@ macro_rules! mapping {
                 reader: &mut $crate::gokku_yml::reading::Reader<'_>,
             ) -> Option<Self> {
                 let mut read = Self::default();
-                for (key, value) in reader.mapping(node)? {
+                let entries = reader.mapping(node)?;
+                for (key, value) in entries {
                     match key.text.as_str() {
                         $(stringify!($key) => read.$key = reader.value(stringify!($key), value),)*
                         _ => reader.unknown(key, &[$(stringify!($key)),*]),
                     }
                 }
+                $(if entries.iter().all(|(key, _)| key.text != stringify!($needed)) {
+                    reader.note(node.place, $missing);
+                })?
                 Some(read)
             }
         }

@@ -12,7 +12,7 @@ use super::raw::{
     Argument, BinaryName, Bit, Cpus, File, FilePath, GoVersion, Goarch, Goos, HealthPath, Memory, Pids,
     RelativePath, Switch, Variable, Whole,
 };
-use super::reading::{At, Given, List, Name, Named};
+use super::reading::{Given, List, Name, Named};
 use crate::env_file::EnvValue;
 use crate::languages::Lang;
 use crate::name::EnvironmentName;
@@ -82,16 +82,6 @@ pub fn at<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Map<String, V
 }
 
 impl<T: JsonSchema> JsonSchema for Given<T> {
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
     fn schema_name() -> Cow<'static, str> {
         T::schema_name()
     }

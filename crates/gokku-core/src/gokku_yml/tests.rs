@@ -192,15 +192,16 @@ fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
-    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n  Web: {}\n  web:\n    deployment: {keep_images: 900}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
+    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n    environments: [{branch: main}]\n  Web: {}\n  web:\n    deployment: {keep_images: 900}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
     gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, environments, deployment, health, resources, processes, build; did you mean "path"?
     gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
-    gokku.yml:5:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
-    gokku.yml:7:31: deployment.keep_images: "900" cannot be: it is a whole number from 1 to 100
-    gokku.yml:8:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
-    gokku.yml:10:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
-    gokku.yml:10:19: expected one value
+    gokku.yml:5:20: environments[].name is missing: `- name: production`
+    gokku.yml:6:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
+    gokku.yml:8:31: deployment.keep_images: "900" cannot be: it is a whole number from 1 to 100
+    gokku.yml:9:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
+    gokku.yml:11:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
+    gokku.yml:11:19: expected one value
     "#);
 }
 

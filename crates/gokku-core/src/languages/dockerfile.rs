@@ -54,7 +54,28 @@ impl Dockerfile {
         } else {
             format!("{options} ")
         };
-        self.line(format!("COPY {options}{}", exec_words(&words)));
+        self.line(format!("COPY {options}{}", exec(&words)));
+    }
+
+    /// Debian's packages, and nothing else of them.
+    pub(super) fn install(&mut self, packages: &[&str]) {
+        if !packages.is_empty() {
+            let packages = packages.join(" ");
+            self.run(
+                &[],
+                format!(
+                    "apt-get update && apt-get install -y --no-install-recommends {packages} && rm -rf /var/lib/apt/lists/*"
+                ),
+            );
+        }
+    }
+
+    /// The Debian packages that a project's own packages need when they run: `known` has both names of each.
+    pub(super) fn install_for(&mut self, known: &[(&str, &'static str)], has: impl Fn(&str) -> bool) {
+        let needed = known.iter().filter(|(package, _)| has(package));
+        let mut packages: Vec<&str> = needed.map(|(_, package)| *package).collect();
+        packages.dedup();
+        self.install(&packages);
     }
 
     /// The app's folder in the last stage, where programs write beside their code: it is made by the copy, so that it is
@@ -102,19 +123,15 @@ impl Dockerfile {
     }
 }
 
-/// A command in exec form: JSON, no shell.
+/// Words in exec form: JSON, no shell.
 pub(super) fn exec(words: &[impl AsRef<str>]) -> String {
-    exec_words(words)
+    let words: Vec<String> = words.iter().map(|word| json(word.as_ref())).collect();
+    format!("[{}]", words.join(", "))
 }
 
 /// A command that a shell starts, for its variables, and leaves its place to.
 pub(super) fn shell(command: &str) -> String {
-    exec_words(&["sh", "-c", command])
-}
-
-fn exec_words(words: &[impl AsRef<str>]) -> String {
-    let words: Vec<String> = words.iter().map(|word| json(word.as_ref())).collect();
-    format!("[{}]", words.join(", "))
+    exec(&["sh", "-c", command])
 }
 
 fn json(word: &str) -> String {

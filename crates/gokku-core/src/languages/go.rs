@@ -2,20 +2,8 @@
 
 use super::dockerfile::{Dockerfile, exec, quoted};
 use super::version::{self, Version};
-use super::{Folder, Lang, Made, Outcome, incomplete};
+use super::{Folder, Lang, Made, Outcome, incomplete, is_program_name};
 use crate::gokku_yml::AppConfig;
-
-/// Folders that programs read while they run: they go into the image beside the program.
-pub(super) const READ_AT_RUN_TIME: [&str; 8] = [
-    "assets",
-    "config",
-    "locales",
-    "migrations",
-    "public",
-    "static",
-    "templates",
-    "views",
-];
 
 /// Where a program is built.
 struct Place<'a> {
@@ -83,7 +71,7 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
                 file.copy("", &[format!("{}/", top.full(module))], &format!("./{module}/"));
             }
         }
-        _ => file.copy("", &[source(place.top())], "./"),
+        _ => file.copy("", &[place.top().source()], "./"),
     }
     let cgo = keys.cgo_enabled.as_ref().is_some_and(|given| given.value);
     let mut environment = vec![format!("CGO_ENABLED={}", u8::from(cgo))];
@@ -111,7 +99,7 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
     });
     file.line("WORKDIR /app");
     file.line("COPY --from=build /out/ /");
-    copy_read_at_run_time(&mut file, folder);
+    folder.copy_read_at_run_time(&mut file);
     file.end("1000:1000", &exec(&[format!("/app/{name}")]));
     Ok(Made {
         version: Some(version),
@@ -234,18 +222,11 @@ fn has_replaced_by_folder(module: Folder<'_>) -> bool {
 
 /// What says which modules are needed, each file in its place.
 fn manifests(file: &mut Dockerfile, place: &Place<'_>) {
-    let mut copy = |folder: Folder<'_>, names: &[&str], to: &str| {
-        let there = folder.those(names);
-        let there: Vec<String> = there.iter().map(|name| folder.full(name)).collect();
-        if !there.is_empty() {
-            file.copy("", &there, to);
-        }
-    };
     let Some((top, modules)) = &place.workspace else {
-        copy(place.module, &["go.mod", "go.sum"], "./");
+        place.module.copy_files(file, &["go.mod", "go.sum"], "./");
         return;
     };
-    copy(*top, &["go.work", "go.work.sum"], "./");
+    top.copy_files(file, &["go.work", "go.work.sum"], "./");
     for module in modules {
         let path = top.full(module);
         let path = path.trim_end_matches('/');
@@ -254,24 +235,7 @@ fn manifests(file: &mut Dockerfile, place: &Place<'_>) {
         } else {
             format!("./{module}/")
         };
-        copy(Folder { path, ..*top }, &["go.mod", "go.sum"], &to);
-    }
-}
-
-/// What `COPY` calls the folder.
-pub(super) fn source(folder: Folder<'_>) -> String {
-    if folder.path.is_empty() {
-        ".".to_owned()
-    } else {
-        format!("{}/", folder.path)
-    }
-}
-
-pub(super) fn copy_read_at_run_time(file: &mut Dockerfile, folder: Folder<'_>) {
-    for name in READ_AT_RUN_TIME {
-        if folder.has_folder(name) {
-            file.copy("", &[format!("{}/", folder.full(name))], &format!("./{name}/"));
-        }
+        Folder { path, ..*top }.copy_files(file, &["go.mod", "go.sum"], &to);
     }
 }
 
@@ -282,8 +246,7 @@ fn name_in(path: &str) -> Option<String> {
             .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit()))
     };
     let name = path.rsplit('/').find(|part| !version(part))?;
-    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    (name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(good)).then(|| name.to_owned())
+    is_program_name(name).then(|| name.to_owned())
 }
 
 /// The folder of the program's package in the module, empty for its top.

@@ -40,7 +40,7 @@ use std::fmt::{self, Write};
 
 use crate::gokku_yml::{AppConfig, Placed, YmlError};
 use crate::process::ProcessType;
-use dockerfile::{Dockerfile, Mounts};
+use dockerfile::{Dockerfile, Mounts, shell};
 use version::Version;
 
 /// The port that generated images expose, and give to their apps as `PORT`.
@@ -297,9 +297,9 @@ impl<'a> Folder<'a> {
             .filter_map(move |path| path.get(length..))
     }
 
-    /// The command of `gokku.yml` or of the Procfile's `web:`, which say how the app is started better than any guess;
-    /// and which of them says it.
-    fn web(&self) -> Option<(&'a str, &'static str)> {
+    /// How the app is started, by `gokku.yml` or the Procfile's `web:`, which know it better than any guess; and how that
+    /// is told.
+    fn web(&self) -> Option<(String, String)> {
         let top = Folder { path: "", ..*self };
         let line = |text: &'a str| {
             text.lines()
@@ -309,13 +309,72 @@ impl<'a> Folder<'a> {
         };
         let procfile = || line(self.text("Procfile")).or_else(|| line(top.text("Procfile")));
         let said = self.said.map(|said| (said, "gokku.yml"));
-        said.or_else(|| procfile().map(|web| (web, "Procfile")))
+        let (web, from) = said.or_else(|| procfile().map(|web| (web, "Procfile")))?;
+        Some((shell(web), format!("{web} (from {from})")))
     }
 
     /// Those of the given files that are here.
     fn those<'b>(&self, names: &[&'b str]) -> Vec<&'b str> {
         names.iter().copied().filter(|name| self.has(name)).collect()
     }
+
+    /// A TOML file in it; an empty table for none.
+    fn toml(&self, name: &str, lang: Lang) -> Result<toml::Table, Undetected> {
+        self.text(name).parse().or_else(|error: toml::de::Error| {
+            let why = error.message().lines().next().unwrap_or("");
+            incomplete(lang, format!("its {name} cannot be read: {why}"))
+        })
+    }
+
+    /// What `COPY` calls it.
+    fn source(&self) -> String {
+        if self.path.is_empty() {
+            ".".to_owned()
+        } else {
+            format!("{}/", self.path)
+        }
+    }
+
+    /// Copies those of the given files that are here.
+    fn copy_files(&self, file: &mut Dockerfile, names: &[&str], to: &str) {
+        let there = self.those(names);
+        let there: Vec<String> = there.iter().map(|name| self.full(name)).collect();
+        if !there.is_empty() {
+            file.copy("", &there, to);
+        }
+    }
+
+    /// Copies a folder of this one, where there is any file in it, to the same place.
+    fn copy_folder(&self, file: &mut Dockerfile, name: &str) {
+        if self.has_folder(name) {
+            file.copy("", &[format!("{}/", self.full(name))], &format!("./{name}/"));
+        }
+    }
+
+    /// Copies the folders that a program reads while it runs.
+    fn copy_read_at_run_time(&self, file: &mut Dockerfile) {
+        for name in READ_AT_RUN_TIME {
+            self.copy_folder(file, name);
+        }
+    }
+}
+
+/// Folders that programs read while they run: they go into the image beside a program that is built.
+const READ_AT_RUN_TIME: [&str; 8] = [
+    "assets",
+    "config",
+    "locales",
+    "migrations",
+    "public",
+    "static",
+    "templates",
+    "views",
+];
+
+/// Whether a text can be a program's name.
+pub(crate) fn is_program_name(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(good)
 }
 
 /// A project whose build is known.

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::dockerfile::{Dockerfile, exec, quoted, shell};
-use super::go::source;
+use super::dockerfile::{Dockerfile, exec, quoted};
 use super::version::{self, Version};
 use super::{Folder, Lang, Made, Outcome, incomplete, site};
 
@@ -94,11 +93,11 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     file.line(format!("FROM node:{}-bookworm AS build", version.number));
     file.line("WORKDIR /app");
     if at_install {
-        file.copy("", &[source(folder)], "./");
+        file.copy("", &[folder.source()], "./");
     }
     install(&mut file, folder, &package, &tool, develops, at_install);
     if !at_install {
-        file.copy("", &[source(folder)], "./");
+        file.copy("", &[folder.source()], "./");
     }
     if build {
         file.run(&[], format!("{} run build", tool.program()));
@@ -130,7 +129,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     };
     Ok(Made {
         version: Some(version),
-        about: format!("{}, {before}{told}", tool.name()),
+        about: format!("{}, {before}{told}", tool.program()),
         dockerfile: file,
     })
 }
@@ -180,8 +179,8 @@ fn output(package: &Value) -> Option<&'static str> {
 
 /// The command that starts it, and how it is told.
 fn start(folder: Folder<'_>, package: &Value) -> Result<(String, String), String> {
-    if let Some((web, from)) = folder.web() {
-        return Ok((shell(web), format!("{web} (from {from})")));
+    if let Some(web) = folder.web() {
+        return Ok(web);
     }
     if let Some(start) = script(package, "start") {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=@+ ".contains(c);
@@ -255,10 +254,6 @@ impl Tool {
             Self::Pnpm(_) => "pnpm",
             Self::Yarn | Self::Berry => "yarn",
         }
-    }
-
-    fn name(&self) -> &'static str {
-        self.program()
     }
 }
 
@@ -343,8 +338,7 @@ fn install(
 
 /// What an install reads: the files of its tool, and what a lock's install scripts, patches and local packages need.
 fn manifests(file: &mut Dockerfile, folder: Folder<'_>, package: &Value, there: &[&str]) {
-    let manifests: Vec<String> = there.iter().map(|name| folder.full(name)).collect();
-    file.copy("", &manifests, "./");
+    folder.copy_files(file, there, "./");
     let mut extras: BTreeSet<&str> = [
         "prisma",
         "patches",
@@ -373,9 +367,7 @@ fn manifests(file: &mut Dockerfile, folder: Folder<'_>, package: &Value, there: 
         file.copy("", &files, "./");
     }
     for extra in extras {
-        if folder.has_folder(extra) {
-            file.copy("", &[format!("{}/", folder.full(extra))], &format!("./{extra}/"));
-        }
+        folder.copy_folder(file, extra);
     }
 }
 

@@ -1,7 +1,6 @@
 //! PHP under Apache, with Composer's packages.
 
 use super::dockerfile::{Dockerfile, exec};
-use super::go::source;
 use super::version;
 use super::{Folder, Lang, Made, Outcome, incomplete};
 
@@ -78,15 +77,13 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         file.line("FROM composer:2 AS build");
         file.line("WORKDIR /app");
         file.line("ENV COMPOSER_ALLOW_SUPERUSER=1 COMPOSER_CACHE_DIR=/tmp/composer");
-        let manifests = folder.those(&["composer.json", "composer.lock"]);
-        let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
-        file.copy("", &manifests, "./");
+        folder.copy_files(&mut file, &["composer.json", "composer.lock"], "./");
         // Extensions are the next stage's.
         file.run(
             &["/tmp/composer"],
             "composer install --no-dev --no-scripts --no-autoloader --ignore-platform-reqs --prefer-dist --no-interaction",
         );
-        file.copy("", &[source(folder)], "./");
+        file.copy("", &[folder.source()], "./");
         file.run(
             &[],
             "composer dump-autoload --no-dev --no-scripts --optimize --ignore-platform-reqs",
@@ -105,7 +102,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     if has_composer {
         file.own("--from=build", "/app/", "www-data:www-data");
     } else {
-        file.own("", &source(folder), "www-data:www-data");
+        file.own("", &folder.source(), "www-data:www-data");
     }
     file.end("www-data", &exec(&["apache2-foreground"]));
     let kind = if laravel { "Laravel under Apache" } else { "Apache" };

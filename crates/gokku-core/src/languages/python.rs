@@ -1,7 +1,6 @@
 //! Python: a virtual environment made by pip, uv, Poetry or Pipenv, and the WSGI or ASGI app found in it.
 
 use super::dockerfile::{Dockerfile, exec, shell};
-use super::go::source;
 use super::version::{self, Version};
 use super::{Folder, Lang, Made, Outcome, incomplete};
 
@@ -46,23 +45,8 @@ fn is_project(folder: Folder<'_>) -> bool {
 }
 
 pub(super) fn make(folder: Folder<'_>) -> Outcome {
-    let text = folder.text("pyproject.toml");
-    let pyproject: toml::Table = match text.parse() {
-        Ok(table) => table,
-        Err(error) => {
-            let error: toml::de::Error = error;
-            let why = error.message().lines().next().unwrap_or("").to_owned();
-            return incomplete(Lang::Python, format!("its pyproject.toml cannot be read: {why}"));
-        }
-    };
-    let pipfile: toml::Table = match folder.text("Pipfile").parse() {
-        Ok(table) => table,
-        Err(error) => {
-            let error: toml::de::Error = error;
-            let why = error.message().lines().next().unwrap_or("").to_owned();
-            return incomplete(Lang::Python, format!("its Pipfile cannot be read: {why}"));
-        }
-    };
+    let pyproject = folder.toml("pyproject.toml", Lang::Python)?;
+    let pipfile = folder.toml("Pipfile", Lang::Python)?;
     let project = pyproject.get("project");
     let poetry = pyproject.get("tool").and_then(|tool| tool.get("poetry"));
     let requires = project
@@ -126,11 +110,6 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
     file.line("WORKDIR /app");
     file.line("ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore");
     file.line("RUN python3 -m venv /venv");
-    let copy = |file: &mut Dockerfile, names: &[&str]| {
-        let there = folder.those(names);
-        let there: Vec<String> = there.iter().map(|name| folder.full(name)).collect();
-        file.copy("", &there, "./");
-    };
     let pip = ["/root/.cache/pip"];
     match tool {
         Tool::Requirements => {
@@ -140,33 +119,26 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
                 !name.contains('/') && (name.starts_with("requirements") || name.starts_with("constraints"))
             });
             let names: Vec<&str> = beside.collect();
-            copy(file, &names);
-            let more = folder.has_folder("requirements");
-            if more {
-                file.copy(
-                    "",
-                    &[format!("{}/", folder.full("requirements"))],
-                    "./requirements/",
-                );
-            }
+            folder.copy_files(file, &names, "./");
+            folder.copy_folder(file, "requirements");
             file.run(&pip, "/venv/bin/python -m pip install -r requirements.txt");
         }
         Tool::Project => {
             // pip has no way to install a project's dependencies without the project.
-            file.copy("", &[source(folder)], "./");
+            file.copy("", &[folder.source()], "./");
             file.run(&pip, "/venv/bin/python -m pip install .");
         }
         Tool::Uv => {
             file.line("ENV UV_PROJECT_ENVIRONMENT=/venv UV_LINK_MODE=copy UV_PYTHON=python3 UV_PYTHON_DOWNLOADS=never");
             file.run(&pip, "python3 -m pip install uv");
-            copy(file, &["pyproject.toml", "uv.lock"]);
+            folder.copy_files(file, &["pyproject.toml", "uv.lock"], "./");
             // It makes an environment without pip, which a server that is added needs.
             file.run(
                 &["/root/.cache/uv"],
                 "uv sync --locked --no-dev --no-install-project --inexact",
             );
             if packaged {
-                file.copy("", &[source(folder)], "./");
+                file.copy("", &[folder.source()], "./");
                 file.run(
                     &["/root/.cache/uv"],
                     "uv sync --locked --no-dev --no-editable --inexact",
@@ -176,7 +148,7 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
         Tool::Poetry => {
             file.line("ENV VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH POETRY_NO_INTERACTION=1");
             file.run(&pip, "/usr/local/bin/python3 -m pip install poetry");
-            copy(file, &["pyproject.toml", "poetry.lock", "poetry.toml"]);
+            folder.copy_files(file, &["pyproject.toml", "poetry.lock", "poetry.toml"], "./");
             file.run(
                 &["/root/.cache/pypoetry"],
                 "/usr/local/bin/python3 -m poetry install --only main --no-root",
@@ -186,7 +158,7 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
             // It installs into the environment that it finds itself in.
             file.line("ENV VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH PIPENV_VERBOSITY=-1");
             file.run(&pip, "/usr/local/bin/python3 -m pip install pipenv");
-            copy(file, &["Pipfile", "Pipfile.lock"]);
+            folder.copy_files(file, &["Pipfile", "Pipfile.lock"], "./");
             file.run(
                 &["/root/.cache/pip", "/root/.cache/pipenv"],
                 "/usr/local/bin/python3 -m pipenv install --deploy",
@@ -205,24 +177,10 @@ fn finish(
 ) {
     file.line("");
     file.line(format!("FROM python:{}-slim-bookworm", version.number));
-    let mut libraries: Vec<&str> = LIBRARIES
-        .iter()
-        .filter(|(package, _)| depends(package))
-        .map(|(_, library)| *library)
-        .collect();
-    libraries.dedup();
-    if !libraries.is_empty() {
-        file.run(
-            &[],
-            format!(
-                "apt-get update && apt-get install -y --no-install-recommends {} && rm -rf /var/lib/apt/lists/*",
-                libraries.join(" ")
-            ),
-        );
-    }
+    file.install_for(&LIBRARIES, depends);
     file.line("ENV HOME=/app PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1");
     file.line("COPY --from=build /venv/ /venv/");
-    file.own("", &source(folder), "1000:1000");
+    file.own("", &folder.source(), "1000:1000");
     if collects_static(folder) {
         // As who runs it later: settings may make files of their own when they are read. They may also ask for secrets;
         // what these are does not matter to static files, and they stay out of the image.
@@ -304,10 +262,10 @@ struct Found {
 }
 
 fn start(folder: Folder<'_>, depends: &dyn Fn(&str) -> bool) -> Result<Start, String> {
-    if let Some((web, from)) = folder.web() {
+    if let Some((command, told)) = folder.web() {
         return Ok(Start {
-            command: shell(web),
-            told: format!("{web} (from {from})"),
+            command,
+            told,
             added: None,
         });
     }

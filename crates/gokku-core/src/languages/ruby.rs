@@ -1,7 +1,6 @@
 //! Ruby: Rails, and whatever else has a `config.ru`.
 
 use super::dockerfile::{Dockerfile, shell};
-use super::go::source;
 use super::version;
 use super::{Folder, Lang, Made, Outcome, incomplete};
 
@@ -16,8 +15,8 @@ const LIBRARIES: [(&str, &str); 4] = [
 pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let rails = has_gem(folder, "rails") && folder.has("config/application.rb");
     let version = version::ruby(folder);
-    let (command, told) = if let Some((web, from)) = folder.web() {
-        (shell(web), format!("{web} (from {from})"))
+    let (command, told) = if let Some(web) = folder.web() {
+        web
     } else if !folder.has("config.ru") {
         return incomplete(
             Lang::Ruby,
@@ -53,19 +52,12 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     }
     let copied = has_own_gems(folder);
     if copied {
-        file.copy("", &[source(folder)], "./");
+        file.copy("", &[folder.source()], "./");
     } else {
-        let manifests = folder.those(&["Gemfile", "Gemfile.lock", ".ruby-version", ".tool-versions"]);
-        let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
-        file.copy("", &manifests, "./");
+        let manifests = ["Gemfile", "Gemfile.lock", ".ruby-version", ".tool-versions"];
+        folder.copy_files(&mut file, &manifests, "./");
         // Where Bundler finds gems, it asks nobody else.
-        if folder.has_folder("vendor/cache") {
-            file.copy(
-                "",
-                &[format!("{}/", folder.full("vendor/cache"))],
-                "./vendor/cache/",
-            );
-        }
+        folder.copy_folder(&mut file, "vendor/cache");
     }
     file.line("ENV BUNDLE_GLOBAL_GEM_CACHE=true");
     file.run(
@@ -76,7 +68,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         packages(&mut file, folder);
     }
     if !copied {
-        file.copy("", &[source(folder)], "./");
+        file.copy("", &[folder.source()], "./");
     }
     if rails && (folder.has_folder("app/assets") || folder.has_folder("app/javascript")) {
         // Rails asks for a secret; what it is does not matter to assets, and it stays out of the image.
@@ -87,21 +79,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     }
     file.line("");
     file.line(format!("FROM ruby:{}-slim-bookworm", version.number));
-    let mut libraries: Vec<&str> = LIBRARIES
-        .iter()
-        .filter(|(gem, _)| has_gem(folder, gem))
-        .map(|(_, library)| *library)
-        .collect();
-    libraries.dedup();
-    if !libraries.is_empty() {
-        file.run(
-            &[],
-            format!(
-                "apt-get update && apt-get install -y --no-install-recommends {} && rm -rf /var/lib/apt/lists/*",
-                libraries.join(" ")
-            ),
-        );
-    }
+    file.install_for(&LIBRARIES, |gem| has_gem(folder, gem));
     file.line(format!("{environment} HOME=/app"));
     file.line("COPY --from=build /bundle/ /bundle/");
     file.own("--from=build", "/app/", "1000:1000");
@@ -128,9 +106,7 @@ fn environment(rails: bool, locked: bool) -> String {
 
 /// What jsbundling, cssbundling and Webpacker need of npm or Yarn.
 fn packages(file: &mut Dockerfile, folder: Folder<'_>) {
-    let manifests = folder.those(&["package.json", "package-lock.json", "yarn.lock"]);
-    let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
-    file.copy("", &manifests, "./");
+    folder.copy_files(file, &["package.json", "package-lock.json", "yarn.lock"], "./");
     if folder.has("yarn.lock") {
         file.run(
             &["/root/.npm", "/usr/local/share/.cache/yarn"],

@@ -1,21 +1,12 @@
 //! Rust: a package's program on a small Debian.
 
 use super::dockerfile::{Dockerfile, exec, quoted};
-use super::go::{copy_read_at_run_time, source};
 use super::version;
-use super::{Folder, Lang, Made, Outcome, incomplete};
+use super::{Folder, Lang, Made, Outcome, incomplete, is_program_name};
 use crate::gokku_yml::AppConfig;
 
 pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
-    let manifest: toml::Table = match folder.text("Cargo.toml").parse() {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            return incomplete(
-                Lang::Rust,
-                format!("its Cargo.toml cannot be read: {}", first_line(&error)),
-            );
-        }
-    };
+    let manifest = folder.toml("Cargo.toml", Lang::Rust)?;
     let name = name(folder, &manifest, config)?;
     let member = folder;
     let (folder, member) = match workspace_of(folder) {
@@ -40,24 +31,21 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
         && !folder.has_folder("vendor")
         && !lock.is_empty();
     if simple {
-        let manifests = folder.those(&[
+        let manifests = [
             "Cargo.toml",
             "Cargo.lock",
             "rust-toolchain",
             "rust-toolchain.toml",
-        ]);
-        let manifests: Vec<String> = manifests.iter().map(|name| folder.full(name)).collect();
-        file.copy("", &manifests, "./");
-        if folder.has_folder(".cargo") {
-            file.copy("", &[format!("{}/", folder.full(".cargo"))], "./.cargo/");
-        }
+        ];
+        folder.copy_files(&mut file, &manifests, "./");
+        folder.copy_folder(&mut file, ".cargo");
         let (targets, folders) = targets(&manifest);
         file.run(
             &caches,
             format!("mkdir -p {folders} && touch {targets} && cargo fetch{locked} && rm {targets}"),
         );
     }
-    file.copy("", &[source(folder)], "./");
+    file.copy("", &[folder.source()], "./");
     let manifest_path = member.map_or_else(String::new, |member| {
         let below = member
             .path
@@ -79,15 +67,12 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
     file.line("");
     file.line("FROM debian:bookworm-slim");
     if openssl {
-        file.run(
-            &[],
-            "apt-get update && apt-get install -y --no-install-recommends libssl3 && rm -rf /var/lib/apt/lists/*",
-        );
+        file.install(&["libssl3"]);
     }
     file.line("WORKDIR /app");
     file.line("COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/");
     file.line("COPY --from=build /out/ ./");
-    copy_read_at_run_time(&mut file, member.unwrap_or(folder));
+    member.unwrap_or(folder).copy_read_at_run_time(&mut file);
     file.end("1000:1000", &exec(&[format!("/app/{name}")]));
     Ok(Made {
         version: Some(version),
@@ -166,10 +151,6 @@ fn has_path(value: &toml::Value) -> bool {
         .is_some_and(|table| table.iter().any(|(key, value)| key == "path" || has_path(value)))
 }
 
-fn first_line(error: &toml::de::Error) -> String {
-    error.message().lines().next().unwrap_or("").to_owned()
-}
-
 /// The program: `binary_name`, or the package's only one.
 fn name(folder: Folder<'_>, manifest: &toml::Table, config: &AppConfig) -> Result<String, super::Undetected> {
     if let Some(name) = &config.binary_name {
@@ -201,12 +182,11 @@ fn name(folder: Folder<'_>, manifest: &toml::Table, config: &AppConfig) -> Resul
     }
     programs.sort();
     programs.dedup();
-    let good = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if let Some(name) = text(package, "default-run").or_else(|| match programs.as_slice() {
         [one] => Some(one.clone()),
         _ => None,
     }) {
-        if name.chars().all(good) && name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        if is_program_name(&name) {
             return Ok(name);
         }
         return incomplete(

@@ -1,7 +1,6 @@
 //! A static site: its files, served by Caddy.
 
 use super::dockerfile::{Dockerfile, quoted, shell};
-use super::go::source;
 use super::{Folder, Lang, Made, Outcome, incomplete};
 
 /// What is no part of a site, wherever it lies.
@@ -13,7 +12,7 @@ pub(super) fn is(folder: Folder<'_>) -> bool {
 
 pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let from = if folder.has("index.html") {
-        source(folder)
+        folder.source()
     } else if folder.has("public/index.html") {
         format!("{}/", folder.full("public"))
     } else {

@@ -308,22 +308,13 @@ async fn after_a_repair_requests_go_to_the_new_address() {
 #[tokio::test]
 async fn a_lost_target_stays_lost() {
     use crate::support::app;
-    use gokku_proxy::api::{Hold, PutRoute, SwitchTo};
+    use gokku_proxy::api::{Hold, PutRoute};
 
     let site = Site::new().await;
     let (blue, other) = (Named::new("blue").await, Named::new("other").await);
     let port = site.open().await;
     let targets = vec![blue.target(), other.target()];
-    site.client
-        .switch(
-            &app("api"),
-            &SwitchTo {
-                targets,
-                ..SwitchTo::default()
-            },
-        )
-        .await
-        .unwrap();
+    site.switch_to_all(targets).await;
     let lost = ContainerId::new("blue");
     site.switch().lose(&lost);
     let still = async |what: &str| assert!(site.route().await.targets[0].down, "{what}");

@@ -138,16 +138,7 @@ async fn weights_share_the_traffic() {
     let port = site.open().await;
     let mut targets = vec![one.target(), three.target()];
     targets[1].weight = 3;
-    site.client
-        .switch(
-            &app("api"),
-            &SwitchTo {
-                targets,
-                ..SwitchTo::default()
-            },
-        )
-        .await
-        .unwrap();
+    site.switch_to_all(targets).await;
     let mut client = Wire::connect(port).await;
     for _ in 0..40 {
         client.get("/").await;
@@ -163,16 +154,7 @@ async fn a_request_goes_where_the_fewest_are() {
     let quick = Named::new("quick").await;
     let port = site.open().await;
     let targets = vec![slow.target("slow"), quick.target()];
-    site.client
-        .switch(
-            &app("api"),
-            &SwitchTo {
-                targets,
-                ..SwitchTo::default()
-            },
-        )
-        .await
-        .unwrap();
+    site.switch_to_all(targets).await;
     // One hangs in the slow one; whichever comes now goes to the other.
     let mut hanging = Vec::new();
     let asked = loop {
@@ -201,16 +183,7 @@ async fn one_that_refuses_is_passed_over() {
     drop(gone);
     let port = site.open().await;
     let targets = vec![target("gone", address), good.target()];
-    site.client
-        .switch(
-            &app("api"),
-            &SwitchTo {
-                targets,
-                ..SwitchTo::default()
-            },
-        )
-        .await
-        .unwrap();
+    site.switch_to_all(targets).await;
     let began = std::time::Instant::now();
     for _ in 0..20 {
         assert_eq!(get(port, "/").await.text(), "good");

@@ -235,8 +235,13 @@ impl Site {
 
     /// Gives the traffic of `api` to this target.
     pub(crate) async fn switch_to(&self, target: Target) -> RouteStatus {
+        self.switch_to_all(vec![target]).await
+    }
+
+    /// Shares it among these.
+    pub(crate) async fn switch_to_all(&self, targets: Vec<Target>) -> RouteStatus {
         let to = SwitchTo {
-            targets: vec![target],
+            targets,
             ..SwitchTo::default()
         };
         self.client.switch(&app("api"), &to).await.expect("a switch")

@@ -1,0 +1,152 @@
+//! What the engine's disk is used for, and where it is.
+//!
+//! `GET /system/df` (`SystemDataUsage`) and `POST /build/prune` (`BuildPrune`) are asked here and not by the client library,
+//! which knows only what the newest engines call these things.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use gokku_core::ImageId;
+use http_body_util::{BodyExt, Empty};
+use hyper::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::Engine;
+use crate::error::{Error, causes};
+use crate::wire;
+
+/// The newest API that says what is used in the way that is read here.
+const NEWEST_DF: (u32, u32) = (1, 51);
+
+/// What the engine's disk is used for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Of each image, what no other image shares, in bytes.
+    pub images: BTreeMap<ImageId, u64>,
+    /// The build cache, in bytes, without what images hold of it.
+    pub cache: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Df {
+    #[serde(default)]
+    images: Option<Vec<DfImage>>,
+    #[serde(default)]
+    build_cache: Option<Vec<DfCache>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DfImage {
+    id: String,
+    #[serde(default)]
+    size: i64,
+    #[serde(default)]
+    shared_size: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct DfCache {
+    #[serde(default)]
+    shared: bool,
+    #[serde(default)]
+    size: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Pruned {
+    #[serde(default)]
+    caches_deleted: Option<Vec<String>>,
+    #[serde(default)]
+    space_reclaimed: i64,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    message: String,
+}
+
+/// What became of a part of the build cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PrunedCache {
+    /// How many records of it are gone.
+    pub records: usize,
+    /// How much that freed, in bytes.
+    pub bytes: u64,
+}
+
+impl Engine {
+    /// The folder of the engine's data, as the engine says it; asked once.
+    pub async fn data_root(&self) -> Result<PathBuf, Error> {
+        let ask = async || {
+            let info = self.docker.info().await;
+            let info = info.map_err(|error| Error::of("ask where the data is", "info", error))?;
+            Ok(PathBuf::from(info.docker_root_dir.unwrap_or_default()))
+        };
+        self.data_root.get_or_try_init(ask).await.cloned()
+    }
+
+    /// What its disk is used for. Engines before API 1.42 also measure volumes and containers for it, which takes long
+    /// where these are large.
+    pub async fn usage(&self) -> Result<Usage, Error> {
+        let (major, minor) = self.api_number().min(NEWEST_DF);
+        let path = format!("/v{major}.{minor}/system/df?type=image&type=build-cache");
+        let df: Df = self
+            .ask(Method::GET, &path, "ask what the disk is used for")
+            .await?;
+        let unsigned = |bytes: i64| u64::try_from(bytes).unwrap_or(0);
+        let images = df.images.unwrap_or_default().into_iter();
+        let cache = df.build_cache.unwrap_or_default();
+        Ok(Usage {
+            images: images
+                .map(|image| {
+                    let alone = unsigned(image.size - image.shared_size.max(0));
+                    (ImageId::new(image.id), alone)
+                })
+                .collect(),
+            cache: cache
+                .iter()
+                .filter(|record| !record.shared)
+                .map(|record| unsigned(record.size))
+                .sum(),
+        })
+    }
+
+    /// Removes of the build cache what was not used for longest, until no more than `keep` bytes are left of it. What images
+    /// hold of it stays, and what is in use.
+    pub async fn prune_cache(&self, keep: u64) -> Result<PrunedCache, Error> {
+        // The second name is what engines from API 1.48 on know it by.
+        let path = format!("/build/prune?keep-storage={keep}&reserved-space={keep}");
+        let pruned: Pruned = self.ask(Method::POST, &path, "prune the build cache").await?;
+        Ok(PrunedCache {
+            records: pruned.caches_deleted.unwrap_or_default().len(),
+            bytes: u64::try_from(pruned.space_reclaimed).unwrap_or(0),
+        })
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        what: &'static str,
+    ) -> Result<T, Error> {
+        let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed();
+        let (response, _driving) = wire::request(&self.socket, method, path, "text/plain", body).await?;
+        let status = response.status();
+        let failed = |message: String| Error::Api { what, message };
+        let bytes = response.into_body().collect().await;
+        let bytes = bytes.map_err(|error| failed(causes(&error)))?.to_bytes();
+        if !status.is_success() {
+            let refused: Option<Refused> = serde_json::from_slice(&bytes).ok();
+            return Err(failed(
+                refused.map_or_else(|| format!("HTTP {status}"), |refused| refused.message),
+            ));
+        }
+        serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))
+    }
+}
