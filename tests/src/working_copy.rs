@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::{Machine, Output, Running, test_app_program};
+use crate::{Machine, Output, Running, test_app_program, workspace};
 
 const DOCKERFILE: &str = "\
 FROM scratch
@@ -94,6 +94,23 @@ impl<'machine> WorkingCopy<'machine> {
             .map_or(Ok(()), fs::create_dir_all)
             .and_then(|()| fs::write(&path, text));
         written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// Copies one of `tests/projects` into it.
+    #[track_caller]
+    pub fn write_project(&self, name: &str) {
+        let from = workspace().join("tests/projects").join(name).join(".");
+        let mut copy = Command::new("cp");
+        Output::of(copy.arg("-r").arg(from).arg(self.folder())).ok();
+    }
+
+    /// Changes a file's text.
+    #[track_caller]
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.folder().join(file);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(text.contains(from), "{} has no {from:?}", path.display());
+        self.write(file, text.replace(from, to));
     }
 
     /// Removes a file.

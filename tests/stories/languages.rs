@@ -1,9 +1,7 @@
-//! Projects without a Dockerfile: found, built, deployed; and those that are not.
-//!
-//! Go, Python and static sites are built for real, on stand-ins for their base images (`ensure_languages`). For the
-//! other languages no base image can be had without a registry: the Dockerfiles in gokku-core's tests are all there is.
+//! Projects without a Dockerfile: the guide's own, several in one repository, and those that are not built. Those with
+//! dependencies are in `projects`.
 
-use gokku_tests::{Server, docker, ensure_languages};
+use gokku_tests::{Server, docker, ensure_image};
 
 use crate::gokku_yml::GUIDES_EXAMPLE;
 
@@ -35,7 +33,7 @@ func main() {
 /// P33: the guide's complete `gokku.yml` as written, for a project without a Dockerfile.
 #[test]
 fn p33_the_guides_complete_example_needs_no_dockerfile() {
-    ensure_languages();
+    ensure_image("golang:1.19-bookworm");
     let server = Server::new();
     let api = server.create_named("api");
     let dev = api.working_copy();
@@ -85,48 +83,88 @@ fn p33_the_guides_complete_example_needs_no_dockerfile() {
     assert_eq!(api.gokku(["build", "--print"]).ok().stdout, printed);
 }
 
-/// Flask from the package index, under gunicorn, which is found; as a user that is not root.
-#[test]
-fn a_flask_project_is_built_and_answers() {
-    ensure_languages();
-    let server = Server::new();
-    let app = server.create("flask");
-    let dev = app.working_copy();
-    dev.write(".python-version", "3.11.2\n");
-    dev.write("requirements.txt", "Flask==3.0.3\ngunicorn==22.0.0\n");
-    dev.write(
-        "shop/__init__.py",
-        "import os\nfrom flask import Flask\n\n\ndef create_app():\n    app = Flask(__name__)\n\n    @app.get('/health')\n    def health():\n        return 'healthy'\n\n    @app.get('/')\n    def home():\n        return f'{os.getuid()} {os.path.exists(\".env\")} {os.path.exists(\"data.txt\")}'\n\n    return app\n",
-    );
-    dev.write("data.txt", "x\n");
-    dev.write(".env", "SECRET=1\n");
-    dev.commit("v1");
-    let push = dev.push().ok();
-    push.says("Python 3.11 (from .python-version), gunicorn shop:create_app()");
-    assert_eq!(app.get("/").unwrap().text(), "1000 False True");
-    // A change of the code alone installs nothing again.
-    dev.write("data.txt", "y\n");
-    dev.commit("v2");
-    let push = dev.push().ok();
-    assert!(!push.output.contains("Successfully installed"), "{push}");
-}
+const GREETER: &str = "package main
 
-/// Files as they are, and an answer for the health check that they lack.
+import (
+	\"fmt\"
+	\"log\"
+	\"net/http\"
+	\"os\"
+
+	\"example.com/lib\"
+)
+
+func main() {
+	http.HandleFunc(\"/\", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, lib.Greeting) })
+	log.Fatal(http.ListenAndServe(\":\"+os.Getenv(\"PORT\"), nil))
+}
+";
+
+const COUNTER: &str = "const http = require('http');
+http.createServer((request, response) => response.end('counted')).listen(process.env.PORT);
+";
+
+/// Three apps of one repository, each an app of its own with its own remote, each built from its part alone: what is
+/// changed in another's is nothing to it.
 #[test]
-fn a_static_site_is_served() {
-    ensure_languages();
-    let server = Server::new();
-    let app = server.create("site");
-    let dev = app.working_copy();
-    dev.write("index.html", "<h1>Hello</h1>\n");
-    dev.write("about/index.html", "<h1>About</h1>\n");
-    dev.commit("v1");
-    dev.push().ok().says("Static site");
-    assert_eq!(app.get("/").unwrap().text(), "<h1>Hello</h1>\n");
-    assert_eq!(app.get("/about/").unwrap().text(), "<h1>About</h1>\n");
-    for hidden in ["/gokku.yml", "/.gokku.Dockerfile", "/missing"] {
-        assert_eq!(app.get(hidden).unwrap().status, 404, "{hidden}");
+fn three_apps_of_one_repository_are_built_from_their_parts() {
+    for image in ["golang:1.19-bookworm", "node:22-bookworm", "caddy:2"] {
+        ensure_image(image);
     }
+    let server = Server::new();
+    let [api, jobs, site] = ["api", "jobs", "site"].map(|base| server.create(base));
+    let dev = api.working_copy();
+    for (remote, app) in [("jobs", &jobs), ("site", &site)] {
+        let repository = app.repository();
+        dev.git(["remote", "add", remote, repository.to_str().unwrap()])
+            .ok();
+    }
+    let entry = |app: &gokku_tests::App<'_>, of: &str| {
+        let (name, port) = (app.name(), app.address().port());
+        format!("  {name}:\n    {of}\n    ports: [\"{port}:8080\"]\n")
+    };
+    let entries = [
+        entry(&api, "path: services/api"),
+        entry(&jobs, "path: services/jobs"),
+        entry(&site, "workdir: web"),
+    ];
+    dev.write("gokku.yml", format!("apps:\n{}", entries.concat()));
+    dev.write("go.work", "go 1.19\n\nuse (\n\t./lib\n\t./services/api\n)\n");
+    dev.write("lib/go.mod", "module example.com/lib\n\ngo 1.19\n");
+    dev.write("lib/lib.go", "package lib\n\nconst Greeting = \"hello\"\n");
+    dev.write("services/api/go.mod", GO_MOD);
+    dev.write("services/api/main.go", GREETER);
+    dev.write(
+        "services/jobs/package.json",
+        "{\"name\": \"jobs\", \"engines\": {\"node\": \"22\"}}\n",
+    );
+    dev.write("services/jobs/index.js", COUNTER);
+    dev.write("web/index.html", "<h1>v1</h1>\n");
+    dev.commit("v1");
+    let push = |remote: &str| dev.push_to(remote, &["main"]).ok();
+    push("production").says("Go 1.19 (from go.work), api from ./services/api");
+    push("jobs").says("Node 22 (from package.json), npm, node index.js");
+    push("site").says("Static site, web/");
+    let all = || [&api, &jobs, &site].map(|app| app.get("/").unwrap().text());
+    assert_eq!(all(), ["hello", "counted", "<h1>v1</h1>\n"]);
+
+    let layers = |app: &gokku_tests::App<'_>| {
+        let image = format!("{}:latest", app.name());
+        let format = "{{json .RootFS.Layers}}";
+        docker(["image", "inspect", "--format", format, &image])
+            .ok()
+            .stdout
+    };
+    let before = [&api, &jobs, &site].map(layers);
+    dev.write("web/index.html", "<h1>v2</h1>\n");
+    dev.commit("v2");
+    for remote in ["production", "jobs", "site"] {
+        push(remote);
+    }
+    let after = [&api, &jobs, &site].map(layers);
+    assert_eq!(before[..2], after[..2]);
+    assert_ne!(before[2], after[2]);
+    assert_eq!(all(), ["hello", "counted", "<h1>v2</h1>\n"]);
 }
 
 /// What fits nothing, what fits twice, and keys that would do nothing: refused before anything is built.

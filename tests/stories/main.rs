@@ -34,6 +34,7 @@ mod no_engine;
 mod odd_trees;
 mod ports;
 mod processes;
+mod projects;
 mod refs;
 mod refused;
 mod restarts;

@@ -62,7 +62,7 @@ fn keep_alive(plan: &LoadPlan, kept: &mut Option<Connection>) -> Ended {
             if !answer.closes() {
                 *kept = Some(connection);
             }
-            judge(&answer, |answer, version| answer.body == version.as_bytes())
+            judge(plan, &answer, |answer, version| answer.body == version.as_bytes())
         }
         Err(failure) => Ended::Failed(failure),
     }
@@ -79,7 +79,7 @@ fn once(kind: Kind, plan: &LoadPlan, body: &[u8]) -> Ended {
         _ => connection.request("GET", "/version", &close, b""),
     });
     match asked {
-        Ok(answer) => judge(&answer, |answer, version| match kind {
+        Ok(answer) => judge(plan, &answer, |answer, version| match kind {
             Kind::Upload => answer.text() == format!("{} {version}", plan.upload_bytes),
             Kind::Stream => {
                 let lines: Vec<_> = (0..CHUNKS)
@@ -94,8 +94,9 @@ fn once(kind: Kind, plan: &LoadPlan, body: &[u8]) -> Ended {
 }
 
 /// Whether the answer is the app's, and the right one.
-fn judge(answer: &Answer, right: impl Fn(&Answer, &str) -> bool) -> Ended {
-    let Some(version) = answer.version() else {
+fn judge(plan: &LoadPlan, answer: &Answer, right: impl Fn(&Answer, &str) -> bool) -> Ended {
+    let of_file = (plan.files && answer.status == 200).then(|| answer.text());
+    let Some(version) = answer.version().or(of_file.as_deref()) else {
         let start: String = answer.text().chars().take(200).collect();
         return Ended::Foreign {
             status: answer.status,
@@ -130,7 +131,7 @@ fn web_socket(shared: &Shared) -> Ended {
         Err(failure) => return Ended::Failed(failure),
     };
     if answer.status != 101 {
-        return match judge(&answer, |_, _| false) {
+        return match judge(plan, &answer, |_, _| false) {
             Ended::Answered { .. } => Ended::Wrong("not upgraded".to_owned()),
             ended => ended,
         };

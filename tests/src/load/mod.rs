@@ -24,6 +24,8 @@ use crate::{PATIENCE, wait_until};
 pub struct LoadPlan {
     /// Where the app is reached.
     pub address: SocketAddr,
+    /// Whether it is files that are served: an answer's body alone says which version they are of.
+    pub files: bool,
     /// Clients that send `GET /version` on one connection for as long as the server keeps it.
     pub keep_alive: usize,
     /// Clients that send `GET /version`, each time on a new connection.
@@ -56,6 +58,7 @@ impl LoadPlan {
     pub fn none(address: SocketAddr) -> Self {
         Self {
             address,
+            files: false,
             keep_alive: 0,
             fresh: 0,
             uploads: 0,

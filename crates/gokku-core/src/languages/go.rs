@@ -59,11 +59,20 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
     let mut file = Dockerfile::default();
     file.line(format!("FROM golang:{}-bookworm AS build", version.number));
     file.line("WORKDIR /src");
-    if !place.top().has("vendor/modules.txt") && !has_replaced_by_folder(folder) {
+    let fetched = !place.top().has("vendor/modules.txt") && !has_replaced_by_folder(folder);
+    if fetched {
         manifests(&mut file, &place);
         file.run(&["/go/pkg/mod"], "go mod download");
     }
-    file.copy("", &[place.top().source()], "./");
+    match &place.workspace {
+        // What else is in the repository is none of the build's.
+        Some((top, modules)) if fetched && !modules.contains(&"") => {
+            for module in modules {
+                file.copy("", &[format!("{}/", top.full(module))], &format!("./{module}/"));
+            }
+        }
+        _ => file.copy("", &[place.top().source()], "./"),
+    }
     let cgo = keys.cgo_enabled.as_ref().is_some_and(|given| given.value);
     let mut environment = vec![format!("CGO_ENABLED={}", u8::from(cgo))];
     for (name, given) in [("GOOS", &keys.goos), ("GOARCH", &keys.goarch)] {

@@ -190,7 +190,7 @@ pub(super) fn node(folder: Folder<'_>, engines: Option<&str>) -> Version {
         .or_default(Lang::Node)
 }
 
-/// Python: `.tool-versions`, `.python-version`, `runtime.txt`, then `requires-python` in `pyproject.toml`.
+/// Python: `.tool-versions`, `.python-version`, `runtime.txt`, `Pipfile`, then `requires-python` in `pyproject.toml`.
 pub(super) fn python(folder: Folder<'_>, pinned: Option<&str>, requires: Option<&str>) -> Version {
     Sources::new(folder)
         .tool_versions(&["python"])
