@@ -200,7 +200,9 @@ mod tests {
         Record {
             version: VERSION,
             id: ReleaseId::at(at),
-            commit: "1".repeat(40).parse().expect("an id"),
+            commit: Some("1".repeat(40).parse().expect("an id")),
+            reference: None,
+            digest: None,
             image: None,
             outcome: Outcome::Good,
             reason: None,

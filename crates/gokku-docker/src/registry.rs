@@ -93,7 +93,7 @@ impl Engine {
             digest.to_owned()
         } else {
             let path = format!("/distribution/{}:{}/json", image.name(), tag(image));
-            let answer = self.ask(Method::GET, &path, login).await?;
+            let answer = self.ask_registry(Method::GET, &path, login).await?;
             let status = answer.0.status();
             let mut messages = Answers::of(answer);
             let told = messages.next(what).await?.unwrap_or_default();
@@ -119,7 +119,7 @@ impl Engine {
         let version = image.digest().unwrap_or_else(|| tag(image));
         // Nothing in a reference means anything else in a URL.
         let path = format!("/images/create?fromImage={}&tag={version}", image.name());
-        let answer = self.ask(Method::POST, &path, login).await?;
+        let answer = self.ask_registry(Method::POST, &path, login).await?;
         let status = answer.0.status();
         let mut messages = Answers::of(answer);
         while let Some(told) = messages.next(what).await? {
@@ -146,7 +146,7 @@ impl Engine {
     pub async fn check_login(&self, login: &Login) -> Result<(), Error> {
         let what = "log in to the registry";
         let body = whole(Full::new(Bytes::from(login.json()?)));
-        let answer = wire::post(&self.socket, "/auth", "application/json", body).await?;
+        let answer = wire::request(&self.socket, Method::POST, "/auth", "application/json", body).await?;
         let status = answer.0.status();
         if status.is_success() {
             return Ok(());
@@ -160,7 +160,7 @@ impl Engine {
         })
     }
 
-    async fn ask(&self, method: Method, path: &str, login: Option<&Login>) -> Result<Answer, Error> {
+    async fn ask_registry(&self, method: Method, path: &str, login: Option<&Login>) -> Result<Answer, Error> {
         let request = Request::builder().method(method).uri(path);
         let request = match login {
             Some(login) => request.header("X-Registry-Auth", login.header()?),

@@ -18,7 +18,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::runtime::Runtime;
-use crate::{atomic, clock, ensure, env_store, mounts, networks, records};
+use crate::{atomic, clock, ensure, env_store, mounts, networks, pull, records};
 
 /// Whether an image asks for an init process.
 pub(crate) fn wants_init(image: &ImageFacts) -> bool {

@@ -463,10 +463,7 @@ impl<'a> Pruning<'a> {
     }
 
     /// The images of an app that were pulled, which carry no label.
-    async fn pulled(
-        &self,
-        records: &[Record],
-    ) -> Result<BTreeMap<ReleaseId, (ImageRef, ImageFacts)>, Error> {
+    async fn pulled(&self, records: &[Record]) -> Result<BTreeMap<ReleaseId, (ImageRef, ImageFacts)>, Error> {
         let mut pulled = BTreeMap::new();
         for record in records {
             let Some(digest) = &record.digest else { continue };

@@ -90,7 +90,7 @@ fn can_be_obeyed(app: &AppConfig) {
     );
     assert!(resources.pids.is_none_or(|pids| pids > 0));
     assert!((1..=100).contains(&app.deployment.keep_images));
-    assert!(app.deployment.keep_images <= app.deployment.keep_releases);
+    assert!(app.deployment.keep_images <= app.deployment.keep_releases.unwrap_or(usize::MAX));
     let targets: BTreeSet<&str> = app.volumes.iter().map(|volume| volume.target.as_str()).collect();
     assert_eq!(targets.len(), app.volumes.len(), "one would hide the other");
     for volume in &app.volumes {

@@ -52,6 +52,8 @@ pub(super) fn pulled(image: Option<&String>, digest: Option<&String>) -> Option<
         Some(digest) if !image.contains('@') => format!("{image} ({digest})"),
         _ => image.clone(),
     })
+}
+
 /// Whether a container runs, and is well where that is known.
 fn state(container: &ContainerStatus) -> String {
     let unhealthy = if container.unhealthy { ", unhealthy" } else { "" };
