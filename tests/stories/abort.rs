@@ -95,7 +95,7 @@ fn p24_abort_in_every_step_before_the_switch() {
 fn p24_abort_in_every_step_before_the_switch_with_stop_first() {
     let steps = aborted_in_every_step(false);
     let until = Step::NAMES.iter().position(|name| *name == "switch").unwrap();
-    for name in &Step::NAMES[..until] {
+    for name in Step::NAMES[..until].iter().filter(|name| **name != "pull") {
         assert!(
             steps.iter().any(|step| step == name),
             "{name} is not in {steps:?}"

@@ -268,3 +268,42 @@ fn an_image_is_deployed_without_a_commit() {
     let newest = &releases(&app)[0];
     assert!(newest["commit"].is_string() && newest["image"] == one, "{newest}");
 }
+
+/// A `FROM` of a private registry, in a Dockerfile of the project's own.
+#[test]
+fn a_base_image_is_pulled_with_the_stored_login() {
+    let password = secret();
+    let registry = Registry::start(&password);
+    let server = Server::new();
+    let api = server.create("api");
+    let maker = WorkingCopy::new(&server);
+    maker.write_app("base", &[]);
+    let digest = registry.publish(&maker, "me/base:1");
+    let host = registry.host();
+    let dev = api.working_copy();
+    dev.write(
+        "Dockerfile",
+        format!("FROM {host}/me/base@{digest}\nCOPY version /version\n"),
+    );
+    dev.write("version", "v1\n");
+    dev.commit("on a private base");
+
+    dev.push()
+        .rejected()
+        .says("A base image is private, or its name is not right")
+        .says("gokku registry login");
+    let mut login = server.command("gokku");
+    login.args(["registry", "login", &host, "--username", registry.user()]);
+    log_in(login, &password);
+    let push = dev.push().ok();
+    assert!(!push.output.contains(&password), "{push}");
+    assert_eq!(api.version(), "v1");
+    let image = &api.containers()[0].image;
+    let history = docker(["history", "--no-trunc", image]).ok();
+    let facts = docker(["image", "inspect", image]).ok();
+    assert!(!format!("{history}{facts}").contains(&password));
+    assert_eq!(
+        files_with(server.root(), &password),
+        [server.path("registries.toml").display().to_string()]
+    );
+}

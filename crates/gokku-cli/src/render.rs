@@ -25,8 +25,8 @@ pub(crate) struct Renderer {
 fn heading(step: &str, about: &str) -> Option<String> {
     Some(match step {
         "extract" => "Extracting the code".to_owned(),
-        "build" if about.is_empty() => "Building the image".to_owned(),
-        "build" => format!("Pulling {about}"),
+        "build" => "Building the image".to_owned(),
+        "pull" => format!("Pulling {about}"),
         "migrate" => "Running the migration".to_owned(),
         "start" => format!("Starting {about}"),
         "health" => format!("Waiting until {about} is healthy"),

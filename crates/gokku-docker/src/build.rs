@@ -12,16 +12,20 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use gokku_core::ImageId;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
+use hyper::Request;
 use hyper::body::Frame;
+use hyper::header::CONTENT_TYPE;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
+use crate::build_session::{Offer, Session};
 use crate::classic::Classic;
 use crate::context::Extra;
 use crate::engine::Engine;
 use crate::error::{Error, causes};
 use crate::failed_build::FailedBuild;
-use crate::secrets::{Secrets, Session, masked};
+use crate::registry::{Login, all_logins};
+use crate::secrets::{Secrets, masked};
 use crate::trace::Trace;
 use crate::{context, wire};
 
@@ -42,6 +46,8 @@ pub struct BuildRequest<'a> {
     pub args: Vec<(String, String)>,
     /// Secrets, for the instructions that mount them; they stay nowhere. They take BuildKit.
     pub secrets: Secrets,
+    /// Logins to the registries that base images may be in.
+    pub logins: Vec<Login>,
     /// Whether steps may come from the builder's cache.
     pub cache: bool,
     /// Which builder.
@@ -186,11 +192,17 @@ impl Engine {
         buildkit: bool,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<ImageId, Error> {
-        let session = if request.secrets.is_empty() {
-            None
-        } else {
-            Some(Session::open(&self.socket, &request.secrets).await?)
+        let offer = Offer {
+            secrets: request.secrets.clone(),
+            logins: request.logins.clone(),
         };
+        let session = if buildkit && !offer.is_empty() {
+            Some(Session::open(&self.socket, offer).await?)
+        } else {
+            None
+        };
+        // BuildKit asks for them.
+        let logins = (!buildkit && !request.logins.is_empty()).then_some(request.logins.as_slice());
         let on_line = &mut |line: String| on_line(masked(&line, &request.secrets));
         let (sender, mut receiver) = mpsc::channel(16);
         let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
@@ -220,6 +232,7 @@ impl Engine {
         let built = self
             .send(
                 &query(request, buildkit, session.as_ref())?,
+                logins,
                 BodyExt::boxed(body),
                 &mut progress,
                 on_line,
@@ -268,13 +281,17 @@ impl Engine {
     async fn send(
         &self,
         path: &str,
+        logins: Option<&[Login]>,
         body: http_body_util::combinators::BoxBody<Bytes, std::io::Error>,
         progress: &mut Progress,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<(), Error> {
         let what = "build the image";
-        let (response, _driving) =
-            wire::request(&self.socket, hyper::Method::POST, path, "application/x-tar", body).await?;
+        let mut head = Request::post(path).header(CONTENT_TYPE, "application/x-tar");
+        if let Some(logins) = logins {
+            head = head.header("X-Registry-Config", all_logins(logins)?);
+        }
+        let (response, _driving) = wire::send(&self.socket, head, body).await?;
         let status = response.status();
         let mut body = BodyStream::new(response.into_body());
         let mut pending = Vec::new();

@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::fmt;
 
+use crate::registry::is_denial;
+
 /// How many of an instruction's last lines are told again.
 const LAST_LINES: usize = 20;
 
@@ -87,6 +89,9 @@ impl FailedBuild {
             }
             None if has(&["dockerfile parse error", "Dockerfile parse error"]) => {
                 "Mend the Dockerfile, commit and push again."
+            }
+            None if is_denial(reason) => {
+                "A base image is private, or its name is not right. `gokku registry login HOST --username USER` on the server stores a login for its registry."
             }
             None => "",
         }

@@ -2,10 +2,9 @@
 //!
 //! - [`engine`]: the connection, its version; [`network`]s that containers are on, [`volumes`] and folders they have
 //! - [`labels`]: what containers and images carry, and are found by
-//! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of it
-//! - [`registry`]: where images are pulled from
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of
-//!   it; `secrets` has what it may ask for meanwhile
+//!   it; `build_session` has what it may ask for meanwhile
+//! - [`registry`]: where images are pulled from
 //! - [`images`], [`containers`], [`once`], [`session`], [`logs`] with [`lines`], [`events`]
 //! - [`usage`]: what its disk is used for, and the build cache
 //!
@@ -35,6 +34,7 @@ pub mod classic;
 #[doc(hidden)]
 pub mod trace;
 
+mod build_session;
 mod failed_build;
 mod protobuf;
 mod secrets;

@@ -4,6 +4,7 @@
 //! header or a body of such a request on its socket, and nothing else has it. The client library writes that header in
 //! another alphabet than the engine reads, which then takes some passwords for none: so the requests are made here.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -48,8 +49,8 @@ struct Auth<'a> {
 }
 
 impl Login {
-    fn json(&self) -> Result<Vec<u8>, Error> {
-        let auth = Auth {
+    fn auth(&self) -> Auth<'_> {
+        Auth {
             username: &self.username,
             password: &self.password,
             serveraddress: if self.registry == DEFAULT_REGISTRY {
@@ -57,14 +58,29 @@ impl Login {
             } else {
                 &self.registry
             },
-        };
-        serde_json::to_vec(&auth).map_err(|error| failed("write the login", error.to_string()))
+        }
     }
 
-    /// The value of `X-Registry-Auth`: base64 in the alphabet for URLs, RFC 4648 section 5.
+    /// The value of `X-Registry-Auth`.
     fn header(&self) -> Result<String, Error> {
-        Ok(base64::encode(&self.json()?).replace('+', "-").replace('/', "_"))
+        Ok(for_url(&json(&self.auth())?))
     }
+}
+
+/// The value of `X-Registry-Config`, which the classic builder looks into for its base images.
+pub(crate) fn all_logins(logins: &[Login]) -> Result<String, Error> {
+    let auths = logins.iter().map(Login::auth);
+    let by_address: BTreeMap<&str, Auth<'_>> = auths.map(|auth| (auth.serveraddress, auth)).collect();
+    Ok(for_url(&json(&by_address)?))
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|error| failed("write the login", error.to_string()))
+}
+
+/// Base64 in the alphabet for URLs, RFC 4648 section 5.
+fn for_url(bytes: &[u8]) -> String {
+    base64::encode(bytes).replace('+', "-").replace('/', "_")
 }
 
 /// What the engine answers, as far as it is read: of a refusal, of an image in a registry, or of a pull.
@@ -145,7 +161,7 @@ impl Engine {
     /// Whether a registry lets a login in.
     pub async fn check_login(&self, login: &Login) -> Result<(), Error> {
         let what = "log in to the registry";
-        let body = whole(Full::new(Bytes::from(login.json()?)));
+        let body = whole(Full::new(Bytes::from(json(&login.auth())?)));
         let answer = wire::request(&self.socket, Method::POST, "/auth", "application/json", body).await?;
         let status = answer.0.status();
         if status.is_success() {
@@ -229,7 +245,7 @@ fn failed(what: &'static str, message: String) -> Error {
 }
 
 /// Engines say in words only that it was the registry which refused.
-fn is_denial(words: &str) -> bool {
+pub(crate) fn is_denial(words: &str) -> bool {
     let words = words.to_lowercase();
     let known = [
         "unauthorized",
@@ -275,5 +291,24 @@ mod tests {
             r#"{"username":"me","password":"?>~???>>>~~~","serveraddress":"https://index.docker.io/v1/"}"#
         );
         assert_eq!(format!("{login:?}"), "Login(me at docker.io)");
+    }
+
+    /// As `docker build` itself does it.
+    #[test]
+    fn the_classic_builder_gets_every_login_by_its_address() {
+        let login = |registry: &str| Login {
+            registry: registry.to_owned(),
+            username: "me".to_owned(),
+            password: "?>~".to_owned(),
+        };
+        let header = all_logins(&[login("localhost:5000"), login("docker.io")]).expect("a header");
+        let plain = base64::decode(&header.replace('-', "+").replace('_', "/")).expect("base64");
+        let all: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&plain).expect("JSON");
+        let addresses: Vec<&str> = all.keys().map(String::as_str).collect();
+        assert_eq!(addresses, ["https://index.docker.io/v1/", "localhost:5000"]);
+        assert!(
+            all.values()
+                .all(|login| login["username"] == "me" && login["password"] == "?>~")
+        );
     }
 }

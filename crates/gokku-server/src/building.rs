@@ -16,15 +16,12 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::runtime::Runtime;
-use crate::{disk, records};
+use crate::{disk, records, registries};
 
 impl<R: Runtime> Driver<R> {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
         let id = self.activation()?.release;
         let mut record = self.record(id)?;
-        if let Some(reference) = record.reference.clone() {
-            return self.pull(record, &reference).await;
-        }
         let image = if let Some(image) = self.built_before(&record).await? {
             image
         } else {
@@ -88,6 +85,7 @@ impl<R: Runtime> Driver<R> {
             labels: self.image_labels(id),
             args: self.plan.build_args(),
             secrets: self.plan.secrets.clone(),
+            logins: registries::logins(&self.root)?,
             cache: !self.plan.rebuild,
             builder: Builder::Any,
         };

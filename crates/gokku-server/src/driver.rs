@@ -336,7 +336,7 @@ impl<R: Runtime> Driver<R> {
             | Step::Stop { containers }
             | Step::Remove { containers }
             | Step::Switch { targets: containers } => names(containers),
-            Step::Build => self
+            Step::Pull => self
                 .reference()
                 .map_or_else(String::new, |image| image.to_string()),
             Step::Create { process } => Slot::Green.container_name(&self.app, process),
@@ -374,7 +374,10 @@ impl TooLate {
 
 /// Whether a step may take long enough to be cut short, and can be at any moment.
 fn is_long(step: &Step) -> bool {
-    matches!(step, Step::Build | Step::AwaitHealth { .. } | Step::Drain { .. })
+    matches!(
+        step,
+        Step::Build | Step::Pull | Step::AwaitHealth { .. } | Step::Drain { .. }
+    )
 }
 
 /// Trying again: more slowly each time, and not for ever.

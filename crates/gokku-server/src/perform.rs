@@ -34,6 +34,7 @@ impl<R: Runtime> Driver<R> {
         match step {
             Step::Export => self.export(),
             Step::Build => self.build().await,
+            Step::Pull => self.pull().await,
             Step::Migrate => self.migrate().await,
             Step::Create { process } => self.create(process).await,
             Step::Start { containers } => self.start(containers).await,

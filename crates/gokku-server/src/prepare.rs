@@ -77,9 +77,9 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
         checked.map_err(|error| Error::input(error.to_string()))?;
         scale.extend(said.clone());
     }
-    let goal = activation(request.id, release, cause, &plan, &scale);
     let (commit, reference) =
         records::load(root, app, release)?.map_or((None, None), |record| (record.commit, record.reference));
+    let goal = activation(request.id, release, cause, reference.is_some(), &plan, &scale);
     Ok(Prepared {
         goal,
         plan,
@@ -119,7 +119,14 @@ fn made_anew(
         disk: None,
     };
     Prepared {
-        goal: activation(request.id, request.id, Cause::Deploy, &plan, scale),
+        goal: activation(
+            request.id,
+            request.id,
+            Cause::Deploy,
+            reference.is_some(),
+            &plan,
+            scale,
+        ),
         plan,
         release: Some(request.id),
         commit: commit.cloned(),
@@ -128,13 +135,21 @@ fn made_anew(
     }
 }
 
-fn activation(id: ReleaseId, release: ReleaseId, cause: Cause, plan: &Plan, scale: &Scale) -> Goal {
+fn activation(
+    id: ReleaseId,
+    release: ReleaseId,
+    cause: Cause,
+    pulls: bool,
+    plan: &Plan,
+    scale: &Scale,
+) -> Goal {
     Goal::Activate(Activation {
         id,
         release,
         cause,
         mode: plan.settings.mode,
         migrate: cause == Cause::Deploy && plan.migration().is_some(),
+        pulls,
         processes: plan.processes.keys(scale),
         alone: plan.processes.alone(),
     })

@@ -4,7 +4,6 @@ use gokku_core::AppName;
 use gokku_core::disk::Taken;
 use gokku_core::event::{Event, Source};
 use gokku_core::image_ref::ImageRef;
-use gokku_core::release::Record;
 use gokku_docker::Login;
 
 use crate::driver::Driver;
@@ -15,14 +14,18 @@ use crate::{records, registries};
 
 impl<R: Runtime> Driver<R> {
     /// Pulls a release's image: by its digest once that is known, so that a tag which moves changes no release.
-    pub(crate) async fn pull(&mut self, mut record: Record, reference: &ImageRef) -> Result<(), Error> {
-        let login = registries::for_image(&self.root, reference)?;
-        let wrong = |error| in_words(reference, login.as_ref(), error);
+    pub(crate) async fn pull(&mut self) -> Result<(), Error> {
+        let mut record = self.record(self.activation()?.release)?;
+        let Some(reference) = record.reference.clone() else {
+            return Err(Error::failed(format!("the release {} names no image", record.id)));
+        };
+        let login = registries::for_image(&self.root, &reference)?;
+        let wrong = |error| in_words(&reference, login.as_ref(), error);
         let digest = match &record.digest {
             Some(digest) => digest.clone(),
             None => self
                 .runtime
-                .digest_of(reference, login.as_ref())
+                .digest_of(&reference, login.as_ref())
                 .await
                 .map_err(wrong)?,
         };
@@ -66,18 +69,18 @@ fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_docker::Error)
     let login_again = format!("`gokku registry login {registry} --username USER`");
     match (error, login) {
         (Theirs::Denied(words), None) => Error::input(format!(
-            "{image} could not be pulled: {registry} gives it to nobody without a login ({words}). {login_again} on the server stores one; is the image's name right?"
+            "{image}: {registry} gives it to nobody without a login ({words}). {login_again} on the server stores one; is the image's name right?"
         )),
         (Theirs::Denied(words), Some(login)) => Error::input(format!(
-            "{image} could not be pulled: {registry} does not give it to {} ({words}). {login_again} stores another login; is the image's name right?",
+            "{image}: {registry} does not give it to {} ({words}). {login_again} stores another login; is the image's name right?",
             login.username
         )),
         (Theirs::NotFound { .. }, _) => Error::missing(format!(
-            "{image} could not be pulled: {registry} has no such image, or no such tag of it"
+            "{image}: {registry} has no such image, or no such tag of it"
         )),
         (error, _) => {
             let error = Error::from(error);
-            Error::new(error.kind, format!("{image} could not be pulled: {error}"))
+            Error::new(error.kind, format!("{image}: {error}"))
         }
     }
 }

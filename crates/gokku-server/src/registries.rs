@@ -160,13 +160,19 @@ pub fn logout(server: &Server, host: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The login for an image's registry.
-pub(crate) fn for_image(root: &Root, image: &ImageRef) -> Result<Option<Login>, Error> {
-    let host = host(image.registry())?;
-    let found = read(root)?.registries.into_iter().find(|kept| kept.host == host);
-    Ok(found.map(|kept| Login {
+/// Every login, for a build: which of them its base images need is known by the builder alone.
+pub(crate) fn logins(root: &Root) -> Result<Vec<Login>, Error> {
+    let stored = read(root)?.registries.into_iter();
+    let login = |kept: Kept| Login {
         registry: kept.host,
         username: kept.username,
         password: kept.password,
-    }))
+    };
+    Ok(stored.map(login).collect())
+}
+
+/// The login for an image's registry.
+pub(crate) fn for_image(root: &Root, image: &ImageRef) -> Result<Option<Login>, Error> {
+    let host = host(image.registry())?;
+    Ok(logins(root)?.into_iter().find(|login| login.registry == host))
 }

@@ -47,6 +47,7 @@ fn plan(mode: Mode, healthy: bool) -> String {
         cause: Cause::Deploy,
         mode,
         migrate: true,
+        pulls: false,
         processes: BTreeSet::from([ProcessKey::first_web()]),
         alone: BTreeSet::new(),
     });

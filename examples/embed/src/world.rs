@@ -46,7 +46,7 @@ impl World {
                 seen.tree = true;
                 seen.record = RecordState::Unfinished;
             }
-            Step::Build => seen.image = true,
+            Step::Build | Step::Pull => seen.image = true,
             Step::Migrate | Step::NoteFailure { .. } => {}
             Step::Create { process } => seen.containers.push(Container {
                 id: ContainerId::new("container-of-the-new-release"),

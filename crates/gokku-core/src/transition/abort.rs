@@ -67,6 +67,7 @@ mod tests {
             cause: Cause::Deploy,
             mode: Mode::ZeroDowntime,
             migrate: true,
+            pulls: false,
             processes: BTreeSet::new(),
             alone: BTreeSet::new(),
         });

@@ -74,7 +74,8 @@ fn before_switch(view: &View<'_>) -> Decision {
         if !observed.tree {
             return Decision::step(Step::Export, "the release has no code yet");
         }
-        return Decision::step(Step::Build, "the release has no image yet");
+        let step = if activation.pulls { Step::Pull } else { Step::Build };
+        return Decision::step(step, "the release has no image yet");
     }
     if activation.migrate && journal.migration == Migration::NotStarted {
         return Decision::step(Step::Migrate, "the migration comes before the new release starts");

@@ -22,6 +22,8 @@ pub enum FailureKind {
     Export,
     /// The image could not be built.
     Build,
+    /// The image could not be pulled.
+    Pull,
     /// The migration failed.
     Migration,
     /// The migration was begun and nobody saw its end.
@@ -54,6 +56,7 @@ impl FailureKind {
         match self {
             Self::Export => "the code could not be extracted",
             Self::Build => "the build failed",
+            Self::Pull => "the pull failed",
             Self::Migration => "the migration failed",
             Self::MigrationCutOff => "the migration was cut off; nobody saw how it ended",
             Self::Create => "the new container could not be created",

@@ -36,6 +36,9 @@ pub struct Activation {
     pub mode: Mode,
     /// Whether the app has a migration to run first; only a [`Cause::Deploy`] runs it.
     pub migrate: bool,
+    /// Whether the release's image is pulled and not built.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pulls: bool,
     /// The containers that make up the release.
     pub processes: BTreeSet<ProcessKey>,
     /// The types of which an old one stops before a new one starts, in either order of steps.

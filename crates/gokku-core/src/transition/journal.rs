@@ -190,6 +190,7 @@ impl Journal {
         let kind = match step {
             Step::Export => FailureKind::Export,
             Step::Build => FailureKind::Build,
+            Step::Pull => FailureKind::Pull,
             Step::Migrate => FailureKind::Migration,
             Step::Create { .. } => FailureKind::Create,
             Step::Start { .. } => FailureKind::Start,

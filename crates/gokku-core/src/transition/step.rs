@@ -13,6 +13,8 @@ pub enum Step {
     Export,
     /// Build the release's image.
     Build,
+    /// Pull the release's image.
+    Pull,
     /// Run the migration in a one-off container of the new image.
     Migrate,
     /// Make the container of one process, in the green slot, not started.
@@ -79,9 +81,9 @@ pub enum Step {
 
 impl Step {
     /// The name of every step, in the order in which a transition can first come to it.
-    pub const NAMES: [&'static str; 17] = [
-        "extract", "build", "migrate", "create", "hold", "start", "health", "switch", "current", "release",
-        "unroute", "drain", "stop", "remove", "rename", "diagnose", "discard",
+    pub const NAMES: [&'static str; 18] = [
+        "extract", "build", "pull", "migrate", "create", "hold", "start", "health", "switch", "current",
+        "release", "unroute", "drain", "stop", "remove", "rename", "diagnose", "discard",
     ];
 
     /// The step's name in logs, tables and `--json`: one of [`Step::NAMES`].
@@ -89,21 +91,22 @@ impl Step {
         let place = match self {
             Self::Export => 0,
             Self::Build => 1,
-            Self::Migrate => 2,
-            Self::Create { .. } => 3,
-            Self::Hold => 4,
-            Self::Start { .. } => 5,
-            Self::AwaitHealth { .. } => 6,
-            Self::Switch { .. } => 7,
-            Self::SetCurrent { .. } => 8,
-            Self::Release => 9,
-            Self::Unroute => 10,
-            Self::Drain { .. } => 11,
-            Self::Stop { .. } => 12,
-            Self::Remove { .. } => 13,
-            Self::Rename { .. } => 14,
-            Self::NoteFailure { .. } => 15,
-            Self::Discard => 16,
+            Self::Pull => 2,
+            Self::Migrate => 3,
+            Self::Create { .. } => 4,
+            Self::Hold => 5,
+            Self::Start { .. } => 6,
+            Self::AwaitHealth { .. } => 7,
+            Self::Switch { .. } => 8,
+            Self::SetCurrent { .. } => 9,
+            Self::Release => 10,
+            Self::Unroute => 11,
+            Self::Drain { .. } => 12,
+            Self::Stop { .. } => 13,
+            Self::Remove { .. } => 14,
+            Self::Rename { .. } => 15,
+            Self::NoteFailure { .. } => 16,
+            Self::Discard => 17,
         };
         Self::NAMES[place]
     }

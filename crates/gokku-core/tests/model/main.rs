@@ -124,6 +124,8 @@ fn activation(cause: Cause, mode: Mode, migrate: bool, processes: &BTreeSet<Proc
         cause,
         mode,
         migrate,
+        // Where an image comes from decides nothing else.
+        pulls: migrate,
         processes: processes.clone(),
         alone: processes
             .iter()

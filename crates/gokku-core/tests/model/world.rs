@@ -184,7 +184,7 @@ impl World {
         }
         match step {
             Step::Export => self.observed.tree = true,
-            Step::Build => self.observed.image = true,
+            Step::Build | Step::Pull => self.observed.image = true,
             Step::Migrate => self.migrations += 1,
             Step::Create { process } => self.create(process),
             Step::Start { containers } => {

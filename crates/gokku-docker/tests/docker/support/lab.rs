@@ -71,6 +71,7 @@ impl Lab {
             labels: self.labels(&[]),
             args: Vec::new(),
             secrets: gokku_docker::Secrets::new(),
+            logins: Vec::new(),
             cache: true,
             builder,
         }
