@@ -159,8 +159,15 @@ fn a_go_project_lives() {
     .lives(|app| assert_eq!(app.get("/other").unwrap().status, 404));
 }
 
-/// Flask from the package index, under gunicorn, for which the factory is found.
+/// Flask and Django from the package index, under gunicorn. One after the other: BuildKit of Docker 20.10 builds anew what it
+/// has in its cache when two builds that begin alike run at once.
 #[test]
+fn python_projects_live() {
+    a_flask_project_lives();
+    a_django_project_lives();
+}
+
+/// Its factory is found.
 fn a_flask_project_lives() {
     Project {
         name: "flask",
@@ -174,8 +181,7 @@ fn a_flask_project_lives() {
     .lives(|_| {});
 }
 
-/// Django, its static files collected by the build, whose settings want a secret that no build has.
-#[test]
+/// Its static files are collected by the build, and its settings want a secret that no build has.
 fn a_django_project_lives() {
     Project {
         name: "django",

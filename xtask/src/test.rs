@@ -112,8 +112,19 @@ impl Counts {
 }
 
 fn tests(counts: &mut Counts) -> Result<(), String> {
+    // They wait for engines and clocks more than they compute.
+    let threads = std::thread::available_parallelism().map_or(2, usize::from) + 1;
+    let threads = threads.to_string();
     // What tests that pass print is part of the proof: states visited, requests counted.
-    let args = ["test", "--workspace", "--no-fail-fast", "--", "--show-output"];
+    let args = [
+        "test",
+        "--workspace",
+        "--no-fail-fast",
+        "--",
+        "--show-output",
+        "--test-threads",
+        &threads,
+    ];
     println!("==> tests: cargo {}", args.join(" "));
     let mut child = cargo()
         .args(args)

@@ -196,7 +196,9 @@ impl Engine {
             secrets: request.secrets.clone(),
             logins: request.logins.clone(),
         };
-        let session = if buildkit && !offer.is_empty() {
+        // Without one BuildKit cannot ask whether there is a login, and pulls from no registry that wants a token for
+        // everybody, as Docker Hub does.
+        let session = if buildkit {
             Some(Session::open(&self.socket, offer).await?)
         } else {
             None

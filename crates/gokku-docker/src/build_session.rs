@@ -54,10 +54,6 @@ pub(crate) struct Offer {
 }
 
 impl Offer {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.secrets.is_empty() && self.logins.is_empty()
-    }
-
     /// The secret that a `GetSecretRequest` asks for.
     fn secret(&self, asked: &[u8]) -> Option<&EnvValue> {
         self.secrets.get(first_field(asked)?)

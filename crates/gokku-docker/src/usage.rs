@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytes::Bytes;
 use gokku_core::ImageId;
@@ -12,6 +13,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::engine::Engine;
 use crate::error::{Error, causes};
@@ -80,6 +82,16 @@ pub struct PrunedCache {
     pub bytes: u64,
 }
 
+/// What an engine says that measures already, for somebody else.
+const BUSY: &str = "a disk usage operation is already running";
+
+/// How long to wait until it is asked again: at first, and at most.
+const PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long others may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 impl Engine {
     /// The folder of the engine's data, as the engine says it; asked once.
     pub async fn data_root(&self) -> Result<PathBuf, Error> {
@@ -96,9 +108,19 @@ impl Engine {
     pub async fn usage(&self) -> Result<Usage, Error> {
         let (major, minor) = self.api_number().min(NEWEST_DF);
         let path = format!("/v{major}.{minor}/system/df?type=image&type=build-cache");
-        let df: Df = self
-            .ask(Method::GET, &path, "ask what the disk is used for")
-            .await?;
+        let until = Instant::now() + PATIENCE;
+        let mut pause = PAUSE;
+        let df: Df = loop {
+            let asked = self.ask(Method::GET, &path, "ask what the disk is used for");
+            match asked.await {
+                // Engines answer it to one at a time, and take as long as the disk is full.
+                Err(Error::Api { message, .. }) if message.contains(BUSY) && Instant::now() < until => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+                df => break df?,
+            }
+        };
         let unsigned = |bytes: i64| u64::try_from(bytes).unwrap_or(0);
         let images = df.images.unwrap_or_default().into_iter();
         let cache = df.build_cache.unwrap_or_default();

@@ -136,12 +136,23 @@ pub(crate) async fn for_room(
     Ok(pruning.report)
 }
 
+/// Notes that something was built: the daemon looks at the build cache then, when nobody waits for it.
+pub(crate) fn note_build(root: &Root) {
+    let path = root.cache_grew();
+    if let Err(error) = std::fs::File::create(&path) {
+        tracing::warn!("{}", Error::file(&path, &error));
+    }
+}
+
+/// Whether something was built since this was last asked.
+pub(crate) fn was_built(root: &Root) -> bool {
+    std::fs::remove_file(root.cache_grew()).is_ok()
+}
+
 /// Keeps the build cache to its budget. What has to be removed for that is recorded.
-pub async fn keep_cache(server: &Server) -> Result<(), Error> {
+pub(crate) async fn keep_cache(server: &Server, engine: &Engine) -> Result<(), Error> {
     let budget = server_config::read(&server.root)?.disk.build_cache;
-    prune_cache(server, &server.engine().await?, budget.0)
-        .await
-        .map(drop)
+    prune_cache(server, engine, budget.0).await.map(drop)
 }
 
 /// Removes of the build cache what is above so many bytes.

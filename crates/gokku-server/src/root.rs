@@ -128,6 +128,11 @@ impl Root {
         self.app(app).join("volumes-go")
     }
 
+    /// There when something was built since the build cache was last kept to its budget.
+    pub fn cache_grew(&self) -> PathBuf {
+        self.0.join("run/build-cache-grew")
+    }
+
     /// The lock that whoever changes the app holds.
     pub fn lock(&self, app: &AppName) -> PathBuf {
         self.app(app).join("lock")

@@ -55,6 +55,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                     known: &mut known,
                     settling: JoinSet::new(),
                     at: HashSet::new(),
+                    pruning: JoinSet::new(),
                 }
                 .follow()
                 .await;
@@ -99,6 +100,8 @@ struct Watch<'a> {
     settling: JoinSet<(AppName, Option<BTreeSet<reconcile::Difference>>)>,
     /// Their names.
     at: HashSet<AppName>,
+    /// The build cache being kept to its budget.
+    pruning: JoinSet<()>,
 }
 
 /// How an app differed from what it should be when it was last looked at.
@@ -154,7 +157,11 @@ impl Watch<'_> {
                 },
                 Some(Ok((facts, started))) = self.starting.join_next() => self.started(&facts, started),
                 () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => self.start_due().await,
-                _ = ticks.tick() => self.settle(),
+                _ = ticks.tick() => {
+                    self.settle();
+                    self.keep_cache();
+                }
+                Some(_) = self.pruning.join_next() => {}
                 Some(Ok((app, differing))) = self.settling.join_next() => self.settled(app, differing),
             }
         }
@@ -376,6 +383,23 @@ impl Watch<'_> {
                 (app, differing)
             });
         }
+    }
+
+    /// Sees to the build cache, once something was built.
+    fn keep_cache(&mut self) {
+        if !self.pruning.is_empty() || !prune::was_built(&self.server.root) {
+            return;
+        }
+        let server = Server {
+            by: events::DAEMON.to_owned(),
+            ..self.server.clone()
+        };
+        let engine = self.engine.clone();
+        self.pruning.spawn(async move {
+            if let Err(error) = prune::keep_cache(&server, &engine).await {
+                tracing::warn!("{error}");
+            }
+        });
     }
 
     /// Takes note of how an app was found; of one that somebody is at, nothing is known.

@@ -221,7 +221,8 @@ async fn p32_the_same_folder_is_built_from_the_cache() {
         // Another folder, made at another time.
         let folder = Folder::new(&dockerfile);
         let (second, lines) = lab.build(&lab.request(folder.path(), builder)).await;
-        assert_eq!(second.unwrap(), first, "{builder:?}: {lines:?}");
+        let second = second.unwrap_or_else(|error| panic!("{builder:?}: {error}\n{lines:?}"));
+        assert_eq!(second, first, "{builder:?}: {lines:?}");
         assert!(
             lines.iter().any(|line| line.contains(word)),
             "{builder:?}: {lines:?}"
