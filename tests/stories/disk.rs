@@ -162,6 +162,12 @@ fn what_is_no_longer_kept_goes(
     left: &str,
     of_gone: &[(&str, &str)],
 ) {
+    // The daemon sees to the build cache by itself, and would see to the rest.
+    wait_until("a build cache within its budget", PATIENCE, || {
+        let told = server.gokku(["prune", "--dry-run"]).ok();
+        (!told.stdout.contains("build cache")).then_some(())
+    });
+    server.kill_daemon();
     // What is left over: of this app in each of its folders, and of one that is gone.
     let code = api.path(&format!("releases/{LONG_AGO}"));
     let push = api.path(&format!("incoming/{LONG_AGO}"));
@@ -184,11 +190,7 @@ fn what_is_no_longer_kept_goes(
 
     let before = everything(server, api);
     let goes = [left, &gone, &code.display().to_string()];
-    // The daemon sees to the build cache by itself.
-    let told = wait_until("a build cache within its budget", PATIENCE, || {
-        let told = server.gokku(["prune", "--dry-run"]).ok();
-        (!told.stdout.contains("build cache")).then_some(told)
-    });
+    let told = server.gokku(["prune", "--dry-run"]).ok();
     assert!(
         [left, &gone].iter().all(|name| told.stdout.contains(*name)),
         "{told}"

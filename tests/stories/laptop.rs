@@ -272,7 +272,7 @@ fn p10_arguments_arrive_byte_for_byte() {
     ];
     exec(&odd.map(str::to_owned));
     let mut runner = TestRunner::new(Config {
-        cases: 24,
+        cases: 12,
         failure_persistence: None,
         ..Config::default()
     });

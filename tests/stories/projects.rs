@@ -6,8 +6,9 @@
 //! put it there (archives for npm, `vendor/cache`, Go's `vendor`).
 
 use std::process::Command;
+use std::time::SystemTime;
 
-use gokku_tests::{App, Load, LoadPlan, Output, Server, Timeline, docker, ensure_image, vendor};
+use gokku_tests::{App, Load, LoadPlan, Output, Server, Timeline, WorkingCopy, docker, ensure_image, vendor};
 
 /// A project, and what must be true of it.
 struct Project {
@@ -28,11 +29,23 @@ struct Project {
 }
 
 impl Project {
+    /// It answers, and goes on answering while it is changed.
     fn lives(&self, check: impl Fn(&App<'_>)) {
+        let server = self.server();
+        let (app, dev) = self.starts(&server);
+        check(&app);
+        self.is_changed(&app, &dev);
+    }
+
+    fn server(&self) -> Server {
         for image in self.images {
             ensure_image(image);
         }
-        let server = Server::new();
+        Server::new()
+    }
+
+    /// Its first push.
+    fn starts<'server>(&self, server: &'server Server) -> (App<'server>, WorkingCopy<'server>) {
         let app = server.create(self.name);
         let dev = app.working_copy();
         dev.write_project(self.name);
@@ -44,9 +57,12 @@ impl Project {
             .ok();
         dev.commit("v1");
         dev.push().ok().says(self.found);
-        check(&app);
         self.runs_as_it_should(&app);
+        (app, dev)
+    }
 
+    /// Another push, while requests go on.
+    fn is_changed(&self, app: &App<'_>, dev: &WorkingCopy<'_>) {
         let mut timeline = Timeline::new("v1");
         let load = Load::start(LoadPlan {
             files: self.name == "site",
@@ -99,8 +115,48 @@ fn text(app: &App<'_>, path: &str) -> String {
     app.get(path).unwrap().text()
 }
 
-/// Express, installed by npm from archives in the project.
+/// All of them, by name.
+const ALL: [(&str, fn()); 6] = [
+    ("go", a_go_project_lives),
+    ("python", python_projects_live),
+    ("sinatra", a_sinatra_project_lives),
+    ("express", an_express_project_lives),
+    ("site", a_static_site_lives),
+    ("rust", a_rust_project_lives),
+];
+
+/// Two a day, because with their base images each takes a minute or two on a machine that has none: `GOKKU_PROJECTS=all`
+/// runs all of them, or those that it names, `go,rust`.
 #[test]
+#[expect(clippy::print_stdout, reason = "which of them lived is the result")]
+fn projects_live() {
+    let wanted = std::env::var("GOKKU_PROJECTS").ok();
+    let today = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() / 86_400;
+    let is_todays = |place: usize| place as u64 % 3 == today % 3;
+    let is_wanted = |name: &str, place| match wanted.as_deref() {
+        None => is_todays(place),
+        Some("all") => true,
+        Some(names) => names.split(',').any(|wanted| wanted == name),
+    };
+    let chosen = ALL.iter().enumerate();
+    let chosen: Vec<_> = chosen
+        .filter(|(place, (name, _))| is_wanted(name, *place))
+        .collect();
+    assert!(
+        !chosen.is_empty(),
+        "GOKKU_PROJECTS={wanted:?} names none of {:?}",
+        ALL.map(|(name, _)| name)
+    );
+    for (_, (name, lives)) in chosen {
+        lives();
+        println!(
+            "{name} lives (GOKKU_PROJECTS=all for all of {:?})",
+            ALL.map(|(name, _)| name)
+        );
+    }
+}
+
+/// Express, installed by npm from archives in the project.
 fn an_express_project_lives() {
     Project {
         name: "express",
@@ -115,7 +171,6 @@ fn an_express_project_lives() {
 }
 
 /// Sinatra under Puma, installed by Bundler from `vendor/cache`.
-#[test]
 fn a_sinatra_project_lives() {
     Project {
         name: "sinatra",
@@ -130,7 +185,6 @@ fn a_sinatra_project_lives() {
 }
 
 /// A Rust program with a crate from crates.io.
-#[test]
 fn a_rust_project_lives() {
     Project {
         name: "rust",
@@ -145,7 +199,6 @@ fn a_rust_project_lives() {
 }
 
 /// A Go program with a module in `vendor`.
-#[test]
 fn a_go_project_lives() {
     Project {
         name: "go",
@@ -161,10 +214,9 @@ fn a_go_project_lives() {
 
 /// Flask and Django from the package index, under gunicorn. One after the other: BuildKit of Docker 20.10 builds anew what it
 /// has in its cache when two builds that begin alike run at once.
-#[test]
 fn python_projects_live() {
     a_flask_project_lives();
-    a_django_project_lives();
+    a_django_project_starts();
 }
 
 /// Its factory is found.
@@ -182,8 +234,8 @@ fn a_flask_project_lives() {
 }
 
 /// Its static files are collected by the build, and its settings want a secret that no build has.
-fn a_django_project_lives() {
-    Project {
+fn a_django_project_starts() {
+    let project = Project {
         name: "django",
         images: &["python:3.11-bookworm"],
         vendor: &[],
@@ -191,19 +243,18 @@ fn a_django_project_lives() {
         installs: "Successfully installed",
         source: "shop/urls.py",
         writes: true,
-    }
-    .lives(|app| {
-        let style = text(app, "/style");
-        assert!(
-            style.starts_with("/static/pages.") && style != "/static/pages.css",
-            "{style}"
-        );
-        assert_eq!(text(app, &style), "h1 { color: green }\n");
-    });
+    };
+    let server = project.server();
+    let (app, _dev) = project.starts(&server);
+    let style = text(&app, "/style");
+    assert!(
+        style.starts_with("/static/pages.") && style != "/static/pages.css",
+        "{style}"
+    );
+    assert_eq!(text(&app, &style), "h1 { color: green }\n");
 }
 
 /// Files as they are, and an answer for the health check that they lack.
-#[test]
 fn a_static_site_lives() {
     Project {
         name: "site",

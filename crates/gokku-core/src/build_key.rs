@@ -68,7 +68,7 @@ pub fn made_before<'a>(
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::release::{Outcome, VERSION};
+    use crate::release::Outcome;
     use crate::release_id::ReleaseId;
 
     fn text(word: &str) -> String {
@@ -137,19 +137,10 @@ mod tests {
     fn the_newest_good_release_with_an_image_and_the_same_key_comes_first() {
         let key = |word: &str| BuildKey(text(word));
         let record = |seconds, build: Option<&str>, image: Option<&str>, outcome| Record {
-            disk: None,
-            version: VERSION,
-            id: ReleaseId::at(seconds),
-            commit: Some("1".repeat(40).parse().unwrap()),
-            reference: None,
-            digest: None,
             image: image.map(ImageId::new),
             build: build.map(key),
             outcome,
-            reason: None,
-            env_hash: None,
-            by: None,
-            finished: None,
+            ..Record::begun(ReleaseId::at(seconds))
         };
         let records = [
             record(1, Some("same"), Some("one"), Outcome::Good),

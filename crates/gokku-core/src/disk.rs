@@ -191,26 +191,16 @@ pub fn cache_to_keep(cache: u64, budget: u64, missing: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::{Outcome, VERSION};
+    use crate::release::Outcome;
     use crate::release_id::ReleaseId;
 
     const MB: u64 = 1 << 20;
 
     fn record(at: i64, disk: Option<Taken>) -> Record {
         Record {
-            version: VERSION,
-            id: ReleaseId::at(at),
-            commit: Some("1".repeat(40).parse().expect("an id")),
-            reference: None,
-            digest: None,
-            image: None,
             outcome: Outcome::Good,
-            reason: None,
-            build: None,
-            env_hash: None,
-            by: None,
-            finished: None,
             disk,
+            ..Record::begun(ReleaseId::at(at))
         }
     }
 

@@ -72,6 +72,25 @@ pub enum Outcome {
 }
 
 impl Record {
+    /// That of a release which is to be made: nothing is known of it yet.
+    pub fn begun(id: ReleaseId) -> Self {
+        Self {
+            version: FIRST_VERSION,
+            id,
+            commit: None,
+            reference: None,
+            digest: None,
+            image: None,
+            build: None,
+            outcome: Outcome::Unfinished,
+            reason: None,
+            env_hash: None,
+            by: None,
+            finished: None,
+            disk: None,
+        }
+    }
+
     /// Whether traffic can be given to this release again.
     pub fn can_return(&self) -> bool {
         self.outcome == Outcome::Good

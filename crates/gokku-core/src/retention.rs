@@ -84,23 +84,11 @@ pub fn going(records: &[Record], active: Option<ReleaseId>, keep: Keep, found: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::release::VERSION;
 
     fn records(outcomes: &[Outcome]) -> Vec<Record> {
         let record = |(at, outcome): (i64, &Outcome)| Record {
-            build: None,
-            version: VERSION,
-            id: ReleaseId::at(at),
-            commit: Some("1".repeat(40).parse().expect("an id")),
-            reference: None,
-            digest: None,
-            image: None,
             outcome: *outcome,
-            reason: None,
-            env_hash: None,
-            by: None,
-            finished: None,
-            disk: None,
+            ..Record::begun(ReleaseId::at(at))
         };
         (1..).zip(outcomes).map(record).collect()
     }

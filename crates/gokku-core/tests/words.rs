@@ -3,26 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use gokku_core::release::{Outcome, Record, VERSION};
+use gokku_core::release::{Outcome, Record};
 use gokku_core::retention::{Found, Keep, RECORDS, going, rollback_target};
 use gokku_core::{AppName, CommitId, EnvironmentName, ProcessKey, ReleaseId, Slot};
 use proptest::prelude::*;
 
 fn record(seconds: i64, outcome: Outcome) -> Record {
     Record {
-        version: VERSION,
-        id: ReleaseId::at(seconds),
-        commit: Some("1".repeat(40).parse().unwrap()),
-        reference: None,
-        digest: None,
-        image: None,
-        build: None,
         outcome,
-        reason: None,
-        env_hash: None,
-        by: None,
-        finished: None,
-        disk: None,
+        ..Record::begun(ReleaseId::at(seconds))
     }
 }
 

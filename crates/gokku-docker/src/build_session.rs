@@ -180,15 +180,9 @@ fn message(bytes: &[u8]) -> Response<Body> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-
-    fn secrets(all: &[(&str, &str)]) -> Secrets {
-        let all = all.iter();
-        all.map(|(name, value)| ((*name).to_owned(), EnvValue::new(*value).unwrap()))
-            .collect()
-    }
+    use crate::secrets::tests::secrets;
 
     #[test]
     fn a_secret_is_found_by_its_name() {

@@ -35,10 +35,10 @@ pub(crate) fn masked(line: &str, secrets: &Secrets) -> String {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn secrets(all: &[(&str, &str)]) -> Secrets {
+    pub(crate) fn secrets(all: &[(&str, &str)]) -> Secrets {
         let all = all.iter();
         all.map(|(name, value)| ((*name).to_owned(), EnvValue::new(*value).unwrap()))
             .collect()

@@ -16,7 +16,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::runtime::Runtime;
-use crate::{disk, prune, records, registries};
+use crate::{disk, records, registries};
 
 impl<R: Runtime> Driver<R> {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
@@ -103,7 +103,6 @@ impl<R: Runtime> Driver<R> {
         let before = free();
         let built = self.runtime.build(&request, &mut on_line).await;
         let after = free();
-        prune::note_build(&self.root);
         let image = built.map_err(|error| {
             let mut error = Error::from(error);
             if self.plan.generated.is_some() {

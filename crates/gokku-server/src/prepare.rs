@@ -105,18 +105,11 @@ fn made_anew(
         } else {
             FIRST_VERSION
         },
-        id: request.id,
         commit: commit.cloned(),
         reference: reference.clone(),
-        digest: None,
-        image: None,
         build,
-        outcome: Outcome::Unfinished,
-        reason: None,
-        env_hash: None,
         by: Some(request.by.clone()),
-        finished: None,
-        disk: None,
+        ..Record::begun(request.id)
     };
     Prepared {
         goal: activation(

@@ -66,7 +66,11 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     // Who reads of the end may act at once: the app must be free by then.
     drop(lock);
     let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+    let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
     log.tell(Event::Finished { outcome: finish, ms });
+    if matches!(request.ask, Ask::Deploy { .. }) && !refused {
+        prune::note_build(&server.root);
+    }
     Ok(())
 }
 
