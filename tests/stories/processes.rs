@@ -354,12 +354,12 @@ fn a_worker_says_itself_when_it_is_good() {
     dev.write("gokku.yml", checked("/app ask /health"));
     // At first nothing listens, and the check fails.
     dev.release_with("v1", &["slow-start-ms=1000"]).ok();
-    api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=3"]).ok();
+    api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=8"]).ok();
     let before = api.containers();
     dev.write("gokku.yml", checked("/app ask /nothing"));
     dev.release("v2")
         .rejected()
-        .says("worker-1: its check \"/app ask /nothing\" did not end with 0 within 3 s of its start")
+        .says("worker-1: its check \"/app ask /nothing\" did not end with 0 within 8 s of its start")
         .says("HTTP/1.1 404");
     assert_eq!(api.containers(), before);
     let restarted = api.gokku(["ps", "restart", "worker"]).ok();
