@@ -192,19 +192,19 @@ impl Engine {
         buildkit: bool,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<ImageId, Error> {
-        let offer = Offer {
-            secrets: request.secrets.clone(),
-            logins: request.logins.clone(),
-        };
         // Without one BuildKit cannot ask whether there is a login, and pulls from no registry that wants a token for
         // everybody, as Docker Hub does.
         let session = if buildkit {
+            let offer = Offer {
+                secrets: request.secrets.clone(),
+                logins: request.logins.clone(),
+            };
             Some(Session::open(&self.socket, offer).await?)
         } else {
             None
         };
         // BuildKit asks for them.
-        let logins = (!buildkit && !request.logins.is_empty()).then_some(request.logins.as_slice());
+        let logins: &[Login] = if buildkit { &[] } else { &request.logins };
         let on_line = &mut |line: String| on_line(masked(&line, &request.secrets));
         let (sender, mut receiver) = mpsc::channel(16);
         let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
@@ -283,14 +283,14 @@ impl Engine {
     async fn send(
         &self,
         path: &str,
-        logins: Option<&[Login]>,
+        logins: &[Login],
         body: http_body_util::combinators::BoxBody<Bytes, std::io::Error>,
         progress: &mut Progress,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<(), Error> {
         let what = "build the image";
         let mut head = Request::post(path).header(CONTENT_TYPE, "application/x-tar");
-        if let Some(logins) = logins {
+        if !logins.is_empty() {
             head = head.header("X-Registry-Config", all_logins(logins)?);
         }
         let (response, _driving) = wire::send(&self.socket, head, body).await?;

@@ -7,7 +7,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerSummaryStateEnum, EndpointSettings, HostConfig, NetworkingConfig,
+    ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum, EndpointSettings, HostConfig,
+    NetworkingConfig,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
@@ -262,17 +263,22 @@ impl Engine {
             .map_err(|error| Error::of("rename the container", id.as_str(), error))
     }
 
-    /// The containers that carry all these labels, running or not, in no order.
-    pub async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerFacts>, Error> {
+    /// What the engine lists of the containers that its filters let through, running or not.
+    pub(crate) async fn listed(
+        &self,
+        filters: &HashMap<String, Vec<String>>,
+    ) -> Result<Vec<ContainerSummary>, Error> {
         let options = ListContainersOptionsBuilder::default()
             .all(true)
-            .filters(&label_filter(labels))
+            .filters(filters)
             .build();
-        let all = self
-            .docker
-            .list_containers(Some(options))
-            .await
-            .map_err(|error| Error::of("list the containers", "container", error))?;
+        let all = self.docker.list_containers(Some(options)).await;
+        all.map_err(|error| Error::of("list the containers", "container", error))
+    }
+
+    /// The containers that carry all these labels, running or not, in no order.
+    pub async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerFacts>, Error> {
+        let all = self.listed(&label_filter(labels)).await?;
         Ok(all
             .into_iter()
             .map(|one| ContainerFacts {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 
 use bollard::models::NetworkCreateRequest;
-use bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder};
+use bollard::query_parameters::ListNetworksOptionsBuilder;
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -98,13 +98,7 @@ impl Engine {
     /// Whether a container is on the network of this name, or will be when it is started again.
     pub async fn network_is_used(&self, name: &str) -> Result<bool, Error> {
         let filters = HashMap::from([("network".to_owned(), vec![name.to_owned()])]);
-        let options = ListContainersOptionsBuilder::default()
-            .all(true)
-            .filters(&filters)
-            .build();
-        let found = self.docker.list_containers(Some(options)).await;
-        let found = found.map_err(|error| Error::of("list the containers", "container", error))?;
-        Ok(!found.is_empty())
+        Ok(!self.listed(&filters).await?.is_empty())
     }
 
     /// Removes the network of this name if nothing is on it, and says whether it did.

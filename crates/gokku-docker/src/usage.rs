@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gokku_core::ImageId;
+use gokku_core::pause::Pause;
 use http_body_util::{BodyExt, Empty};
 use hyper::Method;
 use serde::Deserialize;
@@ -85,8 +86,7 @@ pub struct PrunedCache {
 /// What an engine says that measures already, for somebody else.
 const BUSY: &str = "a disk usage operation is already running";
 
-/// How long to wait until it is asked again: at first, and at most.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How long to wait at most until it is asked again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How long others may take.
@@ -109,14 +109,13 @@ impl Engine {
         let (major, minor) = self.api_number().min(NEWEST_DF);
         let path = format!("/v{major}.{minor}/system/df?type=image&type=build-cache");
         let until = Instant::now() + PATIENCE;
-        let mut pause = PAUSE;
+        let mut pause = Pause::up_to(LONGEST_PAUSE);
         let df: Df = loop {
             let asked = self.ask(Method::GET, &path, "ask what the disk is used for");
             match asked.await {
                 // Engines answer it to one at a time, and take as long as the disk is full.
                 Err(Error::Api { message, .. }) if message.contains(BUSY) && Instant::now() < until => {
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    tokio::time::sleep(pause.take()).await;
                 }
                 df => break df?,
             }

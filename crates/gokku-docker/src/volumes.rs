@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use bollard::models::{MountType, MountVolumeOptions};
-use bollard::query_parameters::{
-    ListContainersOptionsBuilder, ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder,
-};
+use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
 use gokku_core::volume::can_replace;
 
 use crate::engine::Engine;
@@ -169,13 +167,7 @@ impl Engine {
     /// The folders that containers of a gokku have, running or not: whose, the path, whether it can be written to.
     async fn mounted_folders(&self) -> Result<Vec<(String, String, bool)>, Error> {
         let filters = HashMap::from([("label".to_owned(), vec![labels::ROOT.to_owned()])]);
-        let options = ListContainersOptionsBuilder::default()
-            .all(true)
-            .filters(&filters)
-            .build();
-        let all = self.docker.list_containers(Some(options)).await;
-        let all = all.map_err(|error| Error::of("list the containers", "container", error))?;
-        let folders = all.into_iter().flat_map(|one| {
+        let folders = self.listed(&filters).await?.into_iter().flat_map(|one| {
             let names = one.names.unwrap_or_default();
             let name = names.first().map_or("", |name| name.trim_start_matches('/'));
             let whose = format!("the container {name}");

@@ -15,7 +15,7 @@ use crate::lock::{Attempt, Holder};
 use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::server::Server;
-use crate::{apps, atomic, lock, log, records, room, tree_file};
+use crate::{apps, atomic, code, lock, log, records, room, tree_file};
 
 /// What became of a push.
 #[derive(Debug)]
@@ -246,9 +246,6 @@ pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Re
     room::for_code(server, app).await?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
-    match &commit {
-        Some(commit) => repository.export(commit, &incoming)?,
-        None => std::fs::create_dir(&incoming).map_err(|error| Error::file(&incoming, &error))?,
-    }
+    code::put(&server.root, app, commit.as_ref(), &incoming)?;
     submit_as(server, app, id, Ask::Image { image, commit }, false)
 }

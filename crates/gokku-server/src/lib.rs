@@ -8,7 +8,6 @@
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
 //! - room: what is no longer kept goes ([`prune`]), what a build needs is there before it begins (`room`, `disk`)
-//! - a project without a Dockerfile: [`languages`]
 //! - a project without a Dockerfile: [`languages`]; an image that is there already: `pull`, with the logins of [`registries`]
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]
@@ -64,6 +63,7 @@ pub mod toml_file;
 pub mod worker;
 
 mod building;
+mod code;
 mod differ;
 mod disk;
 mod ensure;

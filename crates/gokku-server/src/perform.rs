@@ -10,7 +10,6 @@ use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, ImageFacts, Lines, labels};
-use gokku_git::Repository;
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
 use crate::abort::asked;
@@ -18,7 +17,7 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::runtime::Runtime;
-use crate::{atomic, clock, ensure, env_store, mounts, networks, pull, records};
+use crate::{atomic, clock, code, ensure, env_store, mounts, networks, pull, records};
 
 /// Whether an image asks for an init process.
 pub(crate) fn wants_init(image: &ImageFacts) -> bool {
@@ -93,12 +92,7 @@ impl<R: Runtime> Driver<R> {
         }
         // Exported beside its place, so that half of it is never taken for all.
         atomic::remove_tree(&incoming)?;
-        match self.record(id)?.commit {
-            Some(commit) => {
-                Repository::at(self.root.repository(&self.app)).export(&commit, &incoming)?;
-            }
-            None => std::fs::create_dir(&incoming).map_err(|error| Error::file(&incoming, &error))?,
-        }
+        code::put(&self.root, &self.app, self.record(id)?.commit.as_ref(), &incoming)?;
         std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error))
     }
 

@@ -44,9 +44,8 @@ impl<R: Runtime> Driver<R> {
         pulled.map_err(wrong)?;
         let found = self.runtime.image(digest.as_str()).await?;
         let image = found.ok_or_else(|| Error::failed(format!("{digest} was pulled, and is not there")))?;
-        let name = records::image_tag(&self.app, record.id);
-        let (repository, tag) = name.split_once(':').unwrap_or((&name, "latest"));
-        self.runtime.tag(image.id.as_str(), repository, tag).await?;
+        let (name, tag) = records::image_name(&self.app, record.id);
+        self.runtime.tag(image.id.as_str(), &name, &tag).await?;
         record.disk = Some(Taken {
             image: image.size,
             ..Taken::default()

@@ -114,7 +114,7 @@ async fn make_ready(
     let lock = acquire(server, request, asked, log).await?;
     look_at_branch(server, request, &lock).await?;
     // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
-    let engine = prepare_server(server).await?;
+    let engine = prepare_server(server, request.ask.deploys()).await?;
     recover(server, &request.app, &engine).await?;
     let prepared = prepare(server, request)?;
     if prepared.record.is_some() {
@@ -253,13 +253,18 @@ async fn acquire(
 }
 
 /// The engine, the network of all apps and the switch, all running.
-async fn prepare_server(server: &Server) -> Result<Engine, Error> {
+async fn prepare_server(server: &Server, deploys: bool) -> Result<Engine, Error> {
     let (engine, switch) = tokio::join!(server.engine(), ensure::running(server));
     let engine = engine?;
     switch?;
-    // A transition that was cut off may have to make containers; where its data is will be asked when a release is built.
-    let (network, _) = tokio::join!(engine.ensure_network(NETWORK), engine.data_root());
-    network?;
+    // A transition that was cut off may have to make containers.
+    let network = engine.ensure_network(NETWORK);
+    if deploys {
+        // Where its data is will be asked before a release is made.
+        tokio::join!(network, engine.data_root()).0?;
+    } else {
+        network.await?;
+    }
     Ok(engine)
 }
 
