@@ -189,6 +189,14 @@ impl Connection {
         }
     }
 
+    /// Reads an interim answer: the server wants the body.
+    pub fn await_continue(&mut self) -> Result<(), Failure> {
+        match self.read_head()? {
+            (100, _) => Ok(()),
+            (status, _) => Err(Failure::Garbled(format!("status {status} instead of 100"))),
+        }
+    }
+
     fn read_head(&mut self) -> Result<(u16, Vec<(String, String)>), Failure> {
         let first = self.head_line()?;
         let status = first

@@ -14,8 +14,7 @@ use crate::{Machine, Output, Running, test_app_program, workspace};
 const DOCKERFILE: &str = "\
 FROM scratch
 COPY app /app
-COPY version /version
-COPY behaviour /behaviour
+COPY version behaviour /
 EXPOSE 8080
 ENTRYPOINT [\"/app\"]
 ";

@@ -2,12 +2,11 @@
 //! that it is too late. P24.
 
 use std::process::Command;
-use std::thread;
 
 use gokku_core::transition::Step;
 use gokku_tests::{
-    App, Container, Load, LoadPlan, Output, PATIENCE, Running, Server, Timeline, WorkingCopy, await_event,
-    get, logs, wait_until,
+    App, Container, HeldRequest, Load, LoadPlan, Output, PATIENCE, Running, Server, Timeline, WorkingCopy,
+    await_event, logs, wait_until,
 };
 use serde_json::Value;
 
@@ -47,36 +46,37 @@ impl Stopped {
     }
 }
 
+/// Whether a line of the log says that this step has begun.
+fn is_begin_of(line: &Value, step: &str) -> bool {
+    line.pointer("/event/step-started/step").and_then(Value::as_str) == Some(step)
+}
+
 /// Begins a push and stops its worker as soon as it has begun a step.
 fn stop_at(api: &App<'_>, dev: &WorkingCopy<'_>, step: &str) -> (Running, Option<Stopped>) {
     let before = logs(api);
     let push = dev.start_push();
-    let is_it = |line: &Value| line.pointer("/event/step-started/step").and_then(Value::as_str) == Some(step);
-    let stopped = await_event(api, &before, step, is_it).map(Stopped);
+    let stopped = await_event(api, &before, step, |line| is_begin_of(line, step)).map(Stopped);
     if let Some(stopped) = &stopped {
         stopped.signal("STOP");
     }
     (push, stopped)
 }
 
-/// A request that is in flight for longer than a build may take, so that there is something to drain.
-fn slow_request(api: &App<'_>) -> thread::JoinHandle<bool> {
-    let address = api.address();
-    let asked = thread::spawn(move || get(address, "/slow?ms=8000").is_ok_and(|answer| answer.status == 200));
-    wait_until("the request", PATIENCE, || {
-        let status = api.gokku(["status", "--json"]).ok().json();
-        (status["in_flight"].as_u64() > Some(0)).then_some(())
-    });
-    asked
+/// Whether what was in flight, if anything, is answered.
+fn is_answered(held: Option<HeldRequest>) -> bool {
+    held.is_none_or(|held| held.finish().is_ok_and(|answer| answer.status == 200))
 }
 
 /// The steps that a deploy comes to, apart by the switch.
 fn steps_of(api: &App<'_>, dev: &WorkingCopy<'_>, version: &str) -> (Vec<String>, Vec<String>) {
     dev.write_app(version, &["ignore-sigterm"]);
     dev.commit(version);
-    let slow = slow_request(api);
-    dev.push().ok();
-    assert!(slow.join().unwrap());
+    let held = HeldRequest::begin(api, "/version");
+    let before = logs(api);
+    let push = dev.start_push();
+    await_event(api, &before, "the drain", |line| is_begin_of(line, "drain"));
+    assert_eq!(held.finish().unwrap().status, 200);
+    push.wait().ok();
     let steps = last_steps(api);
     let at = steps.iter().position(|step| step == "switch").unwrap();
     (steps[..at].to_vec(), steps[at + 1..].to_vec())
@@ -159,10 +159,11 @@ fn aborted_at(server: &Server, api: &App<'_>, dev: &WorkingCopy<'_>, step: &str)
     // It never comes to the switch by itself within this story.
     dev.write_app(&format!("never, {step}"), &["slow-start-ms=600000"]);
     dev.commit(step);
-    let slow = (step == "drain").then(|| slow_request(api));
+    let held = (step == "drain").then(|| HeldRequest::begin(api, "/version"));
     let (push, stopped) = stop_at(api, dev, step);
     let stopped = stopped.unwrap_or_else(|| panic!("the deploy never came to {step}: {}", push.stderr()));
     stopped.abort(server, api).wait().ok();
+    let answered = is_answered(held);
     let push = push.wait();
     assert_ne!(push.code, Some(0), "{push}");
     assert!(
@@ -178,10 +179,7 @@ fn aborted_at(server: &Server, api: &App<'_>, dev: &WorkingCopy<'_>, step: &str)
         step == "migrate",
         "{step}: {push}"
     );
-    assert!(
-        slow.is_none_or(|slow| slow.join().unwrap()),
-        "the request in flight, {step}"
-    );
+    assert!(answered, "the request in flight, {step}");
 }
 
 /// After the switch it is too late: that is told at once, and the deploy is finished.
@@ -205,7 +203,7 @@ fn p24_abort_after_the_switch_is_too_late() {
             let version = format!("v-{step}");
             dev.write_app(&version, &["ignore-sigterm"]);
             let commit = dev.commit(&version);
-            let slow = (step == "drain").then(|| slow_request(&api));
+            let held = (step == "drain").then(|| HeldRequest::begin(&api, "/version"));
             let (mut push, stopped) = stop_at(&api, &dev, step);
             let stopped = stopped.unwrap_or_else(|| panic!("the deploy never came to {step}"));
             let abort = stopped.abort(&server, &api).wait();
@@ -219,13 +217,11 @@ fn p24_abort_after_the_switch_is_too_late() {
                     assert!(!push.has_ended(), "it is told at once: {abort}");
                 }
             }
+            let answered = is_answered(held);
             let push = push.wait().ok();
             let told = push.stderr.contains("anna asked for its end, too late");
             assert!(if told { !over } else { is_short }, "{step}: {push}");
-            assert!(
-                slow.is_none_or(|slow| slow.join().unwrap()),
-                "the request in flight, {step}"
-            );
+            assert!(answered, "the request in flight, {step}");
             assert_agrees(&server, &api, &version, &commit);
         }
     }

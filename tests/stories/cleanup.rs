@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gokku_tests::{PATIENCE, Server, docker, get, wait_until};
+use gokku_tests::{HeldRequest, PATIENCE, Server, docker, get, wait_until};
 
 use crate::told::last_steps;
 
@@ -17,17 +17,20 @@ fn p05_what_is_in_flight_is_finished_first() {
     api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
     dev.release("v1").ok();
     let old = api.containers().remove(0);
-    let address = api.address();
     // Its head comes late, and its body later.
-    let slow = thread::spawn(move || get(address, "/slow?ms=2500&body-ms=1000"));
-    wait_until("the slow request in flight", PATIENCE, || {
+    let held = HeldRequest::begin(&api, "/slow?ms=0&body-ms=1000");
+    wait_until("the request in flight", PATIENCE, || {
         let status = api.gokku(["status", "--json"]).ok().json();
         (status["in_flight"].as_u64() == Some(1)).then_some(())
     });
     let logs = gokku_tests::Running::start(server.command("docker").args(["logs", "--follow", &old.id]));
-    dev.release("v2").ok();
-    let answer = slow.join().unwrap().expect("an answer, whole");
+    dev.write_app("v2", &[]);
+    dev.commit("v2");
+    let push = dev.start_push();
+    api.await_version("v2");
+    let answer = held.finish().expect("an answer, whole");
     assert_eq!((answer.status, answer.version()), (200, Some("v1")));
+    push.wait().ok();
     assert_eq!(api.version(), "v2");
     assert!(last_steps(&api).contains(&"drain".to_owned()));
     // It was told to stop and had its time: it said goodbye.

@@ -180,7 +180,7 @@ fn a_terminal_shows_the_running_step() {
     let heading = "-----> Building the image";
     let parts = build.stdout.split(heading).filter(|after| {
         let after = after.trim_start_matches("\u{1b}[0m");
-        after.starts_with(" [3/3] COPY behaviour /behaviour ")
+        after.starts_with(" [2/2] COPY version behaviour / ")
     });
     assert!(parts.count() > 0, "{build}");
     assert!(build.stdout.contains(&format!("{heading} (")), "{build}");

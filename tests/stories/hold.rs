@@ -1,7 +1,6 @@
 //! `ZERO_DOWNTIME=false`: requests wait at the traffic switch while no version runs. P08.
 
 use std::thread;
-use std::time::Duration;
 
 use gokku_tests::{PATIENCE, Server, get, wait_until};
 
@@ -77,7 +76,6 @@ fn p07_the_words_for_yes_and_no() {
     api.gokku(["config", "set", "ZERO_DOWNTIME=On"]).ok();
     let load = gokku_tests::Load::start(gokku_tests::LoadPlan {
         fresh: 2,
-        rest: Duration::from_millis(5),
         ..gokku_tests::LoadPlan::none(api.address())
     });
     let mut timeline = gokku_tests::Timeline::new("v1");

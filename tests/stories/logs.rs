@@ -1,9 +1,8 @@
 //! What the app prints: P19.
 
 use std::collections::BTreeMap;
-use std::thread;
 
-use gokku_tests::{App, Engine, Output, PATIENCE, Running, Server, get, wait_until};
+use gokku_tests::{App, Engine, HeldRequest, Output, PATIENCE, Running, Server, wait_until};
 use serde_json::Value;
 
 /// P19: follows the active container, and goes on across deploys.
@@ -126,11 +125,16 @@ fn place(piece: &Value) -> String {
     }
 }
 
-/// Follows with `--json` until each of these words was printed; then is killed.
-fn follow(api: &App<'_>, server: &Server, resume: Option<&str>, until: &[&str]) -> Vec<Value> {
+/// Follows with `--json`, from there on.
+fn following(api: &App<'_>, server: &Server, resume: Option<&str>) -> Running {
     let mut words = vec!["logs", "-f", "--json"];
     words.extend(resume.iter().flat_map(|place| ["--resume", place]));
-    let logs = server.start_gokku(api.named(&words));
+    server.start_gokku(api.named(&words))
+}
+
+/// Follows until each of these words was printed; then is killed.
+fn follow(api: &App<'_>, server: &Server, resume: Option<&str>, until: &[&str]) -> Vec<Value> {
+    let logs = following(api, server, resume);
     for text in until {
         logs.wait_for(text);
     }
@@ -194,27 +198,21 @@ fn p19_a_reader_that_was_cut_off_goes_on_after_its_last_line() {
     let left_v2 = place(all.last().unwrap());
 
     // It comes back while v2 drains and v3 has the traffic: the rest of v2, to its end, then v3.
-    let address = api.address();
-    let slow = thread::spawn(move || get(address, "/slow?ms=6000"));
-    wait_until("the slow request", PATIENCE, || {
-        let status = api.gokku(["status", "--json"]).ok().json();
-        status["traffic"].is_string().then_some(())?;
-        let proxy = server.gokku(["proxy", "status", "--json"]).ok().stdout;
-        proxy.contains("\"in_flight\": 1").then_some(())
-    });
+    let held = HeldRequest::begin(&api, "/version");
+    let proxy = server.gokku(["proxy", "status", "--json"]).ok().stdout;
+    assert!(proxy.contains("\"in_flight\": 1"), "{proxy}");
     dev.write_app("v3", &numbered);
     dev.commit("v3");
     let push = dev.start_push();
     api.await_version("v3");
     // Also for one who knows neither: v1 is gone, v2 is still there, v3 is active.
     let later = server.start_gokku(api.named(["logs", "-f", "--json", "--resume", &left_v1]));
-    let mut v3 = follow(
-        &api,
-        &server,
-        Some(&left_v2),
-        &["version v2 stopped", "v3 number 100\""],
-    );
-    assert_eq!(slow.join().unwrap().unwrap().status, 200);
+    let back = following(&api, &server, Some(&left_v2));
+    back.wait_for("v2 number");
+    assert_eq!(held.finish().unwrap().status, 200);
+    back.wait_for("version v2 stopped");
+    back.wait_for("v3 number 100\"");
+    let mut v3 = killed(back);
     push.wait().ok();
     later.wait_for("v3 number 100\"");
     let later = numbers(&killed(later));

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use gokku_tests::{
-    App, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, await_event, docker, events, get,
-    logs, wait_until,
+    App, HeldRequest, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, await_event, docker,
+    events, get, logs, wait_until,
 };
 use serde_json::Value;
 
@@ -492,11 +492,11 @@ fn a_worker_is_restarted_and_stopped_by_itself() {
     api.gokku(["ps", "restart", "clock"])
         .exits(2)
         .complains("there is no process clock");
-    api.gokku(["ps", "stop", "web"])
-        .exits(2)
-        .complains("at least one web process");
     api.gokku(["ps", "stop", "worker"]).ok();
     assert_eq!(running(&api), ["api-blue"]);
+    api.gokku(["ps", "stop", "web"])
+        .exits(2)
+        .complains("no process is left");
     let web = id(&api.blue());
     api.gokku(["ps", "restart"]).ok();
     assert_ne!(id(&api.blue()), web);
@@ -504,6 +504,77 @@ fn a_worker_is_restarted_and_stopped_by_itself() {
     api.gokku(["ps", "restart", "worker"])
         .exits(1)
         .complains("does not run");
+}
+
+/// An app that answers nobody: deployed, restarted, stopped, and given a web process and another release when it is time.
+#[test]
+fn an_app_without_web_lives_too() {
+    let server = Server::new();
+    let bot = server.create("bot");
+    let yml = "    processes:\n      web: {count: 0}\n      worker: {stay_up: 1}\n      clock: {stay_up: 1, overlap: false}\n    deployment:\n      post_deploy: [/app version]\n";
+    let dev = copy_with(&bot, "worker: /app\nclock: /app\n", yml);
+    bot.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let both = ["api-blue-clock-1", "api-blue-worker-1"];
+    let push = dev.release("v1").ok().says("Running /app version");
+    assert!(!push.output.contains("http://localhost"), "{push}");
+    assert_eq!(running(&bot), both);
+    let told = |answered: Result<gokku_tests::Answer, gokku_tests::Failure>| {
+        let answer = answered.unwrap();
+        (answer.status, answer.header("x-gokku-error").map(str::to_owned))
+    };
+    assert_eq!(told(bot.get("/")), (503, Some("no-web".to_owned())));
+    let status = || bot.gokku(["status", "--json"]).ok().json();
+    assert_eq!(
+        (&status()["traffic"], &status()["trouble"]),
+        (&"no web".into(), &Value::Array(Vec::new()))
+    );
+    bot.gokku(["status"]).ok().says("no web");
+    bot.gokku(["logs"]).ok().says("version v1 starts");
+    bot.gokku(["exec", "--", "/app", "version"]).ok().says("v1");
+
+    // All or nothing, as ever.
+    let before = bot.containers();
+    dev.release_with("bad", &["exit-at-start=3"])
+        .rejected()
+        .says("exited with code 3");
+    assert_eq!(bot.containers(), before);
+    dev.release("v2").ok();
+    assert_eq!(running(&bot), both);
+    bot.gokku(["rollback"]).ok();
+    bot.gokku(["config", "set", "N=1"]).ok();
+    bot.gokku(["logs"]).ok().says("version v1 starts");
+    assert_eq!(running(&bot), both);
+
+    // Whatever ends is started again, and made again.
+    crash(&format!("{}-worker-1", bot.blue()));
+    wait_until("both", PATIENCE, || (running(&bot) == both).then_some(()));
+    docker(["rm", "--force", &format!("{}-clock-1", bot.blue())]).ok();
+    wait_until("both again", PATIENCE, || {
+        (running(&bot) == both && status()["trouble"] == Value::Array(Vec::new())).then_some(())
+    });
+    bot.gokku(["stop"]).ok();
+    assert_eq!(running(&bot), Vec::<String>::new());
+    bot.gokku(["start"]).ok();
+    assert_eq!(running(&bot), both);
+
+    // It gets a web process, and loses it again under requests that are answered to their end.
+    let ids = || both.map(|name| id(&name.replacen("api", bot.name(), 1)));
+    let kept = ids();
+    bot.gokku(["ps", "scale", "web=1"]).ok();
+    assert_eq!(bot.version(), "v1");
+    let held = HeldRequest::begin(&bot, "/version");
+    let scale = server.start_gokku(bot.named(["ps", "scale", "web=0"]));
+    wait_until("no web", PATIENCE, || {
+        (status()["traffic"] == "no web").then_some(())
+    });
+    assert_eq!(held.finish().unwrap().status, 200);
+    scale.wait().ok();
+    assert_eq!((running(&bot), ids()), (both.map(str::to_owned).to_vec(), kept));
+    bot.gokku(["ps", "scale", "worker=0", "clock=0"])
+        .exits(2)
+        .complains("no process is left");
+    server.gokku(["apps", "destroy", bot.name(), "--yes"]).ok();
+    assert_eq!(bot.container_names(), Vec::<String>::new());
 }
 
 /// What is to be run after the switch is, in the new container; that it fails is told and undoes nothing.
@@ -521,14 +592,7 @@ fn what_follows_a_deploy_undoes_nothing() {
         .says("the last");
     assert_eq!(api.version(), "v1");
     // Killed after the switch, the deploy is ended by the daemon, with all that follows it.
-    let slow = std::thread::spawn({
-        let address = api.address();
-        move || get(address, "/slow?ms=3000")
-    });
-    wait_until("the slow request", PATIENCE, || {
-        let status = api.gokku(["status", "--json"]).ok().json();
-        (status["in_flight"] == 1).then_some(())
-    });
+    let held = HeldRequest::begin(&api, "/version");
     let before = logs(&api);
     dev.write_app("v2", &[]);
     dev.commit("v2");
@@ -539,6 +603,7 @@ fn what_follows_a_deploy_undoes_nothing() {
     .expect("it is under way");
     server.kill_worker();
     push.wait();
+    assert_eq!(held.finish().unwrap().status, 200);
     let said = wait_until("the end", PATIENCE, || {
         let told = events(logs(&api).difference(&before).last()?);
         let ended = told.iter().any(|line| line.pointer("/event/finished").is_some());
@@ -547,7 +612,6 @@ fn what_follows_a_deploy_undoes_nothing() {
     });
     assert!(said.contains(&"the last".to_owned()), "{said:?}");
     assert!(said.contains(&"v2".to_owned()), "{said:?}");
-    assert_eq!(slow.join().unwrap().unwrap().status, 200);
     // Neither a restart nor a rollback is a deploy.
     let restarted = api.gokku(["restart"]).ok();
     assert!(!restarted.stderr.contains("Running /app version"), "{restarted}");

@@ -1,10 +1,9 @@
 //! The traffic switch is replaced by a new one under load: P06. Nobody is refused, nobody is broken off.
 
 use std::os::unix::net::UnixDatagram;
-use std::thread;
 use std::time::Duration;
 
-use gokku_tests::{Load, LoadPlan, PATIENCE, Server, Timeline, get, wait_until};
+use gokku_tests::{HeldRequest, Load, LoadPlan, PATIENCE, Server, Timeline, wait_until};
 
 #[test]
 fn p06_the_switch_is_replaced_under_load() {
@@ -18,17 +17,12 @@ fn p06_the_switch_is_replaced_under_load() {
     let first = server.daemon().unwrap();
     let mut before = first;
     for _ in 0..3 {
-        let address = api.address();
-        let slow = thread::spawn(move || get(address, "/slow?ms=2000").map(|answer| answer.status));
-        wait_until("the slow request", PATIENCE, || {
-            let status = api.gokku(["status", "--json"]).ok().json();
-            (status["in_flight"].as_u64() > Some(0)).then_some(())
-        });
+        let held = HeldRequest::begin(&api, "/version");
         server
             .gokku(["proxy", "restart"])
             .ok()
             .complains("answers its last requests");
-        assert_eq!(slow.join().unwrap().unwrap(), 200);
+        assert_eq!(held.finish().unwrap().status, 200);
         let now = server.daemon().unwrap();
         assert_ne!(now, before);
         before = now;

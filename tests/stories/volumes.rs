@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::time::Duration;
 
 use gokku_tests::{App, Load, LoadPlan, Server, Timeline, unique};
 use serde_json::{Value, json};
@@ -12,8 +11,7 @@ use serde_json::{Value, json};
 const DOCKERFILE: &str = "\
 FROM scratch
 COPY app /app
-COPY version /version
-COPY behaviour /behaviour
+COPY version behaviour /
 COPY --chown=1000:1000 data /data
 LABEL gokku.init=true
 USER 1000
@@ -200,7 +198,6 @@ fn p33_containers_have_exactly_what_the_file_says() {
     // Another network, and back: both releases beside each other, and nobody notices.
     let load = Load::start(LoadPlan {
         fresh: 2,
-        rest: Duration::from_millis(5),
         ..LoadPlan::none(api.address())
     });
     let mut timeline = Timeline::new("v1");
@@ -269,7 +266,6 @@ fn p08_a_volume_is_never_had_by_two_releases_at_once() {
     release("v1").ok();
     let load = Load::start(LoadPlan {
         fresh: 2,
-        rest: Duration::from_millis(5),
         ..LoadPlan::none(api.address())
     });
     let mut timeline = Timeline::new("v1");

@@ -277,9 +277,9 @@ pub struct Logs {
     /// From when on: 10m, 2h, or 2024-01-15T11:30:00Z
     #[arg(long, value_name = "TIME")]
     pub since: Option<String>,
-    /// The process: worker, or worker-2
-    #[arg(long, value_name = "PROCESS", default_value = "web")]
-    pub process: String,
+    /// The process: worker, or worker-2; without, the first web one, or the first of an app that has no web
+    #[arg(long, value_name = "PROCESS")]
+    pub process: Option<String>,
     /// Go on after this line: CONTAINER@AT as `--json` gives them, and #NTH where it gives that
     #[arg(long, value_name = "PLACE", hide = true, conflicts_with_all = ["lines", "since"])]
     pub resume: Option<String>,

@@ -142,8 +142,8 @@ pub(crate) fn run(cli: &Cli, there: &Forward, typed: &[OsString], printer: Print
 fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Result<Ended, Error> {
     let process = logs::process(logs)?;
     let mut always: Vec<OsString> = Vec::new();
-    if !process.is_first_web() {
-        // A server of before there were processes does not know it.
+    // A server of before there were processes does not know it.
+    if let Some(process) = &process {
         always.extend(["--process".into(), process.to_string().into()]);
     }
     let mut asked: Vec<OsString> = Vec::new();
@@ -162,7 +162,7 @@ fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Res
             .map_err(|error: gokku_core::name::NameError| Error::usage(error.to_string()))?;
         there.app = Some(named);
     }
-    let mut showing = logs::Showing::new(there.app.as_ref(), process, printer);
+    let mut showing = logs::Showing::new(there.app.as_ref(), printer);
     let server = there.ssh.destination().clone();
     let ended = gokku_remote::logs::follow(&there, &always, &asked, |told| match told {
         Told::Piece(piece) => showing.show(piece),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base64;
 use crate::log_place::{Place, Stamp};
+use crate::process::ProcessKey;
 use crate::release_id::ReleaseId;
 use crate::slot::Slot;
 use crate::stream::Stream;
@@ -23,6 +24,8 @@ pub struct AppLine {
     pub container: String,
     /// The container's slot, by its name when the piece was read.
     pub slot: Option<Slot>,
+    /// The process that the container runs; none from a server that does not tell.
+    pub process: Option<ProcessKey>,
     /// Where it was printed.
     pub stream: Stream,
     /// What, with the line's end where that is in the piece.
@@ -51,6 +54,8 @@ struct Written {
     container: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slot: Option<Slot>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    process: Option<ProcessKey>,
     stream: Stream,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     line: Option<String>,
@@ -83,6 +88,7 @@ impl From<AppLine> for Written {
             release: piece.release,
             container: piece.container,
             slot: piece.slot,
+            process: piece.process,
             stream: piece.stream,
             line,
             bytes,
@@ -109,6 +115,7 @@ impl TryFrom<Written> for AppLine {
             release: written.release,
             container: written.container,
             slot: written.slot,
+            process: written.process,
             stream: written.stream,
             bytes,
         })
@@ -128,6 +135,7 @@ mod tests {
             release: Some("20240115-113000".parse().unwrap()),
             container: "0123456789ab".to_owned(),
             slot: Some(Slot::Blue),
+            process: Some(ProcessKey::first_web()),
             stream: Stream::Out,
             bytes: bytes.to_vec(),
         }
@@ -136,17 +144,18 @@ mod tests {
     #[test]
     fn a_line_is_text_a_part_says_so_and_other_bytes_are_base64() {
         let json = |piece: &AppLine| serde_json::to_string(piece).unwrap();
-        insta::assert_snapshot!(json(&piece(b"hello \"you\"\n")), @r#"{"at":"2024-01-15T11:30:00.000000001Z","release":"20240115-113000","container":"0123456789ab","slot":"blue","stream":"stdout","line":"hello \"you\""}"#);
+        insta::assert_snapshot!(json(&piece(b"hello \"you\"\n")), @r#"{"at":"2024-01-15T11:30:00.000000001Z","release":"20240115-113000","container":"0123456789ab","slot":"blue","process":"web-1","stream":"stdout","line":"hello \"you\""}"#);
         let part = AppLine {
             nth: 2,
             stream: Stream::Err,
             slot: Some(Slot::Green),
             ..piece(b"no end")
         };
-        insta::assert_snapshot!(json(&part), @r#"{"at":"2024-01-15T11:30:00.000000001Z","nth":2,"release":"20240115-113000","container":"0123456789ab","slot":"green","stream":"stderr","line":"no end","partial":true}"#);
+        insta::assert_snapshot!(json(&part), @r#"{"at":"2024-01-15T11:30:00.000000001Z","nth":2,"release":"20240115-113000","container":"0123456789ab","slot":"green","process":"web-1","stream":"stderr","line":"no end","partial":true}"#);
         let unknown = AppLine {
             release: None,
             slot: None,
+            process: None,
             ..piece(b"\xff\n")
         };
         insta::assert_snapshot!(json(&unknown), @r#"{"at":"2024-01-15T11:30:00.000000001Z","container":"0123456789ab","stream":"stdout","bytes":"/w=="}"#);

@@ -84,7 +84,7 @@ impl FromStr for ProcessType {
 }
 
 impl ProcessKey {
-    /// `web-1`, the process that every app has.
+    /// `web-1`, the process that an app has when nothing else is said.
     pub fn first_web() -> Self {
         Self {
             kind: ProcessType::web(),
@@ -106,6 +106,13 @@ impl ProcessKey {
     pub fn is_web(&self) -> bool {
         self.kind.is_web()
     }
+}
+
+/// Which of a release's processes its route points at: those of web, which get its traffic. Where there is none, all of
+/// them: they answer no requests, and the route says nevertheless which release is the active one.
+pub fn leading<'a>(processes: impl IntoIterator<Item = &'a ProcessKey>) -> impl Fn(&ProcessKey) -> bool {
+    let all = !processes.into_iter().any(ProcessKey::is_web);
+    move |process| all || process.is_web()
 }
 
 impl fmt::Display for ProcessType {

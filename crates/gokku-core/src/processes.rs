@@ -50,9 +50,9 @@ pub enum ProcessesError {
         /// Those there are.
         known: Vec<String>,
     },
-    /// No web process.
-    #[error("an app has at least one web process, which gets its traffic: `gokku stop` stops the app")]
-    NoWeb,
+    /// Nothing at all.
+    #[error("no process is left, and an app has at least one: `gokku stop` stops the app")]
+    Nothing,
     /// Too many of one type.
     #[error("{kind}={count} cannot be: there are at most {MOST} of one type")]
     TooMany {
@@ -112,6 +112,7 @@ impl Processes {
                 return Err(ProcessesError::NoCommand(kind.clone()));
             }
         }
+        all.keys(&Scale::new())?;
         Ok(all)
     }
 
@@ -125,6 +126,14 @@ impl Processes {
         self.types.get(kind)
     }
 
+    /// One type, which the release must have.
+    pub fn find(&self, kind: &ProcessType) -> Result<&Kind, ProcessesError> {
+        self.get(kind).ok_or_else(|| ProcessesError::Unknown {
+            kind: kind.clone(),
+            known: self.types.keys().map(ToString::to_string).collect(),
+        })
+    }
+
     /// How many there are of a type, with what somebody has said.
     pub fn count(&self, kind: &ProcessType, scale: &Scale) -> u16 {
         let said = scale.get(kind).copied();
@@ -132,13 +141,17 @@ impl Processes {
             .unwrap_or(0)
     }
 
-    /// The containers that make up the release. What was said of a type that it does not have counts when it has it
-    /// again.
-    pub fn keys(&self, scale: &Scale) -> BTreeSet<ProcessKey> {
-        self.types
-            .keys()
+    /// The containers that make up the release, at least one. What was said of a type that it does not have counts when it
+    /// has it again.
+    pub fn keys(&self, scale: &Scale) -> Result<BTreeSet<ProcessKey>, ProcessesError> {
+        let kinds = self.types.keys();
+        let keys: BTreeSet<_> = kinds
             .flat_map(|kind| kind.numbered(self.count(kind, scale)))
-            .collect()
+            .collect();
+        if keys.is_empty() {
+            return Err(ProcessesError::Nothing);
+        }
+        Ok(keys)
     }
 
     /// The types of which two must not run at once.
@@ -147,26 +160,21 @@ impl Processes {
         alone.map(|(kind, _)| kind.clone()).collect()
     }
 
-    /// Whether a scale can be.
-    pub fn check(&self, scale: &Scale) -> Result<(), ProcessesError> {
-        for (kind, count) in scale {
-            if !self.types.contains_key(kind) {
-                return Err(ProcessesError::Unknown {
-                    kind: kind.clone(),
-                    known: self.types.keys().map(ToString::to_string).collect(),
-                });
-            }
-            if kind.is_web() && *count == 0 {
-                return Err(ProcessesError::NoWeb);
-            }
+    /// A scale that is changed: what is wanted, and of the other types what was said before.
+    pub fn scaled(&self, before: &Scale, wanted: &Scale) -> Result<Scale, ProcessesError> {
+        let mut scale = before.clone();
+        for (kind, count) in wanted {
+            self.find(kind)?;
             if *count > MOST {
                 return Err(ProcessesError::TooMany {
                     kind: kind.clone(),
                     count: *count,
                 });
             }
+            scale.insert(kind.clone(), *count);
         }
-        Ok(())
+        self.keys(&scale)?;
+        Ok(scale)
     }
 }
 
@@ -207,7 +215,7 @@ mod tests {
         );
         assert_eq!(all.alone(), BTreeSet::from([kind("worker")]));
         let keys = |scale: &Scale| {
-            let keys: Vec<String> = all.keys(scale).iter().map(ToString::to_string).collect();
+            let keys: Vec<String> = all.keys(scale).unwrap().iter().map(ToString::to_string).collect();
             keys.join(" ")
         };
         assert_eq!(keys(&Scale::new()), "clock-1 web-1 worker-1 worker-2");
@@ -225,12 +233,17 @@ mod tests {
         ];
         for (name, count) in [("worker", 1), ("web", 0), ("web", 101)] {
             let scale = Scale::from([(kind(name), count)]);
-            told.push(Processes::default().check(&scale).unwrap_err().to_string());
+            told.push(
+                Processes::default()
+                    .scaled(&Scale::new(), &scale)
+                    .unwrap_err()
+                    .to_string(),
+            );
         }
         insta::assert_snapshot!(told.join("\n"), @"
         processes.worker has no command, and there is none in a Procfile: add `command:`
         there is no process worker in the release: there is web
-        an app has at least one web process, which gets its traffic: `gokku stop` stops the app
+        no process is left, and an app has at least one: `gokku stop` stops the app
         web=101 cannot be: there are at most 100 of one type
         ");
     }

@@ -18,7 +18,7 @@ use crate::process::ProcessType;
 pub const PROCFILE: &str = "Procfile";
 
 /// The type whose command is the migration.
-const RELEASE: &str = "release";
+pub(crate) const RELEASE: &str = "release";
 
 /// What is wrong with a `Procfile`, and where. Line and column count from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::ids::ContainerId;
 use crate::name::AppName;
-use crate::process::ProcessKey;
+use crate::process::{ProcessKey, leading};
 use crate::release_id::ReleaseId;
 use crate::slot::Slot;
 use crate::transition::{Route, State};
@@ -210,7 +210,8 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
         let made_with = |target: &&&Actual| target.generation == actual.generation;
         !actual.process.is_web() && serving.iter().any(|target| made_with(&target))
     };
-    let beside = found.expected.iter().filter(|process| !process.is_web());
+    let leads = leading(&found.expected);
+    let beside = found.expected.iter().filter(|process| !leads(process));
     for process in beside.filter(|_| !serving.is_empty()) {
         let is_it = |actual: &&Actual| actual.process == *process && is_beside(actual);
         if !found.containers.iter().any(|actual| is_it(&actual)) {
@@ -236,7 +237,7 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
                     name: actual.name.clone(),
                 });
             }
-            if actual.process.is_web() && found.current != Some(actual.release) {
+            if route.targets.contains(&actual.id) && found.current != Some(actual.release) {
                 all.push(Difference::Misplaced {
                     serving: actual.release,
                     current: found.current,
@@ -399,6 +400,30 @@ mod tests {
                 ..route(&["api-blue"])
             })),
             ["requests wait, and nothing is under way -> bring the active release up"]
+        );
+    }
+
+    #[test]
+    fn where_there_is_no_web_the_route_points_at_all() {
+        let mut found = Found {
+            containers: vec![worker("api-blue-worker-1", NEW, State::Running)],
+            route: Some(route(&["api-blue-worker-1"])),
+            expected: ["worker-1".parse().expect("a process")].into(),
+            ..good()
+        };
+        assert_eq!(words(&found), Vec::<String>::new());
+        found.current = Some(ReleaseId::at(OLD));
+        assert_eq!(
+            words(&found),
+            [
+                "the traffic goes to release 20231114-221500, and `current` points at 20231114-221320 -> point current at 20231114-221500"
+            ]
+        );
+        found.current = Some(ReleaseId::at(NEW));
+        found.containers.clear();
+        assert_eq!(
+            words(&found),
+            ["its container is gone -> bring the active release up"]
         );
     }
 

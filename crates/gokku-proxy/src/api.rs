@@ -27,7 +27,7 @@ pub struct Target {
     pub container: ContainerId,
     /// The release it runs.
     pub release: ReleaseId,
-    /// Its address and the port the app listens on.
+    /// Its address and the port the app listens on; port 0 where it answers no requests, and whoever asks is told so.
     pub address: SocketAddr,
     /// Its share of the traffic, relative to the others; at least 1.
     #[serde(default = "one")]
@@ -99,7 +99,7 @@ pub struct TargetStatus {
     pub container: ContainerId,
     /// The release it runs.
     pub release: ReleaseId,
-    /// Its address.
+    /// Its address; its port is 0 where it answers no requests.
     pub address: SocketAddr,
     /// Whether its container does not run, as far as is known: then nothing is sent to its address, which may be
     /// another container's by now.
@@ -134,6 +134,13 @@ pub struct RouteStatus {
     /// Why the port is not open, when it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+}
+
+impl RouteStatus {
+    /// Whether what has its traffic answers requests: an app without a web process answers none.
+    pub fn answers(&self) -> bool {
+        self.targets.iter().any(|target| target.address.port() != 0)
+    }
 }
 
 /// What is known of the switch.

@@ -19,7 +19,7 @@ use crate::connector::Answered;
 use crate::crowd::Place;
 use crate::pulse::Asked;
 use crate::serve::Terms;
-use crate::switch::Route;
+use crate::switch::{Nowhere, Route};
 use crate::target::Lease;
 use crate::{forwarded, hops, own, strict, upgrade};
 
@@ -103,6 +103,9 @@ pub(crate) async fn forward(
             sleep(pause.take()).await;
             continue;
         };
+        if address.port() == 0 {
+            return own::nowhere(Nowhere::NoWeb);
+        }
         let Some(uri) = uri(address, &parts.uri) else {
             return own::bad_request("the request's path is not valid");
         };

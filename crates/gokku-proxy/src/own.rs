@@ -62,6 +62,7 @@ pub(crate) fn bad_gateway(words: &'static str) -> Response<Answer> {
 pub(crate) fn nowhere(why: Nowhere) -> Response<Answer> {
     let (error, words) = match why {
         Nowhere::NoTarget => ("no-target", "no release of this app is running"),
+        Nowhere::NoWeb => ("no-web", "this app has no web process"),
         Nowhere::HeldTooLong => ("held-too-long", "the app is being replaced and took too long"),
     };
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, error, words);

@@ -45,6 +45,8 @@ pub enum Nowhere {
     NoTarget,
     /// It waited as long as it may.
     HeldTooLong,
+    /// What runs of it answers no requests.
+    NoWeb,
 }
 
 /// Counts a waiting request for as long as it lives.

@@ -53,7 +53,7 @@ pub(crate) fn differences<'a>(
 fn expected(root: &Root, app: &AppName, release: ReleaseId) -> BTreeSet<ProcessKey> {
     let scale = apps::load(root, app).map(|app| app.scale);
     match (plan::processes(&root.tree(app, release), app), scale) {
-        (Ok(processes), Ok(scale)) => processes.keys(&scale),
+        (Ok(processes), Ok(scale)) => processes.keys(&scale).unwrap_or_default(),
         _ => BTreeSet::new(),
     }
 }

@@ -8,7 +8,7 @@ use gokku_core::pause::Pause;
 use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Step, abort, abort_detail, next,
 };
-use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
+use gokku_core::{AppName, ContainerId, Slot};
 use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_proxy::Client;
 use tokio::sync::watch;
@@ -187,13 +187,16 @@ impl<R: Runtime> Driver<R> {
     /// Runs what is to be run in the new container when a deploy has reached its goal.
     async fn post_deploy(&mut self) {
         let commands = &self.plan.config.deployment.post_deploy;
-        let deploys = matches!(&self.goal, Goal::Activate(activation) if activation.makes_release());
-        if commands.is_empty() || !deploys {
+        let Goal::Activate(activation) = &self.goal else {
+            return;
+        };
+        if commands.is_empty() || !activation.makes_release() {
             return;
         }
-        let name = Slot::Blue.container_name(&self.app, &ProcessKey::first_web());
-        if let Some(web) = self.facts.iter().find(|facts| facts.name == name) {
-            post_deploy::run(&self.runtime, &self.app, &web.id, commands, &mut self.log).await;
+        let first = activation.processes.iter().find(|one| activation.leads(one));
+        let name = first.map(|process| Slot::Blue.container_name(&self.app, process));
+        if let Some(first) = self.facts.iter().find(|facts| Some(&facts.name) == name.as_ref()) {
+            post_deploy::run(&self.runtime, &self.app, &first.id, commands, &mut self.log).await;
         }
     }
 

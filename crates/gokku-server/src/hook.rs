@@ -246,6 +246,9 @@ pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Re
     room::for_code(server, app).await?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
-    code::put(&server.root, app, commit.as_ref(), &incoming)?;
+    if let Err(error) = code::put(&server.root, app, commit.as_ref(), &incoming) {
+        atomic::remove_tree(&incoming)?;
+        return Err(error);
+    }
     submit_as(server, app, id, Ask::Image { image, commit }, false)
 }

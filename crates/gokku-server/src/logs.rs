@@ -33,14 +33,8 @@ pub struct Wanted {
     pub since: Option<i64>,
     /// After which piece: neither of the two above counts then.
     pub after: Option<Place>,
-    /// Of which process; the first web one without.
+    /// Of which process; without, of the first web one, and where the app has none, of the first it has.
     pub process: Option<ProcessKey>,
-}
-
-impl Wanted {
-    fn process(&self) -> ProcessKey {
-        self.process.clone().unwrap_or_else(ProcessKey::first_web)
-    }
 }
 
 /// A container whose output is shown.
@@ -52,6 +46,8 @@ pub struct Source {
     pub name: String,
     /// The slot of that name.
     pub slot: Option<Slot>,
+    /// The process that it runs.
+    pub process: ProcessKey,
     /// Its release.
     pub release: Option<ReleaseId>,
     /// The transition that made it: the order in which containers were active.
@@ -185,7 +181,7 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
 
     /// Chooses the first container.
     async fn begin(&mut self) -> Result<Turn, Error> {
-        let (all, active) = look(self.server, self.app, &self.engine, &self.wanted.process()).await?;
+        let (all, active) = look(self.server, self.app, &self.engine, self.wanted.process.as_ref()).await?;
         let started = match &self.wanted.after {
             Some(place) => match all
                 .iter()
@@ -203,21 +199,22 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
                 self.waited = true;
                 Ok(Turn::Nothing)
             }
-            None if self.wanted.process().is_first_web() => Err(Error::missing(format!(
-                "{} has no container to show: push a release with git first",
-                self.app
-            ))),
-            None => Err(Error::missing(format!(
-                "{} has no {} to show: `gokku ps list` shows what there is",
-                self.app,
-                self.wanted.process()
-            ))),
+            None => Err(match &self.wanted.process {
+                Some(process) if !process.is_first_web() => Error::missing(format!(
+                    "{} has no {process} to show: `gokku ps list` shows what there is",
+                    self.app
+                )),
+                _ => Error::missing(format!(
+                    "{} has no container to show: push a release with git first",
+                    self.app
+                )),
+            }),
         }
     }
 
     /// Chooses the container after the one that has been shown.
     async fn next(&mut self) -> Result<Turn, Error> {
-        let (all, active) = look(self.server, self.app, &self.engine, &self.wanted.process()).await?;
+        let (all, active) = look(self.server, self.app, &self.engine, self.wanted.process.as_ref()).await?;
         let source = self.current.as_ref().map(|current| &current.source);
         let Some(facts) = next(source, &all, active.as_ref()) else {
             return Ok(Turn::Nothing);
@@ -266,6 +263,7 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
                 release: current.source.release,
                 container: current.source.container.short().to_owned(),
                 slot: current.source.slot,
+                process: Some(current.source.process.clone()),
                 stream: piece.stream,
                 bytes: piece.bytes.to_vec(),
             };
@@ -280,10 +278,12 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
 
 impl Source {
     fn of(facts: &ContainerFacts, app: &AppName) -> Self {
+        let process = process_of(facts);
         Self {
             container: facts.id.clone(),
             name: facts.name.clone(),
-            slot: Slot::of_container(&facts.name, app, &process_of(facts)),
+            slot: Slot::of_container(&facts.name, app, &process),
+            process,
             release: facts.read_label(labels::RELEASE),
             transition: transition(facts),
         }
@@ -417,37 +417,46 @@ fn transition(facts: &ContainerFacts) -> Option<ReleaseId> {
 }
 
 /// The app's containers of a process, and the active one of them: what has traffic, else what has the blue name.
+///
+/// Without a process it is the first web one; where that has no active container, the first that has one.
 async fn look(
     server: &Server,
     app: &AppName,
     engine: &Engine,
-    process: &ProcessKey,
+    process: Option<&ProcessKey>,
 ) -> Result<(Vec<ContainerFacts>, Option<ContainerFacts>), Error> {
     let mut containers = server.containers(engine, app).await?;
+    containers.retain(|facts| facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS).is_some());
     let routed = match server.switch().route(app).await {
         Ok(route) => route.targets.into_iter().map(|target| target.container).collect(),
         Err(_) => Vec::new(),
     };
-    let blue = Slot::Blue.container_name(app, process);
+    let is_routed = |facts: &&ContainerFacts| routed.contains(&facts.id);
+    let is_blue = |facts: &&ContainerFacts| facts.name == Slot::Blue.container_name(app, &process_of(facts));
+    let is_it = |facts: &&ContainerFacts| process.is_none_or(|process| process_of(facts) == *process);
     let found = containers
         .iter()
-        .find(|facts| routed.contains(&facts.id) && process_of(facts) == *process)
-        .or_else(|| containers.iter().find(|facts| facts.name == blue))
+        .filter(|facts| is_it(facts) && (is_routed(facts) || is_blue(facts)))
+        .min_by_key(|facts| {
+            let of = process_of(facts);
+            (!of.is_web(), of, !is_routed(facts))
+        })
         .cloned();
+    let process = process.cloned().or(found.as_ref().map(process_of));
     containers.retain(|facts| {
-        facts.label(labels::KIND).is_none()
-            && facts.label(labels::PROCESS).is_some()
-            && process_of(facts) == *process
+        process
+            .as_ref()
+            .is_none_or(|process| process_of(facts) == *process)
     });
     Ok((containers, found))
 }
 
-/// The active container, and whether it runs: the one with the traffic, else the blue one.
+/// The active container of the first process, and whether it runs: the one with the traffic, else the blue one.
 pub async fn active(
     server: &Server,
     app: &AppName,
     engine: &Engine,
 ) -> Result<Option<(ContainerId, bool)>, Error> {
-    let (_, found) = look(server, app, engine, &ProcessKey::first_web()).await?;
+    let (_, found) = look(server, app, engine, None).await?;
     Ok(found.map(|facts| (facts.id.clone(), facts.state == ContainerState::Running)))
 }

@@ -236,7 +236,7 @@ impl<R: Runtime> Driver<R> {
         Ok(())
     }
 
-    /// A container's address, and the port its app listens on.
+    /// A container's address, and the port its app listens on: 0 where it answers no requests.
     fn address(&self, id: &ContainerId) -> Result<SocketAddr, Error> {
         let facts = self.facts_of(id)?;
         let ip = networks::address(facts).ok_or_else(|| {
@@ -245,6 +245,10 @@ impl<R: Runtime> Driver<R> {
                 facts.name
             ))
         })?;
+        let process: Option<ProcessKey> = facts.read_label(labels::PROCESS);
+        if process.is_some_and(|process| !process.is_web()) {
+            return Ok(SocketAddr::new(ip, 0));
+        }
         let port = facts.label(labels::PORT).and_then(|port| port.parse().ok());
         let port: u16 =
             port.ok_or_else(|| Error::failed(format!("{} has no label {}", facts.name, labels::PORT)))?;
@@ -320,12 +324,14 @@ impl<R: Runtime> Driver<R> {
                 .and_then(|id| id.parse().ok());
             let release =
                 release.ok_or_else(|| Error::failed(format!("{} has no release label", id.short())))?;
+            let address = self.address(id)?;
+            let asked = (address.port() != 0).then(|| self.plan.settings.health_path.clone());
             to.targets.push(Target {
                 container: id.clone(),
                 release,
-                address: self.address(id)?,
+                address,
                 weight: 1,
-                health: Some(self.plan.settings.health_path.clone()),
+                health: asked,
             });
         }
         if let gokku_proxy::api::PutRoute::Port(port) = self.plan.host_port()

@@ -10,7 +10,7 @@ use gokku_core::{AppName, CommitId, ReleaseId};
 use gokku_proxy::api::{PutRoute, Refused};
 
 use crate::error::Error;
-use crate::plan::Plan;
+use crate::plan::{GOKKU_YML, Plan};
 use crate::request::{Ask, Request};
 use crate::server::Server;
 use crate::{apps, records};
@@ -43,12 +43,12 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             plan.rebuild = *rebuild;
             let reference = plan.config.image.clone();
             let build = reference.is_none().then(|| plan.build_key(tree));
-            return Ok(made_anew(request, plan, Some(commit), reference, build, &scale));
+            return made_anew(request, plan, Some(commit), reference, build, &scale);
         }
         Ask::Image { image, commit } => {
             let plan = Plan::read(root, app, &root.incoming(app, request.id), false)?;
             let image = Some(image.clone());
-            return Ok(made_anew(request, plan, commit.as_ref(), image, None, &scale));
+            return made_anew(request, plan, commit.as_ref(), image, None, &scale);
         }
         Ask::Stop | Ask::Destroy { .. } => {
             let goal = if matches!(request.ask, Ask::Stop) {
@@ -73,13 +73,12 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
     };
     let plan = Plan::of_release(root, app, release)?;
     if let Ask::Scale { scale: said } = &request.ask {
-        let checked = plan.processes.check(said);
-        checked.map_err(|error| Error::input(error.to_string()))?;
-        scale.extend(said.clone());
+        let scaled = plan.processes.scaled(&scale, said);
+        scale = scaled.map_err(|error| Error::input(error.to_string()))?;
     }
     let (commit, reference) =
         records::load(root, app, release)?.map_or((None, None), |record| (record.commit, record.reference));
-    let goal = activation(request.id, release, cause, reference.is_some(), &plan, &scale);
+    let goal = activation(request.id, release, cause, reference.is_some(), &plan, &scale)?;
     Ok(Prepared {
         goal,
         plan,
@@ -98,7 +97,7 @@ fn made_anew(
     reference: Option<ImageRef>,
     build: Option<BuildKey>,
     scale: &Scale,
-) -> Prepared {
+) -> Result<Prepared, Error> {
     let record = Record {
         version: if reference.is_some() {
             VERSION
@@ -111,7 +110,7 @@ fn made_anew(
         by: Some(request.by.clone()),
         ..Record::begun(request.id)
     };
-    Prepared {
+    Ok(Prepared {
         goal: activation(
             request.id,
             request.id,
@@ -119,13 +118,13 @@ fn made_anew(
             reference.is_some(),
             &plan,
             scale,
-        ),
+        )?,
         plan,
         release: Some(request.id),
         commit: commit.cloned(),
         reference,
         record: Some(record),
-    }
+    })
 }
 
 fn activation(
@@ -135,17 +134,19 @@ fn activation(
     pulls: bool,
     plan: &Plan,
     scale: &Scale,
-) -> Goal {
-    Goal::Activate(Activation {
+) -> Result<Goal, Error> {
+    let processes = plan.processes.keys(scale);
+    let processes = processes.map_err(|error| Error::input(format!("{GOKKU_YML}: {error}")))?;
+    Ok(Goal::Activate(Activation {
         id,
         release,
         cause,
         mode: plan.settings.mode,
         migrate: cause == Cause::Deploy && plan.migration().is_some(),
         pulls,
-        processes: plan.processes.keys(scale),
+        processes,
         alone: plan.processes.alone(),
-    })
+    }))
 }
 
 fn running(app: &AppName, active: Option<ReleaseId>) -> Result<ReleaseId, Error> {

@@ -84,13 +84,9 @@ pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, E
 pub async fn scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Scaled, Error> {
     let record = apps::load(&server.root, app)?;
     let processes = plan_of(server, app)?.processes;
-    processes
-        .check(wanted)
-        .map_err(|error| Error::input(error.to_string()))?;
-    let mut scale = record.scale;
-    let before = processes.keys(&scale);
-    scale.extend(wanted.clone());
-    if processes.keys(&scale) == before {
+    let scale = processes.scaled(&record.scale, wanted);
+    let scale = scale.map_err(|error| Error::input(error.to_string()))?;
+    if processes.keys(&scale) == processes.keys(&record.scale) {
         return Ok(Scaled::Already);
     }
     if config::is_running(server, app).await? {
@@ -128,11 +124,8 @@ fn take(server: &Server, app: &AppName, what: &str) -> Result<AppLock, Error> {
 pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
     apps::load(&server.root, app)?;
     let plan = plan_of(server, app)?;
-    let what = plan.processes.get(kind).cloned();
-    let what = what.ok_or_else(|| {
-        let missing = plan.processes.check(&Scale::from([(kind.clone(), 1)]));
-        Error::input(missing.err().map_or_else(String::new, |error| error.to_string()))
-    })?;
+    let what = plan.processes.find(kind);
+    let what = what.map_err(|error| Error::input(error.to_string()))?;
     if !config::is_running(server, app).await? {
         return Err(Error::failed(format!(
             "{app} does not run: `gokku start -a {app}` starts it"
@@ -150,7 +143,7 @@ pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Resu
             )));
         };
         engine.restart(&facts.id, plan.settings.stop).await?;
-        await_good(&engine, &facts.id, &what, plan.settings.health_timeout)
+        await_good(&engine, &facts.id, what, plan.settings.health_timeout)
             .await
             .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
         restarted += 1;

@@ -7,6 +7,7 @@ use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::transition::{FailureKind, Goal};
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
+use gokku_proxy::api::RouteStatus;
 use tokio::sync::watch;
 
 use crate::driver::{Driver, End, Parts};
@@ -162,9 +163,7 @@ pub(crate) async fn finish(server: &Server, app: &AppName, end: End) -> Finish {
     let route = server.switch().route(app).await.ok();
     match end {
         End::Done => {
-            let port = route
-                .filter(|route| !route.targets.is_empty())
-                .map(|route| route.port);
+            let port = route.filter(RouteStatus::answers).map(|route| route.port);
             Finish::Succeeded { port }
         }
         End::GaveUp(failure) => Finish::GaveUp {

@@ -39,7 +39,8 @@ pub struct AppStatus {
     pub containers: Vec<ContainerStatus>,
     /// The host port that answers.
     pub port: Option<u16>,
-    /// Whether it gets traffic: `routed`, `held`, `stopped`, `never deployed`, or `unknown` while the switch is down.
+    /// Whether it gets traffic: `routed`, `held`, `no web`, `stopped`, `never deployed`, or `unknown` while the switch is
+    /// down.
     pub traffic: String,
     /// Requests in flight.
     pub in_flight: u64,
@@ -139,7 +140,7 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
             .map(|details| details.started_at)
             .filter(|_| container.state == "running");
     }
-    if let Some(route) = routes.get(name).filter(|route| !route.targets.is_empty()) {
+    if let Some(route) = routes.get(name).filter(|route| route.answers()) {
         status.health = Some(health_of(server, name, route, &status.containers).await);
     }
     status.busy = lock::holder(&server.root, name)?.map(|holder| holder.to_string());
@@ -284,7 +285,8 @@ fn facts<'a>(
     containers.sort_by(|one, other| (one.slot, &one.process).cmp(&(other.slot, &other.process)));
     let traffic = match route {
         Some(route) if route.held => "held",
-        Some(route) if !route.targets.is_empty() => "routed",
+        Some(route) if route.answers() => "routed",
+        Some(route) if !route.targets.is_empty() => "no web",
         _ if release.is_none() => "never deployed",
         None if routes.known.is_none() => "unknown",
         _ => "stopped",

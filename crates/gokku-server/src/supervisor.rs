@@ -239,19 +239,20 @@ impl Watch<'_> {
 
     /// Whether a container is one to keep running: it has traffic, or it stands beside what has it.
     fn keeps(&self, facts: &ContainerFacts) -> Keeps {
+        let process: Option<ProcessKey> = facts.read_label(labels::PROCESS);
+        let app = app_of(facts.label(labels::APP));
+        let beside = app.zip(process).filter(|(_, process)| !process.is_web());
+        if let Some((app, _)) = &beside
+            && self.server.root.journal(app).exists()
+        {
+            return Keeps::Later;
+        }
         if self.has_traffic(facts) {
             return Keeps::Yes;
         }
-        let process: Option<ProcessKey> = facts.read_label(labels::PROCESS);
-        let (Some(app), Some(process)) = (app_of(facts.label(labels::APP)), process) else {
+        let Some((app, process)) = beside else {
             return Keeps::No;
         };
-        if process.is_web() {
-            return Keeps::No;
-        }
-        if self.server.root.journal(&app).exists() {
-            return Keeps::Later;
-        }
         let route = self.switch.route(&app).map(|route| self.switch.status(&route));
         let serves = route.is_ok_and(|route| !route.held && !route.targets.is_empty());
         if serves && facts.name == Slot::Blue.container_name(&app, &process) {

@@ -21,7 +21,7 @@ pub fn check(data: &[u8]) {
     }
     let types = procfile.processes.len();
     let processes = Processes::of(procfile, &AppConfig::default()).expect("each has its command");
-    let keys = processes.keys(&Scale::new());
+    let keys = processes.keys(&Scale::new()).expect("web, at least");
     assert!(keys.iter().any(gokku_core::ProcessKey::is_first_web));
     assert!((types..=types + 1).contains(&keys.len()), "one of each, and web");
 }

@@ -40,10 +40,10 @@ pub(super) fn run(kind: Kind, shared: &Shared) {
 }
 
 fn rest(kind: Kind, plan: &LoadPlan) -> Duration {
-    if matches!(kind, Kind::KeepAlive | Kind::Fresh) {
-        plan.rest
-    } else {
-        Duration::ZERO
+    match kind {
+        Kind::KeepAlive | Kind::Fresh => plan.rest,
+        Kind::Upload => plan.rest * 10,
+        _ => Duration::ZERO,
     }
 }
 

@@ -46,8 +46,8 @@ pub struct LoadPlan {
     pub echoes: usize,
     /// How long they rest between two echoes.
     pub echo_rest: Duration,
-    /// How long a keep-alive or fresh client rests between two requests. With none, a few of them take all of a
-    /// small machine, and what is deployed meanwhile gets little.
+    /// How long a keep-alive or fresh client rests between two requests, and one that uploads ten times that. With none, a
+    /// few of them take all of a small machine, and what is deployed meanwhile gets little.
     pub rest: Duration,
     /// How long a client waits for bytes before it counts a time-out.
     pub patience: Duration,
@@ -69,7 +69,7 @@ impl LoadPlan {
             web_sockets: 0,
             echoes: 20,
             echo_rest: Duration::from_millis(50),
-            rest: Duration::from_millis(2),
+            rest: Duration::from_millis(5),
             patience: PATIENCE,
         }
     }

@@ -32,9 +32,9 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
         lines: logs.lines,
         since: since.transpose()?,
         after: after.transpose()?,
-        process: Some(process(logs)?),
+        process: process(logs)?,
     };
-    let mut showing = Showing::new(logs.follow.then_some(app), process(logs)?, printer);
+    let mut showing = Showing::new(logs.follow.then_some(app), printer);
     if options.client.is_some() && logs.follow {
         // By this the client knows that it has come through, before the app prints anything.
         Printer::bytes(b"\n");
@@ -42,7 +42,12 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
     wait(async {
         let shown = show(server, app, &wanted, |shown| match shown {
             Shown::Container(source) => {
-                showing.heading(source.container.as_str(), source.release, source.slot);
+                showing.heading(
+                    source.container.as_str(),
+                    source.release,
+                    source.slot,
+                    Some(&source.process),
+                );
                 true
             }
             Shown::Piece(piece) => showing.show(&piece),
@@ -53,12 +58,15 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
 }
 
 /// Whose output is asked for: a type means its first.
-pub(crate) fn process(logs: &Logs) -> Result<ProcessKey, Error> {
-    let given = logs.process.as_str();
+pub(crate) fn process(logs: &Logs) -> Result<Option<ProcessKey>, Error> {
+    let Some(given) = logs.process.as_deref() else {
+        return Ok(None);
+    };
     let first = || format!("{given}-1").parse();
     given
         .parse()
         .or_else(|_| first())
+        .map(Some)
         .map_err(|error: ProcessKeyError| Error::usage(format!("--process: {error}")))
 }
 
@@ -66,23 +74,27 @@ pub(crate) fn process(logs: &Logs) -> Result<ProcessKey, Error> {
 pub(crate) struct Showing<'a> {
     /// The app, when it is to be told whose output it is.
     app: Option<&'a AppName>,
-    process: ProcessKey,
     printer: Printer,
     container: Option<String>,
 }
 
 impl<'a> Showing<'a> {
-    pub(crate) fn new(app: Option<&'a AppName>, process: ProcessKey, printer: Printer) -> Self {
+    pub(crate) fn new(app: Option<&'a AppName>, printer: Printer) -> Self {
         Self {
             app,
-            process,
             printer,
             container: None,
         }
     }
 
     /// Says whose output comes now, if that is another container than before.
-    fn heading(&mut self, container: &str, release: Option<ReleaseId>, slot: Option<Slot>) {
+    fn heading(
+        &mut self,
+        container: &str,
+        release: Option<ReleaseId>,
+        slot: Option<Slot>,
+        process: Option<&ProcessKey>,
+    ) {
         let short = container.get(..12).unwrap_or(container);
         if self.container.as_deref() == Some(short) {
             return;
@@ -92,8 +104,8 @@ impl<'a> Showing<'a> {
             return;
         };
         let release = release.map_or_else(String::new, |release| format!(" release {release}"));
-        let name = slot.map_or_else(String::new, |slot| {
-            format!(" ({})", slot.container_name(app, &self.process))
+        let name = slot.zip(process).map_or_else(String::new, |(slot, process)| {
+            format!(" ({})", slot.container_name(app, process))
         });
         self.printer
             .note(Look::Heading, &format!("-----> {app}:{release}{name}"));
@@ -101,7 +113,12 @@ impl<'a> Showing<'a> {
 
     /// Shows a piece; false when nobody reads it any more.
     pub(crate) fn show(&mut self, piece: &AppLine) -> bool {
-        self.heading(&piece.container, piece.release, piece.slot);
+        self.heading(
+            &piece.container,
+            piece.release,
+            piece.slot,
+            piece.process.as_ref(),
+        );
         if self.printer.json {
             return json(piece);
         }

@@ -289,9 +289,6 @@ fn processes(
                 let what = "processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers";
                 reader.note(place, what);
             }
-            if let Some(none) = raw.count.as_ref().filter(|count| count.value.0 == 0) {
-                reader.refuse("processes.<type>.count", none.place, "0");
-            }
         }
         if let (Some(_), Some(check)) = (&raw.stay_up, &raw.check) {
             let what = "processes.<type>.check says when it is good, and so does stay_up: keep one of them";

@@ -211,7 +211,7 @@ pub const KEYS: &[Key] = &[
         path: "processes.<type>.count",
         default: "1",
         meaning: "How many containers there are of it, until `gokku ps scale` says otherwise",
-        allowed: "a whole number from 0 to 100, for web from 1",
+        allowed: "a whole number from 0 to 100",
     },
     Key {
         path: "processes.<type>.overlap",

@@ -89,7 +89,6 @@ fn p33_wrong_in_each_way() {
         "processes: {worker: {commmand: a}}",
         "processes: {worker: {command: \"a 'b\"}}",
         "processes: {worker: {count: 101}}",
-        "processes: {web: {count: 0}}",
         "processes: {web: {overlap: false}}",
         "processes: {worker: {overlap: maybe}}",
         "processes: {worker: {stay_up: long}}",
@@ -147,8 +146,7 @@ fn p33_wrong_in_each_way() {
     gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
     gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up, check; did you mean "command"?
     gokku.yml:3:35: processes.<type>.command: the command has a quote that is never closed, or ends in a backslash
-    gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100, for web from 1
-    gokku.yml:3:30: processes.<type>.count: "0" cannot be: it is a whole number from 0 to 100, for web from 1
+    gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100
     gokku.yml:3:32: processes.web: its new one runs beside the old one as ZERO_DOWNTIME says, and is good when it answers
     gokku.yml:3:35: processes.<type>.overlap: "maybe" cannot be: it is true or false
     gokku.yml:3:35: processes.<type>.stay_up: "long" cannot be: it is a whole number from 0 to 600

@@ -40,6 +40,7 @@ use std::fmt::{self, Write};
 
 use crate::gokku_yml::{AppConfig, Placed, YmlError};
 use crate::process::ProcessType;
+use crate::procfile::RELEASE;
 use dockerfile::{Dockerfile, Mounts, shell};
 use version::Version;
 
@@ -254,6 +255,8 @@ struct Folder<'a> {
     path: &'a str,
     /// What `gokku.yml` says that web runs.
     said: Option<&'a str>,
+    /// Whether there is to be no web: then the image's own command is what another process runs.
+    without_web: bool,
 }
 
 impl<'a> Folder<'a> {
@@ -310,10 +313,16 @@ impl<'a> Folder<'a> {
     /// is told.
     fn web(&self) -> Option<(String, String)> {
         let top = Folder { path: "", ..*self };
+        // Without web, whatever comes first.
+        let is_it = |kind: &str| {
+            let any = || kind != RELEASE && kind.parse::<ProcessType>().is_ok();
+            kind == "web" || self.without_web && any()
+        };
         let line = |text: &'a str| {
             text.lines()
-                .filter_map(|line| line.strip_prefix("web:"))
-                .map(str::trim)
+                .filter_map(|line| line.split_once(':'))
+                .filter(|(kind, _)| is_it(kind))
+                .map(|(_, command)| command.trim())
                 .find(|command| !command.is_empty() && !command.contains(char::is_control))
         };
         let procfile = || line(self.text("Procfile")).or_else(|| line(top.text("Procfile")));
@@ -499,7 +508,12 @@ pub fn detect(project: &Project, config: &AppConfig) -> Result<Detected, Undetec
     let said = said.as_deref();
     let wanted = config.build.lang.as_ref().map(|lang| lang.value);
     for path in &folders {
-        let folder = Folder { project, path, said };
+        let folder = Folder {
+            project,
+            path,
+            said,
+            without_web: without_web(config),
+        };
         let mut found = found(folder);
         if let Some(wanted) = wanted {
             found.retain(|lang| *lang == wanted);
@@ -533,10 +547,16 @@ pub fn detect(project: &Project, config: &AppConfig) -> Result<Detected, Undetec
     })
 }
 
-/// What `gokku.yml` says that web runs.
+fn without_web(config: &AppConfig) -> bool {
+    let web = config.processes.get(&ProcessType::web());
+    web.is_some_and(|web| web.count == Some(0))
+}
+
+/// What `gokku.yml` says that web runs; or another process, where there is to be no web.
 fn said(config: &AppConfig) -> Option<String> {
     let web = config.processes.get(&ProcessType::web());
-    let of_process = web.and_then(|web| web.command.as_ref());
+    let others = config.processes.values().filter(|_| without_web(config));
+    let of_process = web.into_iter().chain(others).find_map(|one| one.command.as_ref());
     let of_app = || {
         let words = config.entrypoint.iter().chain(&config.command).flatten();
         shlex::try_join(words.map(String::as_str)).ok()

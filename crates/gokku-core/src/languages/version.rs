@@ -305,6 +305,7 @@ mod tests {
         let told = |files: &[(&str, &str)], lang: Lang| {
             let project = project(files);
             let folder = Folder {
+                without_web: false,
                 project: &project,
                 path: "",
                 said: None,

@@ -104,7 +104,12 @@ fn before_switch(view: &View<'_>) -> Decision {
     if let Some(decision) = prove_kept(view) {
         return decision;
     }
-    Decision::step(Step::Switch { targets: view.web() }, "the candidate is healthy")
+    Decision::step(
+        Step::Switch {
+            targets: view.leading(),
+        },
+        "the candidate is healthy",
+    )
 }
 
 /// Starts the candidate's containers and waits until they are healthy: those of types that run alone, or the others.
@@ -131,7 +136,7 @@ fn prove(view: &View<'_>, alone: bool) -> Option<Decision> {
     })
 }
 
-/// Before web containers leave, one of those that stay is seen to be healthy, also one that has died meanwhile.
+/// Before those that have the traffic leave, one of those that stay is seen to be healthy, also one that has died meanwhile.
 fn prove_kept(view: &View<'_>) -> Option<Decision> {
     let why = "what is to have the traffic alone is asked first";
     let left = view.left_alone();
@@ -230,7 +235,7 @@ fn mend(view: &View<'_>) -> Option<Decision> {
     // One without traffic is like one that has it: it never was less alive than the release.
     let is_idle = |container: &Container| {
         let never = container.state == State::Created;
-        never || (container.process.is_web() && container.state == State::Exited)
+        never || (view.leads(container) && container.state == State::Exited)
     };
     let idle = ids(view
         .candidates()
@@ -249,15 +254,15 @@ fn mend(view: &View<'_>) -> Option<Decision> {
     let unproven = ids(view.candidates().filter(|container| {
         !container.healthy && container.state == State::Running && !targets.contains(&container.id)
     }));
-    let web = view.web();
-    if web.iter().all(|id| targets.contains(id)) && web.len() == targets.len() {
+    let leading = view.leading();
+    if leading.iter().all(|id| targets.contains(id)) && leading.len() == targets.len() {
         return None;
     }
     if let Some(decision) = prove_kept(view) {
         return Some(decision);
     }
     Some(if unproven.is_empty() {
-        Decision::step(Step::Switch { targets: web }, why)
+        Decision::step(Step::Switch { targets: leading }, why)
     } else {
         Decision::step(Step::AwaitHealth { containers: unproven }, why)
     })

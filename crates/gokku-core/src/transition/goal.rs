@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::observed::{Container, Observed, State};
 use crate::ids::ContainerId;
-use crate::process::{ProcessKey, ProcessType};
+use crate::process::{ProcessKey, ProcessType, leading};
 use crate::release_id::ReleaseId;
 use crate::slot::Slot;
 
@@ -101,8 +101,9 @@ impl Goal {
         }
         let is_active = |one: &&Container| one.state == State::Running && one.slot == Some(Slot::Blue);
         let active: Vec<&Container> = observed.containers.iter().filter(is_active).collect();
+        let leads = leading(active.iter().map(|one| &one.process));
         let is_good = |one: &Container| {
-            let routed = targets.contains(&one.id) == one.process.is_web();
+            let routed = targets.contains(&one.id) == leads(&one.process);
             routed && one.same_env && one.release == activation.release
         };
         let all_there = targets.iter().all(|id| active.iter().any(|one| one.id == *id));
@@ -120,5 +121,10 @@ impl Activation {
     /// Whether this transition makes a new release, which is discarded when it fails.
     pub fn makes_release(&self) -> bool {
         self.cause == Cause::Deploy
+    }
+
+    /// Whether the route is to point at a process's container: see [`leading`].
+    pub fn leads(&self, process: &ProcessKey) -> bool {
+        leading(&self.processes)(process)
     }
 }

@@ -19,10 +19,7 @@ pub const VERSION: u32 = 1;
 /// A transition's memory, `apps/<app>/journal.toml` while one is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, and two stand on disk"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Journal {
     /// The format's version, [`VERSION`].
     pub version: u32,
@@ -31,6 +28,9 @@ pub struct Journal {
     /// The containers that were active at the beginning: those with the traffic, and those that ran in the
     /// blue slot.
     pub former: BTreeSet<ContainerId>,
+    /// Whether none of them was web: then the traffic was theirs all together, see [`leading`](crate::process::leading).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub former_without_web: bool,
     /// What `current` pointed at in the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former_release: Option<ReleaseId>,
@@ -91,16 +91,16 @@ impl Journal {
             .iter()
             .filter(|container| container.state == State::Running && container.slot == Some(Slot::Blue))
             .map(|container| &container.id);
-        let former = observed
-            .route
-            .targets
-            .iter()
-            .chain(running_blue)
-            .cloned()
-            .collect();
+        let targets = &observed.route.targets;
+        let former: BTreeSet<_> = targets.iter().chain(running_blue).cloned().collect();
+        let is_idle = |id: &ContainerId| {
+            let mut all = observed.containers.iter();
+            all.any(|container| container.id == *id && !container.process.is_web())
+        };
         Self {
             version: VERSION,
             id,
+            former_without_web: !former.is_empty() && former.iter().all(is_idle),
             former,
             kept: goal.keeps(observed),
             decided: false,

@@ -119,8 +119,8 @@ fn give_back(view: &View<'_>) -> Option<Decision> {
     }
     let wanted: BTreeSet<_> = view
         .former()
-        .filter(|container| container.process.is_web())
-        .map(|web| web.id.clone())
+        .filter(|container| journal.former_without_web || container.process.is_web())
+        .map(|former| former.id.clone())
         .collect();
     if observed.route.targets != wanted {
         let targets = wanted.into_iter().collect();

@@ -93,14 +93,19 @@ impl<'a> View<'a> {
         self.activation.alone.contains(container.process.kind())
     }
 
-    /// The containers that traffic is to go to.
-    pub(super) fn web(&self) -> Vec<ContainerId> {
-        ids(self.web_members())
+    /// The containers that the route is to point at.
+    pub(super) fn leading(&self) -> Vec<ContainerId> {
+        ids(self.leading_members())
     }
 
-    fn web_members(&self) -> impl Iterator<Item = &'a Container> {
+    /// Whether the route is to point at a container of the goal.
+    pub(super) fn leads(&self, container: &Container) -> bool {
+        self.activation.leads(&container.process)
+    }
+
+    fn leading_members(&self) -> impl Iterator<Item = &'a Container> {
         let members = self.kept().chain(self.candidates());
-        members.filter(|container| container.process.is_web())
+        members.filter(|container| self.leads(container))
     }
 
     /// Those that stay and are to have the traffic without some that have it now, where none of them is proven healthy.
@@ -108,10 +113,10 @@ impl<'a> View<'a> {
         let leaves = self
             .old()
             .any(|old| self.observed.route.targets.contains(&old.id));
-        if !self.keeps() || !leaves || self.web_members().any(|web| web.healthy) {
+        if !self.keeps() || !leaves || self.leading_members().any(|one| one.healthy) {
             return Vec::new();
         }
-        self.kept().filter(|one| one.process.is_web()).collect()
+        self.kept().filter(|one| self.leads(one)).collect()
     }
 }
 

@@ -32,6 +32,21 @@ pub(super) const SHAPES: &[(&str, &str, Files)] = &[
         ],
     ),
     (
+        "node-bot",
+        "processes:\n  web: {count: 0}",
+        &[
+            ("package.json", r#"{"name": "bot"}"#),
+            ("package-lock.json", "{}"),
+            ("bot.js", ""),
+            ("Procfile", "release: node migrate.js\nworker: node bot.js\n"),
+        ],
+    ),
+    (
+        "python-workers",
+        "processes:\n  web: {count: 0}\n  worker: {command: celery -A jobs worker}",
+        &[("requirements.txt", "celery\n"), ("jobs.py", "")],
+    ),
+    (
         "go-one-command",
         "",
         &[

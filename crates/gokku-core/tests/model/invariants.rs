@@ -1,7 +1,7 @@
 //! What must hold, in the order of the design's list.
 
-use gokku_core::transition::{FailureKind, Goal, Mode, RecordState, State, Step};
-use gokku_core::{ContainerId, Slot};
+use gokku_core::transition::{Activation, FailureKind, Goal, Mode, RecordState, State, Step};
+use gokku_core::{ContainerId, ProcessKey, Slot};
 
 use crate::world::{End, World};
 
@@ -19,6 +19,9 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
     let switched = world.written.switched(&world.observed);
     let failed = world.live.as_ref().is_some_and(|live| live.failure.is_some());
     if let Step::Switch { targets } = step {
+        if targets.is_empty() {
+            return Err("the traffic switch refuses a switch to nothing".to_owned());
+        }
         for target in targets {
             let has_it = world.observed.route.targets.contains(target);
             if !world.proven.contains(target) && !world.is_former(target) && !has_it {
@@ -55,16 +58,22 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
 fn live_target(world: &World) -> bool {
     let route = &world.observed.route;
     !route.held
-        && world
-            .observed
-            .containers
-            .iter()
-            .any(|container| container.state == State::Running && route.targets.contains(&container.id))
+        && world.observed.containers.iter().any(|container| {
+            // What answers no requests is no loss to them.
+            container.process.is_web()
+                && container.state == State::Running
+                && route.targets.contains(&container.id)
+        })
 }
 
 /// What a step that went well may not have done.
 pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held {
-    if mode(before) == Some(Mode::ZeroDowntime) && live_target(before) && !live_target(after) {
+    // Where there is to be nothing that answers, or was nothing, the switch is what takes it away, there or back.
+    let answers = |activation: &Activation| activation.processes.iter().any(ProcessKey::is_web);
+    let wants_none = matches!(before.goal(), Goal::Activate(activation) if !answers(activation));
+    let had_none = before.written.former_without_web;
+    let is_wanted = (wants_none || had_none) && matches!(step, Step::Switch { .. });
+    if mode(before) == Some(Mode::ZeroDowntime) && live_target(before) && !live_target(after) && !is_wanted {
         return Err("invariant 2: the route had a live target and has none".to_owned());
     }
     if let (Goal::Activate(activation), Step::Start { .. }) = (before.goal(), step) {
@@ -128,8 +137,8 @@ fn done_sound(world: &World) -> Held {
         if container.state != State::Running && !world.befallen {
             return wrong("the container does not run");
         }
-        if container.process.is_web() != observed.route.targets.contains(&container.id) {
-            return wrong("the route does not point at the web containers");
+        if activation.leads(&container.process) != observed.route.targets.contains(&container.id) {
+            return wrong("the route does not point at those that are to have the traffic");
         }
     }
     let stays = |id: &ContainerId| observed.containers.iter().any(|container| container.id == *id);

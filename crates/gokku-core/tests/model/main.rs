@@ -14,6 +14,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
+use gokku_core::process::leading;
 use gokku_core::transition::{
     Activation, Cause, Decision, Goal, Journal, Mode, Observed, RecordState, State, Step, next,
 };
@@ -66,15 +67,16 @@ fn observed(before: Before, cause: Cause, processes: &BTreeSet<ProcessKey>) -> O
         Before::Unnamed => (Some(Slot::Green), State::Running),
         Before::Stopped | Before::Crashed => (Some(Slot::Blue), State::Exited),
     };
+    let leads = leading(processes);
     for process in processes {
         if slot.is_some() {
             let made = container("old", process, slot, old, old, state);
-            if process.is_web() && !matches!(before, Before::Stopped | Before::Unrouted) {
+            if leads(process) && !matches!(before, Before::Stopped | Before::Unrouted) {
                 observed.route.targets.insert(made.id.clone());
             }
             observed.containers.push(made);
         }
-        if matches!(before, Before::Gone) && process.is_web() {
+        if matches!(before, Before::Gone) && leads(process) {
             observed
                 .route
                 .targets
@@ -217,6 +219,17 @@ fn every_state_of_a_process_that_runs_alone() {
     sound("alone, two faults", &visit(Mode::ZeroDowntime, &few, 2, next));
 }
 
+/// Where nothing answers requests, the route points at everything.
+#[test]
+fn every_state_without_web() {
+    for mode in [Mode::ZeroDowntime, Mode::StopFirst] {
+        let one = processes(&["worker-1"]);
+        sound(&format!("a worker, {mode:?}"), &visit(mode, &one, 2, next));
+        let several = processes(&["clock-1", "worker-1"]);
+        sound(&format!("no web, {mode:?}"), &visit(mode, &several, 1, next));
+    }
+}
+
 /// Another number of containers of what is active: from each of these sets to each other one.
 fn scales(mode: Mode, faults: u8, policy: explore::Policy) -> Report {
     let sets = [
@@ -224,6 +237,7 @@ fn scales(mode: Mode, faults: u8, policy: explore::Policy) -> Report {
         processes(&["web-1", "web-2", "worker-1"]),
         processes(&["clock-1", "web-1", "worker-1"]),
         processes(&["web-1", "worker-1", "worker-2"]),
+        processes(&["clock-1", "worker-1"]),
     ];
     let mut begin = Vec::new();
     for (from, to) in sets.iter().flat_map(|from| sets.iter().map(move |to| (from, to))) {
@@ -232,9 +246,12 @@ fn scales(mode: Mode, faults: u8, policy: explore::Policy) -> Report {
             begin.push(start(&goal, observed(before, Cause::Scale, from)));
         }
     }
-    for world in &begin {
-        assert!(!world.written.kept.is_empty(), "web-1 stays");
-    }
+    let all_new = begin.iter().filter(|world| world.written.kept.is_empty());
+    assert_eq!(
+        all_new.count(),
+        4,
+        "something stays, but between web-1 alone and no web"
+    );
     explore(begin, faults, policy)
 }
 
@@ -289,6 +306,7 @@ fn every_state_between_other_sets_of_processes() {
         processes(&["web-1"]),
         processes(&["clock-1", "web-1", "web-2"]),
         processes(&["web-1", "worker-1"]),
+        processes(&["clock-1", "worker-1"]),
     ];
     for mode in [Mode::ZeroDowntime, Mode::StopFirst] {
         for (from, to) in sets.iter().flat_map(|from| sets.iter().map(move |to| (from, to))) {

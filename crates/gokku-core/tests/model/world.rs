@@ -305,14 +305,18 @@ impl World {
         all
     }
 
-    /// What the daemon does by itself: routed containers that exited are started again, unless requests wait.
+    /// What the daemon does by itself: routed web containers that exited are started again, unless requests wait. Others
+    /// only when the transition is over.
     pub(crate) fn supervised(&self) -> Option<Self> {
         let route = &self.observed.route;
         let ids: Vec<ContainerId> = self
             .observed
             .containers
             .iter()
-            .filter(|container| container.state == State::Exited && route.targets.contains(&container.id))
+            .filter(|container| {
+                let runs_not = container.process.is_web() && container.state == State::Exited;
+                runs_not && route.targets.contains(&container.id)
+            })
             .map(|container| container.id.clone())
             .collect();
         if ids.is_empty() || route.held {

@@ -1,11 +1,11 @@
 //! Host ports: given, kept, moved, taken, closed.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use gokku_proxy::api::{PutRoute, Refused};
 use gokku_proxy::listen::can_be_had;
 
-use crate::support::{Named, Site, Wire, app, free_ports, get, refused, until};
+use crate::support::{Named, Site, Wire, app, free_ports, get, refused, target, until};
 
 #[tokio::test]
 async fn p25_a_request_to_the_host_port_is_answered_by_the_app() {
@@ -56,6 +56,26 @@ async fn without_a_target_the_switch_answers_itself() {
     assert_eq!(answer.header("x-gokku-error"), Some("no-target"));
     assert_eq!(answer.header("retry-after"), Some("5"));
     assert_eq!(answer.header("server"), Some("gokku"));
+}
+
+/// What runs and answers no requests has the route, and gets none.
+#[tokio::test]
+async fn a_target_without_a_port_is_asked_nothing() {
+    let site = Site::new().await;
+    let port = site
+        .serve(target("worker", SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
+        .await;
+    let answer = get(port, "/").await;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.header("x-gokku-error"), Some("no-web"));
+    let route = site.route().await;
+    assert!(!route.answers());
+    assert_eq!(route.targets[0].in_flight, 0);
+    // From then on it answers.
+    let blue = Named::new("blue").await;
+    site.switch_to(blue.target()).await;
+    assert_eq!(get(port, "/").await.text(), "blue");
+    assert!(site.route().await.answers());
 }
 
 /// A given port is that one, and asking again changes nothing.
