@@ -12,7 +12,8 @@ pub fn gokku_program() -> &'static Path {
             return Ok(program.into());
         }
         let mut cargo = cargo();
-        cargo.args(["--package", "gokku-cli", "--bin", "gokku"]);
+        // By itself it would be built of the same crates in fewer features: all of them once more.
+        cargo.args(["--workspace", "--bin", "gokku"]);
         executable(cargo)
     });
     built(&PROGRAM)
