@@ -407,7 +407,6 @@ fn processes_are_listed_and_scaled_by_their_names() {
     assert_eq!((&facts[1]["count"], &facts[1]["running"]), (&1.into(), &1.into()));
     let before = api.containers();
     for (given, code, why) in [
-        ("web=0", 2, "at least one web process"),
         (
             "clock=1",
             2,
