@@ -36,7 +36,10 @@ const MIDWAY: Duration = Duration::from_millis(150);
 impl Moment {
     /// The moments of a step.
     pub(crate) fn of(step: &str) -> Vec<Self> {
-        let long = matches!(step, "build" | "migrate" | "start" | "health" | "drain" | "stop");
+        let long = matches!(
+            step,
+            "build" | "pull" | "migrate" | "start" | "health" | "drain" | "stop"
+        );
         if long {
             vec![Self::Begun, Self::Midway, Self::Ended]
         } else {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::thread;
 
-use gokku_tests::{App, Engine, Load, LoadPlan, Running, Server, WorkingCopy, get};
+use gokku_tests::{App, Engine, Load, LoadPlan, Registry, Running, Server, WorkingCopy, get};
 
 use crate::fault::Fault;
 use crate::moment::{Moment, await_moment, events, logs};
@@ -26,10 +26,12 @@ pub(crate) enum Operation {
     DeploySeveral,
     /// More of some of them, and less of others.
     Scale,
+    /// A deploy of an image that is pulled.
+    DeployImage,
 }
 
 impl Operation {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::FirstDeploy,
         Self::Deploy,
         Self::BadDeploy,
@@ -40,6 +42,7 @@ impl Operation {
         Self::Destroy,
         Self::DeploySeveral,
         Self::Scale,
+        Self::DeployImage,
     ];
 
     /// Whether the app has more than a web process.
@@ -75,6 +78,7 @@ impl fmt::Display for Operation {
             Self::Destroy => "destroy",
             Self::DeploySeveral => "deploy of several",
             Self::Scale => "scale",
+            Self::DeployImage => "deploy of an image",
         })
     }
 }
@@ -97,6 +101,8 @@ pub(crate) struct Stage<'server> {
     count: Cell<u32>,
     /// The traffic switch that a fault has started.
     switch: RefCell<Option<Running>>,
+    /// Where images are pulled from.
+    registry: RefCell<Option<Registry>>,
 }
 
 impl<'server> Stage<'server> {
@@ -114,6 +120,7 @@ impl<'server> Stage<'server> {
             subject: RefCell::new(None),
             count: Cell::new(0),
             switch: RefCell::new(None),
+            registry: RefCell::new(None),
         }
     }
 
@@ -159,7 +166,30 @@ impl<'server> Stage<'server> {
             dev.release_with(&self.version(), self.operation.behaviours())
                 .ok();
         }
+        if self.operation == Operation::DeployImage {
+            let password = "a word";
+            let registry = Registry::start(password);
+            let login = [
+                "registry",
+                "login",
+                &registry.host(),
+                "--username",
+                registry.user(),
+            ];
+            self.server.gokku_with_input(password.as_bytes(), login).ok();
+            *self.registry.borrow_mut() = Some(registry);
+        }
         *self.subject.borrow_mut() = Some((app, dev));
+    }
+
+    /// Another image in the registry; its name.
+    fn publish(&self) -> String {
+        let copy = WorkingCopy::new(self.server);
+        copy.write_app(&self.version(), self.operation.behaviours());
+        let registry = self.registry.borrow();
+        let registry = registry.as_ref().unwrap();
+        registry.publish(&copy, "me/app:1");
+        format!("{}/me/app:1", registry.host())
     }
 
     /// Begins the operation.
@@ -199,6 +229,7 @@ impl<'server> Stage<'server> {
                     .map(str::to_owned)
                     .collect()
             }
+            Operation::DeployImage => vec!["deploy".to_owned(), "--image".to_owned(), self.publish()],
             Operation::Stop => vec!["stop".to_owned()],
             Operation::Destroy => {
                 let words = ["apps", "destroy", app.name(), "--yes"];

@@ -36,11 +36,21 @@ pub fn await_event(
     is_it: impl Fn(&Value) -> bool,
 ) -> Option<u64> {
     let began = Instant::now();
+    let mut seen = 0;
     // What it is about may be gone with it, as when an app is destroyed.
     loop {
         assert!(began.elapsed() < PATIENCE, "the transition never came to {what}");
-        if let Some(log) = logs(app).difference(before).last() {
-            let told = events(log);
+        let log = logs(app).difference(before).last().cloned();
+        let length = log
+            .as_ref()
+            .and_then(|log| fs::metadata(log).ok())
+            .map(|log| log.len());
+        // Read only when there is more of it: it is looked at a thousand times a second.
+        if let Some(log) = log
+            && length != Some(seen)
+        {
+            seen = length.unwrap_or(0);
+            let told = events(&log);
             if told.iter().any(&is_it) {
                 return holder(app);
             }
