@@ -125,15 +125,16 @@ async fn await_check(
                 })
                 .await;
             keep(lines.rest());
-            last = match ended {
+            let cut = matches!(ended, Ok(None));
+            let words = match ended {
                 Ok(Some(0)) => return true,
                 Ok(Some(code)) => format!("it ended with exit code {code}"),
                 Ok(None) => "it did not end in time".to_owned(),
                 Err(error) => error.to_string(),
             };
-            for line in said {
-                last.push_str("\n  ");
-                last.push_str(&line);
+            // One that had no time left to say anything says less than the one before it.
+            if !cut || !said.is_empty() || last.is_empty() {
+                last = [vec![words], said].concat().join("\n  ");
             }
             let next = Instant::now() + pause;
             if next >= deadline {
