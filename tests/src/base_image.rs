@@ -122,6 +122,14 @@ const IMAGES: [Image; 8] = [
 
 const PACKAGES: &str = "gokku-packages:12";
 
+const EVERY_DAY: [&str; 5] = [
+    "python:3.11-slim",
+    "golang:1.19-bookworm",
+    "node:22-bookworm",
+    "caddy:2",
+    "gokku-machine:12",
+];
+
 /// Where Debian has the certificates that it trusts.
 const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
@@ -153,6 +161,17 @@ pub fn ensure_image(name: &str) {
     make(image, first);
     for other in &missing[1..] {
         docker(["tag", first, other]).ok();
+    }
+}
+
+/// Makes sure of all that the tests of every day begin with, one after the other: a machine that has none of it makes it
+/// while it compiles. What cannot be made is told by the test that needs it.
+pub fn ensure_images() {
+    for name in EVERY_DAY {
+        let made = std::panic::catch_unwind(|| ensure_image(name));
+        if made.is_err() {
+            return;
+        }
     }
 }
 

@@ -63,7 +63,7 @@ mod wait;
 mod working_copy;
 
 pub use app::App;
-pub use base_image::{ensure_image, ensure_machine, ensure_python, vendor};
+pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
 pub use disk::{Disk, Filler};
 pub use docker::{Container, containers, docker};

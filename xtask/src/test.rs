@@ -33,6 +33,8 @@ pub(crate) fn run() -> ExitCode {
 fn all(counts: &mut Counts) -> Result<(), String> {
     packages::install_missing()?;
     engine::ensure()?;
+    // It takes minutes, of which most are spent waiting; so does compiling.
+    std::thread::spawn(gokku_tests::ensure_images);
     check("formatting", &["fmt", "--all", "--check"], &[])?;
     check(
         "lints",
