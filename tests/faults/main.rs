@@ -6,7 +6,7 @@
 //! - `outcome`: what must be true within 10 seconds, by the daemon alone
 //!
 //! The steps are the core's own list, so that a new one is covered without anyone remembering. All of it takes
-//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`, or parts of the names in the table, as `restart*disk`); a part
+//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`, or parts of the names in the table, as `restart*disk`; several, with a `|` between them); a part
 //! that is chosen by a seed runs with the other tests.
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
@@ -78,7 +78,8 @@ fn faults(about: &str, steps: &[String], seed: &mut u64) -> Vec<(String, Moment,
         Ok(which) => {
             all.retain(|(step, moment, fault)| {
                 let name = name(about, step, *moment, *fault);
-                which.split('*').all(|part| name.contains(part))
+                let has_all = |parts: &str| parts.split('*').all(|part| name.contains(part));
+                which.split('|').any(has_all)
             });
             return all;
         }
@@ -97,6 +98,16 @@ fn name(about: &str, step: &str, moment: Moment, fault: Fault) -> String {
     format!("{about}: {step} {moment}, {fault}")
 }
 
+/// What an operation is called in the table.
+fn about(operation: Operation, zero_downtime: bool) -> String {
+    let mode = if zero_downtime {
+        "zero downtime"
+    } else {
+        "stop first"
+    };
+    format!("{operation}, {mode}")
+}
+
 /// Which faults of an operation are tried, given the steps it takes.
 type Choice<'a> = &'a mut dyn FnMut(&str, &[String]) -> Vec<(String, Moment, Fault)>;
 
@@ -109,12 +120,7 @@ fn run(
     choose: Choice<'_>,
 ) -> Vec<(String, Result<String, String>)> {
     let stage = Stage::new(server, engine, operation, zero_downtime);
-    let mode = if zero_downtime {
-        "zero downtime"
-    } else {
-        "stop first"
-    };
-    let about = format!("{operation}, {mode}");
+    let about = about(operation, zero_downtime);
     let steps = stage.steps();
     let mut rows = Vec::new();
     for (step, moment, fault) in choose(&about, &steps) {
@@ -141,12 +147,21 @@ fn all_of(zero_downtime: bool) {
     println!("seed {seed} (GOKKU_FAULTS_SEED)");
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut wrong = Vec::new();
+    let steps = Step::NAMES.map(str::to_owned);
     for operation in operations(seed, zero_downtime) {
+        // Whatever its steps are, none of its faults is meant.
+        if faults(&about(operation, zero_downtime), &steps, &mut seed.clone()).is_empty() {
+            continue;
+        }
         // The steps are the same everywhere, so that one choice does for all places.
         let mut chosen: Option<Vec<(String, Moment, Fault)>> = None;
         let mut rows = Vec::new();
         for place in [Place::Machine, Place::OwnEngine, Place::SmallDisk] {
-            let is_here = |(_, _, fault): &(String, Moment, Fault)| fault.place() == place;
+            let is_here = |(_, _, fault): &(String, Moment, Fault)| {
+                // An engine of its own has a loopback of its own, which the registry is not on.
+                let reaches = operation != Operation::DeployImage || place != Place::OwnEngine;
+                reaches && fault.place() == place
+            };
             if chosen.as_ref().is_some_and(|chosen| !chosen.iter().any(is_here)) {
                 continue;
             }
