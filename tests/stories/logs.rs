@@ -209,6 +209,7 @@ fn p19_a_reader_that_was_cut_off_goes_on_after_its_last_line() {
     let later = server.start_gokku(api.named(["logs", "-f", "--json", "--resume", &left_v1]));
     let back = following(&api, &server, Some(&left_v2));
     back.wait_for("v2 number");
+    later.wait_for("v2 number");
     assert_eq!(held.finish().unwrap().status, 200);
     back.wait_for("version v2 stopped");
     back.wait_for("v3 number 100\"");
