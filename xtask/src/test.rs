@@ -33,7 +33,7 @@ pub(crate) fn run() -> ExitCode {
 fn all(counts: &mut Counts) -> Result<(), String> {
     packages::install_missing()?;
     engine::ensure()?;
-    // It takes minutes, of which most are spent waiting; so does compiling.
+    // Neither this nor compiling keeps all cores busy all the time.
     std::thread::spawn(gokku_tests::ensure_images);
     check("formatting", &["fmt", "--all", "--check"], &[])?;
     check(
