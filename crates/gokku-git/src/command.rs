@@ -37,14 +37,14 @@ pub(crate) fn git(repository: &Path, args: impl IntoIterator<Item = impl AsRef<O
 }
 
 /// Asks nothing, and says what it says to us and in English.
-pub(crate) fn quiet(command: &mut Command) {
+pub(crate) fn quiet(command: &mut Command) -> &mut Command {
     command
         .env("LC_MESSAGES", "C")
         .env("LC_ALL", "C.UTF-8")
         .env("GIT_TERMINAL_PROMPT", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::piped())
 }
 
 /// The command's first words, for errors.
@@ -73,16 +73,23 @@ pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, Error> {
     if output.status.success() {
         Ok(output.stdout)
     } else {
-        Err(failed(command, &output.stderr))
+        Err(failed(&words(command), &output.stderr))
     }
 }
 
-pub(crate) fn failed(command: &Command, stderr: &[u8]) -> Error {
+/// git's last words, as the error they are.
+pub(crate) fn failed(command: &str, stderr: &[u8]) -> Error {
     let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    // After an empty line git gives advice to whoever sits before it.
+    let text = text.trim_start().split("\n\n").next().unwrap_or_default();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.strip_prefix("fatal: ").unwrap_or(line).trim_end())
+        .filter(|line| !line.is_empty())
+        .collect();
     let message = lines[lines.len().saturating_sub(3)..].join("; ");
     Error::Failed {
-        command: words(command),
+        command: command.to_owned(),
         message,
     }
 }

@@ -1,13 +1,16 @@
 //! git, as gokku sees it: the `git` program, run from one place.
 //!
 //! - [`repository`]: an app's bare repository: made, asked, its deploy branch
-//! - [`hook`]: the pre-receive hook that starts a deploy
+//! - [`hook`]: the hooks that judge and deploy a push; [`proc_receive`]: what git and the second one say to each other
+//! - [`ref_transaction`]: refs moved together or not at all
 //! - `serve`: git's side of a push that comes over ssh with a key
 //! - [`tree`]: a commit's files: exported, looked at, and what cannot be deployed in them
 //! - [`working_copy`]: a developer's own repository, and its remotes
 //! - `command`: how git is run
 
 pub mod hook;
+pub mod proc_receive;
+pub mod ref_transaction;
 pub mod repository;
 pub mod tree;
 pub mod working_copy;
@@ -17,7 +20,8 @@ mod error;
 mod serve;
 
 pub use error::Error;
-pub use hook::Hook;
+pub use hook::{Hook, OLDEST_GIT, git_version};
+pub use ref_transaction::RefTransaction;
 pub use repository::Repository;
 pub use tree::Obstacle;
 pub use working_copy::WorkingCopy;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gokku_core::CommitId;
-use gokku_core::push::BranchName;
+use gokku_core::push::{BranchName, NoCommit, RefUpdate, Rule};
 
 use crate::command::{git, output, run, words};
 use crate::error::Error;
@@ -31,6 +31,8 @@ impl Repository {
         // Build servers push from shallow clones. A release needs its commit's files only, and git's own refusal
         // would come after the hook: after the deploy.
         for (key, value) in [
+            // People have `push.pushOption` set, for another server.
+            ("receive.advertisePushOptions", "true"),
             ("receive.shallowUpdate", "true"),
             ("receive.denyDeleteCurrent", "refuse"),
             ("gc.auto", "500"),
@@ -61,6 +63,56 @@ impl Repository {
     /// The commit at a branch's end; none when the branch has had no push.
     pub fn head_of(&self, branch: &BranchName) -> Result<Option<CommitId>, Error> {
         self.resolve(&branch.full())
+    }
+
+    /// What is pushed to a branch that is no commit; none when it is one.
+    pub fn no_commit(&self, object: &CommitId) -> Result<Option<NoCommit>, Error> {
+        let mut command = git(&self.path, ["cat-file", "-t", object.as_str()]);
+        let kind = run(&mut command)?;
+        Ok(match kind.trim_ascii() {
+            b"commit" => None,
+            b"tree" => Some(NoCommit::Tree),
+            b"blob" => Some(NoCommit::Blob),
+            b"tag" => {
+                let text = run(&mut git(&self.path, ["cat-file", "tag", object.as_str()]))?;
+                let text = String::from_utf8_lossy(&text);
+                let name = text.lines().find_map(|line| line.strip_prefix("tag "));
+                Some(NoCommit::Tag {
+                    name: name.unwrap_or(object.as_str()).to_owned(),
+                    has_commit: self.resolve(object.as_str())?.is_some(),
+                })
+            }
+            other => {
+                return Err(Error::Answer {
+                    command: words(&command),
+                    answer: String::from_utf8_lossy(other).into_owned(),
+                });
+            }
+        })
+    }
+
+    /// Whether a commit is among those that another one builds on, or is that one.
+    pub fn is_ancestor(&self, older: &CommitId, newer: &CommitId) -> Result<bool, Error> {
+        let args = ["merge-base", "--is-ancestor", older.as_str(), newer.as_str()];
+        Ok(output(&mut git(&self.path, args))?.status.success())
+    }
+
+    /// The rule of the repository's own configuration that an update breaks; git would look at it only for refs that it
+    /// moves itself.
+    pub fn broken_rule(&self, update: &RefUpdate) -> Result<Option<Rule>, Error> {
+        if update.old.is_zero() {
+            return Ok(None);
+        }
+        let rule = if update.new.is_zero() {
+            Rule::Deletes
+        } else if update.branch().is_some() && !self.is_ancestor(&update.old, &update.new)? {
+            Rule::NonFastForwards
+        } else {
+            return Ok(None);
+        };
+        let key = rule.to_string();
+        let set = output(&mut git(&self.path, ["config", "--type=bool", "--get", &key]))?;
+        Ok((set.stdout.trim_ascii() == b"true").then_some(rule))
     }
 
     /// Makes a branch the one that a clone checks out.

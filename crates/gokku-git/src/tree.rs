@@ -6,7 +6,7 @@ use std::path::Path;
 
 use gokku_core::{CommitId, TreeId};
 
-use crate::command::{failed, git, output, run, spawn};
+use crate::command::{failed, git, output, run, spawn, words};
 use crate::error::Error;
 use crate::repository::Repository;
 
@@ -79,7 +79,7 @@ impl Repository {
         if status.success() {
             Ok(())
         } else {
-            Err(failed(&command, &stderr))
+            Err(failed(&words(&command), &stderr))
         }
     }
 

@@ -106,14 +106,7 @@ pub fn create(
     let made = atomic::temporary()
         .tempdir_in(root.apps())
         .map_err(|error| Error::file(&root.apps(), &error))?;
-    let repository = Repository::at(root.repository(name));
-    repository.create()?;
-    let hook = Hook {
-        program: server.program.clone(),
-        root: root.path().to_owned(),
-        app: name.clone(),
-    };
-    repository.install_hook(&hook)?;
+    refresh_repository(server, name)?;
     for part in ["shared", "releases", "deploys", "incoming"] {
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
     }
@@ -133,6 +126,23 @@ pub fn create(
     let environment = environment.clone();
     events::note(root, &server.by, Some(name), Change::AppCreated { environment });
     Ok(app)
+}
+
+/// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
+pub fn refresh_repository(server: &Server, name: &AppName) -> Result<(), Error> {
+    let repository = Repository::at(server.root.repository(name));
+    repository.create()?;
+    repository.install_hooks(&hook(server, name))?;
+    Ok(())
+}
+
+/// What the hooks of an app's repository start.
+pub(crate) fn hook(server: &Server, name: &AppName) -> Hook {
+    Hook {
+        program: server.program.clone(),
+        root: server.root.path().to_owned(),
+        app: name.clone(),
+    }
 }
 
 /// Every app, by name.

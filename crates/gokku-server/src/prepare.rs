@@ -37,13 +37,18 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             commit,
             tree,
             rebuild,
+            push,
             ..
         } => {
             let mut plan = Plan::read(root, app, &root.incoming(app, request.id), true)?;
             plan.rebuild = *rebuild;
             let reference = plan.config.image.clone();
             let build = reference.is_none().then(|| plan.build_key(tree));
-            return made_anew(request, plan, Some(commit), reference, build, &scale);
+            let mut prepared = made_anew(request, plan, Some(commit), reference, build, &scale)?;
+            if let (Goal::Activate(activation), Some(push)) = (&mut prepared.goal, push) {
+                activation.refs = push.moved().to_vec();
+            }
+            return Ok(prepared);
         }
         Ask::Image { image, commit } => {
             let plan = Plan::read(root, app, &root.incoming(app, request.id), false)?;
@@ -146,6 +151,7 @@ fn activation(
         pulls,
         processes,
         alone: plan.processes.alone(),
+        refs: Vec::new(),
     }))
 }
 
