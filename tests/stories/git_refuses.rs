@@ -223,6 +223,55 @@ fn p53_what_comes_in_the_way_of_a_deploy_gives_it_up() {
     assert_eq!(api.version(), "v2");
 }
 
+/// A push from a shallow clone, whose refs git moves itself: what would be in its way then is found before, too.
+#[test]
+fn p53_what_is_in_the_way_of_a_shallow_push_is_found_before_anything_is_built() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.write_app("v1", &[]);
+    dev.commit("one");
+    dev.commit("two");
+    let shallow = WorkingCopy::new(&server);
+    let url = format!("file://{}", dev.folder().display());
+    shallow
+        .git(["fetch", "--quiet", "--depth", "1", &url, "main"])
+        .ok();
+    shallow.git(["reset", "--quiet", "--hard", "FETCH_HEAD"]).ok();
+    let repository = api.repository();
+    let remote = ["remote", "add", "production", repository.to_str().unwrap()];
+    shallow.git(remote).ok();
+    for lock in ["shallow.lock", "refs/heads/main.lock"] {
+        let lock = repository.join(lock);
+        fs::write(&lock, "").unwrap();
+        refused(&api, &shallow, &["main"], &format!("rm '{}'", lock.display()));
+        fs::remove_file(&lock).unwrap();
+    }
+    let path = hook(&api, "update", "exit 1");
+    refused(&api, &shallow, &["main"], "the update hook");
+    fs::remove_file(path).unwrap();
+    shallow.push().ok();
+    assert_eq!(api.version(), "v1");
+    api.git(["fsck", "--strict"]).ok();
+}
+
+/// Somebody moves the branch on the server: "the current commit" is not deployed when it is older than what runs.
+#[test]
+fn p53_an_older_branch_is_not_deployed_in_silence() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.release("v1").ok();
+    dev.release("v2").ok();
+    let before = state(&api);
+    api.git(["update-ref", "refs/heads/main", "main~1"]).ok();
+    api.gokku(["deploy"]).exits(1).complains("Push it again first");
+    dev.push().ok().says("deployed already");
+    assert_eq!(state(&api), before);
+    api.gokku(["deploy"]).ok();
+    assert_eq!(api.version(), "v2");
+}
+
 /// The process that deploys is killed while its branch is locked, and when it has just moved: the daemon ends what it
 /// left, the pusher waits for that, and hears what is so.
 #[test]

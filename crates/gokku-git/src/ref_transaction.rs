@@ -112,6 +112,26 @@ impl Repository {
         Ok(())
     }
 
+    /// Whether the file can be locked in which git notes commits without their parents, `shallow`: as git locks it, for a
+    /// moment.
+    pub fn check_shallow(&self) -> Result<(), Error> {
+        let path = self.path().join("shallow.lock");
+        let locked = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path);
+        locked
+            .and_then(|_| std::fs::remove_file(&path))
+            .map_err(|source| match source.kind() {
+                // git's own words for it.
+                std::io::ErrorKind::AlreadyExists => Error::Failed {
+                    command: COMMAND.to_owned(),
+                    message: format!("Unable to create '{}': File exists", path.display()),
+                },
+                _ => Error::File { path, source },
+            })
+    }
+
     /// Where git locks a ref, in repositories whose refs are files.
     fn lock_of(&self, name: &str) -> PathBuf {
         self.path().join(format!("{name}.lock"))

@@ -77,8 +77,8 @@ pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<R
         Judgement::Deploy(deploy) => deploy,
     };
     unmoved(&repository, &deploy)?;
-    // git runs it for what it moves itself, and this is not.
-    for update in deploy.refs.iter().filter(|_| pushed.mover.is_none()) {
+    // git runs it for what it moves itself, and only then: after the deploy.
+    for update in &deploy.refs {
         if !repository.run_update_hook(update)? {
             return Err(Error::input(format!(
                 "{} is not moved, and nothing is deployed: the update hook of the repository on the server refuses it",

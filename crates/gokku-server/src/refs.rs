@@ -88,6 +88,13 @@ pub fn has_new_roots(told: &Path) -> bool {
     new.lines().any(|line| !noted.contains(line))
 }
 
+/// Whether git can note such commits, which it does when it moves their refs.
+pub(crate) fn can_note_roots(root: &Root, app: &AppName) -> Result<(), Error> {
+    Repository::at(root.repository(app))
+        .check_shallow()
+        .map_err(refused)
+}
+
 /// What git refuses, with what to do.
 fn refused(error: gokku_git::Error) -> Error {
     let words = match error {

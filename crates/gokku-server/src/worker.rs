@@ -155,6 +155,9 @@ async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Res
         let old = push.refs.first().map(|update| &update.old);
         check_unmoved(&branch, old.filter(|old| !old.is_zero()), &commit, now.as_ref())
             .map_err(|refusal| Error::input(refusal.to_string()))?;
+        if push.mover.is_some() {
+            refs::can_note_roots(&root, &app)?;
+        }
         refs::prepare(&root, &app, &push.refs, false)
     });
     looked.await.map_err(|error| Error::failed(error.to_string()))?
