@@ -352,7 +352,7 @@ fn p54_what_an_image_declares_as_a_volume_is_carried_from_release_to_release() {
     api.gokku(["stop"]).ok();
     let blue = api.blue();
     let old = api.containers().remove(0);
-    api.docker(["rm", &blue]).ok();
+    api.docker(["rm", "--volumes", &blue]).ok();
     let labels = old
         .labels
         .iter()

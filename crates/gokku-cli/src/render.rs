@@ -197,7 +197,11 @@ impl Renderer {
                 volume,
                 since,
                 shared,
-            } => self.detail(Look::Plain, &carried(path, volume, *since, *shared)),
+            } => {
+                // What comes with the new image is hidden from now on by what the old one had.
+                let look = if *since == Since::Before { Look::Bad } else { Look::Plain };
+                self.detail(look, &carried(path, volume, *since, *shared));
+            }
             Event::VolumeLeft {
                 container,
                 path,
