@@ -199,7 +199,11 @@ impl Renderer {
                 shared,
             } => {
                 // What comes with the new image is hidden from now on by what the old one had.
-                let look = if *since == Since::Before { Look::Bad } else { Look::Plain };
+                let look = if *since == Since::Before {
+                    Look::Bad
+                } else {
+                    Look::Plain
+                };
                 self.detail(look, &carried(path, volume, *since, *shared));
             }
             Event::VolumeLeft {
