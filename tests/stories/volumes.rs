@@ -301,7 +301,7 @@ fn p54_what_an_image_declares_as_a_volume_is_carried_from_release_to_release() {
         dev.write("version", format!("{version}\n"));
         dev.write("data/from-image", format!("of {version}"));
         dev.commit(version);
-        dev.push().ok()
+        dev.push()
     };
     let volumes = || {
         let status = api.gokku(["status", "--json"]).ok().json();
@@ -309,7 +309,16 @@ fn p54_what_an_image_declares_as_a_volume_is_carried_from_release_to_release() {
         let shown = volumes.map(|one| json!([one["name"], one["path"], one["of_image"]]));
         shown.collect::<Vec<_>>()
     };
+    // What is somebody else's is not taken.
+    api.docker(["volume", "create", &volume]).ok();
     push("v1", declares)
+        .rejected()
+        .says(&format!("adopt = [\"{volume}\"]"))
+        .says("volumes: [\"NAME:/data\"] in gokku.yml");
+    assert!(api.containers().is_empty());
+    api.docker(["volume", "rm", &volume]).ok();
+    push("v1", declares)
+        .ok()
         .says("The image declares a volume at /data: from now on it is kept")
         .says(&format!("the volume {volume}, made now"))
         .says("What a newer image has in /data is hidden by it. Something else can be mounted there");
@@ -327,14 +336,16 @@ fn p54_what_an_image_declares_as_a_volume_is_carried_from_release_to_release() {
     };
     api.gokku(["restart"]).ok();
     is_there("v1");
-    push("v2", declares).says(&format!("/data is kept, in the volume {volume}"));
+    push("v2", declares)
+        .ok()
+        .says(&format!("/data is kept, in the volume {volume}"));
     is_there("v2");
     assert_eq!(text(&api, "/read?file=/data/from-image"), "of v1");
     api.gokku(["rollback"]).ok();
     is_there("v1");
 
     // Without it in the image it stays, and without the app.
-    push("v3", "ENTRYPOINT [\"/app\", \"serve\"]\n");
+    push("v3", "ENTRYPOINT [\"/app\", \"serve\"]\n").ok();
     assert_eq!(volumes(), [json!([volume, null, true])]);
     api.gokku(["status"])
         .ok()
@@ -345,7 +356,7 @@ fn p54_what_an_image_declares_as_a_volume_is_carried_from_release_to_release() {
         .ok()
         .complains(&stays);
     server.gokku(["apps", "create", name]).ok();
-    push("v4", declares);
+    push("v4", declares).ok();
     is_there("v4");
 
     // What gokku made before it carried any: a container with volumes of its own.

@@ -308,3 +308,29 @@ pub(crate) fn exit_code(outcome: &Finish) -> u8 {
         Finish::GaveUp { .. } | Finish::Superseded { .. } | Finish::LeftUnfinished { .. } => FAILED,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_that_an_image_declares_is_told_with_what_it_brings_the_first_time() {
+        let told = |since, shared| carried("/data", "api__data", since, shared);
+        let hidden = "What a newer image has in /data is hidden by it";
+        let share = "with ZERO_DOWNTIME=true, the old release and the new one share it for a moment";
+        for since in [Since::Now, Since::Before] {
+            let (alone, shared) = (told(since, false), told(since, true));
+            for (words, is_shared) in [(alone, false), (shared, true)] {
+                assert!(
+                    words.contains(hidden) && words.contains("volumes: in gokku.yml"),
+                    "{words}"
+                );
+                assert_eq!(words.contains(share), is_shared, "{words}");
+            }
+        }
+        assert_eq!(
+            told(Since::Earlier, true),
+            "/data is kept, in the volume api__data; what this image has there is hidden"
+        );
+    }
+}
