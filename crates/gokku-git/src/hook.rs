@@ -50,6 +50,18 @@ GOKKU_ROOT={} exec \"$program\" hook pre-receive --app {}
 }
 
 impl Repository {
+    /// The file of a hook of gokku's that is not there, or is another's; none when all is as it should be.
+    pub(crate) fn foreign_hook(&self, hook: &Hook) -> Option<PathBuf> {
+        // Where the program was is said again with each installation, and the hook looks for it elsewhere, too.
+        let words = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with("program='"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let path = self.path().join("hooks/pre-receive");
+        let is_ours = fs::read_to_string(&path).is_ok_and(|there| words(&there) == words(&hook.text()));
+        (!is_ours).then_some(path)
+    }
+
     /// Writes the hook, unless it is there and the same.
     pub fn install_hook(&self, hook: &Hook) -> Result<(), Error> {
         let folder = self.path().join("hooks");

@@ -3,21 +3,31 @@
 //! - [`repository`]: an app's bare repository: made, asked, its deploy branch
 //! - [`hook`]: the pre-receive hook that starts a deploy
 //! - `serve`: git's side of a push that comes over ssh with a key
-//! - [`tree`]: a commit's files: exported, looked at, and what cannot be deployed in them
+//! - [`pinned`]: what its configuration says, so that nobody else's counts
+//! - [`tree`]: a commit's files: exported, and read one by one
+//! - [`obstacle`]: what in them cannot be deployed
 //! - [`working_copy`]: a developer's own repository, and its remotes
+//! - [`version`]: which git there is
 //! - `command`: how git is run
+//! - `loan`: a repository's objects, and nothing else of it
 
 pub mod hook;
+pub mod obstacle;
+pub mod pinned;
 pub mod repository;
 pub mod tree;
+pub mod version;
 pub mod working_copy;
 
 mod command;
 mod error;
+mod loan;
 mod serve;
 
 pub use error::Error;
 pub use hook::Hook;
+pub use obstacle::Obstacle;
+pub use pinned::Difference;
 pub use repository::Repository;
-pub use tree::Obstacle;
+pub use version::Version;
 pub use working_copy::WorkingCopy;

@@ -69,26 +69,25 @@ fn take_out(
     commit: &CommitId,
 ) -> Result<(ReleaseId, TreeId), Error> {
     let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
-    let mut pointers = Vec::new();
-    for obstacle in repository.obstacles(commit)? {
-        match obstacle {
-            Obstacle::Lfs(paths) => pointers = paths,
-            Obstacle::Submodules(_) => return Err(refused(obstacle)),
-        }
+    let (missing, stand_ins): (Vec<_>, Vec<_>) = repository
+        .obstacles(commit)?
+        .into_iter()
+        .partition(|obstacle| matches!(obstacle, Obstacle::Submodules(_)));
+    if let Some(missing) = missing.into_iter().next() {
+        return Err(refused(missing));
     }
     let tree = repository.tree(commit)?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
     let export = || -> Result<(), Error> {
         repository.export(commit, &incoming)?;
-        if pointers.is_empty() {
-            return Ok(());
+        // What no build is sent may stand for something else.
+        for obstacle in stand_ins {
+            if let Some(sent) = obstacle.only(|paths| sent_to_builds(app, &incoming, paths))? {
+                return Err(refused(sent));
+            }
         }
-        // What no build is sent may be a pointer.
-        match sent_to_builds(app, &incoming, pointers)? {
-            sent if sent.is_empty() => Ok(()),
-            sent => Err(refused(Obstacle::Lfs(sent))),
-        }
+        Ok(())
     };
     if let Err(error) = export() {
         atomic::remove_tree(&incoming)?;
