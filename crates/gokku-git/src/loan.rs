@@ -22,19 +22,28 @@ pub(crate) struct Loan {
 
 impl Loan {
     /// Makes it in a folder that is not there yet, for objects of this commit's kind.
-    pub(crate) fn begin(repository: &Repository, folder: PathBuf, commit: &CommitId) -> io::Result<Self> {
-        let folder = absolute(&folder);
-        // What makes a folder a repository, gitrepository-layout(5).
-        fs::create_dir(&folder)?;
-        fs::create_dir(folder.join("refs"))?;
-        fs::write(folder.join("HEAD"), "ref: refs/heads/none\n")?;
+    pub(crate) fn begin(repository: &Repository, folder: &Path, commit: &CommitId) -> io::Result<Self> {
+        let mut loan = Self::of_nothing(folder)?;
         if commit.as_str().len() == 64 {
             let format = "[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = sha256\n";
-            fs::write(folder.join("config"), format)?;
+            fs::write(loan.folder.join("config"), format)?;
         }
         // Inside a hook git has told already where they are.
-        let objects = (!in_quarantine()).then(|| absolute(repository.path()).join("objects"));
-        Ok(Self { folder, objects })
+        loan.objects = (!in_quarantine()).then(|| absolute(repository.path()).join("objects"));
+        Ok(loan)
+    }
+
+    /// Makes one without any objects: what makes a folder a repository, gitrepository-layout(5).
+    pub(crate) fn of_nothing(folder: &Path) -> io::Result<Self> {
+        let folder = absolute(folder);
+        for folder in [&folder, &folder.join("refs"), &folder.join("objects")] {
+            fs::create_dir(folder)?;
+        }
+        fs::write(folder.join("HEAD"), "ref: refs/heads/none\n")?;
+        Ok(Self {
+            folder,
+            objects: None,
+        })
     }
 
     /// A git command there, for files in this folder.

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{BufRead, Read};
+use std::fs;
+use std::io::{self, BufRead, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use gokku_core::CommitId;
 
-use crate::command::{converse, git, run};
+use crate::command::{absolute, converse, git, run};
 use crate::error::Error;
 use crate::loan::Loan;
 use crate::repository::Repository;
@@ -159,14 +163,14 @@ impl Repository {
                 let mut head = String::new();
                 answer.read_line(&mut head)?;
                 let size = head.split_whitespace().nth(2).and_then(|size| size.parse().ok());
-                let size: u64 = size.ok_or_else(|| std::io::Error::other(head.trim().to_owned()))?;
+                let size: u64 = size.ok_or_else(|| io::Error::other(head.trim().to_owned()))?;
                 let mut beginning = Vec::new();
                 answer
                     .by_ref()
                     .take(size.min(length))
                     .read_to_end(&mut beginning)?;
                 let rest = size.saturating_sub(length) + 1;
-                std::io::copy(&mut answer.by_ref().take(rest), &mut std::io::sink())?;
+                io::copy(&mut answer.by_ref().take(rest), &mut io::sink())?;
                 beginnings.push(beginning);
             }
             Ok(beginnings)
@@ -177,54 +181,18 @@ impl Repository {
     fn filtered(&self, commit: &CommitId, entries: &[Entry]) -> Result<BTreeMap<Vec<u8>, String>, Error> {
         let attributes: Vec<&Entry> = entries.iter().filter(|entry| entry.is_attributes()).collect();
         let texts = self.beginnings(&attributes, u64::MAX)?;
-        let names_one = |text: &Vec<u8>| text.windows(6).any(|word| word == b"filter");
-        if !texts.iter().any(names_one) {
+        if !texts.iter().any(|text| names_a_filter(text)) {
             return Ok(BTreeMap::new());
         }
-        let file = |source| Error::File {
-            path: std::env::temp_dir(),
-            source,
-        };
-        let folder = tempfile::Builder::new()
-            .prefix("gokku-git-")
-            .tempdir()
-            .map_err(file)?;
-        let loan = Loan::begin(self, folder.path().join("git"), commit).map_err(file)?;
+        let folder = temporary()?;
+        let loan = Loan::begin(self, &folder.path().join("git"), commit).map_err(in_temporary)?;
         run(&mut loan.git(folder.path(), ["read-tree", commit.as_str()]))?;
         let mut paths = Vec::new();
         for entry in entries.iter().filter(|entry| entry.is_file()) {
             paths.extend(&entry.path);
             paths.push(0);
         }
-        let mut command = loan.git(
-            folder.path(),
-            ["check-attr", "--cached", "-z", "--stdin", "filter"],
-        );
-        let told = converse(&mut command, paths, |mut answer| {
-            let mut told = Vec::new();
-            answer.read_to_end(&mut told)?;
-            Ok(told)
-        })?;
-        // `<path> NUL filter NUL <value> NUL`
-        let words: Vec<&[u8]> = told.split(|byte| *byte == 0).collect();
-        let filters = words.chunks_exact(3).filter_map(|words| {
-            let filter = String::from_utf8_lossy(words[2]).into_owned();
-            let none = matches!(&*filter, "unspecified" | "unset" | "set");
-            (!none).then(|| (words[0].to_owned(), filter))
-        });
-        Ok(filters.collect())
-    }
-
-    /// The files that a filter is meant for which no build here runs, and which are built as they were committed: by filter.
-    /// Those that can be no good without it are [obstacles](Self::obstacles).
-    pub fn filters(&self, commit: &CommitId) -> Result<BTreeMap<String, Vec<String>>, Error> {
-        let entries = self.entries(commit)?;
-        let mut filters: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (path, filter) in self.filtered(commit, &entries)? {
-            let path = String::from_utf8_lossy(&path).into_owned();
-            filters.entry(filter).or_default().push(path);
-        }
-        Ok(filters)
+        filters(loan.git(folder.path(), ["check-attr", "--cached"]), paths)
     }
 
     /// What in a commit cannot be deployed. Files are told by what is in them, whatever attributes they still have: a
@@ -258,5 +226,81 @@ impl Repository {
             (!encrypted.is_empty()).then_some(Obstacle::Encrypted(encrypted)),
         ];
         Ok(found.into_iter().flatten().collect())
+    }
+}
+
+/// The files below a folder that a filter is meant for by the attributes there, which nothing here runs; by filter.
+pub fn filters_in(files: &Path) -> Result<BTreeMap<String, Vec<String>>, Error> {
+    let mut paths = Vec::new();
+    let mut named = false;
+    list(files, &mut PathBuf::new(), &mut paths, &mut named).map_err(|source| Error::File {
+        path: files.to_owned(),
+        source,
+    })?;
+    let mut by_filter: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    if !named {
+        return Ok(by_filter);
+    }
+    let folder = temporary()?;
+    let loan = Loan::of_nothing(&folder.path().join("git")).map_err(in_temporary)?;
+    let files = absolute(files);
+    for (path, filter) in filters(loan.git(&files, ["check-attr"]), paths)? {
+        let path = String::from_utf8_lossy(&path).into_owned();
+        by_filter.entry(filter).or_default().push(path);
+    }
+    Ok(by_filter)
+}
+
+/// The paths of the files below a folder, a NUL behind each, and whether any attributes there name a filter.
+fn list(files: &Path, below: &mut PathBuf, paths: &mut Vec<u8>, named: &mut bool) -> io::Result<()> {
+    for entry in fs::read_dir(files.join(&below))? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        below.push(entry.file_name());
+        if kind.is_dir() {
+            list(files, below, paths, named)?;
+        } else if kind.is_file() {
+            *named |= entry.file_name() == ".gitattributes" && names_a_filter(&fs::read(entry.path())?);
+            paths.extend(below.as_os_str().as_bytes());
+            paths.push(0);
+        }
+        below.pop();
+    }
+    Ok(())
+}
+
+fn names_a_filter(attributes: &[u8]) -> bool {
+    attributes.windows(6).any(|word| word == b"filter")
+}
+
+/// What `git check-attr` says of these paths.
+fn filters(mut command: Command, paths: Vec<u8>) -> Result<BTreeMap<Vec<u8>, String>, Error> {
+    command.args(["-z", "--stdin", "filter"]);
+    let told = converse(&mut command, paths, |mut answer| {
+        let mut told = Vec::new();
+        answer.read_to_end(&mut told)?;
+        Ok(told)
+    })?;
+    // `<path> NUL filter NUL <value> NUL`
+    let words: Vec<&[u8]> = told.split(|byte| *byte == 0).collect();
+    let named = words.chunks_exact(3).filter_map(|words| {
+        let filter = String::from_utf8_lossy(words[2]).into_owned();
+        let none = matches!(&*filter, "unspecified" | "unset" | "set");
+        (!none).then(|| (words[0].to_owned(), filter))
+    });
+    Ok(named.collect())
+}
+
+fn temporary() -> Result<tempfile::TempDir, Error> {
+    tempfile::Builder::new()
+        .prefix("gokku-git-")
+        .tempdir()
+        .map_err(in_temporary)
+}
+
+fn in_temporary(source: io::Error) -> Error {
+    Error::File {
+        path: std::env::temp_dir(),
+        source,
     }
 }

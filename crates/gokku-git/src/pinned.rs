@@ -77,6 +77,11 @@ pub const PINNED: &[Pin] = &[
         "objects,derived-metadata,reference",
         "an accepted push is on the disk",
     ),
+    always(
+        "core.alternateRefsCommand",
+        "true",
+        "git runs it for each push, and the branches that it is to tell are known: no program of anybody's is",
+    ),
     always("core.fsyncMethod", "fsync", "an accepted push is on the disk"),
     unless_said(
         "core.logAllRefUpdates",

@@ -1,8 +1,8 @@
 //! A commit's files.
 
+use std::collections::VecDeque;
 use std::fs;
-use std::io;
-use std::io::{BufRead, Read};
+use std::io::{self, BufRead, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -31,7 +31,7 @@ impl Repository {
         fs::create_dir(into).map_err(at)?;
         // Where a clone has its repository: no commit can have a file there.
         let borrowed = into.join(".git");
-        let loan = Loan::begin(self, borrowed.clone(), commit).map_err(at)?;
+        let loan = Loan::begin(self, &borrowed, commit).map_err(at)?;
         let files = absolute(into);
         run(&mut loan.git(&files, ["read-tree", "--reset", "-u", commit.as_str()]))?;
         fs::remove_dir_all(&borrowed).map_err(at)?;
@@ -70,14 +70,13 @@ impl Repository {
         }
         let mut command = git(self.path(), ["cat-file", "--batch", "--follow-symlinks"]);
         let name = format!("{commit}:{path}\n");
-        let answer = converse(&mut command, name.into_bytes(), |mut answer| {
+        let (head, mut content) = converse(&mut command, name.into_bytes(), |mut answer| {
             let mut head = String::new();
             answer.read_line(&mut head)?;
             let mut rest = Vec::new();
             answer.read_to_end(&mut rest)?;
             Ok((head, rest))
         })?;
-        let (head, mut content) = answer;
         let words: Vec<&str> = head.trim_end_matches('\n').rsplitn(3, ' ').collect();
         // `<id> <type> <size>`, or what is wrong with the link and how long its own words are; else `<name> missing`.
         match words[..] {
@@ -86,30 +85,93 @@ impl Repository {
                 Ok(Some(content))
             }
             [_, "symlink"] => Err(Error::LeadsOut(path.to_owned())),
-            [_, "dangling" | "loop" | "notdir"] if self.is_link(commit, path)? => {
-                Err(Error::LeadsNowhere(path.to_owned()))
-            }
+            [_, "loop"] => Err(Error::LeadsNowhere(path.to_owned())),
+            // git follows no link with `./` in it.
+            [_, "dangling" | "notdir"] => self.behind(commit, path),
             _ => Ok(None),
         }
     }
 
-    /// Whether a path of a commit is itself a link, and not one behind another.
-    fn is_link(&self, commit: &CommitId, path: &str) -> Result<bool, Error> {
-        let listed = run(&mut git(
+    /// A file that is reached by links, step by step.
+    fn behind(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let nowhere = || Err(Error::LeadsNowhere(path.to_owned()));
+        let mut rest: VecDeque<String> = path.split('/').map(str::to_owned).collect();
+        let mut here: Vec<String> = Vec::new();
+        let mut links = 0;
+        while let Some(part) = rest.pop_front() {
+            match part.as_str() {
+                "" | "." => {}
+                ".." => {
+                    if here.pop().is_none() {
+                        return Err(Error::LeadsOut(path.to_owned()));
+                    }
+                }
+                _ => {
+                    here.push(part);
+                    match self.kind(commit, &here.join("/"))? {
+                        Kind::Folder => {}
+                        Kind::File if rest.is_empty() => return self.blob(commit, &here.join("/")).map(Some),
+                        Kind::Link => {
+                            links += 1;
+                            let to = self.blob(commit, &here.join("/"))?;
+                            let to = String::from_utf8_lossy(&to).into_owned();
+                            if to.starts_with('/') {
+                                return Err(Error::LeadsOut(path.to_owned()));
+                            }
+                            if links > LINKS {
+                                return nowhere();
+                            }
+                            here.pop();
+                            for part in to.rsplit('/') {
+                                rest.push_front(part.to_owned());
+                            }
+                        }
+                        _ => break,
+                    }
+                }
+            }
+        }
+        if self.kind(commit, path)? == Kind::Link {
+            nowhere()
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// What a path of a commit is, if it is anything; links are not followed.
+    fn kind(&self, commit: &CommitId, path: &str) -> Result<Kind, Error> {
+        let mut command = git(
             self.path(),
-            [
-                "--literal-pathspecs",
-                "ls-tree",
-                "-z",
-                "--full-tree",
-                commit.as_str(),
-                "--",
-                path,
-            ],
-        ))?;
-        Ok(listed.starts_with(b"120000 "))
+            ["--literal-pathspecs", "ls-tree", "-z", "--full-tree"],
+        );
+        let listed = run(command.args([commit.as_str(), "--", path]))?;
+        Ok(match listed.get(..3) {
+            Some(b"120") => Kind::Link,
+            Some(b"100") => Kind::File,
+            Some(b"040") => Kind::Folder,
+            _ => Kind::Nothing,
+        })
+    }
+
+    fn blob(&self, commit: &CommitId, path: &str) -> Result<Vec<u8>, Error> {
+        run(&mut git(
+            self.path(),
+            ["cat-file", "blob", &format!("{commit}:{path}")],
+        ))
     }
 }
+
+/// What a path is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Link,
+    Folder,
+    Nothing,
+}
+
+/// How many links are followed, as Linux does: path_resolution(7).
+const LINKS: usize = 40;
 
 /// Gives everything below a folder, and it, the modes that git keeps: executable or not.
 fn open(folder: &Path) -> io::Result<()> {

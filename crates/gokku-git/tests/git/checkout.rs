@@ -1,0 +1,383 @@
+//! What is built is the commit's files: as a checkout in a fresh clone has them, byte for byte.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use gokku_core::CommitId;
+use gokku_git::obstacle::filters_in;
+use gokku_git::{Obstacle, Repository};
+
+use super::nobody::{again, listing, shows};
+use super::{git, pair, push};
+
+/// What `.gitattributes` say, at the top and in `sub`.
+const ATTRIBUTES: [(&str, &str); 17] = [
+    ("", ""),
+    ("* text=auto", ""),
+    ("* text=auto eol=crlf", "*.txt eol=lf"),
+    ("*.txt text eol=crlf", "*.txt -text"),
+    ("*.txt eol=lf", "* text eol=crlf"),
+    ("* -text", "mixed.txt text"),
+    ("* ident", "*.txt -ident"),
+    ("*.txt ident text eol=crlf", ""),
+    (
+        "*.utf16 text working-tree-encoding=UTF-16",
+        "*.utf16 working-tree-encoding=UTF-16LE eol=crlf",
+    ),
+    (
+        "*.latin text working-tree-encoding=ISO-8859-1",
+        "*.latin working-tree-encoding=none-such",
+    ),
+    ("* export-ignore", "* export-ignore"),
+    ("* export-subst", "* export-subst"),
+    ("Procfile export-ignore\n.gitattributes export-ignore", ""),
+    ("* filter=lfs\n*.txt filter=none-such", "* filter=crypt"),
+    ("[attr]mine text eol=crlf\n*.txt mine", "*.txt !text !eol"),
+    (
+        "sub/** binary\n*.txt diff merge=union -delta",
+        "\"mixed.txt\" eol=crlf",
+    ),
+    ("  # nothing\n*.txt\ttext  eol=crlf\r\n", "*.txt crlf=input"),
+];
+
+fn with_files(work: &Path) {
+    for folder in ["", "sub", "sub/deep"] {
+        let folder = work.join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        for (name, bytes) in [
+            ("lf.txt", &b"one\ntwo\n"[..]),
+            ("crlf.txt", b"one\r\ntwo\r\n"),
+            ("mixed.txt", b"one\r\ntwo\nthree\r"),
+            ("id.txt", b"$Id$ $Id: old $ $Format:%H$\n"),
+            ("empty.txt", b""),
+            ("zero.bin", b"\0\r\n\n\0"),
+            ("a.utf16", "na\u{ef}ve\n".as_bytes()),
+            ("a.latin", "na\u{ef}ve\n".as_bytes()),
+            ("Procfile", b"web: ./run\n"),
+            ("odd \"name\"\n", b"x\n"),
+        ] {
+            fs::write(folder.join(name), bytes).unwrap();
+        }
+        fs::write(folder.join("run"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(folder.join("run"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("lf.txt", folder.join("to")).unwrap();
+        symlink("/etc/passwd", folder.join("out")).unwrap();
+    }
+}
+
+/// Commits what is in the working copy as it is, whatever attributes say, and pushes it.
+fn committed(work: &Path, repository: &Repository) -> CommitId {
+    // What attributes would change on the way in is stored first, so that each line end is what a file has.
+    let ignored = work.join(".git/info/attributes");
+    fs::create_dir_all(ignored.parent().unwrap()).unwrap();
+    fs::write(&ignored, "* -text -ident -filter -working-tree-encoding\n").unwrap();
+    git(work, &["rm", "-rq", "--cached", "--ignore-unmatch", "."]);
+    git(work, &["add", "-A"]);
+    git(work, &["commit", "-q", "--allow-empty", "-m", "more"]);
+    push(work, repository)
+}
+
+#[test]
+fn what_is_built_is_what_a_fresh_clone_has() {
+    let (folder, repository, work) = pair();
+    with_files(&work);
+    let mut seen = std::collections::BTreeSet::new();
+    for (number, (top, sub)) in ATTRIBUTES.iter().enumerate() {
+        fs::write(work.join(".gitattributes"), format!("{top}\n")).unwrap();
+        fs::write(work.join("sub/.gitattributes"), format!("{sub}\n")).unwrap();
+        let commit = committed(&work, &repository);
+        let exported = folder.path().join(format!("exported-{number}"));
+        // The server's own attributes are nobody's.
+        fs::create_dir_all(repository.path().join("info")).unwrap();
+        fs::write(
+            repository.path().join("info/attributes"),
+            "* text eol=crlf export-ignore\n",
+        )
+        .unwrap();
+        repository.export(&commit, &exported).unwrap();
+        let clone = folder.path().join(format!("clone-{number}"));
+        let from = repository.path().to_str().unwrap();
+        git(folder.path(), &["clone", "-q", from, clone.to_str().unwrap()]);
+        fs::remove_dir_all(clone.join(".git")).unwrap();
+        let (exported, cloned) = (listing(&exported), listing(&clone));
+        assert_eq!(exported, cloned, "{top:?}, {sub:?}");
+        assert!(exported.len() > 35, "{exported:?}");
+        seen.insert(format!("{exported:?}"));
+    }
+    assert!(
+        seen.len() > 12,
+        "the attributes make a difference: {}",
+        seen.len()
+    );
+}
+
+/// Folders and programs are the same to an image, whatever the umask of whoever deploys.
+#[test]
+fn what_is_built_does_not_depend_on_the_umask() {
+    if let Some(folder) = shows() {
+        let repository = Repository::at(folder.join("api.git"));
+        let head = repository.head_of(&gokku_core::push::BranchName::main()).unwrap();
+        repository.export(&head.unwrap(), &folder.join("tree")).unwrap();
+        return;
+    }
+    let (folder, repository, work) = pair();
+    with_files(&work);
+    let commit = committed(&work, &repository);
+    let usual = folder.path().join("usual");
+    repository.export(&commit, &usual).unwrap();
+    let own = again(
+        "checkout::what_is_built_does_not_depend_on_the_umask",
+        folder.path(),
+    );
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "umask 077; exec \"$0\" \"$@\""])
+        .arg(own.get_program());
+    shell.args(own.get_args());
+    shell.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = shell.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert_eq!(listing(&folder.path().join("tree")), listing(&usual));
+    let mode = fs::metadata(folder.path().join("tree"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o755);
+}
+
+/// Trees that git would not make itself: refused, or put into the folder and nowhere else.
+#[test]
+fn a_tree_that_is_made_to_do_harm_does_none() {
+    let (folder, repository, work) = pair();
+    push(&work, &repository);
+    let outside = folder.path().join("outside");
+    fs::create_dir(&outside).unwrap();
+    let bare = repository.path();
+    let stdin = |args: &[&str], text: &str| {
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "printf %s \"$0\" | git \"$@\"", text])
+            .args(args);
+        let output = command.current_dir(bare).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let file = stdin(&["hash-object", "-w", "--stdin"], "harm\n");
+    let link = stdin(&["hash-object", "-w", "--stdin"], outside.to_str().unwrap());
+    let tree = |lines: &str| stdin(&["mktree", "--missing"], lines);
+    let below = tree(&format!("100644 blob {file}\tx\n"));
+    let commit =
+        |tree: &str| -> CommitId { git(bare, &["commit-tree", "-m", "harm", tree]).parse().unwrap() };
+    let head = git(&work, &["rev-parse", "HEAD"]);
+    for (number, (lines, comes_to)) in [
+        (
+            format!("040000 tree {below}\t.git\n"),
+            Err("invalid path '.git/x'"),
+        ),
+        (
+            format!("040000 tree {below}\t.GIT\n"),
+            Err("invalid path '.GIT/x'"),
+        ),
+        (format!("040000 tree {below}\t..\n"), Err("invalid path '../x'")),
+        (format!("100644 blob {file}\t.\n"), Err("invalid path '.'")),
+        (
+            format!("120000 blob {link}\ta\n040000 tree {below}\ta\n"),
+            Ok(&["\"a/x\""][..]),
+        ),
+        (
+            format!("040000 tree {below}\ta\n120000 blob {link}\ta\n"),
+            Ok(&[]),
+        ),
+        (
+            format!("100644 blob {file}\tA\n100644 blob {file}\ta\n"),
+            Ok(&["\"A\"", "\"a\""]),
+        ),
+        (format!("160000 commit {head}\tsub\n"), Ok(&["\"sub\""])),
+        (
+            format!("100644 blob {file}\tback\\slash\n"),
+            Ok(&["\"back\\\\slash\""]),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let into = folder.path().join(number.to_string());
+        let exported = repository.export(&commit(&tree(&lines)), &into);
+        match (exported, comes_to) {
+            (Ok(()), Ok(paths)) => {
+                let there = listing(&into);
+                for path in paths {
+                    assert!(there.contains_key(*path), "{lines}: {there:?}");
+                }
+            }
+            (Err(error), Err(words)) => assert!(error.to_string().contains(words), "{error}"),
+            (exported, _) => panic!("{lines}: {exported:?}"),
+        }
+        assert!(listing(&outside).is_empty(), "{lines}");
+    }
+}
+
+/// What stands for something that the push did not bring, in every shape; and what only looks a little like it.
+#[test]
+fn files_that_stand_for_something_else_are_told() {
+    let (folder, repository, work) = pair();
+    let id = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393";
+    let pointer = |version: &str| format!("version {version}\noid sha256:{id}\nsize 12345\n");
+    let now = pointer("https://git-lfs.github.com/spec/v1");
+    let long = format!("{now}{}", "more\n".repeat(300));
+    let crypt = "*.key filter=git-crypt diff=git-crypt";
+    let lfs = |path: &str| vec![Obstacle::Lfs(vec![path.to_owned()])];
+    let encrypted = |path: &str| vec![Obstacle::Encrypted(vec![path.to_owned()])];
+    for (attributes, path, content, told) in [
+        ("*.bin filter=lfs", "a.bin", now.as_bytes(), lfs("a.bin")),
+        ("*.other filter=lfs", "a.bin", now.as_bytes(), lfs("a.bin")),
+        ("", "a.bin", now.as_bytes(), lfs("a.bin")),
+        ("", "sub/naïve.bin", now.as_bytes(), lfs("sub/naïve.bin")),
+        (
+            "",
+            "a.bin",
+            pointer("https://hawser.github.com/spec/v1").as_bytes(),
+            lfs("a.bin"),
+        ),
+        // A text about pointers is none.
+        ("", "a.md", format!("# LFS\n\n{now}").as_bytes(), vec![]),
+        ("", "a.md", long.as_bytes(), vec![]),
+        (crypt, "a.key", b"\0GITCRYPT\0\x01\x02\x03", encrypted("a.key")),
+        (crypt, "a.key", b"it is open\n", vec![]),
+        (crypt, "b.key2", b"\0GITCRYPT\0\x01\x02\x03", vec![]),
+        (
+            "files/secrets/** filter=crypt",
+            "secrets/a",
+            b"U2FsdGVkX1+abc=\n",
+            encrypted("secrets/a"),
+        ),
+        ("* filter=mine", "a", b"Salted__\x01\x02", encrypted("a")),
+        (
+            "[attr]secret filter=x\na secret",
+            "a",
+            b"age-encryption.org/v1\n-> X25519\n",
+            encrypted("a"),
+        ),
+        (
+            "a filter=vault",
+            "a",
+            b"$ANSIBLE_VAULT;1.1;AES256\n6162\n",
+            encrypted("a"),
+        ),
+        (
+            "a filter=pgp\na -filter",
+            "a",
+            b"-----BEGIN PGP MESSAGE-----\n",
+            vec![],
+        ),
+        // What is committed encrypted, without a filter, is as it is meant.
+        ("", "a.asc", b"-----BEGIN PGP MESSAGE-----\n", vec![]),
+        ("*.ipynb filter=nbstripout", "a.ipynb", b"{}\n", vec![]),
+    ] {
+        fs::remove_dir_all(work.join("files")).unwrap_or_default();
+        let path_in = work.join("files").join(path);
+        fs::create_dir_all(path_in.parent().unwrap()).unwrap();
+        fs::write(&path_in, content).unwrap();
+        fs::write(work.join(".gitattributes"), format!("{attributes}\n")).unwrap();
+        let commit = committed(&work, &repository);
+        let told: Vec<Obstacle> = told
+            .into_iter()
+            .filter_map(|one: Obstacle| {
+                let below = |paths: Vec<String>| -> Result<_, ()> {
+                    Ok(paths.iter().map(|path| format!("files/{path}")).collect())
+                };
+                one.only(below).unwrap()
+            })
+            .collect();
+        assert_eq!(
+            repository.obstacles(&commit).unwrap(),
+            told,
+            "{attributes:?}, {path}"
+        );
+    }
+    let commit = repository
+        .head_of(&gokku_core::push::BranchName::main())
+        .unwrap()
+        .unwrap();
+    let tree = folder.path().join("tree");
+    repository.export(&commit, &tree).unwrap();
+    let filters = filters_in(&tree).unwrap();
+    assert_eq!(filters["nbstripout"], ["files/a.ipynb"]);
+    assert_eq!(filters.len(), 1);
+}
+
+/// A link is followed within the commit; one that leads out of it, or to nothing, is an error and no text.
+#[test]
+fn a_link_is_what_it_leads_to() {
+    let (_folder, repository, work) = pair();
+    fs::create_dir_all(work.join("conf/sub")).unwrap();
+    fs::write(work.join("conf/real"), "real\n").unwrap();
+    fs::write(work.join("a b\t"), "odd\n").unwrap();
+    for (name, target) in [
+        ("within", "conf/real"),
+        ("around", "./conf/../conf/./real"),
+        ("dots", "./conf"),
+        ("dotted", "./round"),
+        ("dotted-out", "./../x"),
+        ("twice", "within"),
+        ("folder", "conf"),
+        ("conf/sub/up", "../../within"),
+        ("odd", "a b\t"),
+        ("absolute", "/etc/passwd"),
+        ("above", "../x"),
+        ("behind", "absolute/x"),
+        ("dangling", "nowhere"),
+        ("round", "round"),
+        ("through", "conf/real/x"),
+    ] {
+        symlink(target, work.join(name)).unwrap();
+    }
+    let commit = committed(&work, &repository);
+    let told = |path: &str| match repository.file(&commit, path) {
+        Ok(Some(text)) => String::from_utf8(text).unwrap().trim_end().to_owned(),
+        Ok(None) => "none".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    let out = "is a link that leads out of the repository, or lies behind one: commit the file itself";
+    let nowhere =
+        "is a link to a file that is not in the repository: commit that file, too, or the file itself";
+    for (path, content) in [
+        ("conf/real", "real".to_owned()),
+        ("within", "real".to_owned()),
+        ("around", "real".to_owned()),
+        ("twice", "real".to_owned()),
+        ("dots/real", "real".to_owned()),
+        ("dots/none", "none".to_owned()),
+        ("dotted", format!("dotted {nowhere}")),
+        ("dotted-out", format!("dotted-out {out}")),
+        ("folder/real", "real".to_owned()),
+        ("conf/sub/up", "real".to_owned()),
+        ("odd", "odd".to_owned()),
+        ("a b\t", "odd".to_owned()),
+        ("folder", "none".to_owned()),
+        ("conf", "none".to_owned()),
+        ("none", "none".to_owned()),
+        ("folder/none", "none".to_owned()),
+        ("conf/real/none", "none".to_owned()),
+        ("x blob 1", "none".to_owned()),
+        ("new\nline", "none".to_owned()),
+        ("absolute", format!("absolute {out}")),
+        ("above", format!("above {out}")),
+        ("behind", format!("behind {out}")),
+        ("dangling", format!("dangling {nowhere}")),
+        ("round", format!("round {nowhere}")),
+        ("through", format!("through {nowhere}")),
+    ] {
+        assert_eq!(told(path), content, "{path:?}");
+    }
+}
