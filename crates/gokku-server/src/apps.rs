@@ -108,12 +108,7 @@ pub fn create(
         .map_err(|error| Error::file(&root.apps(), &error))?;
     let repository = Repository::at(root.repository(name));
     repository.create()?;
-    let hook = Hook {
-        program: server.program.clone(),
-        root: root.path().to_owned(),
-        app: name.clone(),
-    };
-    repository.install_hook(&hook)?;
+    repository.install_hook(&hook(server, name))?;
     for part in ["shared", "releases", "deploys", "incoming"] {
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
     }
@@ -133,6 +128,23 @@ pub fn create(
     let environment = environment.clone();
     events::note(root, &server.by, Some(name), Change::AppCreated { environment });
     Ok(app)
+}
+
+/// What git starts for a push to an app.
+pub(crate) fn hook(server: &Server, name: &AppName) -> Hook {
+    Hook {
+        program: server.program.clone(),
+        root: server.root.path().to_owned(),
+        app: name.clone(),
+    }
+}
+
+/// Gives an app's repository what this version counts on, where it was made by an earlier one or changed since: its hook, and
+/// what is pinned in its configuration.
+pub fn bring_up_to_date(server: &Server, name: &AppName) -> Result<(), Error> {
+    let repository = Repository::at(server.root.repository(name));
+    repository.pin()?;
+    Ok(repository.install_hook(&hook(server, name))?)
 }
 
 /// Every app, by name.

@@ -32,6 +32,10 @@ pub async fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32)
     let updates = updates(told).map_err(|error| Error::input(error.to_string()))?;
     let record = apps::load(&server.root, app)?;
     let repository = Repository::at(server.root.repository(app));
+    // Also where a push comes by a git that nobody of gokku's has started; it counts from the next one on.
+    if let Err(error) = apps::bring_up_to_date(server, app) {
+        tracing::warn!("{app}'s repository: {error}");
+    }
 
     let deploys = deploy_branch(&repository, app, &record, &updates)?;
     let (commit, branch, old) =
@@ -100,7 +104,7 @@ fn take_out(
 fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<Vec<String>, Error> {
     let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
     let dockerfiles = config.dockerfiles();
-    let dockerfile = dockerfiles.iter().find(|name| tree.join(name).is_file());
+    let dockerfile = dockerfiles.iter().find(|name| tree_file::is_there(tree, name));
     let ignore = match dockerfile {
         Some(dockerfile) => gokku_docker::context::ignore(tree, dockerfile, ""),
         None => gokku_docker::context::ignore(tree, "Dockerfile", DOCKERIGNORE),
