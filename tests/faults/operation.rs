@@ -59,6 +59,14 @@ impl Operation {
         }
     }
 
+    /// Whether it is a push.
+    fn pushes(self) -> bool {
+        matches!(
+            self,
+            Self::FirstDeploy | Self::Deploy | Self::BadDeploy | Self::DeploySeveral
+        )
+    }
+
     /// Whether each try needs an app of its own.
     fn uses_up(self) -> bool {
         matches!(self, Self::FirstDeploy | Self::Destroy)
@@ -310,7 +318,7 @@ impl<'server> Stage<'server> {
             // The one before it is dead; this one lives as long as the stage, or until the next fault.
             *self.switch.borrow_mut() = switch;
         }
-        running.wait();
+        let ended = running.wait();
         drop(ailment);
         let expected = match self.operation {
             Operation::FirstDeploy => Expected::OneOrNone,
@@ -340,7 +348,29 @@ impl<'server> Stage<'server> {
             let words = switch.as_ref().map(Running::stderr).unwrap_or_default();
             format!("{wrong}\n{}\n{log}{words}", last.join("\n"))
         })?;
+        if self.operation.pushes() {
+            agrees(app, dev, ended.code == Some(0)).map_err(|wrong| format!("{wrong}\n{ended}"))?;
+        }
         Ok(if in_time { end } else { format!("{end} (too late)") })
+    }
+}
+
+/// P53: the branch is the commit that runs, and the pusher was told whether it is the one that was pushed.
+fn agrees(app: &App<'_>, dev: &WorkingCopy<'_>, accepted: bool) -> Result<(), String> {
+    let head = app.git(["rev-parse", "--verify", "--quiet", "main"]).stdout;
+    let pushed = dev.git(["rev-parse", "HEAD"]).ok();
+    if accepted != (head.trim() == pushed.line()) {
+        return Err(format!(
+            "pushed {}, accepted: {accepted}, the branch is at {head}",
+            pushed.line()
+        ));
+    }
+    let status = app.gokku(["status", "--json"]).ok().json();
+    let runs = status["commit"].as_str().unwrap_or_default();
+    if runs == head.trim() {
+        Ok(())
+    } else {
+        Err(format!("{runs} runs, and the branch is at {head}"))
     }
 }
 

@@ -78,6 +78,12 @@ impl<'server> App<'server> {
         words
     }
 
+    /// Runs `git` in the app's repository on the server.
+    pub fn git<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
+        let mut command = self.server.command("git");
+        Output::of(command.arg("--git-dir").arg(self.repository()).args(args))
+    }
+
     /// Runs `docker` on its server's engine.
     #[track_caller]
     pub fn docker<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {

@@ -23,7 +23,7 @@ pub struct Filler {
 impl Disk {
     /// Mounts one of so many bytes on an empty folder.
     #[track_caller]
-    pub(crate) fn mount(at: &Path, bytes: u64) -> Self {
+    pub fn mount(at: &Path, bytes: u64) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "a disk of a story's own takes root: run these stories as root"
@@ -45,7 +45,8 @@ impl Disk {
     /// Fills it but for so many pages.
     #[track_caller]
     pub fn fill(&self, but_for: u64) -> Filler {
-        let path = self.at.join("filler");
+        // A name that git takes for no ref, where the disk holds refs.
+        let path = self.at.join("filler.lock");
         let mut file = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         // In large pieces as long as they fit, then page by page: what is left of a piece that did not fit is kept.
         let piece = vec![0; 256 * PAGE];

@@ -15,6 +15,7 @@ mod config;
 mod deploys;
 mod deploys_under_load;
 mod disk;
+mod git_refuses;
 mod gokku_yml;
 mod guide;
 mod health;

@@ -1,6 +1,6 @@
 //! Which pushes deploy, which are stored, and which are refused before any work.
 
-use gokku_tests::{Server, WorkingCopy};
+use gokku_tests::{App, Server, WorkingCopy};
 
 /// Other branches and tags are stored, with a line that says how to deploy them.
 #[test]
@@ -30,9 +30,9 @@ fn other_branches_and_tags_are_stored() {
     assert_eq!(api.version(), "v2");
 }
 
-/// Refused before any work: the deploy branch deleted, or pushed with others.
+/// The deploy branch cannot be deleted, neither alone nor with others.
 #[test]
-fn what_cannot_be_meant_is_refused() {
+fn the_deploy_branch_is_not_deleted() {
     let server = Server::new();
     let api = server.create("api");
     let dev = api.working_copy();
@@ -41,15 +41,71 @@ fn what_cannot_be_meant_is_refused() {
     dev.push_to("production", &[":main"])
         .rejected()
         .says("cannot be deleted");
-    dev.write_app("v2", &[]);
-    dev.commit("v2");
-    dev.push_to("production", &["main", "main:other"])
-        .rejected()
-        .says("push it alone");
+    dev.git(["branch", "--move", "main", "trunk"]).ok();
     dev.push_to("production", &["--mirror"])
         .rejected()
-        .says("push it alone");
+        .says("cannot be deleted");
     assert_eq!(api.containers()[0].id, before[0].id);
+    assert_eq!(refs(&api), ["refs/heads/main"]);
+}
+
+/// The refs of an app's repository.
+fn refs(api: &App<'_>) -> Vec<String> {
+    let listed = api.git(["for-each-ref", "--format=%(refname)"]).ok();
+    listed.stdout.lines().map(str::to_owned).collect()
+}
+
+/// What comes with the deploy branch is stored with it, or nothing is: tags, other branches, deletions, push options.
+#[test]
+fn p53_refs_that_come_along_are_stored_with_the_deploy() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.write_app("v1", &[]);
+    dev.commit("v1");
+    dev.git(["tag", "--annotate", "-m", "one", "v1"]).ok();
+    dev.git(["config", "push.followTags", "true"]).ok();
+    dev.git(["config", "push.pushOption", "ci.skip"]).ok();
+    dev.push().ok().says("refs/tags/v1 is stored");
+    assert_eq!(api.version(), "v1");
+    assert_eq!(refs(&api), ["refs/heads/main", "refs/tags/v1"]);
+
+    // A deploy that fails leaves nothing of what came with it.
+    dev.write_app("v2", &["health-status=500"]);
+    dev.commit("v2");
+    dev.git(["tag", "--annotate", "-m", "two", "v2"]).ok();
+    api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=1"]).ok();
+    dev.push_to("production", &["--atomic", "main", "main:other"])
+        .rejected()
+        .says("failed: the new release did not pass its health check");
+    assert_eq!(refs(&api), ["refs/heads/main", "refs/tags/v1"]);
+
+    dev.write_app("v3", &[]);
+    dev.commit("v3");
+    for (args, stored) in [
+        (&["--atomic", "main", "main:other"][..], "refs/heads/other"),
+        (&["--tags", "main", "main:third"][..], "refs/heads/third"),
+    ] {
+        dev.commit("more");
+        dev.push_to("production", args).ok();
+        assert_eq!(api.version(), "v3");
+        assert!(refs(&api).contains(&stored.to_owned()), "{:?}", refs(&api));
+    }
+    // A mirror has what is here, and no more.
+    dev.commit("last");
+    dev.git(["branch", "here"]).ok();
+    dev.push_to("production", &["--mirror"])
+        .ok()
+        .says("refs/heads/other is deleted");
+    let mut there = refs(&api);
+    there.retain(|name| !name.starts_with("refs/remotes/"));
+    let here = [
+        "refs/heads/here",
+        "refs/heads/main",
+        "refs/tags/v1",
+        "refs/tags/v2",
+    ];
+    assert_eq!(there, here);
 }
 
 /// The first pushed of main and master is the deploy branch, where `gokku.yml` does not say.

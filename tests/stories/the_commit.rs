@@ -109,6 +109,13 @@ fn p52_what_is_built_is_the_commit() {
     dev.push().rejected().says("key.pem").says("encrypted");
     assert_eq!(api.version(), "v2");
 
+    // What would have git show another commit than the one that was pushed is not taken, and counts nowhere.
+    let head = dev.git(["rev-parse", "HEAD"]).ok();
+    let replaces = format!("main:refs/replace/{}", head.line());
+    for refs in [&[replaces.as_str()][..], &["main", "main:refs/meta/config"]] {
+        dev.push_to("production", refs).rejected().says("is not taken");
+    }
+
     // What somebody changes in the repository itself is told, and set right.
     let doctor = server.gokku(["doctor"]).ok();
     doctor.says("repositories: 1, as gokku makes them");

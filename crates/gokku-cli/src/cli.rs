@@ -444,6 +444,8 @@ pub enum Proxy {
 /// What git runs.
 #[derive(Debug, Subcommand)]
 pub enum Hook {
-    /// Before a push is accepted
+    /// Before git takes a push's objects
     PreReceive,
+    /// When it has them, in place of moving the refs
+    ProcReceive,
 }

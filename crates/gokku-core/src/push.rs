@@ -79,10 +79,11 @@ impl From<BranchName> for String {
     }
 }
 
-/// One line of what git gives a pre-receive hook, `<old> <new> <ref>`; see githooks(5).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What a push wants of one ref, as git tells its hooks: `<old> <new> <ref>`, see githooks(5).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RefUpdate {
-    /// What the ref pointed at; zeros when it is new.
+    /// What the ref pointed at; zeros when it is new. Of a tag it may be another object than a commit.
     pub old: CommitId,
     /// What it is to point at; zeros when it is deleted.
     pub new: CommitId,
@@ -138,8 +139,15 @@ impl FromStr for RefUpdate {
     }
 }
 
+impl fmt::Display for RefUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.old, self.new, self.name)
+    }
+}
+
 impl RefUpdate {
-    fn branch(&self) -> Option<BranchName> {
+    /// The branch, where it is one.
+    pub fn branch(&self) -> Option<BranchName> {
         self.name
             .strip_prefix("refs/heads/")
             .and_then(|name| name.parse().ok())
@@ -158,21 +166,40 @@ pub enum DeployBranch {
 /// What becomes of a push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// This commit is deployed.
-    Deploy {
-        /// What.
-        commit: CommitId,
-        /// The branch it was pushed to.
-        branch: BranchName,
-        /// What the branch was when the push began; none when it was not there.
-        old: Option<CommitId>,
-    },
+    /// A commit is deployed, and what came with it is stored: all of it, or nothing.
+    Deploy(Deploy),
     /// Nothing is deployed.
     StoreOnly {
         /// What to tell the pusher.
         lines: Vec<String>,
     },
 }
+
+/// A push that deploys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deploy {
+    /// The branch it was pushed to.
+    pub branch: BranchName,
+    /// What the push wants of each ref: the deploy branch first.
+    pub refs: Vec<RefUpdate>,
+    /// What to tell the pusher of the others.
+    pub lines: Vec<String>,
+}
+
+impl Deploy {
+    /// What is deployed.
+    pub fn commit(&self) -> &CommitId {
+        &self.refs[0].new
+    }
+
+    /// What the branch was when the push began; none when it was not there.
+    pub fn old(&self) -> Option<&CommitId> {
+        Some(&self.refs[0].old).filter(|old| !old.is_zero())
+    }
+}
+
+/// How many refs may come with a deploy branch: each is in the transition's journal, which is written several times.
+pub const MOST_REFS: usize = 10_000;
 
 /// Why a push is refused before any work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -182,15 +209,31 @@ pub enum Refusal {
         "{0} is the branch this app is deployed from and cannot be deleted; `gokku apps destroy` removes the app"
     )]
     DeletesDeployBranch(BranchName),
-    /// The deploy branch and others at once.
+    /// More refs than a transition can move.
     #[error(
-        "{branch} is to be deployed, and came with others ({others}); push it alone: git push <remote> {branch}"
+        "{branch} is to be deployed, and came with {others} other refs, which are too many for one push (at most {MOST_REFS}): push it alone: git push <remote> {branch}"
     )]
-    SeveralRefs {
+    TooManyRefs {
         /// The deploy branch.
         branch: BranchName,
         /// How many others there are.
         others: usize,
+    },
+    /// Something that is no commit, to the deploy branch.
+    #[error("{branch} cannot be deployed from {}", object.words(branch))]
+    NoCommit {
+        /// The deploy branch.
+        branch: BranchName,
+        /// What was pushed to it.
+        object: NoCommit,
+    },
+    /// The server's own rule for a ref, in the repository's configuration.
+    #[error("{name} cannot be {}: the repository on the server has {rule}=true in its config", rule.what())]
+    Denied {
+        /// The ref.
+        name: String,
+        /// The rule.
+        rule: Rule,
     },
     /// Another push moved the branch while this one was on its way.
     #[error(
@@ -215,8 +258,68 @@ pub enum Refusal {
     Gone(BranchName),
 }
 
-/// P14: whether git can still move the branch for this push, which it would refuse after the deploy otherwise: the
-/// branch must be `now` what it was when the push began.
+/// A git object that is no commit, and so cannot be what a branch points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoCommit {
+    /// An annotated tag.
+    Tag {
+        /// What it is called.
+        name: String,
+        /// Whether there is a commit behind it: none behind a tag of a tree or a file.
+        has_commit: bool,
+    },
+    /// A directory of files without a commit.
+    Tree,
+    /// The content of one file.
+    Blob,
+}
+
+impl NoCommit {
+    fn words(&self, branch: &BranchName) -> String {
+        match self {
+            Self::Tag {
+                name,
+                has_commit: true,
+            } => format!(
+                "the annotated tag {name} itself: push the commit that it points at, git push <remote> '{name}^{{}}:{branch}'"
+            ),
+            Self::Tag { name, .. } => {
+                format!("the annotated tag {name}, which points at no commit: push a commit")
+            }
+            Self::Tree => "a tree (files without a commit): push a commit".to_owned(),
+            Self::Blob => "a blob (the content of one file): push a commit".to_owned(),
+        }
+    }
+}
+
+/// What a repository's configuration can forbid, git-config(1): `receive.*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Pushes that leave commits out which the branch had.
+    NonFastForwards,
+    /// Refs that are deleted.
+    Deletes,
+}
+
+impl Rule {
+    fn what(self) -> &'static str {
+        match self {
+            Self::NonFastForwards => "moved to another history",
+            Self::Deletes => "deleted",
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NonFastForwards => "receive.denyNonFastForwards",
+            Self::Deletes => "receive.denyDeletes",
+        })
+    }
+}
+
+/// P14: whether git can still move the branch for this push: the branch must be `now` what it was when the push began.
 pub fn check_unmoved(
     branch: &BranchName,
     old: Option<&CommitId>,
@@ -232,6 +335,29 @@ pub fn check_unmoved(
     }
 }
 
+/// The branch that a push deploys, where each pushed branch's own `gokku.yml` may say which one that is: `declared` has
+/// the pushed branches with what theirs says, `before` what deployed until now.
+///
+/// A branch that calls itself the deploy branch is it; of several the one that was it before. Where none does, what the
+/// former deploy branch says counts, if it was pushed, or else what the only one says.
+pub fn deploy_branch(before: DeployBranch, declared: &[(BranchName, Option<BranchName>)]) -> DeployBranch {
+    let is_before = |branch: &BranchName| matches!(&before, DeployBranch::Known(known) if known == branch);
+    let calls_itself = |(branch, says): &&(BranchName, Option<BranchName>)| says.as_ref() == Some(branch);
+    let themselves: Vec<_> = declared.iter().filter(calls_itself).collect();
+    let chosen = themselves
+        .iter()
+        .find(|(branch, _)| is_before(branch))
+        .or(themselves.first())
+        .copied()
+        .or_else(|| declared.iter().find(|(branch, _)| is_before(branch)));
+    let only = match declared {
+        [only] => Some(only),
+        _ => None,
+    };
+    let says = chosen.or(only).and_then(|(_, says)| says.clone());
+    says.map_or(before, DeployBranch::Known)
+}
+
 /// Judges a push.
 pub fn judge(updates: &[RefUpdate], deploys: &DeployBranch) -> Result<Judgement, Refusal> {
     let branch = match deploys {
@@ -244,26 +370,27 @@ pub fn judge(updates: &[RefUpdate], deploys: &DeployBranch) -> Result<Judgement,
             .unwrap_or_else(BranchName::main),
     };
     let full = branch.full();
-    match updates.iter().find(|update| update.name == full) {
+    let (deployed, others): (Vec<&RefUpdate>, Vec<&RefUpdate>) =
+        updates.iter().partition(|update| update.name == full);
+    let lines = others.iter().map(|update| stored(update, &branch)).collect();
+    match deployed.first() {
         Some(update) if update.new.is_zero() => Err(Refusal::DeletesDeployBranch(branch)),
-        Some(_) if updates.len() > 1 => Err(Refusal::SeveralRefs {
+        Some(_) if others.len() > MOST_REFS => Err(Refusal::TooManyRefs {
             branch,
-            others: updates.len() - 1,
+            others: others.len(),
         }),
-        Some(update) => Ok(Judgement::Deploy {
-            commit: update.new.clone(),
+        Some(update) => Ok(Judgement::Deploy(Deploy {
             branch,
-            old: Some(update.old.clone()).filter(|old| !old.is_zero()),
-        }),
-        None => Ok(Judgement::StoreOnly {
-            lines: updates.iter().map(|update| stored(update, &branch)).collect(),
-        }),
+            refs: std::iter::once(*update).chain(others).cloned().collect(),
+            lines,
+        })),
+        None => Ok(Judgement::StoreOnly { lines }),
     }
 }
 
 fn stored(update: &RefUpdate, deploys: &BranchName) -> String {
     if update.new.is_zero() {
-        return format!("{} is deleted; nothing is deployed", update.name);
+        return format!("{} is deleted; nothing is deployed for it", update.name);
     }
     match update.branch() {
         Some(branch) => format!(
@@ -290,7 +417,16 @@ mod tests {
             .map(|(new, name)| format!("{ZERO} {new} {name}").parse().unwrap())
             .collect();
         match judge(&updates, deploys) {
-            Ok(Judgement::Deploy { branch, commit, .. }) => format!("deploys {} of {branch}", commit.short()),
+            Ok(Judgement::Deploy(deploy)) => {
+                let mut told = vec![format!(
+                    "deploys {} of {}",
+                    deploy.commit().short(),
+                    deploy.branch
+                )];
+                assert_eq!(deploy.refs.len(), refs.len());
+                told.extend(deploy.lines);
+                told.join("\n")
+            }
             Ok(Judgement::StoreOnly { lines }) => lines.join("\n"),
             Err(refusal) => format!("refused: {refusal}"),
         }
@@ -302,9 +438,22 @@ mod tests {
         insta::assert_snapshot!(push(&[(ONE, "refs/heads/main")], &main), @"deploys 1111111 of main");
         insta::assert_snapshot!(push(&[(ONE, "refs/heads/feature")], &main), @"feature is stored and not deployed: main is the branch that is. To deploy it: git push <remote> feature:main");
         insta::assert_snapshot!(push(&[(ONE, "refs/tags/v1")], &main), @"refs/tags/v1 is stored and not deployed: pushes to the branch main are");
-        insta::assert_snapshot!(push(&[(ZERO, "refs/heads/old")], &main), @"refs/heads/old is deleted; nothing is deployed");
+        insta::assert_snapshot!(push(&[(ZERO, "refs/heads/old")], &main), @"refs/heads/old is deleted; nothing is deployed for it");
         insta::assert_snapshot!(push(&[(ZERO, "refs/heads/main")], &main), @"refused: main is the branch this app is deployed from and cannot be deleted; `gokku apps destroy` removes the app");
-        insta::assert_snapshot!(push(&[(ONE, "refs/heads/main"), (ONE, "refs/tags/v1")], &main), @"refused: main is to be deployed, and came with others (1); push it alone: git push <remote> main");
+        insta::assert_snapshot!(push(&[(ONE, "refs/heads/main"), (ONE, "refs/tags/v1")], &main), @r"
+        deploys 1111111 of main
+        refs/tags/v1 is stored and not deployed: pushes to the branch main are
+        ");
+        insta::assert_snapshot!(push(&[(ZERO, "refs/heads/old"), (ONE, "refs/heads/main")], &main), @r"
+        deploys 1111111 of main
+        refs/heads/old is deleted; nothing is deployed for it
+        ");
+        let many: Vec<(&str, String)> = (0..=MOST_REFS)
+            .map(|number| (ONE, format!("refs/tags/{number}")))
+            .collect();
+        let mut many: Vec<(&str, &str)> = many.iter().map(|(new, name)| (*new, name.as_str())).collect();
+        many.push((ONE, "refs/heads/main"));
+        insta::assert_snapshot!(push(&many, &main), @"refused: main is to be deployed, and came with 10001 other refs, which are too many for one push (at most 10000): push it alone: git push <remote> main");
         insta::assert_snapshot!(push(&[(ONE, "refs/heads/a"), (ONE, "refs/heads/b")], &main), @r"
         a is stored and not deployed: main is the branch that is. To deploy it: git push <remote> a:main
         b is stored and not deployed: main is the branch that is. To deploy it: git push <remote> b:main
@@ -330,6 +479,75 @@ mod tests {
         insta::assert_snapshot!(told(None, Some(&three)), @"main has moved to 3333333 since this push began: push again, after `git pull` if git asks for it. Nothing of this push was deployed");
         insta::assert_snapshot!(told(Some(&one), Some(&two)), @"main is at 2222222 already: another push brought it, and there is nothing left to push");
         insta::assert_snapshot!(told(Some(&one), None), @"main was removed on the server since this push began: push again");
+    }
+
+    #[test]
+    fn what_is_no_commit_is_told_with_what_to_type() {
+        let told = |object| {
+            Refusal::NoCommit {
+                branch: BranchName::main(),
+                object,
+            }
+            .to_string()
+        };
+        let tag = |has_commit| NoCommit::Tag {
+            name: "v1".to_owned(),
+            has_commit,
+        };
+        insta::assert_snapshot!(told(tag(true)), @"main cannot be deployed from the annotated tag v1 itself: push the commit that it points at, git push <remote> 'v1^{}:main'");
+        insta::assert_snapshot!(told(tag(false)), @"main cannot be deployed from the annotated tag v1, which points at no commit: push a commit");
+        insta::assert_snapshot!(told(NoCommit::Tree), @"main cannot be deployed from a tree (files without a commit): push a commit");
+        insta::assert_snapshot!(told(NoCommit::Blob), @"main cannot be deployed from a blob (the content of one file): push a commit");
+    }
+
+    #[test]
+    fn what_the_repository_forbids_is_told_with_its_rule() {
+        let told = |rule| {
+            let name = "refs/heads/main".to_owned();
+            Refusal::Denied { name, rule }.to_string()
+        };
+        insta::assert_snapshot!(told(Rule::NonFastForwards), @"refs/heads/main cannot be moved to another history: the repository on the server has receive.denyNonFastForwards=true in its config");
+        insta::assert_snapshot!(told(Rule::Deletes), @"refs/heads/main cannot be deleted: the repository on the server has receive.denyDeletes=true in its config");
+    }
+
+    /// Which branch deploys, where several come: `branch` or `branch=what its gokku.yml says`.
+    #[test]
+    fn the_deploy_branch_of_several() {
+        let branch = |name: &str| name.parse::<BranchName>().unwrap();
+        for (before, pushed, deploys) in [
+            ("", "main", ""),
+            ("", "main=main", "main"),
+            ("", "main=live", "live"),
+            ("main", "main", "main"),
+            ("main", "main=live", "live"),
+            ("main", "feature=live", "live"),
+            // Of several, the one that says so itself.
+            ("main", "main=live live=live", "live"),
+            ("main", "feature=live main", "main"),
+            ("main", "feature=live main=main", "main"),
+            ("main", "a=a main=main", "main"),
+            ("main", "a=a b=b", "a"),
+            ("", "a=a main", "a"),
+            ("", "a=b main", ""),
+            ("main", "", "main"),
+        ] {
+            let known = |name: &str| match name {
+                "" => DeployBranch::FirstPushed,
+                name => DeployBranch::Known(branch(name)),
+            };
+            let declared: Vec<_> = pushed
+                .split_whitespace()
+                .map(|one| match one.split_once('=') {
+                    Some((name, says)) => (branch(name), Some(branch(says))),
+                    None => (branch(one), None),
+                })
+                .collect();
+            assert_eq!(
+                deploy_branch(known(before), &declared),
+                known(deploys),
+                "{before:?} {pushed:?}"
+            );
+        }
     }
 
     #[test]

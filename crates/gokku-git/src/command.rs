@@ -9,11 +9,13 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use crate::error::Error;
 
-/// By these git tells a hook where the pushed objects are, which no ref names yet (githooks(5), pre-receive).
-const QUARANTINE: [&str; 3] = [
+/// By these git tells a hook where the pushed objects are, which no ref names yet (githooks(5), pre-receive), and which of
+/// them have no parents here.
+const QUARANTINE: [&str; 4] = [
     "GIT_QUARANTINE_PATH",
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_SHALLOW_FILE",
 ];
 
 /// What every git of gokku's has in its environment. Each name is in git(1), gitattributes(5) or git-config(1).
@@ -76,14 +78,14 @@ pub(crate) fn absolute(path: &Path) -> std::path::PathBuf {
 }
 
 /// Asks nothing, and says what it says to us and in English.
-pub(crate) fn quiet(command: &mut Command) {
+pub(crate) fn quiet(command: &mut Command) -> &mut Command {
     command
         .env("LC_MESSAGES", "C")
         .env("LC_ALL", "C.UTF-8")
         .env("GIT_TERMINAL_PROMPT", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+        .stderr(Stdio::piped())
 }
 
 /// The command's first words, for errors: git's own options are left out.
@@ -116,7 +118,7 @@ pub(crate) fn run(command: &mut Command) -> Result<Vec<u8>, Error> {
     if output.status.success() {
         Ok(output.stdout)
     } else {
-        Err(failed(command, &output.stderr))
+        Err(failed(&words(command), &output.stderr))
     }
 }
 
@@ -140,7 +142,7 @@ pub(crate) fn converse<T>(
         (answer, told.join().unwrap_or_default())
     });
     if !child.wait().map_err(Error::Missing)?.success() {
-        return Err(failed(command, &told));
+        return Err(failed(&words(command), &told));
     }
     match answer {
         Some(Ok(answer)) => Ok(answer),
@@ -148,16 +150,23 @@ pub(crate) fn converse<T>(
             command: words(command),
             answer: error.to_string(),
         }),
-        None => Err(failed(command, &told)),
+        None => Err(failed(&words(command), &told)),
     }
 }
 
-pub(crate) fn failed(command: &Command, stderr: &[u8]) -> Error {
+/// git's last words, as the error they are.
+pub(crate) fn failed(command: &str, stderr: &[u8]) -> Error {
     let text = String::from_utf8_lossy(stderr);
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    // After an empty line git gives advice to whoever sits before it.
+    let text = text.trim_start().split("\n\n").next().unwrap_or_default();
+    let lines: Vec<&str> = text
+        .lines()
+        .map(|line| line.strip_prefix("fatal: ").unwrap_or(line).trim_end())
+        .filter(|line| !line.is_empty())
+        .collect();
     let message = lines[lines.len().saturating_sub(3)..].join("; ");
     Error::Failed {
-        command: words(command),
+        command: command.to_owned(),
         message,
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::command::{git_anywhere, run};
 use crate::error::Error;
-use crate::hook::Hook;
+use crate::hook::{Hook, PROC_RECEIVE_REFS};
 use crate::repository::Repository;
 
 /// When a value is written.
@@ -252,13 +252,14 @@ impl Repository {
     pub fn differences(&self, hook: &Hook) -> Result<Vec<Difference>, Error> {
         let said = self.said()?;
         let mut differences = Vec::new();
-        for pin in PINNED.iter().filter(|pin| pin.rule == Rule::Always) {
-            let is = value(&said, pin.key);
-            if is != Some(pin.value) {
+        let pins = PINNED.iter().filter(|pin| pin.rule == Rule::Always);
+        for (key, should) in pins.map(|pin| (pin.key, pin.value)).chain([PROC_RECEIVE_REFS]) {
+            let is = value(&said, key);
+            if is != Some(should) {
                 differences.push(Difference::Setting {
-                    key: pin.key,
+                    key,
                     is: is.map(str::to_owned),
-                    should: pin.value,
+                    should,
                 });
             }
         }
@@ -267,7 +268,7 @@ impl Repository {
         if let Some(format) = value(&said, "extensions.objectformat").filter(|format| *format != "sha1") {
             differences.push(Difference::Format(format.to_owned()));
         }
-        differences.extend(self.foreign_hook(hook).map(Difference::Hook));
+        differences.extend(self.foreign_hooks(hook).into_iter().map(Difference::Hook));
         let alternates = self.path().join("objects/info/alternates");
         if alternates.exists() {
             differences.push(Difference::Alternates(alternates));

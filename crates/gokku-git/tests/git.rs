@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use gokku_core::CommitId;
-use gokku_core::push::BranchName;
+use gokku_core::push::{BranchName, RefUpdate};
 use gokku_git::{Hook, Obstacle, Repository};
 
 #[path = "git/checkout.rs"]
@@ -171,8 +171,10 @@ fn p14_the_hook_sees_the_pushed_objects_and_can_refuse() {
         root: folder.path().join("r o'o't"),
         app: "api".parse().unwrap(),
     };
-    repository.install_hook(&hook).unwrap();
-    repository.install_hook(&hook).unwrap();
+    assert!(!repository.has_hooks(&hook).unwrap());
+    assert!(repository.install_hooks(&hook).unwrap());
+    assert!(!repository.install_hooks(&hook).unwrap());
+    assert!(repository.has_hooks(&hook).unwrap());
     let pushed = Command::new("git")
         .current_dir(&work)
         .args(["push", repository.path().to_str().unwrap(), "main"])
@@ -202,7 +204,7 @@ fn the_hook_says_where_the_program_was() {
         root: folder.path().to_owned(),
         app: "api".parse().unwrap(),
     };
-    repository.install_hook(&hook).unwrap();
+    repository.install_hooks(&hook).unwrap();
     // A path with git in it and nothing else.
     let programs = folder.path().join("programs");
     std::fs::create_dir(&programs).unwrap();
@@ -224,7 +226,9 @@ fn the_hook_says_where_the_program_was() {
     assert!(!nowhere.status.success());
     assert!(told.contains("moved/gokku any more"), "{told}");
     let program = programs.join("gokku");
-    std::fs::write(&program, "#!/bin/sh\nexit 0\n").unwrap();
+    // To git as proc-receive it says that it has moved the branch.
+    let text = "#!/bin/sh\n[ $2 = pre-receive ] || printf '000dversion=100000016ok refs/heads/main0000'\nwhile read -r line; do :; done\n";
+    std::fs::write(&program, text).unwrap();
     std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let found = push();
     assert!(
@@ -265,4 +269,111 @@ fn a_shallow_clone_can_push() {
     let into = folder.path().join("exported");
     repository.export(&head, &into).unwrap();
     assert_eq!(std::fs::read_to_string(into.join("b")).unwrap(), "b");
+}
+
+fn update(old: &str, new: &str, name: &str) -> RefUpdate {
+    format!("{old} {new} {name}").parse().unwrap()
+}
+
+/// P53: refs are moved together or not at all, and nothing is locked that nobody moves.
+#[test]
+fn p53_refs_are_moved_together_or_not_at_all() {
+    let (_folder, repository, work) = pair();
+    let old = push(&work, &repository);
+    git(&work, &["commit", "-qm", "second", "--allow-empty"]);
+    git(
+        &work,
+        &[
+            "push",
+            "-q",
+            repository.path().to_str().unwrap(),
+            "main:refs/heads/new",
+        ],
+    );
+    let new = git(&work, &["rev-parse", "main"]);
+    let (old, zero) = (old.as_str(), "0".repeat(40));
+    let wanted = [
+        update(old, &new, "refs/heads/main"),
+        update(&zero, old, "refs/tags/v1"),
+        update(&new, &zero, "refs/heads/new"),
+    ];
+    let lock = repository.path().join("refs/heads/main.lock");
+    let refs = || {
+        git(
+            repository.path(),
+            &["for-each-ref", "--format=%(refname) %(objectname)"],
+        )
+    };
+    let before = refs();
+
+    // Prepared and let go of: as it was.
+    let prepared = repository.prepare_refs(&wanted).unwrap();
+    assert!(lock.exists());
+    let other = repository.prepare_refs(&wanted).unwrap_err().to_string();
+    assert!(
+        other.contains("main.lock': File exists") && !other.contains("remove the file"),
+        "{other}"
+    );
+    drop(prepared);
+    assert!(!lock.exists());
+    assert_eq!(refs(), before);
+
+    // One that cannot be moved keeps all where they are.
+    for (bad, why) in [
+        (update(&new, old, "refs/heads/main"), "but expected"),
+        (update(&zero, old, "refs/heads/main"), "reference already exists"),
+        (update(&zero, old, "refs/heads/main/x"), "refs/heads/main"),
+        (update(&zero, &"1".repeat(40), "refs/heads/x"), "1111111"),
+        (update(old, &zero, "refs/tags/none"), "refs/tags/none"),
+    ] {
+        let mut with = wanted[1..].to_vec();
+        with.push(bad);
+        let error = repository.prepare_refs(&with).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        assert_eq!(refs(), before);
+    }
+
+    assert_eq!(repository.unmoved_refs(&wanted).unwrap(), wanted);
+    repository.prepare_refs(&wanted).unwrap().commit().unwrap();
+    assert_eq!(refs(), format!("refs/heads/main {new}\nrefs/tags/v1 {old}"));
+    assert_eq!(repository.unmoved_refs(&wanted).unwrap(), []);
+    assert!(!lock.exists());
+}
+
+/// A machine that stopped in the midst of it leaves locks: those go that are its own.
+#[test]
+fn p53_locks_that_a_transaction_has_left_are_removed() {
+    let (_folder, repository, work) = pair();
+    let old = push(&work, &repository);
+    git(&work, &["commit", "-qm", "second", "--allow-empty"]);
+    git(
+        &work,
+        &["push", "-q", repository.path().to_str().unwrap(), "main:new"],
+    );
+    let wanted = [update(
+        old.as_str(),
+        &git(&work, &["rev-parse", "main"]),
+        "refs/heads/main",
+    )];
+    let lock = repository.path().join("refs/heads/main.lock");
+    for (left, goes) in [(wanted[0].new.as_str(), true), (old.as_str(), false), ("", false)] {
+        std::fs::write(&lock, format!("{left}\n")).unwrap();
+        repository.remove_left_locks(&wanted).unwrap();
+        assert_eq!(lock.exists(), !goes, "{left:?}");
+    }
+}
+
+/// A git that hangs in a hook is told to end, and removes its locks.
+#[test]
+fn a_transaction_that_hangs_ends_with_whoever_wanted_it() {
+    let (_folder, repository, work) = pair();
+    let old = push(&work, &repository);
+    let hook = repository.path().join("hooks/reference-transaction");
+    let text = "#!/bin/sh\n[ $1 != aborted ] || exec sleep 600\n";
+    std::fs::write(&hook, text).unwrap();
+    std::fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let zero = "0".repeat(40);
+    let wanted = [update(&zero, old.as_str(), "refs/tags/v1")];
+    drop(repository.prepare_refs(&wanted).unwrap());
+    assert_eq!(repository.unmoved_refs(&wanted).unwrap(), wanted);
 }

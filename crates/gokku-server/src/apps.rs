@@ -106,9 +106,7 @@ pub fn create(
     let made = atomic::temporary()
         .tempdir_in(root.apps())
         .map_err(|error| Error::file(&root.apps(), &error))?;
-    let repository = Repository::at(root.repository(name));
-    repository.create()?;
-    repository.install_hook(&hook(server, name))?;
+    refresh_repository(server, name)?;
     for part in ["shared", "releases", "deploys", "incoming"] {
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
     }
@@ -130,21 +128,21 @@ pub fn create(
     Ok(app)
 }
 
-/// What git starts for a push to an app.
+/// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
+pub fn refresh_repository(server: &Server, name: &AppName) -> Result<(), Error> {
+    let repository = Repository::at(server.root.repository(name));
+    repository.create()?;
+    repository.install_hooks(&hook(server, name))?;
+    Ok(())
+}
+
+/// What the hooks of an app's repository start.
 pub(crate) fn hook(server: &Server, name: &AppName) -> Hook {
     Hook {
         program: server.program.clone(),
         root: server.root.path().to_owned(),
         app: name.clone(),
     }
-}
-
-/// Gives an app's repository what this version counts on, where it was made by an earlier one or changed since: its hook, and
-/// what is pinned in its configuration.
-pub fn bring_up_to_date(server: &Server, name: &AppName) -> Result<(), Error> {
-    let repository = Repository::at(server.root.repository(name));
-    repository.pin()?;
-    Ok(repository.install_hook(&hook(server, name))?)
 }
 
 /// Every app, by name.

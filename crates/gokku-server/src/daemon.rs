@@ -27,7 +27,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     for app in apps::list(&server.root).unwrap_or_default() {
         recover::sweep_temporary(&server.root, &app.name);
-        if let Err(error) = apps::bring_up_to_date(server, &app.name) {
+        if let Err(error) = apps::refresh_repository(server, &app.name) {
             tracing::warn!(app = %app.name, "its repository: {error}");
         }
     }

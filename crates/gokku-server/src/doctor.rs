@@ -3,8 +3,7 @@
 use std::process::{Command, Stdio};
 
 use gokku_docker::Engine;
-use gokku_git::version::OLDEST;
-use gokku_git::{Difference, Repository, Version};
+use gokku_git::{Difference, OLDEST_GIT, Repository, git_version};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -41,13 +40,21 @@ pub async fn examine(server: &Server) -> Vec<Finding> {
 
 fn git() -> Finding {
     let what = "git";
-    match Version::of_git() {
-        Ok(version) if version < OLDEST => bad(
+    let told = |(major, minor)| format!("{major}.{minor}");
+    match git_version() {
+        Ok(Some(version)) if version < OLDEST_GIT => bad(
             what,
-            format!("version {version}, and the oldest that will do is {OLDEST}"),
+            format!(
+                "version {}, and {} is the oldest whose pushes can be deployed",
+                told(version),
+                told(OLDEST_GIT)
+            ),
             "apt-get install --yes git, from a newer release of the system".to_owned(),
         ),
-        Ok(version) => good(what, format!("version {version}")),
+        Ok(version) => good(
+            what,
+            format!("version {}", version.map_or("unknown".to_owned(), told)),
+        ),
         Err(error) => bad(what, error.to_string(), "apt-get install --yes git".to_owned()),
     }
 }

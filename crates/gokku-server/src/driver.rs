@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use gokku_core::event::Event;
 use gokku_core::pause::Pause;
+use gokku_core::push::RefUpdate;
 use gokku_core::transition::{
-    Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Step, abort, abort_detail, next,
+    Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Refs, Step, abort, abort_detail,
+    next,
 };
 use gokku_core::{AppName, ContainerId, Slot};
 use gokku_docker::{ContainerFacts, ImageFacts};
+use gokku_git::RefTransaction;
 use gokku_proxy::Client;
 use tokio::sync::watch;
 
@@ -47,6 +50,10 @@ pub struct Driver<R> {
     pub(crate) image: Option<ImageFacts>,
     /// The containers as last seen.
     pub(crate) facts: Vec<ContainerFacts>,
+    /// How far the push's refs are; none until whoever goes on with another's transition has looked.
+    pub(crate) refs: Option<Refs>,
+    /// They are locked by it.
+    pub(crate) locked: Option<RefTransaction>,
 }
 
 /// How a transition ended.
@@ -83,6 +90,7 @@ impl<R: Runtime> Driver<R> {
     pub async fn begin(parts: Parts<R>, id: gokku_core::ReleaseId) -> Result<Self, Error> {
         let placeholder = Journal::begin(id, parts.goal.clone(), &Observed::default());
         let mut driver = Self::of(parts, placeholder);
+        driver.refs = Some(Refs::Unmoved);
         let observed = driver.observe().await?;
         driver.journal = Journal::begin(id, driver.goal.clone(), &observed);
         journal::save(&driver.root, &driver.app, &driver.journal)?;
@@ -111,6 +119,8 @@ impl<R: Runtime> Driver<R> {
             proven: HashSet::new(),
             image: None,
             facts: Vec::new(),
+            refs: None,
+            locked: None,
         }
     }
 
@@ -321,6 +331,15 @@ impl<R: Runtime> Driver<R> {
         (!cut_short).then(|| result.map_err(|error| error.message))
     }
 
+    /// The pushed branch.
+    fn branch(&self) -> String {
+        let branch = match &self.goal {
+            Goal::Activate(activation) => activation.refs.first().and_then(RefUpdate::branch),
+            Goal::Stop | Goal::Destroy => None,
+        };
+        branch.map_or_else(String::new, String::from)
+    }
+
     /// What a step is about, in words.
     fn about(&self, step: &Step) -> String {
         let names = |ids: &[ContainerId]| {
@@ -348,6 +367,7 @@ impl<R: Runtime> Driver<R> {
                 names(std::slice::from_ref(container)),
                 Slot::Blue.container_name(&self.app, process)
             ),
+            Step::CommitRefs | Step::RestoreRefs => self.branch(),
             Step::SetCurrent { release } => release.map_or_else(String::new, |id| id.to_string()),
             _ => String::new(),
         }

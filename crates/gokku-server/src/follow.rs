@@ -1,19 +1,26 @@
-//! Follows a transition's log as it is written, until it ends or its process has died.
+//! Follows a transition's log as it is written, until it ends: by its process, or by whoever took over what that left when it
+//! died.
 
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::{AppName, ReleaseId};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::inotify;
 
 use crate::error::Error;
 use crate::root::Root;
-use crate::{clock, log, process};
+use crate::{clock, journal, lock, log, process};
+
+/// How long what a process has left, in the midst of its work, may wait for the daemon, which looks every two seconds.
+const TAKEN_OVER: Duration = Duration::from_secs(10);
+/// How often it is looked whether somebody has taken it over.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Gives every event to `on_event`, from the log's beginning to its end, and gives the end.
 pub fn follow(
@@ -48,6 +55,8 @@ pub fn follow_until<B>(
         .map_err(|error| failed(error.into()))?;
     inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY).map_err(|error| failed(error.into()))?;
     let process = process::watch(pid);
+    // Until when somebody may take over what its process has left.
+    let mut until: Option<Instant> = None;
     let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
     let mut line = Vec::new();
     loop {
@@ -67,40 +76,74 @@ pub fn follow_until<B>(
                 if let Event::Finished { outcome, .. } = stamped.event {
                     return Ok(ControlFlow::Continue(outcome));
                 }
+                until = until.map(|_| Instant::now() + TAKEN_OVER);
             }
             line.clear();
         }
-        if died {
-            let outcome = Finish::LeftUnfinished {
-                detail: format!(
-                    "the process {pid} that ran it is gone; the daemon finishes or undoes it (`gokku status -a {app}`)"
-                ),
-            };
-            let at = clock::now_ms();
-            let ms = u64::try_from(at - began).unwrap_or(0);
-            // It could not say so itself.
-            let told = Stamped {
-                at,
-                event: Event::Finished {
-                    outcome: outcome.clone(),
-                    ms,
-                },
-            };
-            return Ok(match on_event(&told) {
-                ControlFlow::Break(enough) => ControlFlow::Break(enough),
-                ControlFlow::Continue(()) => ControlFlow::Continue(outcome),
-            });
+        if !died {
+            wait(&watch, process.as_ref(), None);
+            continue;
         }
-        wait(&watch, process.as_ref());
+        if until.is_none() && is_begun(root, app, id) {
+            until = Some(Instant::now() + TAKEN_OVER);
+            // It could not say so itself.
+            let line = format!("the process {pid} that ran it is gone: the daemon finishes or undoes it");
+            if let ControlFlow::Break(enough) = on_event(&stamped(Event::Warned { line })) {
+                return Ok(ControlFlow::Break(enough));
+            }
+        }
+        if is_taken_over(root, app, id) {
+            until = Some(Instant::now() + TAKEN_OVER);
+        }
+        if let Some(until) = until
+            && Instant::now() < until
+        {
+            // That somebody takes it over is seen when it is looked at, not heard of.
+            wait(&watch, None::<&OwnedFd>, Some(LOOK));
+            continue;
+        }
+        let outcome = Finish::LeftUnfinished {
+            detail: format!(
+                "the process {pid} that ran it is gone; the daemon finishes or undoes it (`gokku status -a {app}`)"
+            ),
+        };
+        let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+        let told = stamped(Event::Finished {
+            outcome: outcome.clone(),
+            ms,
+        });
+        return Ok(match on_event(&told) {
+            ControlFlow::Break(enough) => ControlFlow::Break(enough),
+            ControlFlow::Continue(()) => ControlFlow::Continue(outcome),
+        });
     }
 }
 
-/// Waits until the log has grown or the process has died.
-fn wait(watch: &impl std::os::fd::AsFd, process: Option<&impl std::os::fd::AsFd>) {
+fn stamped(event: Event) -> Stamped {
+    Stamped {
+        at: clock::now_ms(),
+        event,
+    }
+}
+
+/// Whether a transition has changed something, so that whoever comes next ends it.
+fn is_begun(root: &Root, app: &AppName, id: ReleaseId) -> bool {
+    journal::load(root, app).is_ok_and(|journal| journal.is_some_and(|journal| journal.id == id))
+}
+
+/// Whether somebody ends it now.
+fn is_taken_over(root: &Root, app: &AppName, id: ReleaseId) -> bool {
+    let held = lock::holder(root, app).ok().flatten();
+    held.is_some_and(|held| held.holder.id == id && held.holder.what == lock::RECOVERY)
+}
+
+/// Waits until the log has grown, the process has died, or the time is over.
+fn wait(watch: &impl AsFd, process: Option<&impl AsFd>, limit: Option<Duration>) {
     let mut fds = vec![PollFd::new(watch, PollFlags::IN)];
     fds.extend(process.map(|process| PollFd::new(process, PollFlags::IN)));
+    let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
     // An interruption by a signal only means to look again.
-    let _ = poll(&mut fds, None);
+    let _ = poll(&mut fds, limit.as_ref());
     let mut space = [std::mem::MaybeUninit::uninit(); 4096];
     let mut events = inotify::Reader::new(watch, &mut space);
     while events.next().is_ok() {}

@@ -1,68 +1,155 @@
-//! A push, as the pre-receive hook sees it.
+//! A push, as git's hooks see it: judged before git takes its objects (pre-receive), and then handed to a worker, which
+//! moves the refs itself (proc-receive).
 
 use std::path::Path;
 
 use gokku_core::image_ref::ImageRef;
 use gokku_core::languages::DOCKERIGNORE;
-use gokku_core::push::{BranchName, DeployBranch, Judgement, RefUpdate, check_unmoved, judge, updates};
+use gokku_core::push::{
+    self, BranchName, Deploy, DeployBranch, Judgement, RefUpdate, Refusal, check_unmoved, judge,
+};
+use gokku_core::ref_name::storable;
 use gokku_core::release::Outcome;
 use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
-use gokku_git::{Obstacle, Repository};
+pub use gokku_git::proc_receive::{Reported, listen, report};
+use gokku_git::{OLDEST_GIT, Obstacle, Repository, git_version};
 
 use crate::error::Error;
 use crate::landing::Landing;
-use crate::lock::{Attempt, Holder};
+use crate::lock::{AppLock, Attempt, Holder};
 use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
+use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, atomic, code, lock, log, records, room, tree_file};
+use crate::{apps, atomic, code, lock, log, records, refs, room, tree_file};
 
-/// What became of a push.
+/// A push that git has taken the objects of, and that is to be deployed or stored.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    /// What it wants of each ref.
+    pub updates: Vec<RefUpdate>,
+    /// git's process, where git has to move the refs itself: a push from a shallow clone that brings commits without
+    /// their parents. git notes these when it moves a ref, and only then.
+    pub mover: Option<u32>,
+}
+
+/// What becomes of a push.
 #[derive(Debug)]
 pub enum Received {
-    /// A worker deploys it.
-    Deploying(Submitted),
-    /// It is accepted, and nothing is deployed.
+    /// A worker deploys it, and moves its refs.
+    Deploying {
+        /// The worker.
+        submitted: Submitted,
+        /// What it deploys, and what it stores with it.
+        deploy: Deploy,
+    },
+    /// What it deploys runs already, and its refs are moved.
+    Deployed(Vec<String>),
+    /// Nothing is deployed, and git moves its refs.
     Stored(Vec<String>),
 }
 
-/// Judges a push by what git told the hook, takes the code out of it, and hands it to a worker. `receiver` is git's
-/// process, which has started the hook.
-pub async fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32) -> Result<Received, Error> {
-    let updates = updates(told).map_err(|error| Error::input(error.to_string()))?;
-    let record = apps::load(&server.root, app)?;
+/// Judges a push before git takes its objects: what is refused here leaves nothing behind.
+pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
     let repository = Repository::at(server.root.repository(app));
-    // Also where a push comes by a git that nobody of gokku's has started; it counts from the next one on.
-    if let Err(error) = apps::bring_up_to_date(server, app) {
-        tracing::warn!("{app}'s repository: {error}");
+    is_ready(server, app, &repository)?;
+    for update in updates.iter().filter(|update| !update.new.is_zero()) {
+        storable(&update.name).map_err(|why| Error::input(why.to_string()))?;
     }
+    let Judgement::Deploy(deploy) = judgement(server, app, &repository, updates)? else {
+        return Ok(());
+    };
+    let refused = |refusal: Refusal| Error::input(refusal.to_string());
+    if let Some(object) = repository.no_commit(deploy.commit())? {
+        let branch = deploy.branch;
+        return Err(refused(Refusal::NoCommit { branch, object }));
+    }
+    for update in &deploy.refs {
+        if let Some(rule) = repository.broken_rule(update)? {
+            let name = update.name.clone();
+            return Err(refused(Refusal::Denied { name, rule }));
+        }
+    }
+    unmoved(&repository, &deploy)
+}
 
-    let deploys = deploy_branch(&repository, app, &record, &updates)?;
-    let (commit, branch, old) =
-        match judge(&updates, &deploys).map_err(|error| Error::input(error.to_string()))? {
-            Judgement::StoreOnly { lines } => return Ok(Received::Stored(lines)),
-            Judgement::Deploy { commit, branch, old } => (commit, branch, old),
-        };
-    check_unmoved(
-        &branch,
-        old.as_ref(),
-        &commit,
-        repository.head_of(&branch)?.as_ref(),
-    )
-    .map_err(|error| Error::input(error.to_string()))?;
-    if let Some(lines) = deployed_already(server, app, &commit, &branch, receiver)? {
-        return Ok(Received::Stored(lines));
+/// Takes the code out of a push and hands it to a worker.
+pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
+    let repository = Repository::at(server.root.repository(app));
+    let deploy = match judgement(server, app, &repository, &pushed.updates)? {
+        Judgement::StoreOnly { lines } => return Ok(Received::Stored(lines)),
+        Judgement::Deploy(deploy) => deploy,
+    };
+    unmoved(&repository, &deploy)?;
+    // git runs it for what it moves itself, and only then: after the deploy.
+    for update in &deploy.refs {
+        if !repository.run_update_hook(update)? {
+            return Err(Error::input(format!(
+                "{} is not moved, and nothing is deployed: the update hook of the repository on the server refuses it",
+                update.name
+            )));
+        }
+    }
+    let push = Push {
+        refs: deploy.refs.clone(),
+        mover: pushed.mover,
+    };
+    if let Some(line) = deployed_already(server, app, &deploy, &push)? {
+        let lines = std::iter::once(line).chain(deploy.lines);
+        return Ok(Received::Deployed(lines.collect()));
     }
     room::for_code(server, app).await?;
-    let (id, tree) = take_out(server, app, &repository, &commit)?;
+    let (id, tree) = take_out(server, app, &repository, deploy.commit())?;
     let ask = Ask::Deploy {
-        commit,
+        commit: deploy.commit().clone(),
         tree,
-        branch,
-        push: Some(Push { old, receiver }),
+        branch: deploy.branch.clone(),
+        push: Some(push),
         rebuild: false,
     };
-    submit_as(server, app, id, ask, true).map(Received::Deploying)
+    let submitted = submit_as(server, app, id, ask, true)?;
+    Ok(Received::Deploying { submitted, deploy })
+}
+
+/// Whether a push will come to the second hook, and not be stored in silence.
+fn is_ready(server: &Server, app: &AppName, repository: &Repository) -> Result<(), Error> {
+    let version = git_version()?;
+    if version < Some(OLDEST_GIT) {
+        let (major, minor) = OLDEST_GIT;
+        return Err(Error::failed(format!(
+            "the server's git is too old: {major}.{minor} is the oldest whose pushes can be deployed. Upgrade it there: apt-get install git"
+        )));
+    }
+    if repository.has_hooks(&apps::hook(server, app))? {
+        // What else is pinned counts from the next push on.
+        if let Err(error) = repository.pin() {
+            tracing::warn!("{app}'s repository: {error}");
+        }
+        return Ok(());
+    }
+    // git has read the configuration for this push already.
+    apps::refresh_repository(server, app)?;
+    Err(Error::failed(format!(
+        "the repository of {app} was not set up for this version of gokku, and is now: push again. Nothing was deployed"
+    )))
+}
+
+/// Which of a push's refs deploys, by the pushed `gokku.yml`s.
+fn judgement(
+    server: &Server,
+    app: &AppName,
+    repository: &Repository,
+    updates: &[RefUpdate],
+) -> Result<Judgement, Error> {
+    let record = apps::load(&server.root, app)?;
+    let deploys = deploy_branch(repository, app, &record, updates)?;
+    judge(updates, &deploys).map_err(|refusal| Error::input(refusal.to_string()))
+}
+
+fn unmoved(repository: &Repository, deploy: &Deploy) -> Result<(), Error> {
+    let now = repository.head_of(&deploy.branch)?;
+    check_unmoved(&deploy.branch, deploy.old(), deploy.commit(), now.as_ref())
+        .map_err(|refusal| Error::input(refusal.to_string()))
 }
 
 /// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed.
@@ -113,16 +200,16 @@ fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<
     Ok(files)
 }
 
-/// What to tell when a commit is what runs: its deploy went well and only the push was cut off. While something changes
-/// the app nobody knows what will run, and the push waits like any other.
+/// What to tell when a commit is what runs: its deploy went well and only the push was cut off. Its refs are moved then.
+/// While something changes the app nobody knows what will run, and the push waits like any other.
 fn deployed_already(
     server: &Server,
     app: &AppName,
-    commit: &CommitId,
-    branch: &BranchName,
-    receiver: u32,
-) -> Result<Option<Vec<String>>, Error> {
+    deploy: &Deploy,
+    push: &Push,
+) -> Result<Option<String>, Error> {
     let root = &server.root;
+    let commit = deploy.commit();
     let runs = || -> Result<_, Error> {
         let Some(active) = records::active(root, app) else {
             return Ok(None);
@@ -145,17 +232,36 @@ fn deployed_already(
     if let Some(before) = lock.landing() {
         before.wait(root, app)?;
     }
+    // One that was cut off is ended by a worker.
+    if root.journal(app).exists() {
+        return Ok(None);
+    }
     let Some(active) = runs()? else { return Ok(None) };
-    let lands = Landing::new(branch.clone(), commit.clone(), receiver);
-    lock.lands(lands)
-        .map_err(|error| Error::file(&root.lock(app), &error))?;
-    Ok(Some(vec![format!(
+    refs::prepare(root, app, &deploy.refs, push.mover.is_none())?;
+    expect(root, app, &mut lock, &deploy.branch, push)?;
+    Ok(Some(format!(
         "{} is deployed already, as release {active}; `gokku deploy -a {app}` deploys it again",
         commit.short()
-    )]))
+    )))
 }
 
-/// The branch that deploys: what the pushed `gokku.yml` says, what deployed before, or the first pushed.
+/// Where git moves the branch, it does so when this process has ended and the app is free already: whoever comes next is
+/// left word.
+pub(crate) fn expect(
+    root: &Root,
+    app: &AppName,
+    lock: &mut AppLock,
+    branch: &BranchName,
+    push: &Push,
+) -> Result<(), Error> {
+    let (Some(mover), Some(first)) = (push.mover, push.refs.first()) else {
+        return Ok(());
+    };
+    lock.lands(Landing::new(branch.clone(), first.new.clone(), mover))
+        .map_err(|error| Error::file(&root.lock(app), &error))
+}
+
+/// The branch that deploys: what the pushed `gokku.yml`s say, what deployed before, or the first pushed.
 fn deploy_branch(
     repository: &Repository,
     app: &AppName,
@@ -166,22 +272,29 @@ fn deploy_branch(
         .branch
         .clone()
         .map_or(DeployBranch::FirstPushed, DeployBranch::Known);
-    let [update] = updates else { return Ok(before) };
-    if update.new.is_zero() || !update.name.starts_with("refs/heads/") {
-        return Ok(before);
+    let mut declared = Vec::new();
+    let mut unreadable = Vec::new();
+    for update in updates.iter().filter(|update| !update.new.is_zero()) {
+        let Some(branch) = update.branch() else { continue };
+        let yml = repository.file(&update.new, GOKKU_YML)?;
+        match config_of(app, yml.as_deref()) {
+            Ok(config) => declared.push((branch, config.branch(&record.environment).cloned())),
+            Err(error) => {
+                unreadable.push((branch.full(), error));
+                declared.push((branch, None));
+            }
+        }
     }
-    let yml = repository.file(&update.new, GOKKU_YML)?;
-    match config_of(app, yml.as_deref()) {
-        Ok(config) => Ok(config
-            .branch(&record.environment)
-            .cloned()
-            .map_or(before, DeployBranch::Known)),
-        // A branch that is only stored may have any gokku.yml.
-        Err(error) => match judge(updates, &before) {
-            Ok(Judgement::StoreOnly { .. }) => Ok(before),
-            _ => Err(error),
-        },
+    let deploys = push::deploy_branch(before, &declared);
+    // A branch that is only stored may have any gokku.yml.
+    if let Ok(Judgement::Deploy(deploy)) = judge(updates, &deploys)
+        && let Some((_, error)) = unreadable
+            .into_iter()
+            .find(|(name, _)| *name == deploy.refs[0].name)
+    {
+        return Err(error);
     }
+    Ok(deploys)
 }
 
 /// The deploy branch, and its commit.
@@ -211,15 +324,10 @@ pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Resu
     }
     let repository = Repository::at(server.root.repository(app));
     let (branch, commit) = deployable(&repository, app, &record)?;
-    let all = records::list(&server.root, app)?;
-    if let Some(newest) = all.iter().rfind(|record| record.outcome == Outcome::Good)
-        && records::active(&server.root, app) == Some(newest.id)
-        && let Some(unknown) = &newest.commit
-        && repository.resolve(unknown.as_str())?.is_none()
-    {
+    if let Some(newer) = runs_without_branch(server, app, &repository, &commit)? {
         return Err(Error::failed(format!(
-            "{} is what runs, and its push was cut off before git had it: push it again first. Without that, {} would be deployed, which is older",
-            unknown.short(),
+            "{} is what runs, and {branch} is at {}, which it does not build on: its push was cut off before git had it. Push it again first; deploying {branch} now would deploy something older",
+            newer.short(),
             commit.short()
         )));
     }
@@ -233,6 +341,24 @@ pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Resu
         rebuild,
     };
     submit_as(server, app, id, ask, false)
+}
+
+/// The commit of the newest release, where that is what runs and the branch is not at it, nor ahead of it.
+fn runs_without_branch(
+    server: &Server,
+    app: &AppName,
+    repository: &Repository,
+    head: &CommitId,
+) -> Result<Option<CommitId>, Error> {
+    let all = records::list(&server.root, app)?;
+    let newest = all.iter().rfind(|record| record.outcome == Outcome::Good);
+    let Some(newest) = newest.filter(|newest| records::active(&server.root, app) == Some(newest.id)) else {
+        return Ok(None);
+    };
+    match &newest.commit {
+        Some(runs) if runs != head && !repository.is_ancestor(runs, head)? => Ok(Some(runs.clone())),
+        _ => Ok(None),
+    }
 }
 
 /// `gokku deploy --image`: an image as a new release. What is on the deploy branch, if there is anything, says how it is run.

@@ -1,7 +1,7 @@
 //! What happens on the server.
 //!
 //! - where things are: [`root`], [`atomic`], [`toml_file`], [`owner`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
-//! - one transition at a time: [`lock`], [`queue`], [`landing`], [`abort`], [`journal`]
+//! - one transition at a time: [`lock`], [`queue`], [`landing`], [`abort`], [`journal`]; a push's refs: [`refs`]
 //! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
 //! - what a container has and is on: `mounts`, `networks`
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
@@ -77,6 +77,7 @@ mod prepare;
 mod process;
 mod pull;
 mod recover;
+pub mod refs;
 mod room;
 mod settle;
 mod tidy;

@@ -9,7 +9,7 @@ use gokku_proxy::api::RouteStatus;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::runtime::Runtime;
-use crate::{env_store, records};
+use crate::{env_store, records, refs};
 
 impl<R: Runtime> Driver<R> {
     /// Everything the core wants to know.
@@ -38,6 +38,11 @@ impl<R: Runtime> Driver<R> {
             ..Observed::default()
         };
         if let Goal::Activate(activation) = &self.goal {
+            observed.refs = match self.refs {
+                Some(refs) => refs,
+                None => refs::look(&self.root, &self.app, &activation.refs)?,
+            };
+            self.refs = Some(observed.refs);
             let id = activation.release;
             let record = records::load(&self.root, &self.app, id)?;
             observed.tree = self.root.tree(&self.app, id).is_dir();

@@ -7,8 +7,8 @@ use futures_util::future::{join_all, try_join_all};
 use gokku_core::event::{Event, Source};
 use gokku_core::languages::INIT_LABEL;
 use gokku_core::release::{Outcome, Record};
-use gokku_core::transition::{Activation, FailureKind, Goal, Step};
-use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
+use gokku_core::transition::{Activation, FailureKind, Goal, Refs, Step};
+use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, ImageFacts, Lines, labels};
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
@@ -16,8 +16,9 @@ use crate::abort::asked;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
+use crate::root::Root;
 use crate::runtime::Runtime;
-use crate::{atomic, clock, code, ensure, env_store, mounts, networks, pull, records};
+use crate::{atomic, clock, code, ensure, env_store, mounts, networks, pull, records, refs};
 
 /// Whether an image asks for an init process.
 pub(crate) fn wants_init(image: &ImageFacts) -> bool {
@@ -44,6 +45,9 @@ impl<R: Runtime> Driver<R> {
                 };
                 Ok(self.switch.hold(&self.app, hold).await.map(drop)?)
             }
+            Step::PrepareRefs => self.prepare_refs().await,
+            Step::CommitRefs => self.commit_refs().await,
+            Step::RestoreRefs => self.restore_refs().await,
             Step::Switch { targets } => self.switch_to(targets).await,
             Step::SetCurrent { release } => self.set_current(*release).await,
             Step::Drain { containers } => self.drain(containers).await,
@@ -342,6 +346,49 @@ impl<R: Runtime> Driver<R> {
                 .await?;
         }
         Ok(self.switch.switch(&self.app, &to).await.map(drop)?)
+    }
+
+    async fn prepare_refs(&mut self) -> Result<(), Error> {
+        let refs = self.activation()?.refs;
+        self.locked = Some(
+            self.with_refs(move |root, app| refs::lock(root, app, &refs))
+                .await?,
+        );
+        self.refs = Some(Refs::Prepared);
+        Ok(())
+    }
+
+    async fn commit_refs(&mut self) -> Result<(), Error> {
+        let refs = self.activation()?.refs;
+        // Whatever comes of it, what is locked is locked no more.
+        self.refs = None;
+        let locked = self.locked.take();
+        self.with_refs(move |root, app| match locked {
+            Some(locked) => refs::commit(locked),
+            None => refs::move_rest(root, app, &refs),
+        })
+        .await?;
+        self.refs = Some(Refs::Moved);
+        Ok(())
+    }
+
+    async fn restore_refs(&mut self) -> Result<(), Error> {
+        let refs = self.activation()?.refs;
+        self.locked = None;
+        self.with_refs(move |root, app| refs::move_back(root, app, &refs))
+            .await?;
+        self.refs = Some(Refs::Unmoved);
+        Ok(())
+    }
+
+    /// Lets git do something, which may take a hook's time.
+    async fn with_refs<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&Root, &AppName) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (root, app) = (self.root.clone(), self.app.clone());
+        let done = tokio::task::spawn_blocking(move || act(&root, &app)).await;
+        done.map_err(|error| Error::failed(error.to_string()))?
     }
 
     async fn set_current(&mut self, release: Option<ReleaseId>) -> Result<(), Error> {

@@ -37,6 +37,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             commit,
             tree,
             rebuild,
+            push,
             ..
         } => {
             let code = root.incoming(app, request.id);
@@ -45,7 +46,11 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             plan.notes = unread::of_release(&code, &plan)?;
             let reference = plan.config.image.clone();
             let build = reference.is_none().then(|| plan.build_key(tree));
-            return made_anew(request, plan, Some(commit), reference, build, &scale);
+            let mut prepared = made_anew(request, plan, Some(commit), reference, build, &scale)?;
+            if let (Goal::Activate(activation), Some(push)) = (&mut prepared.goal, push) {
+                activation.refs = push.moved().to_vec();
+            }
+            return Ok(prepared);
         }
         Ask::Image { image, commit } => {
             let code = root.incoming(app, request.id);
@@ -150,6 +155,7 @@ fn activation(
         pulls,
         processes,
         alone: plan.processes.alone(),
+        refs: Vec::new(),
     }))
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gokku_core::event::{Event, Finish, Stamped};
+use gokku_core::push::RefUpdate;
 use gokku_core::transition::{FailureKind, Goal};
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
@@ -38,6 +39,10 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     };
     finish_stop(server, app, engine, &stopping, plan.settings.stop).await?;
     let destroys = journal.goal == Goal::Destroy;
+    let branch = match &journal.goal {
+        Goal::Activate(activation) => activation.refs.first().and_then(RefUpdate::branch),
+        Goal::Stop | Goal::Destroy => None,
+    };
     let id = journal.id;
     let (_keep, asked) = watch::channel(false);
     let parts = Parts {
@@ -52,6 +57,9 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     let mut driver = Driver::resume(parts, journal);
     let end = Box::pin(driver.run()).await;
     let left = matches!(end, End::Left(_));
+    if let (End::Done, Some(branch)) = (&end, branch) {
+        tidy::deployed(server, app, &branch)?;
+    }
     let outcome = finish(server, app, end).await;
     let detail = format!("{outcome:?}");
     if destroys && !left {

@@ -4,7 +4,7 @@ use std::process::Child;
 
 use gokku_core::image_ref::ImageRef;
 use gokku_core::processes::Scale;
-use gokku_core::push::BranchName;
+use gokku_core::push::{BranchName, RefUpdate};
 use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
 use serde::{Deserialize, Serialize};
 
@@ -98,13 +98,23 @@ impl Ask {
     }
 }
 
-/// A push that git waits with.
+/// A push that waits for its deploy.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Push {
-    /// What the branch was when it began; none when it was not there.
-    pub old: Option<CommitId>,
-    /// git's process, which moves the branch when the deploy went well.
-    pub receiver: u32,
+    /// What it wants of each ref: the deploy branch first.
+    pub refs: Vec<RefUpdate>,
+    /// git's process, where that moves the refs when the deploy went well; none where the deploy does.
+    pub mover: Option<u32>,
+}
+
+impl Push {
+    /// What the transition moves itself.
+    pub fn moved(&self) -> &[RefUpdate] {
+        match self.mover {
+            Some(_) => &[],
+            None => &self.refs,
+        }
+    }
 }
 
 /// A request that a worker has.

@@ -42,7 +42,7 @@ pub fn git(
 ) -> Result<u8, Error> {
     // What is pushed past gokku's hook would be accepted with nothing deployed.
     if service == Service::ReceivePack {
-        apps::bring_up_to_date(server, app)?;
+        apps::refresh_repository(server, app)?;
     }
     let repository = Repository::at(server.root.repository(app));
     let with: Vec<(&str, &str)> = key.into_iter().map(|key| (BY, key)).collect();

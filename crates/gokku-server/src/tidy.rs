@@ -41,7 +41,8 @@ pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, k
     }
 }
 
-fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> Result<(), Error> {
+/// Notes the branch that deploys from now on.
+pub(crate) fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> Result<(), Error> {
     let mut record = apps::load(&server.root, app)?;
     if record.branch.as_ref() != Some(branch) {
         record.branch = Some(branch.clone());

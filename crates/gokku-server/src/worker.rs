@@ -11,15 +11,16 @@ use tokio::sync::watch;
 
 use crate::driver::{Driver, Parts};
 use crate::error::Error;
-use crate::landing::Landing;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::log::Log;
 use crate::prepare::{Prepared, prepare, reserve_port};
 use crate::queue::{self, Waited};
 use crate::recover::{finish, recover};
-use crate::request::{Ask, Push, Request};
+use crate::request::{Ask, Request};
 use crate::server::Server;
-use crate::{NETWORK, abort, atomic, clock, ensure, mounts, networks, prune, records, room, tidy};
+use crate::{
+    NETWORK, abort, atomic, clock, ensure, hook, mounts, networks, prune, records, refs, room, tidy,
+};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
@@ -112,10 +113,10 @@ async fn make_ready(
     log: &mut Log,
 ) -> Result<Ready, Stopped> {
     let lock = acquire(server, request, asked, log).await?;
-    look_at_branch(server, request, &lock).await?;
     // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
     let engine = prepare_server(server, request.ask.deploys()).await?;
     recover(server, &request.app, &engine).await?;
+    look_at_refs(server, request, &lock).await?;
     let prepared = prepare(server, request)?;
     if prepared.record.is_some() {
         let mut tell = |line| log.tell(Event::Noted { line });
@@ -133,8 +134,8 @@ async fn make_ready(
     })
 }
 
-/// A deploy that git would refuse afterwards, because the branch has moved since the push began, is not begun.
-async fn look_at_branch(server: &Server, request: &Request, lock: &AppLock) -> Result<(), Error> {
+/// A deploy whose push git would refuse is not begun. The refs are let go of again: others may push while this is built.
+async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Result<(), Error> {
     let Ask::Deploy {
         commit,
         branch,
@@ -144,14 +145,22 @@ async fn look_at_branch(server: &Server, request: &Request, lock: &AppLock) -> R
     else {
         return Ok(());
     };
-    if let Some(landing) = lock.landing().cloned() {
-        let (root, app) = (server.root.clone(), request.app.clone());
-        let waited = tokio::task::spawn_blocking(move || landing.wait(&root, &app)).await;
-        waited.map_err(|error| Error::failed(error.to_string()))??;
-    }
-    let now = Repository::at(server.root.repository(&request.app)).head_of(branch)?;
-    check_unmoved(branch, push.old.as_ref(), commit, now.as_ref())
-        .map_err(|refusal| Error::input(refusal.to_string()))
+    let (root, app, landing) = (server.root.clone(), request.app.clone(), lock.landing().cloned());
+    let (commit, branch, push) = (commit.clone(), branch.clone(), push.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        if let Some(landing) = landing {
+            landing.wait(&root, &app)?;
+        }
+        let now = Repository::at(root.repository(&app)).head_of(&branch)?;
+        let old = push.refs.first().map(|update| &update.old);
+        check_unmoved(&branch, old.filter(|old| !old.is_zero()), &commit, now.as_ref())
+            .map_err(|refusal| Error::input(refusal.to_string()))?;
+        if push.mover.is_some() {
+            refs::can_note_roots(&root, &app)?;
+        }
+        refs::prepare(&root, &app, &push.refs, false)
+    });
+    looked.await.map_err(|error| Error::failed(error.to_string()))?
 }
 
 /// The transition itself; the lock is held until its end was told.
@@ -175,23 +184,17 @@ async fn go(
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
         tidy::after(server, request, &engine, keep, log).await;
-        expect_branch(request, &mut lock);
+        if let Ask::Deploy {
+            branch,
+            push: Some(push),
+            ..
+        } = &request.ask
+            && let Err(error) = hook::expect(&server.root, &request.app, &mut lock, branch, push)
+        {
+            tracing::warn!("{error}");
+        }
     }
     (Ok(finish), Some(lock))
-}
-
-/// git moves the branch when the hook has ended, and that is when the app is free already.
-fn expect_branch(request: &Request, lock: &mut AppLock) {
-    if let Ask::Deploy {
-        commit,
-        branch,
-        push: Some(Push { receiver, .. }),
-        ..
-    } = &request.ask
-        && let Err(error) = lock.lands(Landing::new(branch.clone(), commit.clone(), *receiver))
-    {
-        tracing::warn!("the lock of {}: {error}", request.app);
-    }
 }
 
 async fn begin(

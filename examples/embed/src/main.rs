@@ -50,6 +50,7 @@ fn plan(mode: Mode, healthy: bool) -> String {
         pulls: false,
         processes: BTreeSet::from([ProcessKey::first_web()]),
         alone: BTreeSet::new(),
+        refs: Vec::new(),
     });
     let mut world = World::serving(active, release, healthy);
     // A driver writes the journal to disk before it acts and whenever `before` or `after` tell that it changed.

@@ -1,6 +1,6 @@
 //! What git tells a hook: every line is understood or refused, and a push is judged by all of them.
 
-use gokku_core::push::{BranchName, DeployBranch, Judgement, RefUpdate, Refusal, judge, updates};
+use gokku_core::push::{BranchName, DeployBranch, Judgement, MOST_REFS, RefUpdate, Refusal, judge, updates};
 
 /// Checks what a hook is given.
 pub fn check(data: &[u8]) {
@@ -32,14 +32,19 @@ fn judged(updates: &[RefUpdate], deploys: &DeployBranch) {
             .find(|update| update.name == format!("refs/heads/{branch}"))
     };
     match judge(updates, deploys) {
-        Ok(Judgement::Deploy { commit, branch, .. }) => {
-            let [update] = updates else {
-                panic!("one of several is deployed")
-            };
-            assert!(!commit.is_zero() && update.new == commit && of(&branch) == Some(update));
+        Ok(Judgement::Deploy(deploy)) => {
+            let commit = deploy.commit();
+            assert!(!commit.is_zero() && of(&deploy.branch) == deploy.refs.first());
+            // What comes with it is stored, and spoken of.
+            assert_eq!(deploy.refs.len(), updates.len());
+            assert!(updates.iter().all(|update| deploy.refs.contains(update)));
+            assert_eq!(deploy.lines.len() + 1, updates.len());
+            for line in &deploy.lines {
+                crate::assert_is_a_line(line);
+            }
             match deploys {
-                DeployBranch::Known(known) => assert_eq!(branch, *known),
-                DeployBranch::FirstPushed => assert!(["main", "master"].contains(&branch.as_str())),
+                DeployBranch::Known(known) => assert_eq!(deploy.branch, *known),
+                DeployBranch::FirstPushed => assert!(["main", "master"].contains(&deploy.branch.as_str())),
             }
         }
         Ok(Judgement::StoreOnly { lines }) => {
@@ -55,8 +60,8 @@ fn judged(updates: &[RefUpdate], deploys: &DeployBranch) {
                 Refusal::DeletesDeployBranch(branch) => {
                     assert!(of(branch).is_some_and(|update| update.new.is_zero()));
                 }
-                Refusal::SeveralRefs { branch, others } => {
-                    assert!(of(branch).is_some() && others + 1 == updates.len());
+                Refusal::TooManyRefs { branch, others } => {
+                    assert!(of(branch).is_some() && *others > MOST_REFS);
                 }
                 other => panic!("nobody has looked at the branch: {other:?}"),
             }

@@ -119,7 +119,7 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Doctor => doctor::run(server, printer),
         Command::Worker => worker::run(server),
         Command::Leave { data } => leave::run(server, *data, printer),
-        Command::Hook(_) => hook::run(server, &context::app(server, options)?, printer),
+        Command::Hook(which) => hook::run(server, &context::app(server, options)?, which, printer),
         Command::Registry(registry) => registry::run(server, registry, printer),
         Command::Keys(keys) => keys::run(server, keys, printer),
         Command::ReceivePack { path } => serve::run(server, Service::ReceivePack, path, printer),

@@ -55,7 +55,8 @@ pub(super) fn follow_to_newest(
     Ok(exit_code(&finish))
 }
 
-fn end_of(
+/// Follows a worker to whatever end it comes to.
+pub(super) fn end_of(
     server: &Server,
     app: &AppName,
     mut submitted: Submitted,

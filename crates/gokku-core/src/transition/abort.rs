@@ -70,6 +70,7 @@ mod tests {
             pulls: false,
             processes: BTreeSet::new(),
             alone: BTreeSet::new(),
+            refs: Vec::new(),
         });
         (goal.clone(), Journal::begin(id, goal, observed))
     }

@@ -6,7 +6,7 @@
 use super::failure::FailureKind;
 use super::goal::Mode;
 use super::journal::Migration;
-use super::observed::{Container, RecordState, State};
+use super::observed::{Container, RecordState, Refs, State};
 use super::step::Step;
 use super::view::{View, busy, ids, running};
 use super::{Decision, undo};
@@ -103,6 +103,12 @@ fn before_switch(view: &View<'_>) -> Decision {
     }
     if let Some(decision) = prove_kept(view) {
         return decision;
+    }
+    if !activation.refs.is_empty() && observed.refs == Refs::Unmoved {
+        return Decision::step(
+            Step::PrepareRefs,
+            "what git would refuse must not get the traffic",
+        );
     }
     Decision::step(
         Step::Switch {
@@ -288,6 +294,10 @@ fn after_switch(view: &View<'_>) -> Decision {
             },
             "the new release has the traffic",
         );
+    }
+    // While there is something to go back to.
+    if !activation.refs.is_empty() && observed.refs != Refs::Moved {
+        return Decision::step(Step::CommitRefs, "the pushed commit is what runs");
     }
     if observed.route.held {
         return Decision::step(Step::Release, "nothing is left to wait for");

@@ -40,6 +40,8 @@ pub enum FailureKind {
     Removed,
     /// The former containers could not be taken out of the way.
     Former,
+    /// git cannot move the pushed branch, or what came with it.
+    Refs,
     /// The traffic switch did not do what it was asked.
     Switch,
     /// A new container died after the switch while the former ones were still there.
@@ -65,6 +67,7 @@ impl FailureKind {
             Self::Exited => "the new container exited",
             Self::Removed => "the new container was removed by somebody else",
             Self::Former => "the former release could not be taken out of the way",
+            Self::Refs => "git cannot store the push",
             Self::Switch => "the traffic could not be switched",
             Self::DiedAfterSwitch => "the new container died right after the switch",
             Self::Interrupted => "it was interrupted",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::observed::{Container, Observed, State};
 use crate::ids::ContainerId;
 use crate::process::{ProcessKey, ProcessType, leading};
+use crate::push::RefUpdate;
 use crate::release_id::ReleaseId;
 use crate::slot::Slot;
 
@@ -44,6 +45,10 @@ pub struct Activation {
     /// The types of which an old one stops before a new one starts, in either order of steps.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub alone: BTreeSet<ProcessType>,
+    /// What git stores with the release, in one transaction: the pushed deploy branch first, then what came with it.
+    /// Empty where nothing was pushed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refs: Vec<RefUpdate>,
 }
 
 /// What asked for an activation.

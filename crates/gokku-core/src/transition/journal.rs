@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, FailureKind};
-use super::goal::Goal;
+use super::goal::{Goal, Mode};
 use super::observed::{Observed, State};
 use super::step::Step;
 use crate::ids::ContainerId;
@@ -184,6 +184,11 @@ impl Journal {
                 _ => false,
             };
         }
+        // Where the former runs beside the new ones the traffic goes back to it, and branch and release agree again. Where
+        // something would have to be stopped for that, which works may be lost: git is asked until it can.
+        if matches!(step, Step::CommitRefs) {
+            return self.runs_beside(observed) && self.note(FailureKind::Refs, detail);
+        }
         if self.switched(observed) || !matches!(self.goal, Goal::Activate(_)) {
             return false;
         }
@@ -196,9 +201,12 @@ impl Journal {
             Step::Start { .. } => FailureKind::Start,
             Step::AwaitHealth { .. } => FailureKind::Health,
             Step::Hold | Step::Drain { .. } | Step::Stop { .. } | Step::Remove { .. } => FailureKind::Former,
+            Step::PrepareRefs => FailureKind::Refs,
             Step::Switch { .. } => FailureKind::Switch,
             // These come only after the switch or on the way back, and are tried again.
             Step::SetCurrent { .. }
+            | Step::CommitRefs
+            | Step::RestoreRefs
             | Step::Rename { .. }
             | Step::Unroute
             | Step::Release
@@ -206,6 +214,18 @@ impl Journal {
             | Step::NoteFailure { .. } => return false,
         };
         self.note(kind, detail)
+    }
+
+    /// Whether all of the former run, and nothing of the new has to stop before they get the traffic.
+    fn runs_beside(&self, observed: &Observed) -> bool {
+        let Goal::Activate(activation) = &self.goal else {
+            return false;
+        };
+        let runs = |id: &ContainerId| {
+            let mut all = observed.containers.iter();
+            all.any(|one| one.id == *id && one.state == State::Running)
+        };
+        activation.mode == Mode::ZeroDowntime && activation.alone.is_empty() && self.former.iter().all(runs)
     }
 
     /// Notes that the goal is given up, unless it already was. True when the journal must be written.

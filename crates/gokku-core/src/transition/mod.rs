@@ -31,7 +31,7 @@ pub use abort::{Abort, abort, abort_detail};
 pub use failure::{Failure, FailureKind};
 pub use goal::{Activation, Cause, Goal, Mode};
 pub use journal::{Journal, Migration};
-pub use observed::{Container, Observed, RecordState, Route, State};
+pub use observed::{Container, Observed, RecordState, Refs, Route, State};
 pub use step::Step;
 
 /// What to do next.

@@ -22,6 +22,20 @@ pub struct Observed {
     pub route: Route,
     /// The release that `current` points at.
     pub current: Option<ReleaseId>,
+    /// How far the push's refs are.
+    pub refs: Refs,
+}
+
+/// How far the refs of a push are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Refs {
+    /// As they were before the push; also where nothing was pushed.
+    #[default]
+    Unmoved,
+    /// As they were, and locked: git has promised that they can be moved.
+    Prepared,
+    /// Where the push wants them.
+    Moved,
 }
 
 /// What the goal's release's record says.

@@ -34,6 +34,8 @@ pub enum Step {
     },
     /// Let requests wait at the route.
     Hold,
+    /// Lock the push's refs in git and have it check that they can be moved.
+    PrepareRefs,
     /// Give the route these targets and let go of waiting requests, in one atomic step.
     Switch {
         /// The containers that get the traffic.
@@ -44,6 +46,10 @@ pub enum Step {
         /// The release; none when there was none.
         release: Option<ReleaseId>,
     },
+    /// Move the push's refs, all of them.
+    CommitRefs,
+    /// Unlock the push's refs, or move them back to where they were.
+    RestoreRefs,
     /// Wait until the requests in flight on containers are finished, up to their limit.
     Drain {
         /// Which.
@@ -81,9 +87,28 @@ pub enum Step {
 
 impl Step {
     /// The name of every step, in the order in which a transition can first come to it.
-    pub const NAMES: [&'static str; 18] = [
-        "extract", "build", "pull", "migrate", "create", "hold", "start", "health", "switch", "current",
-        "release", "unroute", "drain", "stop", "remove", "rename", "diagnose", "discard",
+    pub const NAMES: [&'static str; 21] = [
+        "extract",
+        "build",
+        "pull",
+        "migrate",
+        "create",
+        "hold",
+        "start",
+        "health",
+        "prepare-refs",
+        "switch",
+        "current",
+        "commit-refs",
+        "release",
+        "unroute",
+        "drain",
+        "stop",
+        "remove",
+        "rename",
+        "restore-refs",
+        "diagnose",
+        "discard",
     ];
 
     /// The step's name in logs, tables and `--json`: one of [`Step::NAMES`].
@@ -97,16 +122,19 @@ impl Step {
             Self::Hold => 5,
             Self::Start { .. } => 6,
             Self::AwaitHealth { .. } => 7,
-            Self::Switch { .. } => 8,
-            Self::SetCurrent { .. } => 9,
-            Self::Release => 10,
-            Self::Unroute => 11,
-            Self::Drain { .. } => 12,
-            Self::Stop { .. } => 13,
-            Self::Remove { .. } => 14,
-            Self::Rename { .. } => 15,
-            Self::NoteFailure { .. } => 16,
-            Self::Discard => 17,
+            Self::PrepareRefs => 8,
+            Self::Switch { .. } => 9,
+            Self::SetCurrent { .. } => 10,
+            Self::CommitRefs => 11,
+            Self::Release => 12,
+            Self::Unroute => 13,
+            Self::Drain { .. } => 14,
+            Self::Stop { .. } => 15,
+            Self::Remove { .. } => 16,
+            Self::Rename { .. } => 17,
+            Self::RestoreRefs => 18,
+            Self::NoteFailure { .. } => 19,
+            Self::Discard => 20,
         };
         Self::NAMES[place]
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Decision;
 use super::failure::{Failure, FailureKind};
 use super::goal::Mode;
-use super::observed::{RecordState, State};
+use super::observed::{RecordState, Refs, State};
 use super::step::Step;
 use super::view::{View, ids, running};
 
@@ -36,6 +36,12 @@ pub(super) fn next(view: &View<'_>) -> Decision {
     }
     if let Some(decision) = restore_alone(view) {
         return decision;
+    }
+    if observed.refs != Refs::Unmoved {
+        return Decision::step(
+            Step::RestoreRefs,
+            "a push that is refused leaves the branch where it was",
+        );
     }
     if observed.current != journal.former_release {
         return Decision::step(

@@ -1,6 +1,6 @@
 //! What must hold, in the order of the design's list.
 
-use gokku_core::transition::{Activation, FailureKind, Goal, Mode, RecordState, State, Step};
+use gokku_core::transition::{Activation, FailureKind, Goal, Mode, RecordState, Refs, State, Step};
 use gokku_core::{ContainerId, ProcessKey, Slot};
 
 use crate::world::{End, World};
@@ -30,6 +30,14 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
                 ));
             }
         }
+    }
+    if let (Goal::Activate(activation), Step::Switch { .. }) = (world.goal(), step)
+        && !activation.refs.is_empty()
+        && !switched
+        && !failed
+        && world.observed.refs == Refs::Unmoved
+    {
+        return Err("P53: traffic to what git has not promised to store".to_owned());
     }
     if matches!(step, Step::Migrate) && world.migrations > 0 {
         return Err("invariant 6: the migration would run twice".to_owned());
@@ -151,6 +159,9 @@ fn done_sound(world: &World) -> Held {
     if observed.current != Some(activation.release) || observed.record != RecordState::Good {
         return wrong("the release is not recorded as the active one");
     }
+    if !activation.refs.is_empty() && observed.refs != Refs::Moved {
+        return Err("P53: the commit that runs is not the branch".to_owned());
+    }
     Ok(())
 }
 
@@ -160,6 +171,9 @@ fn gave_up_sound(world: &World, kind: FailureKind) -> Held {
     };
     let observed = &world.observed;
     let wrong = |what: &str| Err(format!("invariant 3: {what}"));
+    if observed.refs != Refs::Unmoved {
+        return Err("P53: the branch is not the commit that runs".to_owned());
+    }
     if observed
         .containers
         .iter()

@@ -15,8 +15,9 @@ mod world;
 use std::collections::BTreeSet;
 
 use gokku_core::process::leading;
+use gokku_core::push::RefUpdate;
 use gokku_core::transition::{
-    Activation, Cause, Decision, Goal, Journal, Mode, Observed, RecordState, State, Step, next,
+    Activation, Cause, Decision, Goal, Journal, Mode, Observed, RecordState, Refs, State, Step, next,
 };
 use gokku_core::{ProcessKey, ReleaseId, Slot};
 
@@ -135,7 +136,18 @@ fn activation(cause: Cause, mode: Mode, migrate: bool, processes: &BTreeSet<Proc
             .filter(|kind| kind.as_str() == "clock")
             .cloned()
             .collect(),
+        // `gokku deploy` makes a release, too, and has no push.
+        refs: if cause == Cause::Deploy && !migrate {
+            pushed()
+        } else {
+            Vec::new()
+        },
     })
+}
+
+fn pushed() -> Vec<RefUpdate> {
+    let line = format!("{} {} refs/heads/main", "1".repeat(40), "2".repeat(40));
+    vec![line.parse().expect("a line of git's")]
 }
 
 fn processes(names: &[&str]) -> BTreeSet<ProcessKey> {
@@ -402,6 +414,30 @@ fn leaves_green(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision
     }
 }
 
+/// Leaves the branch where it was.
+fn leaves_the_branch(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    let Goal::Activate(activation) = goal else {
+        return next(goal, journal, observed);
+    };
+    let unpushed = Activation {
+        refs: Vec::new(),
+        ..activation.clone()
+    };
+    next(&Goal::Activate(unpushed), journal, observed)
+}
+
+/// Gives the traffic back and leaves the branch where it went.
+fn leaves_the_branch_ahead(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    let unmoved = Observed {
+        refs: Refs::Unmoved,
+        ..observed.clone()
+    };
+    match &journal.failure {
+        Some(_) => next(goal, journal, &unmoved),
+        None => next(goal, journal, observed),
+    }
+}
+
 fn keeps_candidate(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
     match (next(goal, journal, observed), &journal.failure) {
         (
@@ -476,6 +512,8 @@ fn a_broken_rule_is_found() {
     caught(stops_old_too_early, Mode::ZeroDowntime, "invariant 2");
     caught(keeps_candidate, Mode::ZeroDowntime, "invariant 3");
     caught(leaves_green, Mode::ZeroDowntime, "invariant 4");
+    caught(leaves_the_branch, Mode::ZeroDowntime, "P53");
+    caught(leaves_the_branch_ahead, Mode::ZeroDowntime, "P53");
     caught(drains_for_ever, Mode::StopFirst, "invariant 5");
     caught(reruns_migrations, Mode::ZeroDowntime, "invariant 6");
     caught(runs_both, Mode::StopFirst, "P08");

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use gokku_core::transition::{Container, FailureKind, Goal, Journal, Observed, RecordState, State, Step};
+use gokku_core::transition::{
+    Container, FailureKind, Goal, Journal, Observed, RecordState, Refs, State, Step,
+};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
 
 /// One state of everything.
@@ -133,6 +135,10 @@ impl World {
         for container in &mut self.observed.containers {
             container.healthy = false;
         }
+        // git lets go of what nobody has on its standard input any more.
+        if self.observed.refs == Refs::Prepared {
+            self.observed.refs = Refs::Unmoved;
+        }
     }
 
     pub(crate) fn write(&mut self) {
@@ -205,6 +211,9 @@ impl World {
                 self.proven.dedup();
             }
             Step::Hold => self.observed.route.held = true,
+            Step::PrepareRefs => self.observed.refs = Refs::Prepared,
+            Step::CommitRefs => self.observed.refs = Refs::Moved,
+            Step::RestoreRefs => self.observed.refs = Refs::Unmoved,
             Step::Switch { targets } => {
                 self.observed.route.targets = targets.iter().cloned().collect();
                 self.observed.route.held = false;

@@ -10,7 +10,7 @@ use std::process::Command;
 use gokku_core::CommitId;
 use gokku_core::push::BranchName;
 use gokku_git::obstacle::filters_in;
-use gokku_git::{Difference, Hook, Repository, Version};
+use gokku_git::{Difference, Hook, Repository, git_version};
 
 use super::{git, pair};
 
@@ -164,7 +164,7 @@ fn shown(folder: &Path, from: &Path) -> String {
         let _ = writeln!(text, "{path}: {what}");
     }
     let _ = writeln!(text, "{:?}", filters_in(&tree).unwrap());
-    let _ = writeln!(text, "{:?}", Version::of_git().unwrap());
+    let _ = writeln!(text, "{:?}", git_version().unwrap());
     text
 }
 
@@ -290,7 +290,7 @@ fn gokkus_git_is_nobodys_git() {
         "\"shout\": [\"x.up\"]",
         "ref: refs/heads/live",
         "Procfile: Some([119,",
-        "[\"HEAD\", \"config\", \"objects\", \"refs\"]",
+        "[\"HEAD\", \"config\", \"hooks\", \"objects\", \"refs\"]",
     ] {
         assert!(clean.contains(right), "{right} is not in\n{clean}");
     }
@@ -389,7 +389,12 @@ fn what_others_git_reads_is_pinned() {
         root: folder.path().to_owned(),
         app: "api".parse().unwrap(),
     };
-    repository.install_hook(&hook).unwrap();
+    repository.install_hooks(&hook).unwrap();
+    // What becomes of the refs is another test's.
+    git(
+        repository.path(),
+        &["config", "--unset-all", "receive.procReceiveRefs"],
+    );
     let global = folder.path().join("global");
     // What only the client obeys is not the server's user's.
     let server: String = HOSTILE
@@ -432,11 +437,13 @@ fn what_others_git_reads_is_pinned() {
         "nothing is written where nothing differs"
     );
     assert_eq!(fs::read_to_string(&config).unwrap(), pinned);
+    assert!(repository.install_hooks(&hook).unwrap());
     assert_eq!(repository.differences(&hook).unwrap(), []);
     let set = |key: &str, value: &str| git(repository.path(), &["config", "--add", key, value]);
     let get = |key: &str| git(repository.path(), &["config", "--get", key]);
     fs::write(&config, "[core]\n\tbare = true\n[gc]\n\tauto = 9").unwrap();
     assert!(repository.pin().unwrap());
+    assert!(repository.install_hooks(&hook).unwrap());
     assert_eq!(
         (get("core.hooksPath"), get("gc.auto")),
         ("hooks".into(), "9".into())
