@@ -102,14 +102,10 @@ impl fmt::Display for Misnamed {
 }
 
 /// The misnamed files of a folder, given the names of all files in it; its path is empty for the repository's top.
-pub fn misnamed<'a>(
-    folder: &str,
-    names: impl IntoIterator<Item = &'a str> + Clone,
-    origin: Origin,
-) -> Vec<Misnamed> {
-    let has = |right: &str| names.clone().into_iter().any(|name| name == right);
+pub fn misnamed(folder: &str, names: &[String], origin: Origin) -> Vec<Misnamed> {
+    let has = |right: &str| names.iter().any(|name| name == right);
     let mut found = Vec::new();
-    for name in names.clone() {
+    for name in names {
         let small = name.to_lowercase();
         let Some((_, meant)) = NAMES.iter().find(|(known, _)| *known == small) else {
             continue;
@@ -131,7 +127,7 @@ pub fn misnamed<'a>(
                 Meant::Dockerignore => false,
             };
             let path = if folder.is_empty() {
-                name.to_owned()
+                name.clone()
             } else {
                 format!("{folder}/{name}")
             };
@@ -152,7 +148,8 @@ mod tests {
     use super::*;
 
     fn told(folder: &str, names: &[&str], origin: Origin) -> String {
-        let lines = misnamed(folder, names.iter().copied(), origin);
+        let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+        let lines = misnamed(folder, &names, origin);
         let lines = lines.iter().map(|found| {
             let word = if found.refused { "refused" } else { "noted" };
             format!("{word}: {found}\n")

@@ -154,9 +154,9 @@ impl Repository {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        let ids: String = entries.iter().map(|entry| format!("{}\n", entry.id)).collect();
+        let ids: Vec<&str> = entries.iter().flat_map(|entry| [&entry.id, "\n"]).collect();
         let mut command = git(self.path(), ["cat-file", "--batch", "--buffer"]);
-        converse(&mut command, ids.into_bytes(), |mut answer| {
+        converse(&mut command, ids.concat().into_bytes(), |mut answer| {
             let mut beginnings = Vec::with_capacity(entries.len());
             for _ in entries {
                 // `<id> <type> <size>`, the object, and a new line.

@@ -170,7 +170,7 @@ enum Kind {
     Nothing,
 }
 
-/// How many links are followed, as Linux does: path_resolution(7).
+/// How many links are followed, as many as Linux follows.
 const LINKS: usize = 40;
 
 /// Gives everything below a folder, and it, the modes that git keeps: executable or not.

@@ -37,7 +37,7 @@ pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
             wrong.insert(error.message);
         }
         match unread::checked(unread::misnamed_in(folder, config, origin(folder, config))) {
-            Ok(noted) => notes.extend(noted),
+            Ok(lines) => notes.extend(lines),
             Err(error) => {
                 wrong.insert(error.message);
             }

@@ -67,8 +67,7 @@ fn lines(all: &[Misnamed]) -> Vec<String> {
 pub(crate) fn misnamed_in(tree: &Path, config: &AppConfig, origin: Origin) -> Vec<Misnamed> {
     let mut all = Vec::new();
     for folder in BTreeSet::from(["", config.path.as_str()]) {
-        let names = names(tree, folder);
-        all.extend(misnamed(folder, names.iter().map(String::as_str), origin));
+        all.extend(misnamed(folder, &names(tree, folder), origin));
     }
     // What gokku.yml names is read.
     all.retain(|found| config.dockerfile.as_ref() != Some(&found.path));
@@ -77,10 +76,11 @@ pub(crate) fn misnamed_in(tree: &Path, config: &AppConfig, origin: Origin) -> Ve
 
 /// Why a release cannot be built, with what there is that its author may have meant.
 pub(crate) fn with_what_is_there(tree: &Path, config: &AppConfig, mut error: Error) -> Error {
-    for found in misnamed_in(tree, config, Origin::Nothing) {
-        if found.refused {
-            error.message.push_str(&format!("\n{found}"));
-        }
+    let there = misnamed_in(tree, config, Origin::Nothing);
+    let there: Vec<_> = there.into_iter().filter(|found| found.refused).collect();
+    for line in lines(&there) {
+        error.message.push('\n');
+        error.message.push_str(&line);
     }
     error
 }

@@ -288,7 +288,7 @@ fn files_that_stand_for_something_else_are_told() {
     fs::write(work.join(".gitattributes"), NAMED).unwrap();
     let (mut pointers, mut secrets) = (Vec::new(), Vec::new());
     for (number, (attributes, path, content, told)) in table.into_iter().enumerate() {
-        let here = format!("{:02}", number);
+        let here = format!("{number:02}");
         let file = work.join(&here).join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, content).unwrap();

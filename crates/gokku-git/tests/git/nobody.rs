@@ -212,6 +212,9 @@ fn ended_well(mut command: Command) {
     assert!(output.status.success(), "{words}");
 }
 
+/// How something comes to be in a command's environment, and in a folder that it is told of.
+type Change<'a> = &'a dyn Fn(&mut Command, &Path);
+
 /// A repository with everything that attributes, replacements and grafts could change.
 fn rich(folder: &Path, work: &Path) -> CommitId {
     fs::write(
@@ -259,7 +262,7 @@ fn gokkus_git_is_nobodys_git() {
     }
     let (folder, _, work) = pair();
     let honest = rich(folder.path(), &work);
-    let run = |name: &str, hostile: &dyn Fn(&mut Command, &Path)| {
+    let run = |name: &str, hostile: Change<'_>| {
         let shows = folder.path().join(name);
         fs::create_dir(&shows).unwrap();
         let mut command = again("nobody::gokkus_git_is_nobodys_git", &shows);
@@ -311,7 +314,6 @@ fn gokkus_git_is_nobodys_git() {
         fs::write(here.join("program"), "#!/bin/sh\necho hostile\nexit 1\n").unwrap();
         fs::set_permissions(here.join("program"), fs::Permissions::from_mode(0o755)).unwrap();
     };
-    type Change<'a> = &'a dyn Fn(&mut Command, &Path);
     let ways: [(&str, Change<'_>); 5] = [
         ("home", &|_, here| hostile(&here.join(".gitconfig"), here)),
         ("xdg", &|command, here| {
