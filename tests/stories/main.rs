@@ -47,6 +47,7 @@ mod setup;
 mod ssh;
 mod stuck;
 mod switch_restart;
+mod the_commit;
 mod told;
 mod volumes;
 mod words;

@@ -4,10 +4,11 @@
 //! needs is passed in, what it decides is returned. Read it top to bottom:
 //!
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
-//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and [`network_name`], [`procfile`]; what runs by it: [`processes`]
+//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and [`network_name`], [`procfile`]; what runs by it: [`processes`]; files that are
+//!   called otherwise: [`misnamed`]
 //! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
-//! - what a push may do: [`push`]
+//! - what a push may do: [`push`], and to which refs: [`ref_name`]
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
 //! - the change from one release to another: [`transition`]
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
@@ -30,6 +31,7 @@ pub mod env_file;
 pub mod gokku_yml;
 pub mod image_ref;
 pub mod languages;
+pub mod misnamed;
 pub mod network_name;
 pub mod processes;
 pub mod procfile;
@@ -43,6 +45,7 @@ pub mod release;
 pub mod retention;
 
 pub mod push;
+pub mod ref_name;
 
 pub mod access;
 pub mod authorized_keys;

@@ -44,7 +44,11 @@ pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore
         let path = folder.join(&name);
         match within(folder, &path).and_then(fs::read_to_string) {
             Ok(text) => return Ignore::parse(&text).map_err(|error| problem(&path, &error)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let why = "it is a link to a file that is not in the folder: commit that file, too, or the file itself";
+                return Err(problem(&path, &why));
+            }
             Err(error) => return Err(problem(&path, &error)),
         }
     }

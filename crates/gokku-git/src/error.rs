@@ -24,6 +24,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// A link leads out of the commit.
+    #[error("{0} is a link that leads out of the repository, or lies behind one: commit the file itself")]
+    LeadsOut(String),
+    /// A link leads to nothing.
+    #[error(
+        "{0} is a link to a file that is not in the repository: commit that file, too, or the file itself"
+    )]
+    LeadsNowhere(String),
     /// git answered what it does not answer.
     #[error("git {command} answered {answer:?}, which was not expected")]
     Answer {

@@ -11,7 +11,7 @@ use gokku_core::AppName;
 
 use gokku_core::push::RefUpdate;
 
-use crate::command::{git, output, quiet, run};
+use crate::command::{git, git_anywhere, output, run};
 use crate::error::Error;
 use crate::repository::Repository;
 
@@ -19,7 +19,7 @@ use crate::repository::Repository;
 const NAMES: [&str; 2] = ["pre-receive", "proc-receive"];
 /// What has git leave refs to proc-receive, git-config(1): all of them, so that what comes with a deploy branch is moved
 /// together with it. Where nothing deploys, the hook leaves them to git.
-const PROC_RECEIVE_REFS: (&str, &str) = ("receive.procReceiveRefs", "refs");
+pub(crate) const PROC_RECEIVE_REFS: (&str, &str) = ("receive.procReceiveRefs", "refs");
 /// The oldest git that has such a hook.
 pub const OLDEST_GIT: (u32, u32) = (2, 29);
 
@@ -63,6 +63,24 @@ GOKKU_ROOT={} exec \"$program\" hook {name} --app {}
 }
 
 impl Repository {
+    /// The files of gokku's hooks that are not there, or are another's.
+    pub(crate) fn foreign_hooks(&self, hook: &Hook) -> Vec<PathBuf> {
+        // Where the program was is said again with each installation, and a hook looks for it elsewhere, too.
+        let words = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with("program='"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let is_ours = |name: &&str| {
+            let there = fs::read_to_string(self.hook(name));
+            there.is_ok_and(|there| words(&there) == words(&hook.text(name)))
+        };
+        NAMES
+            .into_iter()
+            .filter(|name| !is_ours(name))
+            .map(|name| self.hook(name))
+            .collect()
+    }
+
     /// Writes the hooks and has git run them, unless that is so already. True when something was written.
     pub fn install_hooks(&self, hook: &Hook) -> Result<bool, Error> {
         let mut changed = false;
@@ -79,11 +97,7 @@ impl Repository {
 
     /// Whether git hands a push to the hooks: they are there, and it leaves the refs to them.
     pub fn has_hooks(&self, hook: &Hook) -> Result<bool, Error> {
-        let there = |name| {
-            let text = fs::read(self.hook(name));
-            text.is_ok_and(|text| text == hook.text(name).as_bytes())
-        };
-        Ok(NAMES.into_iter().all(there) && self.leaves_refs()?)
+        Ok(self.foreign_hooks(hook).is_empty() && self.leaves_refs()?)
     }
 
     /// Whether git leaves refs to proc-receive.
@@ -145,9 +159,7 @@ impl Repository {
 
 /// The version of the git that is run, `(2, 47)`; none when it says something else.
 pub fn git_version() -> Result<Option<(u32, u32)>, Error> {
-    let mut command = Command::new("git");
-    command.arg("version");
-    let text = run(quiet(&mut command))?;
+    let text = run(git_anywhere().arg("version"))?;
     Ok(version_of(&String::from_utf8_lossy(&text)))
 }
 

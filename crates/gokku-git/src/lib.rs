@@ -4,11 +4,16 @@
 //! - [`hook`]: the hooks that judge and deploy a push; [`proc_receive`]: what git and the second one say to each other
 //! - [`ref_transaction`]: refs moved together or not at all
 //! - `serve`: git's side of a push that comes over ssh with a key
-//! - [`tree`]: a commit's files: exported, looked at, and what cannot be deployed in them
+//! - [`pinned`]: what its configuration says, so that nobody else's counts
+//! - [`tree`]: a commit's files: exported, and read one by one
+//! - [`obstacle`]: what in them cannot be deployed
 //! - [`working_copy`]: a developer's own repository, and its remotes
 //! - `command`: how git is run
+//! - `loan`: a repository's objects, and nothing else of it
 
 pub mod hook;
+pub mod obstacle;
+pub mod pinned;
 pub mod proc_receive;
 pub mod ref_transaction;
 pub mod repository;
@@ -17,11 +22,13 @@ pub mod working_copy;
 
 mod command;
 mod error;
+mod loan;
 mod serve;
 
 pub use error::Error;
 pub use hook::{Hook, OLDEST_GIT, git_version};
+pub use obstacle::Obstacle;
+pub use pinned::Difference;
 pub use ref_transaction::RefTransaction;
 pub use repository::Repository;
-pub use tree::Obstacle;
 pub use working_copy::WorkingCopy;

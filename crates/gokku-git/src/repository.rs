@@ -25,21 +25,27 @@ impl Repository {
         &self.path
     }
 
-    /// Makes it, or brings one that is there up to date: bare, and taking pushes from shallow clones.
+    /// Whether there is one.
+    pub fn is_there(&self) -> bool {
+        self.path.join("HEAD").exists()
+    }
+
+    /// Makes it, or brings one that is there up to date: bare, of the one format that every git pushes to, without what a
+    /// machine's template would put into it, and with what is [pinned](crate::pinned).
     pub fn create(&self) -> Result<(), Error> {
-        run(git(&self.path, ["init", "--quiet", "--bare", "--initial-branch=main"]).arg(&self.path))?;
-        // Build servers push from shallow clones. A release needs its commit's files only, and git's own refusal
-        // would come after the hook: after the deploy.
-        for (key, value) in [
-            // People have `push.pushOption` set, for another server.
-            ("receive.advertisePushOptions", "true"),
-            ("receive.shallowUpdate", "true"),
-            ("receive.denyDeleteCurrent", "refuse"),
-            ("gc.auto", "500"),
-        ] {
-            run(&mut git(&self.path, ["config", key, value]))?;
+        let parts = ["HEAD", "config", "objects", "refs"];
+        if parts.iter().all(|part| self.path.join(part).exists()) {
+            return self.pin().map(drop);
         }
-        Ok(())
+        let mut init = git(
+            &self.path,
+            ["-c", "init.defaultRefFormat=files", "init", "--quiet", "--bare"],
+        );
+        init.args(["--initial-branch=main", "--object-format=sha1", "--template="]);
+        run(init.arg(&self.path))?;
+        let hooks = self.path.join("hooks");
+        std::fs::create_dir_all(&hooks).map_err(|source| Error::File { path: hooks, source })?;
+        self.pin().map(drop)
     }
 
     /// The commit that a name stands for; none when there is none.
@@ -122,10 +128,10 @@ impl Repository {
 
     /// The first line of a commit's message.
     pub fn subject(&self, commit: &CommitId) -> Result<String, Error> {
-        let text = run(&mut git(
-            &self.path,
-            ["log", "-1", "--format=%s", commit.as_str()],
-        ))?;
-        Ok(String::from_utf8_lossy(&text).trim_end().to_owned())
+        let mut command = git(&self.path, ["rev-list", "--no-walk", "--encoding=UTF-8"]);
+        let text = run(command.args(["--format=%s", commit.as_str()]))?;
+        // Its own first line names the commit.
+        let text = String::from_utf8_lossy(&text);
+        Ok(text.lines().nth(1).unwrap_or("").trim_end().to_owned())
     }
 }

@@ -5,12 +5,13 @@ use std::process::{Command, ExitStatus};
 
 use gokku_core::entry::Service;
 
+use crate::command::as_nobody;
 use crate::error::Error;
 use crate::repository::Repository;
 
 impl Repository {
-    /// Serves whoever is at this process's standard input and output, to the end. The hook finds the variables of `with`
-    /// in its environment, and none of `without`.
+    /// Serves whoever is at this process's standard input and output, to the end; what the client's git speaks is all that
+    /// is taken from the environment. The hook finds the variables of `with` in its environment, and none of `without`.
     pub fn serve(
         &self,
         service: Service,
@@ -18,6 +19,7 @@ impl Repository {
         without: &[OsString],
     ) -> Result<ExitStatus, Error> {
         let mut command = Command::new("git");
+        as_nobody(&mut command, &["GIT_PROTOCOL"]);
         // The path is absolute: it cannot be taken for an option.
         command.arg(service.as_str()).arg(self.path());
         for variable in without {

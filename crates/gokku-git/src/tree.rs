@@ -1,96 +1,49 @@
 //! A commit's files.
 
-use std::fmt;
-use std::io::Read;
+use std::collections::VecDeque;
+use std::fs;
+use std::io::{self, BufRead, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use gokku_core::{CommitId, TreeId};
 
-use crate::command::{failed, git, output, run, spawn, words};
+use crate::command::{absolute, converse, git, run};
 use crate::error::Error;
+use crate::loan::Loan;
+use crate::obstacle::Entry;
 use crate::repository::Repository;
 
-/// Something in a commit that cannot be deployed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
-    /// Submodules, whose code is not in the push.
-    Submodules(Vec<String>),
-    /// Git LFS pointers, whose content is not in the push.
-    Lfs(Vec<String>),
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Submodules(paths) => write!(
-                f,
-                "it has git submodules ({}), whose code a push does not bring: commit that code itself, `git subtree add` does",
-                some(paths)
-            ),
-            Self::Lfs(paths) => write!(
-                f,
-                "it has Git LFS pointers ({}), whose content a push does not bring: commit the files themselves, `git lfs migrate export --include=\"*\"` does; or leave them out of the build, in .dockerignore",
-                some(paths)
-            ),
-        }
-    }
-}
-
-fn some(paths: &[String]) -> String {
-    match paths {
-        [a, b, c, rest @ ..] if !rest.is_empty() => format!("{a}, {b}, {c} and {} more", rest.len()),
-        paths => paths.join(", "),
-    }
-}
-
-/// What a Git LFS pointer begins with (git-lfs, docs/spec.md).
-const LFS: &str = "version https://git-lfs.github.com/spec/v1";
+/// What folders and programs are to be: without it, who may read an image's files would depend on the server's umask.
+const FOLDER: u32 = 0o755;
+const FILE: u32 = 0o644;
 
 impl Repository {
-    /// Puts a commit's files into an empty folder that is made, as `git archive` gives them: modes and symbolic
-    /// links kept, `export-ignore` obeyed. Works inside the hook, on objects that are not yet accepted.
+    /// Puts a commit's files into a folder that is made, as a checkout in a fresh clone has them: modes and symbolic links
+    /// kept, line ends, encodings and `ident` by the commit's own `.gitattributes`. No filter is run, and what concerns
+    /// archives only (`export-ignore`, `export-subst`) changes nothing. Works inside the hook, on objects that are not
+    /// yet accepted.
     pub fn export(&self, commit: &CommitId, into: &Path) -> Result<(), Error> {
         let at = |source| Error::File {
             path: into.to_owned(),
             source,
         };
-        std::fs::create_dir(into).map_err(at)?;
-        let mut command = git(self.path(), ["archive", "--format=tar", commit.as_str()]);
-        let mut child = spawn(&mut command)?;
-        let mut stderr = child.stderr.take();
-        let reader = std::thread::spawn(move || {
-            let mut text = Vec::new();
-            if let Some(stderr) = &mut stderr {
-                let _ = stderr.read_to_end(&mut text);
-            }
-            text
-        });
-        let unpacked = child.stdout.take().map_or(Ok(()), |stdout| {
-            let mut archive = tar::Archive::new(std::io::BufReader::with_capacity(128 * 1024, stdout));
-            archive.set_preserve_mtime(false);
-            archive.unpack(into)?;
-            // An archive ends before its padding does; git must not find the pipe closed while it writes that.
-            std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map(drop)
-        });
-        let status = child.wait().map_err(Error::Missing)?;
-        let stderr = reader.join().unwrap_or_default();
-        // A disk that is full breaks the pipe: what unpacking says comes first.
-        unpacked.map_err(at)?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(failed(&words(&command), &stderr))
+        fs::create_dir(into).map_err(at)?;
+        // Where a clone has its repository: no commit can have a file there.
+        let borrowed = into.join(".git");
+        let loan = Loan::begin(self, &borrowed, commit).map_err(at)?;
+        let files = absolute(into);
+        run(&mut loan.git(&files, ["read-tree", "--reset", "-u", commit.as_str()]))?;
+        fs::remove_dir_all(&borrowed).map_err(at)?;
+        let usual = fs::metadata(into).map_err(at)?.permissions().mode() & 0o777;
+        if usual != FOLDER {
+            open(into).map_err(at)?;
         }
+        Ok(())
     }
 
-    /// What a commit's files are. Where `export-subst` has git write of the commit into them (gitattributes(5)), they are
-    /// the commit's alone, and its own id stands for them.
+    /// What a commit's files are.
     pub fn tree(&self, commit: &CommitId) -> Result<TreeId, Error> {
-        let mut grep = git(self.path(), ["grep", "--quiet", "-e", "export-subst"]);
-        grep.args([commit.as_str(), "--", ":(glob)**/.gitattributes"]);
-        if output(&mut grep)?.status.success() {
-            return Ok(TreeId::new(commit.as_str()));
-        }
         let tree = run(&mut git(
             self.path(),
             ["rev-parse", "--verify", &format!("{commit}^{{tree}}")],
@@ -100,58 +53,139 @@ impl Repository {
 
     /// The paths of a commit's files: no symbolic links, no submodules.
     pub fn files(&self, commit: &CommitId) -> Result<Vec<String>, Error> {
-        let listing = run(&mut git(self.path(), ["ls-tree", "-r", "-z", commit.as_str()]))?;
-        let listing = String::from_utf8_lossy(&listing).into_owned();
-        let files = listing.split('\0').filter(|entry| entry.starts_with("100"));
-        Ok(files
-            .filter_map(|entry| Some(entry.split_once('\t')?.1.to_owned()))
+        let entries = self.entries(commit)?;
+        Ok(entries
+            .iter()
+            .filter(|entry| entry.is_file())
+            .map(Entry::name)
             .collect())
     }
 
-    /// A file of a commit; none when there is none.
+    /// A file of a commit, or the one that a link of that name leads to; none when there is none. A link that leads out of
+    /// the commit, or to nothing, is an error: it is meant to be something.
     pub fn file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
-        let output = output(&mut git(
-            self.path(),
-            ["cat-file", "blob", &format!("{commit}:{path}")],
-        ))?;
-        Ok(output.status.success().then_some(output.stdout))
+        // The name of an object ends with its line.
+        if path.contains('\n') {
+            return Ok(None);
+        }
+        let mut command = git(self.path(), ["cat-file", "--batch", "--follow-symlinks"]);
+        let name = format!("{commit}:{path}\n");
+        let (head, mut content) = converse(&mut command, name.into_bytes(), |mut answer| {
+            let mut head = String::new();
+            answer.read_line(&mut head)?;
+            let mut rest = Vec::new();
+            answer.read_to_end(&mut rest)?;
+            Ok((head, rest))
+        })?;
+        let words: Vec<&str> = head.trim_end_matches('\n').rsplitn(3, ' ').collect();
+        // `<id> <type> <size>`, or what is wrong with the link and how long its own words are; else `<name> missing`.
+        match words[..] {
+            [_, "blob", id] if !id.contains(':') => {
+                content.pop();
+                Ok(Some(content))
+            }
+            [_, "symlink"] => Err(Error::LeadsOut(path.to_owned())),
+            [_, "loop"] => Err(Error::LeadsNowhere(path.to_owned())),
+            // git follows no link with `./` in it.
+            [_, "dangling" | "notdir"] => self.behind(commit, path),
+            _ => Ok(None),
+        }
     }
 
-    /// What in a commit cannot be deployed.
-    pub fn obstacles(&self, commit: &CommitId) -> Result<Vec<Obstacle>, Error> {
-        let mut obstacles = Vec::new();
-        let listing = run(&mut git(self.path(), ["ls-tree", "-r", "-z", commit.as_str()]))?;
-        let listing = String::from_utf8_lossy(&listing).into_owned();
-        let mut submodules = Vec::new();
-        let mut attributes = false;
-        for entry in listing.split('\0') {
-            let Some((meta, path)) = entry.split_once('\t') else {
-                continue;
-            };
-            attributes |= path == ".gitattributes" || path.ends_with("/.gitattributes");
-            if meta.starts_with("160000 ") {
-                submodules.push(path.to_owned());
+    /// A file that is reached by links, step by step.
+    fn behind(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        let nowhere = || Err(Error::LeadsNowhere(path.to_owned()));
+        let mut rest: VecDeque<String> = path.split('/').map(str::to_owned).collect();
+        let mut here: Vec<String> = Vec::new();
+        let mut links = 0;
+        while let Some(part) = rest.pop_front() {
+            match part.as_str() {
+                "" | "." => {}
+                ".." => {
+                    if here.pop().is_none() {
+                        return Err(Error::LeadsOut(path.to_owned()));
+                    }
+                }
+                _ => {
+                    here.push(part);
+                    match self.kind(commit, &here.join("/"))? {
+                        Kind::Folder => {}
+                        Kind::File if rest.is_empty() => return self.blob(commit, &here.join("/")).map(Some),
+                        Kind::Link => {
+                            links += 1;
+                            let to = self.blob(commit, &here.join("/"))?;
+                            let to = String::from_utf8_lossy(&to).into_owned();
+                            if to.starts_with('/') {
+                                return Err(Error::LeadsOut(path.to_owned()));
+                            }
+                            if links > LINKS {
+                                return nowhere();
+                            }
+                            here.pop();
+                            for part in to.rsplit('/') {
+                                rest.push_front(part.to_owned());
+                            }
+                        }
+                        _ => break,
+                    }
+                }
             }
         }
-        if !submodules.is_empty() {
-            obstacles.push(Obstacle::Submodules(submodules));
+        if self.kind(commit, path)? == Kind::Link {
+            nowhere()
+        } else {
+            Ok(None)
         }
-        // LFS works only through attributes, so that most commits need no second look.
-        if attributes {
-            let pattern = format!("^{}", LFS.replace('.', r"\."));
-            let found = output(&mut git(
-                self.path(),
-                ["grep", "-l", "-z", "-e", &pattern, commit.as_str()],
-            ))?;
-            let prefix = format!("{commit}:");
-            let pointers: Vec<String> = String::from_utf8_lossy(&found.stdout)
-                .split('\0')
-                .filter_map(|name| name.strip_prefix(&prefix).map(str::to_owned))
-                .collect();
-            if !pointers.is_empty() {
-                obstacles.push(Obstacle::Lfs(pointers));
-            }
-        }
-        Ok(obstacles)
     }
+
+    /// What a path of a commit is, if it is anything; links are not followed.
+    fn kind(&self, commit: &CommitId, path: &str) -> Result<Kind, Error> {
+        let mut command = git(
+            self.path(),
+            ["--literal-pathspecs", "ls-tree", "-z", "--full-tree"],
+        );
+        let listed = run(command.args([commit.as_str(), "--", path]))?;
+        Ok(match listed.get(..3) {
+            Some(b"120") => Kind::Link,
+            Some(b"100") => Kind::File,
+            Some(b"040") => Kind::Folder,
+            _ => Kind::Nothing,
+        })
+    }
+
+    fn blob(&self, commit: &CommitId, path: &str) -> Result<Vec<u8>, Error> {
+        run(&mut git(
+            self.path(),
+            ["cat-file", "blob", &format!("{commit}:{path}")],
+        ))
+    }
+}
+
+/// What a path is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Link,
+    Folder,
+    Nothing,
+}
+
+/// How many links are followed, as many as Linux follows.
+const LINKS: usize = 40;
+
+/// Gives everything below a folder, and it, the modes that git keeps: executable or not.
+fn open(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, fs::Permissions::from_mode(FOLDER))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            open(&entry.path())?;
+        } else if kind.is_file() {
+            let runs = entry.metadata()?.permissions().mode() & 0o100 != 0;
+            let mode = if runs { FOLDER } else { FILE };
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode))?;
+        }
+    }
+    Ok(())
 }

@@ -137,7 +137,11 @@ pub fn create(
 /// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
 pub fn refresh_repository(server: &Server, name: &AppName) -> Result<(), Error> {
     let repository = Repository::at(server.root.repository(name));
-    repository.create()?;
+    if repository.is_there() {
+        repository.pin()?;
+    } else {
+        repository.create()?;
+    }
     repository.install_hooks(&hook(server, name))?;
     Ok(())
 }

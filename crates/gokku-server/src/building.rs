@@ -22,6 +22,7 @@ impl<R: Runtime> Driver<R> {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
         let id = self.activation()?.release;
         let mut record = self.record(id)?;
+        self.tell_notes();
         let image = if let Some(image) = self.built_before(&record).await? {
             image
         } else {
@@ -31,6 +32,13 @@ impl<R: Runtime> Driver<R> {
         };
         record.image = Some(image);
         records::save(&self.root, &self.app, &record)
+    }
+
+    /// Tells what is to be told of the release's code, once.
+    pub(crate) fn tell_notes(&mut self) {
+        for line in std::mem::take(&mut self.plan.notes) {
+            self.log.tell(Event::Noted { line });
+        }
     }
 
     /// The image of an earlier release that was built from the same, with this release's name.

@@ -4,27 +4,69 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use gokku_core::AppName;
+use gokku_core::gokku_yml::AppConfig;
+use gokku_core::misnamed::Origin;
 
 use crate::error::Error;
 use crate::plan::{parsed, processes_of};
+use crate::{tree_file, unread};
 
-/// Checks a file, and the `Procfile`s of its apps, which lie below its folder; gives the apps. The error has everything
-/// that is wrong.
-pub fn gokku_yml(path: &Path) -> Result<Vec<AppName>, Error> {
-    let bytes = std::fs::read(path).map_err(|error| Error::file(path, &error))?;
-    let yml = parsed(&path.display().to_string(), &bytes)?;
+/// What is to be told of a file that is good.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// Its apps.
+    pub apps: Vec<AppName>,
+    /// What beside it is not read, and how it would be.
+    pub notes: Vec<String>,
+}
+
+/// Checks a file, the `Procfile`s of its apps, which lie below its folder, and what is there by another name. The error has
+/// everything that is wrong.
+pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
+    let bytes = std::fs::read(path).map_err(|error| {
+        unread::with_what_is_there(folder, &AppConfig::default(), Error::file(path, &error))
+    })?;
+    let yml = parsed(&path.display().to_string(), &bytes)?;
     // Two apps may have one Procfile.
-    let wrong: BTreeSet<String> = yml
-        .apps()
-        .filter_map(|(_, config)| processes_of(folder, config).err())
-        .map(|error| error.message)
-        .collect();
+    let mut wrong = BTreeSet::new();
+    let mut notes = BTreeSet::new();
+    for (_, config) in yml.apps() {
+        if let Err(error) = processes_of(folder, config) {
+            wrong.insert(error.message);
+        }
+        match unread::checked(unread::misnamed_in(folder, config, origin(folder, config))) {
+            Ok(lines) => notes.extend(lines),
+            Err(error) => {
+                wrong.insert(error.message);
+            }
+        }
+    }
     if wrong.is_empty() {
-        Ok(yml.apps().map(|(app, _)| app.clone()).collect())
+        Ok(Checked {
+            apps: yml.apps().map(|(app, _)| app.clone()).collect(),
+            notes: notes.into_iter().collect(),
+        })
     } else {
         let lines: Vec<String> = wrong.into_iter().collect();
         Err(Error::input(lines.join("\n")))
+    }
+}
+
+/// What an app's image comes from, by what is seen without looking through all of a working copy.
+fn origin(folder: &Path, config: &AppConfig) -> Origin {
+    let has_dockerfile = || {
+        config
+            .dockerfiles()
+            .iter()
+            .any(|name| tree_file::is_there(folder, name))
+    };
+    if config.image.is_some() {
+        Origin::Image
+    } else if has_dockerfile() {
+        Origin::Dockerfile
+    } else {
+        Origin::Language
     }
 }

@@ -3,11 +3,12 @@
 use std::process::{Command, Stdio};
 
 use gokku_docker::Engine;
+use gokku_git::{Difference, OLDEST_GIT, Repository, git_version};
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::server::Server;
-use crate::{NETWORK, usage};
+use crate::{NETWORK, apps, usage};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -25,15 +26,82 @@ pub struct Finding {
 /// Looks at everything.
 pub async fn examine(server: &Server) -> Vec<Finding> {
     let mut findings = vec![
-        program("git", &["--version"], "apt-get install --yes git"),
+        git(),
         program("sshd", &["-V"], "apt-get install --yes openssh-server"),
         folder(server),
     ];
     let connected = server.engine().await;
     findings.extend(engine(server, &connected).await);
     findings.extend(switch(server).await);
+    findings.extend(repositories(server));
     findings.extend(usage::examine(server, connected.as_ref().ok()).await);
     findings
+}
+
+fn git() -> Finding {
+    let what = "git";
+    let told = |(major, minor)| format!("{major}.{minor}");
+    match git_version() {
+        Ok(Some(version)) if version < OLDEST_GIT => bad(
+            what,
+            format!(
+                "version {}, and {} is the oldest whose pushes can be deployed",
+                told(version),
+                told(OLDEST_GIT)
+            ),
+            "apt-get install --yes git, from a newer release of the system".to_owned(),
+        ),
+        Ok(version) => good(
+            what,
+            format!("version {}", version.map_or("unknown".to_owned(), told)),
+        ),
+        Err(error) => bad(what, error.to_string(), "apt-get install --yes git".to_owned()),
+    }
+}
+
+/// The apps' repositories: what in them is not as gokku makes it.
+fn repositories(server: &Server) -> Vec<Finding> {
+    let what = "repository";
+    let apps = apps::visible(server).unwrap_or_default();
+    let mut findings = Vec::new();
+    for app in &apps {
+        let name = &app.name;
+        let repository = Repository::at(server.root.repository(name));
+        match repository.differences(&apps::hook(server, name)) {
+            Ok(differences) => findings.extend(differences.iter().map(|difference| {
+                let mend = mend(difference, &repository);
+                bad(what, format!("{name}: {difference}"), mend)
+            })),
+            Err(error) => {
+                let mend = format!("ls -l {}", repository.path().display());
+                findings.push(bad(what, format!("{name}: {error}"), mend));
+            }
+        }
+    }
+    if findings.is_empty() && !apps.is_empty() {
+        findings.push(good(
+            "repositories",
+            format!("{}, as gokku makes them", apps.len()),
+        ));
+    }
+    findings
+}
+
+fn mend(difference: &Difference, repository: &Repository) -> String {
+    let path = repository.path().display();
+    match difference {
+        // Both are looked at with each push over gokku, too.
+        Difference::Setting { .. } | Difference::Hook(_) => "gokku proxy restart".to_owned(),
+        Difference::Includes(key) => {
+            format!("git config --file {path}/config --unset-all {key}")
+        }
+        Difference::Alternates(file) => {
+            format!("git -C {path} repack -a -d && rm {}", file.display())
+        }
+        Difference::Format(_) => {
+            "gokku apps destroy, and apps create: it is made anew in the usual format".to_owned()
+        }
+    }
 }
 
 fn folder(server: &Server) -> Finding {

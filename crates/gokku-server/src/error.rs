@@ -112,6 +112,11 @@ impl From<gokku_proxy::client::Error> for Error {
 
 impl From<gokku_git::Error> for Error {
     fn from(error: gokku_git::Error) -> Self {
-        Self::failed(error.to_string())
+        use gokku_git::Error as Theirs;
+        let kind = match &error {
+            Theirs::LeadsOut(_) | Theirs::LeadsNowhere(_) => Kind::Input,
+            _ => Kind::Failed,
+        };
+        Self::new(kind, error.to_string())
     }
 }

@@ -8,6 +8,7 @@ use gokku_core::languages::DOCKERIGNORE;
 use gokku_core::push::{
     self, BranchName, Deploy, DeployBranch, Judgement, RefUpdate, Refusal, check_unmoved, judge,
 };
+use gokku_core::ref_name::storable;
 use gokku_core::release::Outcome;
 use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
 pub use gokku_git::proc_receive::{Reported, listen, report};
@@ -52,6 +53,9 @@ pub enum Received {
 pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
     let repository = Repository::at(server.root.repository(app));
     is_ready(server, app, &repository)?;
+    for update in updates.iter().filter(|update| !update.new.is_zero()) {
+        storable(&update.name).map_err(|why| Error::input(why.to_string()))?;
+    }
     let Judgement::Deploy(deploy) = judgement(server, app, &repository, updates)? else {
         return Ok(());
     };
@@ -117,6 +121,10 @@ fn is_ready(server: &Server, app: &AppName, repository: &Repository) -> Result<(
         )));
     }
     if repository.has_hooks(&apps::hook(server, app))? {
+        // What else is pinned counts from the next push on.
+        if let Err(error) = repository.pin() {
+            tracing::warn!("{app}'s repository: {error}");
+        }
         return Ok(());
     }
     // git has read the configuration for this push already.
@@ -152,26 +160,25 @@ fn take_out(
     commit: &CommitId,
 ) -> Result<(ReleaseId, TreeId), Error> {
     let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
-    let mut pointers = Vec::new();
-    for obstacle in repository.obstacles(commit)? {
-        match obstacle {
-            Obstacle::Lfs(paths) => pointers = paths,
-            Obstacle::Submodules(_) => return Err(refused(obstacle)),
-        }
+    let (missing, stand_ins): (Vec<_>, Vec<_>) = repository
+        .obstacles(commit)?
+        .into_iter()
+        .partition(|obstacle| matches!(obstacle, Obstacle::Submodules(_)));
+    if let Some(missing) = missing.into_iter().next() {
+        return Err(refused(missing));
     }
     let tree = repository.tree(commit)?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
     let export = || -> Result<(), Error> {
         repository.export(commit, &incoming)?;
-        if pointers.is_empty() {
-            return Ok(());
+        // What no build is sent may stand for something else.
+        for obstacle in stand_ins {
+            if let Some(sent) = obstacle.only(|paths| sent_to_builds(app, &incoming, paths))? {
+                return Err(refused(sent));
+            }
         }
-        // What no build is sent may be a pointer.
-        match sent_to_builds(app, &incoming, pointers)? {
-            sent if sent.is_empty() => Ok(()),
-            sent => Err(refused(Obstacle::Lfs(sent))),
-        }
+        Ok(())
     };
     if let Err(error) = export() {
         atomic::remove_tree(&incoming)?;
@@ -184,7 +191,7 @@ fn take_out(
 fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<Vec<String>, Error> {
     let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
     let dockerfiles = config.dockerfiles();
-    let dockerfile = dockerfiles.iter().find(|name| tree.join(name).is_file());
+    let dockerfile = dockerfiles.iter().find(|name| tree_file::is_there(tree, name));
     let ignore = match dockerfile {
         Some(dockerfile) => gokku_docker::context::ignore(tree, dockerfile, ""),
         None => gokku_docker::context::ignore(tree, "Dockerfile", DOCKERIGNORE),

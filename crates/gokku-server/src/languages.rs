@@ -7,11 +7,12 @@ use gokku_core::AppName;
 use gokku_core::gokku_yml::AppConfig;
 use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::languages::{self, Detected, LARGEST, Project};
+use gokku_core::procfile::PROCFILE;
 use gokku_git::Repository;
 
 use crate::error::Error;
 use crate::plan::{GOKKU_YML, config_of};
-use crate::{Server, apps, hook};
+use crate::{Server, apps, hook, tree_file};
 
 /// A generated Dockerfile, and the name it is sent to the builder under.
 #[derive(Clone, Debug)]
@@ -27,8 +28,7 @@ pub(crate) fn of_tree(tree: &Path, config: &AppConfig) -> Result<Generated, Erro
     let mut files = BTreeSet::new();
     list(tree, "", &mut files)?;
     detect(files, config, |path| {
-        let path = tree.join(path);
-        std::fs::read(&path).map_err(|error| Error::file(&path, &error))
+        Ok(tree_file::read(tree, path)?.unwrap_or_default())
     })
 }
 
@@ -48,9 +48,11 @@ fn list(tree: &Path, below: &str, files: &mut BTreeSet<String>) -> Result<(), Er
             format!("{below}/{name}")
         };
         let kind = entry.file_type().map_err(wrong)?;
+        // A Procfile is followed wherever it is read; what it leads to is looked at there.
+        let followed = kind.is_symlink() && path.rsplit('/').next() == Some(PROCFILE);
         if kind.is_dir() {
             list(tree, &path, files)?;
-        } else if kind.is_file() {
+        } else if kind.is_file() || followed {
             files.insert(path);
         }
     }
@@ -92,12 +94,19 @@ pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
             "nothing is built for {app}: {GOKKU_YML} says that {image} is what runs"
         )));
     }
-    let files: BTreeSet<String> = repository.files(&commit)?.into_iter().collect();
-    let candidates = config.dockerfiles();
-    if let Some(own) = candidates.iter().find(|candidate| files.contains(*candidate)) {
-        languages::keys_beside_a_dockerfile(own, &config).map_err(|error| Error::input(error.to_string()))?;
-        let text = repository.file(&commit, own)?;
-        return text.ok_or_else(|| Error::failed(format!("{own} of {} could not be read", commit.short())));
+    for own in config.dockerfiles() {
+        if let Some(text) = repository.file(&commit, &own)? {
+            languages::keys_beside_a_dockerfile(&own, &config)
+                .map_err(|error| Error::input(error.to_string()))?;
+            return Ok(text);
+        }
+    }
+    let mut files: BTreeSet<String> = repository.files(&commit)?.into_iter().collect();
+    let procfiles = [PROCFILE.to_owned(), format!("{}/{PROCFILE}", config.path)];
+    for procfile in procfiles {
+        if !files.contains(&procfile) && repository.file(&commit, &procfile)?.is_some() {
+            files.insert(procfile);
+        }
     }
     named_is_there(&config)?;
     let generated = detect(files, &config, |path| {

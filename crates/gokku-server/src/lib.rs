@@ -13,6 +13,7 @@
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
 //! - what the engine has of it, when the server is taken down: [`leave`]
+//! - what in a release's code is meant and not read: `unread`
 //! - facts: [`status`], [`releases`], [`logs`], [`doctor`] with `usage`; and [`config`], [`inside`]
 //!
 //! This crate never prints and never reads the environment.
@@ -82,6 +83,7 @@ mod room;
 mod settle;
 mod tidy;
 mod tree_file;
+mod unread;
 mod usage;
 
 pub use error::{Error, Kind};

@@ -17,7 +17,7 @@ use gokku_proxy::api::PutRoute;
 use crate::error::Error;
 use crate::root::Root;
 use crate::server_config::{self, ServerConfig};
-use crate::{apps, env_store, languages, tree_file};
+use crate::{apps, env_store, languages, tree_file, unread};
 
 /// The file in a repository's top.
 pub const GOKKU_YML: &str = "gokku.yml";
@@ -41,6 +41,8 @@ pub struct Plan {
     pub secrets: Secrets,
     /// What runs.
     pub processes: Processes,
+    /// What is to be told of its code before it is built.
+    pub notes: Vec<String>,
     /// Whether it is built although an earlier release was built from the same, and without the builder's cache.
     pub rebuild: bool,
 }
@@ -110,14 +112,16 @@ impl Plan {
         let env = config.whole_env(&environment, &env_store::read(root, app)?);
         let settings = config.settings(&env).map_err(|wrong| told(&wrong))?;
         let candidates = config.dockerfiles();
-        let found = candidates.iter().find(|candidate| tree.join(candidate).is_file());
+        let found = candidates
+            .iter()
+            .find(|candidate| tree_file::is_there(tree, candidate));
         let mut dockerfile = found.cloned().unwrap_or_default();
         let mut secrets = Secrets::new();
         let mut generated = None;
         let builds = builds && config.image.is_none();
         if builds && dockerfile.is_empty() {
-            languages::named_is_there(&config)?;
-            let made = languages::of_tree(tree, &config)?;
+            let made = languages::named_is_there(&config).and_then(|()| languages::of_tree(tree, &config));
+            let made = made.map_err(|error| unread::with_what_is_there(tree, &config, error))?;
             config.given.check_none().map_err(refused)?;
             dockerfile = made.name;
             generated = Some(made.detected);
@@ -138,6 +142,7 @@ impl Plan {
             dockerfile,
             generated,
             secrets,
+            notes: Vec::new(),
             rebuild: false,
         })
     }
@@ -157,6 +162,7 @@ impl Plan {
                 generated: None,
                 secrets: Secrets::new(),
                 processes: Processes::default(),
+                notes: Vec::new(),
                 rebuild: false,
             })
     }

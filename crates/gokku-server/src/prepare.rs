@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::plan::{GOKKU_YML, Plan};
 use crate::request::{Ask, Request};
 use crate::server::Server;
-use crate::{apps, records};
+use crate::{apps, records, unread};
 
 /// What a request comes to.
 pub(crate) struct Prepared {
@@ -40,8 +40,10 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             push,
             ..
         } => {
-            let mut plan = Plan::read(root, app, &root.incoming(app, request.id), true)?;
+            let code = root.incoming(app, request.id);
+            let mut plan = Plan::read(root, app, &code, true)?;
             plan.rebuild = *rebuild;
+            plan.notes = unread::of_release(&code, &plan)?;
             let reference = plan.config.image.clone();
             let build = reference.is_none().then(|| plan.build_key(tree));
             let mut prepared = made_anew(request, plan, Some(commit), reference, build, &scale)?;
@@ -51,7 +53,9 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             return Ok(prepared);
         }
         Ask::Image { image, commit } => {
-            let plan = Plan::read(root, app, &root.incoming(app, request.id), false)?;
+            let code = root.incoming(app, request.id);
+            let mut plan = Plan::read(root, app, &code, false)?;
+            plan.notes = unread::of_release(&code, &plan)?;
             let image = Some(image.clone());
             return made_anew(request, plan, commit.as_ref(), image, None, &scale);
         }

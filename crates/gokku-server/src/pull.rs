@@ -16,6 +16,7 @@ impl<R: Runtime> Driver<R> {
     /// Pulls a release's image: by its digest once that is known, so that a tag which moves changes no release.
     pub(crate) async fn pull(&mut self) -> Result<(), Error> {
         let mut record = self.record(self.activation()?.release)?;
+        self.tell_notes();
         let Some(reference) = record.reference.clone() else {
             return Err(Error::failed(format!("the release {} names no image", record.id)));
         };

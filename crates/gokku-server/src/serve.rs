@@ -40,6 +40,10 @@ pub fn git(
     key: Option<&str>,
     without: &[OsString],
 ) -> Result<u8, Error> {
+    // What is pushed past gokku's hook would be accepted with nothing deployed.
+    if service == Service::ReceivePack {
+        apps::refresh_repository(server, app)?;
+    }
     let repository = Repository::at(server.root.repository(app));
     let with: Vec<(&str, &str)> = key.into_iter().map(|key| (BY, key)).collect();
     let status = repository.serve(service, &with, without)?;

@@ -6,22 +6,29 @@ use std::path::Path;
 use crate::atomic;
 use crate::error::Error;
 
-/// What is in a file; none when there is none. Links are followed within the tree.
+/// Whether there is a file or a link of this name: one that leads nowhere good is there, too, and is told when it is read.
+pub(crate) fn is_there(tree: &Path, name: &str) -> bool {
+    let path = tree.join(name);
+    path.is_file() || path.is_symlink()
+}
+
+/// What is in a file; none when there is none. Links are followed within the tree; one to nothing is meant to be something.
 pub(crate) fn read(tree: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> {
     let path = tree.join(name);
     let wrong = |path: &Path, error| Error::file(path, &error);
     let real = match path.canonicalize() {
         Ok(real) => real,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            if path.is_symlink() {
+                return Err(gokku_git::Error::LeadsNowhere(name.to_owned()).into());
+            }
             return Ok(None);
         }
         Err(error) => return Err(wrong(&path, error)),
     };
     let top = tree.canonicalize().map_err(|error| wrong(tree, error))?;
     if !real.starts_with(&top) {
-        return Err(Error::input(format!(
-            "{name} is a link that leads out of the repository, or lies behind one: commit the file itself"
-        )));
+        return Err(gokku_git::Error::LeadsOut(name.to_owned()).into());
     }
     atomic::read(&real)
 }

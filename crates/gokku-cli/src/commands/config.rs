@@ -83,11 +83,14 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
 
 /// Checks a `gokku.yml` of this machine.
 pub(super) fn check(file: &Path, printer: Printer) -> Result<u8, Error> {
-    let apps = gokku_server::check::gokku_yml(file)?;
+    let checked = gokku_server::check::gokku_yml(file)?;
+    for note in &checked.notes {
+        printer.note(Look::Plain, note);
+    }
     if printer.json {
-        printer.facts(&apps)?;
+        printer.facts(&checked.apps)?;
     } else {
-        let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
+        let names: Vec<&str> = checked.apps.iter().map(AppName::as_str).collect();
         let line = format!("{} is good; its apps: {}", file.display(), names.join(", "));
         printer.result(&line);
     }
