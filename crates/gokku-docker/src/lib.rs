@@ -36,6 +36,8 @@ pub mod trace;
 
 mod build_session;
 mod failed_build;
+mod go_regex;
+mod ignore_pattern;
 mod protobuf;
 mod secrets;
 mod wire;
