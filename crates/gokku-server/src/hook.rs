@@ -15,7 +15,7 @@ use crate::lock::{Attempt, Holder};
 use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::server::Server;
-use crate::{apps, atomic, code, lock, log, records, room, tree_file};
+use crate::{apps, atomic, clock, code, lock, log, records, room, tree_file};
 
 /// What became of a push.
 #[derive(Debug)]
@@ -50,24 +50,27 @@ pub async fn receive(server: &Server, app: &AppName, told: &[u8], receiver: u32)
         return Ok(Received::Stored(lines));
     }
     room::for_code(server, app).await?;
-    let (id, tree) = take_out(server, app, &repository, &commit)?;
+    let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,
         tree,
         branch,
         push: Some(Push { old, receiver }),
         rebuild: false,
+        took_out,
     };
     submit_as(server, app, id, ask, true).map(Received::Deploying)
 }
 
-/// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed.
+/// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed. With how long that took,
+/// in milliseconds.
 fn take_out(
     server: &Server,
     app: &AppName,
     repository: &Repository,
     commit: &CommitId,
-) -> Result<(ReleaseId, TreeId), Error> {
+) -> Result<(ReleaseId, TreeId, u64), Error> {
+    let began = clock::now_ms();
     let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
     let mut pointers = Vec::new();
     for obstacle in repository.obstacles(commit)? {
@@ -94,7 +97,8 @@ fn take_out(
         atomic::remove_tree(&incoming)?;
         return Err(error);
     }
-    Ok((id, tree))
+    let took = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+    Ok((id, tree, took))
 }
 
 /// Which of some files are sent to the builder.
@@ -221,13 +225,14 @@ pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Resu
         )));
     }
     room::for_code(server, app).await?;
-    let (id, tree) = take_out(server, app, &repository, &commit)?;
+    let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,
         tree,
         branch,
         push: None,
         rebuild,
+        took_out,
     };
     submit_as(server, app, id, ask, false)
 }
