@@ -180,3 +180,35 @@ fn p29_a_build_has_the_arguments_and_secrets_that_are_named() {
         .rejected()
         .says("NPM_TOKEM would do nothing: Dockerfile has no");
 }
+
+/// Taking the code out of the repository is done before there is a worker, and counts: in its step and in all.
+#[test]
+fn the_table_counts_the_time_that_taking_the_code_out_takes() {
+    let server = Server::new();
+    let api = server.create("api");
+    let dev = api.working_copy();
+    dev.write_app("v1", &[]);
+    dev.write(".dockerignore", "many\n");
+    for number in 0..4000 {
+        dev.write(&format!("many/{}/{number}", number % 40), number.to_string());
+    }
+    dev.commit("v1");
+    dev.push().ok();
+    let log = gokku_tests::logs(&api).into_iter().next().expect("a log");
+    let events = gokku_tests::events(&log);
+    let told = |what: &str, is_it: &dyn Fn(&serde_json::Value) -> bool| {
+        let mut all = events.iter().filter(|event| is_it(&event["event"][what]));
+        all.next().unwrap_or_else(|| panic!("no {what} in {events:?}"))
+    };
+    let extracts = |event: &serde_json::Value| event["step"] == "extract";
+    let (began, ended) = (told("step-started", &extracts), told("step-finished", &extracts));
+    let number = |value: &serde_json::Value| value.as_i64().expect("a number");
+    let (took, seen) = (
+        number(&ended["event"]["step-finished"]["ms"]),
+        number(&ended["at"]) - number(&began["at"]),
+    );
+    // In the step the code is only put in its place. Four thousand files are not written in so short a time anywhere.
+    assert!(took >= seen + 20, "{took} ms, of which the worker took {seen}");
+    let whole = told("finished", &serde_json::Value::is_object);
+    assert!(number(&whole["event"]["finished"]["ms"]) >= took);
+}

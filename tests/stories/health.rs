@@ -78,6 +78,18 @@ fn p21_an_app_that_listens_on_127_0_0_1_is_told_so() {
         .says("0.0.0.0");
 }
 
+/// The likely cause is named: IPv6 only.
+#[test]
+fn p21_an_app_that_listens_on_ipv6_only_is_told_so() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=2"]).ok();
+    api.working_copy()
+        .release_with("v1", &["listen=::"])
+        .rejected()
+        .says("it listens on [::]:8080, by IPv6 only, and requests come by IPv4: let it listen on 0.0.0.0");
+}
+
 /// The likely cause is named: another port.
 #[test]
 fn p21_an_app_that_listens_on_another_port_is_told_so() {
@@ -110,9 +122,13 @@ fn p21_an_app_that_wants_another_host_is_told_so() {
     let server = Server::new();
     let api = server.create("api");
     api.gokku(["config", "set", "HEALTH_CHECK_TIMEOUT=1"]).ok();
-    api.working_copy()
-        .release_with("v1", &["want-host=example.com"])
+    let dev = api.working_copy();
+    dev.release_with("v1", &["want-host=example.com"])
         .rejected()
         .says("400")
-        .says("Host");
+        .says("it wants another Host");
+    dev.release_with("v2", &["health-status=403"])
+        .rejected()
+        .says("403")
+        .says("it wants another Host");
 }

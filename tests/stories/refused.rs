@@ -115,9 +115,12 @@ fn p21_without_zero_downtime_the_old_one_comes_back() {
         fresh: 2,
         ..LoadPlan::none(api.address())
     });
-    dev.release_with("v2", &["fail-health"])
+    let push = dev
+        .release_with("v2", &["fail-health"])
         .rejected()
-        .says("did not pass its health check");
+        .says("did not pass its health check")
+        .says("The former release was stopped meanwhile. It has been started again and serves.");
+    assert!(!push.output.contains("untouched"), "{push}");
     load.stop().assert_clean(&Timeline::new("v1"));
     let after = api.containers();
     assert_eq!(after.len(), 1);

@@ -3,6 +3,7 @@
 
 use comfy_table::CellAlignment;
 use gokku_core::event::{Event, Finish, Since, Source, Stamped};
+use gokku_core::transition::Former;
 
 use crate::error::{DONE, FAILED, refusal_code};
 use crate::live::Live;
@@ -246,9 +247,10 @@ impl Renderer {
                 kind,
                 detail,
                 serving,
+                former,
             } => {
                 let rest = if *serving {
-                    "The former release goes on serving, untouched."
+                    former_words(*former)
                 } else {
                     "Nothing runs."
                 };
@@ -297,6 +299,22 @@ impl Renderer {
             column.set_cell_alignment(CellAlignment::Right);
         }
         table.to_string()
+    }
+}
+
+/// What became of the former release, which serves.
+fn former_words(former: Former) -> &'static str {
+    match former {
+        Former::Untouched => "The former release goes on serving, untouched.",
+        Former::StartedAgain => {
+            "The former release was stopped meanwhile. It has been started again and serves."
+        }
+        Former::PartlyStartedAgain => {
+            "The former release goes on serving. What of it was stopped meanwhile has been started again."
+        }
+        Former::NotBack => {
+            "The former release was stopped meanwhile and did not come back well. What is left of it has the traffic; `gokku status` shows it."
+        }
     }
 }
 

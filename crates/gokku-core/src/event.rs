@@ -10,7 +10,7 @@ use crate::ids::CommitId;
 use crate::image_ref::ImageRef;
 use crate::name::AppName;
 use crate::release_id::ReleaseId;
-use crate::transition::FailureKind;
+use crate::transition::{FailureKind, Former};
 
 /// An event and when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,8 +176,11 @@ pub enum Finish {
         kind: FailureKind,
         /// What is known about it; may have several lines.
         detail: String,
-        /// Whether a former release goes on serving.
+        /// Whether a former release serves.
         serving: bool,
+        /// What became of it meanwhile.
+        #[serde(default)]
+        former: Former,
     },
     /// It was refused before it began to change anything.
     Refused {

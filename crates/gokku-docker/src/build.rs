@@ -222,7 +222,7 @@ impl Engine {
             let extra = extra
                 .as_ref()
                 .map(|(text, dockerignore)| Extra { text, dockerignore });
-            let result = context::write(&folder, &dockerfile, extra, writer);
+            let result = context::write(&folder, &dockerfile, extra, buildkit, writer);
             if let Err(error) = &result {
                 // A body that ends in an error is never taken for a whole one.
                 let _ = errors.blocking_send(Err(std::io::Error::other(error.to_string())));

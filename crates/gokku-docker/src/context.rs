@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::ignore::Ignore;
+use crate::ignore::{Above, Ignore};
 
 fn problem(path: &Path, error: &impl ToString) -> Error {
     Error::Context {
@@ -42,7 +42,7 @@ fn within(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
 pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore, Error> {
     for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
         let path = folder.join(&name);
-        match within(folder, &path).and_then(fs::read_to_string) {
+        match within(folder, &path).and_then(fs::read) {
             Ok(text) => return Ignore::parse(&text).map_err(|error| problem(&path, &error)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -52,17 +52,31 @@ pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore
             Err(error) => return Err(problem(&path, &error)),
         }
     }
-    Ignore::parse(otherwise).map_err(|error| problem(&folder.join(".dockerignore"), &error))
+    Ignore::parse(otherwise.as_bytes()).map_err(|error| problem(&folder.join(".dockerignore"), &error))
 }
 
 /// Writes the folder as a tar stream: sorted, without times and owners, so that the same content is the same
 /// to the build's cache. The Dockerfile is always sent; one that is not in the folder is `extra`, and the folder has
 /// nothing of its name.
-pub fn write(folder: &Path, dockerfile: &str, extra: Option<Extra<'_>>, to: impl Write) -> Result<(), Error> {
+///
+/// The classic builder reads `.dockerignore` too, and takes it and the Dockerfile away before COPY sees them, where
+/// they are left out. BuildKit reads it only where it fetches a folder by itself.
+pub fn write(
+    folder: &Path,
+    dockerfile: &str,
+    extra: Option<Extra<'_>>,
+    buildkit: bool,
+    to: impl Write,
+) -> Result<(), Error> {
     let ignore = ignore(folder, dockerfile, extra.map_or("", |extra| extra.dockerignore))?;
+    let always: &[&str] = if buildkit {
+        &[dockerfile]
+    } else {
+        &[dockerfile, ".dockerignore"]
+    };
     let mut tar = tar::Builder::new(to);
     tar.follow_symlinks(false);
-    add(&mut tar, folder, "", dockerfile, &ignore)?;
+    add(&mut tar, folder, "", always, (&ignore, &Above::default()))?;
     if let Some(extra) = extra {
         let mut header = tar::Header::new_gnu();
         header.set_mode(0o644);
@@ -78,8 +92,8 @@ fn add(
     tar: &mut tar::Builder<impl Write>,
     folder: &Path,
     below: &str,
-    dockerfile: &str,
-    ignore: &Ignore,
+    always: &[&str],
+    (ignore, above): (&Ignore, &Above),
 ) -> Result<(), Error> {
     let here = folder.join(below);
     let mut entries = fs::read_dir(&here)
@@ -99,19 +113,20 @@ fn add(
         } else {
             format!("{below}/{name}")
         };
-        let left_out = ignore.leaves_out(&relative);
+        let (left_out, known) = ignore.look(relative.as_bytes(), above);
         let meta = entry.metadata().map_err(|error| problem(&entry.path(), &error))?;
-        let holds_dockerfile = dockerfile
-            .strip_prefix(&relative)
-            .is_some_and(|rest| rest.starts_with('/'));
+        let is_above = |file: &&str| {
+            let rest = file.strip_prefix(&*relative);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
         if meta.is_dir() {
             if !left_out {
                 append(tar, &entry.path(), &relative, &meta)?;
             }
-            if !left_out || ignore.may_bring_back() || holds_dockerfile {
-                add(tar, folder, &relative, dockerfile, ignore)?;
+            if !left_out || ignore.looks_into(relative.as_bytes()) || always.iter().any(is_above) {
+                add(tar, folder, &relative, always, (ignore, &known))?;
             }
-        } else if !left_out || relative == dockerfile || relative == ".dockerignore" {
+        } else if !left_out || always.contains(&&*relative) {
             append(tar, &entry.path(), &relative, &meta)?;
         }
     }

@@ -35,7 +35,10 @@ pub mod classic;
 pub mod trace;
 
 mod build_session;
+mod df;
 mod failed_build;
+mod go_regex;
+mod ignore_pattern;
 mod protobuf;
 mod secrets;
 mod wire;
@@ -53,5 +56,5 @@ pub use network::NetworkFacts;
 pub use registry::Login;
 pub use secrets::Secrets;
 pub use session::{Session, SessionInput};
-pub use usage::{PrunedCache, Usage};
+pub use usage::{ImageUsage, PrunedCache, Usage};
 pub use volumes::{Mount, MountSource, Mounted, VolumeFacts, Why};

@@ -3,7 +3,7 @@
 //! `GET /system/df` (`SystemDataUsage`) and `POST /build/prune` (`BuildPrune`) are asked here and not by the client library,
 //! which knows only what the newest engines call these things.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,46 +18,49 @@ use tokio::time::Instant;
 
 use crate::engine::Engine;
 use crate::error::{Error, causes};
-use crate::wire;
+use crate::{df, wire};
 
-/// The newest API that says what is used in the way that is read here.
-const NEWEST_DF: (u32, u32) = (1, 51);
+/// The newest API whose answer is known (`df.rs`).
+const NEWEST_DF: (u32, u32) = (1, 52);
 
 /// What the engine's disk is used for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Of each image, what no other image shares, in bytes.
-    pub images: BTreeMap<ImageId, u64>,
+    /// Each image.
+    pub images: BTreeMap<ImageId, ImageUsage>,
     /// The build cache, in bytes, without what images hold of it.
     pub cache: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Df {
-    #[serde(default)]
-    images: Option<Vec<DfImage>>,
-    #[serde(default)]
-    build_cache: Option<Vec<DfCache>>,
+/// What an image takes of the disk, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageUsage {
+    /// All of it.
+    pub whole: u64,
+    /// What other images have, too.
+    pub shared: u64,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DfImage {
-    id: String,
-    #[serde(default)]
-    size: i64,
-    #[serde(default)]
-    shared_size: i64,
+impl ImageUsage {
+    /// What goes with it.
+    pub fn alone(self) -> u64 {
+        self.whole.saturating_sub(self.shared)
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct DfCache {
-    #[serde(default)]
-    shared: bool,
-    #[serde(default)]
-    size: i64,
+impl Usage {
+    /// What several images take together: the largest as a whole, and of the others what no image shares. The engine says of no
+    /// two images what they share; those of one app share with each other what its largest one has, and then this is exact.
+    pub fn together<'a>(&self, images: impl IntoIterator<Item = &'a ImageId>) -> u64 {
+        let ids: BTreeSet<&ImageId> = images.into_iter().collect();
+        let all: Vec<ImageUsage> = ids.iter().filter_map(|id| self.images.get(id)).copied().collect();
+        let alone: u64 = all.iter().map(|image| image.alone()).sum();
+        let shared = all
+            .iter()
+            .max_by_key(|image| image.whole)
+            .map(|image| image.whole - image.alone());
+        alone + shared.unwrap_or(0)
+    }
 }
 
 #[derive(Deserialize)]
@@ -107,34 +110,22 @@ impl Engine {
     /// where these are large.
     pub async fn usage(&self) -> Result<Usage, Error> {
         let (major, minor) = self.api_number().min(NEWEST_DF);
-        let path = format!("/v{major}.{minor}/system/df?type=image&type=build-cache");
+        let path = format!("/v{major}.{minor}/system/df?type=image&type=build-cache&verbose=1");
         let until = Instant::now() + PATIENCE;
         let mut pause = Pause::up_to(LONGEST_PAUSE);
-        let df: Df = loop {
-            let asked = self.ask(Method::GET, &path, "ask what the disk is used for");
+        let answer = loop {
+            let asked = self.ask_bytes(Method::GET, &path, "ask what the disk is used for");
             match asked.await {
                 // Engines answer it to one at a time, and take as long as the disk is full.
                 Err(Error::Api { message, .. }) if message.contains(BUSY) && Instant::now() < until => {
                     tokio::time::sleep(pause.take()).await;
                 }
-                df => break df?,
+                answer => break answer?,
             }
         };
-        let unsigned = |bytes: i64| u64::try_from(bytes).unwrap_or(0);
-        let images = df.images.unwrap_or_default().into_iter();
-        let cache = df.build_cache.unwrap_or_default();
-        Ok(Usage {
-            images: images
-                .map(|image| {
-                    let alone = unsigned(image.size - image.shared_size.max(0));
-                    (ImageId::new(image.id), alone)
-                })
-                .collect(),
-            cache: cache
-                .iter()
-                .filter(|record| !record.shared)
-                .map(|record| unsigned(record.size))
-                .sum(),
+        df::read(&answer).map_err(|error| Error::Api {
+            what: "ask what the disk is used for",
+            message: error.to_string(),
         })
     }
 
@@ -156,6 +147,14 @@ impl Engine {
         path: &str,
         what: &'static str,
     ) -> Result<T, Error> {
+        let bytes = self.ask_bytes(method, path, what).await?;
+        serde_json::from_slice(&bytes).map_err(|error| Error::Api {
+            what,
+            message: error.to_string(),
+        })
+    }
+
+    async fn ask_bytes(&self, method: Method, path: &str, what: &'static str) -> Result<Bytes, Error> {
         let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed();
         let (response, _driving) = wire::request(&self.socket, method, path, "text/plain", body).await?;
         let status = response.status();
@@ -168,6 +167,6 @@ impl Engine {
                 refused.map_or_else(|| format!("HTTP {status}"), |refused| refused.message),
             ));
         }
-        serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))
+        Ok(bytes)
     }
 }

@@ -7,8 +7,8 @@ use gokku_core::event::Event;
 use gokku_core::pause::Pause;
 use gokku_core::push::RefUpdate;
 use gokku_core::transition::{
-    Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Refs, Step, abort, abort_detail,
-    next,
+    Abort, Cause, Decision, Failure, FailureKind, Former, Goal, Journal, Observed, Refs, Step, abort,
+    abort_detail, next,
 };
 use gokku_core::{AppName, ContainerId, Slot};
 use gokku_docker::{ContainerFacts, ImageFacts};
@@ -45,6 +45,8 @@ pub struct Driver<R> {
     pub(crate) asked: watch::Receiver<bool>,
     /// That was told to be too late.
     told_too_late: bool,
+    /// What is to be added to the step that puts the code in its place.
+    took_out: u64,
     /// The containers that passed their health check since they were last started.
     pub(crate) proven: HashSet<ContainerId>,
     /// The goal's image, once seen.
@@ -64,8 +66,8 @@ pub struct Driver<R> {
 pub enum End {
     /// The goal is reached.
     Done,
-    /// It was given up, and everything is as before.
-    GaveUp(Failure),
+    /// It was given up, and everything is as before; but for what became of the former release meanwhile.
+    GaveUp(Failure, Former),
     /// It can neither go on nor back now; the journal stays for whoever comes next.
     Left(String),
 }
@@ -86,6 +88,8 @@ pub struct Parts<R> {
     pub log: Log,
     /// True once somebody asked for its end.
     pub asked: watch::Receiver<bool>,
+    /// How long it took to take the code out of the repository, before it began, in milliseconds.
+    pub took_out: u64,
 }
 
 impl<R: Runtime> Driver<R> {
@@ -119,6 +123,7 @@ impl<R: Runtime> Driver<R> {
             log: parts.log,
             asked: parts.asked,
             told_too_late: false,
+            took_out: parts.took_out,
             proven: HashSet::new(),
             image: None,
             carried: None,
@@ -158,7 +163,10 @@ impl<R: Runtime> Driver<R> {
                         Err(error) => End::Left(error.message),
                     };
                 }
-                Decision::GiveUp(failure) => return self.end(End::GaveUp(failure)),
+                Decision::GiveUp(failure) => {
+                    let former = self.journal.former_now();
+                    return self.end(End::GaveUp(failure, former));
+                }
             };
             if self.journal.before(&step)
                 && let Err(error) = self.save()
@@ -279,7 +287,10 @@ impl<R: Runtime> Driver<R> {
         });
         let began = clock::now_ms();
         let result = self.perform_unless_asked(step, observed).await;
-        let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+        let mut ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+        if matches!(step, Step::Export) {
+            ms += std::mem::take(&mut self.took_out);
+        }
         self.log.tell(match &result {
             Some(Ok(())) => Event::StepFinished { step: name, ms },
             failed => Event::StepFailed {

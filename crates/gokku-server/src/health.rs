@@ -1,10 +1,11 @@
 //! Waits until a container is healthy, and finds out why one is not.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use gokku_core::ContainerId;
-use gokku_core::listeners::{Listener, listeners};
+use gokku_core::listeners::{Listener, Unheard, listeners, why_unheard};
 use gokku_core::processes::Kind;
 use gokku_core::procfile::Command;
 use gokku_docker::Lines;
@@ -249,59 +250,76 @@ fn last_words(last: &Probe) -> String {
 }
 
 async fn likely_cause(runtime: &impl Runtime, check: &Check<'_>, last: &Probe) -> Option<String> {
-    match last {
-        Probe::Answered {
-            status: 400 | 421, ..
-        } => {
-            Some("it wants another Host: let it accept any, or its address, for the health check".to_owned())
-        }
-        Probe::Answered { status: 404, .. } => {
-            Some("the health check is at another path: set HEALTH_CHECK_PATH".to_owned())
-        }
-        Probe::Answered {
-            location: Some(_), ..
-        } => Some(
-            "it redirects, to https or a login: exempt the health check, or set HEALTH_CHECK_PATH".to_owned(),
+    if *last != Probe::Refused {
+        return answered_cause(last).map(str::to_owned);
+    }
+    let facts = runtime.container(check.container.as_str()).await.ok().flatten()?;
+    let pid = facts.details?.pid;
+    let tables = ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/{pid}/net/{table}")));
+    let all: Vec<Listener> = tables
+        .into_iter()
+        .flatten()
+        .flat_map(|text| listeners(&text))
+        .collect();
+    Some(listening_cause(
+        &why_unheard(&all, check.address),
+        check.address.port(),
+    ))
+}
+
+/// What an answer that is not good tells of its cause.
+fn answered_cause(last: &Probe) -> Option<&'static str> {
+    let Probe::Answered { status, location, .. } = last else {
+        return None;
+    };
+    match status {
+        400 | 421 => Some("it wants another Host: let it accept any, or its address, for the health check"),
+        401 => Some("it wants a login: exempt the health check, or set HEALTH_CHECK_PATH"),
+        // Rails and Vite answer so to a host that is not in their list.
+        403 => Some(
+            "it wants another Host: let it accept any, or its address, for the health check; or a login: exempt the health check, or set HEALTH_CHECK_PATH",
         ),
-        Probe::Refused => {
-            let facts = runtime.container(check.container.as_str()).await.ok().flatten()?;
-            let pid = facts.details?.pid;
-            let tables =
-                ["tcp", "tcp6"].map(|table| std::fs::read_to_string(format!("/proc/{pid}/net/{table}")));
-            let all: Vec<Listener> = tables
-                .into_iter()
-                .flatten()
-                .flat_map(|text| listeners(&text))
-                .collect();
-            Some(listening_cause(&all, check.address.port()))
+        404 => Some("the health check is at another path: set HEALTH_CHECK_PATH"),
+        _ if location.is_some() => {
+            Some("it redirects, to https or a login: exempt the health check, or set HEALTH_CHECK_PATH")
         }
         _ => None,
     }
 }
 
 /// What is wrong with where an app listens.
-fn listening_cause(all: &[Listener], port: u16) -> String {
-    // Docker's own DNS listens on 127.0.0.11 in each container.
-    let dns = |address: IpAddr| address == IpAddr::from([127, 0, 0, 11]);
-    let all: Vec<&Listener> = all.iter().filter(|listener| !dns(listener.address)).collect();
-    if all
-        .iter()
-        .any(|listener| listener.port == port && listener.address.is_loopback())
-    {
-        return format!(
-            "it listens on 127.0.0.1:{port} only, where nobody outside its container reaches it: let it listen on 0.0.0.0"
-        );
+fn listening_cause(why: &Unheard, port: u16) -> String {
+    let at = |addresses: &BTreeSet<IpAddr>| {
+        let all = addresses.iter().map(|ip| SocketAddr::new(*ip, port).to_string());
+        all.collect::<Vec<_>>().join(" and ")
+    };
+    match why {
+        Unheard::Silence => {
+            "it does not listen on any port yet: it needs longer (HEALTH_CHECK_TIMEOUT), or hangs".to_owned()
+        }
+        Unheard::OtherPorts(ports) => {
+            let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
+            format!(
+                "it listens on port {}, not on {port}: let it listen on $PORT, or say so with EXPOSE or ports: in gokku.yml",
+                ports.join(", ")
+            )
+        }
+        Unheard::Loopback(addresses) => format!(
+            "it listens on {} only, where nobody outside its container reaches it: let it listen on 0.0.0.0",
+            at(addresses)
+        ),
+        Unheard::OtherVersion(addresses) => format!(
+            "it listens on {}, by IPv6 only, and requests come by IPv4: let it listen on 0.0.0.0, or on :: for both (without IPV6_V6ONLY)",
+            at(addresses)
+        ),
+        Unheard::OtherAddresses(addresses) => format!(
+            "it listens on {} only, which is not where requests come to: let it listen on 0.0.0.0",
+            at(addresses)
+        ),
+        Unheard::Heard => {
+            format!("it listens on port {port} by now: it needs longer (HEALTH_CHECK_TIMEOUT)")
+        }
     }
-    let mut others: Vec<String> = all.iter().map(|listener| listener.port.to_string()).collect();
-    others.dedup();
-    if others.is_empty() {
-        return "it does not listen on any port yet: it needs longer (HEALTH_CHECK_TIMEOUT), or hangs"
-            .to_owned();
-    }
-    format!(
-        "it listens on port {}, not on {port}: let it listen on $PORT, or say so with EXPOSE or ports: in gokku.yml",
-        others.join(", ")
-    )
 }
 
 #[cfg(test)]
@@ -310,15 +328,50 @@ mod tests {
 
     #[test]
     fn causes_in_words() {
-        let on = |address: [u8; 4], port| Listener {
-            address: address.into(),
-            port,
-            inode: 0,
+        let at = |addresses: &[&str]| {
+            addresses
+                .iter()
+                .map(|text| text.parse().expect("an address"))
+                .collect()
         };
-        let dns = on([127, 0, 0, 11], 40_000);
-        assert!(listening_cause(&[dns, on([127, 0, 0, 1], 80)], 80).contains("127.0.0.1:80 only"));
-        assert!(listening_cause(&[dns, on([0, 0, 0, 0], 3000)], 80).contains("port 3000, not on 80"));
-        assert!(listening_cause(&[dns], 80).contains("does not listen on any port yet"));
+        let listening = [
+            (Unheard::Silence, "does not listen on any port yet"),
+            (
+                Unheard::OtherPorts(BTreeSet::from([22, 3000])),
+                "port 22, 3000, not on 80",
+            ),
+            (
+                Unheard::Loopback(at(&["127.0.0.1", "::1"])),
+                "127.0.0.1:80 and [::1]:80 only",
+            ),
+            (Unheard::OtherVersion(at(&["::"])), "[::]:80, by IPv6 only"),
+            (Unheard::OtherAddresses(at(&["10.0.0.9"])), "10.0.0.9:80 only"),
+            (Unheard::Heard, "needs longer"),
+        ];
+        for (why, words) in listening {
+            assert!(listening_cause(&why, 80).contains(words), "{why:?}");
+        }
+        let answered = [
+            (400, None, "wants another Host"),
+            (401, None, "wants a login"),
+            (403, None, "wants another Host"),
+            (421, None, "wants another Host"),
+            (404, None, "at another path"),
+            (301, Some("https://example.com/"), "it redirects"),
+            (500, None, ""),
+        ];
+        for (status, location, words) in answered {
+            let answer = Probe::Answered {
+                status,
+                location: location.map(str::to_owned),
+                body: String::new(),
+            };
+            assert!(
+                answered_cause(&answer).unwrap_or_default().contains(words),
+                "{status}"
+            );
+            assert_eq!(answered_cause(&answer).is_none(), words.is_empty(), "{status}");
+        }
         let oom = Details {
             oom_killed: true,
             ..Details::default()

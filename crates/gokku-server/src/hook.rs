@@ -21,7 +21,7 @@ use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, atomic, code, lock, log, records, refs, room, tree_file};
+use crate::{apps, atomic, clock, code, lock, log, records, refs, room, tree_file};
 
 /// A push that git has taken the objects of, and that is to be deployed or stored.
 #[derive(Clone, Debug)]
@@ -99,13 +99,14 @@ pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<R
         return Ok(Received::Deployed(lines.collect()));
     }
     room::for_code(server, app).await?;
-    let (id, tree) = take_out(server, app, &repository, deploy.commit())?;
+    let (id, tree, took_out) = take_out(server, app, &repository, deploy.commit())?;
     let ask = Ask::Deploy {
         commit: deploy.commit().clone(),
         tree,
         branch: deploy.branch.clone(),
         push: Some(push),
         rebuild: false,
+        took_out,
     };
     let submitted = submit_as(server, app, id, ask, true)?;
     Ok(Received::Deploying { submitted, deploy })
@@ -152,13 +153,15 @@ fn unmoved(repository: &Repository, deploy: &Deploy) -> Result<(), Error> {
         .map_err(|refusal| Error::input(refusal.to_string()))
 }
 
-/// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed.
+/// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed. With how long that took,
+/// in milliseconds.
 fn take_out(
     server: &Server,
     app: &AppName,
     repository: &Repository,
     commit: &CommitId,
-) -> Result<(ReleaseId, TreeId), Error> {
+) -> Result<(ReleaseId, TreeId, u64), Error> {
+    let began = clock::now_ms();
     let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
     let (missing, stand_ins): (Vec<_>, Vec<_>) = repository
         .obstacles(commit)?
@@ -184,7 +187,8 @@ fn take_out(
         atomic::remove_tree(&incoming)?;
         return Err(error);
     }
-    Ok((id, tree))
+    let took = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+    Ok((id, tree, took))
 }
 
 /// Which of some files are sent to the builder.
@@ -332,13 +336,14 @@ pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Resu
         )));
     }
     room::for_code(server, app).await?;
-    let (id, tree) = take_out(server, app, &repository, &commit)?;
+    let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,
         tree,
         branch,
         push: None,
         rebuild,
+        took_out,
     };
     submit_as(server, app, id, ask, false)
 }

@@ -48,13 +48,13 @@ mod tests {
         let id = gokku_core::ReleaseId::at(1);
         let mut journal = Journal::begin(id, Goal::Stop, &Observed::default());
         journal.drained = true;
+        journal.displaced = true;
         save(&root, &app, &journal).expect("written");
         let back = load(&root, &app).expect("read").expect("a journal");
         assert!(back.resumed && back.displaced && !back.drained);
         assert_eq!(
             Journal {
                 resumed: false,
-                displaced: false,
                 drained: true,
                 ..back
             },

@@ -467,7 +467,7 @@ impl<'a> Pruning<'a> {
                 Kind::Image,
                 Some(app),
                 (*name).to_owned(),
-                bytes.copied().unwrap_or(0),
+                bytes.map_or(0, |image| image.alone()),
             );
         }
         Ok(())
@@ -504,7 +504,12 @@ impl<'a> Pruning<'a> {
             return Ok(());
         }
         let bytes = self.usage.images.get(&image.id).filter(|_| goes_whole);
-        self.add(Kind::Image, Some(app), tag, bytes.copied().unwrap_or(0));
+        self.add(
+            Kind::Image,
+            Some(app),
+            tag,
+            bytes.map_or(0, |image| image.alone()),
+        );
         Ok(())
     }
 

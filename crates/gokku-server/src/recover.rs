@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::push::RefUpdate;
-use gokku_core::transition::{FailureKind, Goal};
+use gokku_core::transition::{FailureKind, Former, Goal};
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
 use gokku_proxy::api::RouteStatus;
@@ -53,6 +53,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
         goal: journal.goal.clone(),
         log,
         asked,
+        took_out: 0,
     };
     let mut driver = Driver::resume(parts, journal);
     let end = Box::pin(driver.run()).await;
@@ -159,6 +160,7 @@ pub(crate) fn sweep(root: &Root, app: &AppName) -> Result<(), Error> {
                 kind: FailureKind::Interrupted,
                 detail: String::new(),
                 serving: records::active(root, app).is_some(),
+                former: Former::Untouched,
             },
             ms: 0,
         });
@@ -174,10 +176,11 @@ pub(crate) async fn finish(server: &Server, app: &AppName, end: End) -> Finish {
             let port = route.filter(RouteStatus::answers).map(|route| route.port);
             Finish::Succeeded { port }
         }
-        End::GaveUp(failure) => Finish::GaveUp {
+        End::GaveUp(failure, former) => Finish::GaveUp {
             kind: failure.kind,
             detail: failure.detail,
             serving: route.is_some_and(|route| !route.targets.is_empty()),
+            former,
         },
         End::Left(detail) => Finish::LeftUnfinished { detail },
     }

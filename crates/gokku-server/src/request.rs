@@ -43,6 +43,9 @@ pub enum Ask {
         push: Option<Push>,
         /// Whether it is built anew, whatever was built before.
         rebuild: bool,
+        /// How long it took to take its files out of the repository, in milliseconds.
+        #[serde(default)]
+        took_out: u64,
     },
     /// A new release of this image, wherever the app's code is; what its `gokku.yml` says lies in the app's `incoming`
     /// folder.
@@ -81,6 +84,14 @@ impl Ask {
     /// Whether it makes a new release.
     pub fn deploys(&self) -> bool {
         matches!(self, Self::Deploy { .. } | Self::Image { .. })
+    }
+
+    /// How long it took to take the code out of the repository, before there was a worker, in milliseconds.
+    pub fn took_out(&self) -> u64 {
+        match self {
+            Self::Deploy { took_out, .. } => *took_out,
+            _ => 0,
+        }
     }
 
     /// The word for it in messages.

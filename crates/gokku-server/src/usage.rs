@@ -64,8 +64,8 @@ fn used_by(server: &Server, app: &AppName, theirs: Option<&(Vec<ImageFacts>, Usa
                 .is_some_and(|name| name == app.as_str())
         };
         let mine: Vec<&ImageFacts> = images.iter().filter(is_mine).collect();
-        let alone = mine.iter().filter_map(|image| usage.images.get(&image.id)).sum();
-        parts.push(format!("{} in {} images", Size(alone), mine.len()));
+        let bytes = usage.together(mine.iter().map(|image| &image.id));
+        parts.push(format!("{} in {} images", Size(bytes), mine.len()));
     }
     parts.push(format!("logs {}", Size(disk::held(&root.deploys(app)))));
     parts.push(format!("repository {}", Size(disk::held(&root.repository(app)))));

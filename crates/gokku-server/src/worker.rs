@@ -3,7 +3,7 @@
 use gokku_core::event::{Event, Finish};
 use gokku_core::image_ref::ImageRef;
 use gokku_core::push::check_unmoved;
-use gokku_core::transition::FailureKind;
+use gokku_core::transition::{FailureKind, Former};
 use gokku_core::{CommitId, ReleaseId};
 use gokku_docker::Engine;
 use gokku_git::Repository;
@@ -56,6 +56,7 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
                 detail: abort::asked_by(&server.root, &request.app, request.id)
                     .map_or_else(String::new, |by| format!("by {by}")),
                 serving: records::active(&server.root, &request.app).is_some(),
+                former: Former::Untouched,
             },
             Stopped::Refused(error) => Finish::Refused {
                 reason: error.refusal(),
@@ -66,7 +67,7 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     abort::forget(&server.root, &request.app, request.id);
     // Who reads of the end may act at once: the app must be free by then.
     drop(lock);
-    let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+    let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0) + request.ask.took_out();
     let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
     log.tell(Event::Finished { outcome: finish, ms });
     if matches!(request.ask, Ask::Deploy { .. }) && !refused {
@@ -218,6 +219,7 @@ async fn begin(
         goal: prepared.goal,
         log: Log::open(&server.root, &request.app, request.id)?,
         asked,
+        took_out: request.ask.took_out(),
     };
     Box::pin(Driver::begin(parts, request.id)).await
 }

@@ -1,6 +1,6 @@
 //! A world without Docker: what each step of a transition does to what is observed.
 
-use gokku_core::transition::{Container, Observed, RecordState, State, Step};
+use gokku_core::transition::{Container, Observed, RecordState, Refs, State, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
 
 /// What is true, and whether the new release can ever be healthy.
@@ -67,6 +67,9 @@ impl World {
                 self.each(containers, |one| one.healthy = true);
             }
             Step::Hold => seen.route.held = true,
+            Step::PrepareRefs => seen.refs = Refs::Prepared,
+            Step::CommitRefs => seen.refs = Refs::Moved,
+            Step::RestoreRefs => seen.refs = Refs::Unmoved,
             Step::Switch { targets } => {
                 seen.route.targets = targets.iter().cloned().collect();
                 seen.route.held = false;

@@ -29,7 +29,7 @@ pub(crate) struct Behaviour {
     pub(crate) lock: Option<String>,
     /// `ignore-sigterm`: only SIGKILL ends it.
     pub(crate) ignore_sigterm: bool,
-    /// `listen=ADDRESS` instead of `0.0.0.0`.
+    /// `listen=ADDRESS` instead of `0.0.0.0`; one of IPv6 takes no IPv4.
     pub(crate) listen: Option<String>,
     /// `listen-port=N` instead of `$PORT`.
     pub(crate) listen_port: Option<u16>,

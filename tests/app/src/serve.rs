@@ -2,11 +2,12 @@
 //! served, requests in flight are finished, idle connections are closed.
 
 use std::io::{self, BufRead, BufReader, ErrorKind};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use rustix::net::{AddressFamily, SocketType, sockopt};
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 
@@ -27,7 +28,10 @@ pub(crate) fn serve(state: &Arc<State>) -> io::Result<()> {
         .listen_port
         .or_else(|| std::env::var("PORT").ok()?.parse().ok())
         .unwrap_or(8080);
-    let listener = TcpListener::bind((address, port))?;
+    let listener = match address.parse() {
+        Ok(IpAddr::V6(address)) => only_ipv6(address, port)?,
+        _ => TcpListener::bind((address, port))?,
+    };
     let local = listener.local_addr()?;
     let _ = listens_on.set(local);
     println!("version {} listens on {local}", state.version);
@@ -51,6 +55,15 @@ pub(crate) fn serve(state: &Arc<State>) -> io::Result<()> {
     drop(listener);
     state.wait_until_closed();
     Ok(())
+}
+
+/// Listens, and takes no IPv4.
+fn only_ipv6(address: Ipv6Addr, port: u16) -> io::Result<TcpListener> {
+    let socket = rustix::net::socket(AddressFamily::INET6, SocketType::STREAM, None)?;
+    sockopt::set_ipv6_v6only(&socket, true)?;
+    rustix::net::bind(&socket, &SocketAddrV6::new(address, port, 0, 0))?;
+    rustix::net::listen(&socket, 128)?;
+    Ok(socket.into())
 }
 
 /// Watches from the very start: the first process of a container has no default for SIGTERM, it would be lost.

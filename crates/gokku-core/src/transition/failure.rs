@@ -1,4 +1,4 @@
-//! Why a transition is given up.
+//! Why a transition is given up, and what became of the former release meanwhile.
 
 use std::fmt;
 
@@ -93,4 +93,19 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.kind.with(&self.detail))
     }
+}
+
+/// What became of the former release while a transition tried to take its place, and gave up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Former {
+    /// It served all the time.
+    #[default]
+    Untouched,
+    /// It was stopped, as `ZERO_DOWNTIME=false` has it, and started again.
+    StartedAgain,
+    /// It served all the time, or all but a moment, and what of it had to stop was started again.
+    PartlyStartedAgain,
+    /// It was stopped and did not come back well; what is left of it has the traffic.
+    NotBack,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::failure::{Failure, FailureKind};
+use super::failure::{Failure, FailureKind, Former};
 use super::goal::{Goal, Mode};
 use super::observed::{Observed, State};
 use super::step::Step;
@@ -43,6 +43,10 @@ pub struct Journal {
     pub decided: bool,
     /// How far the migration came.
     pub migration: Migration,
+    /// Whether something of the former was stopped or started again, or was about to be. True for a journal that does
+    /// not say it.
+    #[serde(default = "yes")]
+    pub displaced: bool,
     /// The former containers could not be brought back; what is left of them gets the traffic as it is.
     #[serde(default)]
     pub former_failed: bool,
@@ -62,9 +66,6 @@ pub struct Journal {
     /// Whether the drain has had its time. Not written: draining again does no harm.
     #[serde(skip)]
     pub drained: bool,
-    /// Whether something of the former was stopped. Not written: whoever resumes looks.
-    #[serde(skip, default = "yes")]
-    pub displaced: bool,
 }
 
 fn yes() -> bool {
@@ -106,13 +107,25 @@ impl Journal {
             decided: false,
             former_release: observed.current,
             migration: Migration::NotStarted,
+            displaced: false,
             former_failed: false,
             goal,
             failure: None,
             resumed: false,
             created: BTreeSet::new(),
             drained: false,
-            displaced: false,
+        }
+    }
+
+    /// What became of the former release, once the goal was given up.
+    pub fn former_now(&self) -> Former {
+        let stops_first =
+            matches!(&self.goal, Goal::Activate(activation) if activation.mode == Mode::StopFirst);
+        match (self.displaced, self.former_failed) {
+            (_, true) => Former::NotBack,
+            (false, false) => Former::Untouched,
+            (true, false) if stops_first => Former::StartedAgain,
+            (true, false) => Former::PartlyStartedAgain,
         }
     }
 
@@ -137,8 +150,12 @@ impl Journal {
             self.decided = true;
             return first;
         }
-        if let Step::Stop { containers } = step {
-            self.displaced |= containers.iter().any(|id| self.former.contains(id));
+        if let Step::Stop { containers } | Step::Start { containers } = step
+            && !self.displaced
+            && containers.iter().any(|id| self.former.contains(id))
+        {
+            self.displaced = true;
+            return true;
         }
         false
     }
@@ -241,7 +258,56 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transition::Route;
+    use crate::transition::{Activation, Cause, Route};
+
+    /// What is told of the former release, by what was done to it.
+    #[test]
+    fn what_became_of_the_former_release() {
+        let [old, new] = ["old", "new"].map(ContainerId::new);
+        let stop = |id: &ContainerId| Step::Stop {
+            containers: vec![id.clone()],
+        };
+        let rows = [
+            (Mode::StopFirst, None, false, Former::Untouched),
+            (Mode::StopFirst, Some(stop(&new)), false, Former::Untouched),
+            (Mode::StopFirst, Some(stop(&old)), false, Former::StartedAgain),
+            (Mode::StopFirst, Some(stop(&old)), true, Former::NotBack),
+            (Mode::ZeroDowntime, Some(stop(&new)), false, Former::Untouched),
+            (
+                Mode::ZeroDowntime,
+                Some(stop(&old)),
+                false,
+                Former::PartlyStartedAgain,
+            ),
+            (Mode::ZeroDowntime, Some(stop(&old)), true, Former::NotBack),
+        ];
+        for (mode, step, comes_back_ill, expected) in rows {
+            let id = ReleaseId::at(1);
+            let goal = Goal::Activate(Activation {
+                id,
+                release: id,
+                cause: Cause::Deploy,
+                mode,
+                migrate: false,
+                pulls: false,
+                processes: BTreeSet::new(),
+                alone: BTreeSet::new(),
+            });
+            let mut observed = Observed::default();
+            observed.route.targets.insert(old.clone());
+            let mut journal = Journal::begin(id, goal, &observed);
+            let stops_former = step.as_ref() == Some(&stop(&old));
+            assert_eq!(step.is_some_and(|step| journal.before(&step)), stops_former);
+            journal.note(FailureKind::Health, String::new());
+            if comes_back_ill {
+                let health = Step::AwaitHealth {
+                    containers: vec![old.clone()],
+                };
+                journal.after(&health, &observed, Err("it exited".to_owned()));
+            }
+            assert_eq!(journal.former_now(), expected, "{mode:?}");
+        }
+    }
 
     #[test]
     fn a_step_that_is_cut_short_by_an_abort_says_nothing_of_the_former() {

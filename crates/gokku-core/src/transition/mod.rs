@@ -28,7 +28,7 @@ mod undo;
 mod view;
 
 pub use abort::{Abort, abort, abort_detail};
-pub use failure::{Failure, FailureKind};
+pub use failure::{Failure, FailureKind, Former};
 pub use goal::{Activation, Cause, Goal, Mode};
 pub use journal::{Journal, Migration};
 pub use observed::{Container, Observed, RecordState, Refs, Route, State};

@@ -1,6 +1,8 @@
 //! What must hold, in the order of the design's list.
 
-use gokku_core::transition::{Activation, FailureKind, Goal, Mode, RecordState, Refs, State, Step};
+use gokku_core::transition::{
+    Activation, FailureKind, Former, Goal, Journal, Mode, RecordState, Refs, State, Step,
+};
 use gokku_core::{ContainerId, ProcessKey, Slot};
 
 use crate::world::{End, World};
@@ -204,6 +206,13 @@ fn gave_up_sound(world: &World, kind: FailureKind) -> Held {
         return Err(format!(
             "invariant 6: a migration was cut off and the reason given is {kind:?}"
         ));
+    }
+    let told = world.live.as_ref().map(Journal::former_now);
+    if world.former_stirred && told == Some(Former::Untouched) {
+        return wrong("the former release is told to be untouched, and is not");
+    }
+    if !world.former_stirred && !world.stumbled && !world.befallen && told != Some(Former::Untouched) {
+        return wrong("the former release is told to have been stopped, and was not");
     }
     if world.befallen || world.live.as_ref().is_none_or(|live| live.former_failed) {
         return Ok(());

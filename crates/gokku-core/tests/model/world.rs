@@ -10,6 +10,7 @@ use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
 
 /// One state of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(crate) struct World {
     /// What is true. `healthy` is what the driver knows, `proven` what is so.
     pub(crate) observed: Observed,
@@ -27,6 +28,8 @@ pub(crate) struct World {
     pub(crate) stumbled: bool,
     /// An active container was stopped before the switch.
     pub(crate) former_touched: bool,
+    /// An active container was stopped or started, whenever.
+    pub(crate) former_stirred: bool,
     /// How the transition ended.
     pub(crate) end: Option<End>,
     /// What was true in the beginning.
@@ -77,6 +80,7 @@ impl World {
             befallen: false,
             stumbled: false,
             former_touched: false,
+            former_stirred: false,
             end: None,
             made: 0,
         }
@@ -117,6 +121,10 @@ impl World {
             .any(|container| container.id == *id && container.state == State::Running)
     }
 
+    fn stir(&mut self, containers: &[ContainerId]) {
+        self.former_stirred |= containers.iter().any(|id| self.is_former(id));
+    }
+
     /// The driver is killed.
     pub(crate) fn crash(&mut self) {
         self.live = None;
@@ -129,7 +137,6 @@ impl World {
             resumed: true,
             created: BTreeSet::new(),
             drained: false,
-            displaced: true,
             ..self.written.clone()
         });
         for container in &mut self.observed.containers {
@@ -195,6 +202,7 @@ impl World {
             Step::Create { process } => self.create(process),
             Step::Start { containers } => {
                 let ids = &containers[..parts];
+                self.stir(ids);
                 self.each(ids, |container| {
                     container.state = State::Running;
                     container.healthy = false;
@@ -231,6 +239,7 @@ impl World {
                 container.in_flight = 0;
             }),
             Step::Stop { containers } => {
+                self.stir(&containers[..parts]);
                 if !self.written.switched(&self.observed) {
                     self.former_touched |= containers[..parts]
                         .iter()

@@ -6,8 +6,12 @@ use crate::support::{BUILDERS, Folder, Lab, text};
 
 /// Builds the folder with each builder, and compares what is in the image's `/all` with what should be.
 async fn copies(folder: &Folder, expected: &[&str]) {
+    copies_by(folder, [expected; 2]).await;
+}
+
+async fn copies_by(folder: &Folder, expected: [&[&str]; 2]) {
     let lab = Lab::new().await;
-    for builder in BUILDERS {
+    for (builder, expected) in BUILDERS.into_iter().zip(expected) {
         let request = BuildRequest {
             dockerfile: "build.docker",
             ..lab.request(folder.path(), builder)
@@ -132,4 +136,18 @@ async fn braces_are_letters() {
         &["a.js", "b.ts", "c.{js,ts}", "id", "{id}"],
     );
     copies(&folder, &["a.js", "b.ts", "id"]).await;
+}
+
+/// The builder that needs them to read takes them away again. BuildKit needs the Dockerfile, and leaves it where it is.
+#[tokio::test]
+async fn what_the_builders_read_is_no_file_of_the_app() {
+    let folder = Folder::empty()
+        .file(
+            "build.docker",
+            "FROM scratch\nCOPY . /all\nENTRYPOINT [\"/all/app\"]\n",
+        )
+        .file(".dockerignore", "build.docker\n.dockerignore\n")
+        .file("app", crate::support::program())
+        .mode("app", 0o755);
+    copies_by(&folder, [&["app", "build.docker"], &["app"]]).await;
 }

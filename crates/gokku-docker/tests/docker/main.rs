@@ -19,6 +19,7 @@ mod failing_builds;
 mod fallback;
 mod identity;
 mod ignore;
+mod ignore_rules;
 mod images;
 mod logs;
 mod once;

@@ -3,14 +3,17 @@
 //! - [`Lab`] is an engine, a root label of the test's own, and the end of all that carries it;
 //! - [`folder`] makes what is to be built, [`program`] the static program in it;
 //! - [`Middle`] is a socket that is no engine, or one with a fault;
+//! - [`Client`] is the docker program, whose engine keeps what it is sent;
 //! - [`until`] waits for what cannot be waited on.
 
+mod client;
 mod folder;
 mod lab;
 mod middle;
 mod program;
 mod wait;
 
+pub(crate) use client::{Client, paths};
 pub(crate) use folder::Folder;
 pub(crate) use lab::{Lab, docker};
 pub(crate) use middle::{Middle, Reply, answer};
