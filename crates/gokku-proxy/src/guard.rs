@@ -15,36 +15,55 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::limits::Limits;
-use crate::own;
+use crate::own::{self, Why};
 use crate::pulse::{Phase, Pulse};
+use crate::switch::Route;
 
-/// How long a client may go on sending what nobody wants any more. Were its connection closed at once, the kernel
-/// would tell it so by throwing away the answer that is still on its way.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a client may send nothing of what nobody wants any more.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// A client's connection.
 #[derive(Debug)]
 pub(crate) struct Guard {
     stream: TcpStream,
     pulse: Arc<Pulse>,
+    route: Arc<Route>,
     idle: Duration,
     head: Duration,
+    /// How long it may go on sending what nobody wants any more, and how much. Were its connection closed at once, the
+    /// kernel would tell it so by throwing away the answer that is still on its way.
+    linger: (Duration, u64),
     timer: Option<Pin<Box<Sleep>>>,
     /// The client has not taken all yet.
     blocked: bool,
-    /// Nothing more is sent, and until when the client is listened to.
-    lingers: Option<Instant>,
+    /// What is said instead of what the HTTP library says by itself.
+    instead: Option<Vec<u8>>,
+    /// Nothing more is sent, and the client is listened to.
+    lingers: Option<Linger>,
+}
+
+/// How a client is listened to that was answered.
+#[derive(Clone, Copy, Debug)]
+struct Linger {
+    until: Instant,
+    /// When it sent something.
+    heard: Instant,
+    /// How much more it may send.
+    left: u64,
 }
 
 impl Guard {
-    pub(crate) fn new(stream: TcpStream, pulse: Arc<Pulse>, limits: &Limits) -> Self {
+    pub(crate) fn new(stream: TcpStream, pulse: Arc<Pulse>, route: Arc<Route>, limits: &Limits) -> Self {
         Self {
             stream,
             pulse,
+            route,
             idle: limits.idle_timeout,
             head: limits.head_timeout,
+            linger: (limits.linger_timeout, limits.max_linger_bytes),
             timer: None,
             blocked: false,
+            instead: None,
             lingers: None,
         }
     }
@@ -73,20 +92,43 @@ impl Guard {
         polled
     }
 
+    /// Says what the HTTP library does not, and takes its own words for said.
+    fn poll_instead(&mut self, why: Why, length: usize, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let text = self.instead.get_or_insert_with(|| own::text(&self.route, why));
+        while !text.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, text))?;
+            text.drain(..written);
+        }
+        self.instead = None;
+        Poll::Ready(Ok(length))
+    }
+
     /// Reads and throws away until the client has ended, too.
-    fn poll_linger(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_linger(&mut self, mut linger: Linger, cx: &mut Context<'_>) -> Poll<()> {
         let mut bytes = [0; 8192];
         loop {
             let mut buffer = ReadBuf::new(&mut bytes);
-            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    if Instant::now() >= until {
+            let polled = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+            let length = buffer.filled().len() as u64;
+            match polled {
+                Poll::Ready(Ok(())) if length > 0 => {
+                    linger.heard = Instant::now();
+                    linger.left = linger.left.saturating_sub(length);
+                    self.lingers = Some(linger);
+                    if linger.left == 0 || linger.heard >= linger.until {
                         return Poll::Ready(());
                     }
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending if self.is_past(until, cx) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    // It may have to make room for others.
+                    self.pulse.listen(cx.waker());
+                    let due = linger.until.min(linger.heard + SILENCE);
+                    if self.pulse.is_shed() || self.is_past(due, cx) {
+                        return Poll::Ready(());
+                    }
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -128,7 +170,8 @@ impl AsyncRead for Guard {
         }
         if !self.blocked {
             // What the kernel does not take at once is not worth waiting for.
-            let _ = Pin::new(&mut self.stream).poll_write(cx, own::SLOW_HEAD.as_bytes());
+            let text = own::text(&self.route, Why::SlowHead);
+            let _ = Pin::new(&mut self.stream).poll_write(cx, &text);
         }
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
     }
@@ -136,7 +179,10 @@ impl AsyncRead for Guard {
 
 impl AsyncWrite for Guard {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let polled = match own::of_the_library(bytes) {
+            Some(why) => self.poll_instead(why, bytes.len(), cx),
+            None => Pin::new(&mut self.stream).poll_write(cx, bytes),
+        };
         self.wrote(polled)
     }
 
@@ -145,7 +191,10 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        let polled = match bytes {
+            [only] => return self.poll_write(cx, only),
+            _ => Pin::new(&mut self.stream).poll_write_vectored(cx, bytes),
+        };
         self.wrote(polled)
     }
 
@@ -164,7 +213,13 @@ impl AsyncWrite for Guard {
                 return Poll::Ready(Ok(()));
             }
         }
-        let until = *self.lingers.get_or_insert_with(|| Instant::now() + LINGER);
-        self.poll_linger(until, cx).map(Ok)
+        let now = Instant::now();
+        let (time, bytes) = self.linger;
+        let linger = *self.lingers.get_or_insert(Linger {
+            until: now + time,
+            heard: now,
+            left: bytes,
+        });
+        self.poll_linger(linger, cx).map(Ok)
     }
 }

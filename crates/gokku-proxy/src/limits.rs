@@ -29,6 +29,16 @@ pub struct Limits {
     /// How long a client may send nothing of a body that the app waits for; then 408. 60 s.
     #[serde(deserialize_with = "seconds")]
     pub upload_timeout: Duration,
+    /// How long an app may take to say that a client may send the body which it has asked about (`Expect:
+    /// 100-continue`); then it is sent. 1 s.
+    #[serde(deserialize_with = "seconds")]
+    pub continue_timeout: Duration,
+    /// How long a client may go on sending a request that was answered already, before its connection is cut. 60 s.
+    #[serde(deserialize_with = "seconds")]
+    pub linger_timeout: Duration,
+    /// How many bytes of it are taken. 1 GiB.
+    #[serde(deserialize_with = "linger_bytes")]
+    pub max_linger_bytes: u64,
     /// How long a client may take nothing of what there is for it; then it is cut. 60 s.
     #[serde(deserialize_with = "seconds")]
     pub download_timeout: Duration,
@@ -52,6 +62,9 @@ impl Default for Limits {
             max_head_bytes: 65_536,
             max_headers: 100,
             upload_timeout: Duration::from_secs(60),
+            continue_timeout: Duration::from_secs(1),
+            linger_timeout: Duration::from_secs(60),
+            max_linger_bytes: 1 << 30,
             download_timeout: Duration::from_secs(60),
             answer_timeout: Some(Duration::from_secs(300)),
             max_connections: None,
@@ -76,7 +89,7 @@ pub struct Limit {
 const SECONDS: &str = "whole seconds from 1 to 86400";
 
 /// Every limit: the reference. A test holds it against [`Limits`].
-pub const LIMITS: [Limit; 9] = [
+pub const LIMITS: [Limit; 12] = [
     Limit {
         name: "idle_timeout",
         default: "75",
@@ -107,6 +120,26 @@ pub const LIMITS: [Limit; 9] = [
         meaning: "How long a client may send nothing of a body that the app waits for; then 408. An upload that goes on may \
                   take as long as it wants and be of any size",
         allowed: SECONDS,
+    },
+    Limit {
+        name: "continue_timeout",
+        default: "1",
+        meaning: "How long an app may take to answer `Expect: 100-continue`; then the client may send its body, because many \
+                  apps do not know that they are asked",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "linger_timeout",
+        default: "60",
+        meaning: "How long a client may go on sending a request that is answered already; then it is cut, and so it is after 5 \
+                  seconds in which it sends nothing. Who sends all before it reads has its answer by then",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "max_linger_bytes",
+        default: "1073741824",
+        meaning: "The bytes that it may go on sending; then it is cut",
+        allowed: "a whole number from 65536 to 1099511627776",
     },
     Limit {
         name: "download_timeout",
@@ -190,6 +223,10 @@ fn seconds_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 fn head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     // Less than the first number the HTTP library does not take.
     count(deserializer, 8192, 1 << 20)
+}
+
+fn linger_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    between(deserializer, 1 << 16, 1 << 40)
 }
 
 fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {

@@ -94,7 +94,7 @@ pub(crate) async fn serve(
     if let Err(error) = set_tcp_user_timeout(&stream, patience) {
         tracing::debug!("a client that takes nothing will not be cut: {error}");
     }
-    let guard = Guard::new(stream, Arc::clone(place.pulse()), limits);
+    let guard = Guard::new(stream, Arc::clone(place.pulse()), Arc::clone(&route), limits);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -115,7 +115,9 @@ pub(crate) async fn serve(
         async move {
             let asked = Arc::clone(&visit.asked);
             let mut response = forward(route, visit, request, ending.cutting).await;
-            if ending.leaving.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // What is left of a request that is answered already is not read as another one.
+            let is_last = ending.leaving.is_cancelled() || asked.pulse().is_unread();
+            if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }

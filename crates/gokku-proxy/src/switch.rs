@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::api::{self, Refused};
 use crate::table::{Entry, Routes, TableFile};
 use crate::target::{Lease, Target};
+use crate::told::Told;
 
 /// An app's route.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub struct Route {
     requests: AtomicU64,
     waiting: AtomicU64,
     trouble: Mutex<Option<String>>,
+    told: Told,
 }
 
 #[derive(Debug)]
@@ -69,6 +71,11 @@ impl Route {
     /// The app.
     pub fn app(&self) -> &AppName {
         &self.app
+    }
+
+    /// What the log was told of own answers.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
@@ -580,5 +587,6 @@ fn route(app: AppName, port: u16, targets: Vec<Arc<Target>>, hold: Option<Durati
         requests: AtomicU64::new(0),
         waiting: AtomicU64::new(0),
         trouble: Mutex::new(None),
+        told: Told::default(),
     })
 }

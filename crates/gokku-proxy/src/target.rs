@@ -1,11 +1,12 @@
 //! One container that gets, or got, traffic: its requests in flight, its connections, its end.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gokku_core::AppName;
+use hyper::Version;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Notify;
@@ -37,6 +38,8 @@ pub struct Target {
     pub(crate) client: Client<Connector, Body>,
     plain: AtomicU64,
     upgraded: AtomicU64,
+    /// It answers in HTTP/1.0, which knows no `100 Continue`.
+    old: AtomicBool,
     /// Told when a request has ended.
     ended: Notify,
     /// Cuts the upgraded connections.
@@ -58,6 +61,7 @@ impl Target {
             client,
             plain: AtomicU64::new(0),
             upgraded: AtomicU64::new(0),
+            old: AtomicBool::new(false),
             ended: Notify::new(),
             cut: CancellationToken::new(),
         }
@@ -114,6 +118,19 @@ impl Target {
         let before = *health;
         *health = before.after(passed, checks);
         (health.turn(before), *health)
+    }
+
+    /// Whether it is known not to say when a client may send a body.
+    pub(crate) fn is_old(&self) -> bool {
+        self.old.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of the version that it answers in.
+    pub(crate) fn answered_in(&self, version: Version) {
+        let old = version < Version::HTTP_11;
+        if old != self.is_old() {
+            self.old.store(old, Ordering::Relaxed);
+        }
     }
 
     /// Takes these facts for the former ones.

@@ -264,6 +264,7 @@ async fn expect_continue_works_from_end_to_end() {
         .await;
     let mut app = upstream.accept().await;
     app.head().await;
+    app.send("HTTP/1.1 100 Continue\r\n\r\n").await;
     assert_eq!(soon("100", client.head()).await.status(), 100);
     client.send("body").await;
     assert_eq!(app.take(4).await, b"body");
