@@ -39,6 +39,23 @@ fn the_limits_of_the_server_are_kept() {
     assert_eq!(numbers[0], numbers[1], "{files}");
 }
 
+/// An app that refuses an upload before it has read it is heard, every time: by a client that sends all of it first, and
+/// by one that asks whether it may.
+#[test]
+fn a_refused_upload_is_answered_by_the_app() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let head = "POST /refuse HTTP/1.1\r\nhost: api\r\ncontent-length: 1000000\r\n";
+    for _ in 0..20 {
+        let answer = answered(api.address(), &format!("{head}\r\n{}", "x".repeat(1_000_000)));
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.ends_with("too large"), "{answer}");
+    }
+    let asked = answered(api.address(), &format!("{head}expect: 100-continue\r\n\r\n"));
+    assert!(asked.starts_with("HTTP/1.1 413 "), "{asked}");
+}
+
 /// A limit that cannot be is told before anything is done, with its place.
 #[test]
 fn a_limit_that_cannot_be_is_told() {

@@ -9,6 +9,7 @@
 //! | `/stream?chunks=N&ms=M` | N chunks, M ms between them |
 //! | `/sse?ms=M` | an event every M ms until the client leaves or the app stops |
 //! | `POST /upload` | `BYTES VERSION`, once the body is read |
+//! | `POST /refuse` | 413, before the body is read, and the connection is closed |
 //! | `/ws` | a WebSocket: says the version, then echoes |
 //! | `/env?name=K` | the value's exact bytes, or 404 |
 //! | `/env-dump` | the whole environment, `K=V` each ended by a NUL |
@@ -48,13 +49,18 @@ pub(crate) fn answer(
         websocket::serve(state, request, reader, stream)?;
         return Ok(false);
     }
-    let bytes = request.read_body(reader, stream)?;
     let mut answer = Answer {
         state,
         keep: request.keeps_alive(),
         head_only: request.method == "HEAD",
         stream,
     };
+    if request.path == "/refuse" {
+        answer.keep = false;
+        answer.text(413, "too large")?;
+        return Ok(false);
+    }
+    let bytes = request.read_body(reader, stream)?;
     if state
         .behaviour
         .want_host
