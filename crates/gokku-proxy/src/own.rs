@@ -7,20 +7,21 @@ use hyper::{Response, StatusCode};
 use tokio::net::TcpStream;
 
 use crate::answer::Answer;
+use crate::heads::Fault;
 use crate::switch::Nowhere;
 
 const ERROR: HeaderName = HeaderName::from_static("x-gokku-error");
 
 /// What a client is told whose request's head takes too long: at that time no HTTP library writes for us.
 pub(crate) const SLOW_HEAD: &str = concat!(
-    "HTTP/1.1 408 Request Timeout\r\nserver: gokku\r\nx-gokku-error: slow-client\r\nconnection: close\r\n",
-    "content-type: text/plain; charset=utf-8\r\ncontent-length: 33\r\n\r\nthe request took too long to come"
+    "HTTP/1.1 408 Request Timeout\r\nServer: gokku\r\nX-Gokku-Error: slow-client\r\nConnection: close\r\n",
+    "Content-Type: text/plain; charset=utf-8\r\nContent-Length: 33\r\n\r\nthe request took too long to come"
 );
 
 /// What a client is told that is not let in.
 const CROWDED: &str = concat!(
-    "HTTP/1.1 503 Service Unavailable\r\nserver: gokku\r\nx-gokku-error: too-many-connections\r\nretry-after: 5\r\n",
-    "connection: close\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 30\r\n\r\n",
+    "HTTP/1.1 503 Service Unavailable\r\nServer: gokku\r\nX-Gokku-Error: too-many-connections\r\nRetry-After: 5\r\n",
+    "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 30\r\n\r\n",
     "there are too many connections"
 );
 
@@ -51,6 +52,27 @@ pub(crate) fn last(status: StatusCode, error: &'static str, words: &'static str)
         .headers_mut()
         .insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+/// A request's head was not passed on.
+pub(crate) fn fault(fault: Fault) -> Response<Answer> {
+    let (status, words) = match fault {
+        Fault::Line => {
+            return bad_request(
+                "the request's first line is not `METHOD TARGET HTTP/1.1`; a space in TARGET is written %20",
+            );
+        }
+        Fault::LongTarget => (StatusCode::URI_TOO_LONG, "the request's address is too long"),
+        Fault::Bytes => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "the request's headers are too large (max_head_bytes)",
+        ),
+        Fault::Headers => (
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "the request has too many headers (max_headers)",
+        ),
+    };
+    last(status, "too-large", words)
 }
 
 /// The app did something wrong.
@@ -86,7 +108,7 @@ mod tests {
         for text in [SLOW_HEAD, CROWDED] {
             let (head, body) = text.split_once("\r\n\r\n").unwrap_or_default();
             assert!(
-                head.ends_with(&format!("content-length: {}", body.len())),
+                head.ends_with(&format!("Content-Length: {}", body.len())),
                 "{text}"
             );
         }

@@ -22,5 +22,6 @@ mod smuggling;
 mod stopping;
 mod switching;
 mod table;
+mod targets;
 mod upgrades;
 mod watching;
