@@ -113,6 +113,8 @@ pub(crate) async fn forward(
         *attempt.method_mut() = parts.method.clone();
         *attempt.uri_mut() = uri;
         *attempt.headers_mut() = parts.headers.clone();
+        // How the names of the headers were written is among them.
+        *attempt.extensions_mut() = parts.extensions.clone();
         let sending = lease.target().client.request(attempt);
         let Some(sent) = answered(sending, &body, limits.answer_timeout).await else {
             tracing::warn!(app = %route.app(), "it took too long to answer");
@@ -137,6 +139,12 @@ pub(crate) async fn forward(
             }
             Some(Broken::Malformed) => return own::bad_request("the request's body is not valid"),
             None => {}
+        }
+        if is_too_large(&error) {
+            tracing::warn!(app = %route.app(), "{}", causes(&error));
+            return own::bad_gateway(
+                "the app's answer has more or larger headers than the switch takes (max_answer_headers, max_answer_head_bytes)",
+            );
         }
         if error.is_connect() && !body.was_read() && began.elapsed() < PATIENCE {
             if refused.contains(&asked_of) || !route.has_other(&asked_of) {
@@ -196,6 +204,13 @@ fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source())
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::TimedOut)
+}
+
+/// Whether the app answered, with a head that is too large.
+fn is_too_large(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
+        .any(hyper::Error::is_parse_too_large)
 }
 
 fn is_idempotent(method: &Method) -> bool {

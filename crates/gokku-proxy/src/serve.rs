@@ -101,6 +101,8 @@ pub(crate) async fn serve(
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(NEVER)
+        .preserve_header_case(true)
+        .title_case_headers(true)
         .max_header_size(limits.max_head_bytes + SLACK)
         .max_buf_size((limits.max_head_bytes + SLACK).max(LEAST_BUFFER));
     if limits.max_headers > USUAL_HEADERS {

@@ -15,6 +15,7 @@ mod forwarding;
 mod handover;
 mod holding;
 mod limits;
+mod names;
 mod probing;
 mod retrying;
 mod routes;
