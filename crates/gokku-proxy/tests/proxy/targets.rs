@@ -199,3 +199,132 @@ async fn another_protocol_is_not_changed_and_what_follows_a_refused_one_is() {
         }
     }
 }
+
+/// Numbers that are the same each time.
+struct Dice(u32);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        usize::try_from(self.0 >> 16).unwrap() % sides
+    }
+}
+
+/// A request of any kind that has this byte wherever it may; whether a body's end may not be sure for everybody.
+fn any_request(dice: &mut Dice, byte: char, last: bool) -> (String, bool) {
+    let looks = format!("GET /a?{byte} HTTP/1.1\r\nhost: api\r\n\r\n0\r\n\r\n{byte}");
+    let body = looks.repeat(1 + dice.roll(3));
+    let body = &body[..dice.roll(body.len())];
+    let end = if dice.roll(4) == 0 { "\n" } else { "\r\n" };
+    let before = ["", "", "\r\n", "\n\r\n"][dice.roll(4)];
+    let close = if last {
+        format!("connection: close{end}")
+    } else {
+        String::new()
+    };
+    let head =
+        format!("{before}POST /{byte}?{byte}{byte}/ HTTP/1.1{end}host: api{end}x: {byte}<{byte}{end}{close}");
+    let mut sure = true;
+    let request = match dice.roll(5) {
+        0 => format!("{head}{end}"),
+        1 if !last => format!("{head}connection: upgrade{end}upgrade: websocket{end}{end}"),
+        2 | 3 => format!("{head}content-length: {}{end}{end}{body}", body.len()),
+        _ => {
+            let mut chunks = format!("{head}transfer-encoding: chunked{end}{end}");
+            let mut rest = body;
+            while !rest.is_empty() {
+                let (chunk, later) = rest.split_at(1 + dice.roll(rest.len()));
+                rest = later;
+                let length = chunk.len();
+                let size = match dice.roll(8) {
+                    0 => format!("{length:x};{byte}={byte}"),
+                    1 => format!("000{length:X}"),
+                    2 => {
+                        sure = false;
+                        format!("{length:x} ")
+                    }
+                    3 => {
+                        sure = false;
+                        format!("{length:020x}")
+                    }
+                    _ => format!("{length:x}"),
+                };
+                chunks = format!("{chunks}{size}\r\n{chunk}\r\n");
+            }
+            let trailers = ["", "", "x-sum: ", "x-one: 1\r\nx-two: "][dice.roll(4)];
+            let trailers = if trailers.is_empty() {
+                String::new()
+            } else {
+                format!("{trailers}{byte}\r\n")
+            };
+            format!("{chunks}{}\r\n{trailers}\r\n", ["0", "000", "0;a"][dice.roll(3)])
+        }
+    };
+    (request, sure)
+}
+
+/// Whatever requests stand behind one another, and in whatever pieces they come: where a byte has to be changed, the app
+/// gets the same as where a plain one stands in its place.
+#[tokio::test]
+async fn what_is_changed_ends_where_others_end() {
+    let site = Site::new().await;
+    let blue = Named::new("blue").await;
+    let port = site.serve(blue.target()).await;
+    for seed in 0..60 {
+        let mut seen = Vec::new();
+        let mut sure = true;
+        for byte in ['x', '"', '<'] {
+            let dice = &mut Dice(seed);
+            let count = 1 + dice.roll(6);
+            let mut stream = String::new();
+            for number in 1..=count {
+                let (request, is_sure) = any_request(dice, byte, number == count);
+                stream += &request;
+                sure &= is_sure;
+            }
+            let piece = [1, 2, 10, 100, 100_000][dice.roll(5)];
+            let before = blue.asked().len();
+            let mut client = Wire::connect(port).await;
+            for piece in stream.as_bytes().chunks(piece) {
+                // The connection ends early where something is refused.
+                let _ = client.try_send(piece).await;
+            }
+            let answers = String::from_utf8(soon("the end", client.rest()).await).unwrap();
+            let asked = blue.asked().split_off(before).into_iter().map(|request| {
+                let encoded = format!("%{:02X}", u32::from(byte));
+                let text = format!(
+                    "{} {:?} {:?} {:?}",
+                    request.first,
+                    request.all("x"),
+                    String::from_utf8_lossy(&request.body),
+                    request.trailers
+                );
+                text.replace("\\\"", "\"")
+                    .replace(&encoded, "x")
+                    .replace(byte, "x")
+            });
+            let asked: Vec<String> = asked.collect();
+            seen.push((asked, answers.matches("HTTP/1.1 400").count()));
+            if byte == 'x' {
+                assert_eq!(seen[0].0.len(), count, "{seed}: {stream:?} {answers}");
+            }
+        }
+        let (plain, refused) = &seen[0];
+        let plain: Vec<_> = plain.iter().map(|text| text.replace(['"', '<'], "x")).collect();
+        assert_eq!(*refused, 0, "{seed}");
+        for (changed, refused) in &seen[1..] {
+            let changed: Vec<_> = changed.iter().map(|text| text.replace(['"', '<'], "x")).collect();
+            assert_eq!(changed[..], plain[..changed.len()], "{seed}");
+            assert_eq!(
+                changed.len() + refused,
+                if sure {
+                    plain.len()
+                } else {
+                    changed.len() + refused
+                },
+                "{seed}"
+            );
+            assert!(*refused == 0 || !sure, "{seed}");
+        }
+    }
+}
