@@ -29,6 +29,22 @@ fn the_limits_of_the_server_are_kept() {
     let too_many = answered(api.address(), &request(11));
     assert!(too_many.starts_with("HTTP/1.1 431 "), "{too_many}");
 
+    assert!(too_many.contains("max_headers"), "{too_many}");
+
+    // An app's own are its right; Prometheus' query reaches it, and names as old clients write them.
+    let many = answered(
+        api.address(),
+        "GET /many?headers=150 HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\r\n",
+    );
+    assert!(many.starts_with("HTTP/1.1 200 OK\r\n"), "{many}");
+    assert_eq!(many.matches("\r\nX-Many: 1").count(), 150, "{many}");
+    let query = answered(
+        api.address(),
+        "GET /headers?query=up{job=\"api\"}>0 HTTP/1.1\r\nhost: api\r\nX-OLD-Name: 1\r\nconnection: close\r\n\r\n",
+    );
+    assert!(query.starts_with("HTTP/1.1 200 OK\r\n"), "{query}");
+    assert!(query.contains("\nX-OLD-Name: 1\n"), "{query}");
+
     // As many connections as the machine allows.
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.daemon().unwrap())).unwrap();
     let files = limits

@@ -117,6 +117,8 @@ pub(crate) async fn forward(
         *attempt.method_mut() = parts.method.clone();
         *attempt.uri_mut() = uri;
         *attempt.headers_mut() = parts.headers.clone();
+        // How the names of the headers were written is among them.
+        *attempt.extensions_mut() = parts.extensions.clone();
         if terms.asks.is_some() {
             hear_of_leave(&mut attempt, &body, lease.target());
         }

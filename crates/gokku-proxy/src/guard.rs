@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::heads::{Follows, Heads};
 use crate::limits::Limits;
 use crate::own::{self, Why};
 use crate::pulse::{Phase, Pulse};
@@ -28,6 +29,7 @@ pub(crate) struct Guard {
     stream: TcpStream,
     pulse: Arc<Pulse>,
     route: Arc<Route>,
+    heads: Heads,
     idle: Duration,
     head: Duration,
     /// How long it may go on sending what nobody wants any more, and how much. Were its connection closed at once, the
@@ -58,6 +60,7 @@ impl Guard {
             stream,
             pulse,
             route,
+            heads: Heads::new(limits),
             idle: limits.idle_timeout,
             head: limits.head_timeout,
             linger: (limits.linger_timeout, limits.max_linger_bytes),
@@ -82,6 +85,54 @@ impl Guard {
                 return true;
             }
         }
+    }
+
+    /// Nothing has come: is it time to end it?
+    fn poll_nothing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Listen before looking, so that nothing in between is missed.
+        self.pulse.listen(cx.waker());
+        if self.pulse.is_shed() {
+            return Poll::Ready(Ok(()));
+        }
+        let (phase, since) = self.pulse.now();
+        let limit = match phase {
+            // What it was answered is still on its way.
+            Phase::Idle if self.blocked => return Poll::Pending,
+            Phase::Idle => self.idle,
+            Phase::Head => self.head,
+            Phase::Busy => return Poll::Pending,
+        };
+        if !self.is_past(since + limit, cx) {
+            return Poll::Pending;
+        }
+        if phase == Phase::Idle {
+            // As if the client had ended it.
+            return Poll::Ready(Ok(()));
+        }
+        if !self.blocked {
+            // What the kernel does not take at once is not worth waiting for.
+            let text = own::text(&self.route, Why::SlowHead);
+            let _ = Pin::new(&mut self.stream).poll_write(cx, &text);
+        }
+        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+
+    /// It is not known yet whose the next bytes are. What comes early is kept, up to a piece, and an end is told.
+    fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.heads.has_kept() {
+            let mut bytes = [0; 2048];
+            let mut early = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut early) {
+                Poll::Ready(Ok(())) if !early.filled().is_empty() => self.heads.keep(early.filled()),
+                Poll::Ready(ended) => return Poll::Ready(ended),
+                Poll::Pending => {}
+            }
+        }
+        self.pulse.listen(cx.waker());
+        if self.pulse.follows(self.heads.count()) != Some(Follows::Either) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 
     fn wrote<T>(&mut self, polled: Poll<T>) -> Poll<T> {
@@ -140,40 +191,34 @@ impl AsyncRead for Guard {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.heads.asks() {
+            let follows = self.pulse.follows(self.heads.count());
+            self.heads.follow(follows);
+        }
+        if self.heads.waits() {
+            return self.poll_early(cx);
+        }
+        if self.heads.is_cut() {
+            return self.poll_nothing(cx);
+        }
         let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if polled.is_ready() {
-            if buffer.filled().len() > before {
-                self.pulse.heard();
+        let fault = if self.heads.has_kept() {
+            self.heads.pass_kept(buffer)
+        } else {
+            let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+            if polled.is_pending() {
+                return self.poll_nothing(cx);
             }
-            return polled;
-        }
-        // Listen before looking, so that nothing in between is missed.
-        self.pulse.listen(cx.waker());
-        if self.pulse.is_shed() {
-            return Poll::Ready(Ok(()));
-        }
-        let (phase, since) = self.pulse.now();
-        let limit = match phase {
-            // What it was answered is still on its way.
-            Phase::Idle if self.blocked => return Poll::Pending,
-            Phase::Idle => self.idle,
-            Phase::Head => self.head,
-            Phase::Busy => return Poll::Pending,
+            if polled.is_ready() && buffer.filled().len() == before {
+                return polled;
+            }
+            self.heads.look(buffer, before)
         };
-        if !self.is_past(since + limit, cx) {
-            return Poll::Pending;
+        self.pulse.heard();
+        if let Some(what) = fault {
+            self.pulse.cut(what);
         }
-        if phase == Phase::Idle {
-            // As if the client had ended it.
-            return Poll::Ready(Ok(()));
-        }
-        if !self.blocked {
-            // What the kernel does not take at once is not worth waiting for.
-            let text = own::text(&self.route, Why::SlowHead);
-            let _ = Pin::new(&mut self.stream).poll_write(cx, &text);
-        }
-        Poll::Ready(Err(ErrorKind::TimedOut.into()))
+        Poll::Ready(Ok(()))
     }
 }
 

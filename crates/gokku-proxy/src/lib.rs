@@ -5,7 +5,8 @@
 //! - [`target`]: one container's requests in flight, its connections, its drain; `place`: where it is
 //! - [`table`]: the routes on disk
 //! - [`listen`], [`port_holder`]: host ports
-//! - `serve`: one client's connection; `pulse`: what it is at, `guard`: how long it may be, `crowd`: among how many
+//! - `serve`: one client's connection; `pulse`: what it is at, `guard`: how long it may be, `crowd`: among how many;
+//!   `heads`: where its requests begin
 //! - `forward`, `upgrade`: a request on its way; `body` there and `answer` back; `connector`: connections to apps, `line`:
 //!   one of them
 //! - `failure`: why an app did not answer; `again`: whether the request is sent once more
@@ -44,6 +45,7 @@ mod forward;
 mod forwarded;
 mod guard;
 mod handover;
+mod heads;
 mod hops;
 mod inner;
 mod line;

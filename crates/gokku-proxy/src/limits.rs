@@ -26,6 +26,12 @@ pub struct Limits {
     /// How many headers a request may have; above it 431. 100.
     #[serde(deserialize_with = "headers")]
     pub max_headers: usize,
+    /// How many bytes the head of an app's answer may have, give or take a read; above it 502. 131,072 bytes.
+    #[serde(deserialize_with = "answer_head_bytes")]
+    pub max_answer_head_bytes: usize,
+    /// How many headers an app's answer may have; above it 502. 500.
+    #[serde(deserialize_with = "headers")]
+    pub max_answer_headers: usize,
     /// How long a client may send nothing of a body that the app waits for; then 408. 60 s.
     #[serde(deserialize_with = "seconds")]
     pub upload_timeout: Duration,
@@ -61,6 +67,8 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(30),
             max_head_bytes: 65_536,
             max_headers: 100,
+            max_answer_head_bytes: 131_072,
+            max_answer_headers: 500,
             upload_timeout: Duration::from_secs(60),
             continue_timeout: Duration::from_secs(1),
             linger_timeout: Duration::from_secs(60),
@@ -89,7 +97,7 @@ pub struct Limit {
 const SECONDS: &str = "whole seconds from 1 to 86400";
 
 /// Every limit: the reference. A test holds it against [`Limits`].
-pub const LIMITS: [Limit; 12] = [
+pub const LIMITS: [Limit; 14] = [
     Limit {
         name: "idle_timeout",
         default: "75",
@@ -112,7 +120,19 @@ pub const LIMITS: [Limit; 12] = [
         name: "max_headers",
         default: "100",
         meaning: "The headers a request may have; above it 431",
-        allowed: "a whole number from 10 to 1000",
+        allowed: "a whole number from 10 to 10000",
+    },
+    Limit {
+        name: "max_answer_head_bytes",
+        default: "131072",
+        meaning: "The bytes the head of an app's answer may have, give or take a read; above it 502",
+        allowed: "a whole number from 65536 to 1048576",
+    },
+    Limit {
+        name: "max_answer_headers",
+        default: "500",
+        meaning: "The headers an app's answer may have; above it 502",
+        allowed: "a whole number from 10 to 10000",
     },
     Limit {
         name: "upload_timeout",
@@ -229,8 +249,14 @@ fn linger_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Er
     between(deserializer, 1 << 16, 1 << 40)
 }
 
+fn answer_head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    // Bodies are read in pieces of this size at most, too.
+    count(deserializer, 65_536, 1 << 20)
+}
+
 fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    count(deserializer, 10, 1000)
+    // Far fewer than the most that the HTTP library has room for.
+    count(deserializer, 10, 10_000)
 }
 
 fn connections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {

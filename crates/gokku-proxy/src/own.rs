@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use crate::answer::Answer;
+use crate::heads::Fault;
 use crate::switch::{Nowhere, Route};
 
 const ERROR: HeaderName = HeaderName::from_static("x-gokku-error");
@@ -35,6 +36,8 @@ pub(crate) enum Why {
     LongTarget,
     /// Its head is.
     LargeHead,
+    /// It has too many headers.
+    ManyHeaders,
     /// Its head took too long.
     SlowHead,
     /// Its body is not what its head said.
@@ -77,7 +80,7 @@ pub(crate) enum Why {
 
 /// Whose doing it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
+enum Whose {
     Client,
     /// The app's, or of what it runs on.
     Server,
@@ -100,8 +103,9 @@ impl Why {
             Self::LargeHead => (
                 431,
                 "too-large",
-                "the request's head is too large, or has too many headers",
+                "the request's headers are too large (max_head_bytes)",
             ),
+            Self::ManyHeaders => (431, "too-large", "the request has too many headers (max_headers)"),
             Self::SlowHead => (408, "slow-client", "the request took too long to come"),
             Self::BadBody => (400, "bad-request", "the request's body is not valid"),
             Self::BrokenBody => (400, "bad-request", "the request's body broke off"),
@@ -128,7 +132,7 @@ impl Why {
             Self::LargeAnswer => (
                 502,
                 "upstream",
-                "the head of the app's answer is too large, or has too many headers",
+                "the app's answer has more or larger headers than the switch takes (max_answer_headers, max_answer_head_bytes)",
             ),
             Self::CodedAnswer => (
                 502,
@@ -166,21 +170,22 @@ impl Why {
 
     /// Whether what comes next on the client's connection is not read.
     fn is_last(self) -> bool {
-        self.fault() == Fault::Client || matches!(self, Self::Crowded | Self::SlowAnswer | Self::TakesNothing)
+        self.whose() == Whose::Client || matches!(self, Self::Crowded | Self::SlowAnswer | Self::TakesNothing)
     }
 
-    fn fault(self) -> Fault {
+    fn whose(self) -> Whose {
         match self {
             Self::NoProxy
             | Self::BadRequest(_)
             | Self::NoHttp
             | Self::LongTarget
             | Self::LargeHead
+            | Self::ManyHeaders
             | Self::SlowHead
             | Self::BadBody
             | Self::BrokenBody
-            | Self::SlowBody => Fault::Client,
-            _ => Fault::Server,
+            | Self::SlowBody => Whose::Client,
+            _ => Whose::Server,
         }
     }
 }
@@ -189,6 +194,21 @@ impl Why {
 pub(crate) fn answer(route: &Route, why: Why) -> Response<Answer> {
     log(route, why, None);
     response(why)
+}
+
+/// A request's head was not passed on.
+pub(crate) fn fault(route: &Route, fault: Fault) -> Response<Answer> {
+    answer(
+        route,
+        match fault {
+            Fault::Line => Why::BadRequest(
+                "the request's first line is not `METHOD TARGET HTTP/1.1`; a space in TARGET is written %20",
+            ),
+            Fault::LongTarget => Why::LongTarget,
+            Fault::Bytes => Why::LargeHead,
+            Fault::Headers => Why::ManyHeaders,
+        },
+    )
 }
 
 /// The same, after an error.
@@ -280,9 +300,9 @@ fn log(route: &Route, why: Why, cause: Option<&str>) {
         String::new()
     };
     let app: &dyn Display = route.app();
-    match why.fault() {
-        Fault::Client => tracing::info!(%app, status, error, "{words}{cause}{more}"),
-        Fault::Server => tracing::warn!(%app, status, error, "{words}{cause}{more}"),
+    match why.whose() {
+        Whose::Client => tracing::info!(%app, status, error, "{words}{cause}{more}"),
+        Whose::Server => tracing::warn!(%app, status, error, "{words}{cause}{more}"),
     }
 }
 
@@ -301,12 +321,13 @@ pub(crate) fn causes(error: &dyn Error) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Why; 26] = [
+    const ALL: [Why; 27] = [
         Why::NoProxy,
         Why::BadRequest("the request has no host"),
         Why::NoHttp,
         Why::LongTarget,
         Why::LargeHead,
+        Why::ManyHeaders,
         Why::SlowHead,
         Why::BadBody,
         Why::BrokenBody,

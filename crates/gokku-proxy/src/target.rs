@@ -17,6 +17,7 @@ use crate::api;
 use crate::body::Body;
 use crate::connector::Connector;
 use crate::health::{Checks, Health, Turn};
+use crate::limits::Limits;
 use crate::place::Place;
 
 /// Idle connections to apps are closed before apps close theirs, which is after 5 s for the hastiest.
@@ -24,9 +25,6 @@ const IDLE: Duration = Duration::from_secs(4);
 
 /// How long a connection attempt may take; a container is on this machine.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// The most that is kept of an app's answer that has no end yet, its head above all.
-const BUFFER: usize = 128 * 1024;
 
 /// A container that gets, or got, traffic.
 #[derive(Debug)]
@@ -47,13 +45,18 @@ pub struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(app: AppName, facts: api::Target, patience: Option<Duration>) -> Self {
+    pub(crate) fn new(app: AppName, facts: api::Target, limits: &Limits) -> Self {
         let place = Arc::new(Place::new(facts));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .http1_max_buf_size(BUFFER)
-            .build(Connector::new(Arc::clone(&place), CONNECT, patience));
+            // All that is kept of an answer that has no end yet.
+            .http1_max_buf_size(limits.max_answer_head_bytes)
+            // Room is made for so many with each answer.
+            .http1_max_headers(limits.max_answer_headers)
+            .http1_preserve_header_case(true)
+            .http1_title_case_headers(true)
+            .build(Connector::new(Arc::clone(&place), CONNECT, limits.answer_timeout));
         Self {
             app,
             place,

@@ -16,6 +16,7 @@
 //! | `/read?file=F` | the file's exact bytes, or 404 |
 //! | `/append?file=F&line=L` | adds the line to the file; 500 where that cannot be |
 //! | `/headers` | the request's head, as it arrived |
+//! | `/many?headers=N` | N headers of one name |
 //! | `/requests` | how many client requests came since the start |
 //! | `/log?line=L` | writes the line to stdout |
 //! | `/exit?code=N` | ends the process at once, with no answer |
@@ -94,6 +95,10 @@ pub(crate) fn answer(
                     head
                 });
             answer.text(200, &head)?;
+        }
+        "/many" => {
+            let many = vec![("X-Many", "1"); usize::try_from(request.number("headers", 1)).unwrap_or(1)];
+            answer.bytes(200, &many, b"many")?;
         }
         "/read" => match std::fs::read(request.query("file").unwrap_or_default()) {
             Ok(bytes) => answer.bytes(200, &[], &bytes)?,

@@ -76,6 +76,25 @@ async fn what_a_client_did() {
             (400, "bad-request", "the request is not valid HTTP"),
         ),
         (
+            "first-line",
+            "GET /a b HTTP/1.1\r\nhost: api\r\n\r\n",
+            false,
+            (
+                400,
+                "bad-request",
+                "the request's first line is not `METHOD TARGET HTTP/1.1`; a space in TARGET is written %20",
+            ),
+        ),
+        (
+            "many-headers",
+            &format!(
+                "GET / HTTP/1.1\r\nhost: api\r\n{}\r\n",
+                "x-one: 1\r\n".repeat(150)
+            ),
+            false,
+            (431, "too-large", "the request has too many headers (max_headers)"),
+        ),
+        (
             "bad-length",
             "POST / HTTP/1.1\r\nhost: api\r\ncontent-length: x\r\n\r\n",
             false,
@@ -88,7 +107,7 @@ async fn what_a_client_did() {
             (
                 431,
                 "too-large",
-                "the request's head is too large, or has too many headers",
+                "the request's headers are too large (max_head_bytes)",
             ),
         ),
         (
@@ -206,7 +225,9 @@ async fn what_an_app_did() {
             "large-answer",
             GET,
             &large,
-            upstream("the head of the app's answer is too large, or has too many headers"),
+            upstream(
+                "the app's answer has more or larger headers than the switch takes (max_answer_headers, max_answer_head_bytes)",
+            ),
         ),
         (
             "coded",
