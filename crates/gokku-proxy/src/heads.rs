@@ -7,10 +7,11 @@
 //! from there on nothing is changed ([`At::Unsure`]). Nothing but a target is ever changed, and no body.
 //!
 //! What a target may not contain and is sent all the same, RFC 3986 section 2: nginx (`usual` in `ngx_http_parse.c`) and
-//! Go (`parse` in `net/url`) refuse only white space, control bytes and DEL, and so does the switch, with 400. Of the
-//! rest the library refuses `<`, `>` and bytes that are no UTF-8 everywhere, `"` in a query and a backtick in a path,
-//! and what begins with `#` it throws away. These reach the app percent-encoded, and so do all bytes beyond ASCII, whose
-//! meaning nobody has to guess then; `"` in a path, a backtick in a query and `\ ^ { | } [ ]` are passed on as they are.
+//! Go (`parse` in `net/url`) refuse only white space, control bytes and DEL, and so does the switch, with 400; and `%`
+//! without two digits, which is left to the app here. Of the rest the library refuses `<`, `>` and bytes that are no
+//! UTF-8 everywhere, `"` in a query and a backtick in a path, and what begins with `#` it throws away. These reach the
+//! app percent-encoded, and so do all bytes beyond ASCII, whose meaning nobody has to guess then; `"` in a path, a
+//! backtick in a query and `\ ^ { | } [ ]` are passed on as they are.
 
 use std::io::BufRead;
 
@@ -264,6 +265,12 @@ impl Heads {
         let count = self.ready.len().min(buffer.remaining());
         buffer.put_slice(&self.ready[..count]);
         self.ready.advance(count);
+        // A connection that is idle keeps nothing.
+        for kept in [&mut self.ready, &mut self.rest] {
+            if kept.is_empty() {
+                *kept = BytesMut::new();
+            }
+        }
     }
 
     fn scan_rest(&mut self) -> (usize, Then) {
