@@ -29,6 +29,22 @@ fn the_limits_of_the_server_are_kept() {
     let too_many = answered(api.address(), &request(11));
     assert!(too_many.starts_with("HTTP/1.1 431 "), "{too_many}");
 
+    assert!(too_many.contains("too many headers"), "{too_many}");
+
+    // An app's own are its right; Prometheus' query reaches it, and names as old clients write them.
+    let many = answered(
+        api.address(),
+        "GET /many?headers=150 HTTP/1.1\r\nhost: api\r\nconnection: close\r\n\r\n",
+    );
+    assert!(many.starts_with("HTTP/1.1 200 OK\r\n"), "{many}");
+    assert_eq!(many.matches("\r\nX-Many: 1").count(), 150, "{many}");
+    let query = answered(
+        api.address(),
+        "GET /headers?query=up{job=\"api\"}>0 HTTP/1.1\r\nhost: api\r\nX-OLD-Name: 1\r\nconnection: close\r\n\r\n",
+    );
+    assert!(query.starts_with("HTTP/1.1 200 OK\r\n"), "{query}");
+    assert!(query.contains("\nX-OLD-Name: 1\n"), "{query}");
+
     // As many connections as the machine allows.
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.daemon().unwrap())).unwrap();
     let files = limits
@@ -37,6 +53,23 @@ fn the_limits_of_the_server_are_kept() {
         .unwrap();
     let numbers: Vec<&str> = files.split_whitespace().collect();
     assert_eq!(numbers[0], numbers[1], "{files}");
+}
+
+/// An app that refuses an upload before it has read it is heard, every time: by a client that sends all of it first, and
+/// by one that asks whether it may.
+#[test]
+fn a_refused_upload_is_answered_by_the_app() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let head = "POST /refuse HTTP/1.1\r\nhost: api\r\ncontent-length: 1000000\r\n";
+    for _ in 0..20 {
+        let answer = answered(api.address(), &format!("{head}\r\n{}", "x".repeat(1_000_000)));
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.ends_with("too large"), "{answer}");
+    }
+    let asked = answered(api.address(), &format!("{head}expect: 100-continue\r\n\r\n"));
+    assert!(asked.starts_with("HTTP/1.1 413 "), "{asked}");
 }
 
 /// A limit that cannot be is told before anything is done, with its place.

@@ -8,6 +8,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
+use crate::body::Unwanted;
+use crate::own;
 use crate::pulse::Asked;
 use crate::target::Lease;
 
@@ -16,6 +18,8 @@ pub(crate) struct Answer {
     words: Words,
     /// Held until the body ends or the client goes away.
     lease: Option<Lease>,
+    /// The request's body, where the app has refused it.
+    unwanted: Option<Unwanted>,
     asked: Option<Arc<Asked>>,
 }
 
@@ -27,10 +31,11 @@ enum Words {
 
 impl Answer {
     /// An app's, whose lease ends with it.
-    pub(crate) fn app(body: Incoming, lease: Option<Lease>) -> Self {
+    pub(crate) fn app(body: Incoming, lease: Option<Lease>, unwanted: Option<Unwanted>) -> Self {
         Self {
             words: Words::App(body),
             lease,
+            unwanted,
             asked: None,
         }
     }
@@ -40,6 +45,7 @@ impl Answer {
         Self {
             words: Words::Own(body),
             lease: None,
+            unwanted: None,
             asked: None,
         }
     }
@@ -62,7 +68,19 @@ impl HttpBody for Answer {
             Words::App(body) => {
                 let polled = Pin::new(body).poll_frame(cx);
                 if let Poll::Ready(None | Some(Err(_))) = polled {
-                    self.lease.take();
+                    let lease = self.lease.take();
+                    self.unwanted.take();
+                    if let (Poll::Ready(Some(Err(error))), Some(lease)) = (&polled, lease) {
+                        // There is no answer that could say so any more: its client sees that it is not whole.
+                        let app = &lease.target().app;
+                        let is_unread = self.asked.as_ref().is_some_and(|asked| asked.pulse().is_unread());
+                        let what = if is_unread {
+                            "an answer broke off while its request still came"
+                        } else {
+                            "the app's answer broke off"
+                        };
+                        tracing::warn!(%app, "{what}: {}", own::causes(error));
+                    }
                 }
                 polled
             }

@@ -1,27 +1,20 @@
 //! Connections to an app, and to no other one: an attempt that is still under way when the app's container goes may
-//! be accepted by the container that gets its address next.
-//!
-//! They know whether an answer ever came over them: only a request that is lost on one that was kept open may be sent
-//! again, and hyper does not tell which was.
+//! be accepted by the container that gets its address next. `line` is one of them, as the HTTP library reads and writes
+//! it.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::Uri;
-use hyper::http::Extensions;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::Error;
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tower_service::Service;
 
+use crate::line::Line;
 use crate::place::Place;
 
 /// Connects to an app.
@@ -34,36 +27,7 @@ pub(crate) struct Connector {
 /// The container was no longer there when the connection was made.
 #[derive(Debug, thiserror::Error)]
 #[error("its container has gone from {0}")]
-struct Gone(SocketAddr);
-
-/// A connection to an app.
-pub(crate) struct Kept {
-    stream: TokioIo<TcpStream>,
-    answered: Answered,
-}
-
-/// Whether a connection has given an answer.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Answered(Arc<AtomicBool>);
-
-impl Answered {
-    /// Notes that an answer has come; `extensions` are the response's.
-    pub(crate) fn note(extensions: &Extensions) {
-        if let Some(answered) = extensions.get::<Self>() {
-            answered.0.store(true, Ordering::Relaxed);
-        }
-    }
-
-    /// Whether the connection that failed had given an answer before.
-    pub(crate) fn before(error: &Error) -> bool {
-        let mut extensions = Extensions::new();
-        if let Some(connected) = error.connect_info() {
-            connected.get_extras(&mut extensions);
-        }
-        let answered = extensions.get::<Self>();
-        answered.is_some_and(|answered| answered.0.load(Ordering::Relaxed))
-    }
-}
+pub(crate) struct Gone(SocketAddr);
 
 impl Connector {
     /// `limit` is for a connection to be made, `patience` for the app to take what is sent.
@@ -77,9 +41,9 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = Kept;
+    type Response = TokioIo<Line>;
     type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Kept, Self::Error>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.connector.poll_ready(cx).map_err(Into::into)
@@ -89,57 +53,12 @@ impl Service<Uri> for Connector {
         let connecting = self.connector.call(uri);
         let place = Arc::clone(&self.place);
         Box::pin(async move {
-            let stream = connecting.await?;
-            let accepted = stream.inner().peer_addr()?;
+            let stream = connecting.await?.into_inner();
+            let accepted = stream.peer_addr()?;
             if place.reachable() != Some(accepted) {
                 return Err(Gone(accepted).into());
             }
-            Ok(Kept {
-                stream,
-                answered: Answered::default(),
-            })
+            Ok(TokioIo::new(Line::new(stream)))
         })
-    }
-}
-
-impl Connection for Kept {
-    fn connected(&self) -> Connected {
-        self.stream.connected().extra(self.answered.clone())
-    }
-}
-
-impl Read for Kept {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
-    }
-}
-
-impl Write for Kept {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, buffers)
     }
 }

@@ -151,6 +151,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::heads::Follows;
 
     fn crowd(most: usize, most_of_an_app: usize) -> Arc<Crowd> {
         Arc::new(Crowd::new(&Limits {
@@ -180,19 +181,22 @@ mod tests {
             unreachable!()
         };
         head.pulse().heard();
-        let asked = busy.pulse().ask();
+        let asked = busy.pulse().ask(Follows::Body(0));
         // It was busy meanwhile, and so it is idle for a shorter time than the one that came after it.
-        drop(idle.pulse().ask());
+        drop(idle.pulse().ask(Follows::Body(0)));
         let mut later = Vec::new();
         for goes in [newer, idle] {
             later.push(enter(&crowd, "api"));
             assert!(goes.pulse().is_shed());
         }
-        let asked_later: Vec<_> = later.iter().map(|place| place.pulse().ask()).collect();
+        let asked_later: Vec<_> = later
+            .iter()
+            .map(|place| place.pulse().ask(Follows::Body(0)))
+            .collect();
         assert!(!head.pulse().is_shed());
         let last = enter(&crowd, "api");
         assert!(head.pulse().is_shed());
-        let asked_last = last.pulse().ask();
+        let asked_last = last.pulse().ask(Follows::Body(0));
         assert!(crowd.enter(&app("api")).is_none(), "all are busy");
         assert!(!busy.pulse().is_shed());
         drop((asked, asked_later, asked_last));
@@ -203,7 +207,10 @@ mod tests {
     fn an_app_has_its_share() {
         let crowd = crowd(4, 3);
         let api: Vec<Place> = (0..3).map(|_| enter(&crowd, "api")).collect();
-        let busy: Vec<_> = api.iter().map(|place| place.pulse().ask()).collect();
+        let busy: Vec<_> = api
+            .iter()
+            .map(|place| place.pulse().ask(Follows::Body(0)))
+            .collect();
         assert!(crowd.enter(&app("api")).is_none());
         let other = enter(&crowd, "other");
         // There is no room at all now, but the other app's own.

@@ -1,27 +1,30 @@
 //! One request on its way: leased to a target, sent, and its answer given back.
 
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::pause::Pause;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
+use hyper::ext::on_informational;
+use hyper::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use hyper_util::client::legacy::{Error, ResponseFuture};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::again::{self, Again, again, is_idempotent};
 use crate::answer::Answer;
-use crate::body::{Body, Broken};
-use crate::connector::Answered;
+use crate::body::{self, Body, Broken, Unwanted};
 use crate::crowd::Place;
+use crate::line::Heard;
+use crate::own::{self, Why};
 use crate::pulse::Asked;
 use crate::serve::Terms;
 use crate::switch::{Nowhere, Route};
-use crate::target::Lease;
-use crate::{forwarded, hops, own, strict, upgrade};
+use crate::target::{Lease, Target};
+use crate::{failure, forwarded, hops, strict, upgrade};
 
 /// How long an app that refuses connections is tried again while nothing of a request was sent: a crashed
 /// container may be back by then.
@@ -49,24 +52,27 @@ pub(crate) async fn forward(
 ) -> Response<Answer> {
     let turn = route.arrive();
     let limits = &visit.terms.limits;
+    let own = |why| own::answer(&route, why);
     if request.method() == Method::CONNECT {
-        return own::last(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "bad-request",
-            "this is no proxy to other places",
-        );
+        return own(Why::NoProxy);
     }
     let upgrading = (request.version() == Version::HTTP_11 && hops::upgrade_of(request.headers()).is_some())
         .then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
-    let body = Body::new(body, Arc::clone(&visit.asked), limits.upload_timeout);
+    let idempotent = is_idempotent(&parts.method);
+    let terms = body::Terms {
+        limit: limits.upload_timeout,
+        keep: idempotent,
+        asks: asks(&mut parts, &body).then_some(limits.continue_timeout),
+    };
+    let body = Body::new(body, Arc::clone(&visit.asked), terms);
     if let Err(words) = strict::check(&mut parts) {
-        return own::bad_request(words);
+        return own(Why::BadRequest(words));
     }
     let headers = &mut parts.headers;
     let chunked = headers.contains_key(TRANSFER_ENCODING);
     if strict::frame(headers, &body, chunked).is_err() {
-        return own::bad_request("the request has several lengths");
+        return own(Why::BadRequest("the request has several lengths"));
     }
     if upgrading.is_none() {
         headers.remove(hyper::header::UPGRADE);
@@ -79,84 +85,116 @@ pub(crate) async fn forward(
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     parts.version = Version::HTTP_11;
-    let again = body.is_end_stream() && is_idempotent(&parts.method);
 
     let mut began = Instant::now();
     let mut pause = Pause::up_to(LONGEST_PAUSE);
-    let mut lost = false;
+    let mut repeated = false;
     let mut refused = Vec::new();
     loop {
         // Each attempt picks anew, so that it goes where the route points now.
         let asked = Instant::now();
         let lease = match route.lease(turn, &refused).await {
             Ok(lease) => lease,
-            Err(nowhere) => return own::nowhere(nowhere),
+            Err(nowhere) => return own(Why::Nowhere(nowhere)),
         };
         // Being held is not what its patience is for: the container may have come up only just now.
         began += asked.elapsed();
         let Some(address) = lease.target().reachable() else {
             drop(lease);
             if began.elapsed() >= PATIENCE {
-                tracing::warn!(app = %route.app(), "its container does not run");
-                return own::bad_gateway("the app does not run");
+                return own(Why::NotRunning);
             }
             sleep(pause.take()).await;
             continue;
         };
         if address.port() == 0 {
-            return own::nowhere(Nowhere::NoWeb);
+            return own(Why::Nowhere(Nowhere::NoWeb));
         }
         let Some(uri) = uri(address, &parts.uri) else {
-            return own::bad_request("the request's path is not valid");
+            return own(Why::BadRequest("the request's path is not valid"));
         };
         let mut attempt = Request::new(body.clone());
         *attempt.method_mut() = parts.method.clone();
         *attempt.uri_mut() = uri;
         *attempt.headers_mut() = parts.headers.clone();
+        // How the names of the headers were written is among them.
+        *attempt.extensions_mut() = parts.extensions.clone();
+        if terms.asks.is_some() {
+            hear_of_leave(&mut attempt, &body, lease.target());
+        }
         let sending = lease.target().client.request(attempt);
         let Some(sent) = answered(sending, &body, limits.answer_timeout).await else {
-            tracing::warn!(app = %route.app(), "it took too long to answer");
-            return too_late();
+            return own(if visit.asked.pulse().is_unread() {
+                Why::TakesNothing
+            } else {
+                Why::SlowAnswer
+            });
         };
         let error = match sent {
             Ok(response) => {
-                Answered::note(response.extensions());
-                return answer(response, lease, upgrading, visit, stopping);
+                Heard::note(response.extensions());
+                lease.target().answered_in(response.version());
+                let unwanted = body.answered(response.status());
+                return answer(&route, response, lease, unwanted, upgrading, visit, stopping);
             }
             Err(error) => error,
         };
         let asked_of = lease.target().facts().container;
         drop(lease);
-        match body.broken() {
-            Some(Broken::Stalled) => {
-                return own::last(
-                    StatusCode::REQUEST_TIMEOUT,
-                    "slow-client",
-                    "the rest of the request did not come",
-                );
-            }
-            Some(Broken::Malformed) => return own::bad_request("the request's body is not valid"),
-            None => {}
+        let (failure, why) = failure::of(&error);
+        if let Some(broken) = body.broken() {
+            let why = match broken {
+                Broken::Stalled => Why::SlowBody,
+                Broken::Malformed => Why::BadBody,
+                Broken::Ended => Why::BrokenBody,
+            };
+            return own::answer_to(&route, why, &error);
         }
-        if error.is_connect() && !body.was_read() && began.elapsed() < PATIENCE {
-            if refused.contains(&asked_of) || !route.has_other(&asked_of) {
-                // All have been asked: they are given time.
-                refused.clear();
-                sleep(pause.take()).await;
-            } else {
-                refused.push(asked_of);
+        let lost = again::Request {
+            idempotent,
+            whole: body.is_whole(),
+            repeated,
+        };
+        match again(lost, failure) {
+            Again::Until if began.elapsed() < PATIENCE => {
+                if refused.contains(&asked_of) || !route.has_other(&asked_of) {
+                    // All have been asked: they are given time.
+                    refused.clear();
+                    sleep(pause.take()).await;
+                } else {
+                    refused.push(asked_of);
+                }
             }
-        } else if again && !lost && Answered::before(&error) {
             // A kept-alive connection that the app closed as the request was on its way.
-            lost = true;
-        } else {
-            tracing::warn!(app = %route.app(), "{}", causes(&error));
-            if !error.is_connect() && is_timeout(&error) {
-                return too_late();
-            }
-            return own::bad_gateway("the app did not answer this request");
+            Again::Once => repeated = true,
+            Again::Until | Again::No => return own::answer_to(&route, why, &error),
         }
     }
+}
+
+/// Whether its client waits to be told that it may send the body. One that speaks HTTP/1.0 cannot be told, so that what it
+/// says of it is nothing, RFC 9110 section 10.1.1.
+fn asks(parts: &mut request::Parts, body: &Incoming) -> bool {
+    if parts.version < Version::HTTP_11 {
+        parts.headers.remove(EXPECT);
+        return false;
+    }
+    let mut expected = parts.headers.get_all(EXPECT).iter();
+    !body.is_end_stream() && expected.any(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Lets the client send its body as soon as the app says so; at once where it is known that the app will not.
+fn hear_of_leave(attempt: &mut Request<Body>, body: &Body, target: &Target) {
+    if target.is_old() {
+        body.give_leave();
+        return;
+    }
+    let body = body.clone();
+    on_informational(attempt, move |response| {
+        if response.status() == StatusCode::CONTINUE {
+            body.give_leave();
+        }
+    });
 }
 
 /// What the app answers; nothing where it takes longer than it may, which counts from when all of the request that
@@ -183,28 +221,6 @@ async fn answered(
     }
 }
 
-fn too_late() -> Response<Answer> {
-    own::last(
-        StatusCode::GATEWAY_TIMEOUT,
-        "upstream-timeout",
-        "the app took too long to answer this request",
-    )
-}
-
-/// Whether the kernel gave the connection up, because the app took nothing.
-fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|cause| cause.kind() == io::ErrorKind::TimedOut)
-}
-
-fn is_idempotent(method: &Method) -> bool {
-    matches!(
-        *method,
-        Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
-    )
-}
-
 /// The request's address at the target.
 fn uri(address: SocketAddr, asked: &Uri) -> Option<Uri> {
     let path = asked.path_and_query().map_or("/", |path| path.as_str());
@@ -217,14 +233,16 @@ fn uri(address: SocketAddr, asked: &Uri) -> Option<Uri> {
 }
 
 fn answer(
+    route: &Route,
     mut response: Response<Incoming>,
     lease: Lease,
+    unwanted: Option<Unwanted>,
     upgrading: Option<hyper::upgrade::OnUpgrade>,
     visit: Visit,
     stopping: CancellationToken,
 ) -> Response<Answer> {
     if !strict::is_plain(response.headers()) {
-        return own::bad_gateway("the app's answer is in a form that cannot be passed on");
+        return own::answer(route, Why::CodedAnswer);
     }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let app = hyper::upgrade::on(&mut response);
@@ -234,29 +252,19 @@ fn answer(
         return match upgrading {
             Some(client) => {
                 upgrade::connect(client, app, lease, visit, stopping);
-                Response::from_parts(parts, Answer::app(body, None))
+                Response::from_parts(parts, Answer::app(body, None, None))
             }
-            None => own::bad_gateway("the app changed the protocol without being asked"),
+            None => own::answer(route, Why::OtherProtocol),
         };
     }
     let (mut parts, body) = response.into_parts();
     let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     if strict::frame(&mut parts.headers, &body, chunked).is_err() {
-        return own::bad_gateway("the app's answer has several lengths");
+        return own::answer(route, Why::AnswerLengths);
     }
     hops::strip(&mut parts.headers);
     parts.version = Version::HTTP_11;
     // Nothing more comes: the request has ended.
     let lease = (!body.is_end_stream()).then_some(lease);
-    Response::from_parts(parts, Answer::app(body, lease))
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    Response::from_parts(parts, Answer::app(body, lease, unwanted))
 }

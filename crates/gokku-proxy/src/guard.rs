@@ -14,37 +14,59 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::heads::{Follows, Heads};
 use crate::limits::Limits;
-use crate::own;
+use crate::own::{self, Why};
 use crate::pulse::{Phase, Pulse};
+use crate::switch::Route;
 
-/// How long a client may go on sending what nobody wants any more. Were its connection closed at once, the kernel
-/// would tell it so by throwing away the answer that is still on its way.
-const LINGER: Duration = Duration::from_secs(5);
+/// How long a client may send nothing of what nobody wants any more.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// A client's connection.
 #[derive(Debug)]
 pub(crate) struct Guard {
     stream: TcpStream,
     pulse: Arc<Pulse>,
+    route: Arc<Route>,
+    heads: Heads,
     idle: Duration,
     head: Duration,
+    /// How long it may go on sending what nobody wants any more, and how much. Were its connection closed at once, the
+    /// kernel would tell it so by throwing away the answer that is still on its way.
+    linger: (Duration, u64),
     timer: Option<Pin<Box<Sleep>>>,
     /// The client has not taken all yet.
     blocked: bool,
-    /// Nothing more is sent, and until when the client is listened to.
-    lingers: Option<Instant>,
+    /// What is said instead of what the HTTP library says by itself.
+    instead: Option<Vec<u8>>,
+    /// Nothing more is sent, and the client is listened to.
+    lingers: Option<Linger>,
+}
+
+/// How a client is listened to that was answered.
+#[derive(Clone, Copy, Debug)]
+struct Linger {
+    until: Instant,
+    /// When it sent something.
+    heard: Instant,
+    /// How much more it may send.
+    left: u64,
 }
 
 impl Guard {
-    pub(crate) fn new(stream: TcpStream, pulse: Arc<Pulse>, limits: &Limits) -> Self {
+    pub(crate) fn new(stream: TcpStream, pulse: Arc<Pulse>, route: Arc<Route>, limits: &Limits) -> Self {
         Self {
             stream,
             pulse,
+            route,
+            heads: Heads::new(limits),
             idle: limits.idle_timeout,
             head: limits.head_timeout,
+            linger: (limits.linger_timeout, limits.max_linger_bytes),
             timer: None,
             blocked: false,
+            instead: None,
             lingers: None,
         }
     }
@@ -65,47 +87,8 @@ impl Guard {
         }
     }
 
-    fn wrote<T>(&mut self, polled: Poll<T>) -> Poll<T> {
-        let was_blocked = std::mem::replace(&mut self.blocked, polled.is_pending());
-        if was_blocked && !self.blocked {
-            self.pulse.flushed();
-        }
-        polled
-    }
-
-    /// Reads and throws away until the client has ended, too.
-    fn poll_linger(&mut self, until: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        let mut bytes = [0; 8192];
-        loop {
-            let mut buffer = ReadBuf::new(&mut bytes);
-            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
-                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
-                    if Instant::now() >= until {
-                        return Poll::Ready(());
-                    }
-                }
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending if self.is_past(until, cx) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-    }
-}
-
-impl AsyncRead for Guard {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if polled.is_ready() {
-            if buffer.filled().len() > before {
-                self.pulse.heard();
-            }
-            return polled;
-        }
+    /// Nothing has come: is it time to end it?
+    fn poll_nothing(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Listen before looking, so that nothing in between is missed.
         self.pulse.listen(cx.waker());
         if self.pulse.is_shed() {
@@ -128,15 +111,123 @@ impl AsyncRead for Guard {
         }
         if !self.blocked {
             // What the kernel does not take at once is not worth waiting for.
-            let _ = Pin::new(&mut self.stream).poll_write(cx, own::SLOW_HEAD.as_bytes());
+            let text = own::text(&self.route, Why::SlowHead);
+            let _ = Pin::new(&mut self.stream).poll_write(cx, &text);
         }
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
+    }
+
+    /// It is not known yet whose the next bytes are. What comes early is kept, up to a piece, and an end is told.
+    fn poll_early(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.heads.has_kept() {
+            let mut bytes = [0; 2048];
+            let mut early = ReadBuf::new(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut early) {
+                Poll::Ready(Ok(())) if !early.filled().is_empty() => self.heads.keep(early.filled()),
+                Poll::Ready(ended) => return Poll::Ready(ended),
+                Poll::Pending => {}
+            }
+        }
+        self.pulse.listen(cx.waker());
+        if self.pulse.follows(self.heads.count()) != Some(Follows::Either) {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn wrote<T>(&mut self, polled: Poll<T>) -> Poll<T> {
+        let was_blocked = std::mem::replace(&mut self.blocked, polled.is_pending());
+        if was_blocked && !self.blocked {
+            self.pulse.flushed();
+        }
+        polled
+    }
+
+    /// Says what the HTTP library does not, and takes its own words for said.
+    fn poll_instead(&mut self, why: Why, length: usize, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let text = self.instead.get_or_insert_with(|| own::text(&self.route, why));
+        while !text.is_empty() {
+            let written = ready!(Pin::new(&mut self.stream).poll_write(cx, text))?;
+            text.drain(..written);
+        }
+        self.instead = None;
+        Poll::Ready(Ok(length))
+    }
+
+    /// Reads and throws away until the client has ended, too.
+    fn poll_linger(&mut self, mut linger: Linger, cx: &mut Context<'_>) -> Poll<()> {
+        let mut bytes = [0; 8192];
+        loop {
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let polled = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+            let length = buffer.filled().len() as u64;
+            match polled {
+                Poll::Ready(Ok(())) if length > 0 => {
+                    linger.heard = Instant::now();
+                    linger.left = linger.left.saturating_sub(length);
+                    self.lingers = Some(linger);
+                    if linger.left == 0 || linger.heard >= linger.until {
+                        return Poll::Ready(());
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    // It may have to make room for others.
+                    self.pulse.listen(cx.waker());
+                    let due = linger.until.min(linger.heard + SILENCE);
+                    if self.pulse.is_shed() || self.is_past(due, cx) {
+                        return Poll::Ready(());
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+}
+
+impl AsyncRead for Guard {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.heads.asks() {
+            let follows = self.pulse.follows(self.heads.count());
+            self.heads.follow(follows);
+        }
+        if self.heads.waits() {
+            return self.poll_early(cx);
+        }
+        if self.heads.is_cut() {
+            return self.poll_nothing(cx);
+        }
+        let before = buffer.filled().len();
+        let fault = if self.heads.has_kept() {
+            self.heads.pass_kept(buffer)
+        } else {
+            let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+            if polled.is_pending() {
+                return self.poll_nothing(cx);
+            }
+            if polled.is_ready() && buffer.filled().len() == before {
+                return polled;
+            }
+            self.heads.look(buffer, before)
+        };
+        self.pulse.heard();
+        if let Some(what) = fault {
+            self.pulse.cut(what);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 impl AsyncWrite for Guard {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let polled = match own::of_the_library(bytes) {
+            Some(why) => self.poll_instead(why, bytes.len(), cx),
+            None => Pin::new(&mut self.stream).poll_write(cx, bytes),
+        };
         self.wrote(polled)
     }
 
@@ -145,7 +236,10 @@ impl AsyncWrite for Guard {
         cx: &mut Context<'_>,
         bytes: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bytes);
+        let polled = match bytes {
+            [only] => return self.poll_write(cx, only),
+            _ => Pin::new(&mut self.stream).poll_write_vectored(cx, bytes),
+        };
         self.wrote(polled)
     }
 
@@ -164,7 +258,13 @@ impl AsyncWrite for Guard {
                 return Poll::Ready(Ok(()));
             }
         }
-        let until = *self.lingers.get_or_insert_with(|| Instant::now() + LINGER);
-        self.poll_linger(until, cx).map(Ok)
+        let now = Instant::now();
+        let (time, bytes) = self.linger;
+        let linger = *self.lingers.get_or_insert(Linger {
+            until: now + time,
+            heard: now,
+            left: bytes,
+        });
+        self.poll_linger(linger, cx).map(Ok)
     }
 }

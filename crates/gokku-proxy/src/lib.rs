@@ -5,9 +5,13 @@
 //! - [`target`]: one container's requests in flight, its connections, its drain; `place`: where it is
 //! - [`table`]: the routes on disk
 //! - [`listen`], [`port_holder`]: host ports
-//! - `serve`: one client's connection; `pulse`: what it is at, `guard`: how long it may be, `crowd`: among how many
-//! - `forward`, `upgrade`: a request on its way; `body` there and `answer` back; `connector`: connections to apps
-//! - `strict`, `hops`, `forwarded`: what is refused of a message, what stays here, what is added; `own`: own answers
+//! - `serve`: one client's connection; `pulse`: what it is at, `guard`: how long it may be, `crowd`: among how many;
+//!   `heads`: where its requests begin
+//! - `forward`, `upgrade`: a request on its way; `body` there and `answer` back; `connector`: connections to apps, `line`:
+//!   one of them
+//! - `failure`: why an app did not answer; `again`: whether the request is sent once more
+//! - `strict`, `hops`, `forwarded`: what is refused of a message, what stays here, what is added
+//! - `own`: own answers; `told`: how often the log is told of them
 //! - [`limits`]: what clients and apps may cost; [`network`]: which proxies in front are trusted
 //! - [`probe`]: one health check; [`mod@watch`]: those of what has traffic; [`health`]: what follows from them
 //! - [`proxy`]: all of it, started and stopped; `inner`: routes and ports, kept together; `handover`: one switch takes
@@ -30,22 +34,27 @@ pub mod table;
 pub mod target;
 pub mod watch;
 
+mod again;
 mod answer;
 mod body;
 mod connector;
 mod control;
 mod crowd;
+mod failure;
 mod forward;
 mod forwarded;
 mod guard;
 mod handover;
+mod heads;
 mod hops;
 mod inner;
+mod line;
 mod own;
 mod place;
 mod pulse;
 mod serve;
 mod strict;
+mod told;
 mod upgrade;
 
 pub use client::Client;

@@ -26,9 +26,25 @@ pub struct Limits {
     /// How many headers a request may have; above it 431. 100.
     #[serde(deserialize_with = "headers")]
     pub max_headers: usize,
+    /// How many bytes the head of an app's answer may have, give or take a read; above it 502. 131,072 bytes.
+    #[serde(deserialize_with = "answer_head_bytes")]
+    pub max_answer_head_bytes: usize,
+    /// How many headers an app's answer may have; above it 502. 500.
+    #[serde(deserialize_with = "headers")]
+    pub max_answer_headers: usize,
     /// How long a client may send nothing of a body that the app waits for; then 408. 60 s.
     #[serde(deserialize_with = "seconds")]
     pub upload_timeout: Duration,
+    /// How long an app may take to say that a client may send the body which it has asked about (`Expect:
+    /// 100-continue`); then it is sent. 1 s.
+    #[serde(deserialize_with = "seconds")]
+    pub continue_timeout: Duration,
+    /// How long a client may go on sending a request that was answered already, before its connection is cut. 60 s.
+    #[serde(deserialize_with = "seconds")]
+    pub linger_timeout: Duration,
+    /// How many bytes of it are taken. 1 GiB.
+    #[serde(deserialize_with = "linger_bytes")]
+    pub max_linger_bytes: u64,
     /// How long a client may take nothing of what there is for it; then it is cut. 60 s.
     #[serde(deserialize_with = "seconds")]
     pub download_timeout: Duration,
@@ -51,7 +67,12 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(30),
             max_head_bytes: 65_536,
             max_headers: 100,
+            max_answer_head_bytes: 131_072,
+            max_answer_headers: 500,
             upload_timeout: Duration::from_secs(60),
+            continue_timeout: Duration::from_secs(1),
+            linger_timeout: Duration::from_secs(60),
+            max_linger_bytes: 1 << 30,
             download_timeout: Duration::from_secs(60),
             answer_timeout: Some(Duration::from_secs(300)),
             max_connections: None,
@@ -76,7 +97,7 @@ pub struct Limit {
 const SECONDS: &str = "whole seconds from 1 to 86400";
 
 /// Every limit: the reference. A test holds it against [`Limits`].
-pub const LIMITS: [Limit; 9] = [
+pub const LIMITS: [Limit; 14] = [
     Limit {
         name: "idle_timeout",
         default: "75",
@@ -99,7 +120,19 @@ pub const LIMITS: [Limit; 9] = [
         name: "max_headers",
         default: "100",
         meaning: "The headers a request may have; above it 431",
-        allowed: "a whole number from 10 to 1000",
+        allowed: "a whole number from 10 to 10000",
+    },
+    Limit {
+        name: "max_answer_head_bytes",
+        default: "131072",
+        meaning: "The bytes the head of an app's answer may have, give or take a read; above it 502",
+        allowed: "a whole number from 65536 to 1048576",
+    },
+    Limit {
+        name: "max_answer_headers",
+        default: "500",
+        meaning: "The headers an app's answer may have; above it 502",
+        allowed: "a whole number from 10 to 10000",
     },
     Limit {
         name: "upload_timeout",
@@ -107,6 +140,26 @@ pub const LIMITS: [Limit; 9] = [
         meaning: "How long a client may send nothing of a body that the app waits for; then 408. An upload that goes on may \
                   take as long as it wants and be of any size",
         allowed: SECONDS,
+    },
+    Limit {
+        name: "continue_timeout",
+        default: "1",
+        meaning: "How long an app may take to answer `Expect: 100-continue`; then the client may send its body, because many \
+                  apps do not know that they are asked",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "linger_timeout",
+        default: "60",
+        meaning: "How long a client may go on sending a request that is answered already; then it is cut, and so it is after 5 \
+                  seconds in which it sends nothing. Who sends all before it reads has its answer by then",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "max_linger_bytes",
+        default: "1073741824",
+        meaning: "The bytes that it may go on sending; then it is cut",
+        allowed: "a whole number from 65536 to 1099511627776",
     },
     Limit {
         name: "download_timeout",
@@ -192,8 +245,18 @@ fn head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Er
     count(deserializer, 8192, 1 << 20)
 }
 
+fn linger_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    between(deserializer, 1 << 16, 1 << 40)
+}
+
+fn answer_head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    // Bodies are read in pieces of this size at most, too.
+    count(deserializer, 65_536, 1 << 20)
+}
+
 fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
-    count(deserializer, 10, 1000)
+    // Far fewer than the most that the HTTP library has room for.
+    count(deserializer, 10, 10_000)
 }
 
 fn connections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {

@@ -231,7 +231,7 @@ impl Listeners {
             // A connection ends with its port: it knows this route, and no other that may come after it.
             accept(&listener, &ending, |stream, peer| {
                 let Some(place) = terms.crowd.enter(route.app()) else {
-                    own::turn_away(&stream);
+                    own::turn_away(&route, &stream);
                     return;
                 };
                 connections.spawn(serve(

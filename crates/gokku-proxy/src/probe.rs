@@ -6,10 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
+use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::limits::Limits;
 
 /// How much of an answer's body is shown.
 const SHOWN: usize = 300;
@@ -66,7 +69,10 @@ async fn exchange(
     path: &str,
     host: Option<&str>,
 ) -> Result<Probe, String> {
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+    let (mut sender, connection) = http1::Builder::new()
+        .max_headers(Limits::default().max_answer_headers)
+        .title_case_headers(true)
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| error.to_string())?;
     let _driving = AbortOnDropHandle::new(tokio::spawn(connection));

@@ -102,7 +102,7 @@ impl Proxy {
             tracing::error!("{trouble}");
         }
         let inner = Arc::new(Inner {
-            switch: Switch::new(table, loaded.routes, config.limits.answer_timeout),
+            switch: Switch::new(table, loaded.routes, config.limits.clone()),
             listeners: Listeners::new(config.bind, Terms::new(config.limits, config.trusted_proxies)),
             version: config.version,
             trouble: loaded.trouble,

@@ -6,6 +6,8 @@ use std::task::Waker;
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
+use crate::heads::{Fault, Follows};
+
 /// What a connection is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -23,6 +25,10 @@ struct State {
     since: Instant,
     /// How many requests have come.
     requests: u64,
+    /// What follows the last one's head.
+    follows: Follows,
+    /// What is wrong with the next one's head, which was cut.
+    fault: Option<Fault>,
     /// Of the last request more is to come, for all that is known.
     unread: bool,
     /// It is to end, in favour of another one.
@@ -45,6 +51,8 @@ impl Pulse {
                 phase: Phase::Idle,
                 since: Instant::now(),
                 requests: 0,
+                follows: Follows::Unknown,
+                fault: None,
                 unread: false,
                 shed: false,
             }),
@@ -72,16 +80,35 @@ impl Pulse {
         }
     }
 
-    /// A request's head has come; it is busy for as long as what is returned lives.
-    pub(crate) fn ask(self: &Arc<Self>) -> Asked {
+    /// A request's head has come and was understood; it is busy for as long as what is returned lives.
+    pub(crate) fn ask(self: &Arc<Self>, follows: Follows) -> Asked {
         let mut state = self.state();
         state.phase = Phase::Busy;
         state.requests += 1;
+        state.follows = follows;
         state.unread = true;
         Asked {
             request: state.requests,
+            fault: state.fault,
             pulse: Arc::clone(self),
         }
+    }
+
+    /// What follows the head of the request with this number; nothing before it was understood.
+    pub(crate) fn follows(&self, request: u64) -> Option<Follows> {
+        let state = self.state();
+        (state.requests == request).then_some(state.follows)
+    }
+
+    /// It is known now what follows the last request's head.
+    pub(crate) fn settle(&self, follows: Follows) {
+        self.state().follows = follows;
+        self.reader.wake();
+    }
+
+    /// The next request's head was cut.
+    pub(crate) fn cut(&self, fault: Fault) {
+        self.state().fault = Some(fault);
     }
 
     /// The request's body has come to its end.
@@ -105,7 +132,7 @@ impl Pulse {
         self.reader.wake();
     }
 
-    /// Who is to be told of [`Pulse::shed`] and [`Pulse::flushed`].
+    /// Who is to be told of [`Pulse::shed`], [`Pulse::flushed`] and [`Pulse::settle`].
     pub(crate) fn listen(&self, reader: &Waker) {
         self.reader.register(reader);
     }
@@ -134,12 +161,18 @@ impl Pulse {
 pub(crate) struct Asked {
     pulse: Arc<Pulse>,
     request: u64,
+    fault: Option<Fault>,
 }
 
 impl Asked {
     /// The connection it came on.
     pub(crate) fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
+    }
+
+    /// What is wrong with its head, where it was cut.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.fault
     }
 }
 

@@ -19,8 +19,10 @@ use tokio_util::task::TaskTracker;
 use crate::crowd::{Crowd, Place};
 use crate::forward::{Visit, forward};
 use crate::guard::Guard;
+use crate::heads::{Follows, SLACK};
 use crate::limits::Limits;
 use crate::network::Network;
+use crate::own;
 use crate::switch::Route;
 
 /// How long a port is still listened on, and a connection read, once it is to be closed: the kernel tells of those
@@ -28,7 +30,7 @@ use crate::switch::Route;
 pub(crate) const LAST_LOOK: Duration = Duration::from_millis(20);
 /// What the HTTP library reads at once, and keeps of an answer that its client does not take.
 const LEAST_BUFFER: usize = 64 * 1024;
-/// The number of headers that the HTTP library has room for without being told.
+/// The number of headers that the HTTP library has room for without being told; more cost time with each request.
 const USUAL_HEADERS: usize = 100;
 /// The guard keeps the time; but only a library that does so too looks for the next request as soon as the former one
 /// is answered.
@@ -94,28 +96,45 @@ pub(crate) async fn serve(
     if let Err(error) = set_tcp_user_timeout(&stream, patience) {
         tracing::debug!("a client that takes nothing will not be cut: {error}");
     }
-    let guard = Guard::new(stream, Arc::clone(place.pulse()), limits);
+    let guard = Guard::new(stream, Arc::clone(place.pulse()), Arc::clone(&route), limits);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(NEVER)
-        .max_header_size(limits.max_head_bytes)
-        .max_buf_size(limits.max_head_bytes.max(LEAST_BUFFER));
-    if limits.max_headers != USUAL_HEADERS {
+        .preserve_header_case(true)
+        .title_case_headers(true)
+        .max_header_size(limits.max_head_bytes + SLACK)
+        .max_buf_size((limits.max_head_bytes + SLACK).max(LEAST_BUFFER));
+    if limits.max_headers > USUAL_HEADERS {
         builder.max_headers(limits.max_headers);
     }
     let service = service_fn(|request| {
+        let follows = Follows::of(&request);
         let visit = Visit {
             peer: peer.ip(),
-            asked: Arc::new(place.pulse().ask()),
+            asked: Arc::new(place.pulse().ask(follows)),
             place: Arc::clone(&place),
             terms: Arc::clone(&terms),
         };
         let (route, ending) = (Arc::clone(&route), ending.clone());
         async move {
             let asked = Arc::clone(&visit.asked);
-            let mut response = forward(route, visit, request, ending.cutting).await;
-            if ending.leaving.is_cancelled() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let mut response = match asked.fault() {
+                Some(what) => own::fault(&route, what),
+                None => forward(route, visit, request, ending.cutting).await,
+            };
+            if follows == Follows::Either {
+                let is_other = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                let settled = if is_other {
+                    Follows::Other
+                } else {
+                    Follows::Body(0)
+                };
+                asked.pulse().settle(settled);
+            }
+            // What is left of a request that is answered already is not read as another one.
+            let is_last = ending.leaving.is_cancelled() || asked.pulse().is_unread();
+            if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(CONNECTION, close);
             }

@@ -15,8 +15,10 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use crate::api::{self, Refused};
+use crate::limits::Limits;
 use crate::table::{Entry, Routes, TableFile};
 use crate::target::{Lease, Target};
+use crate::told::Told;
 
 /// An app's route.
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub struct Route {
     requests: AtomicU64,
     waiting: AtomicU64,
     trouble: Mutex<Option<String>>,
+    told: Told,
 }
 
 #[derive(Debug)]
@@ -69,6 +72,11 @@ impl Route {
     /// The app.
     pub fn app(&self) -> &AppName {
         &self.app
+    }
+
+    /// What the log was told of own answers.
+    pub(crate) fn told(&self) -> &Told {
+        &self.told
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, State> {
@@ -195,18 +203,18 @@ pub struct Switch {
     routes: RwLock<HashMap<AppName, Arc<Route>>>,
     targets: Mutex<HashMap<ContainerId, Weak<Target>>>,
     table: TableFile,
-    patience: Option<Duration>,
+    limits: Limits,
     watched: AtomicBool,
     /// One change at a time, its write to disk included. Requests never take it.
     changing: tokio::sync::Mutex<()>,
 }
 
 impl Switch {
-    /// A switch with these routes, whose changes are written to the table. It opens no port. An app that takes nothing of
-    /// what there is for it for longer than `patience` is cut off.
-    pub fn new(table: TableFile, routes: Routes, patience: Option<Duration>) -> Self {
+    /// A switch with these routes, whose changes are written to the table. It opens no port. The limits are those of
+    /// its apps.
+    pub fn new(table: TableFile, routes: Routes, limits: Limits) -> Self {
         let switch = Self {
-            patience,
+            limits,
             routes: RwLock::default(),
             targets: Mutex::default(),
             table,
@@ -265,7 +273,7 @@ impl Switch {
                     there.correct(facts);
                     return Arc::clone(there);
                 }
-                let target = Arc::new(Target::new(app.clone(), facts.clone(), self.patience));
+                let target = Arc::new(Target::new(app.clone(), facts.clone(), &self.limits));
                 target.set_down(there.is_some_and(|there| there.is_down()));
                 known.insert(facts.container, Arc::downgrade(&target));
                 target
@@ -580,5 +588,6 @@ fn route(app: AppName, port: u16, targets: Vec<Arc<Target>>, hold: Option<Durati
         requests: AtomicU64::new(0),
         waiting: AtomicU64::new(0),
         trouble: Mutex::new(None),
+        told: Told::default(),
     })
 }

@@ -1,11 +1,12 @@
 //! One container that gets, or got, traffic: its requests in flight, its connections, its end.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gokku_core::AppName;
+use hyper::Version;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Notify;
@@ -16,6 +17,7 @@ use crate::api;
 use crate::body::Body;
 use crate::connector::Connector;
 use crate::health::{Checks, Health, Turn};
+use crate::limits::Limits;
 use crate::place::Place;
 
 /// Idle connections to apps are closed before apps close theirs, which is after 5 s for the hastiest.
@@ -23,9 +25,6 @@ const IDLE: Duration = Duration::from_secs(4);
 
 /// How long a connection attempt may take; a container is on this machine.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// The most that is kept of an app's answer that has no end yet, its head above all.
-const BUFFER: usize = 128 * 1024;
 
 /// A container that gets, or got, traffic.
 #[derive(Debug)]
@@ -37,6 +36,8 @@ pub struct Target {
     pub(crate) client: Client<Connector, Body>,
     plain: AtomicU64,
     upgraded: AtomicU64,
+    /// It answers in HTTP/1.0, which knows no `100 Continue`.
+    old: AtomicBool,
     /// Told when a request has ended.
     ended: Notify,
     /// Cuts the upgraded connections.
@@ -44,13 +45,18 @@ pub struct Target {
 }
 
 impl Target {
-    pub(crate) fn new(app: AppName, facts: api::Target, patience: Option<Duration>) -> Self {
+    pub(crate) fn new(app: AppName, facts: api::Target, limits: &Limits) -> Self {
         let place = Arc::new(Place::new(facts));
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .http1_max_buf_size(BUFFER)
-            .build(Connector::new(Arc::clone(&place), CONNECT, patience));
+            // All that is kept of an answer that has no end yet.
+            .http1_max_buf_size(limits.max_answer_head_bytes)
+            // Room is made for so many with each answer.
+            .http1_max_headers(limits.max_answer_headers)
+            .http1_preserve_header_case(true)
+            .http1_title_case_headers(true)
+            .build(Connector::new(Arc::clone(&place), CONNECT, limits.answer_timeout));
         Self {
             app,
             place,
@@ -58,6 +64,7 @@ impl Target {
             client,
             plain: AtomicU64::new(0),
             upgraded: AtomicU64::new(0),
+            old: AtomicBool::new(false),
             ended: Notify::new(),
             cut: CancellationToken::new(),
         }
@@ -114,6 +121,19 @@ impl Target {
         let before = *health;
         *health = before.after(passed, checks);
         (health.turn(before), *health)
+    }
+
+    /// Whether it is known not to say when a client may send a body.
+    pub(crate) fn is_old(&self) -> bool {
+        self.old.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of the version that it answers in.
+    pub(crate) fn answered_in(&self, version: Version) {
+        let old = version < Version::HTTP_11;
+        if old != self.is_old() {
+            self.old.store(old, Ordering::Relaxed);
+        }
     }
 
     /// Takes these facts for the former ones.

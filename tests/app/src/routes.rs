@@ -9,12 +9,14 @@
 //! | `/stream?chunks=N&ms=M` | N chunks, M ms between them |
 //! | `/sse?ms=M` | an event every M ms until the client leaves or the app stops |
 //! | `POST /upload` | `BYTES VERSION`, once the body is read |
+//! | `POST /refuse` | 413, before the body is read, and the connection is closed |
 //! | `/ws` | a WebSocket: says the version, then echoes |
 //! | `/env?name=K` | the value's exact bytes, or 404 |
 //! | `/env-dump` | the whole environment, `K=V` each ended by a NUL |
 //! | `/read?file=F` | the file's exact bytes, or 404 |
 //! | `/append?file=F&line=L` | adds the line to the file; 500 where that cannot be |
 //! | `/headers` | the request's head, as it arrived |
+//! | `/many?headers=N` | N headers of one name |
 //! | `/requests` | how many client requests came since the start |
 //! | `/log?line=L` | writes the line to stdout |
 //! | `/exit?code=N` | ends the process at once, with no answer |
@@ -48,13 +50,18 @@ pub(crate) fn answer(
         websocket::serve(state, request, reader, stream)?;
         return Ok(false);
     }
-    let bytes = request.read_body(reader, stream)?;
     let mut answer = Answer {
         state,
         keep: request.keeps_alive(),
         head_only: request.method == "HEAD",
         stream,
     };
+    if request.path == "/refuse" {
+        answer.keep = false;
+        answer.text(413, "too large")?;
+        return Ok(false);
+    }
+    let bytes = request.read_body(reader, stream)?;
     if state
         .behaviour
         .want_host
@@ -88,6 +95,10 @@ pub(crate) fn answer(
                     head
                 });
             answer.text(200, &head)?;
+        }
+        "/many" => {
+            let many = vec![("X-Many", "1"); usize::try_from(request.number("headers", 1)).unwrap_or(1)];
+            answer.bytes(200, &many, b"many")?;
         }
         "/read" => match std::fs::read(request.query("file").unwrap_or_default()) {
             Ok(bytes) => answer.bytes(200, &[], &bytes)?,

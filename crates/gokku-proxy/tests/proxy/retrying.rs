@@ -1,7 +1,10 @@
 //! Requests that cannot be sent, or whose answer does not come: tried again only where that can do no harm.
 
+use std::time::Duration;
+
 use futures_util::future::select_all;
 use gokku_core::ContainerId;
+use gokku_proxy::Limits;
 
 use crate::support::{Message, Named, Site, Upstream, Wire, free_ports, get, ok, target, until};
 
@@ -110,9 +113,12 @@ impl Connections {
     }
 }
 
-/// A switch, a client whose request has come over a kept connection, the app's connections and which it is.
-async fn kept(request: &str) -> (Site, Wire, Connections, usize) {
-    let site = Site::new().await;
+/// A switch, a client whose request has come over a kept connection, the app's connections, which it is, and what came.
+async fn kept(request: &str) -> (Site, Wire, Connections, usize, Message) {
+    kept_on(Site::new().await, request).await
+}
+
+async fn kept_on(site: Site, request: &str) -> (Site, Wire, Connections, usize, Message) {
     let upstream = Upstream::new().await;
     let port = site.serve(upstream.target("blue")).await;
     let mut client = Wire::connect(port).await;
@@ -123,29 +129,19 @@ async fn kept(request: &str) -> (Site, Wire, Connections, usize) {
     // A client that is quick may come before the switch has laid the connection by: it asks again.
     loop {
         client.send(request).await;
-        let (number, _) = app.request().await;
+        let (number, message) = app.request().await;
         if app.open[number].1 {
-            return (site, client, app, number);
+            return (site, client, app, number, message);
         }
         app.answer(number).await;
         assert_eq!(client.message().await.text(), "blue");
     }
 }
 
-#[tokio::test]
-async fn a_get_that_is_lost_on_a_kept_connection_is_sent_once_more() {
-    let (_site, mut client, mut app, number) = kept(GET).await;
-    app.hang_up(number);
-    let (number, request) = app.request().await;
-    assert_eq!(request.first, "GET / HTTP/1.1");
-    app.answer(number).await;
-    assert_eq!(client.message().await.text(), "blue");
-}
-
 /// The app may have done it already.
 #[tokio::test]
 async fn a_post_is_never_sent_twice() {
-    let (site, mut client, mut app, number) = kept(POST).await;
+    let (site, mut client, mut app, number, _) = kept(POST).await;
     app.hang_up(number);
     is_upstream_error(&client.message().await);
     assert_eq!(site.route().await.targets[0].in_flight, 0);
@@ -157,21 +153,130 @@ async fn a_post_is_never_sent_twice() {
     assert_eq!(client.message().await.text(), "blue");
 }
 
-/// A GET with a body cannot be sent twice: its body is gone.
+/// A body of 100,000 bytes is begun with, and gone.
+fn large(method: &str) -> String {
+    let body = "x".repeat(100_000);
+    format!("{method} / HTTP/1.1\r\nhost: api\r\ncontent-length: 100000\r\n\r\n{body}")
+}
+
+/// What a client sends, by method, and whether its body can be sent again.
+fn bodies(method: &str) -> [(&'static str, String, bool); 5] {
+    let head = |rest: &str| format!("{method} / HTTP/1.1\r\nhost: api\r\n{rest}");
+    [
+        ("none", head("\r\n"), true),
+        ("none of it is there", head("content-length: 0\r\n\r\n"), true),
+        ("small", head("content-length: 5\r\n\r\nhello"), true),
+        (
+            "small, in chunks",
+            head("transfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\nx-sum: 1\r\n\r\n"),
+            true,
+        ),
+        ("large", large(method), false),
+    ]
+}
+
+/// What cannot do harm is sent once more, as it was; everything else is not. RFC 9110 section 9.2.2.
 #[tokio::test]
-async fn a_get_with_a_body_is_never_sent_twice() {
-    let request = "GET /body HTTP/1.1\r\nhost: api\r\ncontent-length: 5\r\n\r\nhello";
-    let (_site, mut client, mut app, number) = kept(request).await;
-    app.hang_up(number);
-    is_upstream_error(&client.message().await);
-    client.send(GET).await;
-    assert_eq!(app.request().await.1.first, "GET / HTTP/1.1");
+async fn what_is_lost_on_a_kept_connection_is_sent_once_more_where_it_may_be() {
+    for (method, idempotent) in [
+        ("GET", true),
+        ("OPTIONS", true),
+        ("TRACE", true),
+        ("PUT", true),
+        ("DELETE", true),
+        ("POST", false),
+        ("PATCH", false),
+        ("PURGE", false),
+    ] {
+        for (body, request, whole) in bodies(method) {
+            let what = format!("{method}, body {body}");
+            let (site, mut client, mut app, number, first) = kept(&request).await;
+            app.hang_up(number);
+            if idempotent && whole {
+                let (number, again) = app.request().await;
+                assert_eq!(again, first, "{what}");
+                app.answer(number).await;
+                assert_eq!(client.message().await.text(), "blue", "{what}");
+            } else {
+                is_upstream_error(&client.message().await);
+                client.send("GET /next HTTP/1.1\r\nhost: api\r\n\r\n").await;
+                assert_eq!(app.request().await.1.first, "GET /next HTTP/1.1", "{what}");
+            }
+            assert!(site.route().await.targets[0].in_flight <= 1, "{what}");
+        }
+    }
+}
+
+/// Once, and never when something of an answer has come.
+#[tokio::test]
+async fn what_is_lost_twice_or_midway_is_not_sent_again() {
+    for (method, midway) in [("GET", true), ("PUT", true), ("GET", false), ("DELETE", false)] {
+        let request = format!("{method} / HTTP/1.1\r\nhost: api\r\ncontent-length: 0\r\n\r\n");
+        let (_site, mut client, mut app, mut number, _) = kept(&request).await;
+        if midway {
+            app.open[number].0.send("HTTP/1.1 200 OK\r\ncontent-le").await;
+        } else {
+            app.hang_up(number);
+            number = app.request().await.0;
+        }
+        app.hang_up(number);
+        let answer = client.message().await;
+        is_upstream_error(&answer);
+        let words = if midway {
+            "the app's answer broke off in its head\n"
+        } else {
+            "the app did not answer this request\n"
+        };
+        assert_eq!(answer.text(), words);
+        client.send("GET /next HTTP/1.1\r\nhost: api\r\n\r\n").await;
+        assert_eq!(app.request().await.1.first, "GET /next HTTP/1.1");
+    }
+}
+
+/// An app that takes its time may be at it.
+#[tokio::test]
+async fn what_takes_too_long_is_not_sent_again() {
+    for method in ["GET", "PUT"] {
+        let request = format!("{method} / HTTP/1.1\r\nhost: api\r\ncontent-length: 0\r\n\r\n");
+        let site = Site::limited(Limits {
+            answer_timeout: Some(Duration::from_millis(500)),
+            ..Limits::default()
+        })
+        .await;
+        let (site, mut client, mut app, _, _) = kept_on(site, &request).await;
+        assert_eq!(client.message().await.status(), 504);
+        let mut next = Wire::connect(site.route().await.port).await;
+        next.send("GET /next HTTP/1.1\r\nhost: api\r\n\r\n").await;
+        assert_eq!(app.request().await.1.first, "GET /next HTTP/1.1");
+    }
+}
+
+/// A body that the app has not said yes to is untouched, and its client is asked for it when the app has.
+#[tokio::test]
+async fn a_put_that_waits_for_leave_is_sent_once_more() {
+    let (_site, mut client, mut app, number, _) = kept("PUT / HTTP/1.1\r\nhost: api\r\n\r\n").await;
+    app.answer(number).await;
+    assert_eq!(client.message().await.text(), "blue");
+    client
+        .send("PUT / HTTP/1.1\r\nhost: api\r\nexpect: 100-continue\r\ncontent-length: 5\r\n\r\n")
+        .await;
+    let mut lost = app.open.remove(number).0;
+    assert_eq!(lost.head().await.header("expect"), Some("100-continue"));
+    drop(lost);
+    let mut again = app.upstream.accept().await;
+    assert_eq!(again.head().await.header("expect"), Some("100-continue"));
+    again.send("HTTP/1.1 100 Continue\r\n\r\n").await;
+    client.through("100 Continue\r\n\r\n").await;
+    client.send("hello").await;
+    assert_eq!(again.take(5).await, b"hello");
+    again.send(ok("blue")).await;
+    assert_eq!(client.message().await.text(), "blue");
 }
 
 /// A connection that the app has closed long ago is not used, whatever the request is.
 #[tokio::test]
 async fn a_closed_connection_is_not_used() {
-    let (_site, mut client, mut app, number) = kept(POST).await;
+    let (_site, mut client, mut app, number, _) = kept(POST).await;
     app.answer(number).await;
     assert_eq!(client.message().await.text(), "blue");
     for (mut wire, _) in app.open.drain(..) {

@@ -3,8 +3,10 @@
 //! - [`Site`] is a switch in a folder of its own, which can be started, stopped and killed;
 //! - [`Wire`] is one connection, on which exact bytes are sent and [`Message`]s are read;
 //! - [`Upstream`] is an app whose every byte the test says itself, [`Named`] one that tells its name;
-//! - [`soon`] and [`until`] wait.
+//! - [`soon`] and [`until`] wait;
+//! - [`log`] is what the log was told.
 
+pub(crate) mod log;
 mod site;
 mod upstream;
 mod wait;

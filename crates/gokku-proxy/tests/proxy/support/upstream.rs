@@ -105,6 +105,11 @@ impl Named {
         target(&self.name, self.address)
     }
 
+    /// The same, as another container.
+    pub(crate) fn target_of(&self, container: &str) -> Target {
+        target(container, self.address)
+    }
+
     /// From now on `/up` is answered with 503, or with 200 again.
     pub(crate) fn set_ill(&self, ill: bool) {
         self.ill.store(ill, Ordering::SeqCst);
