@@ -101,7 +101,7 @@ async fn framing_keeps_its_case() {
         ];
         expected.sort_unstable();
         assert_eq!(lines, expected);
-        app.through("hi").await;
+        app.through(body).await;
         app.send(format!(
             "HTTP/1.1 200 OK\r\nDATE: today\r\nconnection: close\r\n{framing}\r\n\r\n{body}"
         ))
