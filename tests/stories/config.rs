@@ -239,6 +239,63 @@ fn p10_an_env_file_is_imported_whole_or_not_at_all() {
     assert_eq!(api.gokku(["config", "list"]).ok().stdout, listed);
 }
 
+/// Text as people's editors make it: with a byte-order mark, with the line ends of Windows, with what other tools read as
+/// they do; and what cannot be a variable is said when it is set.
+#[test]
+fn p10_text_that_peoples_editors_make_reaches_the_container() {
+    let server = Server::new();
+    let api = server.create("api");
+    let import = |bytes: &[u8]| {
+        let words = api.named(["config", "import", "--no-restart"]);
+        server.gokku_with_input(bytes, words)
+    };
+    let file = "\u{feff}BRAND_COLOR=#ff8800\r\ndiscovery.type=single-node # why\r\n";
+    let wide: Vec<u8> = file.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    import(&wide)
+        .exits(2)
+        .complains("standard input:1:1: the file is UTF-16");
+    import(b"NAME=caf\xe9\n")
+        .exits(2)
+        .complains("standard input:1:9: this is not UTF-8");
+    import(file.as_bytes()).ok();
+    // What somebody edited by hand stays as it is, but for the variable that is set.
+    let path = api.path("shared/.env");
+    std::fs::write(&path, file).unwrap();
+    api.gokku(["config", "set", "MORE=1"]).ok();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{file}MORE=1\n"));
+    let longest = "x".repeat(131_072 - "LONG=\0".len());
+    let set = |value: &str| {
+        let pair = format!("LONG={value}\0");
+        server.gokku_with_input(pair.as_bytes(), api.named(["config", "set", "--stdin"]))
+    };
+    set(&format!("{longest}x"))
+        .exits(2)
+        .complains("LONG cannot be given to a program")
+        .complains("Nothing was set");
+    set(&longest).ok();
+
+    let dev = api.working_copy_with("    env: {LARGE: 5e324, HUGE: 1e999}\n");
+    dev.write("requirements.txt", "\u{feff}flask\r\n");
+    dev.write(".python-version", "\u{feff}pypy3.10\r\n");
+    dev.commit("no Dockerfile");
+    dev.push()
+        .rejected()
+        .says(".python-version:1: \"pypy3.10\" is no version of Python that gokku understands");
+    let yml = std::fs::read_to_string(dev.folder().join("gokku.yml")).unwrap();
+    dev.write("gokku.yml", format!("\u{feff}{}", yml.replace('\n', "\r\n")));
+    dev.release("v1").ok();
+    for (name, value) in [
+        ("BRAND_COLOR", "#ff8800"),
+        ("discovery.type", "single-node"),
+        ("LONG", &longest),
+        ("LARGE", "5e324"),
+        ("HUGE", "1e999"),
+    ] {
+        let answer = api.get(&format!("/env?name={name}")).unwrap();
+        assert_eq!(answer.text(), value, "{name}");
+    }
+}
+
 /// The same pairs as on a command line, without being on one.
 #[test]
 fn p29_pairs_are_read_from_standard_input() {

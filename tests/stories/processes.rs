@@ -377,14 +377,18 @@ fn processes_are_listed_and_scaled_by_their_names() {
         .complains("has no release yet");
     let dev = copy_with(&api, "worker: /app words '$x'; exit 1\n", "");
     dev.write_app("v1", &[]);
-    dev.write("Procfile", "# what runs\nweb: /app\nmy-worker: /app\n");
+    dev.write("Procfile", "# what runs\nweb\nmy.worker: /app\nworker: '\n");
     dev.commit("bad");
+    // All that is wrong, at once.
     dev.push()
         .rejected()
-        .says("Procfile:3:1: \"my-worker\" is not a process type");
+        .says("Procfile:2:1: this is no process")
+        .says("Procfile:3:1: \"my.worker\" is not a process type")
+        .says("Procfile:4:9: worker: the command has a quote");
+    // As on Heroku, and from an editor that begins files with a byte-order mark.
     dev.write(
         "Procfile",
-        "worker: /app\nrelease: /app migrate from-the-procfile\n",
+        "\u{feff}my-Worker_2: /app\r\nworker: /app\r\nrelease: /app migrate from-the-procfile\r\n",
     );
     dev.commit("good");
     dev.push().ok().says("argument: from-the-procfile");
@@ -398,24 +402,28 @@ fn processes_are_listed_and_scaled_by_their_names() {
         lines,
         [
             "PROCESS COUNT RUNNING COMMAND",
+            "my-Worker_2 1 1 /app",
             "web 1 1 (the image's own)",
             "worker 1 1 /app"
         ]
     );
+    let named = ["api-blue", "api-blue-my-Worker_2-1", "api-blue-worker-1"];
+    assert_eq!(running(&api), named);
     let facts = api.gokku(["ps", "list", "--json"]).ok().json();
-    assert_eq!(facts[1]["process"], "worker");
-    assert_eq!((&facts[1]["count"], &facts[1]["running"]), (&1.into(), &1.into()));
+    assert_eq!(facts[2]["process"], "worker");
+    assert_eq!((&facts[2]["count"], &facts[2]["running"]), (&1.into(), &1.into()));
     let before = api.containers();
     for (given, code, why) in [
         (
             "clock=1",
             2,
-            "there is no process clock in the release: there is web, worker",
+            "there is no process clock in the release: there is my-Worker_2, web, worker",
         ),
         ("web=101", 2, "at most 100"),
         ("web", 2, "is not PROCESS=COUNT"),
         ("web=-1", 2, "a whole number"),
-        ("We=1", 2, "is not a process type"),
+        ("w.e=1", 2, "is not a process type"),
+        ("Web=1", 2, "there is no process Web in the release"),
     ] {
         api.gokku(["ps", "scale", given]).exits(code).complains(why);
     }

@@ -47,7 +47,15 @@ impl BuildInputs {
     /// Refuses what a Dockerfile with this text does not use: it would do nothing, and a name may be misspelt.
     pub fn check_used(&self, dockerfile: &str, text: &str) -> Result<(), YmlError> {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let has = |name: &EnvKey| text.split(|c| !is_word(c)).any(|word| word == name.as_str());
+        // A name may have other letters in it, `discovery.type`.
+        let has = |name: &EnvKey| {
+            let ends = |beside: Option<char>| !beside.is_some_and(is_word);
+            text.match_indices(name.as_str()).any(|(at, found)| {
+                let (before, rest) = text.split_at(at);
+                let after = rest.strip_prefix(found).unwrap_or_default();
+                ends(before.chars().next_back()) && ends(after.chars().next())
+            })
+        };
         for (name, value) in &self.args {
             let given = PREDEFINED.contains(&name.as_str().to_uppercase().as_str())
                 || name.as_str().starts_with("BUILDKIT_");
@@ -109,15 +117,25 @@ mod tests {
             told("{args: {http_proxy: a, BUILDKIT_INLINE_CACHE: 1}}", uses),
             told("{args: {NODE: production}}", uses),
             told("{secrets: [NPM]}", uses),
+            told(
+                "{secrets: [api.key]}",
+                Some("RUN --mount=type=secret,id=api.key,target=/k x"),
+            ),
+            told(
+                "{secrets: [api.ke]}",
+                Some("RUN --mount=type=secret,id=api.key,target=/k x"),
+            ),
             told("{}", None),
             told("{args: {NODE_ENV: production}}", None),
             told("{secrets: [NPM_TOKEN]}", None),
         ];
-        insta::assert_snapshot!(all.join("\n"), @r"
+        insta::assert_snapshot!(all.join("\n"), @"
         good
         good
         gokku.yml:3:26: build.args.NODE would do nothing: Dockerfile has no `ARG NODE`
         gokku.yml:3:23: build.secrets: NPM would do nothing: Dockerfile has no `RUN --mount=type=secret,id=NPM …`, which is how it reads it
+        good
+        gokku.yml:3:23: build.secrets: api.ke would do nothing: Dockerfile has no `RUN --mount=type=secret,id=api.ke …`, which is how it reads it
         good
         gokku.yml:3:30: build.args.NODE_ENV would do nothing: the Dockerfile that gokku writes does not use it. Take that over, `gokku build --print -a APP > Dockerfile`, and use it there
         gokku.yml:3:23: build.secrets: NPM_TOKEN would do nothing: the Dockerfile that gokku writes does not use it. Take that over, `gokku build --print -a APP > Dockerfile`, and use it there
@@ -132,19 +150,19 @@ mod tests {
             "{args: [A]}",
             "{args: {A: [x]}}",
             "{secrets: A}",
-            "{secrets: [1A]}",
+            "{secrets: [1 A]}",
             "{secrets: [A, B, A]}",
             "{args: {A: x}, secrets: [B, A]}",
             "{arg: {A: x}}",
         ];
         let all: Vec<String> = all.iter().map(|build| told(build, None)).collect();
         insta::assert_snapshot!(all.join("\n"), @r#"
-        gokku.yml:3:20: "A-B" is not a variable's name: letters, digits and _, not beginning with a digit
+        gokku.yml:3:20: build.args: "A-B" is no name for a Dockerfile's ARG: it is letters, digits and _, not beginning with a digit
         gokku.yml:3:20: build.args: APP_PATH is what gokku itself says
         gokku.yml:3:19: expected keys and values (`key: value`)
         gokku.yml:3:23: expected one value
         gokku.yml:3:22: expected a list (`- item`)
-        gokku.yml:3:23: build.secrets: "1A" cannot be: it is a list of variables' names, each once and none of build.args
+        gokku.yml:3:23: build.secrets: "1 A" cannot be: it is a list of variables' names, each once and none of build.args
         gokku.yml:3:29: build.secrets: "A" cannot be: it is a list of variables' names, each once and none of build.args
         gokku.yml:3:40: build.secrets: "A" cannot be: it is a list of variables' names, each once and none of build.args
         gokku.yml:3:13: there is no key "arg" here: there is args, secrets; did you mean "args"?

@@ -2,18 +2,32 @@
 //!
 //! ```text
 //! # a comment
-//! KEY=unquoted value        # trimmed; a comment begins at a space and a #
+//! KEY=unquoted value        # trimmed; a comment begins at a # behind white space
+//! COLOR=#ff8800             # so this is a value
 //! export KEY='raw, also over several lines'
 //! KEY="with \n \r \t \" \\ \$ and nothing else escaped, also over several lines"
 //! ```
 //!
 //! Nothing is expanded: a `$` is a `$`. Of a key that stands twice the last one counts. An edit touches the
-//! one line it is about. Values never show in an error or in `Debug` output.
+//! one line it is about, and keeps a byte-order mark. Values never show in an error or in `Debug` output.
+//!
+//! Where a comment begins is what shells, the Docker Engine's `--env-file` and Compose agree on (Compose's "Use an .env
+//! file", "Syntax": inline comments for unquoted values must be preceded with a space). Names are what the engine takes,
+//! but for what nobody can see in a file or would be read as something else there.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a variable: `[A-Za-z_][A-Za-z0-9_]*`.
+use crate::text::{self, Encoding};
+
+/// The most bytes that a variable may have: its name, `=`, its value and the NUL that ends it.
+///
+/// Linux starts no program with a longer one: `MAX_ARG_STRLEN` of `linux/binfmts.h`, 32 pages, of 4096 bytes on the
+/// machines with the smallest.
+pub const LONGEST: usize = 131_072;
+
+/// The name of a variable: any text without `=`, white space, quotes, and characters that do not show; it does not begin
+/// with `#`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvKey(String);
 
@@ -28,11 +42,25 @@ pub enum PairError {
     #[error("one of the pairs has no = in it: write NAME=VALUE, in quotes where the value has spaces")]
     NoValue,
     /// The name has characters a variable's name cannot have.
-    #[error("{0:?} is not a variable's name: letters, digits and _, not beginning with a digit")]
+    #[error(
+        "{0:?} is not a variable's name: it has no white space, quotes, = or control characters, and no # at its beginning"
+    )]
     Key(String),
     /// The value has a NUL, which no environment can carry.
     #[error("the value of {0} has a NUL byte in it, which no environment can carry")]
     Nul(String),
+    /// Linux would start no program with it.
+    #[error(
+        "{key} cannot be given to a program: name, = and value have {} bytes, and Linux takes at most {}. Give it as a file, in a volume, and its path as the variable",
+        .bytes - 1,
+        LONGEST - 1
+    )]
+    TooLong {
+        /// The name.
+        key: String,
+        /// How many bytes there are, with the NUL at the end.
+        bytes: usize,
+    },
 }
 
 /// What is wrong with an env file, and where. Lines and columns count from 1, columns in characters.
@@ -50,9 +78,9 @@ pub struct EnvFileError {
 /// What can be wrong with an env file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvFileProblem {
-    /// The bytes are not UTF-8.
-    #[error("this is not UTF-8, and the Docker Engine's API can carry nothing else")]
-    NotUtf8,
+    /// The bytes are not UTF-8, and the Docker Engine's API can carry nothing else.
+    #[error(transparent)]
+    Encoding(#[from] Encoding),
     /// A NUL byte.
     #[error("a NUL byte, which no environment can carry")]
     Nul,
@@ -60,8 +88,13 @@ pub enum EnvFileProblem {
     #[error("a line is NAME=VALUE, or a comment that begins with #")]
     NoEquals,
     /// The part before `=` is not a name.
-    #[error("a name is letters, digits and _, not beginning with a digit, and = follows it at once")]
+    #[error("a name has no white space, quotes or control characters, and = follows it at once")]
     Key,
+    /// A character before `=` that nobody sees.
+    #[error(
+        "a character of this name does not show (a byte-order mark, a zero-width space or the like): type the name anew"
+    )]
+    Unseen,
     /// A quote that is never closed.
     #[error("this quote is never closed")]
     Unclosed,
@@ -75,6 +108,12 @@ impl EnvKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it is a name for everybody: `[A-Za-z_][A-Za-z0-9_]*`, which shells can have.
+    pub fn is_plain(&self) -> bool {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        self.0.chars().all(good) && !self.0.starts_with(|c: char| c.is_ascii_digit())
+    }
 }
 
 impl fmt::Display for EnvKey {
@@ -87,9 +126,8 @@ impl FromStr for EnvKey {
     type Err = PairError;
 
     fn from_str(key: &str) -> Result<Self, PairError> {
-        let mut chars = key.chars();
-        let first = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if first && chars.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        let odd = |c: char| matches!(c, '=' | '\'' | '"') || c.is_whitespace() || does_not_show(c);
+        if !key.is_empty() && !key.starts_with('#') && !key.contains(odd) {
             Ok(Self(key.to_owned()))
         } else {
             Err(PairError::Key(key.to_owned()))
@@ -114,6 +152,29 @@ impl fmt::Debug for EnvValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
+}
+
+/// Control characters, and those of Unicode that have no width or turn the direction: a byte-order mark, a zero-width
+/// space.
+fn does_not_show(c: char) -> bool {
+    let invisible = matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    );
+    c.is_control() || invisible
+}
+
+/// Refuses a variable that no process could be started with.
+pub fn can_be_given(key: &EnvKey, value: &EnvValue) -> Result<(), PairError> {
+    let bytes = key.0.len() + "=".len() + value.0.len() + "\0".len();
+    if bytes <= LONGEST {
+        return Ok(());
+    }
+    Err(PairError::TooLong {
+        key: key.0.clone(),
+        bytes,
+    })
 }
 
 /// Reads `NAME=VALUE`, as `gokku config set` takes it.
@@ -155,6 +216,8 @@ struct Pair {
 /// An env file.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct EnvFile {
+    /// Whether it began with a byte-order mark.
+    marked: bool,
     items: Vec<Item>,
 }
 
@@ -167,6 +230,9 @@ impl fmt::Debug for EnvFile {
 impl fmt::Display for EnvFile {
     /// The file's text, to the byte.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.marked {
+            f.write_str(text::MARK)?;
+        }
         for item in &self.items {
             match item {
                 Item::Other(line) => f.write_str(line)?,
@@ -180,13 +246,11 @@ impl fmt::Display for EnvFile {
 impl EnvFile {
     /// Reads a file's bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvFileError> {
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
-                return Err(problem(&good, good.len(), EnvFileProblem::NotUtf8));
-            }
-        };
+        let text::Text { marked, text } = text::read(bytes).map_err(|wrong| EnvFileError {
+            line: wrong.line,
+            column: wrong.column,
+            what: wrong.what.into(),
+        })?;
         if let Some(nul) = text.find('\0') {
             return Err(problem(text, nul, EnvFileProblem::Nul));
         }
@@ -197,7 +261,7 @@ impl EnvFile {
             items.push(item);
             at = end;
         }
-        Ok(Self { items })
+        Ok(Self { marked, items })
     }
 
     fn pairs(&self) -> impl DoubleEndedIterator<Item = &Pair> {
@@ -283,13 +347,8 @@ impl EnvFile {
 }
 
 fn problem(text: &str, at: usize, what: EnvFileProblem) -> EnvFileError {
-    let before = &text[..at];
-    let start = before.rfind('\n').map_or(0, |end| end + 1);
-    EnvFileError {
-        line: before.matches('\n').count() + 1,
-        column: before[start..].chars().count() + 1,
-        what,
-    }
+    let (line, column) = text::place(text, at);
+    EnvFileError { line, column, what }
 }
 
 /// Where the line that `at` is in ends, its end included.
@@ -319,9 +378,15 @@ fn item(text: &str, at: usize) -> Result<(Item, usize), EnvFileError> {
     let Some(equals) = text[key_at..end].find('=') else {
         return Err(problem(text, key_at, EnvFileProblem::NoEquals));
     };
-    let key: EnvKey = text[key_at..key_at + equals]
-        .parse()
-        .map_err(|_| problem(text, key_at, EnvFileProblem::Key))?;
+    let name = &text[key_at..key_at + equals];
+    let key: EnvKey = name.parse().map_err(|_| {
+        let what = if name.contains(does_not_show) {
+            EnvFileProblem::Unseen
+        } else {
+            EnvFileProblem::Key
+        };
+        problem(text, key_at, what)
+    })?;
     let after_equals = key_at + equals + 1;
     let rest = &text[after_equals..end];
     let value_at = end - rest.trim_start_matches(is_blank).len();
@@ -380,7 +445,7 @@ fn value(text: &str, at: usize) -> Result<(Quote, String, usize), EnvFileError> 
             let line = &text[at..line_end(text, at)];
             let comment = line
                 .char_indices()
-                .find(|(offset, c)| *c == '#' && (*offset == 0 || line[..*offset].ends_with(is_blank)));
+                .find(|(offset, c)| *c == '#' && text[..at + offset].ends_with(is_blank));
             let value = match comment {
                 // A carriage return that does not end the line is a part of the value.
                 Some((offset, _)) => line[..offset].trim_end_matches(is_blank),
@@ -462,7 +527,7 @@ mod tests {
     #[test]
     fn reads_every_form() {
         let file = parsed(
-            "# head\n\nA=1\nexport B='two\nlines # no comment' # comment\n  C=\"x\\n\\\"\\$y\\z\"\r\nD=a b  # c\nE=\nA=$A\nF=#x\nG=x#y",
+            "# head\n\nA=1\nexport B='two\nlines # no comment' # comment\n  C=\"x\\n\\\"\\$y\\z\"\r\nD=a b  # c\nE=\nA=$A\nF=#x\nG=x#y\nI= #x\nJ=# x # y\n",
         );
         let get = |name: &str| file.get(name).map(|value| value.expose().to_owned());
         assert_eq!(get("A").as_deref(), Some("$A"));
@@ -470,11 +535,13 @@ mod tests {
         assert_eq!(get("C").as_deref(), Some("x\n\"$y\\z"));
         assert_eq!(get("D").as_deref(), Some("a b"));
         assert_eq!(get("E").as_deref(), Some(""));
-        assert_eq!(get("F").as_deref(), Some(""));
+        assert_eq!(get("F").as_deref(), Some("#x"));
         assert_eq!(get("G").as_deref(), Some("x#y"));
         assert_eq!(get("H"), None);
+        assert_eq!(get("I").as_deref(), Some(""));
+        assert_eq!(get("J").as_deref(), Some("# x"));
         let keys: Vec<_> = file.iter().map(|(key, _)| key.as_str()).collect();
-        assert_eq!(keys, ["B", "C", "D", "E", "A", "F", "G"]);
+        assert_eq!(keys, ["B", "C", "D", "E", "A", "F", "G", "I", "J"]);
     }
 
     #[test]
@@ -505,10 +572,10 @@ mod tests {
     fn says_where_it_is_wrong_and_never_what_the_value_is() {
         let wrong = |bytes: &[u8]| EnvFile::parse(bytes).unwrap_err().to_string();
         insta::assert_snapshot!(wrong(b"A=1\nsecret"), @"line 2, column 1: a line is NAME=VALUE, or a comment that begins with #");
-        insta::assert_snapshot!(wrong(b"A =secret"), @"line 1, column 1: a name is letters, digits and _, not beginning with a digit, and = follows it at once");
+        insta::assert_snapshot!(wrong(b"A =secret"), @"line 1, column 1: a name has no white space, quotes or control characters, and = follows it at once");
         insta::assert_snapshot!(wrong(b"A=1\n  B='secret"), @"line 2, column 5: this quote is never closed");
         insta::assert_snapshot!(wrong(b"A='x'secret"), @"line 1, column 6: only a comment may follow the closing quote");
-        insta::assert_snapshot!(wrong(b"A=\xff"), @"line 1, column 3: this is not UTF-8, and the Docker Engine's API can carry nothing else");
+        insta::assert_snapshot!(wrong(b"A=\xff"), @"line 1, column 3: this is not UTF-8: save the file as UTF-8");
         insta::assert_snapshot!(wrong(b"A=\0"), @"line 1, column 3: a NUL byte, which no environment can carry");
         let file = parsed("A=secret");
         assert_eq!(
@@ -522,8 +589,159 @@ mod tests {
         let (name, value) = parse_pair("A=b=c\n").unwrap();
         assert_eq!((name.as_str(), value.expose()), ("A", "b=c\n"));
         insta::assert_snapshot!(parse_pair("A").unwrap_err(), @"one of the pairs has no = in it: write NAME=VALUE, in quotes where the value has spaces");
-        insta::assert_snapshot!(parse_pair("1=secret").unwrap_err(), @r#""1" is not a variable's name: letters, digits and _, not beginning with a digit"#);
+        insta::assert_snapshot!(parse_pair("a b=secret").unwrap_err(), @r#""a b" is not a variable's name: it has no white space, quotes, = or control characters, and no # at its beginning"#);
         insta::assert_snapshot!(parse_pair("A=\0secret").unwrap_err(), @"the value of A has a NUL byte in it, which no environment can carry");
+    }
+
+    #[test]
+    fn where_a_comment_begins() {
+        for (line, value) in [
+            ("A=#ff8800", "#ff8800"),
+            ("A=#", "#"),
+            ("A=##", "##"),
+            ("A=#ff8800 # orange", "#ff8800"),
+            ("A=#ff8800#", "#ff8800#"),
+            ("A= #ff8800", ""),
+            ("A=\t#ff8800", ""),
+            ("A=x#y", "x#y"),
+            ("A=x #y", "x"),
+            ("A=x\t#y", "x"),
+            ("A=http://h/#/a b", "http://h/#/a b"),
+            ("A='#ff8800'", "#ff8800"),
+            ("A=\"#ff8800\" # orange", "#ff8800"),
+            ("A= '#ff8800' # orange", "#ff8800"),
+            ("A=", ""),
+            ("A= ", ""),
+            ("export A=#ff8800\r\n", "#ff8800"),
+        ] {
+            assert_eq!(parsed(line).get("A").unwrap().expose(), value, "{line}");
+            assert_eq!(parsed(line).to_string(), line);
+        }
+        for comment in ["#A=1", " # A=1", "\t#A=1", "#"] {
+            assert_eq!(parsed(comment).iter().count(), 0, "{comment}");
+        }
+        let mut file = parsed("A=x # c\nB=x # c\nC= # c\n");
+        file.set(&key("A"), &text("#1"));
+        file.set(&key("B"), &text(""));
+        file.set(&key("C"), &text("#2"));
+        assert_eq!(file.to_string(), "A='#1' # c\nB= # c\nC= '#2' # c\n");
+        let values: Vec<_> = file.iter().map(|(_, value)| value.expose()).collect();
+        assert_eq!(values, ["#1", "", "#2"]);
+    }
+
+    #[test]
+    fn names_are_what_the_engine_takes() {
+        for name in [
+            "A",
+            "a",
+            "_",
+            "A1",
+            "1A",
+            "1",
+            "discovery.type",
+            "xpack.security.enabled",
+            "my-name",
+            "-a",
+            "a/b",
+            "a:b",
+            "A[0]",
+            "a#b",
+            "é",
+            "A+",
+            "export",
+            "npm_config_//registry.npmjs.org/:_authToken",
+            "%s",
+            "a\\b",
+        ] {
+            let file = parsed(&format!("{name}=1\nexport {name}=2\n"));
+            assert_eq!(file.get(name).unwrap().expose(), "2", "{name}");
+            let mut file = EnvFile::default();
+            let (key, value) = parse_pair(&format!("{name}=x y")).unwrap();
+            file.set(&key, &value);
+            assert_eq!(parsed(&file.to_string()).get(name), Some(&value), "{name}");
+        }
+        for name in [
+            "",
+            " ",
+            "A ",
+            " A",
+            "A B",
+            "A\tB",
+            "A\u{a0}",
+            "\u{feff}A",
+            "A\u{200b}",
+            "\u{202e}A",
+            "A\u{7}",
+            "#A",
+            "'A'",
+            "\"A",
+            "A\0",
+            "{\"A\":\"b",
+        ] {
+            let wrong = name.parse::<EnvKey>().unwrap_err();
+            assert_eq!(wrong, PairError::Key(name.to_owned()));
+            assert!(!wrong.to_string().contains(does_not_show), "{wrong:?}");
+            // An indented one is one, and one with a # is a comment.
+            let line = format!("{name}=1");
+            let read = EnvFile::parse(line.as_bytes())
+                .ok()
+                .is_some_and(|file| file.get(name).is_some());
+            assert!(!read, "{line:?}");
+        }
+        for (name, plain) in [
+            ("A_1", true),
+            ("_", true),
+            ("1A", false),
+            ("a.b", false),
+            ("a-b", false),
+            ("é", false),
+        ] {
+            assert_eq!(key(name).is_plain(), plain, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_no_process_can_be_given_is_known() {
+        for (name, length, given) in [
+            ("A", LONGEST - 3, true),
+            ("A", LONGEST - 2, false),
+            ("LONGER", LONGEST - 8, true),
+            ("LONGER", LONGEST - 7, false),
+            ("é", LONGEST - 4, true),
+            ("é", LONGEST - 3, false),
+        ] {
+            let value = text(&"x".repeat(length));
+            assert_eq!(can_be_given(&key(name), &value).is_ok(), given, "{name} {length}");
+        }
+        let two_bytes_each = text(&"é".repeat(LONGEST / 2));
+        insta::assert_snapshot!(can_be_given(&key("A"), &two_bytes_each).unwrap_err(), @"A cannot be given to a program: name, = and value have 131074 bytes, and Linux takes at most 131071. Give it as a file, in a volume, and its path as the variable");
+    }
+
+    #[test]
+    fn a_byte_order_mark_stays_and_is_no_part_of_a_name() {
+        let mut file = EnvFile::parse(b"\xef\xbb\xbfA=1\r\nB=2").unwrap();
+        assert_eq!(file.get("A").unwrap().expose(), "1");
+        file.set(&key("A"), &text("3"));
+        file.set(&key("C"), &text("4"));
+        assert!(file.unset(&key("B")));
+        assert_eq!(file.to_string().as_bytes(), b"\xef\xbb\xbfA=3\r\nC=4\n");
+        for empty in [&b"\xef\xbb\xbf"[..], b"\xef\xbb\xbf# x\r\n"] {
+            let file = EnvFile::parse(empty).unwrap();
+            assert_eq!(file.to_string().as_bytes(), empty);
+            assert_eq!(file.iter().count(), 0);
+        }
+        let within = EnvFile::parse("A=1\n\u{feff}B=2".as_bytes()).unwrap_err();
+        insta::assert_snapshot!(within, @"line 2, column 1: a character of this name does not show (a byte-order mark, a zero-width space or the like): type the name anew");
+        let wide: Vec<u8> = "\u{feff}A=1\r\n"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        insta::assert_snapshot!(EnvFile::parse(&wide).unwrap_err(), @"line 1, column 1: the file is UTF-16 and not UTF-8, as some editors and PowerShell's > save it: save it as UTF-8 (`iconv -f UTF-16LE -t UTF-8 FILE`)");
+    }
+
+    fn any_name() -> impl Strategy<Value = String> {
+        prop_oneof!["[A-Z_]{1,3}", "[a-z0-9.é#/-]{1,3}"]
+            .prop_filter("a name", |name: &String| name.parse::<EnvKey>().is_ok())
     }
 
     fn any_value() -> impl Strategy<Value = String> {
@@ -537,12 +755,14 @@ mod tests {
         let line = prop_oneof![
             "#[ -~]{0,20}\n",
             "[ \t]{0,3}\r?\n",
-            ("[A-Z_]{1,3}", "[a-z0-9$=]{0,9}( #[ -~]{0,5})?").prop_map(|(k, v)| format!("{k}={v}\n")),
+            (any_name(), "[a-z0-9$=#]{0,9}( #[ -~]{0,5})?").prop_map(|(k, v)| format!("{k}={v}\n")),
             ("[A-Z_]{1,3}", "[^'\0]{0,9}").prop_map(|(k, v)| format!("export {k}= '{v}' # c\r\n")),
             ("[A-Z_]{1,3}", "[a-z\n ]{0,9}").prop_map(|(k, v)| format!("{k}=\"{v}\\n\\$\"\n")),
         ];
-        (proptest::collection::vec(line, 0..8), any::<bool>()).prop_map(|(lines, cut)| {
-            let mut text = lines.concat();
+        let lines = proptest::collection::vec(line, 0..8);
+        (lines, any::<bool>(), any::<bool>()).prop_map(|(lines, cut, marked)| {
+            let mark = if marked { text::MARK } else { "" };
+            let mut text = format!("{mark}{}", lines.concat());
             if cut && text.ends_with('\n') {
                 text.pop();
             }
@@ -565,7 +785,7 @@ mod tests {
 
         #[test]
         fn what_is_set_is_read_back_and_nothing_else_changes(
-            file in any_file(), name in "[A-Z_]{1,3}", value in any_value(),
+            file in any_file(), name in any_name(), value in any_value(),
         ) {
             let before = parsed(&file);
             let mut edited = before.clone();

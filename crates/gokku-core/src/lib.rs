@@ -3,6 +3,7 @@
 //! This crate is pure: no file, no network, no clock, no environment, no randomness. What a decision
 //! needs is passed in, what it decides is returned. Read it top to bottom:
 //!
+//! - a file's bytes as [`text`], for everything that people write
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
 //! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and [`network_name`], [`procfile`]; what runs by it: [`processes`]; files that are
 //!   called otherwise: [`misnamed`]
@@ -25,6 +26,7 @@ pub mod name;
 pub mod process;
 pub mod release_id;
 pub mod slot;
+pub mod text;
 
 pub mod build_inputs;
 pub mod env_file;

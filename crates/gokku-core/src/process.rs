@@ -1,17 +1,17 @@
 //! A process of a release: its type and number, `web-1`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 /// The most characters a process type may have.
-pub const MAX_TYPE: usize = 15;
+pub const MAX_TYPE: usize = 63;
 
-/// A process type, `web` or `worker`: `[a-z][a-z0-9]{0,14}`.
+/// A process type, `web`, `worker` or `sidekiq-high`: `[A-Za-z0-9_][A-Za-z0-9_-]{0,62}`, what Heroku takes in a `Procfile`.
 ///
-/// Without dashes, so that a container's name has one reading: behind the app's name stand the slot, the type and the
-/// number, each without one.
+/// `web` in lower case alone is the one that gets traffic. How its containers are called is in [`Slot`](crate::Slot).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ProcessType(String);
@@ -19,7 +19,7 @@ pub struct ProcessType(String);
 /// A text is no process type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not a process type: it is a lower-case letter, then letters and digits, at most {MAX_TYPE} in all"
+    "{0:?} is not a process type: it is letters, digits, - and _, at most {MAX_TYPE} in all, and does not begin with -"
 )]
 pub struct ProcessTypeError(String);
 
@@ -72,10 +72,9 @@ impl FromStr for ProcessType {
     type Err = ProcessTypeError;
 
     fn from_str(text: &str) -> Result<Self, ProcessTypeError> {
-        let good = text.len() <= MAX_TYPE
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
-        if good {
+        let good = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let length = 1..=MAX_TYPE;
+        if length.contains(&text.len()) && text.chars().all(good) && !text.starts_with('-') {
             Ok(Self(text.to_owned()))
         } else {
             Err(ProcessTypeError(text.to_owned()))
@@ -95,6 +94,25 @@ impl ProcessKey {
     /// Its type.
     pub fn kind(&self) -> &ProcessType {
         &self.kind
+    }
+
+    /// Its number, from 1.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+
+    /// Which of those there are it means, as somebody has typed it: `worker-2` is the second of `worker`, or where there is
+    /// none, the first of a type of that name.
+    pub fn meant_of<'a>(&'a self, there: &'a BTreeSet<Self>) -> &'a Self {
+        let named = || {
+            let kind = self.to_string().parse().ok()?;
+            there.get(&Self { kind, number: 1 })
+        };
+        if there.contains(self) {
+            self
+        } else {
+            named().unwrap_or(self)
+        }
     }
 
     /// Whether this is `web-1`.

@@ -11,8 +11,10 @@
 //! understands, by the image's `/bin/sh`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use crate::process::ProcessType;
+use crate::env_file::LONGEST;
+use crate::process::{ProcessType, ProcessTypeError};
 
 /// The file's name.
 pub const PROCFILE: &str = "Procfile";
@@ -34,6 +36,17 @@ pub struct ProcfileError {
     pub what: String,
 }
 
+/// Everything that is wrong with a `Procfile`, in its order; at least one thing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ProcfileErrors(pub Vec<ProcfileError>);
+
+impl fmt::Display for ProcfileErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
 /// A command line that can be run. It may have a secret in it, and is shown to whoever may read the code only.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
@@ -53,6 +66,11 @@ pub enum CommandError {
     /// It has a NUL or another control character in it.
     #[error("the command has a control character in it")]
     Control,
+    /// Linux starts no program with a word of this length.
+    #[error(
+        "the command has more than {LONGEST_COMMAND} bytes, and no program can be given as much in one word"
+    )]
+    TooLong,
 }
 
 /// A parsed `Procfile`.
@@ -63,6 +81,9 @@ pub struct Procfile {
     /// `release`: the migration.
     pub release: Option<Command>,
 }
+
+/// The most bytes of a command: all of it is one word for the shell that may run it, with something before it.
+const LONGEST_COMMAND: usize = LONGEST - 1024;
 
 /// The words by which only a shell can begin.
 const BUILTINS: [&str; 16] = [
@@ -89,6 +110,9 @@ impl std::str::FromStr for Command {
         let text = text.trim();
         if text.chars().any(|c| c.is_control() && c != '\t') {
             return Err(CommandError::Control);
+        }
+        if text.len() > LONGEST_COMMAND {
+            return Err(CommandError::TooLong);
         }
         let words = shlex::split(text).ok_or(CommandError::Quotes)?;
         let first = words
@@ -161,44 +185,89 @@ fn syntax(text: &str) -> Syntax {
     found
 }
 
+/// A line that says something.
+struct Entry<'a> {
+    /// Its number, from 1.
+    number: usize,
+    whole: &'a str,
+    /// It without what it is indented by.
+    bare: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    /// The type and the command, each without what surrounds it.
+    fn parts(&self) -> Option<(&'a str, &'a str)> {
+        let (kind, command) = self.bare.split_once(':')?;
+        Some((kind.trim_end(), command.trim_start()))
+    }
+}
+
+fn entries(text: &str) -> impl Iterator<Item = Entry<'_>> {
+    let lines = text.split('\n').zip(1..);
+    lines.filter_map(|(whole, number)| {
+        let whole = whole.strip_suffix('\r').unwrap_or(whole);
+        let bare = whole.trim_start();
+        let says = !bare.is_empty() && !bare.starts_with('#');
+        says.then_some(Entry { number, whole, bare })
+    })
+}
+
+/// The types of a `Procfile` and their commands, of the lines that have one: for whoever looks at a file that somebody else
+/// checks.
+pub(crate) fn named(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    entries(text).filter_map(|entry| entry.parts())
+}
+
 impl Procfile {
     /// Reads the text of a file called `file`, which errors begin with.
-    pub fn parse(file: &str, text: &str) -> Result<Self, ProcfileError> {
+    pub fn parse(file: &str, text: &str) -> Result<Self, ProcfileErrors> {
         let mut all = Self::default();
-        for (at, line) in text.split('\n').enumerate() {
-            let line = line.strip_suffix('\r').unwrap_or(line);
-            let bare = line.trim_start();
-            if bare.is_empty() || bare.starts_with('#') {
+        let mut wrong = Vec::new();
+        let mut said = BTreeMap::new();
+        for line in entries(text) {
+            let mut note = |rest: &str, what: String| {
+                wrong.push(ProcfileError {
+                    file: file.to_owned(),
+                    line: line.number,
+                    column: line.whole.chars().count() - rest.chars().count() + 1,
+                    what,
+                });
+            };
+            let Some((kind, command)) = line.parts() else {
+                note(
+                    line.bare,
+                    "this is no process: a line is `type: command`".to_owned(),
+                );
                 continue;
+            };
+            let kind: Option<ProcessType> = kind
+                .parse()
+                .map_err(|error: ProcessTypeError| note(line.bare, error.to_string()))
+                .ok();
+            let named = kind.as_ref().map_or_else(String::new, |kind| format!("{kind}: "));
+            let parsed: Option<Command> = command
+                .parse()
+                .map_err(|error: CommandError| note(command, format!("{named}{error}")))
+                .ok();
+            let Some(kind) = kind else { continue };
+            if let Some(first) = said.insert(kind.clone(), line.number) {
+                note(
+                    line.bare,
+                    format!("{kind} stands here twice: it is in line {first}, too"),
+                );
             }
-            let wrong = |rest: &str, what: String| ProcfileError {
-                file: file.to_owned(),
-                line: at + 1,
-                column: line.chars().count() - rest.chars().count() + 1,
-                what,
-            };
-            let Some((kind, command)) = bare.split_once(':') else {
-                let what = "this is no process: a line is `type: command`".to_owned();
-                return Err(wrong(bare, what));
-            };
-            let kind: ProcessType = kind
-                .trim_end()
-                .parse()
-                .map_err(|error: crate::process::ProcessTypeError| wrong(bare, error.to_string()))?;
-            let rest = command.trim_start();
-            let parsed = rest
-                .parse()
-                .map_err(|error: CommandError| wrong(rest, format!("{kind}: {error}")))?;
-            let before = if kind.as_str() == RELEASE {
-                all.release.replace(parsed)
+            let Some(parsed) = parsed else { continue };
+            if kind.as_str() == RELEASE {
+                all.release = Some(parsed);
             } else {
-                all.processes.insert(kind.clone(), parsed)
-            };
-            if before.is_some() {
-                return Err(wrong(bare, format!("{kind} stands here twice")));
+                all.processes.insert(kind, parsed);
             }
         }
-        Ok(all)
+        if wrong.is_empty() {
+            Ok(all)
+        } else {
+            Err(ProcfileErrors(wrong))
+        }
     }
 }
 
@@ -221,6 +290,20 @@ mod tests {
         assert_eq!(all.processes[&"worker".parse().unwrap()].words, ["./work", "a b"]);
         assert_eq!(all.release.unwrap().text(), "./migrate");
         assert_eq!(Procfile::parse("Procfile", "").unwrap(), Procfile::default());
+    }
+
+    #[test]
+    fn herokus_names_are_valid() {
+        let text = "Web: a\nmy-worker: b\nSIDEKIQ_high: c\n1st: d\nworker-2: e\n_x: f\nrelease : g";
+        let all = Procfile::parse("Procfile", text).unwrap();
+        let kinds: Vec<&str> = all.processes.keys().map(ProcessType::as_str).collect();
+        assert_eq!(
+            kinds,
+            ["1st", "SIDEKIQ_high", "Web", "_x", "my-worker", "worker-2"]
+        );
+        assert!(all.release.is_some());
+        let named: Vec<_> = named(" web : ./a b\r\n#x: y\nno process\n").collect();
+        assert_eq!(named, [("web", "./a b")]);
     }
 
     #[test]
@@ -253,14 +336,17 @@ mod tests {
             "web",
             "web: ",
             "web: 'a",
-            "Web: a",
-            "web: a\nmy-worker: b",
+            "web one: a",
+            "web: a\nmy.worker: b",
             "web: a\n  web: b",
             "web: a\nrelease: b\nrelease: c",
             ": a",
             "web: ''",
             "web: a\u{7}",
-            "abcdefghijklmnop: a",
+            "-worker: a",
+            "wörker: ",
+            // Everything at once.
+            "web\n\n# why\nweb: 'a\n  web: b\n\tmy worker: ./a\r\nworker: \n: ''\nworker: c\nclock: ./c\n",
         ]
         .map(|text| Procfile::parse("Procfile", text).unwrap_err().to_string())
         .to_vec();
@@ -268,14 +354,24 @@ mod tests {
         Procfile:1:1: this is no process: a line is `type: command`
         Procfile:1:6: web: the command names no program
         Procfile:1:6: web: the command has a quote that is never closed, or ends in a backslash
-        Procfile:1:1: "Web" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
-        Procfile:2:1: "my-worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
-        Procfile:2:3: web stands here twice
-        Procfile:3:1: release stands here twice
-        Procfile:1:1: "" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+        Procfile:1:1: "web one" is not a process type: it is letters, digits, - and _, at most 63 in all, and does not begin with -
+        Procfile:2:1: "my.worker" is not a process type: it is letters, digits, - and _, at most 63 in all, and does not begin with -
+        Procfile:2:3: web stands here twice: it is in line 1, too
+        Procfile:3:1: release stands here twice: it is in line 2, too
+        Procfile:1:1: "" is not a process type: it is letters, digits, - and _, at most 63 in all, and does not begin with -
         Procfile:1:6: web: the command names no program
         Procfile:1:6: web: the command has a control character in it
-        Procfile:1:1: "abcdefghijklmnop" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+        Procfile:1:1: "-worker" is not a process type: it is letters, digits, - and _, at most 63 in all, and does not begin with -
+        Procfile:1:1: "wörker" is not a process type: it is letters, digits, - and _, at most 63 in all, and does not begin with -
+        Procfile:1:9: the command names no program
+        Procfile:1:1: this is no process: a line is `type: command`
+        Procfile:4:6: web: the command has a quote that is never closed, or ends in a backslash
+        Procfile:5:3: web stands here twice: it is in line 4, too
+        Procfile:6:2: "my worker" is not a process type: it is letters, digits, - and _, at most 63 in all, and does not begin with -
+        Procfile:7:9: worker: the command names no program
+        Procfile:8:1: "" is not a process type: it is letters, digits, - and _, at most 63 in all, and does not begin with -
+        Procfile:8:3: the command names no program
+        Procfile:9:1: worker stands here twice: it is in line 7, too
         "#);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use gokku_core::release::{Outcome, Record};
 use gokku_core::retention::{Found, Keep, RECORDS, going, rollback_target};
-use gokku_core::{AppName, CommitId, EnvironmentName, ProcessKey, ReleaseId, Slot};
+use gokku_core::{AppName, CommitId, EnvironmentName, ProcessKey, ProcessType, ReleaseId, Slot};
 use proptest::prelude::*;
 
 fn record(seconds: i64, outcome: Outcome) -> Record {
@@ -79,9 +79,176 @@ fn container_name() -> impl Strategy<Value = (AppName, Slot, ProcessKey)> {
         .prop_map(|words| words.join("-"))
         .prop_filter_map("a name", |name| name.parse().ok());
     let slot = proptest::sample::select(vec![Slot::Blue, Slot::Green]);
-    let kind = proptest::sample::select(vec!["web", "a", "blue", "green", "x1"]);
+    let word = proptest::sample::select(vec!["web", "a", "blue", "green", "x1", "2", "A", "_"]);
+    let kind = proptest::collection::vec(word, 1..4).prop_map(|words| words.join("-"));
     let process = (kind, 1_u16..3).prop_map(|(kind, number)| format!("{kind}-{number}").parse().unwrap());
     (app, slot, process)
+}
+
+/// What a container's name says, read from its end.
+fn read(name: &str) -> (String, Slot, String) {
+    let slot = |word: &str| {
+        [Slot::Blue, Slot::Green]
+            .into_iter()
+            .find(|slot| slot.as_str() == word)
+    };
+    let (before, number) = name.rsplit_once('-').unwrap();
+    if let Some(slot) = slot(number) {
+        return (before.to_owned(), slot, "web-1".to_owned());
+    }
+    let words: Vec<&str> = before.split('-').collect();
+    // The type is at least one word.
+    let at = words[..words.len() - 1]
+        .iter()
+        .rposition(|word| slot(word).is_some())
+        .unwrap();
+    let kind = words[at + 1..].join("-").replace('.', "-");
+    (
+        words[..at].join("-"),
+        slot(words[at]).unwrap(),
+        format!("{kind}-{number}"),
+    )
+}
+
+/// Every name there can be of some words between dashes, colours and numbers among them.
+#[test]
+fn container_names_have_one_reading_each() {
+    let joined = |words: &[&str], most: usize| {
+        let mut all: Vec<String> = Vec::new();
+        let mut last = vec![String::new()];
+        for _ in 0..most {
+            let longer = |before: &String| {
+                let begin = if before.is_empty() {
+                    String::new()
+                } else {
+                    format!("{before}-")
+                };
+                words
+                    .iter()
+                    .map(move |word| format!("{begin}{word}"))
+                    .collect::<Vec<_>>()
+            };
+            last = last.iter().flat_map(longer).collect();
+            all.extend_from_slice(&last);
+        }
+        all
+    };
+    let apps = joined(&["a", "blue", "green", "1"], 4);
+    let apps: Vec<AppName> = apps.iter().filter_map(|name| name.parse().ok()).collect();
+    let kinds = joined(&["web", "blue", "green", "1"], 3);
+    let mut seen = BTreeSet::new();
+    let mut count = 0;
+    for app in &apps {
+        for kind in kinds
+            .iter()
+            .map(String::as_str)
+            .chain(["Blue", "a_blue", "blue_", "_-blue", "a--", "a--1"])
+        {
+            for process in kind.parse::<ProcessType>().unwrap().numbered(2) {
+                for slot in [Slot::Blue, Slot::Green] {
+                    let name = slot.container_name(app, &process);
+                    assert_eq!(
+                        read(&name),
+                        (app.to_string(), slot, process.to_string()),
+                        "{name}"
+                    );
+                    // What the engine takes.
+                    assert!(
+                        name.chars()
+                            .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)),
+                        "{name}"
+                    );
+                    seen.insert(name);
+                    count += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(seen.len(), count);
+    assert!(count > 50_000, "{count}");
+}
+
+#[test]
+fn container_names_that_people_know_stay() {
+    let app: AppName = "api".parse().unwrap();
+    for (process, name) in [
+        ("web-1", "api-blue"),
+        ("web-2", "api-blue-web-2"),
+        ("worker-1", "api-blue-worker-1"),
+        ("blue-1", "api-blue-blue-1"),
+        ("my-worker-1", "api-blue-my-worker-1"),
+        ("SIDEKIQ_high-12", "api-blue-SIDEKIQ_high-12"),
+        ("worker-2-1", "api-blue-worker-2-1"),
+        ("jobs-blue-1", "api-blue-jobs.blue-1"),
+    ] {
+        assert_eq!(Slot::Blue.container_name(&app, &process.parse().unwrap()), name);
+    }
+}
+
+#[test]
+fn what_is_typed_means_a_process_that_is_there() {
+    let key = |text: &str| text.parse::<ProcessKey>().unwrap();
+    let there = |all: &[&str]| all.iter().map(|text| key(text)).collect::<BTreeSet<_>>();
+    for (typed, all, meant) in [
+        ("worker-2", &["web-1", "worker-1", "worker-2"][..], "worker-2"),
+        ("worker-2", &["worker-1", "worker-2", "worker-2-1"], "worker-2"),
+        ("worker-2", &["worker-1", "worker-2-1"], "worker-2-1"),
+        ("worker-2", &["worker-1"], "worker-2"),
+        ("worker-2-1", &["worker-2-1"], "worker-2-1"),
+    ] {
+        assert_eq!(
+            *key(typed).meant_of(&there(all)),
+            key(meant),
+            "{typed} of {all:?}"
+        );
+    }
+}
+
+#[test]
+fn process_types_are_herokus() {
+    for good in [
+        "web",
+        "Web",
+        "WORKER",
+        "my-worker",
+        "my_worker",
+        "1",
+        "2nd",
+        "_",
+        "a-",
+        "worker-1",
+        &"a".repeat(63),
+    ] {
+        assert_eq!(good.parse::<ProcessType>().unwrap().as_str(), good);
+    }
+    for bad in [
+        "",
+        "-",
+        "-a",
+        "a b",
+        "a.b",
+        "a/b",
+        "é",
+        "a\n",
+        "\u{feff}web",
+        &"a".repeat(64),
+    ] {
+        assert!(bad.parse::<ProcessType>().is_err(), "{bad}");
+    }
+    // Traffic goes to one of them.
+    assert!(!"Web".parse::<ProcessType>().unwrap().is_web());
+    for bad in [
+        "web",
+        "web-",
+        "web-0",
+        "web-01",
+        "web-65536",
+        "-1",
+        "web-+1",
+        "web--1x",
+    ] {
+        assert!(bad.parse::<ProcessKey>().is_err(), "{bad}");
+    }
 }
 
 proptest! {
@@ -111,7 +278,7 @@ proptest! {
     }
 
     #[test]
-    fn processes_round_trip(kind in "[a-z][a-z0-9]{0,14}", number in 1_u16..) {
+    fn processes_round_trip(kind in "[A-Za-z0-9_][A-Za-z0-9_-]{0,62}", number in 1_u16..) {
         let text = format!("{kind}-{number}");
         prop_assert_eq!(text.parse::<ProcessKey>().unwrap().to_string(), text);
         let zero = format!("{kind}-0");
@@ -125,6 +292,7 @@ proptest! {
         let name = |(app, slot, process): &(AppName, Slot, ProcessKey)| slot.container_name(app, process);
         prop_assert_eq!(name(&one) == name(&other), one == other, "{}", name(&one));
         prop_assert_eq!(Slot::of_container(&name(&one), &one.0, &one.2), Some(one.1));
+        prop_assert_eq!(read(&name(&one)), (one.0.to_string(), one.1, one.2.to_string()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use gokku_core::gokku_yml::GokkuYml;
 use gokku_core::name::NameError;
 use gokku_core::push::BranchName;
-use gokku_core::{AppName, EnvironmentName};
+use gokku_core::{AppName, EnvironmentName, text};
 use gokku_git::WorkingCopy;
 use serde::{Deserialize, Serialize};
 
@@ -236,13 +236,14 @@ fn branch(
     environment: &EnvironmentName,
 ) -> Result<Option<BranchName>, Error> {
     let Some(top) = copy.top()? else { return Ok(None) };
-    let text = match std::fs::read_to_string(top.join("gokku.yml")) {
-        Ok(text) => text,
+    let bytes = match std::fs::read(top.join("gokku.yml")) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::Yml(format!("gokku.yml: {error}"))),
     };
     let wrong = |words: String| Error::Yml(format!("{words}. Nothing was added"));
-    let yml = GokkuYml::parse("gokku.yml", &text).map_err(|error| wrong(error.to_string()))?;
+    let text = text::read(&bytes).map_err(|error| wrong(format!("gokku.yml:{error}")))?;
+    let yml = GokkuYml::parse("gokku.yml", text.text).map_err(|error| wrong(error.to_string()))?;
     let config = yml.app(app).map_err(|error| wrong(error.to_string()))?;
     Ok(config.branch(environment).cloned())
 }

@@ -2,7 +2,7 @@
 
 use gokku_core::AppName;
 use gokku_core::change::Change;
-use gokku_core::env_file::{EnvKey, EnvValue};
+use gokku_core::env_file::{EnvKey, EnvValue, can_be_given};
 use gokku_docker::{ContainerState, labels};
 
 use crate::error::Error;
@@ -12,6 +12,9 @@ use crate::{env_store, events, records};
 
 /// Sets variables, all or none. True when that changed anything.
 pub fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+    for (key, value) in pairs {
+        can_be_given(key, value).map_err(|wrong| Error::input(format!("{wrong}. Nothing was set")))?;
+    }
     let changed = env_store::edit(&server.root, app, |env| {
         let before = env.clone();
         for (key, value) in pairs {

@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 
 use gokku_core::AppName;
-use gokku_core::env_file::EnvFile;
+use gokku_core::env_file::{EnvFile, can_be_given};
 use gokku_core::fingerprint::Fingerprint;
 
 use crate::atomic;
@@ -23,6 +23,14 @@ pub fn read(root: &Root, app: &AppName) -> Result<EnvFile, Error> {
             error.column,
             error.what
         ))
+    })
+}
+
+/// Refuses an env in which there is a variable that no process can be started with. One that was set by gokku has none.
+pub fn check(root: &Root, app: &AppName, env: &EnvFile) -> Result<(), Error> {
+    let wrong = env.iter().find_map(|(key, value)| can_be_given(key, value).err());
+    wrong.map_or(Ok(()), |wrong| {
+        Err(Error::input(format!("{}: {wrong}", root.env(app).display())))
     })
 }
 

@@ -11,7 +11,7 @@ use gokku_core::procfile::PROCFILE;
 use gokku_git::Repository;
 
 use crate::error::Error;
-use crate::plan::{GOKKU_YML, config_of};
+use crate::plan::{GOKKU_YML, config_of, text_of};
 use crate::{Server, apps, hook, tree_file};
 
 /// A generated Dockerfile, and the name it is sent to the builder under.
@@ -67,13 +67,13 @@ fn detect(
     let mut texts = BTreeMap::new();
     for path in languages::to_read(&files, config) {
         let bytes = read(path)?;
-        let text = String::from_utf8(bytes).ok().filter(|text| text.len() <= LARGEST);
-        let text = text.ok_or_else(|| {
-            Error::input(format!(
-                "{path} is not a text of at most {LARGEST} bytes in UTF-8"
-            ))
-        })?;
-        texts.insert(path.to_owned(), text);
+        if bytes.len() > LARGEST {
+            return Err(Error::input(format!(
+                "{path} has {} bytes, and of a file that says how a project is built {LARGEST} are read at most",
+                bytes.len()
+            )));
+        }
+        texts.insert(path.to_owned(), text_of(path, &bytes)?.to_owned());
     }
     let project = Project { files, texts };
     let detected = languages::detect(&project, config).map_err(|error| Error::input(error.to_string()))?;

@@ -10,7 +10,7 @@ use gokku_core::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::processes::{Kind, Processes};
 use gokku_core::procfile::{PROCFILE, Procfile};
 use gokku_core::settings::{SettingError, Settings};
-use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId};
+use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId, text};
 use gokku_docker::Secrets;
 use gokku_proxy::api::PutRoute;
 
@@ -63,13 +63,10 @@ pub(crate) fn parsed(file: &str, bytes: &[u8]) -> Result<GokkuYml, Error> {
     GokkuYml::parse(file, text_of(file, bytes)?).map_err(|error| Error::input(error.to_string()))
 }
 
-fn text_of<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
-    std::str::from_utf8(bytes).map_err(|error| {
-        Error::input(format!(
-            "{file}: byte {}: this is not UTF-8",
-            error.valid_up_to() + 1
-        ))
-    })
+/// The text of a file of the code's; `file` is how errors call it.
+pub(crate) fn text_of<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    let text = text::read(bytes).map_err(|wrong| Error::input(format!("{file}:{wrong}")))?;
+    Ok(text.text)
 }
 
 /// What a release runs: its `Procfile`, beside the app or at the top of its code, and what its `gokku.yml` says of it.
@@ -109,7 +106,9 @@ impl Plan {
         let refused = |error: YmlError| Error::input(error.to_string());
         let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
         let environment = apps::load(root, app)?.environment;
-        let env = config.whole_env(&environment, &env_store::read(root, app)?);
+        let own = env_store::read(root, app)?;
+        env_store::check(root, app, &own)?;
+        let env = config.whole_env(&environment, &own);
         let settings = config.settings(&env).map_err(|wrong| told(&wrong))?;
         let candidates = config.dockerfiles();
         let found = candidates
@@ -128,7 +127,7 @@ impl Plan {
         } else if builds {
             keys_beside_a_dockerfile(&dockerfile, &config).map_err(refused)?;
             let text = tree_file::read(tree, &dockerfile)?.unwrap_or_default();
-            let text = String::from_utf8_lossy(&text);
+            let text = text::look_at(&text).map_err(|wrong| Error::input(format!("{dockerfile}:{wrong}")))?;
             config.given.check_used(&dockerfile, &text).map_err(refused)?;
             let values = config.given.secrets_of(app, &env).map_err(refused)?;
             secrets.extend(values.into_iter().map(|(name, value)| (name.to_string(), value)));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gokku_core::text;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -16,12 +17,9 @@ struct Versioned {
 
 /// Understands a file's content; the error begins with the file, line and column.
 pub fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
-    let text = String::from_utf8_lossy(bytes);
-    toml::from_str(&text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start).min(text.len());
-        let before = &text[..start];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+    let text = text::read(bytes).map_err(|wrong| Error::failed(format!("{}:{wrong}", path.display())))?;
+    toml::from_str(text.text).map_err(|error| {
+        let (line, column) = text::place(text.text, error.span().map_or(0, |span| span.start));
         Error::failed(format!("{}:{line}:{column}: {}", path.display(), error.message()))
     })
 }
@@ -84,6 +82,23 @@ mod tests {
         assert_eq!(read(&written), Ok(kept));
         assert!(read("version = 1\n\"é\" = 2").is_err_and(|error| error.starts_with("kept.toml:2:")),);
         assert!(read("").is_err_and(|error| error.ends_with("missing field `version`")));
+    }
+
+    #[test]
+    fn text_that_peoples_editors_make() {
+        let marked = read("\u{feff}version = 1\r\nword = 'é'\r\n").expect("a file with a byte-order mark");
+        assert_eq!(marked.word, "é");
+        let wide: Vec<u8> = "version = 1".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let told = |bytes: &[u8]| {
+            let error = parse::<Kept>(Path::new("kept.toml"), bytes).expect_err("no UTF-8");
+            error.to_string()
+        };
+        assert!(
+            told(&wide).starts_with("kept.toml:1:1: the file is UTF-16"),
+            "{}",
+            told(&wide)
+        );
+        assert!(told(b"version = 1\nword = '\xe9'").starts_with("kept.toml:2:9: this is not UTF-8"));
     }
 
     #[test]

@@ -9,9 +9,7 @@ use gokku_core::volume::Source;
 
 /// Checks a file.
 pub fn check(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else {
-        return;
-    };
+    let Some(text) = crate::text_of(data) else { return };
     let yml = match GokkuYml::parse("gokku.yml", text) {
         Ok(yml) => yml,
         Err(errors) => {

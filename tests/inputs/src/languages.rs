@@ -12,13 +12,14 @@ use gokku_core::languages::{Detected, Project, detect, free_name, to_read};
 
 /// Checks a project.
 pub fn check(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else {
-        return;
-    };
+    let Some(text) = crate::text_of(data) else { return };
     let mut given = BTreeMap::new();
     for file in text.split("=== ").skip(1) {
         let (path, text) = file.split_once('\n').unwrap_or((file, ""));
         if !path.is_empty() {
+            let Some(text) = crate::text_of(text.as_bytes()) else {
+                return;
+            };
             given.insert(path.to_owned(), text.to_owned());
         }
     }

@@ -11,6 +11,8 @@
 //! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
 #![allow(clippy::missing_panics_doc, reason = "a check panics, that is what it is for")]
 
+use gokku_core::text;
+
 pub mod afar;
 pub mod authorized_keys;
 pub mod build_progress;
@@ -52,6 +54,22 @@ pub const SUBJECTS: [(&str, Check); 17] = [
     ("route_table", route_table::check),
     ("settings", settings::check),
 ];
+
+/// The text of a file that people write, as whoever reads it has it; none where it is told that it is no text.
+fn text_of(data: &[u8]) -> Option<&str> {
+    match text::read(data) {
+        Ok(text) => {
+            let mark = if text.marked { text::MARK } else { "" };
+            assert_eq!([mark, text.text].concat().as_bytes(), data);
+            Some(text.text)
+        }
+        Err(wrong) => {
+            assert_is_a_line(&wrong.to_string());
+            assert_is_in(&String::from_utf8_lossy(data), wrong.line, wrong.column);
+            None
+        }
+    }
+}
 
 /// A message that a terminal shows in one line, as it is.
 fn assert_is_a_line(message: &str) {

@@ -5,9 +5,11 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use gokku_core::env_file::EnvKey;
+use gokku_core::env_file::{EnvFile, EnvKey, EnvValue};
 use gokku_core::push::BranchName;
-use gokku_core::{AppName, CommitId, ContainerId, EnvironmentName, ImageId, ProcessKey, ReleaseId, Slot};
+use gokku_core::{
+    AppName, CommitId, ContainerId, EnvironmentName, ImageId, ProcessKey, ProcessType, ReleaseId, Slot,
+};
 use gokku_server::clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -24,6 +26,8 @@ pub fn check(data: &[u8]) {
     assert_eq!(environment.is_some(), is_name(text), "{text:?}");
     let is_slots = text.ends_with("-blue") || text.ends_with("-green");
     assert_eq!(app.is_some(), is_name(text) && !is_slots, "{text:?}");
+    let kind: Option<ProcessType> = taken(text);
+    assert_eq!(kind.is_some(), is_type(text), "{text:?}");
     let process: Option<ProcessKey> = taken(text);
     assert_eq!(process.is_some(), is_process(text), "{text:?}");
     let commit: Option<CommitId> = taken(text);
@@ -33,6 +37,9 @@ pub fn check(data: &[u8]) {
     assert_eq!(branch.is_some(), is_branch(text), "{text:?}");
     let key: Option<EnvKey> = text.parse().ok();
     assert_eq!(key.is_some(), is_key(text), "{text:?}");
+    if let Some(key) = key {
+        in_a_file(&key);
+    }
     release(text);
     containers(app, process);
     // Whatever the engine gives as an id has a beginning that can be shown.
@@ -81,17 +88,35 @@ fn is_process(text: &str) -> bool {
 }
 
 fn is_type(text: &str) -> bool {
-    let letters = text.trim_start_matches(|c: char| c.is_ascii_lowercase());
-    letters.len() < text.len() && text.len() <= 15 && is_name(text) && !text.contains('-')
+    let inner = |letter: char| matches!(letter, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_' | '-');
+    (1..64).contains(&text.len()) && text.trim_matches(inner).is_empty() && text.bytes().next() != Some(b'-')
 }
 
 fn is_commit(text: &str) -> bool {
     [40, 64].contains(&text.len()) && text.trim_matches(|c| "0123456789abcdef".contains(c)).is_empty()
 }
 
+/// What is seen in a line of an env file as the one word before its `=`.
 fn is_key(text: &str) -> bool {
-    let word = |c: char| c == '_' || c.is_ascii_alphanumeric();
-    !text.is_empty() && text.chars().all(word) && !text.starts_with(|c: char| c.is_ascii_digit())
+    let unseen = |c: char| {
+        let number = u32::from(c);
+        let turns = [0xad, 0x61c, 0x180e, 0xfeff].contains(&number);
+        turns
+            || (0x200b..0x2010).contains(&number)
+            || (0x202a..0x202f).contains(&number)
+            || (0x2060..0x2070).contains(&number)
+    };
+    let odd = |c: char| c.is_control() || c.is_whitespace() || unseen(c) || "='\"".contains(c);
+    text.split(odd).eq([text]) && !matches!(text.bytes().next(), None | Some(b'#'))
+}
+
+/// What is set by a name is read by it.
+fn in_a_file(key: &EnvKey) {
+    let mut file = EnvFile::default();
+    let value = EnvValue::new(format!("{key} #")).expect("a value");
+    file.set(key, &value);
+    let again = EnvFile::parse(file.to_string().as_bytes()).expect("what was written");
+    assert!(again.get(key.as_str()) == Some(&value), "{key:?}");
 }
 
 /// git-check-ref-format(1), for what follows `refs/heads/`; and none that begins with a dash or is `@`.

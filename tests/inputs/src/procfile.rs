@@ -6,14 +6,17 @@ use gokku_core::procfile::{Command, Procfile};
 
 /// Checks a file.
 pub fn check(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else {
-        return;
-    };
+    let Some(text) = crate::text_of(data) else { return };
     let procfile = match Procfile::parse("Procfile", text) {
         Ok(procfile) => procfile,
-        Err(error) => {
-            crate::assert_is_in(text, error.line, error.column);
-            return crate::assert_is_a_line(&error.to_string());
+        Err(errors) => {
+            assert!(!errors.0.is_empty());
+            for error in &errors.0 {
+                crate::assert_is_in(text, error.line, error.column);
+                crate::assert_is_a_line(&error.to_string());
+            }
+            assert!(errors.0.is_sorted_by_key(|error| error.line), "{errors}");
+            return;
         }
     };
     for command in procfile.processes.values().chain(&procfile.release) {

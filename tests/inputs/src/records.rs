@@ -44,7 +44,8 @@ fn kept<T: Serialize + PartialEq + Debug>(
         }
         Err(error) => {
             // What is wrong with the rest of it does not matter where another version wrote it.
-            let table: Option<toml::Table> = toml::from_str(&String::from_utf8_lossy(data)).ok();
+            let text = gokku_core::text::read(data).ok();
+            let table: Option<toml::Table> = text.and_then(|text| toml::from_str(text.text).ok());
             let version = table.and_then(|table| table.get("version")?.as_integer());
             let is_other = |version: i64| !(1..=newest).contains(&version) && u32::try_from(version).is_ok();
             if error.message.contains(" is of version ") {

@@ -75,8 +75,10 @@ fn given_key(name: &KeyName) -> Result<gokku_core::public_key::PublicKey, Error>
         .take(LONGEST)
         .read_to_end(&mut given)
         .map_err(|error| Error::failed(format!("the key on standard input: {error}")))?;
-    let given = String::from_utf8_lossy(&given);
+    let given = gokku_core::text::read(&given)
+        .map_err(|wrong| Error::usage(format!("the key on standard input:{wrong}; nobody was let in")))?;
     given
+        .text
         .parse()
         .map_err(|error: gokku_core::public_key::PublicKeyError| Error::usage(error.to_string()))
 }

@@ -126,10 +126,10 @@ fn with<T: std::fmt::Display>(words: &str, more: impl IntoIterator<Item = T>) ->
         .fold(words.to_owned(), |line, word| format!("{line} {word}"))
 }
 
-/// A variable's name; what is none may be a value that was typed in its place.
+/// A variable's name, where it is one for everybody; what is none may be a value that was typed in its place.
 fn variable(name: &str) -> String {
-    name.parse::<EnvKey>()
-        .map_or_else(|_| "?".to_owned(), |key| key.to_string())
+    let key = name.parse::<EnvKey>().ok().filter(EnvKey::is_plain);
+    key.map_or_else(|| "?".to_owned(), |key| key.to_string())
 }
 
 #[cfg(test)]
@@ -162,7 +162,8 @@ mod tests {
             ("logs --since secret", "logs"),
             ("ps scale web=2 secret=se-cret", "ps scale web=2 ?"),
             ("ps restart worker", "ps restart worker"),
-            ("ps stop se-cret", "ps stop"),
+            ("ps stop se/cret", "ps stop"),
+            ("ps restart my-worker", "ps restart my-worker"),
         ] {
             let words = std::iter::once("gokku").chain(line.split(' '));
             let cli = Cli::try_parse_from(words).expect(line);

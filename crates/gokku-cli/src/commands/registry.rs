@@ -55,9 +55,13 @@ fn password(username: &str, registry: &str, printer: Printer) -> Result<String, 
     let mut given = Vec::new();
     let read = std::io::stdin().take(LONGEST).read_to_end(&mut given);
     read.map_err(|error| Error::failed(format!("the password on standard input: {error}")))?;
-    let given = String::from_utf8(given)
-        .map_err(|_| Error::usage("the password on standard input is not UTF-8; nothing was stored"))?;
+    let given = gokku_core::text::read(&given).map_err(|wrong| {
+        Error::usage(format!(
+            "the password on standard input: {}; nothing was stored",
+            wrong.what
+        ))
+    })?;
     // A file and `echo` end with the end of a line, which is no part of it.
-    let line = given.strip_suffix('\n').unwrap_or(&given);
+    let line = given.text.strip_suffix('\n').unwrap_or(given.text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

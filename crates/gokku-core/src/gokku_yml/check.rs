@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::build_inputs::{BuildInputs, OWN_ARGS};
-use crate::env_file::{EnvKey, EnvValue};
+use crate::env_file::{EnvKey, EnvValue, can_be_given};
 use crate::image_ref::Use;
 use crate::process::ProcessType;
 use crate::push::BranchName;
@@ -56,7 +56,7 @@ pub(super) fn app(
             None => given(whole.build.unwrap_or_default(), reader),
         },
         image: ready,
-        env: whole.env.map(env).unwrap_or_default(),
+        env: whole.env.map(|named| env(named, reader)).unwrap_or_default(),
         ports: whole.ports.and_then(|list| ports(&list, reader)),
         volumes: whole
             .volumes
@@ -129,6 +129,18 @@ fn given(raw: raw::Build, reader: &mut Reader<'_>) -> BuildInputs {
             let what = format!("build.args: {} is what gokku itself says", name.value);
             reader.note(name.place, what);
         }
+        if !name.value.is_plain() {
+            let what = format!(
+                "build.args: {:?} is no name for a Dockerfile's ARG: it is letters, digits and _, not beginning with a digit",
+                name.value.as_str()
+            );
+            reader.note(name.place, what);
+        }
+        // A step that runs gets it as it gets every variable.
+        let whole = EnvValue::new(value.value.0.clone());
+        if let Some(Err(wrong)) = whole.map(|whole| can_be_given(&name.value, &whole)) {
+            reader.note(value.place, format!("build.args: {wrong}"));
+        }
         let placed = placed(&value, value.value.0.clone(), reader);
         given.args.push((name.value, placed));
     }
@@ -196,9 +208,15 @@ fn words(list: List<Given<Argument>>) -> Vec<String> {
     list.items.into_iter().map(|word| word.value.0).collect()
 }
 
-fn env(named: Named<EnvKey, Given<EnvValue>>) -> Vec<(EnvKey, EnvValue)> {
+fn env(named: Named<EnvKey, Given<EnvValue>>, reader: &mut Reader<'_>) -> Vec<(EnvKey, EnvValue)> {
     let pairs = named.entries.into_iter();
-    pairs.map(|(key, value)| (key.value, value.value)).collect()
+    let pairs = pairs.map(|(key, value)| {
+        if let Err(wrong) = can_be_given(&key.value, &value.value) {
+            reader.note(value.place, format!("env: {wrong}"));
+        }
+        (key.value, value.value)
+    });
+    pairs.collect()
 }
 
 fn seconds_of(seconds: u16) -> Duration {
@@ -240,7 +258,7 @@ fn environments(list: List<raw::Environment>, reader: &mut Reader<'_>) -> Vec<En
         environments.push(Environment {
             name: name.value,
             branch: raw.branch.map_or_else(BranchName::main, |branch| branch.value),
-            env: raw.env.map(env).unwrap_or_default(),
+            env: raw.env.map(|named| env(named, reader)).unwrap_or_default(),
         });
     }
     environments

@@ -79,7 +79,7 @@ pub const KEYS: &[Key] = &[
         path: "build.args.<NAME>",
         default: "-",
         meaning: "A build argument, for an `ARG` of the Dockerfile; it stays in the image's history",
-        allowed: "a name as a variable's, not APP_PATH or BINARY_NAME, and any text",
+        allowed: "a name of letters, digits and _, not APP_PATH or BINARY_NAME, and any text",
     },
     Key {
         path: "build.secrets",
@@ -91,7 +91,7 @@ pub const KEYS: &[Key] = &[
         path: "env.<NAME>",
         default: "-",
         meaning: "A variable of the app, unless `gokku config set` has set it; settings count, too. Everybody who can read the code can read it: no place for secrets",
-        allowed: "a value without a NUL",
+        allowed: "a text without a NUL; with its name, at most 131,070 bytes",
     },
     Key {
         path: "ports",
@@ -139,7 +139,7 @@ pub const KEYS: &[Key] = &[
         path: "environments[].env.<NAME>",
         default: "-",
         meaning: "As `env`, for this environment alone; it counts before `env`",
-        allowed: "a value without a NUL",
+        allowed: "a text without a NUL; with its name, at most 131,070 bytes",
     },
     Key {
         path: "deployment.keep_releases",

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_yaml::{Error, Spanned};
+use serde_yaml::{Error, NonFiniteFloatPolicy, Spanned};
 
 use super::YmlError;
 
@@ -25,9 +25,9 @@ pub(super) struct Node {
 /// What it is.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
-    /// Nothing stands there.
-    Empty,
-    /// One value, as it is written: `1.10` is no number here.
+    /// Nothing stands there, or a word for it: what is written.
+    Empty(String),
+    /// One value, as it is written: `1.10` is no number here, and `1e999` not too large a one.
     Scalar(String),
     /// `- item`.
     List(Vec<Node>),
@@ -47,7 +47,12 @@ const DEPTH: usize = 32;
 
 /// Reads the text of a file called `file`.
 pub(super) fn parse(file: &str, text: &str) -> Result<Node, YmlError> {
-    let mut options = serde_yaml::options! { strict_booleans: true, with_snippet: false };
+    let mut options = serde_yaml::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        // What a number is too large for is a text as every other.
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+    };
     if let Some(budget) = &mut options.budget {
         budget.max_depth = DEPTH;
     }
@@ -61,7 +66,13 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, YmlError> {
             what: "the file is empty: it begins with `apps:`".to_owned(),
         });
     }
-    Ok(node(whole, text))
+    node(whole, &Source { file, text })
+}
+
+/// What is read.
+struct Source<'a> {
+    file: &'a str,
+    text: &'a str,
 }
 
 /// Anything, with its place.
@@ -69,10 +80,10 @@ enum Any {
     Empty,
     /// A text.
     Text(String),
-    /// A number or a word that the parser knows; what it makes of it.
+    /// A number or a truth, as the parser has it.
     Typed(String),
     List(Vec<Spanned<Any>>),
-    Mapping(Vec<(Spanned<String>, Spanned<Any>)>),
+    Mapping(Vec<(Spanned<Any>, Spanned<Any>)>),
 }
 
 impl<'de> Deserialize<'de> for Any {
@@ -138,36 +149,48 @@ fn place<T>(of: &Spanned<T>) -> Place {
     }
 }
 
-fn node(any: Spanned<Any>, text: &str) -> Node {
-    let place = place(&any);
-    let written = || {
-        let span = any.defined.span();
-        let start = usize::try_from(span.byte_offset()?).ok()?;
-        let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
-        let written = text.get(start..end)?;
-        // With a tag before it, or in quotes, it is not what was meant.
-        let plain = |c: char| c.is_ascii_alphanumeric() || "+-._".contains(c);
-        written.chars().all(plain).then(|| written.to_owned())
-    };
-    let content = match any.value {
-        Any::Empty => Content::Empty,
-        Any::Text(text) => Content::Scalar(text),
-        Any::Typed(ref value) => Content::Scalar(written().unwrap_or_else(|| value.clone())),
-        Any::List(items) => Content::List(items.into_iter().map(|item| node(item, text)).collect()),
-        Any::Mapping(entries) => Content::Mapping(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key_of(key), node(value, text)))
-                .collect(),
-        ),
-    };
-    Node { place, content }
+/// How a plain value is written, where it is one word.
+fn written<T>(of: &Spanned<T>, source: &Source<'_>) -> Option<String> {
+    let span = of.defined.span();
+    let start = usize::try_from(span.byte_offset()?).ok()?;
+    let end = start.checked_add(usize::try_from(span.byte_len()?).ok()?)?;
+    // A tag may have made a number of what is in quotes.
+    let written = source.text.get(start..end)?.trim_matches(['"', '\'']);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "+-._~".contains(c);
+    written.chars().all(plain).then(|| written.to_owned())
 }
 
-fn key_of(key: Spanned<String>) -> Key {
-    Key {
-        place: place(&key),
-        text: key.value,
+fn node(any: Spanned<Any>, source: &Source<'_>) -> Result<Node, YmlError> {
+    let place = place(&any);
+    let written = || written(&any, source);
+    let content = match any.value {
+        Any::Empty => Content::Empty(written().unwrap_or_default()),
+        Any::Text(text) => Content::Scalar(text),
+        Any::Typed(ref value) => Content::Scalar(written().unwrap_or_else(|| value.clone())),
+        Any::List(items) => {
+            let items = items.into_iter().map(|item| node(item, source));
+            Content::List(items.collect::<Result<_, _>>()?)
+        }
+        Any::Mapping(entries) => {
+            let entries = entries.into_iter();
+            let entries = entries.map(|(key, value)| Ok((key_of(key, source)?, node(value, source)?)));
+            Content::Mapping(entries.collect::<Result<_, YmlError>>()?)
+        }
+    };
+    Ok(Node { place, content })
+}
+
+/// A key is a text as a value is.
+fn key_of(key: Spanned<Any>, source: &Source<'_>) -> Result<Key, YmlError> {
+    let Node { place, content } = node(key, source)?;
+    match content {
+        Content::Scalar(text) | Content::Empty(text) => Ok(Key { place, text }),
+        Content::List(_) | Content::Mapping(_) => Err(YmlError {
+            file: source.file.to_owned(),
+            line: place.line,
+            column: place.column,
+            what: "a key is one word, and no list and no mapping".to_owned(),
+        }),
     }
 }
 

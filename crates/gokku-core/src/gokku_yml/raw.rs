@@ -1,6 +1,6 @@
 //! `gokku.yml` as it is written: its keys, and what each value is. The schema is made of these types.
 
-use crate::env_file::{EnvKey, EnvValue};
+use crate::env_file::{EnvKey, EnvValue, LONGEST};
 use crate::image_ref::{ImageRef, is_host};
 use crate::languages::{Lang, is_program_name};
 use crate::name::{AppName, EnvironmentName};
@@ -240,6 +240,10 @@ impl Word for Argument {
     fn word(text: &str) -> Result<Self, Option<String>> {
         if text.contains('\0') {
             return Err(Some("a word cannot have a NUL in it".to_owned()));
+        }
+        if text.len() >= LONGEST {
+            let why = format!("a word has at most {} bytes: Linux takes no more", LONGEST - 1);
+            return Err(Some(why));
         }
         Ok(Self(text.to_owned()))
     }

@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         match &node.content {
             Content::Mapping(entries) => Some(entries),
             // An app of which nothing is said.
-            Content::Empty if self.path.last() == Some(&"<app>") => Some(&[]),
+            Content::Empty(_) if self.path.last() == Some(&"<app>") => Some(&[]),
             _ => {
                 self.note(node.place, "expected keys and values (`key: value`)");
                 None
@@ -134,9 +134,21 @@ pub(super) struct Given<T> {
 
 impl<T: Word> Read for Given<T> {
     fn read(node: &Node, reader: &mut Reader<'_>) -> Option<Self> {
-        let Content::Scalar(text) = &node.content else {
-            reader.note(node.place, "expected one value");
-            return None;
+        let text = match &node.content {
+            Content::Scalar(text) => text,
+            // Where a text can be, this is one: a folder, most of all.
+            Content::Empty(text) if text == "~" => text,
+            Content::Empty(text) if !text.is_empty() => {
+                let what = format!(
+                    "{text} is YAML's word for nothing, and a value is needed: for the text write it in quotes, for nothing leave the key away"
+                );
+                reader.note(node.place, what);
+                return None;
+            }
+            _ => {
+                reader.note(node.place, "expected one value");
+                return None;
+            }
         };
         match T::word(text) {
             Ok(value) => Some(Self {

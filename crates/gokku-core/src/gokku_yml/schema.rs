@@ -168,6 +168,6 @@ looks! {
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
     RestartPolicy => { "enum": ["always", "on-failure", "no"] },
     Switch => { "type": "boolean" },
-    Variable => { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
+    Variable => { "type": "string", "pattern": "^[^\\s='\"#][^\\s='\"]*$" },
     Volume => { "type": "string", "pattern": "^([^:]+:/[^:]+(:(ro|rw))?|/[^:]+:anonymous)$" },
 }

@@ -85,7 +85,7 @@ fn p33_wrong_in_each_way() {
         "dockerfile: ./",
         "deployment: {post_deploy: ./warm}",
         "deployment: {post_deploy: [\"it's\"]}",
-        "processes: {Worker: {}}",
+        "processes: {my.worker: {}}",
         "processes: {worker: {commmand: a}}",
         "processes: {worker: {command: \"a 'b\"}}",
         "processes: {worker: {count: 101}}",
@@ -143,7 +143,7 @@ fn p33_wrong_in_each_way() {
     gokku.yml:3:17: dockerfile: "./" cannot be: it is a relative path without ..
     gokku.yml:3:31: expected a list (`- item`)
     gokku.yml:3:32: deployment.post_deploy: the command has a quote that is never closed, or ends in a backslash
-    gokku.yml:3:17: "Worker" is not a process type: it is a lower-case letter, then letters and digits, at most 15 in all
+    gokku.yml:3:17: "my.worker" is not a process type: it is letters, digits, - and _, at most 63 in all, and does not begin with -
     gokku.yml:3:26: there is no key "commmand" here: there is command, count, overlap, stay_up, check; did you mean "command"?
     gokku.yml:3:35: processes.<type>.command: the command has a quote that is never closed, or ends in a backslash
     gokku.yml:3:33: processes.<type>.count: "101" cannot be: it is a whole number from 0 to 100
@@ -190,7 +190,7 @@ fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
 
 #[test]
 fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
-    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n    environments: [{branch: main}]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1A: x, B: [c]}\n";
+    let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n    environments: [{branch: main}]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1 A: x, B: [c]}\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
     gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, env, ports, volumes, network, environments, deployment, health, resources, processes, build; did you mean "path"?
     gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
@@ -198,8 +198,8 @@ fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
     gokku.yml:6:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
     gokku.yml:8:31: deployment.keep_images: 9 images of 2 releases (keep_releases) cannot be kept
     gokku.yml:9:11: lang: "perl" cannot be: it is go, node, python, ruby, rust, php or static
-    gokku.yml:11:9: "1A" is not a variable's name: letters, digits and _, not beginning with a digit
-    gokku.yml:11:19: expected one value
+    gokku.yml:11:9: "1 A" is not a variable's name: it has no white space, quotes, = or control characters, and no # at its beginning
+    gokku.yml:11:20: expected one value
     "#);
 }
 
@@ -232,6 +232,146 @@ defaults:
     assert_eq!(web.deployment.keep_images, 9);
     assert_eq!(web.deployment.keep_releases, Some(20));
     assert_eq!(web.processes[&ProcessType::web()].count, Some(2));
+}
+
+/// Wherever a text is expected: in env, in arguments, in commands, in a version, in a name, behind an alias and a tag.
+#[test]
+fn a_value_is_what_was_written() {
+    for written in [
+        "5e324",
+        "1e999",
+        "-1e999",
+        "1e5",
+        "1E5",
+        ".inf",
+        "-.inf",
+        "+.INF",
+        ".nan",
+        ".NaN",
+        "0x1F",
+        "0o17",
+        "0b1",
+        "1_000",
+        "1_000.5",
+        "012",
+        "0755",
+        "00",
+        "1.10",
+        "1.0",
+        "-0",
+        "+1",
+        "-1",
+        ".5",
+        "5.",
+        "1.",
+        "1e",
+        "0x",
+        "18446744073709551616",
+        "123456789012345678901234567890",
+        "0.1e-999",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "True",
+        "FALSE",
+        "true",
+        "y",
+        "n",
+        "~",
+        "2024-01-15",
+        "2024-01-15T10:00:00Z",
+        "12:30",
+        "1:2:3",
+        "190:20:30",
+        "=",
+        "<<x",
+        "1e9d",
+        "0x1G",
+        "08",
+        "._5",
+        "Infinity",
+        "NaN",
+        "nan",
+        "é",
+    ] {
+        let body = format!(
+            "    env: {{A: {written}}}\n    build: {{args: {{A: {written}}}}}\n    command: [run, {written}]\n    entrypoint:\n      - {written}\n    environments:\n      - name: test\n        env:\n          B: {written}   # why\n          C: &c {written}\n          D: *c\n          E: !!str {written}\n"
+        );
+        let app = api(&body).unwrap_or_else(|error| panic!("{written}: {error}"));
+        assert_eq!(env(&app.env), [("A", written)]);
+        assert_eq!(app.given.args[0].1.value, written);
+        assert_eq!(app.command.unwrap(), ["run", written]);
+        assert_eq!(app.entrypoint.unwrap(), [written]);
+        let all = [("B", written), ("C", written), ("D", written), ("E", written)];
+        assert_eq!(env(&app.environments[0].env), all);
+    }
+    // As names.
+    for written in ["1e999", "0x1F", "1.10", "yes", "null", "~", "true", "012", ".inf"] {
+        let app =
+            api(&format!("    env: {{{written}: x}}\n")).unwrap_or_else(|error| panic!("{written}: {error}"));
+        assert_eq!(env(&app.env), [(written, "x")]);
+    }
+    let app = api(
+        "    lang: go\n    go_version: 1.20\n    path: 012\n    environments: [{name: 1e5, branch: 1.10}]\n",
+    );
+    let app = app.unwrap();
+    assert_eq!(app.build.go_version.unwrap().value, "1.20");
+    assert_eq!(app.path, "012");
+    assert_eq!(app.environments[0].name.as_str(), "1e5");
+    assert_eq!(app.environments[0].branch.to_string(), "1.10");
+    // Tags say what a value is to be; it is a text all the same.
+    let app = api(
+        "    env: {A: !!int 0x1F, B: !!float '1e999', C: ! 1.10, D: !!str null, E: 'null', F: !x 1.10}\n",
+    )
+    .unwrap();
+    let all = [
+        ("A", "0x1F"),
+        ("B", "1e999"),
+        ("C", "1.10"),
+        ("D", "null"),
+        ("E", "null"),
+        ("F", "1.10"),
+    ];
+    assert_eq!(env(&app.env), all);
+    let told: Vec<String> = [
+        "A: null",
+        "A: Null",
+        "A: ",
+        "A: !!null x",
+        "[a]: x",
+        "{a: b}: x",
+        ": x",
+    ]
+    .iter()
+    .map(|pair| api(&format!("    env:\n      {pair}\n")).unwrap_err())
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    gokku.yml:4:10: null is YAML's word for nothing, and a value is needed: for the text write it in quotes, for nothing leave the key away
+    gokku.yml:4:10: Null is YAML's word for nothing, and a value is needed: for the text write it in quotes, for nothing leave the key away
+    gokku.yml:4:8: expected one value
+    gokku.yml:4:17: x is YAML's word for nothing, and a value is needed: for the text write it in quotes, for nothing leave the key away
+    gokku.yml:4:7: a key is one word, and no list and no mapping
+    gokku.yml:4:7: a key is one word, and no list and no mapping
+    gokku.yml:4:7: "" is not a variable's name: it has no white space, quotes, = or control characters, and no # at its beginning
+    "#);
+    assert!(parse("apps: {api: ~, web: null, other: }").is_ok());
+}
+
+#[test]
+fn a_variable_that_no_process_can_be_given_is_refused() {
+    let longest = crate::env_file::LONGEST - 3;
+    let both = |length: usize| {
+        let value = "x".repeat(length);
+        api(&format!(
+            "    env: {{A: {value}}}\n    environments: [{{name: test, env: {{B: {value}}}}}]\n"
+        ))
+    };
+    assert!(both(longest).is_ok());
+    insta::assert_snapshot!(both(longest + 1).unwrap_err(), @"
+    gokku.yml:3:14: env: A cannot be given to a program: name, = and value have 131072 bytes, and Linux takes at most 131071. Give it as a file, in a volume, and its path as the variable
+    gokku.yml:4:42: env: B cannot be given to a program: name, = and value have 131072 bytes, and Linux takes at most 131071. Give it as a file, in a volume, and its path as the variable
+    ");
 }
 
 #[test]

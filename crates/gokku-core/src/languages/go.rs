@@ -44,13 +44,14 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
         .or_else(|| name_in(&below))
         .unwrap_or_else(|| "app".to_owned());
     let keys = &config.build;
-    let version = keys.go_version.as_ref().map_or_else(
-        || version::go(folder, place.workspace.as_ref().map(|(top, _)| *top)),
-        |given| Version {
+    let version = match &keys.go_version {
+        Some(given) => Version {
             number: given.value.clone(),
             from: Some(given.file.clone()),
+            channel: None,
         },
-    );
+        None => version::go(folder, place.workspace.as_ref().map(|(top, _)| *top))?,
+    };
     let target = if below.is_empty() {
         ".".to_owned()
     } else {

@@ -40,9 +40,9 @@ use std::fmt::{self, Write};
 
 use crate::gokku_yml::{AppConfig, Placed, YmlError};
 use crate::process::ProcessType;
-use crate::procfile::RELEASE;
+use crate::procfile::{self, RELEASE};
 use dockerfile::{Dockerfile, Mounts, shell};
-use version::Version;
+use version::{Version, VersionError};
 
 /// The port that generated images expose, and give to their apps as `PORT`.
 pub const PORT: u16 = 8080;
@@ -257,6 +257,8 @@ struct Folder<'a> {
     said: Option<&'a str>,
     /// Whether there is to be no web: then the image's own command is what another process runs.
     without_web: bool,
+    /// The language whose image `gokku.yml` names: of that one no version is looked for.
+    built_on: Option<Lang>,
 }
 
 impl<'a> Folder<'a> {
@@ -319,8 +321,7 @@ impl<'a> Folder<'a> {
             kind == "web" || self.without_web && any()
         };
         let line = |text: &'a str| {
-            text.lines()
-                .filter_map(|line| line.split_once(':'))
+            procfile::named(text)
                 .filter(|(kind, _)| is_it(kind))
                 .map(|(_, command)| command.trim())
                 .find(|command| !command.is_empty() && !command.contains(char::is_control))
@@ -446,6 +447,9 @@ pub enum Undetected {
     /// A key of `gokku.yml` that would not be acted on.
     #[error(transparent)]
     Key(#[from] YmlError),
+    /// A file of the project's says a version that cannot be given.
+    #[error(transparent)]
+    Version(#[from] VersionError),
 }
 
 fn told(folder: &str) -> String {
@@ -513,6 +517,7 @@ pub fn detect(project: &Project, config: &AppConfig) -> Result<Detected, Undetec
             path,
             said,
             without_web: without_web(config),
+            built_on: None,
         };
         let mut found = found(folder);
         if let Some(wanted) = wanted {
@@ -618,6 +623,10 @@ fn make(lang: Lang, folder: Folder<'_>, config: &AppConfig) -> Result<Detected, 
             ),
         );
     }
+    let folder = Folder {
+        built_on: config.build.image.as_ref().map(|_| lang),
+        ..folder
+    };
     let mut made = match lang {
         Lang::Go => go::make(folder, config),
         Lang::Node => node::make(folder),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::dockerfile::{Dockerfile, exec, quoted};
-use super::version::{self, Version};
+use super::version::{self, Said, Version};
 use super::{Folder, Lang, Made, Outcome, incomplete, site};
 
 /// What a `package.json` runs.
@@ -77,11 +77,13 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         Ok(package) => package,
         Err(error) => return incomplete(Lang::Node, format!("its package.json cannot be read: {error}")),
     };
-    let engines = package
-        .get("engines")
-        .and_then(|engines| engines.get("node")?.as_str());
-    let version = version::node(folder, engines);
-    let tool = tool(folder, &package);
+    let engines = package.get("engines").and_then(|engines| engines.get("node"));
+    let engines = Said::json(folder, "package.json", engines, &["\"engines\"", "\"node\""]);
+    let version = version::node(folder, engines)?;
+    let tool = match tool(folder, &package) {
+        Ok(tool) => tool,
+        Err(what) => return incomplete(Lang::Node, what),
+    };
     let build = script(&package, "build").is_some();
     // What these need may be anything of the project's, packages for development included.
     let at_install = ["preinstall", "install", "postinstall", "prepare"]
@@ -205,7 +207,7 @@ fn start(folder: Folder<'_>, package: &Value) -> Result<(String, String), String
     }
 }
 
-fn tool(folder: Folder<'_>, package: &Value) -> Tool {
+fn tool(folder: Folder<'_>, package: &Value) -> Result<Tool, String> {
     let manager = package
         .get("packageManager")
         .and_then(Value::as_str)
@@ -220,8 +222,15 @@ fn tool(folder: Folder<'_>, package: &Value) -> Tool {
                 .next()
                 .is_some_and(|major| !matches!(major, "" | "0" | "1"))
     };
-    match name {
-        "pnpm" => Tool::Pnpm(version::plain(number)),
+    Ok(match name {
+        "pnpm" if number.is_empty() => Tool::Pnpm(None),
+        // npm takes what was meant, an exact version or not.
+        "pnpm" if number.chars().all(|c| c.is_ascii_graphic()) => Tool::Pnpm(Some(number.to_owned())),
+        "pnpm" => {
+            return Err(format!(
+                "packageManager in its package.json is {manager:?}, which names no version of pnpm: write pnpm@10.4.1"
+            ));
+        }
         "yarn" if berry() => Tool::Berry,
         "yarn" => Tool::Yarn,
         "npm" => Tool::Npm,
@@ -244,7 +253,7 @@ fn tool(folder: Folder<'_>, package: &Value) -> Tool {
         _ if folder.has("yarn.lock") && berry() => Tool::Berry,
         _ if folder.has("yarn.lock") => Tool::Yarn,
         _ => Tool::Npm,
-    }
+    })
 }
 
 impl Tool {

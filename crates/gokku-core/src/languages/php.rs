@@ -1,7 +1,7 @@
 //! PHP under Apache, with Composer's packages.
 
 use super::dockerfile::{Dockerfile, exec};
-use super::version;
+use super::version::{self, Said};
 use super::{Folder, Lang, Made, Outcome, incomplete};
 
 /// An extension's name, the packages it is built with, and those it runs with.
@@ -61,10 +61,9 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     };
     let requires = composer.get("require").and_then(serde_json::Value::as_object);
     let needs = |name: &str| requires.is_some_and(|requires| requires.contains_key(name));
-    let version = version::php(
-        folder,
-        requires.and_then(|requires| requires.get("php")?.as_str()),
-    );
+    let php = requires.and_then(|requires| requires.get("php"));
+    let php = Said::json(folder, "composer.json", php, &["\"require\"", "\"php\""]);
+    let version = version::php(folder, php)?;
     let laravel = needs("laravel/framework");
     let framework = laravel || needs("symfony/framework-bundle");
     let wanted: Vec<_> = EXTENSIONS

@@ -1,7 +1,7 @@
 //! Python: a virtual environment made by pip, uv, Poetry or Pipenv, and the WSGI or ASGI app found in it.
 
 use super::dockerfile::{Dockerfile, exec, shell};
-use super::version::{self, Version};
+use super::version::{self, Said, Version};
 use super::{Folder, Lang, Made, Outcome, incomplete};
 
 enum Tool {
@@ -47,15 +47,8 @@ fn is_project(folder: Folder<'_>) -> bool {
 pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let pyproject = folder.toml("pyproject.toml", Lang::Python)?;
     let pipfile = folder.toml("Pipfile", Lang::Python)?;
-    let project = pyproject.get("project");
     let poetry = pyproject.get("tool").and_then(|tool| tool.get("poetry"));
-    let requires = project
-        .and_then(|project| project.get("requires-python")?.as_str())
-        .or_else(|| poetry.and_then(|poetry| poetry.get("dependencies")?.get("python")?.as_str()));
-    let pinned = pipfile
-        .get("requires")
-        .and_then(|requires| requires.get("python_version")?.as_str());
-    let version = version::python(folder, pinned, requires);
+    let version = version::python(folder, pinned(folder, &pipfile), requires(folder, &pyproject))?;
     let tool = if folder.has("uv.lock") {
         Tool::Uv
     } else if folder.has("poetry.lock") || poetry.is_some_and(|poetry| poetry.get("dependencies").is_some()) {
@@ -103,6 +96,37 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         about: format!("{with}{}", start.told),
         dockerfile: file,
     })
+}
+
+/// What a Pipfile requires of Python.
+fn pinned(folder: Folder<'_>, pipfile: &toml::Table) -> Option<Said> {
+    let requires = pipfile.get("requires")?;
+    ["python_full_version", "python_version"]
+        .iter()
+        .find_map(|key| Said::toml(folder, "Pipfile", requires.get(key), &["[requires]", key]))
+}
+
+/// What `pyproject.toml` requires of it.
+fn requires(folder: Folder<'_>, pyproject: &toml::Table) -> Option<Said> {
+    let file = "pyproject.toml";
+    let project = pyproject
+        .get("project")
+        .and_then(|project| project.get("requires-python"));
+    let poetry = || {
+        let python = pyproject
+            .get("tool")?
+            .get("poetry")?
+            .get("dependencies")?
+            .get("python")?;
+        let python = python.get("version").unwrap_or(python);
+        Said::toml(
+            folder,
+            file,
+            Some(python),
+            &["[tool.poetry.dependencies]", "\npython"],
+        )
+    };
+    Said::toml(folder, file, project, &["requires-python"]).or_else(poetry)
 }
 
 fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &Tool, packaged: bool) {

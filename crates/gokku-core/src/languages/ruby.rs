@@ -14,7 +14,7 @@ const LIBRARIES: [(&str, &str); 4] = [
 
 pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let rails = has_gem(folder, "rails") && folder.has("config/application.rb");
-    let version = version::ruby(folder);
+    let version = version::ruby(folder)?;
     let (command, told) = if let Some(web) = folder.web() {
         web
     } else if !folder.has("config.ru") {
@@ -37,7 +37,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let javascript = rails && folder.has("package.json");
     let mut file = Dockerfile::default();
     if javascript {
-        let node = version::node(folder, None);
+        let node = version::node(folder, None)?;
         file.line(format!("FROM node:{}-bookworm-slim AS node", node.number));
         file.line("");
     }

@@ -13,7 +13,7 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
         Some(top) => (top, Some(member)),
         None => (folder, None),
     };
-    let version = version::rust(folder);
+    let version = version::rust(folder)?;
     let lock = folder.text("Cargo.lock");
     let openssl = lock.contains("name = \"openssl-sys\"");
     let mut file = Dockerfile::default();
