@@ -4,7 +4,7 @@
 //! needs is passed in, what it decides is returned. Read it top to bottom:
 //!
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
-//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and [`network_name`], [`procfile`]; what runs by it: [`processes`]
+//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and [`network_name`], [`procfile`] with [`shell`]; what runs by it: [`processes`], behind which [`process_one`]
 //! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
 //! - what a push may do: [`push`]
@@ -31,10 +31,12 @@ pub mod gokku_yml;
 pub mod image_ref;
 pub mod languages;
 pub mod network_name;
+pub mod process_one;
 pub mod processes;
 pub mod procfile;
 pub mod resources;
 pub mod settings;
+pub mod shell;
 pub mod volume;
 
 pub mod build_key;
