@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A [`Command`] runs as it is written: as a program and its words, or where it has something in it that only a shell
-//! understands, by the image's `/bin/sh`.
+//! understands, by the image's `/bin/sh`, which leaves its place to a single program: see [`shell`].
 
 use std::collections::BTreeMap;
 

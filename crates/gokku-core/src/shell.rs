@@ -118,14 +118,20 @@ pub(crate) fn read(line: &str) -> Line {
     }
 }
 
+/// The program of a script that is one, where its name stands there; none for any other.
+pub(crate) fn program(script: &str) -> Option<String> {
+    let Line::One { at, .. } = read(script) else {
+        return None;
+    };
+    Scan { line: script, at }.word().ok()?.literal
+}
+
 /// A script that is one program, with `exec` before that; none for any other.
 pub fn in_its_place(script: &str) -> Option<String> {
     let Line::One { at, .. } = read(script) else {
         return None;
     };
-    let mut scan = Scan { line: script, at };
-    let name = scan.word().ok()?.literal;
-    if name.is_some_and(|name| EITHER.contains(&name.as_str())) {
+    if program(script).is_some_and(|name| EITHER.contains(&name.as_str())) {
         return None;
     }
     Some(format!("{}exec {}", &script[..at], &script[at..]))

@@ -45,6 +45,8 @@ pub struct Driver<R> {
     pub(crate) asked: watch::Receiver<bool>,
     /// That was told to be too late.
     told_too_late: bool,
+    /// That the engine has no init was told.
+    pub(crate) told_no_init: bool,
     /// The containers that passed their health check since they were last started.
     pub(crate) proven: HashSet<ContainerId>,
     /// The goal's image, once seen.
@@ -119,6 +121,7 @@ impl<R: Runtime> Driver<R> {
             log: parts.log,
             asked: parts.asked,
             told_too_late: false,
+            told_no_init: false,
             proven: HashSet::new(),
             image: None,
             carried: None,
