@@ -81,7 +81,7 @@ fn a_program_that_cannot_be_started_is_told() {
     dev.commit("no program");
     dev.push()
         .rejected()
-        .says("could not be started")
+        .says("it exited with code 127: its program, or one that it ran, was not found")
         .says("/not-there");
     assert_eq!(api.containers(), []);
     dev.release("v2").ok();

@@ -49,11 +49,56 @@ fn p27_after_the_grace_comes_sigkill() {
     dev.release_with("v1", &["ignore-sigterm"]).ok();
     let old = api.containers().remove(0);
     let began = Instant::now();
-    dev.release("v2").ok();
+    let push = dev.release("v2").ok();
     assert!(began.elapsed() >= Duration::from_secs(2), "it had its grace");
+    push.says("did not end within STOP_TIMEOUT (2 s) and was killed (SIGKILL)")
+        .says("Probably: its program ignores SIGTERM");
     assert_eq!(api.version(), "v2");
     assert_eq!(docker(["inspect", &old.id]).code, Some(1), "removed");
     assert_eq!(api.container_names(), [api.blue()]);
+}
+
+/// P27: a program that handles no signal ends by SIGTERM at once, because the engine's init is its container's first process.
+/// Without that (`init: false`) it has to be killed, and that is told, with its likely cause, as an event.
+#[test]
+fn p27_a_program_that_handles_no_signal_ends_by_sigterm() {
+    let server = Server::new();
+    let api = server.create("api");
+    let processes = "    processes:\n      worker: {command: /app wait, stay_up: 0}\n";
+    let dev = api.working_copy_with(processes);
+    api.gokku(["config", "set", "STOP_TIMEOUT=100"]).ok();
+    dev.release("v1").ok();
+    let worker = format!("{}-worker-1", api.blue());
+    let init = |name: &str| {
+        docker(["inspect", "--format", "{{.HostConfig.Init}}", name])
+            .ok()
+            .line()
+            == "true"
+    };
+    assert!(init(&api.blue()) && init(&worker));
+    api.gokku(["run", "--", "/app", "exit", "7"]).exits(7);
+    let began = Instant::now();
+    let restart = api.gokku(["restart"]).ok();
+    assert!(began.elapsed() < Duration::from_secs(50), "{restart}");
+    assert!(!restart.stderr.contains("SIGKILL"), "{restart}");
+
+    dev.edit("gokku.yml", "    processes:", "    init: false\n    processes:");
+    api.gokku(["config", "set", "--no-restart", "STOP_TIMEOUT=1"])
+        .ok();
+    dev.release("v2").ok();
+    assert!(!init(&api.blue()) && !init(&worker));
+    let restart = api.gokku(["restart", "--json"]).ok();
+    let killed = serde_json::json!({"container": worker, "grace": 1, "because": "first-process"});
+    let events = restart
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let mut found = events.filter_map(|event: serde_json::Value| event.pointer("/event/killed").cloned());
+    assert_eq!((found.next(), found.next()), (Some(killed), None), "{restart}");
+    api.gokku(["restart"])
+        .ok()
+        .complains("did not end within STOP_TIMEOUT (1 s)")
+        .complains("does not handle SIGTERM");
 }
 
 /// A request that never ends does not hold the old version for ever: there is a limit, and it is told.

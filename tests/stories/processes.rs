@@ -629,7 +629,8 @@ fn what_follows_a_deploy_undoes_nothing() {
 fn a_command_for_a_shell_needs_one_in_the_image() {
     let server = Server::new();
     let api = server.create("api");
-    let dev = copy_with(&api, "web: /app $PORT\n", "");
+    let stays_up = "    processes:\n      worker: {command: 'cd / && exec ./app', stay_up: 0}\n";
+    let dev = copy_with(&api, "web: /app $PORT\n", stays_up);
     dev.release("v1").rejected().says("/bin/sh");
     gokku_tests::ensure_python();
     dev.write_app("v2", &[]);
@@ -638,13 +639,30 @@ fn a_command_for_a_shell_needs_one_in_the_image() {
         "Dockerfile",
         dockerfile.replace("FROM scratch", "FROM python:3.11-slim"),
     );
-    dev.write(
-        "Procfile",
-        "web: /app \"port $PORT\"\nworker: cd / && exec ./app\n",
-    );
+    dev.write("Procfile", "web: A=\"$(echo b; echo c)\" /app \"port $PORT\"\n");
     dev.commit("v2");
     dev.push().ok();
-    let told = |name: &str| docker(["exec", name, "cat", "/proc/1/cmdline"]).ok().stdout;
+    // What the engine's init has started.
+    let first = "cat /proc/$(cut -d ' ' -f 1 /proc/1/task/1/children)/cmdline";
+    let told = |name: &str| docker(["exec", name, "sh", "-c", first]).ok().stdout;
+    let worker = format!("{}-worker-1", api.blue());
     assert_eq!(told(&api.blue()), "/app\0port 8080\0");
-    assert_eq!(told(&format!("{}-worker-1", api.blue())), "./app\0");
+    assert_eq!(told(&worker), "./app\0");
+
+    // Of an image's own line it takes the shell's place, too; behind one that stays it would not hear SIGTERM.
+    dev.edit(
+        "Dockerfile",
+        "ENTRYPOINT [\"/app\"]",
+        "CMD A=b /app \"port $PORT\"",
+    );
+    dev.edit("gokku.yml", "exec ./app", "./app");
+    dev.remove("Procfile");
+    dev.commit("v3");
+    let push = dev.push().ok();
+    assert!(!push.output.contains("was killed"), "{push}");
+    assert_eq!(told(&api.blue()), "/app\0port 8080\0");
+    let restart = api.gokku(["restart"]).ok();
+    restart.complains(&format!(
+        "{worker}: SIGTERM ended the shell that its program stands behind"
+    ));
 }

@@ -3,6 +3,7 @@
 
 use comfy_table::CellAlignment;
 use gokku_core::event::{Event, Finish, Since, Source, Stamped};
+use gokku_core::process_one::KilledBecause;
 use gokku_core::transition::Former;
 
 use crate::error::{DONE, FAILED, refusal_code};
@@ -70,6 +71,26 @@ fn left_behind(container: &str, path: &str, volume: &str) -> String {
         "{container} had a volume of its own at {path}, {volume}. It stays, with what is in it, and no container has it now: \
          `docker run --rm -it -v {volume}:/old IMAGE` looks into it, `docker volume rm {volume}` removes it"
     )
+}
+
+/// How a container that was stopped came to its end, and what to do.
+fn killed(container: &str, grace: u64, because: KilledBecause) -> String {
+    let in_time = format!("{container} did not end within STOP_TIMEOUT ({grace} s) and was killed (SIGKILL)");
+    match because {
+        KilledBecause::ShellKeptSignal => format!(
+            "{in_time}\nProbably: its program stands behind a shell, which does not pass SIGTERM on: write `exec` before the program"
+        ),
+        KilledBecause::FirstProcess => format!(
+            "{in_time}\nProbably: its program is the container's first process and does not handle SIGTERM: let it handle that, or run with the engine's init (`init` in gokku.yml)"
+        ),
+        KilledBecause::Ignored => format!(
+            "{in_time}\nProbably: its program ignores SIGTERM, or needs longer to end: let it end on SIGTERM, or set a longer STOP_TIMEOUT"
+        ),
+        KilledBecause::ShellEnded => format!(
+            "{container}: SIGTERM ended the shell that its program stands behind, and the program was killed with it\nIt had not heard of it: write `exec` before the program"
+        ),
+        KilledBecause::NoTime => format!("{container} was killed (SIGKILL): STOP_TIMEOUT is 0"),
+    }
 }
 
 fn seconds(ms: u64) -> String {
@@ -212,6 +233,15 @@ impl Renderer {
                 path,
                 volume,
             } => self.detail(Look::Bad, &left_behind(container, path, volume)),
+            Event::Killed {
+                container,
+                grace,
+                because,
+            } => self.detail(Look::Bad, &killed(container, *grace, *because)),
+            Event::NoInit => self.detail(
+                Look::Bad,
+                "the Docker Engine has no init (docker-init), so containers run without one, and a program that does not handle SIGTERM takes STOP_TIMEOUT to stop: `gokku doctor` says what to do",
+            ),
             Event::AbortRefused { by, why } => {
                 let who = by.as_deref().unwrap_or("somebody");
                 self.detail(Look::Bad, &format!("{who} asked for its end, too late: {why}"));
@@ -350,5 +380,22 @@ mod tests {
             told(Since::Earlier, true),
             "/data is kept, in the volume api__data; what this image has there is hidden"
         );
+    }
+
+    #[test]
+    fn whoever_was_killed_is_named_with_what_to_do() {
+        for (because, told) in [
+            (KilledBecause::ShellKeptSignal, "write `exec` before the program"),
+            (KilledBecause::ShellEnded, "write `exec` before the program"),
+            (KilledBecause::FirstProcess, "`init` in gokku.yml"),
+            (KilledBecause::Ignored, "set a longer STOP_TIMEOUT"),
+            (KilledBecause::NoTime, "STOP_TIMEOUT is 0"),
+        ] {
+            let words = killed("api-blue", 10, because);
+            assert!(
+                words.starts_with("api-blue") && words.contains(told),
+                "{because:?}: {words}"
+            );
+        }
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::CommitId;
 use crate::image_ref::ImageRef;
 use crate::name::AppName;
+use crate::process_one::KilledBecause;
 use crate::release_id::ReleaseId;
 use crate::transition::{FailureKind, Former};
 
@@ -117,6 +118,17 @@ pub enum Event {
         /// The volume's name on the engine.
         volume: String,
     },
+    /// A container that was stopped, or what ran in it, did not end by itself.
+    Killed {
+        /// Its name.
+        container: String,
+        /// How many seconds it was given to end: `STOP_TIMEOUT`.
+        grace: u64,
+        /// Why.
+        because: KilledBecause,
+    },
+    /// The Docker Engine has no init, and containers run without one.
+    NoInit,
     /// Somebody asked for its end, and it goes on.
     AbortRefused {
         /// Who.

@@ -5,8 +5,9 @@
 //!
 //! - a file's bytes as [`text`], for everything that people write
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
-//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and [`network_name`], [`procfile`]; what runs by it: [`processes`]; files that are
-//!   called otherwise: [`misnamed`]
+//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and
+//!   [`network_name`], [`procfile`] with [`shell`]; what runs by it: [`processes`], behind which [`process_one`]; files that
+//!   are called otherwise: [`misnamed`]
 //! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
 //! - what a push may do: [`push`], and to which refs: [`ref_name`]
@@ -35,10 +36,12 @@ pub mod image_ref;
 pub mod languages;
 pub mod misnamed;
 pub mod network_name;
+pub mod process_one;
 pub mod processes;
 pub mod procfile;
 pub mod resources;
 pub mod settings;
+pub mod shell;
 pub mod volume;
 
 pub mod build_key;

@@ -8,13 +8,14 @@
 //! ```
 //!
 //! A [`Command`] runs as it is written: as a program and its words, or where it has something in it that only a shell
-//! understands, by the image's `/bin/sh`.
+//! understands, by the image's `/bin/sh`, which leaves its place to a single program: see [`shell`].
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::env_file::LONGEST;
 use crate::process::{ProcessType, ProcessTypeError};
+use crate::shell::{self, Line};
 
 /// The file's name.
 pub const PROCFILE: &str = "Procfile";
@@ -85,12 +86,6 @@ pub struct Procfile {
 /// The most bytes of a command: all of it is one word for the shell that may run it, with something before it.
 const LONGEST_COMMAND: usize = LONGEST - 1024;
 
-/// The words by which only a shell can begin.
-const BUILTINS: [&str; 16] = [
-    ".", "source", "cd", "eval", "exec", "export", "set", "ulimit", "umask", "unset", "if", "for", "while",
-    "case", "{", "!",
-];
-
 impl Command {
     /// How it looks: as it was written.
     pub fn text(&self) -> &str {
@@ -114,75 +109,37 @@ impl std::str::FromStr for Command {
         if text.len() > LONGEST_COMMAND {
             return Err(CommandError::TooLong);
         }
-        let words = shlex::split(text).ok_or(CommandError::Quotes)?;
-        let first = words
-            .first()
-            .filter(|first| !first.is_empty())
-            .ok_or(CommandError::Empty)?;
+        let words = shlex::split(text);
+        if words
+            .as_ref()
+            .is_some_and(|words| words.first().is_none_or(String::is_empty))
+        {
+            return Err(CommandError::Empty);
+        }
         let by_shell = |script: String| vec!["/bin/sh".to_owned(), "-c".to_owned(), script];
-        let syntax = syntax(text);
-        let begins = BUILTINS.contains(&first.as_str()) || is_assignment(first);
-        let words = match syntax {
-            _ if begins || syntax == Syntax::Several => by_shell(text.to_owned()),
+        let words = match (shell::read(text), words) {
+            (
+                Line::One {
+                    needs_shell: false, ..
+                }
+                | Line::Unclosed,
+                None,
+            ) => return Err(CommandError::Quotes),
+            (
+                Line::One {
+                    needs_shell: false, ..
+                },
+                Some(words),
+            ) => words,
             // One program: it takes the shell's place, so that it is the one that is told to stop.
-            Syntax::Expanded => by_shell(format!("exec {text}")),
-            Syntax::Plain | Syntax::Several => words,
+            (Line::One { .. }, _) => by_shell(shell::in_its_place(text).unwrap_or_else(|| text.to_owned())),
+            (Line::Several | Line::Unclosed, _) => by_shell(text.to_owned()),
         };
         Ok(Self {
             text: text.to_owned(),
             words,
         })
     }
-}
-
-/// `NAME=value` before a program.
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        name.starts_with(|c: char| c == '_' || c.is_ascii_alphabetic())
-            && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
-    })
-}
-
-/// How much of a shell a command line needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Syntax {
-    /// None: words and quotes.
-    Plain,
-    /// It is one program, with something that is to be expanded or redirected.
-    Expanded,
-    /// It is several programs.
-    Several,
-}
-
-fn syntax(text: &str) -> Syntax {
-    let mut found = Syntax::Plain;
-    let mut quote = None;
-    let mut before = ' ';
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        let is_bare = quote.is_none();
-        match letter {
-            '\'' | '"' if is_bare => quote = Some(letter),
-            _ if quote == Some(letter) => quote = None,
-            '\\' if quote != Some('\'') => {
-                letters.next();
-            }
-            _ if (quote != Some('\'') && "$`".contains(letter))
-                || (is_bare && "<>*?[".contains(letter))
-                || (is_bare && letter == '~' && before.is_whitespace()) =>
-            {
-                found = Syntax::Expanded;
-            }
-            // `2>&1` is no second program.
-            ';' | '|' | '&' | '(' | ')' if is_bare && !(letter == '&' && before == '>') => {
-                return Syntax::Several;
-            }
-            '#' if is_bare && before.is_whitespace() => break,
-            _ => {}
-        }
-        before = letter;
-    }
-    found
 }
 
 /// A line that says something.
@@ -316,15 +273,19 @@ mod tests {
             words("serve \"${A}\" 2>&1"),
             ["/bin/sh", "-c", "exec serve \"${A}\" 2>&1"]
         );
+        assert_eq!(words("A=1 b"), ["/bin/sh", "-c", "A=1 exec b"]);
+        assert_eq!(words("env A=1 b"), ["env", "A=1", "b"]);
+        let quoted = "a \"$(b 'c\"d')\"";
+        assert_eq!(words(quoted), ["/bin/sh", "-c", &format!("exec {quoted}")]);
         for several in [
             "a && b",
             "a | b",
             "a; b",
             "cd x",
             "exec a $B",
-            "A=1 b",
             "(a)",
             "a &",
+            "a `b",
         ] {
             assert_eq!(words(several), ["/bin/sh", "-c", several]);
         }

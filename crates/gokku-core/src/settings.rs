@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::env_file::EnvFile;
+use crate::shell::assigned;
 use crate::transition::Mode;
 
 /// One setting, as the configuration reference shows it.
@@ -261,8 +262,11 @@ impl<'a> Reader<'a> {
         let operator = words
             .iter()
             .find(|word| matches!(word.as_str(), "&&" | "||" | ";" | "|" | ">" | ">>" | "<" | "&"));
-        if let Some(operator) = operator {
-            self.wrong.push(SettingError::MigrationShell(operator.clone()));
+        // Of an assignment the name alone is told: the value may be secret.
+        let assigned = words.first().and_then(|word| assigned(word));
+        let assigned = assigned.map(|name| format!("{name}="));
+        if let Some(found) = assigned.or_else(|| operator.cloned()) {
+            self.wrong.push(SettingError::MigrationShell(found));
             return None;
         }
         Some(words)
@@ -331,6 +335,15 @@ mod tests {
         insta::assert_snapshot!(read("MIGRATION_COMMAND=\"'' secret\"").unwrap_err(), @"MIGRATION_COMMAND names no program: unset it when there is no migration");
         insta::assert_snapshot!(read("HEALTH_CHECK_PATH=/a<b").unwrap_err(), @r#"HEALTH_CHECK_PATH="/a<b" cannot be: it is a path that begins with /, as a URL has it, without spaces or #"#);
         insta::assert_snapshot!(read("MIGRATION_COMMAND='secret && b'").unwrap_err(), @r#"MIGRATION_COMMAND has "&&" in it, which only a shell understands, and it is run without one: write sh -c '...' around it"#);
+    }
+
+    #[test]
+    fn p28_an_assignment_is_no_program() {
+        insta::assert_snapshot!(read("MIGRATION_COMMAND='MODE=secret migrate'").unwrap_err(), @r#"MIGRATION_COMMAND has "MODE=" in it, which only a shell understands, and it is run without one: write sh -c '...' around it"#);
+        let words = read("MIGRATION_COMMAND='env MODE=prod migrate'")
+            .unwrap()
+            .migration;
+        assert_eq!(words.unwrap(), ["env", "MODE=prod", "migrate"]);
     }
 
     #[test]

@@ -54,7 +54,8 @@ pub struct ContainerSpec {
     pub resources: Resources,
     /// What is mounted into it.
     pub mounts: Vec<Mount>,
-    /// Whether Docker's init is its first process: it passes signals on, and takes in children that nobody waits for.
+    /// Whether Docker's init is its first process: it passes signals on, and takes in children that nobody waits for. An
+    /// engine that has none makes the container without it, see [`Engine::has_init`].
     pub init: bool,
 }
 
@@ -113,6 +114,10 @@ pub struct Details {
     pub finished_at: String,
     /// The volumes it has.
     pub volumes: Vec<Mounted>,
+    /// What it runs: its entrypoint and its command.
+    pub words: Vec<String>,
+    /// Whether Docker's init is its first process.
+    pub init: bool,
 }
 
 impl ContainerFacts {
@@ -149,6 +154,7 @@ impl Engine {
         if !spec.network_labels.is_empty() {
             self.network_or_make(&spec.network, &spec.network_labels).await?;
         }
+        let init = spec.init && self.has_init().await?;
         let seconds = i64::try_from(spec.stop_timeout.as_secs()).unwrap_or(i64::MAX);
         let body = ContainerCreateBody {
             image: Some(spec.image.clone()),
@@ -173,7 +179,7 @@ impl Engine {
                 memory: spec.resources.memory.and_then(|bytes| bytes.try_into().ok()),
                 nano_cpus: spec.resources.nano_cpus.and_then(|nano| nano.try_into().ok()),
                 pids_limit: spec.resources.pids.map(i64::from),
-                init: Some(spec.init),
+                init: Some(init),
                 mounts: Some(spec.mounts.iter().map(Mount::theirs).collect()),
                 ..HostConfig::default()
             }),
@@ -361,6 +367,12 @@ impl Engine {
                 pid: state.pid.and_then(|pid| pid.try_into().ok()).unwrap_or(0),
                 started_at: state.started_at.unwrap_or_default(),
                 finished_at: state.finished_at.unwrap_or_default(),
+                words: one.path.into_iter().chain(one.args.unwrap_or_default()).collect(),
+                init: one
+                    .host_config
+                    .as_ref()
+                    .and_then(|host| host.init)
+                    .unwrap_or(false),
                 volumes: mounted(
                     one.mounts.unwrap_or_default(),
                     &one.host_config.and_then(|host| host.mounts).unwrap_or_default(),

@@ -25,8 +25,15 @@ pub struct Engine {
     pub(crate) socket: PathBuf,
     version: String,
     api: String,
-    /// Where its data is, once asked.
-    pub(crate) data_root: Arc<OnceCell<PathBuf>>,
+    /// What it is like, once asked.
+    about: Arc<OnceCell<About>>,
+}
+
+/// What an engine says of itself.
+#[derive(Debug)]
+struct About {
+    data_root: PathBuf,
+    has_init: bool,
 }
 
 /// The socket that a `DOCKER_HOST` names.
@@ -75,7 +82,7 @@ impl Engine {
             socket: socket.to_owned(),
             version: version.version.unwrap_or_default(),
             api,
-            data_root: Arc::default(),
+            about: Arc::default(),
         })
     }
 
@@ -89,9 +96,55 @@ impl Engine {
         &self.api
     }
 
+    /// The folder of the engine's data, as the engine says it.
+    pub async fn data_root(&self) -> Result<PathBuf, Error> {
+        Ok(self.about().await?.data_root.clone())
+    }
+
+    /// Whether the engine has the program that it starts containers with when they are to have an init.
+    pub async fn has_init(&self) -> Result<bool, Error> {
+        Ok(self.about().await?.has_init)
+    }
+
+    /// What the engine says of itself; asked once.
+    async fn about(&self) -> Result<&About, Error> {
+        let ask = async || {
+            let info = self.docker.info().await;
+            let info = info.map_err(|error| Error::of("ask what the engine is like", "info", error))?;
+            let commit = info.init_commit.and_then(|commit| commit.id);
+            // An engine says so of an init that it does not find, and of one whose version it does not understand.
+            let unknown = commit.as_deref() == Some("N/A");
+            Ok(About {
+                data_root: PathBuf::from(info.docker_root_dir.unwrap_or_default()),
+                has_init: !unknown || is_there(&info.init_binary.unwrap_or_default()),
+            })
+        };
+        self.about.get_or_try_init(ask).await
+    }
+
     pub(crate) fn api_number(&self) -> (u32, u32) {
         number(&self.api)
     }
+}
+
+/// Whether an engine finds its init: at its path, or by its name where engines look for it (moby's
+/// `daemon/config/config_linux.go`, `LookupInitPath`).
+fn is_there(init: &str) -> bool {
+    let folders = [
+        "/usr/local/libexec/docker",
+        "/usr/libexec/docker",
+        "/usr/local/lib/docker",
+        "/usr/lib/docker",
+        "/usr/local/sbin",
+        "/usr/local/bin",
+        "/usr/sbin",
+        "/usr/bin",
+        "/sbin",
+        "/bin",
+    ];
+    // A path of its own stays one.
+    let mut places = folders.iter().map(|folder| Path::new(folder).join(init));
+    !init.is_empty() && places.any(|place| place.is_file())
 }
 
 fn number(api: &str) -> (u32, u32) {

@@ -6,6 +6,7 @@ use bollard::query_parameters::{
     ListImagesOptionsBuilder, PruneImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 use gokku_core::ImageId;
+use gokku_core::process_one::ImageCommand;
 use gokku_core::volume::declared;
 
 use crate::engine::Engine;
@@ -22,6 +23,8 @@ pub struct ImageFacts {
     pub exposed: Vec<u16>,
     /// Where the volumes that it declares are mounted, sorted; empty in a list.
     pub volumes: Vec<String>,
+    /// What it runs; nothing in a list.
+    pub runs: ImageCommand,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its size in bytes.
@@ -69,6 +72,10 @@ impl Engine {
             tags,
             exposed,
             volumes: volumes.into_iter().collect(),
+            runs: ImageCommand {
+                entrypoint: config.entrypoint.unwrap_or_default(),
+                command: config.cmd.unwrap_or_default(),
+            },
             labels: config.labels.unwrap_or_default().into_iter().collect(),
             size: found.size.and_then(|size| size.try_into().ok()).unwrap_or(0),
         }))
@@ -96,6 +103,7 @@ impl Engine {
                     .collect(),
                 exposed: Vec::new(),
                 volumes: Vec::new(),
+                runs: ImageCommand::default(),
                 labels: image.labels.into_iter().collect(),
                 size: image.size.try_into().unwrap_or(0),
             })

@@ -4,7 +4,6 @@
 //! which knows only what the newest engines call these things.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -96,16 +95,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// The folder of the engine's data, as the engine says it; asked once.
-    pub async fn data_root(&self) -> Result<PathBuf, Error> {
-        let ask = async || {
-            let info = self.docker.info().await;
-            let info = info.map_err(|error| Error::of("ask where the data is", "info", error))?;
-            Ok(PathBuf::from(info.docker_root_dir.unwrap_or_default()))
-        };
-        self.data_root.get_or_try_init(ask).await.cloned()
-    }
-
     /// What its disk is used for. Engines before API 1.42 also measure volumes and containers for it, which takes long
     /// where these are large.
     pub async fn usage(&self) -> Result<Usage, Error> {

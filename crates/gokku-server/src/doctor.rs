@@ -145,9 +145,20 @@ async fn engine(server: &Server, connected: &Result<Engine, Error>) -> Vec<Findi
             format!("docker network create {NETWORK}"),
         ),
     };
+    let init = match engine.has_init().await {
+        Ok(true) => good("init", "the engine has one for containers".to_owned()),
+        Ok(false) => bad(
+            "init",
+            "the engine finds no docker-init: containers run without one, and a program that does not handle SIGTERM takes STOP_TIMEOUT to stop"
+                .to_owned(),
+            "apt-get install --yes --reinstall docker.io (or docker-ce: docker-init is in the engine's package)".to_owned(),
+        ),
+        Err(error) => bad("init", error.to_string(), "docker info".to_owned()),
+    };
     vec![
         good(what, format!("{}, API {}", engine.version(), engine.api())),
         network,
+        init,
     ]
 }
 

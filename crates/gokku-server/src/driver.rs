@@ -47,6 +47,8 @@ pub struct Driver<R> {
     told_too_late: bool,
     /// What is to be added to the step that puts the code in its place.
     took_out: u64,
+    /// That the engine has no init was told.
+    pub(crate) told_no_init: bool,
     /// The containers that passed their health check since they were last started.
     pub(crate) proven: HashSet<ContainerId>,
     /// The goal's image, once seen.
@@ -124,6 +126,7 @@ impl<R: Runtime> Driver<R> {
             asked: parts.asked,
             told_too_late: false,
             took_out: parts.took_out,
+            told_no_init: false,
             proven: HashSet::new(),
             image: None,
             carried: None,

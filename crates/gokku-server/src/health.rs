@@ -228,6 +228,9 @@ pub fn exit_reason(code: i64, details: &Details) -> String {
         }
         137 => "it was killed (exit code 137, SIGKILL)".to_owned(),
         143 => "it was stopped (exit code 143, SIGTERM)".to_owned(),
+        // An init says so, and a shell: without either the container does not start at all.
+        127 => "it exited with code 127: its program, or one that it ran, was not found".to_owned(),
+        126 => "it exited with code 126: its program, or one that it ran, may not be executed".to_owned(),
         code => format!("it exited with code {code}"),
     }
 }
@@ -378,5 +381,6 @@ mod tests {
         };
         assert!(exit_reason(137, &oom).contains("memory"));
         assert_eq!(exit_reason(3, &Details::default()), "it exited with code 3");
+        assert!(exit_reason(127, &Details::default()).contains("was not found"));
     }
 }

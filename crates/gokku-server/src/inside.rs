@@ -7,7 +7,6 @@ use gokku_docker::once::Once;
 use gokku_docker::{ContainerSpec, Session, labels};
 
 use crate::error::Error;
-use crate::perform::wants_init;
 use crate::plan::Plan;
 use crate::server::Server;
 use crate::{apps, carried, clock, logs, mounts, networks, records};
@@ -48,7 +47,6 @@ pub async fn run(
     );
     network.and(mounted)?;
     let seen = seen?;
-    let init = seen.as_ref().is_some_and(wants_init);
     let mounts = carried::mounts_of(&engine, &server.root, app, &plan, seen.as_ref()).await?;
     let exposed = seen.map(|image| image.exposed).unwrap_or_default();
     let spec = ContainerSpec {
@@ -70,7 +68,7 @@ pub async fn run(
         stdin: true,
         resources: plan.config.resources,
         mounts,
-        init,
+        init: plan.gets_init(command),
     };
     Ok(engine.start_once(&spec).await?)
 }

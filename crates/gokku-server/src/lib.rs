@@ -59,6 +59,7 @@ pub mod server;
 pub mod server_config;
 pub mod session;
 pub mod status;
+mod stopping;
 pub mod supervisor;
 pub mod toml_file;
 pub mod worker;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::{join_all, try_join_all};
 use gokku_core::event::{Event, Source};
-use gokku_core::languages::INIT_LABEL;
+use gokku_core::process_one::ImageCommand;
 use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Refs, Step};
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, ImageFacts, Lines, labels};
+use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
 
 use crate::abort::asked;
@@ -18,12 +18,7 @@ use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::root::Root;
 use crate::runtime::Runtime;
-use crate::{atomic, clock, code, ensure, env_store, networks, pull, records, refs};
-
-/// Whether an image asks for an init process.
-pub(crate) fn wants_init(image: &ImageFacts) -> bool {
-    image.labels.get(INIT_LABEL).is_some_and(|value| value == "true")
-}
+use crate::{atomic, clock, code, ensure, env_store, networks, pull, records, refs, stopping};
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -112,9 +107,21 @@ impl<R: Runtime> Driver<R> {
         Ok(id.to_string())
     }
 
-    /// Whether the release's image asks for an init process.
-    fn wants_init(&self) -> bool {
-        self.image.as_ref().is_some_and(wants_init)
+    /// What the release's image runs.
+    fn image_runs(&self) -> ImageCommand {
+        self.image
+            .as_ref()
+            .map(|image| image.runs.clone())
+            .unwrap_or_default()
+    }
+
+    /// Tells, once, of an engine that has no init for a container that is to have one.
+    async fn tell_of_init(&mut self, wanted: bool) -> Result<(), Error> {
+        if wanted && !self.told_no_init && !self.runtime.has_init().await? {
+            self.told_no_init = true;
+            self.log.tell(Event::NoInit);
+        }
+        Ok(())
     }
 
     /// The ports that the release's image says it listens on.
@@ -144,10 +151,10 @@ impl<R: Runtime> Driver<R> {
             mounts,
             // The command is the whole of it: an image's entrypoint is for serving.
             entrypoint: Some(Vec::new()),
+            init: self.plan.gets_init(&command),
             command: Some(command),
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
-            init: self.wants_init(),
             ..ContainerSpec::default()
         };
         let mut lines = Lines::default();
@@ -187,7 +194,8 @@ impl<R: Runtime> Driver<R> {
         } else {
             None
         };
-        let (entrypoint, command) = self.plan.start(process);
+        let start = self.plan.start(process, &self.image_runs());
+        self.tell_of_init(start.init).await?;
         let deployment = &self.plan.config.deployment;
         let mut labels = self.image_labels(activation.release);
         labels.extend([
@@ -215,11 +223,11 @@ impl<R: Runtime> Driver<R> {
             network: networks::of(&self.plan).to_owned(),
             network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
             mounts,
-            entrypoint,
-            command,
+            entrypoint: start.entrypoint,
+            command: start.command,
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
-            init: self.wants_init(),
+            init: start.init,
             ..ContainerSpec::default()
         };
         Ok(self.runtime.create(&spec).await.map(drop)?)
@@ -444,16 +452,22 @@ impl<R: Runtime> Driver<R> {
     async fn stop(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
         // All at once: each may take its whole grace.
         let (runtime, grace) = (&self.runtime, self.plan.settings.stop);
-        let stops = containers.iter().map(|id| runtime.stop(id, grace));
+        let stops = containers.iter().map(|id| stopping::stop(runtime, id, grace));
         let stopped = join_all(stops).await;
         for id in containers {
             self.proven.remove(id);
         }
-        for result in stopped {
-            match result {
+        for (id, result) in containers.iter().zip(stopped) {
+            let because = match result {
                 // Whoever removed it has stopped it too.
-                Err(error) if error.is_not_found() => {}
+                Err(error) if error.is_not_found() => None,
                 result => result?,
+            };
+            if let Some(because) = because {
+                let container = self
+                    .facts_of(id)
+                    .map_or(id.short().to_owned(), |facts| facts.name.clone());
+                self.log.tell(stopping::killed(container, grace, because));
             }
         }
         Ok(())

@@ -7,9 +7,11 @@ use gokku_core::env_file::EnvFile;
 use gokku_core::gokku_yml::{AppConfig, GokkuYml, YmlError};
 use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::languages::{Detected, keys_beside_a_dockerfile};
+use gokku_core::process_one::{self, ImageCommand};
 use gokku_core::processes::{Kind, Processes};
 use gokku_core::procfile::{PROCFILE, Procfile};
 use gokku_core::settings::{SettingError, Settings};
+use gokku_core::shell::without_the_shell;
 use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId, text};
 use gokku_docker::Secrets;
 use gokku_proxy::api::PutRoute;
@@ -45,6 +47,17 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Whether it is built although an earlier release was built from the same, and without the builder's cache.
     pub rebuild: bool,
+}
+
+/// What a container is started with; the image's own where there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    /// The entrypoint.
+    pub(crate) entrypoint: Option<Vec<String>>,
+    /// The command.
+    pub(crate) command: Option<Vec<String>>,
+    /// Whether the engine's init is its first process.
+    pub(crate) init: bool,
 }
 
 /// What a `gokku.yml` says of an app; the defaults when there is no file.
@@ -152,18 +165,23 @@ impl Plan {
         let read = |tree: &Path| Self::read(root, app, tree, false);
         read(&root.current(app))
             .or_else(|_| read(&root.releases(app)))
-            .unwrap_or_else(|_| Self {
-                config: AppConfig::default(),
-                env: EnvFile::default(),
-                settings: Settings::default(),
-                server: ServerConfig::default(),
-                dockerfile: String::new(),
-                generated: None,
-                secrets: Secrets::new(),
-                processes: Processes::default(),
-                notes: Vec::new(),
-                rebuild: false,
-            })
+            .unwrap_or_else(|_| Self::nothing())
+    }
+
+    /// The defaults.
+    fn nothing() -> Self {
+        Self {
+            config: AppConfig::default(),
+            env: EnvFile::default(),
+            settings: Settings::default(),
+            server: ServerConfig::default(),
+            dockerfile: String::new(),
+            generated: None,
+            secrets: Secrets::new(),
+            processes: Processes::default(),
+            notes: Vec::new(),
+            rebuild: false,
+        }
     }
 
     /// The plan of a release whose code is in its place.
@@ -176,13 +194,33 @@ impl Plan {
         self.processes.get(process.kind()).cloned().unwrap_or_default()
     }
 
-    /// The entrypoint and the words that a process is started with; the image's own where there is none.
-    pub(crate) fn start(&self, process: &ProcessKey) -> (Option<Vec<String>>, Option<Vec<String>>) {
-        match self.kind(process).command {
+    /// What a process is started with.
+    pub(crate) fn start(&self, process: &ProcessKey, image: &ImageCommand) -> Start {
+        let (entrypoint, command) = match self.kind(process).command {
             // A command is the whole of what runs, as it is everywhere else.
             Some(command) => (Some(Vec::new()), Some(command.words().to_vec())),
             None => (self.config.entrypoint.clone(), self.config.command.clone()),
+        };
+        let words = image.with(entrypoint.as_deref(), command.as_deref());
+        // What the file says runs as it says it; of the image's own a shell may be left out.
+        let own = entrypoint.is_none() && command.is_none();
+        match without_the_shell(&words).filter(|_| own) {
+            Some(words) => Start {
+                init: self.gets_init(&words),
+                entrypoint: Some(Vec::new()),
+                command: Some(words),
+            },
+            None => Start {
+                init: self.gets_init(&words),
+                entrypoint,
+                command,
+            },
         }
+    }
+
+    /// Whether a container that runs these words gets the engine's init.
+    pub(crate) fn gets_init(&self, words: &[String]) -> bool {
+        process_one::gets_init(self.config.init, words)
     }
 
     /// The build arguments; what they would say is in a generated Dockerfile already.
@@ -259,5 +297,108 @@ impl Plan {
             env.push(("PORT".to_owned(), port.to_string()));
         }
         env
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Words, with a `|` between them.
+    fn words(text: &str) -> Vec<String> {
+        let words = text.split('|').filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
+    }
+
+    fn plan(yml: &str, procfile: &str) -> Plan {
+        let yml = format!("apps:\n  api: {{{yml}}}\n");
+        let config = config_of(&"api".parse().unwrap(), Some(yml.as_bytes())).unwrap();
+        let procfile = Procfile::parse(PROCFILE, procfile).unwrap();
+        Plan {
+            processes: Processes::of(procfile, &config).unwrap(),
+            config,
+            ..Plan::nothing()
+        }
+    }
+
+    /// What web runs, and under whose first process: of an image alone, with a `gokku.yml` and with a `Procfile`.
+    #[test]
+    fn what_starts_a_container() {
+        let image = |entrypoint: &str, command: &str| ImageCommand {
+            entrypoint: words(entrypoint),
+            command: words(command),
+        };
+        let plain = image("", "/bin/sh|-c|python3 app.py $PORT");
+        let several = image("", "/bin/sh|-c|cd x && ./app");
+        let (s6, tini) = (image("/init", "app"), image("tini|--", "/bin/sh|-c|./app"));
+        let shell_entry = image("/bin/bash|-c|./app", "");
+        for (image, yml, procfile, entrypoint, command, init) in [
+            (&image("/app", "serve"), "", "", None, None, true),
+            (
+                &plain,
+                "",
+                "",
+                Some(""),
+                Some("/bin/sh|-c|exec python3 app.py $PORT"),
+                true,
+            ),
+            (
+                &shell_entry,
+                "",
+                "",
+                Some(""),
+                Some("/bin/bash|-c|exec ./app"),
+                true,
+            ),
+            (&several, "", "", None, None, true),
+            (
+                &plain,
+                "init: false",
+                "",
+                Some(""),
+                Some("/bin/sh|-c|exec python3 app.py $PORT"),
+                false,
+            ),
+            // As the file says it.
+            (
+                &plain,
+                "command: [sh, -c, ./app]",
+                "",
+                None,
+                Some("sh|-c|./app"),
+                true,
+            ),
+            (&plain, "entrypoint: [/init]", "", Some("/init"), None, false),
+            (
+                &plain,
+                "",
+                "web: A=1 ./app",
+                Some(""),
+                Some("/bin/sh|-c|A=1 exec ./app"),
+                true,
+            ),
+            (&s6, "", "", None, None, false),
+            (&s6, "init: true", "", None, None, true),
+            (&s6, "command: [other]", "", None, Some("other"), false),
+            // What takes the image's init away takes the engine's.
+            (&s6, "", "web: ./app", Some(""), Some("./app"), true),
+            (&tini, "", "", None, None, false),
+            (
+                &tini,
+                "",
+                "web: tini -- ./app",
+                Some(""),
+                Some("tini|--|./app"),
+                false,
+            ),
+        ] {
+            let start = plan(yml, procfile).start(&ProcessKey::first_web(), image);
+            let wanted = Start {
+                entrypoint: entrypoint.map(words),
+                command: command.map(words),
+                init,
+            };
+            assert_eq!(start, wanted, "{image:?} {yml} {procfile}");
+        }
     }
 }

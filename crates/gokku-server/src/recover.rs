@@ -17,7 +17,7 @@ use crate::log::Log;
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::server::Server;
-use crate::{abort, atomic, clock, journal, lock, log, records, tidy};
+use crate::{abort, atomic, clock, journal, lock, log, records, stopping, tidy};
 
 /// How long a worker may take to be started.
 const ABANDONED: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     };
     sweep_temporary(&server.root, app);
     let began = clock::now_ms();
-    let stopping = stopping(&log::read(&server.root, app, journal.id));
+    let began_to_stop = begun_stops(&log::read(&server.root, app, journal.id));
     let mut log = Log::open(&server.root, app, journal.id)?;
     log.tell(Event::Resumed);
     let plan = match &journal.goal {
@@ -37,7 +37,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
             .unwrap_or_else(|_| Plan::lenient(&server.root, app)),
         Goal::Stop | Goal::Destroy => Plan::lenient(&server.root, app),
     };
-    finish_stop(server, app, engine, &stopping, plan.settings.stop).await?;
+    finish_stop(server, app, engine, &began_to_stop, plan.settings.stop, &mut log).await?;
     let destroys = journal.goal == Goal::Destroy;
     let branch = match &journal.goal {
         Goal::Activate(activation) => activation.refs.first().and_then(RefUpdate::branch),
@@ -83,7 +83,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
 }
 
 /// The names of the containers whose stop was asked for, by a process that died before it heard of its end.
-fn stopping(told: &[Stamped]) -> Vec<String> {
+fn begun_stops(told: &[Stamped]) -> Vec<String> {
     let last = told.iter().rev().find_map(|stamped| match &stamped.event {
         Event::StepStarted { step, about, .. } => Some((step.as_str(), about.as_str())),
         Event::StepFinished { .. } | Event::StepFailed { .. } => Some(("", "")),
@@ -103,13 +103,15 @@ async fn finish_stop(
     engine: &Engine,
     names: &[String],
     grace: Duration,
+    log: &mut Log,
 ) -> Result<(), Error> {
     if names.is_empty() {
         return Ok(());
     }
     for facts in server.containers(engine, app).await? {
         if names.contains(&facts.name) {
-            match engine.stop(&facts.id, grace).await {
+            match stopping::stop(engine, &facts.id, grace).await {
+                Ok(Some(because)) => log.tell(stopping::killed(facts.name, grace, because)),
                 Err(error) if !error.is_not_found() => return Err(error.into()),
                 _ => {}
             }

@@ -24,6 +24,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn image(&self, name: &str) -> impl Future<Output = Result<Option<ImageFacts>, Error>> + Send;
     /// The folder where it keeps its data.
     fn data_root(&self) -> impl Future<Output = Result<PathBuf, Error>> + Send;
+    /// Whether it has an init for its containers.
+    fn has_init(&self) -> impl Future<Output = Result<bool, Error>> + Send;
     /// Builds an image.
     fn build(
         &self,
@@ -99,6 +101,9 @@ impl Runtime for Engine {
     }
     async fn data_root(&self) -> Result<PathBuf, Error> {
         Engine::data_root(self).await
+    }
+    async fn has_init(&self) -> Result<bool, Error> {
+        Engine::has_init(self).await
     }
     async fn build(
         &self,

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use gokku_proxy::Limits;
 use gokku_proxy::Switch;
 use gokku_proxy::api::{PutRoute, Refused, RouteStatus};
 use gokku_proxy::call::Call;
@@ -82,7 +83,7 @@ async fn performed(calls: Vec<Call>) {
     };
     let folder = folder.expect("a folder");
     let table = TableFile::at(folder.path().join("routes.json"));
-    let switch = Switch::new(table.clone(), Routes::new(), None);
+    let switch = Switch::new(table.clone(), Routes::new(), Limits::default());
     for call in calls {
         let before = seen(&switch);
         let result = perform(&switch, &call).await;
@@ -96,7 +97,7 @@ async fn performed(calls: Vec<Call>) {
         }
         let loaded = table.load().expect("a table");
         assert_eq!(loaded.trouble, None);
-        let read_back = Switch::new(table.clone(), loaded.routes, None);
+        let read_back = Switch::new(table.clone(), loaded.routes, Limits::default());
         assert_eq!(
             seen(&read_back),
             after,

@@ -80,6 +80,7 @@ pub(super) fn app(
             .unwrap_or_default(),
         entrypoint: whole_command(whole.entrypoint),
         command: whole_command(whole.command),
+        init: whole.init.map(|given| given.value.0),
         resources: whole
             .resources
             .map(|raw| Resources {

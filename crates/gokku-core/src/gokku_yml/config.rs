@@ -50,6 +50,8 @@ pub struct AppConfig {
     pub entrypoint: Option<Vec<String>>,
     /// `command`.
     pub command: Option<Vec<String>>,
+    /// `init`.
+    pub init: Option<bool>,
     /// `resources`.
     pub resources: Resources,
     /// `processes`.
@@ -248,6 +250,7 @@ impl Default for AppConfig {
             deployment: Deployment::default(),
             entrypoint: None,
             command: None,
+            init: None,
             resources: Resources::default(),
             processes: BTreeMap::new(),
         }

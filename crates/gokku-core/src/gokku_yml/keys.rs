@@ -124,6 +124,12 @@ pub const KEYS: &[Key] = &[
         allowed: "a list of words, at least one",
     },
     Key {
+        path: "init",
+        default: "true, unless the image brings its own",
+        meaning: "Whether containers run with the engine's init as their first process, as `docker run --init` does: it passes signals on, so that a program that handles no SIGTERM ends with it, and takes in processes that nobody waits for",
+        allowed: "true or false",
+    },
+    Key {
         path: "environments[].name",
         default: "-",
         meaning: "An environment's name",

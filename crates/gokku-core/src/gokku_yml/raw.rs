@@ -45,6 +45,7 @@ mapping! {
         cgo_enabled: Given<Bit>,
         entrypoint: List<Given<Argument>>,
         command: List<Given<Argument>>,
+        init: Given<Switch>,
         env: Named<EnvKey, Given<EnvValue>>,
         ports: List<Given<Ports>>,
         volumes: List<Given<Volume>>,

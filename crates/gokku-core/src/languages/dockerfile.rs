@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::{INIT_LABEL, PORT};
+use super::PORT;
 
 /// Whether steps keep their tools' caches in cache mounts, which BuildKit alone has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,6 @@ impl Dockerfile {
     pub(super) fn end(&mut self, user: &str, command: &str) {
         self.line(format!("ENV PORT={PORT}"));
         self.line(format!("EXPOSE {PORT}"));
-        self.line(format!("LABEL {INIT_LABEL}=true"));
         let user = Line::Text(format!("USER {user}"));
         // A step before may be the user's already.
         if !self.lines.contains(&user) {

@@ -40,19 +40,12 @@ use std::fmt::{self, Write};
 
 use crate::gokku_yml::{AppConfig, Placed, YmlError};
 use crate::process::ProcessType;
-use crate::procfile::{self, RELEASE};
-use dockerfile::{Dockerfile, Mounts, shell};
+use crate::procfile::{self, Command, RELEASE};
+use dockerfile::{Dockerfile, Mounts, exec, shell};
 use version::{Version, VersionError};
 
 /// The port that generated images expose, and give to their apps as `PORT`.
 pub const PORT: u16 = 8080;
-
-/// The label by which an image asks for an init process in front of its command.
-///
-/// Docker's own init (`docker run --init`) is a setting of the container: it costs the image nothing, is there for
-/// `FROM scratch` too, and is the same program (tini) that images would otherwise each have to install. So an image
-/// only asks for it; whoever writes the label in a Dockerfile of their own gets it too.
-pub const INIT_LABEL: &str = "gokku.init";
 
 /// What a generated build leaves out of the image where the project has no `.dockerignore`.
 pub const DOCKERIGNORE: &str = "\
@@ -329,7 +322,10 @@ impl<'a> Folder<'a> {
         let procfile = || line(self.text("Procfile")).or_else(|| line(top.text("Procfile")));
         let said = self.said.map(|said| (said, "gokku.yml"));
         let (web, from) = said.or_else(|| procfile().map(|web| (web, "Procfile")))?;
-        Some((shell(web), format!("{web} (from {from})")))
+        // As where it runs by itself: by a shell only where it needs one, which leaves its place to a single program.
+        let command = web.parse::<Command>();
+        let command = command.map_or_else(|_| shell(web), |command| exec(command.words()));
+        Some((command, format!("{web} (from {from})")))
     }
 
     /// Those of the given files that are here.

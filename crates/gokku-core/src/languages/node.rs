@@ -7,6 +7,8 @@ use serde_json::Value;
 use super::dockerfile::{Dockerfile, exec, quoted};
 use super::version::{self, Said, Version};
 use super::{Folder, Lang, Made, Outcome, incomplete, site};
+use crate::procfile::Command;
+use crate::shell::program;
 
 /// What a `package.json` runs.
 pub(super) struct Scripts {
@@ -185,18 +187,16 @@ fn start(folder: Folder<'_>, package: &Value) -> Result<(String, String), String
         return Ok(web);
     }
     if let Some(start) = script(package, "start") {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:=@+ ".contains(c);
-        let words: Vec<&str> = start.split_whitespace().collect();
-        let direct = start.chars().all(plain)
-            && script(package, "prestart").is_none()
-            && words.first().is_some_and(|word| {
-                !word.contains('=') && !["npm", "npx", "yarn", "pnpm", "cd"].contains(word)
-            });
+        let start = start.trim();
+        let managers = ["npm", "npx", "yarn", "pnpm"];
+        let is_one = program(start).is_some_and(|program| !managers.contains(&program.as_str()));
+        // What npm alone knows: its variables, and what goes before.
+        let is_npms = start.contains("$npm_") || script(package, "prestart").is_some();
+        let command = start.parse::<Command>().ok().filter(|_| is_one && !is_npms);
         // Without npm in between, signals reach the server itself.
-        return Ok(if direct {
-            (exec(&words), start.trim().to_owned())
-        } else {
-            (exec(&["npm", "start"]), "npm start".to_owned())
+        return Ok(match command {
+            Some(command) => (exec(command.words()), start.to_owned()),
+            None => (exec(&["npm", "start"]), "npm start".to_owned()),
         });
     }
     match main(folder, package) {

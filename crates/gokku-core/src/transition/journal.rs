@@ -292,6 +292,7 @@ mod tests {
                 pulls: false,
                 processes: BTreeSet::new(),
                 alone: BTreeSet::new(),
+                refs: Vec::new(),
             });
             let mut observed = Observed::default();
             observed.route.targets.insert(old.clone());

@@ -71,7 +71,7 @@ fn what_every_dockerfile_has() {
         let last = text
             .rsplit_once("\nFROM ")
             .map_or(text.as_str(), |(_, last)| last);
-        for line in ["ENV PORT=8080", "EXPOSE 8080", "LABEL gokku.init=true"] {
+        for line in ["ENV PORT=8080", "EXPOSE 8080"] {
             assert!(last.contains(&format!("\n{line}\n")), "{name}: {line}");
         }
         let user = last

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use gokku_docker::ContainerState;
+use gokku_docker::{ContainerState, Engine};
 
-use crate::support::{Lab, docker, soon};
+use crate::support::{Lab, Middle, Reply, answer, docker, soon};
 
 /// P05, P27: an app that handles SIGTERM finishes what it has at hand, and its exit code is its own.
 #[tokio::test]
@@ -42,6 +42,66 @@ async fn p05_an_app_that_ignores_sigterm_is_killed_after_its_grace_and_not_befor
     let facts = lab.engine.container(id.as_str()).await.unwrap().unwrap();
     assert_eq!(facts.state, ContainerState::Exited);
     assert_eq!(facts.details.unwrap().exit_code, 137);
+}
+
+/// With the engine's init before it, one that does not handle SIGTERM ends by it at once, and one that does has its own exit
+/// code, as has one that ends by itself.
+#[tokio::test]
+async fn p27_with_an_init_sigterm_reaches_a_program_that_does_not_handle_it() {
+    let lab = Lab::new().await;
+    let image = lab.image().await;
+    for (words, code) in [
+        (&["deaf", "ready"][..], 143),
+        (&["polite", "ready"], 0),
+        (&["exit", "7"], 7),
+    ] {
+        let spec = gokku_docker::ContainerSpec {
+            init: true,
+            ..lab.spec(&image, words)
+        };
+        let id = lab.start(&spec).await;
+        if words[1] == "ready" {
+            lab.said(&id, "ready").await;
+            soon("the stop", lab.engine.stop(&id, Duration::from_secs(50)))
+                .await
+                .unwrap();
+        }
+        assert_eq!(soon("its end", lab.engine.wait_exit(&id)).await.unwrap(), code);
+        let facts = lab.engine.container(id.as_str()).await.unwrap().unwrap();
+        let details = facts.details.unwrap();
+        assert!(details.init);
+        assert_eq!(details.exit_code, code, "{words:?}");
+        assert_eq!(details.words[1..], *words);
+    }
+}
+
+/// An engine that does not find its init would refuse the start with words about a program that nobody has heard of: it is
+/// asked first, and the container is made without.
+#[tokio::test]
+async fn an_engine_without_an_init_runs_containers_without_one() {
+    let lab = Lab::new().await;
+    assert!(lab.engine.has_init().await.unwrap());
+    let image = lab.image().await;
+    for (binary, has_init) in [("docker-init-not-there", false), ("/usr/bin/docker-init", true)] {
+        let real = lab.socket.clone();
+        let json = format!(r#"{{"InitBinary":"{binary}","InitCommit":{{"ID":"N/A"}}}}"#);
+        let middle = Middle::new(move |line| {
+            if line.contains("/info ") {
+                answer("200 OK", &json)
+            } else {
+                Reply::PassOn(real.clone())
+            }
+        });
+        let engine = Engine::connect(&middle.socket()).await.unwrap();
+        assert_eq!(engine.has_init().await.unwrap(), has_init, "{binary}");
+        let spec = gokku_docker::ContainerSpec {
+            init: true,
+            ..lab.spec(&image, &["exit", "0"])
+        };
+        let id = engine.create(&spec).await.unwrap();
+        let facts = lab.engine.container(id.as_str()).await.unwrap().unwrap();
+        assert_eq!(facts.details.unwrap().init, has_init, "{binary}");
+    }
 }
 
 /// The grace of the stop counts, not the one the container was made with: `STOP_TIMEOUT` may have changed since.

@@ -1,0 +1,134 @@
+//! Stops a container, and finds out why it did not end by itself where it had to be killed.
+
+use std::time::Duration;
+
+use gokku_core::ContainerId;
+use gokku_core::event::Event;
+use gokku_core::process_one::{KilledBecause, Stopped, Time, is_deaf_shell, is_init};
+use gokku_docker::containers::Details;
+use gokku_docker::{ContainerState, Error};
+use tokio::time::Instant;
+
+use crate::runtime::Runtime;
+
+/// Stops it; why it had to be killed, where it did not end by itself.
+pub(crate) async fn stop(
+    runtime: &impl Runtime,
+    id: &ContainerId,
+    grace: Duration,
+) -> Result<Option<KilledBecause>, Error> {
+    // Looked at before: afterwards there is no process to be seen. What cannot be seen stops nobody.
+    let before = runtime.container(id.as_str()).await.ok().flatten();
+    let running = before.filter(|facts| facts.state == ContainerState::Running);
+    let before = running.and_then(|facts| facts.details);
+    let behind_shell = before.as_ref().is_some_and(is_behind_shell);
+    let began = Instant::now();
+    runtime.stop(id, grace).await?;
+    let time = match began.elapsed() >= grace {
+        _ if grace.is_zero() => Time::None,
+        true => Time::Over,
+        false => Time::Left,
+    };
+    // One that ended in time was killed only with its shell.
+    if time == Time::Left && !behind_shell {
+        return Ok(None);
+    }
+    let after = runtime.container(id.as_str()).await.ok().flatten();
+    let (Some(before), Some(after)) = (before, after.and_then(|facts| facts.details)) else {
+        return Ok(None);
+    };
+    let stopped = Stopped {
+        time,
+        exit_code: after.exit_code,
+        out_of_memory: after.oom_killed,
+        has_init: before.init || is_init(&before.words),
+        behind_shell,
+    };
+    Ok(stopped.killed_because())
+}
+
+/// That it had to be killed, to be told.
+pub(crate) fn killed(container: String, grace: Duration, because: KilledBecause) -> Event {
+    Event::Killed {
+        container,
+        grace: grace.as_secs(),
+        because,
+    }
+}
+
+/// Whether a shell is what a container runs, and the program is what that runs.
+fn is_behind_shell(details: &Details) -> bool {
+    let main = if details.init {
+        children(details.pid).first().copied()
+    } else {
+        Some(details.pid)
+    };
+    main.is_some_and(|main| {
+        let read = |name: &str| std::fs::read(format!("/proc/{main}/{name}")).unwrap_or_default();
+        is_deaf_shell(&read("cmdline"), &String::from_utf8_lossy(&read("status")))
+            && !children(main).is_empty()
+    })
+}
+
+/// A process's children, see proc(5).
+fn children(process: u32) -> Vec<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
+    let text = text.unwrap_or_default();
+    text.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// A program and what it runs, of real processes: whether a shell stands before it.
+    #[test]
+    fn a_shell_before_a_program_is_seen() {
+        let program = "dash -c \"echo; exec sleep 100\"";
+        for (script, init, seen) in [
+            (format!("{program}; true"), false, true),
+            (format!("exec {program}"), false, false),
+            (
+                format!("trap '' USR1; trap : TERM; {program}; true"),
+                false,
+                false,
+            ),
+            (format!("dash -c '{program}; true'; true"), true, true),
+            (format!("dash -c 'exec {program}'; true"), true, false),
+        ] {
+            let mut command = Command::new("dash");
+            let mut child = command
+                .args(["-c", &script])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut output = child.stdout.take().unwrap();
+            // By now it runs.
+            output.read_exact(&mut [0]).unwrap();
+            let details = Details {
+                pid: child.id(),
+                init,
+                ..Details::default()
+            };
+            let found = is_behind_shell(&details);
+            end(child.id());
+            child.wait().unwrap();
+            assert_eq!(found, seen, "{script}");
+        }
+    }
+
+    /// A process and all below it.
+    fn end(process: u32) {
+        let below = children(process);
+        let pid = i32::try_from(process)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        let _ = rustix::process::kill_process(pid.unwrap(), rustix::process::Signal::KILL);
+        below.into_iter().for_each(end);
+    }
+}
