@@ -284,3 +284,129 @@ fn p08_a_volume_is_never_had_by_two_releases_at_once() {
         .gokku(["apps", "destroy", api.name(), "--yes", "--volumes"])
         .ok();
 }
+
+/// P54: what an image declares as a volume is the app's: each release finds it, however it comes to run, `gokku run` and a
+/// new app of that name, too. It is said when it begins and with every deploy, and `status` lists it. A container from
+/// before that, with an anonymous volume, loses nothing. What `gokku.yml` says of a place counts before it.
+#[test]
+fn p54_what_an_image_declares_as_a_volume_is_carried_from_release_to_release() {
+    let server = Server::new();
+    let api = server.create("blog");
+    let (name, volume) = (api.name(), format!("{}__data", api.name()));
+    let dev = api.working_copy_with("    volumes: [\"/cache:anonymous\"]\n");
+    let declares = "COPY --chown=1000:1000 data /cache\nVOLUME [\"/data/\", \"/cache\"]\nENTRYPOINT [\"/app\", \"serve\"]\n";
+    dev.write_app("v1", &[]);
+    let push = |version: &str, more: &str| {
+        dev.write("Dockerfile", format!("{DOCKERFILE}{more}"));
+        dev.write("version", format!("{version}\n"));
+        dev.write("data/from-image", format!("of {version}"));
+        dev.commit(version);
+        dev.push()
+    };
+    let volumes = || {
+        let status = api.gokku(["status", "--json"]).ok().json();
+        let volumes = status["volumes"].as_array().unwrap().iter();
+        let shown = volumes.map(|one| json!([one["name"], one["path"], one["of_image"]]));
+        shown.collect::<Vec<_>>()
+    };
+    // What is somebody else's is not taken.
+    api.docker(["volume", "create", &volume]).ok();
+    push("v1", declares)
+        .rejected()
+        .says(&format!("adopt = [\"{volume}\"]"))
+        .says("volumes: [\"NAME:/data\"] in gokku.yml");
+    assert!(api.containers().is_empty());
+    api.docker(["volume", "rm", &volume]).ok();
+    push("v1", declares)
+        .ok()
+        .says("The image declares a volume at /data: from now on it is kept")
+        .says(&format!("the volume {volume}, made now"))
+        .says("What a newer image has in /data is hidden by it. Something else can be mounted there");
+    assert_eq!(volumes(), [json!([volume, "/data", true])]);
+    let shown = format!("{volume} at /data, which the image declares");
+    api.gokku(["status"]).ok().says(&shown);
+    text(&api, "/append?file=/data/log&line=web");
+    text(&api, "/append?file=/cache/log&line=web");
+    api.gokku(["run", "--", "/app", "append", "/data/log", "run"])
+        .ok();
+    let is_there = |version: &str| {
+        assert_eq!(api.version(), version);
+        assert_eq!(text(&api, "/read?file=/data/log"), "web\nrun\n");
+        assert_ne!(api.get("/read?file=/cache/log").unwrap().status, 200);
+    };
+    api.gokku(["restart"]).ok();
+    is_there("v1");
+    push("v2", declares)
+        .ok()
+        .says(&format!("/data is kept, in the volume {volume}"));
+    is_there("v2");
+    assert_eq!(text(&api, "/read?file=/data/from-image"), "of v1");
+    api.gokku(["rollback"]).ok();
+    is_there("v1");
+
+    // Without it in the image it stays, and without the app.
+    push("v3", "ENTRYPOINT [\"/app\", \"serve\"]\n").ok();
+    assert_eq!(volumes(), [json!([volume, null, true])]);
+    api.gokku(["status"])
+        .ok()
+        .says(&format!("{volume} in no container"));
+    let stays = format!("The volume {volume} stays: a new app {name} finds it again");
+    server
+        .gokku(["apps", "destroy", name, "--yes"])
+        .ok()
+        .complains(&stays);
+    server.gokku(["apps", "create", name]).ok();
+    push("v4", declares).ok();
+    is_there("v4");
+
+    // What gokku made before it carried any: a container with volumes of its own.
+    api.gokku(["stop"]).ok();
+    let blue = api.blue();
+    let old = api.containers().remove(0);
+    api.docker(["rm", "--volumes", &blue]).ok();
+    let labels = old
+        .labels
+        .iter()
+        .map(|(key, value)| format!("--label={key}={value}"));
+    let create = ["create", "--name", &blue].map(str::to_owned).into_iter();
+    api.docker(create.chain(labels).chain([old.image])).ok();
+    let file = dev.folder().join("log");
+    fs::write(&file, "from before").unwrap();
+    for folder in ["data", "cache"] {
+        let to = format!("{blue}:/{folder}/log");
+        api.docker(["cp", file.to_str().unwrap(), &to]).ok();
+    }
+    let of = |path: &str| {
+        let mounts = api
+            .docker(["inspect", "--format", "{{json .Mounts}}", &blue])
+            .ok()
+            .json();
+        let mut mounts = mounts.as_array().unwrap().iter();
+        let found = mounts.find(|mount| mount["Destination"] == path).unwrap();
+        found["Name"].as_str().unwrap().to_owned()
+    };
+    let (before, cache) = (of("/data"), of("/cache"));
+    let (known, left) = (json!([volume, null, true]), json!([before, "/data", true]));
+    assert!(volumes().contains(&known) && volumes().contains(&left));
+    api.gokku(["start"])
+        .ok()
+        .complains(&format!(
+            "the volume {before}, which the running release has there"
+        ))
+        .complains(&format!(
+            "{blue} had a volume of its own at /cache, {cache}. It stays"
+        ));
+    api.docker(["volume", "rm", &cache]).ok();
+    api.gokku(["restart"]).ok();
+    assert_eq!(of("/data"), before);
+    assert_eq!(text(&api, "/read?file=/data/log"), "from before");
+    assert_eq!(volumes(), [known, left]);
+    server
+        .gokku(["apps", "destroy", name, "--yes", "--volumes"])
+        .ok()
+        .complains(&format!("The volume {volume} is removed"))
+        .complains(&format!("The volume {before} is removed"));
+    for volume in [&volume, &before] {
+        api.docker(["volume", "inspect", volume]).exits(1);
+    }
+}

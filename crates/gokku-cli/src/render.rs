@@ -2,7 +2,7 @@
 //! step took. In a terminal the heading of the step that runs is a live line, see `live`.
 
 use comfy_table::CellAlignment;
-use gokku_core::event::{Event, Finish, Source, Stamped};
+use gokku_core::event::{Event, Finish, Since, Source, Stamped};
 
 use crate::error::{DONE, FAILED, refusal_code};
 use crate::live::Live;
@@ -40,6 +40,35 @@ fn heading(step: &str, about: &str) -> Option<String> {
         "discard" => "Discarding the failed release".to_owned(),
         _ => return None,
     })
+}
+
+/// What is told of a volume that an image declares: much of it the first time.
+fn carried(path: &str, volume: &str, since: Since, shared: bool) -> String {
+    let what = match since {
+        Since::Earlier => {
+            return format!("{path} is kept, in the volume {volume}; what this image has there is hidden");
+        }
+        Since::Now => format!("the volume {volume}, made now"),
+        Since::Before => format!("the volume {volume}, which the running release has there"),
+    };
+    let meanwhile = if shared {
+        "; with ZERO_DOWNTIME=true, the old release and the new one share it for a moment"
+    } else {
+        ""
+    };
+    format!(
+        "The image declares a volume at {path}: from now on it is kept from release to release, in {what}.\n\
+         What a newer image has in {path} is hidden by it{meanwhile}. Something else can be mounted there with volumes: in \
+         gokku.yml, and with \"{path}:anonymous\" nothing is kept"
+    )
+}
+
+/// What is told of a volume that nothing has any more.
+fn left_behind(container: &str, path: &str, volume: &str) -> String {
+    format!(
+        "{container} had a volume of its own at {path}, {volume}. It stays, with what is in it, and no container has it now: \
+         `docker run --rm -it -v {volume}:/old IMAGE` looks into it, `docker volume rm {volume}` removes it"
+    )
 }
 
 fn seconds(ms: u64) -> String {
@@ -163,6 +192,25 @@ impl Renderer {
             }
             Event::Noted { line } => self.detail(Look::Plain, line),
             Event::Warned { line } => self.detail(Look::Bad, line),
+            Event::VolumeCarried {
+                path,
+                volume,
+                since,
+                shared,
+            } => {
+                // What comes with the new image is hidden from now on by what the old one had.
+                let look = if *since == Since::Before {
+                    Look::Bad
+                } else {
+                    Look::Plain
+                };
+                self.detail(look, &carried(path, volume, *since, *shared));
+            }
+            Event::VolumeLeft {
+                container,
+                path,
+                volume,
+            } => self.detail(Look::Bad, &left_behind(container, path, volume)),
             Event::AbortRefused { by, why } => {
                 let who = by.as_deref().unwrap_or("somebody");
                 self.detail(Look::Bad, &format!("{who} asked for its end, too late: {why}"));
@@ -258,5 +306,31 @@ pub(crate) fn exit_code(outcome: &Finish) -> u8 {
         Finish::Succeeded { .. } => DONE,
         Finish::Refused { reason, .. } => refusal_code(*reason),
         Finish::GaveUp { .. } | Finish::Superseded { .. } | Finish::LeftUnfinished { .. } => FAILED,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_volume_that_an_image_declares_is_told_with_what_it_brings_the_first_time() {
+        let told = |since, shared| carried("/data", "api__data", since, shared);
+        let hidden = "What a newer image has in /data is hidden by it";
+        let share = "with ZERO_DOWNTIME=true, the old release and the new one share it for a moment";
+        for since in [Since::Now, Since::Before] {
+            let (alone, shared) = (told(since, false), told(since, true));
+            for (words, is_shared) in [(alone, false), (shared, true)] {
+                assert!(
+                    words.contains(hidden) && words.contains("volumes: in gokku.yml"),
+                    "{words}"
+                );
+                assert_eq!(words.contains(share), is_shared, "{words}");
+            }
+        }
+        assert_eq!(
+            told(Since::Earlier, true),
+            "/data is kept, in the volume api__data; what this image has there is hidden"
+        );
     }
 }

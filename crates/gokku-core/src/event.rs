@@ -96,6 +96,27 @@ pub enum Event {
         /// One line.
         line: String,
     },
+    /// What the image declares as a volume is carried from release to release.
+    VolumeCarried {
+        /// Where in the container.
+        path: String,
+        /// The volume's name on the engine.
+        volume: String,
+        /// Since when.
+        since: Since,
+        /// Whether the old release and the new one have it at once for a moment.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        shared: bool,
+    },
+    /// A container was removed, and the volume of its own that it had, because its image declares one, was not.
+    VolumeLeft {
+        /// The container's name.
+        container: String,
+        /// Where in the container it was.
+        path: String,
+        /// The volume's name on the engine.
+        volume: String,
+    },
     /// Somebody asked for its end, and it goes on.
     AbortRefused {
         /// Who.
@@ -125,6 +146,18 @@ pub enum Source {
     App,
     /// What is run once the new release has the traffic.
     PostDeploy,
+}
+
+/// Since when a volume is carried from release to release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Since {
+    /// It was made now, and begins with what the image has in its place.
+    Now,
+    /// A container had it until now that would have lost it.
+    Before,
+    /// It was carried already, or is what an earlier app of that name has left.
+    Earlier,
 }
 
 /// How a transition ended.

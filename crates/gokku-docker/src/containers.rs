@@ -23,7 +23,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
 use crate::labels;
-use crate::volumes::Mount;
+use crate::volumes::{Mount, Mounted, Why, mounted};
 
 /// A container to make. Its `Debug` does not show the env.
 #[derive(Clone, Default)]
@@ -111,6 +111,8 @@ pub struct Details {
     pub started_at: String,
     /// When it last exited, RFC 3339.
     pub finished_at: String,
+    /// The volumes it has.
+    pub volumes: Vec<Mounted>,
 }
 
 impl ContainerFacts {
@@ -237,11 +239,25 @@ impl Engine {
             .map_err(|error| Error::of("signal the container", id.as_str(), error))
     }
 
-    /// Removes a container, running or not, with its anonymous volumes. One that is not there is no error.
+    /// Removes a container, running or not, with the volumes of its own that were asked for. Those that the engine made
+    /// because the image declares them stay: nobody has said that what is in them may go. One that is not there is no
+    /// error.
     pub async fn remove(&self, id: &ContainerId) -> Result<(), Error> {
+        let details = self.container(id.as_str()).await?.and_then(|one| one.details);
+        let volumes = details.map(|details| details.volumes).unwrap_or_default();
+        let keeps = volumes.iter().any(|volume| volume.why == Why::Image);
+        self.remove_and(id, !keeps).await
+    }
+
+    /// The same, and all volumes of its own go with it.
+    pub async fn remove_with_volumes(&self, id: &ContainerId) -> Result<(), Error> {
+        self.remove_and(id, true).await
+    }
+
+    async fn remove_and(&self, id: &ContainerId, volumes: bool) -> Result<(), Error> {
         let options = RemoveContainerOptionsBuilder::default()
             .force(true)
-            .v(true)
+            .v(volumes)
             .build();
         match self.docker.remove_container(id.as_str(), Some(options)).await {
             Ok(()) => Ok(()),
@@ -345,6 +361,10 @@ impl Engine {
                 pid: state.pid.and_then(|pid| pid.try_into().ok()).unwrap_or(0),
                 started_at: state.started_at.unwrap_or_default(),
                 finished_at: state.finished_at.unwrap_or_default(),
+                volumes: mounted(
+                    one.mounts.unwrap_or_default(),
+                    &one.host_config.and_then(|host| host.mounts).unwrap_or_default(),
+                ),
             }),
         }))
     }

@@ -1,11 +1,12 @@
 //! Images: looked at, tagged, removed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::query_parameters::{
     ListImagesOptionsBuilder, PruneImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 use gokku_core::ImageId;
+use gokku_core::volume::declared;
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -19,6 +20,8 @@ pub struct ImageFacts {
     pub tags: Vec<String>,
     /// The TCP ports it says it listens on, sorted; empty in a list.
     pub exposed: Vec<u16>,
+    /// Where the volumes that it declares are mounted, sorted; empty in a list.
+    pub volumes: Vec<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// Its size in bytes.
@@ -55,10 +58,17 @@ impl Engine {
             .filter_map(|port| port.strip_suffix("/tcp").unwrap_or(port).parse().ok())
             .collect();
         exposed.sort_unstable();
+        let volumes: BTreeSet<String> = config
+            .volumes
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|path| declared(path))
+            .collect();
         Ok(Some(ImageFacts {
             id,
             tags,
             exposed,
+            volumes: volumes.into_iter().collect(),
             labels: config.labels.unwrap_or_default().into_iter().collect(),
             size: found.size.and_then(|size| size.try_into().ok()).unwrap_or(0),
         }))
@@ -85,6 +95,7 @@ impl Engine {
                     .filter(|tag| tag != "<none>:<none>")
                     .collect(),
                 exposed: Vec::new(),
+                volumes: Vec::new(),
                 labels: image.labels.into_iter().collect(),
                 size: image.size.try_into().unwrap_or(0),
             })

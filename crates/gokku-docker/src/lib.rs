@@ -54,4 +54,4 @@ pub use registry::Login;
 pub use secrets::Secrets;
 pub use session::{Session, SessionInput};
 pub use usage::{PrunedCache, Usage};
-pub use volumes::{Mount, MountSource, VolumeFacts};
+pub use volumes::{Mount, MountSource, Mounted, VolumeFacts, Why};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use bollard::models::{MountType, MountVolumeOptions};
+use bollard::models::{MountPoint, MountType, MountVolumeOptions};
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
-use gokku_core::volume::can_replace;
+use gokku_core::volume::{can_replace, declared};
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -36,6 +36,56 @@ pub enum MountSource {
     },
     /// A folder of the machine, by its path without links. One that is not there is an error.
     Folder(String),
+    /// A volume of the container's own, which begins with what the image has in its place and goes with the container.
+    Anonymous,
+}
+
+/// A volume that a container has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mounted {
+    /// Its name.
+    pub name: String,
+    /// Where in the container, as [`declared`] gives it.
+    pub target: String,
+    /// Whether the container cannot write to it.
+    pub read_only: bool,
+    /// Why it has it.
+    pub why: Why,
+}
+
+/// Why a container has a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It was asked for by its name.
+    Named,
+    /// One of its own was asked for.
+    Anonymous,
+    /// The image declares one there, and nothing was asked for: the engine has made one of the container's own.
+    Image,
+}
+
+/// The volumes that a container has, of what is mounted into it and what was asked for.
+pub(crate) fn mounted(there: Vec<MountPoint>, asked: &[bollard::models::Mount]) -> Vec<Mounted> {
+    let volumes = there
+        .into_iter()
+        .filter(|mount| mount.typ.as_deref() == Some("volume"));
+    let mounted = volumes.filter_map(|mount| {
+        let target = declared(&mount.destination?)?;
+        let is_there = |one: &&bollard::models::Mount| {
+            one.target.as_deref().and_then(declared).as_deref() == Some(target.as_str())
+        };
+        Some(Mounted {
+            name: mount.name?,
+            why: match asked.iter().find(is_there) {
+                Some(one) if one.source.as_ref().is_some_and(|name| !name.is_empty()) => Why::Named,
+                Some(_) => Why::Anonymous,
+                None => Why::Image,
+            },
+            target,
+            read_only: mount.rw == Some(false),
+        })
+    });
+    mounted.collect()
 }
 
 impl Mount {
@@ -60,6 +110,10 @@ impl Mount {
                 source: Some(path.clone()),
                 ..mount
             },
+            MountSource::Anonymous => bollard::models::Mount {
+                typ: Some(MountType::VOLUME),
+                ..mount
+            },
         }
     }
 
@@ -67,7 +121,7 @@ impl Mount {
     fn folder(&self) -> Option<(&str, bool)> {
         match &self.source {
             MountSource::Folder(path) => Some((path, !self.read_only)),
-            MountSource::Volume { .. } => None,
+            MountSource::Volume { .. } | MountSource::Anonymous => None,
         }
     }
 }

@@ -97,11 +97,7 @@ impl Repository {
 
     /// Whether git hands a push to the hooks: they are there, and it leaves the refs to them.
     pub fn has_hooks(&self, hook: &Hook) -> Result<bool, Error> {
-        let there = |name| {
-            let text = fs::read(self.hook(name));
-            text.is_ok_and(|text| text == hook.text(name).as_bytes())
-        };
-        Ok(NAMES.into_iter().all(there) && self.leaves_refs()?)
+        Ok(self.foreign_hooks(hook).is_empty() && self.leaves_refs()?)
     }
 
     /// Whether git leaves refs to proc-receive.

@@ -25,6 +25,11 @@ impl Repository {
         &self.path
     }
 
+    /// Whether there is one.
+    pub fn is_there(&self) -> bool {
+        self.path.join("HEAD").exists()
+    }
+
     /// Makes it, or brings one that is there up to date: bare, of the one format that every git pushes to, without what a
     /// machine's template would put into it, and with what is [pinned](crate::pinned).
     pub fn create(&self) -> Result<(), Error> {

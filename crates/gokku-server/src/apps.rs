@@ -1,5 +1,6 @@
 //! Apps: made, listed, found by the name a user gives.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -37,6 +38,10 @@ pub struct App {
     /// How many containers there are of a process, where `gokku ps scale` has said it.
     #[serde(default, skip_serializing_if = "Scale::is_empty")]
     pub scale: Scale,
+    /// The engine's volumes that the app has where its image declares one, when they have another name than gokku gives:
+    /// they were there before gokku carried any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub volumes: BTreeMap<String, String>,
     /// When it was made, RFC 3339.
     pub created: String,
 }
@@ -100,6 +105,7 @@ pub fn create(
         branch: branch.cloned(),
         domains: Vec::new(),
         scale: Scale::new(),
+        volumes: BTreeMap::new(),
         created: clock::now_text(),
     };
     // The app is there with the rename of its whole folder, or not at all.
@@ -131,7 +137,11 @@ pub fn create(
 /// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
 pub fn refresh_repository(server: &Server, name: &AppName) -> Result<(), Error> {
     let repository = Repository::at(server.root.repository(name));
-    repository.create()?;
+    if repository.is_there() {
+        repository.pin()?;
+    } else {
+        repository.create()?;
+    }
     repository.install_hooks(&hook(server, name))?;
     Ok(())
 }

@@ -27,9 +27,6 @@ pub async fn run(
 ) -> Result<(), Error> {
     for app in apps::list(&server.root).unwrap_or_default() {
         recover::sweep_temporary(&server.root, &app.name);
-        if let Err(error) = apps::refresh_repository(server, &app.name) {
-            tracing::warn!(app = %app.name, "its repository: {error}");
-        }
     }
     for folder in [server.root.path().to_owned(), server.root.apps()] {
         atomic::sweep(&folder);
@@ -57,6 +54,11 @@ pub async fn run(
     };
     events::note(&server.root, events::DAEMON, None, started);
     ready();
+    let repositories = server.clone();
+    // Nobody who asks for an app waits for that.
+    drop(tokio::task::spawn_blocking(move || {
+        refresh_repositories(&repositories);
+    }));
     let successor = proxy.successor();
     let successor = tokio::select! {
         () = supervisor::run(server, proxy.switch()) => None,
@@ -73,6 +75,15 @@ pub async fn run(
     proxy.stop(STOP_LIMIT).await;
     events::note(&server.root, events::DAEMON, None, Change::SwitchStopped);
     Ok(())
+}
+
+/// Brings the apps' repositories up to date, where an earlier gokku made them.
+fn refresh_repositories(server: &Server) {
+    for app in apps::list(&server.root).unwrap_or_default() {
+        if let Err(error) = apps::refresh_repository(server, &app.name) {
+            tracing::warn!(app = %app.name, "its repository: {error}");
+        }
+    }
 }
 
 /// Tells of a container that was taken out of the balance or put back.

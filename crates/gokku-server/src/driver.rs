@@ -17,6 +17,7 @@ use gokku_proxy::Client;
 use tokio::sync::watch;
 
 use crate::abort::{asked, asked_by};
+use crate::carried::Carried;
 use crate::error::{Error, Kind};
 use crate::log::Log;
 use crate::plan::Plan;
@@ -48,6 +49,8 @@ pub struct Driver<R> {
     pub(crate) proven: HashSet<ContainerId>,
     /// The goal's image, once seen.
     pub(crate) image: Option<ImageFacts>,
+    /// What its image declares as volumes, once looked at.
+    pub(crate) carried: Option<Vec<Carried>>,
     /// The containers as last seen.
     pub(crate) facts: Vec<ContainerFacts>,
     /// How far the push's refs are; none until whoever goes on with another's transition has looked.
@@ -118,6 +121,7 @@ impl<R: Runtime> Driver<R> {
             told_too_late: false,
             proven: HashSet::new(),
             image: None,
+            carried: None,
             facts: Vec::new(),
             refs: None,
             locked: None,

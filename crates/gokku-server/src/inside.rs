@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::perform::wants_init;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::{apps, clock, logs, mounts, networks, records};
+use crate::{apps, carried, clock, logs, mounts, networks, records};
 
 /// Starts a program in the active container.
 pub async fn exec(server: &Server, app: &AppName, command: &[String], tty: bool) -> Result<Session, Error> {
@@ -49,6 +49,7 @@ pub async fn run(
     network.and(mounted)?;
     let seen = seen?;
     let init = seen.as_ref().is_some_and(wants_init);
+    let mounts = carried::mounts_of(&engine, &server.root, app, &plan, seen.as_ref()).await?;
     let exposed = seen.map(|image| image.exposed).unwrap_or_default();
     let spec = ContainerSpec {
         name: format!("{app}-run-{}", clock::now_ms()),
@@ -68,7 +69,7 @@ pub async fn run(
         tty,
         stdin: true,
         resources: plan.config.resources,
-        mounts: mounts::of(&server.root, app, &plan)?,
+        mounts,
         init,
     };
     Ok(engine.start_once(&spec).await?)

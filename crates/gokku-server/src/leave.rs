@@ -1,5 +1,6 @@
 //! What the Docker Engine has of this server, when the server is taken down: it is stopped, or removed.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -10,7 +11,7 @@ use serde::Serialize;
 use crate::NETWORK;
 use crate::error::{Error, Kind};
 use crate::server::Server;
-use crate::{apps, pull};
+use crate::{apps, carried, pull};
 
 /// How long containers may take to answer their last requests; no new ones come.
 const GRACE: Duration = Duration::from_secs(30);
@@ -47,12 +48,22 @@ pub async fn leave(server: &Server, data: bool) -> Result<Left, Error> {
         left.containers = stopped.len();
         return Ok(left);
     }
+    // What images declare stays, too, also where no volume of the app's was made of it yet.
+    let mut unlabelled = BTreeSet::new();
     for facts in &all {
+        if let Some(facts) = engine.container(facts.id.as_str()).await? {
+            unlabelled.extend(carried::of_image(&facts).map(|(_, volume)| volume));
+        }
         engine.remove(&facts.id).await?;
     }
     left.containers = all.len();
     for app in apps::list(&server.root).unwrap_or_default() {
         pull::forget_all(&engine, &server.root, &app.name).await?;
+        for volume in app.volumes.into_values() {
+            if engine.volume(&volume).await?.is_some() {
+                unlabelled.insert(volume);
+            }
+        }
     }
     left.images = images(&engine, &mine).await?;
     for network in engine.networks_with(&mine).await? {
@@ -60,7 +71,8 @@ pub async fn leave(server: &Server, data: bool) -> Result<Left, Error> {
     }
     left.network = engine.remove_network(NETWORK).await?;
     let volumes = engine.volumes(&mine).await?;
-    left.volumes = volumes.into_iter().map(|volume| volume.name).collect();
+    let own = volumes.into_iter().map(|volume| volume.name);
+    left.volumes = own.chain(unlabelled).collect();
     Ok(left)
 }
 

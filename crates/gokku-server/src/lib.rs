@@ -3,7 +3,7 @@
 //! - where things are: [`root`], [`atomic`], [`toml_file`], [`owner`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
 //! - one transition at a time: [`lock`], [`queue`], [`landing`], [`abort`], [`journal`]; a push's refs: [`refs`]
 //! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
-//! - what a container has and is on: `mounts`, `networks`
+//! - what a container has and is on: `mounts` and `carried`, `networks`
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
@@ -64,6 +64,7 @@ pub mod toml_file;
 pub mod worker;
 
 mod building;
+mod carried;
 mod code;
 mod differ;
 mod disk;

@@ -1,4 +1,5 @@
-//! What is mounted into an app's containers: its own volumes, and folders of the server that its `config.toml` allows.
+//! What is mounted into an app's containers as its `gokku.yml` says: its own volumes, and folders of the server that the
+//! server's `config.toml` allows. What an image declares is `carried`.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -8,6 +9,7 @@ use gokku_core::AppName;
 use gokku_core::volume::{Source, Volume, lies_below};
 use gokku_docker::{Engine, Mount, MountSource, VolumeFacts, labels};
 
+use crate::apps;
 use crate::error::Error;
 use crate::plan::{GOKKU_YML, Plan};
 use crate::root::Root;
@@ -18,11 +20,9 @@ pub(crate) fn of(root: &Root, app: &AppName, plan: &Plan) -> Result<Vec<Mount>, 
         let source = match &volume.source {
             Source::Named(name) => MountSource::Volume {
                 name: Volume::engine_name(app, name),
-                labels: BTreeMap::from([
-                    (labels::ROOT.to_owned(), root.label()),
-                    (labels::APP.to_owned(), app.to_string()),
-                ]),
+                labels: own_labels(root, app),
             },
+            Source::Anonymous => MountSource::Anonymous,
             Source::Folder(path) => MountSource::Folder(folder(root, plan, path)?),
         };
         Ok(Mount {
@@ -33,6 +33,14 @@ pub(crate) fn of(root: &Root, app: &AppName, plan: &Plan) -> Result<Vec<Mount>, 
     };
     let mounts: Result<Vec<Mount>, String> = plan.config.volumes.iter().map(mount).collect();
     mounts.map_err(|why| refused(&why))
+}
+
+/// The labels by which an app's own volumes are known.
+pub(crate) fn own_labels(root: &Root, app: &AppName) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (labels::ROOT.to_owned(), root.label()),
+        (labels::APP.to_owned(), app.to_string()),
+    ])
 }
 
 fn refused(why: &str) -> Error {
@@ -99,7 +107,7 @@ pub(crate) async fn check(engine: &Engine, root: &Root, app: &AppName, plan: &Pl
     checked.map_err(|error| refused(&error.to_string()))
 }
 
-fn is_own(volume: &VolumeFacts, root: &Root, app: &AppName) -> bool {
+pub(crate) fn is_own(volume: &VolumeFacts, root: &Root, app: &AppName) -> bool {
     let is = |key: &str, value: &str| volume.labels.get(key).is_some_and(|there| there == value);
     is(labels::ROOT, &root.label()) && is(labels::APP, app.as_str())
 }
@@ -118,6 +126,13 @@ pub(crate) async fn leave(
         .volumes(&[(labels::ROOT, &label), (labels::APP, app.as_str())])
         .await?;
     let mut stay: Vec<String> = own.into_iter().map(|volume| volume.name).collect();
+    // Like everything else here: an unreadable record keeps no app.
+    let before = apps::load(root, app).map(|app| app.volumes).unwrap_or_default();
+    for volume in before.values() {
+        if engine.volume(volume).await?.is_some() {
+            stay.push(volume.clone());
+        }
+    }
     let mut lines = Vec::new();
     if remove {
         let mut left = Vec::new();
@@ -138,7 +153,13 @@ pub(crate) async fn leave(
         }
     }
     lines.extend(stay.iter().map(|name| {
-        format!("The volume {name} stays: a new app {app} finds it again, and `docker volume rm {name}` removes it")
+        let removes = format!("`docker volume rm {name}` removes it");
+        match before.iter().find(|(_, volume)| *volume == name) {
+            None => format!("The volume {name} stays: a new app {app} finds it again, and {removes}"),
+            Some((path, _)) => {
+                format!("The volume {name}, which {app} had at {path}, stays: no new app finds it by itself, and {removes}")
+            }
+        }
     }));
     Ok(lines)
 }

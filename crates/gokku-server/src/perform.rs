@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::root::Root;
 use crate::runtime::Runtime;
-use crate::{atomic, clock, code, ensure, env_store, mounts, networks, pull, records, refs};
+use crate::{atomic, clock, code, ensure, env_store, networks, pull, records, refs};
 
 /// Whether an image asks for an init process.
 pub(crate) fn wants_init(image: &ImageFacts) -> bool {
@@ -54,7 +54,7 @@ impl<R: Runtime> Driver<R> {
             Step::Stop { containers } => self.stop(containers).await,
             Step::Remove { containers } => {
                 for id in containers {
-                    self.runtime.remove(id).await?;
+                    self.remove_container(id).await?;
                 }
                 Ok(())
             }
@@ -128,6 +128,7 @@ impl<R: Runtime> Driver<R> {
             return Ok(());
         };
         let image = self.image_name(activation.release)?;
+        let mounts = self.mounts().await?;
         let mut labels = self.image_labels(activation.release);
         labels.insert(labels::KIND.to_owned(), "once".to_owned());
         labels.insert(labels::TRANSITION.to_owned(), activation.id.to_string());
@@ -140,7 +141,7 @@ impl<R: Runtime> Driver<R> {
             labels,
             network: networks::of(&self.plan).to_owned(),
             network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
-            mounts: mounts::of(&self.root, &self.app, &self.plan)?,
+            mounts,
             // The command is the whole of it: an image's entrypoint is for serving.
             entrypoint: Some(Vec::new()),
             command: Some(command),
@@ -180,6 +181,7 @@ impl<R: Runtime> Driver<R> {
     async fn create(&mut self, process: &ProcessKey) -> Result<(), Error> {
         let activation = self.activation()?;
         let image = self.image_name(activation.release)?;
+        let mounts = self.mounts().await?;
         let port = if process.is_web() {
             Some(self.plan.container_port(self.exposed())?)
         } else {
@@ -212,7 +214,7 @@ impl<R: Runtime> Driver<R> {
             labels,
             network: networks::of(&self.plan).to_owned(),
             network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
-            mounts: mounts::of(&self.root, &self.app, &self.plan)?,
+            mounts,
             entrypoint,
             command,
             stop_timeout: self.plan.settings.stop,

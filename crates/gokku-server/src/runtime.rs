@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use gokku_core::image_ref::ImageRef;
 use gokku_core::{ContainerId, ImageId};
-use gokku_docker::{BuildRequest, ContainerFacts, ContainerSpec, Engine, Error, ImageFacts, LogLine, Login};
+use gokku_docker::{
+    BuildRequest, ContainerFacts, ContainerSpec, Engine, Error, ImageFacts, LogLine, Login, VolumeFacts,
+};
 
 /// What the driver needs of whatever runs containers. Every method can be called again after it was cut off.
 pub trait Runtime: Clone + Send + Sync + 'static {
@@ -61,8 +63,12 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn wait_exit(&self, id: &ContainerId) -> impl Future<Output = Result<i64, Error>> + Send;
     /// Stops it.
     fn stop(&self, id: &ContainerId, grace: Duration) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Removes it.
+    /// Removes it; a volume that its image declares and nothing was mounted for stays.
     fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
+    /// Removes it with all volumes of its own.
+    fn remove_with_volumes(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
+    /// A volume by its name.
+    fn volume(&self, name: &str) -> impl Future<Output = Result<Option<VolumeFacts>, Error>> + Send;
     /// Gives it another name.
     fn rename(&self, id: &ContainerId, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
     /// Runs a program in it, to its end or for so long; then it is ended, and has no exit code.
@@ -140,6 +146,12 @@ impl Runtime for Engine {
     }
     async fn remove(&self, id: &ContainerId) -> Result<(), Error> {
         Engine::remove(self, id).await
+    }
+    async fn remove_with_volumes(&self, id: &ContainerId) -> Result<(), Error> {
+        Engine::remove_with_volumes(self, id).await
+    }
+    async fn volume(&self, name: &str) -> Result<Option<VolumeFacts>, Error> {
+        Engine::volume(self, name).await
     }
     async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Error> {
         Engine::rename(self, id, name).await

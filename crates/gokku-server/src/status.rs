@@ -1,12 +1,13 @@
 //! What is known of apps: P20.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use gokku_core::event::Event;
+use gokku_core::volume::Volume;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
-use gokku_docker::{ContainerFacts, ContainerState, Engine, labels};
+use gokku_docker::{ContainerFacts, ContainerState, Engine, Mounted, VolumeFacts, Why, labels};
 use gokku_proxy::api::RouteStatus;
 use gokku_proxy::probe::{Probe, probe};
 use serde::Serialize;
@@ -37,6 +38,8 @@ pub struct AppStatus {
     pub digest: Option<String>,
     /// The app's containers.
     pub containers: Vec<ContainerStatus>,
+    /// The volumes that are the app's; only for a single app.
+    pub volumes: Vec<VolumeStatus>,
     /// The host port that answers.
     pub port: Option<u16>,
     /// Whether it gets traffic: `routed`, `held`, `no web`, `stopped`, `never deployed`, or `unknown` while the switch is
@@ -78,6 +81,19 @@ pub struct ContainerStatus {
     pub started: Option<String>,
     /// Where it is, with the port the app listens on.
     pub address: Option<String>,
+}
+
+/// A volume that is an app's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct VolumeStatus {
+    /// Where the app's containers have it; none when none of them has it now.
+    pub path: Option<String>,
+    /// Its name on the engine.
+    pub name: String,
+    /// Whether they cannot write to it.
+    pub read_only: bool,
+    /// Whether it is there because the image declares it, and not because `gokku.yml` says so.
+    pub of_image: bool,
 }
 
 /// How a transition ended.
@@ -131,15 +147,21 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
     if routes.differ(server, name, containers.iter()) {
         add_differences(server, &engine, name, &mut status).await?;
     }
+    let mut mounted = Vec::new();
     for container in &mut status.containers {
         let details = engine
             .container(container.id.as_str())
             .await?
             .and_then(|facts| facts.details);
+        mounted.extend(details.iter().flat_map(|details| details.volumes.clone()));
         container.started = details
             .map(|details| details.started_at)
             .filter(|_| container.state == "running");
     }
+    let labelled = engine
+        .volumes(&[(labels::ROOT, &server.root.label()), (labels::APP, name.as_str())])
+        .await?;
+    status.volumes = volumes(&app, mounted, labelled);
     if let Some(route) = routes.get(name).filter(|route| route.answers()) {
         status.health = Some(health_of(server, name, route, &status.containers).await);
     }
@@ -302,6 +324,7 @@ fn facts<'a>(
             .as_ref()
             .and_then(|record| Some(record.reference.as_ref()?.to_string())),
         digest: record.and_then(|record| Some(record.digest?.to_string())),
+        volumes: Vec::new(),
         port: route.map(|route| route.port),
         traffic: traffic.to_owned(),
         in_flight: route.map_or(0, |route| {
@@ -319,6 +342,37 @@ fn facts<'a>(
             .collect(),
         containers,
     })
+}
+
+/// What is mounted into an app's containers, and what is the app's and is not.
+fn volumes(app: &App, mounted: Vec<Mounted>, labelled: Vec<VolumeFacts>) -> Vec<VolumeStatus> {
+    let carried_at = |name: &str, path: &str| {
+        app.volumes.get(path).is_some_and(|volume| volume == name)
+            || Volume::carried_name(&app.name, path) == name
+    };
+    let mut all: BTreeSet<VolumeStatus> = mounted
+        .into_iter()
+        .filter(|volume| volume.why != Why::Anonymous)
+        .map(|volume| VolumeStatus {
+            of_image: volume.why == Why::Image || carried_at(&volume.name, &volume.target),
+            path: Some(volume.target),
+            name: volume.name,
+            read_only: volume.read_only,
+        })
+        .collect();
+    let own = labelled.into_iter().map(|volume| volume.name);
+    for name in own.chain(app.volumes.values().cloned()) {
+        if !all.iter().any(|volume| volume.name == name) {
+            all.insert(VolumeStatus {
+                path: None,
+                of_image: Volume::is_carried_name(&app.name, &name)
+                    || app.volumes.values().any(|one| *one == name),
+                name,
+                read_only: false,
+            });
+        }
+    }
+    all.into_iter().collect()
 }
 
 fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> ContainerStatus {

@@ -96,7 +96,7 @@ fn can_be_obeyed(app: &AppConfig) {
     for volume in &app.volumes {
         let folder = match &volume.source {
             Source::Folder(folder) => Some(folder),
-            Source::Named(_) => None,
+            Source::Named(_) | Source::Anonymous => None,
         };
         for path in folder.into_iter().chain([&volume.target]) {
             let good = |part: &str| !matches!(part, "" | "." | "..") && !part.contains([':', '\0']);

@@ -5,7 +5,7 @@
 //!
 //! - who is let in, and what comes with a key: [`authorized_keys`]
 //! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`procfile`], [`docker_ignore`], [`languages`], [`names`]
-//! - what git says: [`hook_input`]
+//! - what git says: [`hook_input`], [`proc_receive`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what a laptop and a server say to each other: [`afar`]
 //! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
@@ -23,6 +23,7 @@ pub mod hook_input;
 pub mod languages;
 pub mod listeners;
 pub mod names;
+pub mod proc_receive;
 pub mod procfile;
 pub mod records;
 pub mod route_table;
@@ -32,7 +33,7 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 16] = [
+pub const SUBJECTS: [(&str, Check); 17] = [
     ("afar", afar::check),
     ("authorized_keys", authorized_keys::check),
     ("build_progress", build_progress::check),
@@ -45,6 +46,7 @@ pub const SUBJECTS: [(&str, Check); 16] = [
     ("languages", languages::check),
     ("listeners", listeners::check),
     ("names", names::check),
+    ("proc_receive", proc_receive::check),
     ("procfile", procfile::check),
     ("records", records::check),
     ("route_table", route_table::check),

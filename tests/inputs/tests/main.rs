@@ -99,6 +99,7 @@ subjects! {
     languages
     listeners
     names
+    proc_receive
     procfile
     records
     route_table

@@ -1,7 +1,7 @@
 //! `gokku status`: what runs.
 
 use gokku_server::Server;
-use gokku_server::status::{self, AppStatus, ContainerStatus, ago};
+use gokku_server::status::{self, AppStatus, ContainerStatus, VolumeStatus, ago};
 
 use super::wait;
 use crate::cli::Options;
@@ -58,6 +58,20 @@ pub(super) fn pulled(image: Option<&String>, digest: Option<&String>) -> Option<
 fn state(container: &ContainerStatus) -> String {
     let unhealthy = if container.unhealthy { ", unhealthy" } else { "" };
     format!("{}{unhealthy}", container.state)
+}
+
+/// A volume and where it is: `api__data at /data, which the image declares`.
+fn volume(volume: &VolumeStatus) -> String {
+    let at = match &volume.path {
+        Some(path) => format!("at {path}{}", if volume.read_only { ", read-only" } else { "" }),
+        None => "in no container".to_owned(),
+    };
+    let why = if volume.of_image && volume.path.is_some() {
+        ", which the image declares"
+    } else {
+        ""
+    };
+    format!("{} {at}{why}", volume.name)
 }
 
 fn dash(text: Option<&String>) -> String {
@@ -130,6 +144,9 @@ fn one(app: &AppStatus) -> String {
                 state(container)
             ),
         );
+    }
+    for volume in &app.volumes {
+        row("volume", self::volume(volume));
     }
     if let Some(last) = &app.last {
         row("last", format!("{} {}: {}", last.what, last.id, last.outcome));

@@ -102,8 +102,8 @@ pub const KEYS: &[Key] = &[
     Key {
         path: "volumes",
         default: "-",
-        meaning: "What stays when containers go: a volume of the app's own by its name, or a folder of the server, below one that `volumes.folders` in config.toml allows",
-        allowed: "a list of NAME:/path or /folder:/path, with :ro behind it when it cannot be written to",
+        meaning: "What stays when containers go: a volume of the app's own by its name, or a folder of the server, below one that `volumes.folders` in config.toml allows; what the image declares with VOLUME stays, too, where nothing else is mounted",
+        allowed: "a list of NAME:/path or /folder:/path, with :ro behind it when it cannot be written to, or of /path:anonymous where nothing is kept",
     },
     Key {
         path: "network",

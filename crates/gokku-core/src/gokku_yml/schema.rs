@@ -169,5 +169,5 @@ looks! {
     RestartPolicy => { "enum": ["always", "on-failure", "no"] },
     Switch => { "type": "boolean" },
     Variable => { "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
-    Volume => { "type": "string", "pattern": "^[^:]+:/[^:]+(:(ro|rw))?$" },
+    Volume => { "type": "string", "pattern": "^([^:]+:/[^:]+(:(ro|rw))?|/[^:]+:anonymous)$" },
 }

@@ -236,17 +236,19 @@ defaults:
 
 #[test]
 fn how_an_app_is_run() {
-    let app = api("    env: {A: 'x y', ON: true}\n    volumes: [data:/data, /srv/f:/f:ro]\n    network: back_end\n    health: {path: /up, timeout: 5}\n    environments: [{name: test, env: {A: b}}]\n").unwrap();
+    let app = api("    env: {A: 'x y', ON: true}\n    volumes: [data:/data, /srv/f:/f:ro, /tmp/cache:anonymous]\n    network: back_end\n    health: {path: /up, timeout: 5}\n    environments: [{name: test, env: {A: b}}]\n").unwrap();
     assert_eq!(env(&app.env), [("A", "x y"), ("ON", "true")]);
     assert_eq!(env(&app.environments[0].env), [("A", "b")]);
     let targets: Vec<&str> = app.volumes.iter().map(|volume| volume.target.as_str()).collect();
-    assert_eq!(targets, ["/data", "/f"]);
+    assert_eq!(targets, ["/data", "/f", "/tmp/cache"]);
     assert_eq!(app.network.unwrap().as_str(), "back_end");
     assert_eq!(app.health.path.as_deref(), Some("/up"));
     assert_eq!(app.health.timeout, Some(Duration::from_secs(5)));
     let told: Vec<String> = [
         "volumes: [data]",
         "volumes: ['data:/a', '/srv:/a/']",
+        "volumes: ['/data:anonymous', 'data:/data']",
+        "volumes: [/data]",
         "volumes: ['/:/host']",
         "network: host",
         "health: {path: up}",
@@ -257,8 +259,10 @@ fn how_an_app_is_run() {
     .map(|body| api(&format!("    {body}\n")).unwrap_err())
     .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
-    gokku.yml:3:15: volumes: "data" cannot be: it is NAME:/path or /folder:/path, and :ro behind it when it cannot be written to
+    gokku.yml:3:15: volumes: "data" cannot be: it is NAME:/path or /folder:/path, and :ro behind it when it cannot be written to; or /path:anonymous where nothing is kept
     gokku.yml:3:26: volumes: two are mounted at /a
+    gokku.yml:3:34: volumes: two are mounted at /data
+    gokku.yml:3:15: volumes: "/data" cannot be: it is NAME:/path or /folder:/path, and :ro behind it when it cannot be written to; or /path:anonymous where nothing is kept
     gokku.yml:3:15: volumes: / would give the app the whole server
     gokku.yml:3:14: network: "host" cannot be: it is a name: letters, digits, _, . and -; not host, none, bridge or default
     gokku.yml:3:20: health.path: "up" cannot be: it is a path that begins with /, as a URL has it, without spaces or #

@@ -2,9 +2,10 @@
 
 use std::os::unix::fs::symlink;
 
-use gokku_docker::{Error, Mount, MountSource, labels};
+use gokku_core::ImageId;
+use gokku_docker::{Builder, Error, Mount, MountSource, Why, labels};
 
-use crate::support::{Lab, docker};
+use crate::support::{Folder, Lab, docker};
 
 fn volume(lab: &Lab, name: &str, target: &str) -> Mount {
     Mount {
@@ -45,6 +46,87 @@ async fn a_volume_is_made_with_labels_and_outlives_its_container() {
     lab.engine.remove_volume(&name).await.unwrap();
     lab.engine.remove_volume(&name).await.unwrap();
     assert_eq!(lab.engine.volumes(&mine).await.unwrap(), []);
+}
+
+/// An image that declares volumes in whichever way, with content in one.
+async fn declaring(lab: &Lab, paths: &[&str]) -> ImageId {
+    let dockerfile = format!("FROM scratch\nCOPY app /app\nCOPY content /data/\nVOLUME {paths:?}\n");
+    let folder = Folder::new(&dockerfile).file("content", "of the image");
+    let (built, lines) = lab.build(&lab.request(folder.path(), Builder::Any)).await;
+    built.unwrap_or_else(|error| panic!("{error}\n{}", lines.join("\n")))
+}
+
+/// What an image declares is known by where the engine mounts it, however it is written; what is mounted there takes its
+/// place, and where nothing is, the engine makes a volume: that it did is seen.
+#[tokio::test]
+async fn what_an_image_declares_is_known_as_the_engine_mounts_it() {
+    let lab = Lab::new().await;
+    let written = ["data", "/data/", "/tmp/../x y/", "/data//sub", "/own/", "/cache"];
+    let image = declaring(&lab, &written).await;
+    let places = ["/cache", "/data", "/data/sub", "/own", "/x y"];
+    let facts = lab.engine.image(image.as_str()).await.unwrap().unwrap();
+    assert_eq!(facts.volumes, places);
+    let mut spec = lab.spec(&image, &["/app"]);
+    let own = lab.name("own");
+    let anonymous = Mount {
+        source: MountSource::Anonymous,
+        target: "/cache".to_owned(),
+        read_only: false,
+    };
+    spec.mounts = vec![
+        volume(&lab, &own, "/own"),
+        volume(&lab, &lab.name("data"), "/data"),
+        anonymous,
+    ];
+    let id = lab.engine.create(&spec).await.unwrap();
+    let facts = lab.engine.container(id.as_str()).await.unwrap().unwrap();
+    let mut volumes = facts.details.unwrap().volumes;
+    volumes.sort_by(|one, other| one.target.cmp(&other.target));
+    let whys: Vec<(&str, Why)> = volumes.iter().map(|one| (one.target.as_str(), one.why)).collect();
+    let expected = [
+        ("/cache", Why::Anonymous),
+        ("/data", Why::Named),
+        // The engine takes `data` for another place than `/data`; the app sees what was asked for.
+        ("/data", Why::Named),
+        ("/data/sub", Why::Image),
+        ("/own", Why::Named),
+        ("/x y", Why::Image),
+    ];
+    assert_eq!(whys, expected);
+    assert_eq!(volumes[4].name, own);
+
+    // Nobody has said that what is in the image's own may go.
+    let is_there = async |name: &str| lab.engine.volume(name).await.unwrap().is_some();
+    lab.engine.remove(&id).await.unwrap();
+    for one in &volumes {
+        assert!(is_there(&one.name).await, "{one:?}");
+        lab.engine.remove_volume(&one.name).await.unwrap();
+    }
+
+    // Where everything was asked for, what is the container's own goes with it.
+    let all = lab.name("one");
+    spec.mounts = places.iter().map(|place| volume(&lab, &all, place)).collect();
+    spec.mounts[0].source = MountSource::Anonymous;
+    let id = lab.engine.create(&spec).await.unwrap();
+    let facts = lab.engine.container(id.as_str()).await.unwrap().unwrap();
+    let volumes = facts.details.unwrap().volumes;
+    assert!(volumes.iter().all(|one| one.why != Why::Image), "{volumes:?}");
+    lab.engine.remove(&id).await.unwrap();
+    for one in &volumes {
+        let named = one.name == all;
+        assert_eq!(is_there(&one.name).await, named, "{one:?}");
+    }
+    lab.engine.remove_volume(&all).await.unwrap();
+
+    spec.mounts = Vec::new();
+    let id = lab.engine.create(&spec).await.unwrap();
+    let facts = lab.engine.container(id.as_str()).await.unwrap().unwrap();
+    let volumes = facts.details.unwrap().volumes;
+    assert!(volumes.iter().all(|one| one.why == Why::Image), "{volumes:?}");
+    lab.engine.remove_with_volumes(&id).await.unwrap();
+    for one in &volumes {
+        assert!(!is_there(&one.name).await, "{one:?}");
+    }
 }
 
 /// Docker follows links at every start of a container: so nobody who writes to one folder may be able to replace another,
