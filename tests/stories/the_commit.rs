@@ -158,6 +158,15 @@ fn p33_what_its_author_means_is_not_passed_over() {
     dev.write("compose.yaml", "services: {}\n");
     refused("Containerfile is not read: call it Dockerfile, or name it in gokku.yml");
     dev.push().rejected().says("compose.yaml is not read");
+    let check = dev.gokku(["config", "check"]).exits(2);
+    check
+        .complains("Containerfile is not read")
+        .complains("compose.yaml is not read");
+    dev.write("index.html", "hello\n");
+    dev.gokku(["config", "check"])
+        .ok()
+        .complains("Containerfile is not read");
+    dev.remove("index.html");
     dev.remove("compose.yaml");
     rename("Containerfile", "Dockerfile");
     assert_eq!(api.version(), "v1");

@@ -9,7 +9,7 @@ use gokku_core::misnamed::Origin;
 
 use crate::error::Error;
 use crate::plan::{parsed, processes_of};
-use crate::{tree_file, unread};
+use crate::{languages, tree_file, unread};
 
 /// What is to be told of a file that is good.
 #[derive(Clone, Debug)]
@@ -66,7 +66,9 @@ fn origin(folder: &Path, config: &AppConfig) -> Origin {
         Origin::Image
     } else if has_dockerfile() {
         Origin::Dockerfile
-    } else {
+    } else if languages::may_be_built(folder, config) {
         Origin::Language
+    } else {
+        Origin::Nothing
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use gokku_core::AppName;
 use gokku_core::gokku_yml::AppConfig;
 use gokku_core::languages::dockerfile::Mounts;
-use gokku_core::languages::{self, Detected, LARGEST, Project};
+use gokku_core::languages::{self, Detected, LARGEST, Project, Undetected};
 use gokku_core::procfile::PROCFILE;
 use gokku_git::Repository;
 
@@ -30,6 +30,36 @@ pub(crate) fn of_tree(tree: &Path, config: &AppConfig) -> Result<Generated, Erro
     detect(files, config, |path| {
         Ok(tree_file::read(tree, path)?.unwrap_or_default())
     })
+}
+
+/// Whether anything in a working copy says how it is built. Not all of it is looked through, as a release's tree is: it has
+/// what its tools have put there, too.
+pub(crate) fn may_be_built(folder: &Path, config: &AppConfig) -> bool {
+    let mut files = BTreeSet::new();
+    let workdir = config
+        .build
+        .workdir
+        .as_ref()
+        .map(|workdir| workdir.value.as_str());
+    let places = Path::new(&config.path).ancestors().chain(workdir.map(Path::new));
+    for below in places.flat_map(|place| [place.to_owned(), place.join("public")]) {
+        let entries = std::fs::read_dir(folder.join(&below));
+        for entry in entries.into_iter().flatten().flatten() {
+            if entry.path().is_file() {
+                let path = below.join(entry.file_name());
+                files.insert(path.to_string_lossy().into_owned());
+            }
+        }
+    }
+    let read = |path: &str| Ok(tree_file::read(folder, path)?.unwrap_or_default());
+    match project(files, config, read) {
+        Ok(project) => !matches!(
+            languages::detect(&project, config),
+            Err(Undetected::Nothing { .. })
+        ),
+        // What is wrong with it is told when it is built.
+        Err(_) => true,
+    }
 }
 
 /// The regular files of a tree. Links are left out: what they point to may be anything of the server's.
@@ -59,11 +89,12 @@ fn list(tree: &Path, below: &str, files: &mut BTreeSet<String>) -> Result<(), Er
     Ok(())
 }
 
-fn detect(
+/// What is to be decided on: the files, and the texts of those that count.
+fn project(
     files: BTreeSet<String>,
     config: &AppConfig,
     mut read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
-) -> Result<Generated, Error> {
+) -> Result<Project, Error> {
     let mut texts = BTreeMap::new();
     for path in languages::to_read(&files, config) {
         let bytes = read(path)?;
@@ -75,7 +106,15 @@ fn detect(
         }
         texts.insert(path.to_owned(), text_of(path, &bytes)?.to_owned());
     }
-    let project = Project { files, texts };
+    Ok(Project { files, texts })
+}
+
+fn detect(
+    files: BTreeSet<String>,
+    config: &AppConfig,
+    read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
+) -> Result<Generated, Error> {
+    let project = project(files, config, read)?;
     let detected = languages::detect(&project, config).map_err(|error| Error::input(error.to_string()))?;
     Ok(Generated {
         name: languages::free_name(&project.files),
