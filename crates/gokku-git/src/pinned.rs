@@ -82,7 +82,11 @@ pub const PINNED: &[Pin] = &[
         "true",
         "git runs it for each push, and the branches that it is to tell are known: no program of anybody's is",
     ),
-    always("core.fsyncMethod", "fsync", "an accepted push is on the disk"),
+    always(
+        "core.fsyncMethod",
+        "batch",
+        "an accepted push is on the disk, with one flush for all of its objects",
+    ),
     unless_said(
         "core.logAllRefUpdates",
         "false",
