@@ -66,7 +66,7 @@ fn run_runs_a_program_beside_the_app() {
     api.gokku(["run", "/app", "exit", "42"]).exits(42);
     let cat = server.gokku_with_input(b"one\ntwo\n\x00\xff", ["run", "-a", api.name(), "/app", "cat"]);
     assert_eq!(cat.ok().stdout_bytes, b"one\ntwo\n\x00\xff");
-    api.gokku(["run", "/no/such"]).exits(1).complains("/no/such");
+    api.gokku(["run", "/no/such"]).exits(127).complains("/no/such");
     assert_eq!(api.container_names(), [api.blue()]);
 }
 

@@ -61,7 +61,7 @@ fn p10_several_pairs_are_set_together_or_not_at_all() {
 
     for bad in [
         &["A=9", "novalue"][..],
-        &["A=9", "1X=1"],
+        &["A=9", "\"X=1"],
         &["A=9", "=1"],
         &["A=9", "HAS SPACE=1"],
         &["A=9", "ZERO_DOWNTIME=maybe"],

@@ -121,9 +121,10 @@ pub struct Details {
 }
 
 impl ContainerFacts {
-    /// One of its labels.
+    /// One of its labels; none also for one that is there and says nothing.
     pub fn label(&self, key: &str) -> Option<&str> {
-        self.labels.get(key).map(String::as_str)
+        let found = self.labels.get(key).map(String::as_str);
+        found.filter(|value| !value.is_empty())
     }
 
     /// What one of its labels says; none also for one that cannot be read.
@@ -164,7 +165,7 @@ impl Engine {
                     .map(|(key, value)| format!("{key}={value}"))
                     .collect(),
             ),
-            labels: Some(spec.labels.clone().into_iter().collect()),
+            labels: Some(labels::whole(&spec.labels)),
             cmd: spec.command.clone(),
             entrypoint: spec.entrypoint.clone(),
             tty: Some(spec.tty),

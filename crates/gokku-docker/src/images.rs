@@ -129,7 +129,7 @@ impl Engine {
         match self.docker.remove_image(name, Some(options), None).await {
             Ok(_) => Ok(()),
             Err(error) => match Error::of("remove the image", name, error) {
-                error if error.is_not_found() => Ok(()),
+                error if error.is_not_found() || is_removed_by_another(&error) => Ok(()),
                 error => Err(error),
             },
         }
@@ -148,6 +148,11 @@ impl Engine {
     }
 }
 
+/// Whether somebody else removes the image at this moment: what 20.10 says of one that it found and then did not.
+fn is_removed_by_another(error: &Error) -> bool {
+    matches!(error, Error::Api { message, .. } if message.contains("unrecognized image ID"))
+}
+
 /// The engine's filter for things that carry all these labels.
 pub(crate) fn label_filter(labels: &[(&str, &str)]) -> HashMap<String, Vec<String>> {
     HashMap::from([(
@@ -157,4 +162,21 @@ pub(crate) fn label_filter(labels: &[(&str, &str)]) -> HashMap<String, Vec<Strin
             .map(|(key, value)| format!("{key}={value}"))
             .collect(),
     )])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_that_another_removes_is_removed() {
+        let api = |message: &str| Error::Api {
+            what: "remove the image",
+            message: message.to_owned(),
+        };
+        assert!(is_removed_by_another(&api("unrecognized image ID sha256:0123")));
+        assert!(!is_removed_by_another(&api(
+            "image is being used by running container 0123"
+        )));
+    }
 }

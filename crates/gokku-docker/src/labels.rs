@@ -1,4 +1,9 @@
 //! The labels of our containers and images. Identity goes by these and by id, never by a part of a name.
+//!
+//! An image's own labels become those of its containers, unless these say something else: so what gokku does not say of a
+//! container is said to be nothing, and an image can say nothing of it.
+
+use std::collections::{BTreeMap, HashMap};
 
 /// The server's folder, so that several servers can share one engine.
 pub const ROOT: &str = "gokku.root";
@@ -26,3 +31,27 @@ pub const PORT: &str = "gokku.port";
 pub const KIND: &str = "gokku.kind";
 /// The network that it is reached on.
 pub const NETWORK: &str = "gokku.network";
+
+/// All of them.
+const ALL: [&str; 13] = [
+    ROOT,
+    APP,
+    RELEASE,
+    TRANSITION,
+    SLOT,
+    PROCESS,
+    GENERATION,
+    ENV,
+    RESTART,
+    RESTART_DELAY,
+    PORT,
+    KIND,
+    NETWORK,
+];
+
+/// What a container is made with: these, and of all others that they are nothing.
+pub(crate) fn whole(labels: &BTreeMap<String, String>) -> HashMap<String, String> {
+    let nothing = ALL.into_iter().map(|key| (key.to_owned(), String::new()));
+    let said = labels.iter().map(|(key, value)| (key.clone(), value.clone()));
+    nothing.chain(said).collect()
+}

@@ -155,8 +155,23 @@ pub(crate) fn hook(server: &Server, name: &AppName) -> Hook {
     }
 }
 
-/// Every app, by name.
+/// Every app whose record can be read, by name: one that is broken is one that is broken, see [`unreadable`].
 pub fn list(root: &Root) -> Result<Vec<App>, Error> {
+    Ok(names(root)?
+        .iter()
+        .filter_map(|name| load(root, name).ok())
+        .collect())
+}
+
+/// What is among the apps and is none that can be read, with why.
+pub fn unreadable(root: &Root) -> Result<Vec<(AppName, Error)>, Error> {
+    let all = names(root)?.into_iter();
+    Ok(all
+        .filter_map(|name| load(root, &name).err().map(|error| (name, error)))
+        .collect())
+}
+
+fn names(root: &Root) -> Result<Vec<AppName>, Error> {
     let folder = root.apps();
     let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, &error))?;
     let mut names: Vec<AppName> = entries
@@ -164,7 +179,7 @@ pub fn list(root: &Root) -> Result<Vec<App>, Error> {
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect();
     names.sort();
-    names.iter().map(|name| load(root, name)).collect()
+    Ok(names)
 }
 
 /// An app's record.
@@ -240,4 +255,43 @@ pub(crate) fn missing(server: &Server, given: &str) -> Result<Error, Error> {
         format!("there is {}", known.join(", "))
     };
     Ok(Error::missing(format!("there is no app {given}: {hint}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_broken_app_is_one_broken_app() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let good = "version = 1\nname = \"good\"\nenvironment = \"production\"\ncreated = \"2026-01-15T10:07:02Z\"\n";
+        for (name, text) in [
+            ("good", Some(good)),
+            ("stray", None),
+            ("broken", Some("version = ")),
+            ("newer", Some("version = 99")),
+        ] {
+            fs::create_dir(root.apps().join(name)).expect("made");
+            if let Some(text) = text {
+                fs::write(root.apps().join(name).join("app.toml"), text).expect("written");
+            }
+        }
+        // What is no app's name is nobody's business here.
+        fs::create_dir(root.apps().join("Not An App")).expect("made");
+        fs::write(root.apps().join("file"), "").expect("written");
+        let names = list(&root)
+            .expect("read")
+            .into_iter()
+            .map(|app| app.name.to_string());
+        assert_eq!(names.collect::<Vec<_>>(), ["good"]);
+        let broken = unreadable(&root).expect("read");
+        let names: Vec<&str> = broken.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["broken", "file", "newer", "stray"]);
+        assert!(
+            broken[0].1.message.contains("app.toml"),
+            "{}",
+            broken[0].1.message
+        );
+    }
 }

@@ -33,6 +33,7 @@ pub async fn examine(server: &Server) -> Vec<Finding> {
     let connected = server.engine().await;
     findings.extend(engine(server, &connected).await);
     findings.extend(switch(server).await);
+    findings.extend(broken_apps(server));
     findings.extend(repositories(server));
     findings.extend(usage::examine(server, connected.as_ref().ok()).await);
     findings
@@ -57,6 +58,24 @@ fn git() -> Finding {
         ),
         Err(error) => bad(what, error.to_string(), "apt-get install --yes git".to_owned()),
     }
+}
+
+/// What is among the apps and cannot be read as one.
+fn broken_apps(server: &Server) -> Vec<Finding> {
+    let broken = apps::unreadable(&server.root).unwrap_or_default();
+    let of = |(name, error): &(gokku_core::AppName, Error)| {
+        let folder = server.root.app(name);
+        let mend = format!(
+            "ls -l {0}: mend its app.toml, or move the folder away",
+            folder.display()
+        );
+        bad("app", format!("{name}: {error}"), mend)
+    };
+    broken
+        .iter()
+        .filter(|(name, _)| server.access.allows(name))
+        .map(of)
+        .collect()
 }
 
 /// The apps' repositories: what in them is not as gokku makes it.

@@ -81,25 +81,26 @@ fn append(root: &Root, recorded: &Recorded, limit: u64) -> io::Result<()> {
 /// Where somebody who reads the record is.
 struct Reader {
     file: BufReader<File>,
-    line: String,
+    line: Vec<u8>,
 }
 
 impl Reader {
     fn open(path: &PathBuf) -> io::Result<Self> {
         Ok(Self {
             file: BufReader::new(File::open(path)?),
-            line: String::new(),
+            line: Vec::new(),
         })
     }
 
     /// The next change; none at the end, for now. A line that is none is passed over.
     fn next(&mut self) -> io::Result<Option<Recorded>> {
         loop {
-            self.file.read_line(&mut self.line)?;
-            if !self.line.ends_with('\n') {
+            // A line that was cut off inside a character is no text.
+            self.file.read_until(b'\n', &mut self.line)?;
+            if !self.line.ends_with(b"\n") {
                 return Ok(None);
             }
-            let read = serde_json::from_str(&self.line).ok();
+            let read = serde_json::from_slice(&self.line).ok();
             self.line.clear();
             if read.is_some() {
                 return Ok(read);
@@ -273,12 +274,15 @@ mod tests {
             .append(true)
             .open(root.events())
             .expect("opened");
-        file.write_all(b"{\"at\":0,\"by").expect("written");
-        append(&root, &change(2), LIMIT).expect("appended");
-        assert_eq!(
-            shown(&root, &Wanted::default()),
-            ["api-1 was started again", "api-2 was started again"]
-        );
+        for (number, torn) in [
+            (2, b"{\"at\":0,\"by".as_slice()),
+            (3, b"{\"at\":0,\"by\":\"J\xc3"),
+        ] {
+            file.write_all(torn).expect("written");
+            append(&root, &change(number), LIMIT).expect("appended");
+        }
+        let expected = [1, 2, 3].map(|number| format!("api-{number} was started again"));
+        assert_eq!(shown(&root, &Wanted::default()), expected);
     }
 
     #[test]

@@ -241,7 +241,10 @@ fn deployed_already(
         return Ok(None);
     }
     let Some(active) = runs()? else { return Ok(None) };
-    refs::prepare(root, app, &deploy.refs, push.mover.is_none())?;
+    match push.mover {
+        Some(_) => refs::check(root, app, &deploy.refs)?,
+        None => refs::apply(root, app, &deploy.refs)?,
+    }
     expect(root, app, &mut lock, &deploy.branch, push)?;
     Ok(Some(format!(
         "{} is deployed already, as release {active}; `gokku deploy -a {app}` deploys it again",

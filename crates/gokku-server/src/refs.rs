@@ -12,10 +12,14 @@ use gokku_git::{RefTransaction, Repository};
 use crate::error::Error;
 use crate::root::Root;
 
-/// Has git check that a push's refs can be moved, without moving them; or moves them at once.
-pub(crate) fn prepare(root: &Root, app: &AppName, updates: &[RefUpdate], commit: bool) -> Result<(), Error> {
-    let transaction = lock(root, app, updates)?;
-    if commit { self::commit(transaction) } else { Ok(()) }
+/// Has git check that a push's refs can be moved, without moving them.
+pub(crate) fn check(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
+    lock(root, app, updates).map(drop)
+}
+
+/// Moves a push's refs at once.
+pub(crate) fn apply(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
+    commit(lock(root, app, updates)?)
 }
 
 /// Moves refs that are locked.
@@ -37,7 +41,7 @@ pub(crate) fn move_rest(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Re
         return Ok(());
     }
     repository.remove_left_locks(&rest)?;
-    prepare(root, app, &rest, true)
+    apply(root, app, &rest)
 }
 
 /// Moves a push's refs back to where they were, those that have moved.
@@ -57,7 +61,7 @@ pub(crate) fn move_back(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Re
     if back.is_empty() {
         return Ok(());
     }
-    prepare(root, app, &back, true)
+    apply(root, app, &back)
 }
 
 /// How far a push's refs are, for whoever goes on with its transition.

@@ -159,7 +159,7 @@ async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Res
         if push.mover.is_some() {
             refs::can_note_roots(&root, &app)?;
         }
-        refs::prepare(&root, &app, &push.refs, false)
+        refs::check(&root, &app, &push.refs)
     });
     looked.await.map_err(|error| Error::failed(error.to_string()))?
 }

@@ -89,6 +89,14 @@ fn create(
 }
 
 fn list(server: &Server, printer: Printer) -> Result<u8, Error> {
+    for (name, error) in apps::unreadable(&server.root)? {
+        if server.access.allows(&name) {
+            printer.note(
+                Look::Bad,
+                &format!("{name} cannot be read, and is left out: {error}"),
+            );
+        }
+    }
     printer.list(
         &apps::visible(server)?,
         "There are no apps yet; `gokku apps create NAME` makes one.",

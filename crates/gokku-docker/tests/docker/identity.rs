@@ -60,6 +60,47 @@ async fn p11_an_apps_containers_are_only_its_own() {
     }
 }
 
+/// P49: an image that says of itself what gokku says of containers is without effect.
+#[tokio::test]
+async fn p49_labels_of_an_image_say_nothing_of_its_containers() {
+    let lab = Lab::new().await;
+    let image = lab.image().await;
+    let said = "LABEL gokku.kind=once gokku.process=clock-1 gokku.slot=blue gokku.port=1 gokku.restart=no gokku.app=other mine=1";
+    let made = docker(&["create", "--network", "none", image.as_str(), "deaf", "x"]);
+    let name = lab.name("labelled");
+    docker(&["commit", "--change", said, &made, &name]);
+    docker(&["rm", &made]);
+    let spec = ContainerSpec {
+        name: lab.name("api-green"),
+        image: name.clone(),
+        labels: lab.labels(&[(labels::APP, "api"), (labels::SLOT, "green")]),
+        ..lab.spec(&image, &["deaf", "x"])
+    };
+    let id = lab.engine.create(&spec).await.unwrap();
+    let listed = lab
+        .engine
+        .containers(&[lab.label(), (labels::APP, "api")])
+        .await
+        .unwrap();
+    let looked = lab.engine.container(id.as_str()).await.unwrap().unwrap();
+    for facts in listed.iter().chain([&looked]) {
+        for (key, value) in [
+            (labels::KIND, None),
+            (labels::PROCESS, None),
+            (labels::PORT, None),
+            (labels::RESTART, None),
+            (labels::SLOT, Some("green")),
+            (labels::APP, Some("api")),
+            ("mine", Some("1")),
+        ] {
+            assert_eq!(facts.label(key), value, "{key}");
+        }
+    }
+    assert_eq!(listed.len(), 1);
+    lab.engine.remove(&id).await.unwrap();
+    lab.engine.remove_image(&name).await.unwrap();
+}
+
 /// P18: a container that a person made, with a name like ours, is not ours.
 #[tokio::test]
 async fn p18_a_container_without_labels_is_not_ours_whatever_its_name() {
