@@ -54,6 +54,26 @@ fn clone_with<'server>(
     (dev, commit)
 }
 
+/// A clone of another history, of which only the last commit is there: git moves the branch itself for such a push, after its deploy.
+fn shallow_clone_with<'server>(
+    server: &'server Server,
+    api: &App<'server>,
+    version: &str,
+    behaviours: &[&str],
+) -> (WorkingCopy<'server>, String) {
+    let whole = api.working_copy();
+    whole.commit("what came before");
+    whole.write_app(version, behaviours);
+    let commit = whole.commit(version);
+    let dev = WorkingCopy::new(server);
+    let url = format!("file://{}", whole.folder().display());
+    dev.git(["fetch", "--quiet", "--depth", "1", &url, "main"]).ok();
+    dev.git(["reset", "--quiet", "--hard", "FETCH_HEAD"]).ok();
+    dev.git(["remote", "add", "production", api.repository().to_str().unwrap()])
+        .ok();
+    (dev, commit)
+}
+
 /// Pushes all of them at the same moment.
 fn push_at_once(clones: &[(WorkingCopy<'_>, String)]) -> Vec<PushOutcome> {
     let barrier = Barrier::new(clones.len());
@@ -150,25 +170,25 @@ fn the_newest_of_those_that_wait_is_deployed() {
     assert_agrees(&server, &api, &format!("v{}", winner + 1), &clones[winner].1);
 }
 
-/// git moves the branch after the deploy. A push that waited is not begun before that, or it would be deployed and then
-/// refused by git: the server would run what the branch does not have.
+/// git moves the branch after the deploy where a push comes from a shallow clone. A push that waited is not begun before
+/// that, or it would be deployed and then refused by git: the server would run what the branch does not have.
 #[test]
 fn a_push_that_waited_sees_where_the_branch_is() {
     let server = Server::new();
     let api = ready(&server);
-    // A git that takes its time between the deploy and the branch.
+    // A git that takes its time between the deploy and the branch; gokku runs the hook before, too.
     let hook = api.repository().join("hooks/update");
-    fs::write(&hook, "#!/bin/sh\nsleep 3\n").unwrap();
+    let text = "#!/bin/sh\ncase $(ps -o comm= -p $PPID) in git*) sleep 3;; esac\n";
+    fs::write(&hook, text).unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    let (first, commit) = clone_with(&api, "v1", &["slow-start-ms=2000"]);
+    let (first, commit) = shallow_clone_with(&server, &api, "v1", &["slow-start-ms=2000"]);
     let (second, _) = clone_with(&api, "v2", &[]);
-    let pushing = first.start_push();
+    let pushing = first.start_git(["push", "production", "+main"]);
     pushing.wait_for("-----> Waiting until");
     let waiting = second.start_push();
     waiting.wait_for("-----> Waiting for");
     pushing.wait_for("-----> Done");
     assert_ne!(branch(&api), commit, "the branch has not moved yet");
-    // The same for who deploys the branch once more.
     let waiting = waiting.wait();
     assert_ne!(waiting.code, Some(0), "{waiting}");
     assert!(waiting.stderr.contains("main has moved to"), "{waiting}");
@@ -176,8 +196,9 @@ fn a_push_that_waited_sees_where_the_branch_is() {
     pushing.wait().ok();
     assert_agrees(&server, &api, "v1", &commit);
 
-    let (third, commit) = clone_with(&api, "v3", &[]);
-    let pushing = third.start_push();
+    // The same for who deploys the branch once more.
+    let (third, commit) = shallow_clone_with(&server, &api, "v3", &[]);
+    let pushing = third.start_git(["push", "production", "+main"]);
     pushing.wait_for("-----> Done");
     assert_ne!(branch(&api), commit, "the branch has not moved yet");
     api.gokku(["deploy"]).ok();
