@@ -56,8 +56,11 @@ fn p52_what_is_built_is_the_commit() {
         format!("apps:\n  {}:\n    ports: [\"{}:8080\"]\n", api.name(), api.port()),
     );
     dev.write("Procfile", "web: /app\nworker: /app\n");
-    dev.write(".dockerignore", "secret\n");
-    dev.write("secret", "private\n");
+    // As Docker reads it: at any depth, and with its own rules for characters.
+    dev.write(".dockerignore", "secret\n**.pem\ndocs/?.md\n");
+    for private in ["secret", "certs/prod/server.pem", "docs/é.md"] {
+        dev.write(private, "private\n");
+    }
     dev.write("text.txt", "one\ntwo\n");
     dev.write("windows.bat", "one\r\ntwo\r\n");
     dev.write("version.sub", "$Format:%H$ $Id$\n");
@@ -80,7 +83,9 @@ fn p52_what_is_built_is_the_commit() {
         file_of(&api, "/code/windows.bat").as_deref(),
         Some(&b"one\r\ntwo\r\n"[..])
     );
-    assert_eq!(file_of(&api, "/code/secret"), None);
+    for private in ["secret", "certs/prod/server.pem", "docs/é.md"] {
+        assert_eq!(file_of(&api, &format!("/code/{private}")), None, "{private}");
+    }
     let id = dev.git(["rev-parse", "HEAD:version.sub"]).ok();
     let version = file_of(&api, "/code/version.sub").unwrap();
     assert_eq!(
@@ -102,11 +107,11 @@ fn p52_what_is_built_is_the_commit() {
     dev.commit("a pointer");
     dev.push().rejected().says("big.bin").says("LFS");
     dev.remove("big.bin");
-    dev.write("key.pem", "\0GITCRYPT\0\x01\x02");
+    dev.write("server.key", "\0GITCRYPT\0\x01\x02");
     dev.write("keys/.gitattributes", "");
-    dev.write(".gitattributes", "*.pem filter=git-crypt diff=git-crypt\n");
+    dev.write(".gitattributes", "*.key filter=git-crypt diff=git-crypt\n");
     dev.commit("a key");
-    dev.push().rejected().says("key.pem").says("encrypted");
+    dev.push().rejected().says("server.key").says("encrypted");
     assert_eq!(api.version(), "v2");
 
     // What would have git show another commit than the one that was pushed is not taken, and counts nowhere.
