@@ -47,6 +47,18 @@ impl<'machine> WorkingCopy<'machine> {
         copy
     }
 
+    /// A clone of it as build servers make them: with its last commit alone, and with the same `production`.
+    #[track_caller]
+    pub fn shallow_clone(&self) -> Self {
+        let copy = Self::new(self.machine);
+        let url = format!("file://{}", self.folder().display());
+        copy.git(["fetch", "--quiet", "--depth", "1", &url, "main"]).ok();
+        copy.git(["reset", "--quiet", "--hard", "FETCH_HEAD"]).ok();
+        let production = self.git(["remote", "get-url", "production"]).ok();
+        copy.git(["remote", "add", "production", production.line()]).ok();
+        copy
+    }
+
     /// Where it is.
     pub fn folder(&self) -> &Path {
         self.folder.path()

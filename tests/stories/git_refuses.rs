@@ -232,15 +232,8 @@ fn p53_what_is_in_the_way_of_a_shallow_push_is_found_before_anything_is_built() 
     dev.write_app("v1", &[]);
     dev.commit("one");
     dev.commit("two");
-    let shallow = WorkingCopy::new(&server);
-    let url = format!("file://{}", dev.folder().display());
-    shallow
-        .git(["fetch", "--quiet", "--depth", "1", &url, "main"])
-        .ok();
-    shallow.git(["reset", "--quiet", "--hard", "FETCH_HEAD"]).ok();
+    let shallow = dev.shallow_clone();
     let repository = api.repository();
-    let remote = ["remote", "add", "production", repository.to_str().unwrap()];
-    shallow.git(remote).ok();
     for lock in ["shallow.lock", "refs/heads/main.lock"] {
         let lock = repository.join(lock);
         fs::write(&lock, "").unwrap();

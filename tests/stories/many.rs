@@ -56,7 +56,6 @@ fn clone_with<'server>(
 
 /// A clone of another history, of which only the last commit is there: git moves the branch itself for such a push, after its deploy.
 fn shallow_clone_with<'server>(
-    server: &'server Server,
     api: &App<'server>,
     version: &str,
     behaviours: &[&str],
@@ -65,13 +64,7 @@ fn shallow_clone_with<'server>(
     whole.commit("what came before");
     whole.write_app(version, behaviours);
     let commit = whole.commit(version);
-    let dev = WorkingCopy::new(server);
-    let url = format!("file://{}", whole.folder().display());
-    dev.git(["fetch", "--quiet", "--depth", "1", &url, "main"]).ok();
-    dev.git(["reset", "--quiet", "--hard", "FETCH_HEAD"]).ok();
-    dev.git(["remote", "add", "production", api.repository().to_str().unwrap()])
-        .ok();
-    (dev, commit)
+    (whole.shallow_clone(), commit)
 }
 
 /// Pushes all of them at the same moment.
@@ -181,7 +174,7 @@ fn a_push_that_waited_sees_where_the_branch_is() {
     let text = "#!/bin/sh\ncase $(ps -o comm= -p $PPID) in git*) sleep 3;; esac\n";
     fs::write(&hook, text).unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
-    let (first, commit) = shallow_clone_with(&server, &api, "v1", &["slow-start-ms=2000"]);
+    let (first, commit) = shallow_clone_with(&api, "v1", &["slow-start-ms=2000"]);
     let (second, _) = clone_with(&api, "v2", &[]);
     let pushing = first.start_git(["push", "production", "+main"]);
     pushing.wait_for("-----> Waiting until");
@@ -197,7 +190,7 @@ fn a_push_that_waited_sees_where_the_branch_is() {
     assert_agrees(&server, &api, "v1", &commit);
 
     // The same for who deploys the branch once more.
-    let (third, commit) = shallow_clone_with(&server, &api, "v3", &[]);
+    let (third, commit) = shallow_clone_with(&api, "v3", &[]);
     let pushing = third.start_git(["push", "production", "+main"]);
     pushing.wait_for("-----> Done");
     assert_ne!(branch(&api), commit, "the branch has not moved yet");

@@ -181,16 +181,7 @@ fn a_shallow_clone_deploys() {
     dev.write_app("v1", &[]);
     dev.commit("one");
     dev.commit("two");
-    let shallow = WorkingCopy::new(&server);
-    let url = format!("file://{}", dev.folder().display());
-    shallow
-        .git(["fetch", "--quiet", "--depth", "1", &url, "main"])
-        .ok();
-    shallow.git(["reset", "--quiet", "--hard", "FETCH_HEAD"]).ok();
-    let repository = api.repository();
-    shallow
-        .git(["remote", "add", "production", repository.to_str().unwrap()])
-        .ok();
+    let shallow = dev.shallow_clone();
     shallow.push().ok();
     assert_eq!(api.version(), "v1");
     shallow.write_app("v2", &[]);

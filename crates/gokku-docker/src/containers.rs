@@ -121,10 +121,9 @@ pub struct Details {
 }
 
 impl ContainerFacts {
-    /// One of its labels; none also for one that is there and says nothing.
+    /// One of its labels.
     pub fn label(&self, key: &str) -> Option<&str> {
-        let found = self.labels.get(key).map(String::as_str);
-        found.filter(|value| !value.is_empty())
+        self.labels.get(key).map(String::as_str)
     }
 
     /// What one of its labels says; none also for one that cannot be read.
@@ -308,7 +307,7 @@ impl Engine {
                 id: ContainerId::new(one.id.unwrap_or_default()),
                 name: bare(one.names.unwrap_or_default().into_iter().next()),
                 image: ImageId::new(one.image_id.unwrap_or_default()),
-                labels: one.labels.unwrap_or_default().into_iter().collect(),
+                labels: labels::said(one.labels.unwrap_or_default()),
                 state: match one.state {
                     Some(ContainerSummaryStateEnum::CREATED) => ContainerState::Created,
                     Some(ContainerSummaryStateEnum::RUNNING | ContainerSummaryStateEnum::PAUSED) => {
@@ -350,12 +349,7 @@ impl Engine {
             id,
             name,
             image: ImageId::new(one.image.unwrap_or_default()),
-            labels: one
-                .config
-                .and_then(|config| config.labels)
-                .unwrap_or_default()
-                .into_iter()
-                .collect(),
+            labels: labels::said(one.config.and_then(|config| config.labels).unwrap_or_default()),
             state: match (running, never) {
                 (true, _) => ContainerState::Running,
                 (false, true) => ContainerState::Created,

@@ -55,3 +55,9 @@ pub(crate) fn whole(labels: &BTreeMap<String, String>) -> HashMap<String, String
     let said = labels.iter().map(|(key, value)| (key.clone(), value.clone()));
     nothing.chain(said).collect()
 }
+
+/// What a container's labels say: what they say to be nothing is not there.
+pub(crate) fn said(labels: HashMap<String, String>) -> BTreeMap<String, String> {
+    let is_said = |(key, value): &(String, String)| !value.is_empty() || !ALL.contains(&key.as_str());
+    labels.into_iter().filter(is_said).collect()
+}

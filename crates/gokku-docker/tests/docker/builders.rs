@@ -210,8 +210,9 @@ async fn an_image_of_the_engine_is_built_upon_without_a_registry() {
 #[tokio::test]
 async fn p32_the_same_folder_is_built_from_the_cache() {
     let lab = Lab::new().await;
+    // Steps of its own from the first on: another test that removes its image takes shared ones away.
     let dockerfile = format!(
-        "FROM scratch\nCOPY app /app\nRUN [\"/app\", \"say\", \"{}\"]\n",
+        "FROM scratch\nLABEL of={0}\nCOPY app /app\nRUN [\"/app\", \"say\", \"{0}\"]\n",
         lab.name("step")
     );
     for (builder, word) in BUILDERS.into_iter().zip(["cached", "Using cache"]) {

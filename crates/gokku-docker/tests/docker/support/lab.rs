@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
@@ -32,6 +32,7 @@ impl Lab {
         let engine = Engine::connect(&socket).await.unwrap_or_else(|error| {
             panic!("these tests need a Docker Engine; `cargo xtask test` installs or starts one\n{error}")
         });
+        keep_first_step();
         // The time too, so that what a killed run left is never taken for this one's.
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -170,6 +171,22 @@ impl Drop for Lab {
             cleaned.expect("everything the test made is removed");
         }
     }
+}
+
+/// Most images here begin with the same step, which the classic builder keeps as an image: without a name it would go with
+/// the last image that is made on it, also in the midst of another test's build.
+fn keep_first_step() {
+    static KEPT: LazyLock<()> = LazyLock::new(|| {
+        let folder = Folder::new("FROM scratch\nCOPY app /app\n");
+        let mut build = Command::new("docker");
+        build
+            .env("DOCKER_BUILDKIT", "0")
+            .args(["build", "--quiet", "--tag", "gokku-docker-first-step"]);
+        let built = build.arg(folder.path()).output().expect("the docker program");
+        let told = String::from_utf8_lossy(&built.stderr);
+        assert!(built.status.success(), "{told}");
+    });
+    LazyLock::force(&KEPT);
 }
 
 async fn remove_all(socket: &Path, root: &str) {
