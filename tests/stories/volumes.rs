@@ -173,7 +173,7 @@ fn p33_containers_have_exactly_what_the_file_says() {
     let all = api.container_names();
     let once = all.iter().find(|there| there.contains("-run-")).unwrap();
     let once_shown = with_value(entrypoint, "command", json!(["/app", "wait"]));
-    let once_shown = with_value(once_shown, "restart", json!([null, null]));
+    let once_shown = with_value(once_shown, "restart", json!(["", ""]));
     assert_eq!(shown(&api, once), once_shown);
     run.signal("INT");
     run.wait().exits(130);
