@@ -1,9 +1,10 @@
 //! Ends transitions that were cut off: forwards or backwards, by the same loop that runs them.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gokku_core::event::{Event, Finish, Stamped};
+use gokku_core::pause::Pause;
 use gokku_core::push::RefUpdate;
 use gokku_core::transition::{FailureKind, Former, Goal};
 use gokku_core::{AppName, ReleaseId};
@@ -21,6 +22,8 @@ use crate::{abort, atomic, clock, journal, lock, log, records, stopping, tidy};
 
 /// How long a worker may take to be started.
 const ABANDONED: Duration = Duration::from_secs(60);
+/// How long the engine may take to end a build whose client has gone.
+const LATE: Duration = Duration::from_secs(3);
 
 /// Ends a transition that was cut off, if there is one. Whoever calls holds the app's lock.
 pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
@@ -29,7 +32,8 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     };
     sweep_temporary(&server.root, app);
     let began = clock::now_ms();
-    let began_to_stop = begun_stops(&log::read(&server.root, app, journal.id));
+    let told = log::read(&server.root, app, journal.id);
+    let (began_to_stop, was_building) = (begun_stops(&told), last_begun(&told).0 == "build");
     let mut log = Log::open(&server.root, app, journal.id)?;
     log.tell(Event::Resumed);
     let plan = match &journal.goal {
@@ -61,6 +65,12 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     if let (End::Done, Some(branch)) = (&end, branch) {
         tidy::deployed(server, app, &branch)?;
     }
+    if was_building
+        && matches!(end, End::GaveUp(..))
+        && let Err(error) = remove_late_image(app, id, engine).await
+    {
+        tracing::warn!("{error}");
+    }
     let outcome = finish(server, app, end).await;
     let detail = format!("{outcome:?}");
     if destroys && !left {
@@ -84,15 +94,34 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
 
 /// The names of the containers whose stop was asked for, by a process that died before it heard of its end.
 fn begun_stops(told: &[Stamped]) -> Vec<String> {
+    match last_begun(told) {
+        ("stop", about) => about.split(", ").map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The step whose end nobody heard of, and what it was about; empty where there is none.
+fn last_begun(told: &[Stamped]) -> (&str, &str) {
     let last = told.iter().rev().find_map(|stamped| match &stamped.event {
         Event::StepStarted { step, about, .. } => Some((step.as_str(), about.as_str())),
         Event::StepFinished { .. } | Event::StepFailed { .. } => Some(("", "")),
         _ => None,
     });
-    match last {
-        Some(("stop", about)) => about.split(", ").map(str::to_owned).collect(),
-        _ => Vec::new(),
+    last.unwrap_or_default()
+}
+
+/// The engine may be about to end a build that nobody waits for any more: what comes of it goes, too.
+async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &Engine) -> Result<(), Error> {
+    let tag = records::image_tag(app, id);
+    let until = Instant::now() + LATE;
+    let mut pause = Pause::up_to(Duration::from_millis(200));
+    while Instant::now() < until {
+        if engine.image(&tag).await?.is_some() {
+            return Ok(engine.remove_image(&tag).await?);
+        }
+        tokio::time::sleep(pause.take()).await;
     }
+    Ok(())
 }
 
 /// The engine goes on with a stop that nobody waits for any more: what looks as if it ran may be about to end, and
