@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use gokku_core::event::Event;
 use gokku_core::pause::Pause;
-use gokku_core::push::RefUpdate;
 use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Former, Goal, Journal, Observed, Refs, Step, abort,
     abort_detail, next,
@@ -349,15 +348,6 @@ impl<R: Runtime> Driver<R> {
         (!cut_short).then(|| result.map_err(|error| error.message))
     }
 
-    /// The pushed branch.
-    fn branch(&self) -> String {
-        let branch = match &self.goal {
-            Goal::Activate(activation) => activation.refs.first().and_then(RefUpdate::branch),
-            Goal::Stop | Goal::Destroy => None,
-        };
-        branch.map_or_else(String::new, String::from)
-    }
-
     /// What a step is about, in words.
     fn about(&self, step: &Step) -> String {
         let names = |ids: &[ContainerId]| {
@@ -385,7 +375,9 @@ impl<R: Runtime> Driver<R> {
                 names(std::slice::from_ref(container)),
                 Slot::Blue.container_name(&self.app, process)
             ),
-            Step::CommitRefs | Step::RestoreRefs => self.branch(),
+            Step::CommitRefs | Step::RestoreRefs => {
+                self.goal.pushed_branch().map_or_else(String::new, String::from)
+            }
             Step::SetCurrent { release } => release.map_or_else(String::new, |id| id.to_string()),
             _ => String::new(),
         }

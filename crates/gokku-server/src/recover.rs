@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::pause::Pause;
-use gokku_core::push::RefUpdate;
 use gokku_core::transition::{FailureKind, Former, Goal};
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
@@ -43,10 +42,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     };
     finish_stop(server, app, engine, &began_to_stop, plan.settings.stop, &mut log).await?;
     let destroys = journal.goal == Goal::Destroy;
-    let branch = match &journal.goal {
-        Goal::Activate(activation) => activation.refs.first().and_then(RefUpdate::branch),
-        Goal::Stop | Goal::Destroy => None,
-    };
+    let branch = journal.goal.pushed_branch();
     let id = journal.id;
     let (_keep, asked) = watch::channel(false);
     let parts = Parts {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::observed::{Container, Observed, State};
 use crate::ids::ContainerId;
 use crate::process::{ProcessKey, ProcessType, leading};
-use crate::push::RefUpdate;
+use crate::push::{BranchName, RefUpdate};
 use crate::release_id::ReleaseId;
 use crate::slot::Slot;
 
@@ -94,6 +94,14 @@ pub enum Mode {
 }
 
 impl Goal {
+    /// The branch that was pushed, which moves with the release; none where nothing was pushed.
+    pub fn pushed_branch(&self) -> Option<BranchName> {
+        match self {
+            Self::Activate(activation) => activation.refs.first().and_then(RefUpdate::branch),
+            Self::Stop | Self::Destroy => None,
+        }
+    }
+
     /// The active containers that stay as they are, at the beginning: where only their number is to change, and all of
     /// them are as they should be. None where everything is made anew.
     pub(super) fn keeps(&self, observed: &Observed) -> BTreeSet<ContainerId> {
