@@ -49,7 +49,11 @@ pub struct Record {
     /// Who asked for it: a user or a key's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
-    /// When its last change ended, RFC 3339 in UTC; its start is in its id.
+    /// When it was made, RFC 3339 in UTC, where its id does not say so: an id is later than its predecessor's, also when the
+    /// clock has been set back since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<String>,
+    /// When its last change ended, RFC 3339 in UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished: Option<String>,
     /// What it took of the disks, once built.
@@ -86,6 +90,7 @@ impl Record {
             reason: None,
             env_hash: None,
             by: None,
+            begun: None,
             finished: None,
             disk: None,
         }

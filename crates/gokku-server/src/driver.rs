@@ -14,6 +14,7 @@ use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_git::RefTransaction;
 use gokku_proxy::Client;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::abort::{asked, asked_by};
 use crate::carried::Carried;
@@ -34,6 +35,8 @@ pub struct Driver<R> {
     server: Server,
     pub(crate) root: Root,
     pub(crate) app: AppName,
+    /// When it began.
+    pub(crate) since: Instant,
     pub(crate) runtime: R,
     pub(crate) switch: Client,
     pub(crate) plan: Plan,
@@ -116,6 +119,7 @@ impl<R: Runtime> Driver<R> {
             root: parts.server.root.clone(),
             server: parts.server,
             app: parts.app,
+            since: Instant::now(),
             runtime: parts.runtime,
             switch,
             plan: parts.plan,
@@ -287,9 +291,9 @@ impl<R: Runtime> Driver<R> {
             about,
             why: why.to_owned(),
         });
-        let began = clock::now_ms();
+        let began = std::time::Instant::now();
         let result = self.perform_unless_asked(step, observed).await;
-        let mut ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+        let mut ms = clock::elapsed_ms(began);
         if matches!(step, Step::Export) {
             ms += std::mem::take(&mut self.took_out);
         }

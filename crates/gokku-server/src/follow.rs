@@ -49,7 +49,7 @@ pub fn follow_until<B>(
     mut on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Finish>, Error> {
     let path = root.log(app, id);
-    let began = clock::now_ms();
+    let began = Instant::now();
     let failed = |error: std::io::Error| Error::file(&path, &error);
     let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
         .map_err(|error| failed(error.into()))?;
@@ -107,7 +107,7 @@ pub fn follow_until<B>(
                 "the process {pid} that ran it is gone; the daemon finishes or undoes it (`gokku status -a {app}`)"
             ),
         };
-        let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+        let ms = clock::elapsed_ms(began);
         let told = stamped(Event::Finished {
             outcome: outcome.clone(),
             ms,

@@ -37,12 +37,14 @@ pub struct Check<'a> {
     pub path: &'a str,
     /// How long it may take from its start.
     pub timeout: Duration,
+    /// When the container cannot have been started before.
+    pub since: Instant,
 }
 
 /// Waits until the container answers 200, or exits, or its time is over. The error says everything known but
 /// the app's last lines.
 pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(), String> {
-    let deadline = Instant::now() + remaining(runtime, check.container, check.timeout).await;
+    let deadline = Instant::now() + remaining(runtime, check.container, check.timeout, check.since).await;
     let mut last = Probe::TimedOut;
     let asking = async {
         let mut pause = FIRST_PAUSE;
@@ -89,16 +91,18 @@ pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(
     Err(words)
 }
 
-/// Waits until a container that has no traffic is good: by its own check, or else by staying up.
+/// Waits until a container that has no traffic is good: by its own check, or else by staying up. It cannot have been started
+/// before `since`.
 pub async fn await_good(
     runtime: &impl Runtime,
     container: &ContainerId,
     kind: &Kind,
     timeout: Duration,
+    since: Instant,
 ) -> Result<(), String> {
     match &kind.check {
-        Some(command) => await_check(runtime, container, command, timeout).await,
-        None => await_staying_up(runtime, container, kind.stay_up).await,
+        Some(command) => await_check(runtime, container, command, timeout, since).await,
+        None => await_staying_up(runtime, container, kind.stay_up, since).await,
     }
 }
 
@@ -108,8 +112,9 @@ async fn await_check(
     container: &ContainerId,
     command: &Command,
     timeout: Duration,
+    since: Instant,
 ) -> Result<(), String> {
-    let deadline = Instant::now() + remaining(runtime, container, timeout).await;
+    let deadline = Instant::now() + remaining(runtime, container, timeout, since).await;
     let mut last = String::new();
     let trying = async {
         let mut pause = FIRST_PAUSE;
@@ -168,8 +173,9 @@ async fn await_staying_up(
     runtime: &impl Runtime,
     container: &ContainerId,
     stay_up: Duration,
+    since: Instant,
 ) -> Result<(), String> {
-    let left = remaining(runtime, container, stay_up).await;
+    let left = remaining(runtime, container, stay_up, since).await;
     let exited = runtime.wait_exit(container);
     tokio::select! {
         // Looked at first: one that has exited already has not stayed up.
@@ -198,11 +204,16 @@ async fn started(runtime: &impl Runtime, container: &ContainerId) -> Option<i64>
     clock::parse_ms(&facts.details?.started_at)
 }
 
-/// What is left of so much time since its start.
-async fn remaining(runtime: &impl Runtime, container: &ContainerId, whole: Duration) -> Duration {
+/// What is left of so much time since its start. The engine tells of that by the wall clock, which may have been set since.
+async fn remaining(
+    runtime: &impl Runtime,
+    container: &ContainerId,
+    whole: Duration,
+    since: Instant,
+) -> Duration {
     let started = started(runtime, container).await;
-    let spent = started.map_or(0, |started| (clock::now_ms() - started).max(0));
-    whole.saturating_sub(Duration::from_millis(spent.unsigned_abs()))
+    let spent = started.map_or(Duration::ZERO, |started| clock::ago(started, since.elapsed()));
+    whole.saturating_sub(spent)
 }
 
 async fn exit_words(runtime: &impl Runtime, id: &ContainerId, code: Result<i64, Error>) -> String {

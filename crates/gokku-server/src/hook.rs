@@ -161,7 +161,7 @@ fn take_out(
     repository: &Repository,
     commit: &CommitId,
 ) -> Result<(ReleaseId, TreeId, u64), Error> {
-    let began = clock::now_ms();
+    let began = std::time::Instant::now();
     let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
     let (missing, stand_ins): (Vec<_>, Vec<_>) = repository
         .obstacles(commit)?
@@ -187,7 +187,7 @@ fn take_out(
         atomic::remove_tree(&incoming)?;
         return Err(error);
     }
-    let took = u64::try_from(clock::now_ms() - began).unwrap_or(0);
+    let took = clock::elapsed_ms(began);
     Ok((id, tree, took))
 }
 

@@ -27,7 +27,7 @@ pub struct Landing {
     pub commit: CommitId,
     /// git's process that does it.
     pub receiver: u32,
-    /// When it is not waited for any more, in milliseconds since 1970.
+    /// When it is not waited for any more, in milliseconds since the machine was started.
     pub until: i64,
 }
 
@@ -39,7 +39,7 @@ impl Landing {
             branch,
             commit,
             receiver,
-            until: clock::now_ms().saturating_add(limit),
+            until: clock::uptime_ms().saturating_add(limit),
         }
     }
 
@@ -50,8 +50,8 @@ impl Landing {
         let limit = i64::try_from(LIMIT.as_millis()).unwrap_or(i64::MAX);
         let mut pause = Pause::between(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
-            let left = self.until - clock::now_ms();
-            // A clock that was set back must not make it longer.
+            let left = self.until - clock::uptime_ms();
+            // The machine may have been started again since.
             let Some(receiver) = receiver.as_ref().filter(|_| (1..=limit).contains(&left)) else {
                 return Ok(());
             };
@@ -93,7 +93,7 @@ mod tests {
         landing.wait(&root, &app).expect("no error");
         let old = Landing {
             receiver: std::process::id(),
-            until: clock::now_ms() - 1,
+            until: clock::uptime_ms() - 1,
             ..landing
         };
         old.wait(&root, &app).expect("no error");

@@ -11,7 +11,7 @@ use gokku_core::{AppName, ReleaseId};
 
 use crate::error::Error;
 use crate::root::Root;
-use crate::{clock, events};
+use crate::{clock, events, records};
 
 /// How many logs of an app are kept.
 const KEPT: usize = 50;
@@ -27,9 +27,17 @@ pub struct Log {
     started: Option<Event>,
 }
 
-/// Takes the first id from now on that no other transition of the app has, and makes its log.
+/// The id that comes after every one that the app has given: now, or where the clock has been set back since, the second
+/// after the last one. So the order of ids is the order in which they were given.
+pub(crate) fn next_id(root: &Root, app: &AppName) -> ReleaseId {
+    let now = ReleaseId::at(clock::now_seconds());
+    let given = list(root, app).into_iter().chain(records::ids(root, app));
+    given.max().map_or(now, |last| now.max(last.following()))
+}
+
+/// Takes the next id, and makes its log.
 pub fn allocate(root: &Root, app: &AppName) -> Result<ReleaseId, Error> {
-    let mut id = ReleaseId::at(clock::now_seconds());
+    let mut id = next_id(root, app);
     loop {
         let path = root.log(app, id);
         match OpenOptions::new()
@@ -39,7 +47,9 @@ pub fn allocate(root: &Root, app: &AppName) -> Result<ReleaseId, Error> {
             .open(&path)
         {
             Ok(_) => return Ok(id),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => id = id.following(),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && id < id.following() => {
+                id = id.following();
+            }
             Err(error) => return Err(Error::file(&path, &error)),
         }
     }
@@ -216,7 +226,33 @@ pub fn prune(root: &Root, app: &AppName) {
 
 #[cfg(test)]
 mod tests {
+    use gokku_core::release::Record;
+
     use super::*;
+
+    #[test]
+    fn an_id_is_later_than_its_predecessors_whatever_the_clock_says() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let app: AppName = "api".parse().expect("a name");
+        fs::create_dir_all(root.deploys(&app)).expect("a folder");
+        fs::create_dir_all(root.releases(&app)).expect("a folder");
+        let first = allocate(&root, &app).expect("an id");
+        let second = allocate(&root, &app).expect("an id");
+        assert!(first < second);
+        // The clock was a year ahead when these were made; the log of the second is not kept any more.
+        let ahead = |days: i64| ReleaseId::at(clock::now_seconds() + days * 86_400);
+        fs::write(root.log(&app, ahead(365)), "").expect("written");
+        let third = allocate(&root, &app).expect("an id");
+        assert_eq!(third, ahead(365).following());
+        let record = Record::begun(ahead(400));
+        records::save(&root, &app, &record).expect("saved");
+        let fourth = allocate(&root, &app).expect("an id");
+        assert_eq!(fourth, record.id.following());
+        // After the last second that has an id there is none.
+        fs::write(root.log(&app, ReleaseId::at(i64::MAX)), "").expect("written");
+        assert!(allocate(&root, &app).is_err());
+    }
 
     #[test]
     fn a_line_that_was_cut_off_spoils_no_other() {

@@ -11,9 +11,9 @@ use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, LogOptions, labels};
 use tokio::time::{Instant, sleep};
 
-use crate::apps;
 use crate::error::Error;
 use crate::server::Server;
+use crate::{apps, clock};
 
 /// How much earlier than a place its log is read, in seconds: the engine stamps before it writes, and what is
 /// written later may have an earlier stamp.
@@ -335,8 +335,10 @@ async fn open(engine: &Engine, current: &mut Current, wanted: &Wanted) -> Result
             Ok((options, After::Beginning))
         }
         (Start::After(place), _) => {
+            // What was printed after a clock was set back has an earlier stamp: then all is read.
+            let from = place.at.seconds().saturating_sub(SLACK).max(0);
             let options = LogOptions {
-                since: Some(place.at.seconds().saturating_sub(SLACK).max(0)),
+                since: (from <= clock::now_seconds()).then_some(from),
                 ..LogOptions::default()
             };
             let mut search = Search::of(place.clone());

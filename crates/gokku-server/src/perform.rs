@@ -276,7 +276,7 @@ impl<R: Runtime> Driver<R> {
             let checked = match driver.process_of(id) {
                 Some(process) if !process.is_web() => {
                     let (kind, timeout) = (driver.plan.kind(&process), driver.plan.settings.health_timeout);
-                    await_good(&driver.runtime, id, &kind, timeout).await
+                    await_good(&driver.runtime, id, &kind, timeout, driver.since).await
                 }
                 _ => {
                     let check = Check {
@@ -284,6 +284,7 @@ impl<R: Runtime> Driver<R> {
                         address: driver.address(id).map_err(|error| (id, error.message))?,
                         path: &driver.plan.settings.health_path,
                         timeout: driver.plan.settings.health_timeout,
+                        since: driver.since,
                     };
                     await_health(&driver.runtime, &check).await
                 }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::plan::{GOKKU_YML, Plan};
 use crate::request::{Ask, Request};
 use crate::server::Server;
-use crate::{apps, records, unread};
+use crate::{apps, clock, records, unread};
 
 /// What a request comes to.
 pub(crate) struct Prepared {
@@ -117,6 +117,7 @@ fn made_anew(
         reference: reference.clone(),
         build,
         by: Some(request.by.clone()),
+        begun: clock::unlike(request.id.seconds()),
         ..Record::begun(request.id)
     };
     Ok(Prepared {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use gokku_core::processes::{Processes, Scale};
-use gokku_core::{AppName, ProcessKey, ProcessType, ReleaseId, Slot};
+use gokku_core::{AppName, ProcessKey, ProcessType, Slot};
 use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::health::await_good;
@@ -13,7 +14,7 @@ use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, clock, config, records};
+use crate::{apps, config, log, records};
 
 /// One type of an app's processes.
 #[derive(Clone, Debug, Serialize)]
@@ -105,7 +106,7 @@ fn take(server: &Server, app: &AppName, what: &str) -> Result<AppLock, Error> {
         pid: std::process::id(),
         by: server.by.clone(),
         what: what.to_owned(),
-        id: ReleaseId::at(clock::now_seconds()),
+        id: log::next_id(&server.root, app),
     };
     let taken = match lock::try_acquire(&server.root, app, &holder)? {
         Attempt::Got(taken) => taken,
@@ -142,8 +143,9 @@ pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Resu
                 "there is no container {name}: `gokku restart -a {app}` makes a new one"
             )));
         };
+        let since = Instant::now();
         engine.restart(&facts.id, plan.settings.stop).await?;
-        await_good(&engine, &facts.id, what, plan.settings.health_timeout)
+        await_good(&engine, &facts.id, what, plan.settings.health_timeout, since)
             .await
             .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
         restarted += 1;

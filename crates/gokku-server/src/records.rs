@@ -27,14 +27,23 @@ pub fn save(root: &Root, app: &AppName, record: &Record) -> Result<(), Error> {
     toml_file::write(&root.record(app, record.id), record)
 }
 
+/// The releases of an app that have a record.
+pub(crate) fn ids(root: &Root, app: &AppName) -> Vec<ReleaseId> {
+    fs::read_dir(root.releases(app)).map(ids_in).unwrap_or_default()
+}
+
+fn ids_in(entries: fs::ReadDir) -> Vec<ReleaseId> {
+    let names = entries.flatten().map(|entry| entry.file_name());
+    names
+        .filter_map(|name| name.to_str()?.strip_suffix(".toml")?.parse().ok())
+        .collect()
+}
+
 /// Every record of an app, oldest first.
 pub fn list(root: &Root, app: &AppName) -> Result<Vec<Record>, Error> {
     let folder = root.releases(app);
     let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, &error))?;
-    let mut ids: Vec<ReleaseId> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".toml")?.parse().ok())
-        .collect();
+    let mut ids = ids_in(entries);
     ids.sort();
     ids.into_iter()
         .filter_map(|id| load(root, app, id).transpose())

@@ -30,7 +30,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
         return Ok(());
     };
     sweep_temporary(&server.root, app);
-    let began = clock::now_ms();
+    let began = Instant::now();
     let told = log::read(&server.root, app, journal.id);
     let (began_to_stop, was_building) = (begun_stops(&told), last_begun(&told).0 == "build");
     let mut log = Log::open(&server.root, app, journal.id)?;
@@ -77,7 +77,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     abort::forget(&server.root, app, id);
     driver.log().tell(Event::Finished {
         outcome,
-        ms: u64::try_from(clock::now_ms() - began).unwrap_or(0),
+        ms: clock::elapsed_ms(began),
     });
     if left {
         Err(Error::failed(format!(
@@ -170,7 +170,11 @@ pub(crate) fn leftovers(root: &Root, app: &AppName) -> impl Iterator<Item = Rele
     let entries = std::fs::read_dir(root.app(app).join("incoming"));
     entries.into_iter().flatten().flatten().filter_map(|entry| {
         let id: ReleaseId = entry.file_name().to_str()?.parse().ok()?;
-        let age = entry.metadata().ok()?.modified().ok()?.elapsed().ok()?;
+        // One of the future is as old: the clock has been set back since.
+        let age = match entry.metadata().ok()?.modified().ok()?.elapsed() {
+            Ok(age) => age,
+            Err(ahead) => ahead.duration(),
+        };
         (age > ABANDONED && !lock::code_is_used(&entry.path())).then_some(id)
     })
 }

@@ -47,7 +47,7 @@ pub fn list(root: &Root, app: &AppName) -> Result<Vec<ReleaseFacts>, Error> {
                 Outcome::Pruned => "pruned",
                 Outcome::Unfinished => "unfinished",
             },
-            created: clock::text(record.id.seconds()),
+            created: record.begun.unwrap_or_else(|| clock::text(record.id.seconds())),
             by: record.by,
             reason: record.reason,
         })

@@ -24,7 +24,7 @@ use crate::{
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
-    let began = clock::now_ms();
+    let began = std::time::Instant::now();
     let mut log = Log::open(&server.root, &request.app, request.id)?;
     let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
     let (finish, lock) = match make_ready(server, request, &asked, &mut log).await {
@@ -67,7 +67,7 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     abort::forget(&server.root, &request.app, request.id);
     // Who reads of the end may act at once: the app must be free by then.
     drop(lock);
-    let ms = u64::try_from(clock::now_ms() - began).unwrap_or(0) + request.ask.took_out();
+    let ms = clock::elapsed_ms(began) + request.ask.took_out();
     let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
     log.tell(Event::Finished { outcome: finish, ms });
     if matches!(request.ask, Ask::Deploy { .. }) && !refused {
