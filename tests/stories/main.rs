@@ -10,6 +10,7 @@ mod bad_input;
 mod builds;
 mod by_hand;
 mod cleanup;
+mod clocks;
 mod command_line;
 mod config;
 mod deploys;

@@ -7,7 +7,7 @@ use std::process::Command;
 const REGISTRY: &str = "docker-registry";
 
 /// A program that proves a package is there, and the package.
-const NEEDED: [(&str, &str); 12] = [
+const NEEDED: [(&str, &str); 13] = [
     ("git", "git"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
@@ -20,6 +20,7 @@ const NEEDED: [(&str, &str); 12] = [
     ("strace", "strace"),
     (REGISTRY, REGISTRY),
     ("htpasswd", "apache2-utils"),
+    ("faketime", "faketime"),
 ];
 
 /// Where programs are, also those that only root has in its path.
