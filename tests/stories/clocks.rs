@@ -50,7 +50,10 @@ fn a_clock_a_year_ahead_and_a_year_back_changes_no_order() {
     );
     // When one was made is told as it was, whatever its id had to be.
     let made: Vec<&str> = all.iter().map(|one| one["created"].as_str().unwrap()).collect();
-    assert!(made[1] < made[2], "v3 was made when the clock was right again: {made:?}");
+    assert!(
+        made[1] < made[2],
+        "v3 was made when the clock was right again: {made:?}"
+    );
     assert!(made[0] < made[1], "{made:?}");
 
     api.gokku(["rollback"]).ok();

@@ -30,12 +30,20 @@ pub(crate) struct Connector {
 pub(crate) struct Gone(SocketAddr);
 
 impl Connector {
-    /// `limit` is for a connection to be made, `patience` for the app to take what is sent.
-    pub(crate) fn new(place: Arc<Place>, limit: Duration, patience: Option<Duration>) -> Self {
+    /// `limit` is for a connection to be made, `patience` for the app to take what is sent, and after `quiet` the kernel asks
+    /// whether the app's end of it is still there.
+    pub(crate) fn new(
+        place: Arc<Place>,
+        limit: Duration,
+        patience: Option<Duration>,
+        quiet: Duration,
+    ) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(limit));
         connector.set_tcp_user_timeout(patience);
+        connector.set_keepalive(Some(quiet));
+        connector.set_keepalive_interval(Some(quiet));
         Self { place, connector }
     }
 }

@@ -1,6 +1,8 @@
-//! How many clients are let in, in all and to each app. Where there are too many, the longest idle ones make room.
+//! How many clients are let in, in all and to each app, and how much their unfinished heads may have. Where there is too
+//! much, the longest idle ones make room.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +25,9 @@ const FULL: Duration = Duration::from_millis(50);
 pub(crate) struct Crowd {
     most: usize,
     most_of_an_app: usize,
+    /// The bytes of heads that have begun and not ended, and how many there may be.
+    unfinished: AtomicUsize,
+    most_unfinished: usize,
     inside: Mutex<Inside>,
 }
 
@@ -57,12 +62,59 @@ impl Crowd {
         Self {
             most,
             most_of_an_app: limits.max_app_connections.unwrap_or(share),
+            unfinished: AtomicUsize::new(0),
+            most_unfinished: limits.max_heads_bytes,
             inside: Mutex::default(),
         }
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note of how many bytes of a head a connection has that has not ended.
+    fn keep(&self, pulse: &Pulse, unfinished: usize) {
+        let before = pulse.keep(unfinished);
+        if unfinished <= before {
+            self.unfinished.fetch_sub(before - unfinished, Ordering::Relaxed);
+            return;
+        }
+        let more = unfinished - before;
+        let all = self.unfinished.fetch_add(more, Ordering::Relaxed) + more;
+        if all > self.most_unfinished {
+            self.shed_heads();
+        }
+    }
+
+    /// Ends the connections with the oldest unfinished heads: a quarter of what there may be, because finding them means
+    /// looking at all.
+    fn shed_heads(&self) {
+        let mut inside = self.inside();
+        let down_to = self.most_unfinished - self.most_unfinished / 4;
+        let left = |crowd: &Self| crowd.unfinished.load(Ordering::Relaxed);
+        if left(self) <= self.most_unfinished {
+            // Somebody else has done it meanwhile.
+            return;
+        }
+        let mut heads: Vec<(Instant, u64)> = inside
+            .all
+            .iter()
+            .filter(|(_, (_, pulse))| pulse.has_kept())
+            .map(|(number, (_, pulse))| (pulse.now().1, *number))
+            .collect();
+        heads.sort_unstable();
+        for (_, number) in heads {
+            if left(self) <= down_to {
+                return;
+            }
+            let Some((_, pulse)) = inside.all.get(&number) else {
+                continue;
+            };
+            if pulse.shed() {
+                self.unfinished.fetch_sub(pulse.keep(0), Ordering::Relaxed);
+                inside.leave(number);
+            }
+        }
     }
 
     /// Lets a client of an app in, if there is room or can be made.
@@ -140,10 +192,16 @@ impl Place {
     pub(crate) fn pulse(&self) -> &Arc<Pulse> {
         &self.pulse
     }
+
+    /// Takes note of how many bytes of a head it has that has not ended.
+    pub(crate) fn keep(&self, unfinished: usize) {
+        self.crowd.keep(&self.pulse, unfinished);
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        self.keep(0);
         self.crowd.inside().leave(self.number);
     }
 }
@@ -201,6 +259,33 @@ mod tests {
         assert!(!busy.pulse().is_shed());
         drop((asked, asked_later, asked_last));
         enter(&crowd, "api");
+    }
+
+    /// The oldest unfinished heads go, down to three quarters; whoever is answered or idle stays.
+    #[test]
+    fn unfinished_heads_have_a_budget() {
+        let crowd = Arc::new(Crowd::new(&Limits {
+            max_heads_bytes: 1000,
+            ..Limits::default()
+        }));
+        let [busy, idle] = [enter(&crowd, "api"), enter(&crowd, "api")];
+        let _asked = busy.pulse().ask(Follows::Body(0));
+        let heads: Vec<Place> = (0..10).map(|_| enter(&crowd, "api")).collect();
+        for head in &heads {
+            head.pulse().heard();
+            head.keep(60);
+            head.keep(100);
+        }
+        let shed = |places: &[Place]| places.iter().filter(|place| place.pulse().is_shed()).count();
+        assert_eq!(shed(&heads), 0);
+        let last = enter(&crowd, "other");
+        last.pulse().heard();
+        last.keep(50);
+        assert_eq!(shed(&heads), 3, "750 bytes are left");
+        assert_eq!(shed(&[busy, idle, last]), 0);
+        // One that ends gives back what it had; one that was shed has given it back already.
+        drop(heads);
+        assert_eq!(crowd.unfinished.load(Ordering::Relaxed), 0);
     }
 
     #[test]

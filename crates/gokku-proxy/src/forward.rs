@@ -22,9 +22,10 @@ use crate::line::Heard;
 use crate::own::{self, Why};
 use crate::pulse::Asked;
 use crate::serve::Terms;
+use crate::strict::{self, BadLength};
 use crate::switch::{Nowhere, Route};
 use crate::target::{Lease, Target};
-use crate::{failure, forwarded, hops, strict, upgrade};
+use crate::{failure, forwarded, hops, upgrade};
 
 /// How long an app that refuses connections is tried again while nothing of a request was sent: a crashed
 /// container may be back by then.
@@ -71,8 +72,10 @@ pub(crate) async fn forward(
     }
     let headers = &mut parts.headers;
     let chunked = headers.contains_key(TRANSFER_ENCODING);
-    if strict::frame(headers, &body, chunked).is_err() {
-        return own(Why::BadRequest("the request has several lengths"));
+    match strict::frame(headers, &body, chunked) {
+        Ok(()) => {}
+        Err(BadLength::Several) => return own(Why::BadRequest("the request has several lengths")),
+        Err(BadLength::TooLong) => return own(Why::LongBody),
     }
     if upgrading.is_none() {
         headers.remove(hyper::header::UPGRADE);

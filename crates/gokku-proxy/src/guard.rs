@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::crowd::Place;
 use crate::heads::{Follows, Heads};
 use crate::limits::Limits;
 use crate::own::{self, Why};
@@ -27,7 +28,10 @@ const SILENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Guard {
     stream: TcpStream,
+    place: Arc<Place>,
     pulse: Arc<Pulse>,
+    /// The bytes of a head that has not ended, as was last told.
+    unfinished: usize,
     route: Arc<Route>,
     heads: Heads,
     idle: Duration,
@@ -55,10 +59,12 @@ struct Linger {
 }
 
 impl Guard {
-    pub(crate) fn new(stream: TcpStream, pulse: Arc<Pulse>, route: Arc<Route>, limits: &Limits) -> Self {
+    pub(crate) fn new(stream: TcpStream, place: Arc<Place>, route: Arc<Route>, limits: &Limits) -> Self {
         Self {
             stream,
-            pulse,
+            pulse: Arc::clone(place.pulse()),
+            place,
+            unfinished: 0,
             route,
             heads: Heads::new(limits),
             idle: limits.idle_timeout,
@@ -217,6 +223,11 @@ impl AsyncRead for Guard {
         self.pulse.heard();
         if let Some(what) = fault {
             self.pulse.cut(what);
+        }
+        let unfinished = self.heads.unfinished();
+        if unfinished != self.unfinished {
+            self.unfinished = unfinished;
+            self.place.keep(unfinished);
         }
         Poll::Ready(Ok(()))
     }

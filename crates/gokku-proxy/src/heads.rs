@@ -195,6 +195,16 @@ impl Heads {
         self.at == At::Either
     }
 
+    /// How many bytes of a head were passed on that has not ended: the library keeps them.
+    pub(crate) fn unfinished(&self) -> usize {
+        match self.at {
+            At::Method | At::Target { .. } | At::Version(_) | At::Line | At::LineCr | At::Header => {
+                self.bytes
+            }
+            _ => 0,
+        }
+    }
+
     /// Whether nothing will be passed on any more.
     pub(crate) fn is_cut(&self) -> bool {
         self.at == At::Cut && self.ready.is_empty()

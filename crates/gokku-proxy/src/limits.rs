@@ -26,6 +26,10 @@ pub struct Limits {
     /// How many headers a request may have; above it 431. 100.
     #[serde(deserialize_with = "headers")]
     pub max_headers: usize,
+    /// How many bytes the heads that have begun and not ended may have, those of all clients together; above it the oldest
+    /// ones' connections are closed. 33,554,432 bytes.
+    #[serde(deserialize_with = "heads_bytes")]
+    pub max_heads_bytes: usize,
     /// How many bytes the head of an app's answer may have, give or take a read; above it 502. 131,072 bytes.
     #[serde(deserialize_with = "answer_head_bytes")]
     pub max_answer_head_bytes: usize,
@@ -48,6 +52,10 @@ pub struct Limits {
     /// How long a client may take nothing of what there is for it; then it is cut. 60 s.
     #[serde(deserialize_with = "seconds")]
     pub download_timeout: Duration,
+    /// How long nothing may come on a connection before the kernel asks whether its other end is still there; a client that
+    /// does not answer for `download_timeout` has vanished. 30 s.
+    #[serde(deserialize_with = "seconds")]
+    pub keepalive_interval: Duration,
     /// How long an app may take to begin its answer once it has the request, or to take more of it; then 504. For ever
     /// without. 300 s.
     #[serde(deserialize_with = "seconds_or_none")]
@@ -67,6 +75,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(30),
             max_head_bytes: 65_536,
             max_headers: 100,
+            max_heads_bytes: 32 << 20,
             max_answer_head_bytes: 131_072,
             max_answer_headers: 500,
             upload_timeout: Duration::from_secs(60),
@@ -74,6 +83,7 @@ impl Default for Limits {
             linger_timeout: Duration::from_secs(60),
             max_linger_bytes: 1 << 30,
             download_timeout: Duration::from_secs(60),
+            keepalive_interval: Duration::from_secs(30),
             answer_timeout: Some(Duration::from_secs(300)),
             max_connections: None,
             max_app_connections: None,
@@ -97,7 +107,7 @@ pub struct Limit {
 const SECONDS: &str = "whole seconds from 1 to 86400";
 
 /// Every limit: the reference. A test holds it against [`Limits`].
-pub const LIMITS: [Limit; 14] = [
+pub const LIMITS: [Limit; 16] = [
     Limit {
         name: "idle_timeout",
         default: "75",
@@ -121,6 +131,13 @@ pub const LIMITS: [Limit; 14] = [
         default: "100",
         meaning: "The headers a request may have; above it 431",
         allowed: "a whole number from 10 to 10000",
+    },
+    Limit {
+        name: "max_heads_bytes",
+        default: "33554432",
+        meaning: "The bytes that requests' heads may have which have begun and not ended, those of all clients together; above it \
+                  the connections with the oldest ones are closed",
+        allowed: "a whole number from 1048576 to 1099511627776",
     },
     Limit {
         name: "max_answer_head_bytes",
@@ -166,6 +183,13 @@ pub const LIMITS: [Limit; 14] = [
         default: "60",
         meaning: "How long a client may take nothing of what there is for it; then it is cut. A stream on which the app \
                   says nothing may be quiet for ever",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "keepalive_interval",
+        default: "30",
+        meaning: "How long nothing may come on a connection, a WebSocket's too, before the kernel asks whether the other end is \
+                  still there; a client that does not answer for `download_timeout` has vanished, and is closed",
         allowed: SECONDS,
     },
     Limit {
@@ -243,6 +267,11 @@ fn seconds_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<
 fn head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     // Less than the first number the HTTP library does not take.
     count(deserializer, 8192, 1 << 20)
+}
+
+fn heads_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    // One head must always have room.
+    count(deserializer, 1 << 20, 1 << 40)
 }
 
 fn linger_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

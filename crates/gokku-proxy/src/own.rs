@@ -38,6 +38,8 @@ pub(crate) enum Why {
     LargeHead,
     /// It has too many headers.
     ManyHeaders,
+    /// Its body is to be longer than any program counts.
+    LongBody,
     /// Its head took too long.
     SlowHead,
     /// Its body is not what its head said.
@@ -99,6 +101,11 @@ impl Why {
             Self::NoProxy => (405, "bad-request", "this is no proxy to other places"),
             Self::BadRequest(words) => (400, "bad-request", words),
             Self::NoHttp => (400, "bad-request", "the request is not valid HTTP"),
+            Self::LongBody => (
+                400,
+                "bad-request",
+                "the request's length is beyond what programs count (9223372036854775807)",
+            ),
             Self::LongTarget => (414, "too-large", "the request's address is too long"),
             Self::LargeHead => (
                 431,
@@ -177,6 +184,7 @@ impl Why {
         match self {
             Self::NoProxy
             | Self::BadRequest(_)
+            | Self::LongBody
             | Self::NoHttp
             | Self::LongTarget
             | Self::LargeHead
@@ -274,7 +282,8 @@ pub(crate) fn of_the_library(bytes: &[u8]) -> Option<Why> {
     let why = match status {
         b"400" => Why::NoHttp,
         b"414" => Why::LongTarget,
-        b"431" => Why::LargeHead,
+        // It is given none of the heads that are too large.
+        b"431" => Why::LongBody,
         _ => return None,
     };
     let rest = str::from_utf8(rest).ok()?.to_ascii_lowercase();
@@ -321,10 +330,11 @@ pub(crate) fn causes(error: &dyn Error) -> String {
 mod tests {
     use super::*;
 
-    const ALL: [Why; 27] = [
+    const ALL: [Why; 28] = [
         Why::NoProxy,
         Why::BadRequest("the request has no host"),
         Why::NoHttp,
+        Why::LongBody,
         Why::LongTarget,
         Why::LargeHead,
         Why::ManyHeaders,
@@ -394,7 +404,7 @@ mod tests {
             ),
             (
                 head("431 Request Header Fields Too Large", &format!("{own}{date}")),
-                Some(Why::LargeHead),
+                Some(Why::LongBody),
             ),
             (head("404 Not Found", &format!("{own}{date}")), None),
             (head("400 Bad Request", &format!("{own}x-app: 1\r\n{date}")), None),

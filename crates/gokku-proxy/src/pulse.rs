@@ -1,5 +1,6 @@
 //! What a client's connection is at: its time limits go by it, and whether it may be given up for another one.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
@@ -41,6 +42,8 @@ pub(crate) struct Pulse {
     state: Mutex<State>,
     /// Whoever waits for the client's next bytes.
     reader: AtomicWaker,
+    /// The bytes of a head that has not ended.
+    unfinished: AtomicUsize,
 }
 
 impl Pulse {
@@ -57,6 +60,7 @@ impl Pulse {
                 shed: false,
             }),
             reader: AtomicWaker::new(),
+            unfinished: AtomicUsize::new(0),
         }
     }
 
@@ -135,6 +139,16 @@ impl Pulse {
     /// Who is to be told of [`Pulse::shed`], [`Pulse::flushed`] and [`Pulse::settle`].
     pub(crate) fn listen(&self, reader: &Waker) {
         self.reader.register(reader);
+    }
+
+    /// Takes note of how many bytes there are of a head that has not ended. How many there were.
+    pub(crate) fn keep(&self, unfinished: usize) -> usize {
+        self.unfinished.swap(unfinished, Ordering::Relaxed)
+    }
+
+    /// Whether there is a part of a head.
+    pub(crate) fn has_kept(&self) -> bool {
+        self.unfinished.load(Ordering::Relaxed) > 0
     }
 
     /// Ends it, unless a request is being answered.

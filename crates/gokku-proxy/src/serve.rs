@@ -10,7 +10,7 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::net::sockopt::set_tcp_user_timeout;
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_user_timeout};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -79,6 +79,16 @@ impl Terms {
     }
 }
 
+/// Has the kernel end a connection whose client takes nothing of what is sent, or has vanished without a word: the same time
+/// counts for both, see `tcp(7)`.
+fn watch_over(stream: &TcpStream, limits: &Limits) -> rustix::io::Result<()> {
+    let patience = u32::try_from(limits.download_timeout.as_millis()).unwrap_or(u32::MAX);
+    set_tcp_user_timeout(stream, patience)?;
+    set_tcp_keepidle(stream, limits.keepalive_interval)?;
+    set_tcp_keepintvl(stream, limits.keepalive_interval)?;
+    set_socket_keepalive(stream, true)
+}
+
 /// Serves a connection to its end.
 pub(crate) async fn serve(
     stream: TcpStream,
@@ -92,11 +102,10 @@ pub(crate) async fn serve(
     let limits = &terms.limits;
     // Small answers go out at once.
     let _ = stream.set_nodelay(true);
-    let patience = u32::try_from(limits.download_timeout.as_millis()).unwrap_or(u32::MAX);
-    if let Err(error) = set_tcp_user_timeout(&stream, patience) {
-        tracing::debug!("a client that takes nothing will not be cut: {error}");
+    if let Err(error) = watch_over(&stream, limits) {
+        tracing::debug!("a client that takes nothing or vanishes will not be cut: {error}");
     }
-    let guard = Guard::new(stream, Arc::clone(place.pulse()), Arc::clone(&route), limits);
+    let guard = Guard::new(stream, Arc::clone(&place), Arc::clone(&route), limits);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())

@@ -37,8 +37,20 @@ pub(crate) fn check(parts: &mut request::Parts) -> Result<(), &'static str> {
     }
 }
 
-/// Gives a message the one header that says where its body ends; `Err` where it has several that differ.
-pub(crate) fn frame(headers: &mut HeaderMap, body: &impl Body, chunked: bool) -> Result<(), ()> {
+/// The longest body that a message may announce: programs read its length as a number with a sign.
+const LONGEST: u64 = i64::MAX as u64;
+
+/// What is wrong with a message's length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadLength {
+    /// There are several, or one that is none.
+    Several,
+    /// No program counts so far.
+    TooLong,
+}
+
+/// Gives a message the one header that says where its body ends.
+pub(crate) fn frame(headers: &mut HeaderMap, body: &impl Body, chunked: bool) -> Result<(), BadLength> {
     if chunked {
         headers.remove(CONTENT_LENGTH);
         return Ok(());
@@ -57,10 +69,14 @@ pub(crate) fn frame(headers: &mut HeaderMap, body: &impl Body, chunked: bool) ->
     let Some(first) = lengths.next() else {
         return Ok(());
     };
-    let length = first.filter(|_| lengths.all(|other| other == first)).ok_or(())?;
+    let length = first.filter(|_| lengths.all(|other| other == first));
+    let length = length.ok_or(BadLength::Several)?;
+    if length > LONGEST {
+        return Err(BadLength::TooLong);
+    }
     let known = body.size_hint().exact().filter(|known| *known > 0);
     if known.is_some_and(|known| known != length) {
-        return Err(());
+        return Err(BadLength::Several);
     }
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     Ok(())

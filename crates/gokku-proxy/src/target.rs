@@ -56,7 +56,12 @@ impl Target {
             .http1_max_headers(limits.max_answer_headers)
             .http1_preserve_header_case(true)
             .http1_title_case_headers(true)
-            .build(Connector::new(Arc::clone(&place), CONNECT, limits.answer_timeout));
+            .build(Connector::new(
+                Arc::clone(&place),
+                CONNECT,
+                limits.answer_timeout,
+                limits.keepalive_interval,
+            ));
         Self {
             app,
             place,

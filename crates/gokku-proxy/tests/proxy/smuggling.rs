@@ -57,6 +57,21 @@ const CASES: &[(&str, &str, Comes)] = &[
         Refused(400),
     ),
     (
+        "a length beyond a reader's numbers",
+        "POST / HTTP/1.1\r\nhost: api\r\ncontent-length: 9223372036854775808\r\n\r\n",
+        Refused(400),
+    ),
+    (
+        "the longest of a reader's numbers but two",
+        "POST / HTTP/1.1\r\nhost: api\r\ncontent-length: 18446744073709551613\r\n\r\n",
+        Refused(400),
+    ),
+    (
+        "the longest of a reader's numbers",
+        "POST / HTTP/1.1\r\nhost: api\r\ncontent-length: 18446744073709551615\r\n\r\n",
+        Refused(400),
+    ),
+    (
         "chunked twice",
         "POST / HTTP/1.1\r\nhost: api\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         Refused(400),

@@ -1,5 +1,10 @@
 //! Connections that change their protocol: WebSockets mostly.
 
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use gokku_proxy::Limits;
+
 use crate::support::{Site, Upstream, Wire, noise, until};
 
 const ASKED: &str = "GET /ws?room=1 HTTP/1.1\r\nhost: api\r\nconnection: keep-alive, Upgrade\r\nupgrade: websocket\r\nsec-websocket-key: abc\r\n\r\n";
@@ -140,4 +145,51 @@ async fn an_upgraded_connection_ends_with_its_app() {
         (site.route().await.targets[0].in_flight == 0).then_some(())
     })
     .await;
+}
+
+/// A client that is there no more and never said so, as when a laptop's battery is empty: its own kernel drops all that comes
+/// for it (`SO_ATTACH_FILTER`, see socket(7)).
+#[tokio::test]
+async fn a_client_that_has_vanished_is_closed() {
+    const VANISHES: &str = r#"
+        use IO::Socket::INET;
+        my $client = IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $ARGV[0]) or die "$!";
+        print $client $ARGV[1];
+        sysread($client, my $answer, 4096) or die "no answer";
+        my $nothing = pack("SCCL", 6, 0, 0, 0);
+        setsockopt($client, 1, 26, pack("S x6 P", 1, $nothing)) or die "$!";
+        sleep 600;
+    "#;
+    let site = Site::limited(Limits {
+        keepalive_interval: Duration::from_secs(1),
+        download_timeout: Duration::from_secs(2),
+        ..Limits::default()
+    })
+    .await;
+    let upstream = Upstream::new().await;
+    let port = site.serve(upstream.target("blue")).await;
+    let mut vanished = Command::new("perl")
+        .args(["-e", VANISHES, &port.to_string(), ASKED])
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut app = upstream.accept().await;
+    app.head().await;
+    app.send(TAKEN).await;
+    // A quiet one that is still there stays.
+    let mut client = Wire::connect(port).await;
+    client.send(ASKED).await;
+    let mut other = upstream.accept().await;
+    other.head().await;
+    other.send(TAKEN).await;
+    client.head().await;
+    until("the app to hear of it", async || {
+        (site.route().await.targets[0].upgraded == 1).then_some(())
+    })
+    .await;
+    assert_eq!(app.rest().await, b"");
+    client.send("still here").await;
+    assert_eq!(other.take(10).await, b"still here");
+    vanished.kill().unwrap();
+    vanished.wait().unwrap();
 }
