@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use gokku_tests::Server;
+use gokku_tests::{PATIENCE, Server, wait_until};
 
 /// What a client is answered that sends this and no more.
 fn answered(address: impl std::net::ToSocketAddrs, request: &str) -> String {
@@ -70,6 +70,41 @@ fn a_refused_upload_is_answered_by_the_app() {
     }
     let asked = answered(api.address(), &format!("{head}expect: 100-continue\r\n\r\n"));
     assert!(asked.starts_with("HTTP/1.1 413 "), "{asked}");
+}
+
+/// How many kilobytes of memory a process has, see proc(5).
+fn memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// A flood of heads that do not end takes some memory, not all it wants, and gives it back.
+#[test]
+fn what_a_flood_took_is_given_back() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let daemon = server.daemon().unwrap();
+    let before = memory(daemon);
+    let head = format!("GET /version HTTP/1.1\r\nx: {}", "x".repeat(62_000));
+    let mut clients = Vec::new();
+    for _ in 0..600 {
+        let mut client = TcpStream::connect(api.address()).unwrap();
+        // Of those that were closed already, some tell so.
+        let _ = client.write_all(head.as_bytes());
+        clients.push(client);
+    }
+    let most = memory(daemon) - before;
+    assert!(most < 100_000, "{most} kB for 600 heads of 62 kB");
+    assert_eq!(api.version(), "v1");
+    drop(clients);
+    wait_until("the memory to be given back", PATIENCE, || {
+        (memory(daemon) < before + most / 2).then_some(())
+    });
 }
 
 /// A limit that cannot be is told before anything is done, with its place.

@@ -2,7 +2,7 @@
 //! much, the longest idle ones make room.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +28,8 @@ pub(crate) struct Crowd {
     /// The bytes of heads that have begun and not ended, and how many there may be.
     unfinished: AtomicUsize,
     most_unfinished: usize,
+    /// There were more.
+    flooded: AtomicBool,
     inside: Mutex<Inside>,
 }
 
@@ -64,6 +66,7 @@ impl Crowd {
             most_of_an_app: limits.max_app_connections.unwrap_or(share),
             unfinished: AtomicUsize::new(0),
             most_unfinished: limits.max_heads_bytes,
+            flooded: AtomicBool::new(false),
             inside: Mutex::default(),
         }
     }
@@ -86,6 +89,12 @@ impl Crowd {
         }
     }
 
+    /// Whether there was a flood of unfinished heads, and is none any more; that is said once.
+    pub(crate) fn has_ebbed(&self) -> bool {
+        let ebbed = self.unfinished.load(Ordering::Relaxed) <= self.most_unfinished / 4;
+        ebbed && self.flooded.load(Ordering::Relaxed) && self.flooded.swap(false, Ordering::Relaxed)
+    }
+
     /// Ends the connections with the oldest unfinished heads: a quarter of what there may be, because finding them means
     /// looking at all.
     fn shed_heads(&self) {
@@ -96,6 +105,7 @@ impl Crowd {
             // Somebody else has done it meanwhile.
             return;
         }
+        self.flooded.store(true, Ordering::Relaxed);
         let mut heads: Vec<(Instant, u64)> = inside
             .all
             .iter()
@@ -283,9 +293,12 @@ mod tests {
         last.keep(50);
         assert_eq!(shed(&heads), 3, "750 bytes are left");
         assert_eq!(shed(&[busy, idle, last]), 0);
+        assert!(!crowd.has_ebbed());
         // One that ends gives back what it had; one that was shed has given it back already.
         drop(heads);
         assert_eq!(crowd.unfinished.load(Ordering::Relaxed), 0);
+        assert!(crowd.has_ebbed());
+        assert!(!crowd.has_ebbed());
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod heads;
 mod hops;
 mod inner;
 mod line;
+mod memory;
 mod own;
 mod place;
 mod pulse;

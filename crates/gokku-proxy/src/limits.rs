@@ -27,7 +27,7 @@ pub struct Limits {
     #[serde(deserialize_with = "headers")]
     pub max_headers: usize,
     /// How many bytes the heads that have begun and not ended may have, those of all clients together; above it the oldest
-    /// ones' connections are closed. 33,554,432 bytes.
+    /// ones' connections are closed. 16,777,216 bytes.
     #[serde(deserialize_with = "heads_bytes")]
     pub max_heads_bytes: usize,
     /// How many bytes the head of an app's answer may have, give or take a read; above it 502. 131,072 bytes.
@@ -75,7 +75,7 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(30),
             max_head_bytes: 65_536,
             max_headers: 100,
-            max_heads_bytes: 32 << 20,
+            max_heads_bytes: 16 << 20,
             max_answer_head_bytes: 131_072,
             max_answer_headers: 500,
             upload_timeout: Duration::from_secs(60),
@@ -134,7 +134,7 @@ pub const LIMITS: [Limit; 16] = [
     },
     Limit {
         name: "max_heads_bytes",
-        default: "33554432",
+        default: "16777216",
         meaning: "The bytes that requests' heads may have which have begun and not ended, those of all clients together; above it \
                   the connections with the oldest ones are closed",
         allowed: "a whole number from 1048576 to 1099511627776",

@@ -32,7 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Listeners {
     bind: Option<IpAddr>,
-    terms: Arc<Terms>,
+    pub(crate) terms: Arc<Terms>,
     open: Mutex<HashMap<AppName, Open>>,
     /// Sockets of the switch before this one, by their port.
     inherited: Mutex<HashMap<u16, TcpListener>>,

@@ -13,7 +13,7 @@ use gokku_core::pause::Pause;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::client::Client;
 use crate::control;
@@ -21,6 +21,7 @@ use crate::handover::{self, Taken};
 use crate::inner::Inner;
 use crate::limits::Limits;
 use crate::listen::Listeners;
+use crate::memory;
 use crate::network::Network;
 use crate::serve::Terms;
 use crate::switch::Switch;
@@ -32,6 +33,9 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// How long one that does not answer any more may take to be gone.
 const ENDING: Duration = Duration::from_secs(5);
+
+/// How often is looked whether a flood of clients has gone.
+const EBB: Duration = Duration::from_secs(2);
 
 /// What the switch needs to know.
 #[derive(Clone, Debug)]
@@ -81,6 +85,7 @@ pub struct Proxy {
     control: ControlSocket,
     answering: JoinHandle<()>,
     giving: JoinHandle<()>,
+    ebbing: JoinHandle<()>,
     /// Whoever has taken this one's place.
     successors: Arc<tokio::sync::Mutex<mpsc::Receiver<Successor>>>,
 }
@@ -141,11 +146,13 @@ impl Proxy {
         })?;
         let (sender, successors) = mpsc::channel(1);
         let giving = tokio::spawn(give(waiting, Arc::clone(&inner), sender));
+        let ebbing = tokio::spawn(give_memory_back(Arc::clone(&inner)));
         Ok(Self {
             inner,
             control,
             answering,
             giving,
+            ebbing,
             successors: Arc::new(tokio::sync::Mutex::new(successors)),
         })
     }
@@ -193,6 +200,7 @@ impl Proxy {
     pub async fn stop(self, limit: Duration) {
         self.answering.abort();
         self.giving.abort();
+        self.ebbing.abort();
         let listeners = &self.inner.listeners;
         listeners.stopping.cancel();
         listeners.cutting.cancel();
@@ -234,6 +242,18 @@ impl WayIn {
         }
         let (control, listener) = ControlSocket::open(&config.socket).await?;
         Ok(Self::Free(control, listener))
+    }
+}
+
+/// Gives the memory back that a flood of clients took, once that has gone.
+async fn give_memory_back(inner: Arc<Inner>) {
+    let mut ticks = interval(EBB);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if inner.listeners.terms.crowd.has_ebbed() {
+            let _ = tokio::task::spawn_blocking(memory::give_back).await;
+        }
     }
 }
 
