@@ -39,6 +39,7 @@ pub mod network_name;
 pub mod process_one;
 pub mod processes;
 pub mod procfile;
+pub mod repeats;
 pub mod resources;
 pub mod settings;
 pub mod shell;

@@ -25,6 +25,7 @@ pub mod check;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod daemon_log;
 pub mod doctor;
 pub mod driver;
 pub mod env_store;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::error::Error;
-use crate::serve;
+use crate::{daemon_log, serve};
 
 /// Starts this program again with other arguments, its words going to a file, or to where this one's go. It leaves the
 /// session by itself, with [`detach`].
@@ -20,6 +20,7 @@ pub fn spawn(
 ) -> Result<Child, Error> {
     let (out, err): (Stdio, Stdio) = match words {
         Some(words) => {
+            daemon_log::keep_short(words);
             let opened = OpenOptions::new()
                 .append(true)
                 .create(true)

@@ -1,5 +1,8 @@
 //! `gokku proxy`: the traffic switch.
 
+use std::sync::Mutex;
+
+use gokku_server::daemon_log::DaemonLog;
 use gokku_server::replace::{self, Progress};
 use gokku_server::{Server, daemon, session};
 use sd_notify::NotifyState;
@@ -24,11 +27,13 @@ fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> 
     if detached {
         session::detach();
     }
+    // Where a service manager or a person takes its words, the file is theirs.
+    let log = detached.then(|| server.root.daemon_log());
     let filter = EnvFilter::try_from_env("GOKKU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
-        .with_writer(std::io::stderr)
+        .with_writer(Mutex::new(DaemonLog::new(log)))
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime
