@@ -1,9 +1,13 @@
 //! The server's settings, `config.toml`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
+use gokku_core::AppName;
 use gokku_core::disk::Size;
+use gokku_core::host_ports::{HostPorts, PortRange};
+use gokku_core::privileges::Capability;
 use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
@@ -24,6 +28,18 @@ pub struct ServerConfig {
     pub networks: NetworksConfig,
     /// The disks.
     pub disk: DiskConfig,
+    /// What apps are given that others have not.
+    pub apps: BTreeMap<AppName, AppGiven>,
+}
+
+/// What one app is given that others have not.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AppGiven {
+    /// The capabilities that its containers may have.
+    pub capabilities: BTreeSet<Capability>,
+    /// The host ports that it may take, and that no other app takes with a key.
+    pub ports: Vec<PortRange>,
 }
 
 /// What apps may mount.
@@ -93,6 +109,8 @@ pub struct ProxyConfig {
     pub bind: Option<IpAddr>,
     /// Where the search for a free host port begins.
     pub first_port: u16,
+    /// Host ports that no app takes with a key, nor without naming them.
+    pub forbidden_ports: Vec<PortRange>,
     /// The proxies in front whose word counts for where a request came from.
     pub trusted_proxies: Vec<Network>,
     /// What clients and apps may cost.
@@ -106,9 +124,33 @@ impl Default for ProxyConfig {
         Self {
             bind: None,
             first_port: 8000,
+            forbidden_ports: Vec::new(),
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
             health_check: Checks::default(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// The capabilities that an app's containers may have.
+    pub fn capabilities_of(&self, app: &AppName) -> BTreeSet<Capability> {
+        let given = self.apps.get(app);
+        given.map(|given| given.capabilities.clone()).unwrap_or_default()
+    }
+
+    /// What is said of host ports, as it is for an app that has this one.
+    pub fn host_ports_of(&self, app: &AppName, has: Option<u16>) -> HostPorts {
+        let others = self.apps.iter().filter(|(name, _)| *name != app);
+        let others = others.flat_map(|(_, given)| &given.ports);
+        HostPorts {
+            kept: self.proxy.forbidden_ports.iter().chain(others).copied().collect(),
+            given: self
+                .apps
+                .get(app)
+                .map(|given| given.ports.clone())
+                .unwrap_or_default(),
+            has,
         }
     }
 }
