@@ -74,21 +74,23 @@ fn p49_a_key_takes_no_port_that_is_the_servers_own() {
         .says("env: port 22 is one of those below 1024");
 
     // The owner's own push takes it; from then on it is the app's, whoever asks.
-    says(&format!("ports: [\"{kept}:8080\"]"));
+    says(&format!("ports: [\"{kept}:{common}\"]"));
     dev.write_app("v2", &[]);
     dev.commit("v2");
     let repository = server.path(format!("repos/{api}.git"));
     dev.git(["push", &repository.display().to_string(), "main"]).ok();
     assert_eq!(version(kept), "v2");
     ada("restart").ok();
-    ada(&format!("config set PORT={kept} --no-restart")).ok();
+    for port in [kept, common] {
+        ada(&format!("config set PORT={port} --no-restart")).ok();
+    }
     assert_eq!(version(kept), "v2");
     // It gives it back by taking another one, and has it again when the owner gives it.
-    says(&format!("ports: [\"{common}:8080\"]"));
+    says(&format!("ports: [\"{common}:{common}\"]"));
     dev.release("v3").ok();
     assert_eq!(version(common), "v3");
     ada("rollback")
-        .exits(2)
+        .exits(1)
         .complains("is kept by the server's owner");
     let settings = server.read("config.toml");
     server.write(
