@@ -5,7 +5,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::de::{Error as _, Unexpected, Visitor};
+use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::access::Asker;
@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for PortRange {
             }
         }
 
-        deserializer.deserialize_any(Range).map_err(D::Error::custom)
+        deserializer.deserialize_any(Range)
     }
 }
 
