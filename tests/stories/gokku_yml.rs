@@ -80,13 +80,13 @@ fn p33_resources_and_words_are_applied_exactly() {
     assert_eq!(inspect(&once.name, limits), "268435456 500000000 100");
     run.signal("INT");
     run.wait().exits(130);
-    // Without them, nothing is limited, and the image says what runs. A rollback has the release's own again.
+    // Without them, nothing but the number of processes is limited, and the image says what runs. A rollback has the release's own again.
     dev.write(
         "gokku.yml",
         format!("apps:\n  {}:\n    ports: [\"{}:8080\"]\n", api.name(), api.port()),
     );
     dev.release("v2").ok();
-    assert_eq!(inspect(&api.blue(), limits), "0 0 null");
+    assert_eq!(inspect(&api.blue(), limits), "0 0 4096");
     assert_eq!(inspect(&api.blue(), "{{json .Config.Cmd}}"), "null");
     api.gokku(["rollback"]).ok();
     assert_eq!(inspect(&api.blue(), limits), "268435456 500000000 100");

@@ -27,7 +27,7 @@ fn write_others(server: &Server) {
 
 /// Lets a fresh key in, to these apps.
 #[track_caller]
-fn let_in(server: &Server, sshd: &Sshd, name: &str, apps: &[&str]) {
+pub(crate) fn let_in(server: &Server, sshd: &Sshd, name: &str, apps: &[&str]) {
     let key = sshd.make_key(name);
     let mut words = vec!["keys", "add", name];
     for app in apps {
@@ -37,7 +37,7 @@ fn let_in(server: &Server, sshd: &Sshd, name: &str, apps: &[&str]) {
 }
 
 /// What ssh does with these words.
-fn ssh(server: &Server, words: &[&str]) -> Output {
+pub(crate) fn ssh(server: &Server, words: &[&str]) -> Output {
     Output::of(server.command("ssh").args(words).stdin(Stdio::null()))
 }
 
@@ -53,7 +53,7 @@ fn events(server: &Server) -> Vec<Value> {
 }
 
 /// A working copy that pushes to this address.
-fn copy_for<'a>(server: &'a Server, app: &str, port: u16, address: &str) -> WorkingCopy<'a> {
+pub(crate) fn copy_for<'a>(server: &'a Server, app: &str, port: u16, address: &str) -> WorkingCopy<'a> {
     let copy = WorkingCopy::new(server);
     copy.git(["remote", "add", "production", address]).ok();
     let yml = format!("apps:\n  {app}:\n    ports: [\"{port}:8080\"]\n");

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use gokku_core::{Access, AppName};
+use gokku_core::{Access, AppName, Asker};
 use gokku_server::replace::Caller;
 use gokku_server::{Root, Server, apps, serve};
 
@@ -22,6 +22,7 @@ pub(crate) fn server(options: &Options) -> Result<Server, Error> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         by: key().unwrap_or_else(user),
         access: Access::All,
+        asker: asker(),
     })
 }
 
@@ -45,6 +46,14 @@ pub(crate) fn user() -> String {
 /// Whose push it is, when it came with a key.
 pub(crate) fn key() -> Option<String> {
     std::env::var(serve::BY).ok().filter(|name| !name.is_empty())
+}
+
+/// Who answers for what is asked: git says it to its hooks.
+fn asker() -> Asker {
+    match std::env::var_os(serve::WITH_KEY) {
+        Some(_) => Asker::Key,
+        None => Asker::Owner,
+    }
 }
 
 /// What was asked for over ssh, when sshd has run another command in its place; empty when that was a shell.

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::name::AppName;
 
 /// The apps that somebody may see and command.
@@ -13,6 +15,17 @@ pub enum Access {
     All,
     /// These, made or not. There are no others as far as this key can tell.
     Only(BTreeSet<AppName>),
+}
+
+/// Who asks, where it matters who answers for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asker {
+    /// The server's owner, whoever may act as that, and the server itself, which does only what was asked before.
+    Owner,
+    /// Whoever has a key that was let in. So is one of whom nothing is said.
+    #[default]
+    Key,
 }
 
 /// What a command reaches.

@@ -5,13 +5,14 @@
 //!
 //! - a file's bytes as [`text`], for everything that people write
 //! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
-//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`image_ref`], [`volume`] and
-//!   [`network_name`], [`procfile`] with [`shell`]; what runs by it: [`processes`], behind which [`process_one`]; files that
-//!   are called otherwise: [`misnamed`]
+//! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`privileges`], [`image_ref`],
+//!   [`volume`] and [`network_name`], [`procfile`] with [`shell`]; what runs by it: [`processes`], behind which
+//!   [`process_one`]; files that are called otherwise: [`misnamed`]
 //! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
 //! - what a push may do: [`push`], and to which refs: [`ref_name`]
-//! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
+//! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]; which of the server's
+//!   ports: [`host_ports`]
 //! - the change from one release to another: [`transition`]
 //! - what is told about it: [`event`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
@@ -36,6 +37,7 @@ pub mod image_ref;
 pub mod languages;
 pub mod misnamed;
 pub mod network_name;
+pub mod privileges;
 pub mod process_one;
 pub mod processes;
 pub mod procfile;
@@ -56,6 +58,7 @@ pub mod ref_name;
 pub mod access;
 pub mod authorized_keys;
 pub mod entry;
+pub mod host_ports;
 pub mod key_name;
 pub mod public_key;
 
@@ -77,7 +80,7 @@ pub mod fingerprint;
 pub mod listeners;
 pub mod pause;
 
-pub use access::Access;
+pub use access::{Access, Asker};
 pub use ids::{CommitId, ContainerId, ImageId, TreeId};
 pub use key_name::KeyName;
 pub use name::{AppName, EnvironmentName};

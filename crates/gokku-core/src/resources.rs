@@ -1,14 +1,28 @@
 //! What a container may use of the machine: `resources` in `gokku.yml`.
 
-/// Limits; what is not said is not limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Limits; memory and processor time that are not said are not limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
     /// Memory, in bytes.
     pub memory: Option<u64>,
     /// Processor time, in billionths of a processor.
     pub nano_cpus: Option<u64>,
     /// How many processes and threads.
-    pub pids: Option<u32>,
+    pub pids: u32,
+}
+
+/// How many processes and threads a container may have, where nothing else is said: a server has some ten thousands of
+/// them in all, and one that makes more and more is to be ended by its own limit.
+pub const PIDS: u32 = 4096;
+
+impl Default for Resources {
+    fn default() -> Self {
+        Self {
+            memory: None,
+            nano_cpus: None,
+            pids: PIDS,
+        }
+    }
 }
 
 /// The least memory that the Docker Engine takes: 6 MiB.

@@ -6,6 +6,9 @@ use crate::env_file::EnvFile;
 use crate::shell::assigned;
 use crate::transition::Mode;
 
+/// The variable that names the app's port, and the server's where nothing else does.
+pub const PORT: &str = "PORT";
+
 /// One setting, as the configuration reference shows it.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
@@ -46,7 +49,7 @@ pub const SETTINGS: [Setting; 9] = [
         allowed: "a program and its arguments, quoted as in a shell; for a shell's own features: sh -c '...'",
     },
     Setting {
-        name: "PORT",
+        name: PORT,
         default: "-",
         meaning: "The port the app listens on and, without ports: in gokku.yml, the server's port too",
         allowed: "a number from 1 to 65535",
@@ -243,8 +246,7 @@ impl<'a> Reader<'a> {
     }
 
     fn port(&mut self) -> Option<u16> {
-        self.number("PORT", 1, 65_535)
-            .and_then(|port| port.try_into().ok())
+        self.number(PORT, 1, 65_535).and_then(|port| port.try_into().ok())
     }
 
     fn migration(&mut self) -> Option<Vec<String>> {

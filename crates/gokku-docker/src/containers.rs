@@ -16,6 +16,7 @@ use bollard::query_parameters::{
     StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
+use gokku_core::privileges::Privileges;
 use gokku_core::resources::Resources;
 use gokku_core::{ContainerId, ImageId};
 
@@ -52,6 +53,8 @@ pub struct ContainerSpec {
     pub stdin: bool,
     /// What it may use of the machine.
     pub resources: Resources,
+    /// What its processes may do beyond what every process may.
+    pub privileges: Privileges,
     /// What is mounted into it.
     pub mounts: Vec<Mount>,
     /// Whether Docker's init is its first process: it passes signals on, and takes in children that nobody waits for. An
@@ -156,6 +159,8 @@ impl Engine {
         }
         let init = spec.init && self.has_init().await?;
         let seconds = i64::try_from(spec.stop_timeout.as_secs()).unwrap_or(i64::MAX);
+        let no_new_privileges = spec.privileges.no_new_privileges;
+        let no_new_privileges = no_new_privileges.then(|| vec!["no-new-privileges".to_owned()]);
         let body = ContainerCreateBody {
             image: Some(spec.image.clone()),
             env: Some(
@@ -178,7 +183,10 @@ impl Engine {
                 network_mode: Some(spec.network.clone()),
                 memory: spec.resources.memory.and_then(|bytes| bytes.try_into().ok()),
                 nano_cpus: spec.resources.nano_cpus.and_then(|nano| nano.try_into().ok()),
-                pids_limit: spec.resources.pids.map(i64::from),
+                pids_limit: Some(spec.resources.pids.into()),
+                cap_drop: Some(spec.privileges.taken().map(str::to_owned).collect()),
+                cap_add: Some(spec.privileges.added().map(str::to_owned).collect()),
+                security_opt: no_new_privileges,
                 init: Some(init),
                 mounts: Some(spec.mounts.iter().map(Mount::theirs).collect()),
                 ..HostConfig::default()

@@ -204,6 +204,8 @@ impl Engine {
             attach_stdin: Some(stdin),
             attach_stdout: Some(true),
             attach_stderr: Some(true),
+            // It may do what its container may, and no more.
+            privileged: Some(false),
             ..ExecConfig::default()
         };
         let made = self

@@ -16,6 +16,7 @@
 
 use std::net::SocketAddr;
 
+use gokku_core::host_ports::PortRange;
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use serde::{Deserialize, Serialize};
 
@@ -42,13 +43,25 @@ fn one() -> u32 {
 }
 
 /// The host port an app is to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PutRoute {
     /// This one.
     Port(u16),
     /// The one it has, else the next free one from here on.
     From(u16),
+    /// The same, and none of some.
+    Search(Search),
+}
+
+/// Where a free host port is looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The first that may be taken.
+    pub from: u16,
+    /// Those that may not.
+    pub except: Vec<PortRange>,
 }
 
 /// New targets for a route.

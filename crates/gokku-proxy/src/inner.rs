@@ -7,7 +7,7 @@ use gokku_core::AppName;
 use gokku_core::pause::Pause;
 use tokio::time::sleep;
 
-use crate::api::{PutRoute, Refused, RouteStatus, Status};
+use crate::api::{PutRoute, Refused, RouteStatus, Search, Status};
 use crate::listen::Listeners;
 use crate::switch::Switch;
 
@@ -48,13 +48,18 @@ impl Inner {
         }
         let _one_at_a_time = self.ports.lock().await;
         let there = self.switch.route(app).ok();
-        let wanted = match (put, &there) {
-            (PutRoute::Port(port), _) => Some(port),
-            (PutRoute::From(_), Some(route)) => Some(route.port()),
-            (PutRoute::From(_), None) => None,
+        let has = there.as_ref().map(|route| route.port());
+        // One that is known, or else where one is looked for.
+        let wanted = match put {
+            PutRoute::Port(port) => Ok(port),
+            PutRoute::From(from) => has.ok_or(Search {
+                from,
+                except: Vec::new(),
+            }),
+            PutRoute::Search(search) => has.ok_or(search),
         };
-        if let (Some(route), Some(port)) = (&there, wanted)
-            && self.listeners.has(app, port)
+        if let (Some(route), Ok(port)) = (&there, &wanted)
+            && self.listeners.has(app, *port)
         {
             return Ok(self.switch.status(route));
         }
@@ -64,8 +69,8 @@ impl Inner {
             .iter()
             .map(|route| (route.app().clone(), route.port()))
             .collect();
-        let opened = match (wanted, put) {
-            (Some(port), _) | (None, PutRoute::Port(port)) => {
+        let opened = match wanted {
+            Ok(port) => {
                 // Also a port whose listener could not be opened belongs to its app.
                 if let Some((other, _)) = taken.iter().find(|(other, taken)| *taken == port && other != app) {
                     return Err(Refused::PortTaken {
@@ -75,9 +80,12 @@ impl Inner {
                 }
                 self.listeners.open(port)?
             }
-            (None, PutRoute::From(first)) => {
-                let ports: Vec<u16> = taken.iter().map(|(_, port)| *port).collect();
-                self.listeners.open_from(first, &ports)?
+            Err(Search { from, except }) => {
+                let is_taken = |port: u16| {
+                    let routed = taken.iter().any(|(_, taken)| *taken == port);
+                    routed || except.iter().any(|range| range.has(port))
+                };
+                self.listeners.open_from(from, is_taken)?
             }
         };
         let route = self.switch.put(app, opened.port()).await?;

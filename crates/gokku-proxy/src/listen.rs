@@ -199,10 +199,10 @@ impl Listeners {
         })
     }
 
-    /// Opens the first free port from `first` on that no route has.
-    pub(crate) fn open_from(&self, first: u16, taken: &[u16]) -> Result<Opened, Refused> {
+    /// Opens the first free port from `first` on that is not taken.
+    pub(crate) fn open_from(&self, first: u16, is_taken: impl Fn(u16) -> bool) -> Result<Opened, Refused> {
         let mut last = None;
-        for port in (first.max(1)..=u16::MAX).filter(|port| !taken.contains(port)) {
+        for port in (first.max(1)..=u16::MAX).filter(|port| !is_taken(*port)) {
             match self.open(port) {
                 Err(taken @ Refused::PortTaken { .. }) => last = Some(taken),
                 other => return other,

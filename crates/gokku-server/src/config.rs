@@ -8,10 +8,11 @@ use gokku_docker::{ContainerState, labels};
 use crate::error::Error;
 use crate::plan::settings_of;
 use crate::server::Server;
-use crate::{env_store, events, records};
+use crate::{env_store, events, host_ports, records};
 
 /// Sets variables, all or none. True when that changed anything.
-pub fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+pub async fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+    host_ports::may_set(server, app, pairs).await?;
     for (key, value) in pairs {
         can_be_given(key, value).map_err(|wrong| Error::input(format!("{wrong}. Nothing was set")))?;
     }

@@ -9,7 +9,7 @@ use gokku_docker::{ContainerSpec, Session, labels};
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::server::Server;
-use crate::{apps, carried, clock, logs, mounts, networks, records};
+use crate::{apps, carried, clock, logs, mounts, networks, privileges, records};
 
 /// Starts a program in the active container.
 pub async fn exec(server: &Server, app: &AppName, command: &[String], tty: bool) -> Result<Session, Error> {
@@ -67,6 +67,7 @@ pub async fn run(
         tty,
         stdin: true,
         resources: plan.config.resources,
+        privileges: privileges::of(&server.root, app, &plan)?,
         mounts,
         init: plan.gets_init(command),
     };

@@ -3,7 +3,7 @@
 //! - where things are: [`root`], [`atomic`], [`toml_file`], [`owner`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
 //! - one transition at a time: [`lock`], [`queue`], [`landing`], [`abort`], [`journal`]; a push's refs: [`refs`]
 //! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
-//! - what a container has and is on: `mounts` and `carried`, `networks`
+//! - what a container has, may do and is on: `mounts` and `carried`, `privileges`, `networks`; the app's port: `host_ports`
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
@@ -71,12 +71,14 @@ mod code;
 mod differ;
 mod disk;
 mod ensure;
+mod host_ports;
 mod mounts;
 mod networks;
 mod observe;
 mod perform;
 mod post_deploy;
 mod prepare;
+mod privileges;
 mod process;
 mod pull;
 mod recover;

@@ -10,7 +10,7 @@ use gokku_core::release::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Refs, Step};
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
-use gokku_proxy::api::{Drain, Hold, SwitchTo, Target};
+use gokku_proxy::api::{Drain, Hold, PutRoute, SwitchTo, Target};
 
 use crate::abort::asked;
 use crate::driver::Driver;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::root::Root;
 use crate::runtime::Runtime;
-use crate::{atomic, clock, code, ensure, env_store, networks, pull, records, refs, stopping};
+use crate::{atomic, clock, code, ensure, env_store, networks, privileges, pull, records, refs, stopping};
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -155,6 +155,7 @@ impl<R: Runtime> Driver<R> {
             command: Some(command),
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
+            privileges: privileges::of(&self.root, &self.app, &self.plan)?,
             ..ContainerSpec::default()
         };
         let mut lines = Lines::default();
@@ -227,6 +228,7 @@ impl<R: Runtime> Driver<R> {
             command: start.command,
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
+            privileges: privileges::of(&self.root, &self.app, &self.plan)?,
             init: start.init,
             ..ContainerSpec::default()
         };
@@ -349,12 +351,10 @@ impl<R: Runtime> Driver<R> {
                 health: asked,
             });
         }
-        if let gokku_proxy::api::PutRoute::Port(port) = self.plan.host_port()
+        if let Some(port) = self.plan.said_port()
             && route.port != port
         {
-            self.switch
-                .put(&self.app, gokku_proxy::api::PutRoute::Port(port))
-                .await?;
+            self.switch.put(&self.app, PutRoute::Port(port)).await?;
         }
         Ok(self.switch.switch(&self.app, &to).await.map(drop)?)
     }

@@ -14,7 +14,7 @@ use gokku_core::settings::{SettingError, Settings};
 use gokku_core::shell::without_the_shell;
 use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId, text};
 use gokku_docker::Secrets;
-use gokku_proxy::api::PutRoute;
+use gokku_proxy::api::{PutRoute, Search};
 
 use crate::error::Error;
 use crate::root::Root;
@@ -255,11 +255,22 @@ impl Plan {
         })
     }
 
-    /// The host port that the app is to have.
-    pub fn host_port(&self) -> PutRoute {
-        match self.config.ports.map(|ports| ports.host).or(self.settings.port) {
-            Some(port) => PutRoute::Port(port),
-            None => PutRoute::From(self.server.proxy.first_port),
+    /// The host port that is said to be the app's.
+    pub fn said_port(&self) -> Option<u16> {
+        self.config.ports.map(|ports| ports.host).or(self.settings.port)
+    }
+
+    /// The host port that the app is to have: the one that is said, or one that is looked for.
+    pub fn host_port(&self, app: &AppName) -> PutRoute {
+        if let Some(port) = self.said_port() {
+            return PutRoute::Port(port);
+        }
+        let from = self.server.proxy.first_port;
+        let except = self.server.host_ports_of(app, None).kept;
+        if except.is_empty() {
+            PutRoute::From(from)
+        } else {
+            PutRoute::Search(Search { from, except })
         }
     }
 

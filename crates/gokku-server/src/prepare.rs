@@ -7,7 +7,6 @@ use gokku_core::release::{FIRST_VERSION, Outcome, Record, VERSION};
 use gokku_core::retention::rollback_target;
 use gokku_core::transition::{Activation, Cause, Goal};
 use gokku_core::{AppName, CommitId, ReleaseId};
-use gokku_proxy::api::{PutRoute, Refused};
 
 use crate::error::Error;
 use crate::plan::{GOKKU_YML, Plan};
@@ -197,32 +196,4 @@ fn rollback_to(server: &Server, app: &AppName, wanted: Option<ReleaseId>) -> Res
     Err(Error::missing(format!(
         "{app} cannot go back to {id}: {problem}; {choice}"
     )))
-}
-
-/// Sees to the app's host port before anything is built. The port of an app that has traffic changes only with the
-/// switch; that the new one can be had is checked here.
-pub(crate) async fn reserve_port(server: &Server, app: &AppName, plan: &Plan) -> Result<(), Error> {
-    let wanted = plan.host_port();
-    let status = server.switch().status().await?;
-    let mine = status.routes.iter().find(|route| route.app == *app);
-    if let (Some(route), PutRoute::Port(port)) = (mine, wanted)
-        && !route.targets.is_empty()
-        && route.port != port
-    {
-        let other = status.routes.iter().find(|other| other.port == port);
-        return match other {
-            Some(other) => Err(Refused::PortTaken {
-                port,
-                holder: format!("the app {}", other.app),
-            }),
-            None => gokku_proxy::listen::can_be_had(plan.server.proxy.bind, port),
-        }
-        .map_err(|refused| gokku_proxy::client::Error::from(refused).into());
-    }
-    server
-        .switch()
-        .put(app, wanted)
-        .await
-        .map(drop)
-        .map_err(Error::from)
 }

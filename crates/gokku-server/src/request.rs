@@ -5,7 +5,7 @@ use std::process::Child;
 use gokku_core::image_ref::ImageRef;
 use gokku_core::processes::Scale;
 use gokku_core::push::{BranchName, RefUpdate};
-use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
+use gokku_core::{AppName, Asker, CommitId, ReleaseId, TreeId};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -21,6 +21,9 @@ pub struct Request {
     pub id: ReleaseId,
     /// Who asks.
     pub by: String,
+    /// Who answers for it.
+    #[serde(default)]
+    pub asker: Asker,
     /// What.
     pub ask: Ask,
     /// Whether to wait while the app is busy, or to be refused.
@@ -155,6 +158,7 @@ pub fn submit_as(
         app: app.clone(),
         id,
         by: server.by.clone(),
+        asker: server.asker,
         ask,
         wait,
     };

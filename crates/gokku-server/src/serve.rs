@@ -14,6 +14,9 @@ use crate::server::Server;
 /// The variable by which the hook knows whose push it is.
 pub const BY: &str = "GOKKU_BY";
 
+/// The variable by which the hook knows that this is a key.
+pub const WITH_KEY: &str = "GOKKU_WITH_KEY";
+
 /// The app whose repository is meant. The first push to one that is not there makes it; true when it did.
 pub fn app(server: &Server, service: Service, named: &AppName) -> Result<(AppName, bool), Error> {
     if let Some(app) = apps::find(server, named)? {
@@ -45,7 +48,10 @@ pub fn git(
         apps::refresh_repository(server, app)?;
     }
     let repository = Repository::at(server.root.repository(app));
-    let with: Vec<(&str, &str)> = key.into_iter().map(|key| (BY, key)).collect();
+    let with: Vec<(&str, &str)> = key
+        .into_iter()
+        .flat_map(|key| [(BY, key), (WITH_KEY, "1")])
+        .collect();
     let status = repository.serve(service, &with, without)?;
     let code = status
         .code()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gokku_core::{Access, AppName};
+use gokku_core::{Access, AppName, Asker};
 use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::Client;
 
@@ -24,6 +24,8 @@ pub struct Server {
     pub by: String,
     /// The apps that whoever asks may reach.
     pub access: Access,
+    /// Who answers for what is asked.
+    pub asker: Asker,
 }
 
 impl Server {

@@ -1,9 +1,13 @@
 //! The server's settings, `config.toml`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
+use gokku_core::AppName;
 use gokku_core::disk::Size;
+use gokku_core::host_ports::{HostPorts, PortRange};
+use gokku_core::privileges::Capability;
 use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
@@ -24,6 +28,18 @@ pub struct ServerConfig {
     pub networks: NetworksConfig,
     /// The disks.
     pub disk: DiskConfig,
+    /// What apps are given that others have not.
+    pub apps: BTreeMap<AppName, AppGiven>,
+}
+
+/// What one app is given that others have not.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AppGiven {
+    /// The capabilities that its containers may have.
+    pub capabilities: BTreeSet<Capability>,
+    /// The host ports that it may take, and that no other app takes with a key.
+    pub ports: Vec<PortRange>,
 }
 
 /// What apps may mount.
@@ -93,6 +109,8 @@ pub struct ProxyConfig {
     pub bind: Option<IpAddr>,
     /// Where the search for a free host port begins.
     pub first_port: u16,
+    /// Host ports that no app takes with a key, nor without naming them.
+    pub forbidden_ports: Vec<PortRange>,
     /// The proxies in front whose word counts for where a request came from.
     pub trusted_proxies: Vec<Network>,
     /// What clients and apps may cost.
@@ -106,9 +124,33 @@ impl Default for ProxyConfig {
         Self {
             bind: None,
             first_port: 8000,
+            forbidden_ports: Vec::new(),
             trusted_proxies: Vec::new(),
             limits: Limits::default(),
             health_check: Checks::default(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// The capabilities that an app's containers may have.
+    pub fn capabilities_of(&self, app: &AppName) -> BTreeSet<Capability> {
+        let given = self.apps.get(app);
+        given.map(|given| given.capabilities.clone()).unwrap_or_default()
+    }
+
+    /// What is said of host ports, as it is for an app that has this one.
+    pub fn host_ports_of(&self, app: &AppName, has: Option<u16>) -> HostPorts {
+        let others = self.apps.iter().filter(|(name, _)| *name != app);
+        let others = others.flat_map(|(_, given)| &given.ports);
+        HostPorts {
+            kept: self.proxy.forbidden_ports.iter().chain(others).copied().collect(),
+            given: self
+                .apps
+                .get(app)
+                .map(|given| given.ports.clone())
+                .unwrap_or_default(),
+            has,
         }
     }
 }
@@ -125,4 +167,90 @@ pub fn read(root: &Root) -> Result<ServerConfig, Error> {
 /// Understands the content of a `config.toml`.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<ServerConfig, Error> {
     toml_file::parse(path, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ServerConfig, String> {
+        parse(Path::new("config.toml"), text.as_bytes()).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn what_an_app_is_given_is_kept_from_others() {
+        let config = read(
+            "[proxy]\nforbidden_ports = [5432, \"6000-6063\"]\n\n[apps.api]\nports = [443, \"7000-7009\"]\n\
+             capabilities = [\"net_raw\", \"CAP_SYS_NICE\"]\n\n[apps.shop]\nports = [80]\n",
+        );
+        let config = config.expect("read");
+        let of = |app: &str| {
+            let app: AppName = app.parse().expect("a name");
+            let ports = config.host_ports_of(&app, None);
+            let show = |ranges: &[PortRange]| {
+                let shown: Vec<String> = ranges.iter().map(ToString::to_string).collect();
+                shown.join(" ")
+            };
+            let capabilities = config.capabilities_of(&app);
+            let capabilities: Vec<&str> = capabilities.iter().map(|one| one.as_str()).collect();
+            (show(&ports.kept), show(&ports.given), capabilities.join(" "))
+        };
+        let said = |kept: &str, given: &str, capabilities: &str| {
+            (kept.to_owned(), given.to_owned(), capabilities.to_owned())
+        };
+        assert_eq!(
+            of("api"),
+            said("5432 6000-6063 80", "443 7000-7009", "NET_RAW SYS_NICE")
+        );
+        assert_eq!(of("shop"), said("5432 6000-6063 443 7000-7009", "80", ""));
+        assert_eq!(of("other"), said("5432 6000-6063 443 7000-7009 80", "", ""));
+    }
+
+    #[test]
+    fn what_cannot_be_given_is_told_with_its_place() {
+        for (text, place, what) in [
+            (
+                "[apps.api]\ncapabilities = [\"NET_RWA\"]\n",
+                "2:17",
+                "did you mean \"NET_RAW\"?",
+            ),
+            (
+                "[apps.api]\ncapabilities = [\"CHOWN\"]\n",
+                "2:17",
+                "every container has CHOWN anyway",
+            ),
+            (
+                "[apps.api]\ncapabilities = \"NET_RAW\"\n",
+                "2:16",
+                "expected a sequence",
+            ),
+            (
+                "[apps.api]\nports = [0]\n",
+                "2:10",
+                "expected a port from 1 to 65535",
+            ),
+            (
+                "[apps.api]\nports = [443, 65536]\n",
+                "2:15",
+                "expected a port from 1 to 65535",
+            ),
+            (
+                "[apps.api]\nports = [\"90-80\"]\n",
+                "2:10",
+                "\"90-80\" is no port",
+            ),
+            ("[apps.api]\nports = 443\n", "2:9", "expected a sequence"),
+            ("[apps.Api]\nports = [443]\n", "1:7", "has 'A' in it"),
+            ("[apps.api]\nport = [443]\n", "2:1", "unknown field `port`"),
+            (
+                "[proxy]\nforbidden_ports = [-1]\n",
+                "2:20",
+                "expected a port from 1 to 65535",
+            ),
+        ] {
+            let told = read(text).expect_err(text);
+            let begins = told.starts_with(&format!("config.toml:{place}: "));
+            assert!(begins && told.contains(what), "{told}");
+        }
+    }
 }

@@ -53,6 +53,7 @@ pub fn spawn(
         // What came with a key is this command's only: its words may be secret, and the daemon outlives it.
         "SSH_ORIGINAL_COMMAND",
         serve::BY,
+        serve::WITH_KEY,
     ] {
         command.env_remove(variable);
     }

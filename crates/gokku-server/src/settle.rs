@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use gokku_core::change::Change;
 use gokku_core::processes::Scale;
 use gokku_core::reconcile::{Difference, Mend};
-use gokku_core::{AppName, ContainerId, ReleaseId};
+use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
 use gokku_docker::Engine;
 
 use crate::error::Error;
@@ -134,6 +134,8 @@ fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error
 async fn activate(server: &Server, app: &AppName, ask: Ask) {
     let server = Server {
         by: events::DAEMON.to_owned(),
+        // What is brought up again was asked for before, by whoever might.
+        asker: Asker::Owner,
         ..server.clone()
     };
     let app = app.clone();

@@ -13,13 +13,14 @@ use crate::driver::{Driver, Parts};
 use crate::error::Error;
 use crate::lock::{self, AppLock, Attempt, Holder};
 use crate::log::Log;
-use crate::prepare::{Prepared, prepare, reserve_port};
+use crate::prepare::{Prepared, prepare};
 use crate::queue::{self, Waited};
 use crate::recover::{finish, recover};
 use crate::request::{Ask, Request};
 use crate::server::Server;
 use crate::{
-    NETWORK, abort, atomic, clock, ensure, hook, mounts, networks, prune, records, refs, room, tidy,
+    NETWORK, abort, atomic, clock, ensure, hook, host_ports, mounts, networks, privileges, prune, records,
+    refs, room, tidy,
 };
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
@@ -119,6 +120,9 @@ async fn make_ready(
     recover(server, &request.app, &engine).await?;
     look_at_refs(server, request, &lock).await?;
     let prepared = prepare(server, request)?;
+    if prepared.release.is_some() {
+        privileges::of(&server.root, &request.app, &prepared.plan)?;
+    }
     if prepared.record.is_some() {
         let mut tell = |line| log.tell(Event::Noted { line });
         room::for_build(server, &request.app, &engine, &mut tell).await?;
@@ -126,7 +130,7 @@ async fn make_ready(
     if prepared.release.is_some() {
         networks::ready(&engine, &server.root, &request.app, &prepared.plan).await?;
         mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
-        reserve_port(server, &request.app, &prepared.plan).await?;
+        host_ports::reserve(server, request, &prepared.plan).await?;
     }
     Ok(Ready {
         lock,

@@ -15,6 +15,7 @@
 //! | `/env-dump` | the whole environment, `K=V` each ended by a NUL |
 //! | `/read?file=F` | the file's exact bytes, or 404 |
 //! | `/append?file=F&line=L` | adds the line to the file; 500 where that cannot be |
+//! | `/raw` | what becomes of an attempt to send raw packets |
 //! | `/headers` | the request's head, as it arrived |
 //! | `/many?headers=N` | N headers of one name |
 //! | `/requests` | how many client requests came since the start |
@@ -111,6 +112,7 @@ pub(crate) fn answer(
                 Err(error) => answer.text(500, &error.to_string())?,
             }
         }
+        "/raw" => answer.text(200, &tools::raw())?,
         "/be" => {
             state.set_health(u16::try_from(request.number("health", 200)).unwrap_or(500));
             answer.text(200, "as told")?;

@@ -2,12 +2,15 @@
 //!
 //! `version`, `env NAME` (the value's exact bytes), `cat` (standard input to standard output), `exit CODE`,
 //! `wait` (until a signal ends it), `words ARGS…` (each on a line of its own), `ask PATH` (of the app in the same
-//! container; 0 when it answers 200), `append FILE LINE`.
+//! container; 0 when it answers 200), `append FILE LINE`, `raw` (what becomes of an attempt to send raw packets).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::unix::ffi::OsStrExt;
+
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType, ipproto, socket};
 
 use crate::state::State;
 
@@ -33,6 +36,10 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
         }
         ("ask", [path]) => ask(path),
         ("append", [file, line]) => append(file, line),
+        ("raw", []) => {
+            println!("{}", raw());
+            Ok(())
+        }
         ("words", args) => {
             for word in args {
                 println!("{word}");
@@ -48,6 +55,22 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
 pub(crate) fn append(file: &str, line: &str) -> io::Result<()> {
     let mut file = File::options().create(true).append(true).open(file)?;
     writeln!(file, "{line}")
+}
+
+/// Tries to come to raw packets: those of the link, by which ARP is forged, and those of IP.
+pub(crate) fn raw() -> String {
+    let attempts = [
+        ("packet", AddressFamily::PACKET, None),
+        ("icmp", AddressFamily::INET, Some(ipproto::ICMP)),
+    ];
+    let told = attempts.map(
+        |(name, family, protocol)| match socket(family, SocketType::RAW, protocol) {
+            Ok(_) => format!("{name}: open"),
+            Err(Errno::PERM) => format!("{name}: EPERM"),
+            Err(error) => format!("{name}: {error}"),
+        },
+    );
+    told.join(", ")
 }
 
 fn ask(path: &str) -> io::Result<()> {

@@ -128,6 +128,7 @@ async fn perform(switch: &Switch, call: &Call) -> Result<(), Refused> {
         Call::Status => Ok(()),
         Call::Route(app) => switch.route(&app).map(|route| drop(switch.status(&route))),
         Call::Put(app, PutRoute::Port(port) | PutRoute::From(port)) => switch.put(&app, port).await.map(drop),
+        Call::Put(app, PutRoute::Search(search)) => switch.put(&app, search.from).await.map(drop),
         Call::Delete(app) => switch.delete(&app).await,
         Call::Switch(app, to) => switch.switch(&app, to).await,
         Call::Hold(app, hold) => switch.hold(&app, hold).await,

@@ -86,7 +86,9 @@ fn can_be_obeyed(app: &AppConfig) {
             .nano_cpus
             .is_none_or(|nano| nano >= 10_000_000 && i64::try_from(nano).is_ok())
     );
-    assert!(resources.pids.is_none_or(|pids| pids > 0));
+    assert!((1..=1 << 22).contains(&resources.pids));
+    let capabilities: BTreeSet<_> = app.capabilities.iter().map(|one| one.value).collect();
+    assert_eq!(capabilities.len(), app.capabilities.len(), "each once");
     assert!((1..=100).contains(&app.deployment.keep_images));
     assert!(app.deployment.keep_images <= app.deployment.keep_releases.unwrap_or(usize::MAX));
     let targets: BTreeSet<&str> = app.volumes.iter().map(|volume| volume.target.as_str()).collect();

@@ -8,7 +8,7 @@ use gokku_proxy::limits::{LIMITS, Limit};
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 8] = [
+const SERVER_KEYS: &[[&str; 4]] = &[
     [
         "proxy.bind",
         "-",
@@ -20,6 +20,12 @@ const SERVER_KEYS: [[&str; 4]; 8] = [
         "8000",
         "Where the search for a free host port begins, for an app that names none",
         "a number from 1 to 65535",
+    ],
+    [
+        "proxy.forbidden_ports",
+        "-",
+        "Host ports that no app takes with a key of `gokku keys`, beside those below 1024, and that are not taken in the search for a free one: [Security](security.md#the-servers-ports)",
+        "a list of ports and ranges, as 5432 or \"6000-6063\"",
     ],
     [
         "proxy.trusted_proxies",
@@ -57,6 +63,18 @@ const SERVER_KEYS: [[&str; 4]; 8] = [
         "How large the engine's build cache may be after a build; what was not used for longest goes first",
         "an amount: `b`, `k`, `m`, `g`",
     ],
+    [
+        "apps.<app>.ports",
+        "-",
+        "The host ports that the app may take although they are the server's own; they are kept from other apps, as `proxy.forbidden_ports` are",
+        "a list of ports and ranges, as 443 or \"6000-6063\"",
+    ],
+    [
+        "apps.<app>.capabilities",
+        "-",
+        "The capabilities that the app's containers may have, where its `gokku.yml` asks for them: [Security](security.md#what-a-container-may-do)",
+        "a list of Linux capabilities, as NET_RAW; `CAP_` before it or not, in any case; none that every container has",
+    ],
 ];
 
 const HEAD: [&str; 4] = ["name", "default", "meaning", "may be"];
@@ -68,13 +86,14 @@ pub(super) fn page() -> Result<String, String> {
         .iter()
         .map(|one| row([one.path, one.default, one.meaning, one.allowed]));
     let keys: Vec<[String; 4]> = keys.collect();
+    let server_keys: Vec<[String; 4]> = SERVER_KEYS.iter().copied().map(row).collect();
     let limit = |one: &Limit| row([one.name, one.default, one.meaning, one.allowed]);
     fill(
         include_str!("configuration.md"),
         &[
             ("settings", table(HEAD, &settings)),
             ("keys", table(HEAD, &keys)),
-            ("server keys", table(HEAD, &SERVER_KEYS.map(row))),
+            ("server keys", table(HEAD, &server_keys)),
             ("limits", table(HEAD, &LIMITS.each_ref().map(limit))),
             ("checks", table(HEAD, &CHECKS.each_ref().map(limit))),
         ],
@@ -123,9 +142,13 @@ mod tests {
         let real: BTreeSet<String> = tables
             .iter()
             .flat_map(|table| {
-                known(&format!("[{table}]\nnonsense = 1"))
-                    .into_iter()
-                    .map(move |key| format!("{table}.{key}"))
+                // What apps are given stands below each one's name.
+                let (written, shown) = match table.as_str() {
+                    "apps" => ("apps.api", "apps.<app>"),
+                    table => (table, table),
+                };
+                let keys = known(&format!("[{written}]\nnonsense = 1")).into_iter();
+                keys.map(move |key| format!("{shown}.{key}")).collect::<Vec<_>>()
             })
             .collect();
         let mut shown: BTreeSet<String> = SERVER_KEYS.iter().map(|key| key[0].to_owned()).collect();
@@ -145,25 +168,19 @@ mod tests {
             .proxy
             .bind
             .map_or("-".to_owned(), |address| address.to_string());
-        assert!(config.proxy.trusted_proxies.is_empty());
+        assert!(config.proxy.trusted_proxies.is_empty() && config.proxy.forbidden_ports.is_empty());
         assert!(config.volumes.folders.is_empty() && config.volumes.adopt.is_empty());
-        assert!(config.networks.shared.is_empty());
-        let none = "-".to_owned();
-        assert_eq!(
-            [
-                bind,
-                config.proxy.first_port.to_string(),
-                none.clone(),
-                none.clone(),
-                none.clone(),
-                none
-            ],
-            [0, 1, 2, 3, 4, 5].map(|key: usize| SERVER_KEYS[key][1])
-        );
-        assert_eq!(
-            [config.disk.reserve, config.disk.build_cache],
-            [6, 7].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
-        );
+        assert!(config.networks.shared.is_empty() && config.apps.is_empty());
+        let size = |text: &str| text.parse().unwrap();
+        for [key, default, ..] in SERVER_KEYS {
+            match *key {
+                "proxy.bind" => assert_eq!(bind, *default),
+                "proxy.first_port" => assert_eq!(config.proxy.first_port.to_string(), *default),
+                "disk.reserve" => assert_eq!(config.disk.reserve, size(default)),
+                "disk.build_cache" => assert_eq!(config.disk.build_cache, size(default)),
+                key => assert_eq!(*default, "-", "{key}"),
+            }
+        }
     }
 
     #[test]
@@ -178,6 +195,9 @@ mod tests {
         assert_ne!(config.proxy.health_check, gokku_proxy::health::Checks::default());
         let default = server_config::DiskConfig::default();
         assert!(config.disk.reserve != default.reserve && config.disk.build_cache != default.build_cache);
+        assert!(!config.proxy.forbidden_ports.is_empty());
+        let given = &config.apps[&"api".parse().unwrap()];
+        assert!(!given.ports.is_empty() && !given.capabilities.is_empty());
     }
 
     #[test]

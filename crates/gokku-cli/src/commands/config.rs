@@ -104,7 +104,7 @@ fn set(
     restart: bool,
     printer: Printer,
 ) -> Result<u8, Error> {
-    let changed = config::set(server, app, pairs)?;
+    let changed = wait(async { Ok(config::set(server, app, pairs).await?) })?;
     let names: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
     let line = match (&names[..], changed) {
         ([], _) => format!("there is no variable in it; {app} is as it was"),

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
 use gokku_core::change::Change;
 use gokku_core::entry::{self, Asked, EntryError, Service};
-use gokku_core::{Access, AppName};
+use gokku_core::{Access, AppName, Asker};
 use gokku_server::{Server, apps, events, serve};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -29,6 +29,7 @@ pub(super) fn run(server: &Server, key: &str, apps: &[String], printer: Printer)
     let server = Server {
         by: key.to_string(),
         access: Access::of(apps),
+        asker: Asker::Key,
         ..server.clone()
     };
     match entry::parse(&context::asked(), &server.root.label()) {

@@ -6,12 +6,16 @@ use std::time::Duration;
 use crate::build_inputs::{BuildInputs, OWN_ARGS};
 use crate::env_file::{EnvKey, EnvValue, can_be_given};
 use crate::image_ref::Use;
+use crate::privileges::Capability;
 use crate::process::ProcessType;
 use crate::push::BranchName;
-use crate::resources::Resources;
+use crate::resources::{PIDS, Resources};
+use crate::settings::PORT;
 use crate::volume::Source;
 
-use super::config::{AppConfig, BuildKeys, Deployment, Environment, Health, Placed, Ports, ProcessConfig};
+use super::config::{
+    AppConfig, BuildKeys, Deployment, Environment, Health, HostPort, Placed, Ports, ProcessConfig,
+};
 use super::node::Place;
 use super::raw::{self, Argument};
 use super::reading::{Given, List, Named, Or, Reader};
@@ -45,6 +49,7 @@ pub(super) fn app(
             "command: an empty list cannot be: it is a list of words, at least one",
         );
     }
+    let host_ports = host_ports(&whole, reader);
     let dockerfile = whole.dockerfile.filter(|_| ready.is_none());
     AppConfig {
         path: whole.path.map(|path| path.value.0).unwrap_or_default(),
@@ -86,9 +91,15 @@ pub(super) fn app(
             .map(|raw| Resources {
                 memory: raw.memory.map(|given| given.value.0),
                 nano_cpus: raw.cpus.map(|given| given.value.0),
-                pids: raw.pids.map(|given| given.value.0),
+                pids: raw.pids.map_or(PIDS, |given| given.value.0),
             })
             .unwrap_or_default(),
+        capabilities: whole
+            .capabilities
+            .map(|list| capabilities(list, reader))
+            .unwrap_or_default(),
+        no_new_privileges: whole.no_new_privileges.is_some_and(|given| given.value.0),
+        host_ports,
         processes: processes(whole.processes.unwrap_or_default(), reader),
     }
 }
@@ -230,6 +241,58 @@ fn ports(list: &List<Given<Ports>>, reader: &mut Reader<'_>) -> Option<Ports> {
         reader.note(list.place, what);
     }
     list.items.first().map(|one| one.value)
+}
+
+/// `ports` counts before every `PORT`; without it any of those may, because variables can be set and unset.
+fn host_ports(raw: &raw::App, reader: &Reader<'_>) -> Vec<Placed<HostPort>> {
+    let said = raw.ports.iter().flat_map(|list| &list.items);
+    let said: Vec<_> = said
+        .map(|ports| {
+            let found = HostPort {
+                port: ports.value.host,
+                key: "ports",
+                environment: None,
+            };
+            placed(ports, found, reader)
+        })
+        .collect();
+    if !said.is_empty() {
+        return said;
+    }
+    let environments = raw.environments.iter().flat_map(|list| &list.items);
+    let of_environments = environments.filter_map(|one| {
+        let name = one.name.as_ref()?.value.clone();
+        Some(("environments[].env", one.env.as_ref()?, Some(name)))
+    });
+    let of_app = raw.env.as_ref().map(|named| ("env", named, None));
+    let all = of_app.into_iter().chain(of_environments);
+    all.flat_map(|(key, named, environment)| {
+        let ports = named
+            .entries
+            .iter()
+            .filter(|(name, _)| name.value.as_str() == PORT);
+        ports.filter_map(move |(_, value)| {
+            let found = HostPort {
+                port: value.value.expose().parse().ok()?,
+                key,
+                environment: environment.clone(),
+            };
+            Some(placed(value, found, reader))
+        })
+    })
+    .collect()
+}
+
+fn capabilities(list: List<Given<Capability>>, reader: &mut Reader<'_>) -> Vec<Placed<Capability>> {
+    let mut capabilities: Vec<Placed<Capability>> = Vec::new();
+    for given in list.items {
+        if capabilities.iter().any(|there| there.value == given.value) {
+            let what = format!("capabilities: {} stands here twice", given.value);
+            reader.note(given.place, what);
+        }
+        capabilities.push(placed(&given, given.value, reader));
+    }
+    capabilities
 }
 
 fn volumes(list: List<Given<crate::volume::Volume>>, reader: &mut Reader<'_>) -> Vec<crate::volume::Volume> {

@@ -1,15 +1,16 @@
 //! What counts of an app: what its `gokku.yml` says, and the defaults of what it does not say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::YmlError;
+use super::{YmlError, YmlErrors};
 use crate::build_inputs::BuildInputs;
 use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::image_ref::ImageRef;
 use crate::languages::Lang;
-use crate::name::EnvironmentName;
+use crate::name::{AppName, EnvironmentName};
 use crate::network_name::NetworkName;
+use crate::privileges::{Capability, NotGiven, Privileges};
 use crate::process::ProcessType;
 use crate::procfile::Command;
 use crate::push::BranchName;
@@ -54,6 +55,12 @@ pub struct AppConfig {
     pub init: Option<bool>,
     /// `resources`.
     pub resources: Resources,
+    /// `capabilities`.
+    pub capabilities: Vec<Placed<Capability>>,
+    /// `no_new_privileges`.
+    pub no_new_privileges: bool,
+    /// Every port of the server that it could come to by what is said, whichever counts.
+    pub host_ports: Vec<Placed<HostPort>>,
     /// `processes`.
     pub processes: BTreeMap<ProcessType, ProcessConfig>,
 }
@@ -95,7 +102,7 @@ pub struct Placed<T> {
 
 impl<T> Placed<T> {
     /// An error at its place.
-    pub(crate) fn refused(&self, what: String) -> YmlError {
+    pub fn refused(&self, what: String) -> YmlError {
         YmlError {
             file: self.file.clone(),
             line: self.line,
@@ -153,6 +160,17 @@ pub struct Ports {
     pub host: u16,
     /// The container's.
     pub container: u16,
+}
+
+/// A port of the server that an app's file names: with `ports`, or else with `PORT` in one of its envs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPort {
+    /// It.
+    pub port: u16,
+    /// The key it stands at.
+    pub key: &'static str,
+    /// The environment it is for; none for all.
+    pub environment: Option<EnvironmentName>,
 }
 
 /// One of an app's environments.
@@ -252,6 +270,9 @@ impl Default for AppConfig {
             command: None,
             init: None,
             resources: Resources::default(),
+            capabilities: Vec::new(),
+            no_new_privileges: false,
+            host_ports: Vec::new(),
             processes: BTreeMap::new(),
         }
     }
@@ -307,6 +328,44 @@ impl AppConfig {
             settings.health_timeout = timeout;
         }
         Ok(settings)
+    }
+
+    /// What its containers may do beyond what every process may, where the server's owner gives it these; `settings` is the
+    /// file that says so.
+    pub fn privileges(
+        &self,
+        app: &AppName,
+        given: &BTreeSet<Capability>,
+        settings: &str,
+    ) -> Result<Privileges, YmlErrors> {
+        let refused = |wanted: &Placed<Capability>| {
+            let not = NotGiven {
+                app: app.clone(),
+                capability: wanted.value,
+                settings: settings.to_owned(),
+            };
+            wanted.refused(not.to_string())
+        };
+        let wanted = self.capabilities.iter();
+        let wrong: Vec<YmlError> = wanted
+            .filter(|wanted| !given.contains(&wanted.value))
+            .map(refused)
+            .collect();
+        if !wrong.is_empty() {
+            return Err(YmlErrors(wrong));
+        }
+        Ok(Privileges {
+            capabilities: self.capabilities.iter().map(|wanted| wanted.value).collect(),
+            no_new_privileges: self.no_new_privileges,
+        })
+    }
+
+    /// The ports of the server that the app could come to in an environment.
+    pub fn host_ports_in(&self, environment: &EnvironmentName) -> impl Iterator<Item = &Placed<HostPort>> {
+        self.host_ports.iter().filter(move |there| {
+            let only = there.value.environment.as_ref();
+            only.is_none_or(|only| only == environment)
+        })
     }
 
     /// The branch that deploys to an environment; none when the file names none.

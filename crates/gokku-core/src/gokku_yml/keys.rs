@@ -203,9 +203,21 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "resources.pids",
-        default: "-",
-        meaning: "The processes and threads that it may have",
+        default: "4096",
+        meaning: "The processes and threads that it may have, its migration and what `gokku exec` starts in it counted; 4194304 is as many as Linux has",
         allowed: "a whole number from 1 to 4194304",
+    },
+    Key {
+        path: "capabilities",
+        default: "-",
+        meaning: "What its containers may do beyond what every container may: of the capabilities that Docker gives, NET_RAW, MKNOD, AUDIT_WRITE and SETFCAP are taken away. Each must be given to the app by the server's config.toml, in `apps.<app>.capabilities`",
+        allowed: "a list of Linux capabilities, as NET_RAW, each once; CAP_ before it or not, in any case",
+    },
+    Key {
+        path: "no_new_privileges",
+        default: "false",
+        meaning: "Whether no program in its containers gets more than the one that runs it, by a set-user-ID bit or by capabilities of a file, as `docker run --security-opt no-new-privileges` does",
+        allowed: "true or false",
     },
     Key {
         path: "processes.<type>.command",

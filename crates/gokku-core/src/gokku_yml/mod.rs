@@ -42,7 +42,8 @@ use std::fmt;
 
 use crate::name::AppName;
 pub use config::{
-    AppConfig, BuildKeys, Deployment, Environment, Health, Placed, Ports, ProcessConfig, RestartPolicy,
+    AppConfig, BuildKeys, Deployment, Environment, Health, HostPort, Placed, Ports, ProcessConfig,
+    RestartPolicy,
 };
 pub use keys::{KEYS, Key};
 use reading::{Read, Reader};
@@ -145,7 +146,7 @@ fn listed(known: &[String]) -> String {
 }
 
 /// `; did you mean …?` when one of the known is near enough.
-fn suggested(given: &str, known: &[String]) -> String {
+pub(crate) fn suggested(given: &str, known: &[String]) -> String {
     known
         .iter()
         .map(|known| (strsim::damerau_levenshtein(given, known), known))

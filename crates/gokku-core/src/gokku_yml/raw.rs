@@ -5,6 +5,7 @@ use crate::image_ref::{ImageRef, is_host};
 use crate::languages::{Lang, is_program_name};
 use crate::name::{AppName, EnvironmentName};
 use crate::network_name::NetworkName;
+use crate::privileges::Capability;
 use crate::process::ProcessType;
 use crate::procfile::Command;
 use crate::push::BranchName;
@@ -54,6 +55,8 @@ mapping! {
         deployment: Deployment,
         health: Health,
         resources: Resources,
+        capabilities: List<Given<Capability>>,
+        no_new_privileges: Given<Switch>,
         processes: Named<ProcessType, Process>,
         build: Build,
     }
@@ -297,7 +300,7 @@ macro_rules! parsed_word {
         })*
     };
 }
-parsed_word!(Command, EnvironmentName, ImageRef, Volume);
+parsed_word!(Capability, Command, EnvironmentName, ImageRef, Volume);
 
 impl Word for EnvValue {
     fn word(text: &str) -> Result<Self, Option<String>> {

@@ -18,6 +18,7 @@ use crate::image_ref::ImageRef;
 use crate::languages::Lang;
 use crate::name::EnvironmentName;
 use crate::network_name::NetworkName;
+use crate::privileges::Capability;
 use crate::procfile::Command;
 use crate::push::BranchName;
 use crate::volume::Volume;
@@ -149,6 +150,7 @@ looks! {
     BinaryName => { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$" },
     Bit => { "enum": [true, false, 1, 0] },
     BranchName => { "type": "string" },
+    Capability => { "type": "string", "pattern": "^[A-Za-z_]+$" },
     Command => { "type": "string" },
     Cpus => { "type": ["number", "string"] },
     EnvValue => { "type": ["string", "number", "boolean"] },

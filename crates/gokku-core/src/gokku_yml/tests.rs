@@ -124,7 +124,7 @@ fn p33_wrong_in_each_way() {
         .collect();
     told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
     insta::assert_snapshot!(told.join("\n"), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, volumes, network, environments, deployment, health, resources, processes, build; did you mean "path"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
     gokku.yml:3:18: there is no key "keep_image" here: there is keep_releases, keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
     gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
     gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
@@ -192,7 +192,7 @@ fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
 fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
     let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n    environments: [{branch: main}]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1 A: x, B: [c]}\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, volumes, network, environments, deployment, health, resources, processes, build; did you mean "path"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
     gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
     gokku.yml:5:20: environments[].name is missing: `- name: production`
     gokku.yml:6:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
@@ -226,7 +226,7 @@ defaults:
     assert_eq!(api.deployment.keep_releases, Some(20));
     assert_eq!(api.deployment.restart_delay, Duration::from_secs(1));
     assert_eq!(api.command.as_deref(), Some(&["serve".to_owned()][..]));
-    assert_eq!(api.resources.pids, Some(50));
+    assert_eq!(api.resources.pids, 50);
     let web = yml.app(&"web".parse().unwrap()).unwrap();
     assert_eq!(env(&web.env), [("A", "default"), ("B", "1.10")]);
     assert_eq!(web.deployment.keep_images, 9);
@@ -409,6 +409,117 @@ fn how_an_app_is_run() {
     gokku.yml:3:12: expected one value
     gokku.yml:3:10: expected keys and values (`key: value`)
     "#);
+}
+
+/// What an app asks for of the server: a wrong word is told with what was meant, one that is not given with what to do.
+#[test]
+fn what_containers_may_do() {
+    let app = api("    capabilities: [NET_RAW, cap_sys_ptrace]\n    no_new_privileges: true\n").unwrap();
+    let name = "api".parse().unwrap();
+    let may = |given: &[&str]| {
+        let given = given.iter().map(|name| name.parse().unwrap()).collect();
+        app.privileges(&name, &given, "/opt/gokku/config.toml")
+    };
+    let all = may(&["NET_RAW", "SYS_PTRACE", "MKNOD"]).unwrap();
+    let names: Vec<&str> = all.capabilities.iter().map(|one| one.as_str()).collect();
+    assert_eq!(
+        names,
+        ["NET_RAW", "SYS_PTRACE"],
+        "what is given and not asked for is not there"
+    );
+    assert!(all.no_new_privileges);
+    insta::assert_snapshot!(may(&[]).unwrap_err(), @r#"
+    gokku.yml:3:20: capabilities: NET_RAW is not given to api on this server: leave it away; or its owner gives it, with capabilities = ["NET_RAW"] below [apps.api] in /opt/gokku/config.toml
+    gokku.yml:3:29: capabilities: SYS_PTRACE is not given to api on this server: leave it away; or its owner gives it, with capabilities = ["SYS_PTRACE"] below [apps.api] in /opt/gokku/config.toml
+    "#);
+    insta::assert_snapshot!(may(&["NET_RAW"]).unwrap_err(), @r#"gokku.yml:3:29: capabilities: SYS_PTRACE is not given to api on this server: leave it away; or its owner gives it, with capabilities = ["SYS_PTRACE"] below [apps.api] in /opt/gokku/config.toml"#);
+    let nothing = api("    path: .\n").unwrap();
+    let may = nothing
+        .privileges(&name, &["MKNOD".parse().unwrap()].into(), "")
+        .unwrap();
+    assert_eq!(may, crate::privileges::Privileges::default());
+    assert_eq!(nothing.resources.pids, 4096);
+    let yml = parse(
+        "apps: {api: {}, web: {capabilities: []}}\ndefaults: {capabilities: [mknod], no_new_privileges: true}\n",
+    );
+    let yml = yml.unwrap();
+    let of = |name: &str| {
+        let app = yml.app(&name.parse().unwrap()).unwrap();
+        (app.capabilities.len(), app.no_new_privileges)
+    };
+    assert_eq!((of("api"), of("web")), ((1, true), (0, true)));
+    let told: Vec<String> = [
+        "capabilities: NET_RAW",
+        "capabilities: [NET_RWA]",
+        "capabilities: [net-raw]",
+        "capabilities: [ALL]",
+        "capabilities: [CAP_CHOWN]",
+        "capabilities: [NET_RAW, cap_net_raw]",
+        "capabilities: [{NET_RAW: true}]",
+        "capabilites: [NET_RAW]",
+        "resources: {capabilities: [NET_RAW]}",
+        "no_new_privileges: yes",
+    ]
+    .iter()
+    .map(|body| api(&format!("    {body}\n")).unwrap_err())
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    gokku.yml:3:19: expected a list (`- item`)
+    gokku.yml:3:20: capabilities: there is no capability "NET_RWA"; did you mean "NET_RAW"?
+    gokku.yml:3:20: capabilities: there is no capability "net-raw"; did you mean "NET_RAW"?
+    gokku.yml:3:20: capabilities: ALL is no capability: name those that are needed
+    gokku.yml:3:20: capabilities: every container has CHOWN anyway: leave it away
+    gokku.yml:3:29: capabilities: NET_RAW stands here twice
+    gokku.yml:3:20: expected one value
+    gokku.yml:3:5: there is no key "capabilites" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "capabilities"?
+    gokku.yml:3:17: there is no key "capabilities" here: there is memory, cpus, pids
+    gokku.yml:3:24: no_new_privileges: "yes" cannot be: it is true or false
+    "#);
+}
+
+/// Every port of the server that could come to count when variables are set and unset, each with its place.
+#[test]
+fn the_servers_ports_that_a_file_names() {
+    let told = |body: &str, environment: &str| {
+        let app = api(body).unwrap();
+        let found: Vec<String> = app
+            .host_ports_in(&environment.parse().unwrap())
+            .map(|at| format!("{}:{} {} {}", at.line, at.column, at.value.key, at.value.port))
+            .collect();
+        found.join(", ")
+    };
+    let environments =
+        "    environments: [{name: production, env: {PORT: 81}}, {name: test, env: {PORT: 82, X: 1}}]\n";
+    for (body, production, test) in [
+        ("    path: .\n".to_owned(), "", ""),
+        (
+            "    ports: ['80:8080']\n".to_owned(),
+            "3:13 ports 80",
+            "3:13 ports 80",
+        ),
+        ("    env: {PORT: 22}\n".to_owned(), "3:17 env 22", "3:17 env 22"),
+        (
+            format!("    env: {{PORT: '022', PORTS: 1}}\n{environments}"),
+            "3:17 env 22, 4:51 environments[].env 81",
+            "3:17 env 22, 4:82 environments[].env 82",
+        ),
+        // What stands there counts before every PORT.
+        (
+            format!("    ports: ['8080:80']\n    env: {{PORT: 80}}\n{environments}"),
+            "3:13 ports 8080",
+            "3:13 ports 8080",
+        ),
+        ("    env: {PORT: none}\n".to_owned(), "", ""),
+    ] {
+        assert_eq!(
+            (told(&body, "production"), told(&body, "test")),
+            (production.to_owned(), test.to_owned()),
+            "{body}"
+        );
+    }
+    let yml = parse("apps: {api: {}}\ndefaults: {env: {PORT: 22}}\n").unwrap();
+    let app = yml.app(&"api".parse().unwrap()).unwrap();
+    assert_eq!(app.host_ports[0].value.port, 22);
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod ignore_rules;
 mod images;
 mod logs;
 mod once;
+mod privileges;
 mod progress;
 mod secrets;
 mod stop;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use gokku_proxy::api::{PutRoute, Refused};
+use gokku_proxy::api::{PutRoute, Refused, Search};
 use gokku_proxy::listen::can_be_had;
 
 use crate::support::{Named, Site, Wire, app, free_ports, get, refused, target, until};
@@ -113,6 +113,38 @@ async fn the_next_free_port_is_found_and_kept() {
     site.client.delete(&app("web")).await.unwrap();
     let put = site.client.put(&app("api"), PutRoute::From(first)).await.unwrap();
     assert_eq!(put.port, first + 2, "it keeps the one it has");
+}
+
+/// None of those that are kept is found, in a range or alone; what an app has it keeps, whatever is kept by now.
+#[tokio::test]
+async fn a_search_passes_over_what_is_kept() {
+    let site = Site::new().await;
+    let from = site.ports;
+    let search = |except: Vec<String>| {
+        PutRoute::Search(Search {
+            from,
+            except: except.iter().map(|range| range.parse().unwrap()).collect(),
+        })
+    };
+    let kept = vec![format!("{from}-{}", from + 1), (from + 3).to_string()];
+    for (name, port) in [("api", from + 2), ("web", from + 4), ("api", from + 2)] {
+        let put = site.client.put(&app(name), search(kept.clone())).await;
+        assert_eq!(put.unwrap().port, port, "{name}");
+    }
+    let put = site
+        .client
+        .put(&app("api"), search(vec!["1-65535".to_owned()]))
+        .await;
+    assert_eq!(put.unwrap().port, from + 2);
+    let none = site
+        .client
+        .put(&app("shop"), search(vec!["1-65535".to_owned()]))
+        .await;
+    assert!(
+        none.unwrap_err()
+            .to_string()
+            .contains("no port from here on is free")
+    );
 }
 
 #[tokio::test]
