@@ -53,4 +53,5 @@ mod switch_restart;
 mod the_commit;
 mod told;
 mod volumes;
+mod without_the_engine;
 mod words;
