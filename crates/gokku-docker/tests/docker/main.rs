@@ -25,5 +25,6 @@ mod logs;
 mod once;
 mod progress;
 mod secrets;
+mod silence;
 mod stop;
 mod volumes;
