@@ -222,10 +222,7 @@ impl Engine {
         let call = Call::new("stop", "stop the container", id.as_str());
         let stopped = self.docker.stop_container(id.as_str(), Some(options));
         let limit = grace.saturating_add(self.limits.beyond_grace);
-        self.within(limit, call, async {
-            stopped.await.map_err(|error| call.failed(error))
-        })
-        .await
+        self.within(limit, call, call.told(stopped)).await
     }
 
     /// Stops a container and starts it again, also when nobody waits for that any more.
@@ -236,10 +233,7 @@ impl Engine {
         let restarted = self.docker.restart_container(id.as_str(), Some(options));
         // It has to start, too.
         let limit = grace.saturating_add(self.limits.act);
-        self.within(limit, call, async {
-            restarted.await.map_err(|error| call.failed(error))
-        })
-        .await
+        self.within(limit, call, call.told(restarted)).await
     }
 
     /// Sends a signal, `SIGTERM`.

@@ -131,10 +131,9 @@ impl Engine {
         let options = PruneImagesOptionsBuilder::default().filters(&filters).build();
         let call = Call::new("image prune", "prune the images", "image");
         let pruned = self.docker.prune_images(Some(options));
-        self.within(self.limits.prune, call, async {
-            pruned.await.map(drop).map_err(|error| call.failed(error))
-        })
-        .await
+        self.within(self.limits.prune, call, call.told(pruned))
+            .await
+            .map(drop)
     }
 }
 

@@ -7,6 +7,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures_util::TryFutureExt;
+use futures_util::future::BoxFuture;
+
 use crate::engine::Engine;
 use crate::error::Error;
 
@@ -66,9 +69,17 @@ impl<'a> Call<'a> {
         Self { name, what, id }
     }
 
-    /// The engine's client's error in our words.
-    pub(crate) fn failed(self, error: bollard::errors::Error) -> Error {
+    /// The error of the engine's client in our words.
+    fn failed(self, error: bollard::errors::Error) -> Error {
         Error::of(self.what, self.id, error)
+    }
+
+    /// An answer of the engine's client, with its error in our words.
+    pub(crate) fn told<T>(
+        self,
+        answer: impl Future<Output = Result<T, bollard::errors::Error>>,
+    ) -> impl Future<Output = Result<T, Error>> {
+        answer.map_err(move |error| self.failed(error))
     }
 
     pub(crate) fn unanswered(self, limit: Duration) -> Error {
@@ -97,53 +108,46 @@ impl Engine {
     }
 
     /// Waits for the answer to a question.
-    pub(crate) async fn ask<T>(
-        &self,
-        call: Call<'_>,
-        answer: impl Future<Output = Result<T, bollard::errors::Error>>,
-    ) -> Result<T, Error> {
-        self.within(self.limits.question, call, async {
-            answer.await.map_err(|error| call.failed(error))
-        })
-        .await
+    pub(crate) fn ask<'a, T: Send + 'a>(
+        &'a self,
+        call: Call<'a>,
+        answer: impl Future<Output = Result<T, bollard::errors::Error>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Error>> {
+        self.within(self.limits.question, call, call.told(answer))
     }
 
     /// Waits until something is done.
-    pub(crate) async fn act<T>(
-        &self,
-        call: Call<'_>,
-        done: impl Future<Output = Result<T, bollard::errors::Error>>,
-    ) -> Result<T, Error> {
-        self.within(self.limits.act, call, async {
-            done.await.map_err(|error| call.failed(error))
-        })
-        .await
+    pub(crate) fn act<'a, T: Send + 'a>(
+        &'a self,
+        call: Call<'a>,
+        done: impl Future<Output = Result<T, bollard::errors::Error>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Error>> {
+        self.within(self.limits.act, call, call.told(done))
     }
 
     /// Waits for so long, for head and body.
-    pub(crate) async fn within<T>(
-        &self,
+    pub(crate) fn within<'a, T: Send + 'a>(
+        &'a self,
         limit: Duration,
-        call: Call<'_>,
-        answer: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        if let Some(before) = self.memory.as_ref().and_then(|memory| memory.get()) {
-            let call = Call {
-                name: before.call,
-                ..call
-            };
-            return Err(call.unanswered(before.limit));
-        }
-        // Futures of the client are large.
-        if let Ok(answer) = tokio::time::timeout(limit, Box::pin(answer)).await {
-            return answer;
-        }
-        if let Some(memory) = &self.memory {
-            let call = call.name;
-            // Another one may have been there first.
-            let _ = memory.set(Unanswered { call, limit });
-        }
-        Err(call.unanswered(limit))
+        call: Call<'a>,
+        answer: impl Future<Output = Result<T, Error>> + Send + 'a,
+    ) -> BoxFuture<'a, Result<T, Error>> {
+        // In a box, because futures of the client are large.
+        Box::pin(async move {
+            if let Some(before) = self.memory.as_ref().and_then(|memory| memory.get()) {
+                let name = before.call;
+                return Err(Call { name, ..call }.unanswered(before.limit));
+            }
+            if let Ok(answer) = tokio::time::timeout(limit, answer).await {
+                return answer;
+            }
+            if let Some(memory) = &self.memory {
+                let call = call.name;
+                // Another one may have been there first.
+                let _ = memory.set(Unanswered { call, limit });
+            }
+            Err(call.unanswered(limit))
+        })
     }
 
     /// The client for streams.

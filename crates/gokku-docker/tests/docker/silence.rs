@@ -46,7 +46,6 @@ macro_rules! calls {
 }
 
 /// All at once: each ends, with the name of what was not answered.
-#[track_caller]
 async fn are_silent(calls: Calls<'_>) {
     join_all(calls.into_iter().map(|(name, call)| async move {
         match soon(name, call).await {
