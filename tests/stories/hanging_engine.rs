@@ -69,7 +69,7 @@ fn p51_commands_say_within_ten_seconds_that_the_engine_does_not_answer() {
                 if words == ["status"] {
                     // What is known without the engine is there all the same.
                     let output = output.clone();
-                    output.says("routed").says("deploy").says("trouble");
+                    output.says("release").says("routed").says("trouble");
                 }
                 if words == ["status", "--json"] {
                     let facts: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
@@ -98,11 +98,7 @@ fn p51_commands_say_within_ten_seconds_that_the_engine_does_not_answer() {
             let (output, took) = timed(|| dev.start_push().wait());
             says_so(&output, took, 1);
         });
-        for words in [
-            &["config", "get", "PORT"][..],
-            &["releases"],
-            &["events", "-n", "1"],
-        ] {
+        for words in [&["config", "list"][..], &["releases"], &["events", "-n", "1"]] {
             scope.spawn(move || {
                 let (output, took) = timed(|| api.gokku(words));
                 output.ok();
@@ -179,6 +175,59 @@ fn p51_an_abort_ends_a_stop_that_hangs() {
     });
     dev.push().ok();
     assert_eq!(api.version(), "v2");
+}
+
+/// The same when nobody asks for the end: it is given up when the stop has had its time, and the requests that wait are
+/// answered. With `ZERO_DOWNTIME=true` nobody notices: the old container is stopped later.
+#[test]
+fn p51_a_stop_that_hangs_has_an_end() {
+    let (hanging, server) = hanging();
+    let (first, beside) = (server.create("api"), server.create("api"));
+    thread::scope(|scope| {
+        for (app, mode) in [(&first, "ZERO_DOWNTIME=false"), (&beside, "ZERO_DOWNTIME=true")] {
+            let hanging = &hanging;
+            scope.spawn(move || {
+                let dev = app.working_copy();
+                app.gokku(["config", "set", mode, "STOP_TIMEOUT=1"]).ok();
+                dev.release("v1").ok();
+                let before = app.containers();
+                hanging.hang(&format!("POST /containers/{}/stop", before[0].id));
+                dev.write_app("v2", &[]);
+                dev.commit("v2");
+                let told = logs(app);
+                let push = dev.start_push();
+                await_event(app, &told, "the stop", |line| {
+                    line.pointer("/event/step-started/step")
+                        .is_some_and(|step| step == "stop")
+                });
+                let first = mode == "ZERO_DOWNTIME=false";
+                let serves = if first { "v1" } else { "v2" };
+                assert_eq!(app.version(), serves, "a request that waits is answered");
+                let push = push.wait();
+                let said = if first {
+                    assert_ne!(push.code, Some(0), "{push}");
+                    assert_eq!(app.containers(), before);
+                    "the Docker Engine did not answer `stop` within 31 s"
+                } else {
+                    "is not at an end: stop: stop the container: the Docker Engine did not answer `stop`"
+                };
+                assert!(push.stderr.contains(said), "{push}");
+                assert_eq!(app.version(), serves);
+            });
+        }
+    });
+    hanging.go_on();
+    for app in [&first, &beside] {
+        wait_until("that all is well", PATIENCE, || {
+            let status = app.gokku(["status", "--json"]).ok().json();
+            let is_well = status["trouble"] == serde_json::json!([]) && status["health"] == "healthy";
+            (is_well && app.container_names() == [app.blue()]).then_some(())
+        });
+    }
+    assert_eq!(
+        (first.version(), beside.version()),
+        ("v1".to_owned(), "v2".to_owned())
+    );
 }
 
 /// All of it hangs while requests wait: whoever asks for the end gets the old release back, and the daemon ends the rest

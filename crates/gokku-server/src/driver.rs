@@ -30,7 +30,7 @@ use crate::{clock, ensure, journal, post_deploy, ps};
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
 /// How long at most, where each attempt waits for an engine that does not answer.
-const LONGEST_TRIAL: Duration = Duration::from_secs(60);
+const LONGEST_TRIAL: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// What a step that asks the engine for something short has left when somebody asks for the end: hardly ever is it needed, and
 /// then what became of it is known.
