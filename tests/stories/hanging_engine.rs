@@ -201,8 +201,8 @@ fn p51_a_stop_that_hangs_has_an_end() {
                         .is_some_and(|step| step == "stop")
                 });
                 let first = mode == "ZERO_DOWNTIME=false";
-                let serves = if first { "v1" } else { "v2" };
-                assert_eq!(app.version(), serves, "a request that waits is answered");
+                let runs = if first { "v1" } else { "v2" };
+                assert_eq!(app.version(), runs, "a request that waits is answered");
                 let push = push.wait();
                 let said = if first {
                     assert_ne!(push.code, Some(0), "{push}");
@@ -212,7 +212,7 @@ fn p51_a_stop_that_hangs_has_an_end() {
                     "is not at an end: stop: stop the container: the Docker Engine did not answer `stop`"
                 };
                 assert!(push.stderr.contains(said), "{push}");
-                assert_eq!(app.version(), serves);
+                assert_eq!(app.version(), runs);
             });
         }
     });
