@@ -1,10 +1,17 @@
-//! What happens at the moment: which processes are killed, whether the Docker Engine is restarted, how the disk fails.
+//! What happens at the moment: which processes are killed, whether the Docker Engine is restarted or hangs, how the disk fails.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use gokku_tests::{Disk, Engine, Filler, Output, PATIENCE, Running, Server, wait_until};
+use gokku_tests::{Disk, Engine, Filler, Hanging, Output, PATIENCE, Running, Server, wait_until};
+
+/// How long an engine hangs at most: longer than a question to it is waited for.
+const HANGS_FOR: Duration = Duration::from_secs(12);
 
 /// Which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +30,73 @@ pub(crate) enum Fault {
     AlmostFull,
     /// Whatever must be on the disk cannot be brought there by the one that does the transition: EIO.
     Broken,
+    /// The Docker Engine takes connections and answers nothing, until the operation has ended or for so long.
+    Hangs,
+    /// The same for one kind of call, from before the operation on.
+    HangsOn(Call),
+}
+
+/// What an engine is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Create,
+    Start,
+    Stop,
+    Remove,
+    Rename,
+    Build,
+    Inspect,
+    List,
+    Events,
+}
+
+impl Call {
+    const ALL: [Self; 9] = [
+        Self::Create,
+        Self::Start,
+        Self::Stop,
+        Self::Remove,
+        Self::Rename,
+        Self::Build,
+        Self::Inspect,
+        Self::List,
+        Self::Events,
+    ];
+
+    /// Its name in the table; for what only one step asks, that step's.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Remove => "remove",
+            Self::Rename => "rename",
+            Self::Build => "build",
+            Self::Inspect => "inspect",
+            Self::List => "list",
+            Self::Events => "events",
+        }
+    }
+
+    fn pattern(self) -> &'static str {
+        match self {
+            Self::Create => "POST /containers/create",
+            Self::Start => "POST /containers/*/start",
+            Self::Stop => "POST /containers/*/stop",
+            Self::Remove => "DELETE /containers/*",
+            Self::Rename => "POST /containers/*/rename",
+            Self::Build => "POST /build",
+            Self::Inspect => "GET /containers/*/json",
+            Self::List => "GET /containers/json",
+            Self::Events => "GET /events",
+        }
+    }
+
+    /// Whether an operation of these steps asks it.
+    fn is_asked_in(self, steps: &[String]) -> bool {
+        matches!(self, Self::Inspect | Self::List | Self::Events)
+            || steps.iter().any(|step| step == self.name())
+    }
 }
 
 /// What a server needs for a fault, other than the machine's engine and disk.
@@ -33,6 +107,15 @@ pub(crate) enum Place {
     OwnEngine,
     /// A disk that can be filled.
     SmallDisk,
+    /// An engine that can hang.
+    Hanging,
+}
+
+/// What a server has of these.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Own<'a> {
+    pub(crate) engine: Option<&'a RefCell<Engine>>,
+    pub(crate) hanging: Option<&'a Arc<Hanging>>,
 }
 
 /// What has been done, and goes on.
@@ -55,20 +138,52 @@ pub(crate) enum Ailment {
         /// It fails the system calls.
         strace: Running,
     },
+    Hangs {
+        /// Its end is the silence's.
+        over: Option<Sender<()>>,
+        timer: Option<JoinHandle<()>>,
+    },
+}
+
+impl Ailment {
+    /// Until it is dropped, or for so long.
+    fn hangs(hanging: &Arc<Hanging>, pattern: &str) -> Self {
+        hanging.hang(pattern);
+        let (over, is_over) = mpsc::channel();
+        let hanging = Arc::clone(hanging);
+        let timer = thread::spawn(move || {
+            let _ = is_over.recv_timeout(HANGS_FOR);
+            hanging.go_on();
+        });
+        Self::Hangs {
+            over: Some(over),
+            timer: Some(timer),
+        }
+    }
 }
 
 impl Drop for Ailment {
     fn drop(&mut self) {
-        if let Self::Broken { strace } = self {
-            // It leaves whom it follows before it ends; with SIGKILL it would take them along.
-            strace.signal("INT");
-            wait_until("strace's end", PATIENCE, || strace.has_ended().then_some(()));
+        match self {
+            Self::Full { .. } => {}
+            Self::Broken { strace } => {
+                // It leaves whom it follows before it ends; with SIGKILL it would take them along.
+                strace.signal("INT");
+                wait_until("strace's end", PATIENCE, || strace.has_ended().then_some(()));
+            }
+            Self::Hangs { over, timer } => {
+                drop(over.take());
+                if let Some(timer) = timer.take() {
+                    let _ = timer.join();
+                }
+            }
         }
     }
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 7] = [
+    /// Those that befall a step.
+    pub(crate) const OF_STEPS: [Self; 8] = [
         Self::Worker,
         Self::Switch,
         Self::Both,
@@ -76,7 +191,19 @@ impl Fault {
         Self::Full,
         Self::AlmostFull,
         Self::Broken,
+        Self::Hangs,
     ];
+
+    /// Those that are there when an operation of these steps begins.
+    pub(crate) fn of_operation(steps: &[String]) -> impl Iterator<Item = Self> {
+        let asked = |call: &Call| call.is_asked_in(steps);
+        Call::ALL.into_iter().filter(asked).map(Self::HangsOn)
+    }
+
+    /// Whether the engine hangs.
+    pub(crate) fn is_silence(self) -> bool {
+        matches!(self, Self::Hangs | Self::HangsOn(_))
+    }
 
     /// Where it can be done.
     pub(crate) fn place(self) -> Place {
@@ -84,6 +211,7 @@ impl Fault {
             Self::Worker | Self::Switch | Self::Both | Self::Broken => Place::Machine,
             Self::Engine => Place::OwnEngine,
             Self::Full | Self::AlmostFull => Place::SmallDisk,
+            Self::Hangs | Self::HangsOn(_) => Place::Hanging,
         }
     }
 
@@ -98,13 +226,8 @@ impl Fault {
     }
 
     /// Does it.
-    pub(crate) fn strike(
-        self,
-        server: &Server,
-        engine: Option<&RefCell<Engine>>,
-        disk: Option<&Disk>,
-        worker: u64,
-    ) -> Struck {
+    pub(crate) fn strike(self, server: &Server, own: Own<'_>, disk: Option<&Disk>, worker: u64) -> Struck {
+        let hangs = |pattern| Ailment::hangs(own.hanging.expect("an engine that can hang"), pattern);
         let mut struck = Struck {
             in_time: true,
             switch: None,
@@ -118,7 +241,7 @@ impl Fault {
                 struck.switch = Some(restart_switch(server));
             }
             Self::Engine => {
-                let mut engine = engine.expect("an engine of its own").borrow_mut();
+                let mut engine = own.engine.expect("an engine of its own").borrow_mut();
                 engine.stop();
                 engine.start();
             }
@@ -138,6 +261,8 @@ impl Fault {
                 }
                 signal("CONT", worker);
             }
+            Self::Hangs => struck.ailment = Some(hangs("*")),
+            Self::HangsOn(call) => struck.ailment = Some(hangs(call.pattern())),
         }
         struck
     }
@@ -146,6 +271,8 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::HangsOn(call) => return write!(f, "engine hangs on {}", call.name()),
+            Self::Hangs => "engine hangs",
             Self::Worker => "worker",
             Self::Switch => "switch",
             Self::Both => "both",

@@ -1,5 +1,5 @@
 //! Every step, every fault: the process that runs a transition, the traffic switch, or both are killed at each step, the
-//! Docker Engine is restarted, the disk is full or broken, and nobody helps.
+//! Docker Engine is restarted or hangs, also on a single call, the disk is full or broken, and nobody helps.
 //!
 //! - `operation`: what is under way when it happens
 //! - `moment`: when it happens; `fault`: what
@@ -19,12 +19,13 @@ mod outcome;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use gokku_core::transition::Step;
-use gokku_tests::{Engine, Server};
+use gokku_tests::{Engine, Hanging, Server};
 
-use fault::{Fault, Place};
+use fault::{Fault, Own, Place};
 use moment::Moment;
 use operation::{Operation, Stage};
 
@@ -61,18 +62,21 @@ fn seed() -> u64 {
     })
 }
 
-/// The faults of an operation that are to be tried: a step it came to when nothing went wrong, when, and what.
-fn faults(about: &str, steps: &[String], seed: &mut u64) -> Vec<(String, Moment, Fault)> {
+/// The faults of an operation that are to be tried: a step it came to when nothing went wrong, when, and what. `hangs`: with
+/// the other tests, whether one of an engine that hangs is among them.
+fn faults(about: &str, steps: &[String], hangs: bool, seed: &mut u64) -> Vec<(String, Moment, Fault)> {
     let mut all: Vec<(String, Moment, Fault)> = Vec::new();
     for step in Step::NAMES
         .iter()
         .filter(|name| steps.iter().any(|step| step == *name))
     {
         for moment in Moment::of(step) {
-            all.extend(Fault::ALL.map(|fault| ((*step).to_owned(), moment, fault)));
+            all.extend(Fault::OF_STEPS.map(|fault| ((*step).to_owned(), moment, fault)));
         }
     }
     all.retain(|(step, moment, fault)| !fault.is_once_a_step() || moment.is_chief(step));
+    let first = steps.first().cloned().unwrap_or_default();
+    all.extend(Fault::of_operation(steps).map(|fault| (first.clone(), Moment::Before, fault)));
     match std::env::var("GOKKU_FAULTS") {
         Ok(which) if which == "all" => return all,
         Ok(which) => {
@@ -83,10 +87,20 @@ fn faults(about: &str, steps: &[String], seed: &mut u64) -> Vec<(String, Moment,
             });
             return all;
         }
-        // The other tests have no time for more: what most often befalls a server.
-        Err(_) => all.retain(|(_, _, fault)| *fault == Fault::Worker),
+        Err(_) => {}
     }
-    while all.len() > PART {
+    // The other tests have no time for more: what most often befalls a server, and a little of what takes long.
+    let (mut silences, mut kills) = (all.clone(), all);
+    kills.retain(|(_, _, fault)| *fault == Fault::Worker);
+    silences.retain(|(_, _, fault)| fault.is_silence());
+    let mut chosen = few(kills, PART, seed);
+    chosen.extend(few(silences, usize::from(hangs), seed));
+    chosen
+}
+
+/// So many of them, by chance.
+fn few<T>(mut all: Vec<T>, count: usize, seed: &mut u64) -> Vec<T> {
+    while all.len() > count {
         let out = usize::try_from(shuffled(seed) % all.len() as u64).unwrap();
         all.remove(out);
     }
@@ -114,12 +128,12 @@ type Choice<'a> = &'a mut dyn FnMut(&str, &[String]) -> Vec<(String, Moment, Fau
 /// Runs an operation's faults and gives a row for each; the errors are told when all have run.
 fn run(
     server: &Server,
-    engine: Option<&RefCell<Engine>>,
+    own: Own<'_>,
     operation: Operation,
     zero_downtime: bool,
     choose: Choice<'_>,
 ) -> Vec<(String, Result<String, String>)> {
-    let stage = Stage::new(server, engine, operation, zero_downtime);
+    let stage = Stage::new(server, own, operation, zero_downtime);
     let about = about(operation, zero_downtime);
     let steps = stage.steps();
     let mut rows = Vec::new();
@@ -148,15 +162,17 @@ fn all_of(zero_downtime: bool) {
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut wrong = Vec::new();
     let steps = Step::NAMES.map(str::to_owned);
-    for operation in operations(seed, zero_downtime) {
+    for (place, operation) in operations(seed, zero_downtime).enumerate() {
+        // With the other tests one of each mode has an engine that hangs.
+        let hangs = place == 0;
         // Whatever its steps are, none of its faults is meant.
-        if faults(&about(operation, zero_downtime), &steps, &mut seed.clone()).is_empty() {
+        if faults(&about(operation, zero_downtime), &steps, hangs, &mut seed.clone()).is_empty() {
             continue;
         }
         // The steps are the same everywhere, so that one choice does for all places.
         let mut chosen: Option<Vec<(String, Moment, Fault)>> = None;
         let mut rows = Vec::new();
-        for place in [Place::Machine, Place::OwnEngine, Place::SmallDisk] {
+        for place in [Place::Machine, Place::OwnEngine, Place::SmallDisk, Place::Hanging] {
             let is_here = |(_, _, fault): &(String, Moment, Fault)| {
                 // An engine of its own has a loopback of its own, which the registry is not on.
                 let reaches = operation != Operation::DeployImage || place != Place::OwnEngine;
@@ -166,22 +182,25 @@ fn all_of(zero_downtime: bool) {
                 continue;
             }
             let mut choose = |about: &str, steps: &[String]| {
-                let all = chosen.get_or_insert_with(|| faults(about, steps, &mut seed));
+                let all = chosen.get_or_insert_with(|| faults(about, steps, hangs, &mut seed));
                 all.iter().filter(|one| is_here(one)).cloned().collect()
             };
             let engine = (place == Place::OwnEngine).then(|| RefCell::new(Engine::start_new()));
-            let server = match &engine {
+            let hanging = (place == Place::Hanging).then(|| Arc::new(Hanging::in_front_of_the_machines()));
+            let mut server = match &engine {
                 Some(engine) => Server::on(&engine.borrow()),
                 None if place == Place::SmallDisk => Server::on_disk_of(DISK),
                 None => Server::new(),
             };
-            rows.extend(run(
-                &server,
-                engine.as_ref(),
-                operation,
-                zero_downtime,
-                &mut choose,
-            ));
+            if let Some(hanging) = &hanging {
+                // Who looks from outside goes on to ask the engine itself.
+                server.set_env("DOCKER_HOST", hanging.host().to_str().unwrap());
+            }
+            let own = Own {
+                engine: engine.as_ref(),
+                hanging: hanging.as_ref(),
+            };
+            rows.extend(run(&server, own, operation, zero_downtime, &mut choose));
         }
         for (name, tried) in rows {
             let outcome = tried.as_deref().unwrap_or("BROKEN").to_owned();

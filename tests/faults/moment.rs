@@ -1,4 +1,4 @@
-//! When the process that runs a transition is killed.
+//! When a fault comes.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,6 +12,8 @@ use serde_json::Value;
 /// When, within a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Moment {
+    /// Before the operation.
+    Before,
     /// As soon as it has begun.
     Begun,
     /// In its middle, of one that takes time.
@@ -23,6 +25,7 @@ pub(crate) enum Moment {
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Before => "not begun",
             Self::Begun => "begun",
             Self::Midway => "midway",
             Self::Ended => "ended",
@@ -56,7 +59,7 @@ impl Moment {
     /// What the log says of it.
     fn mark(self, step: &str) -> impl Fn(&Value) -> bool {
         let event = match self {
-            Self::Begun | Self::Midway => "step-started",
+            Self::Before | Self::Begun | Self::Midway => "step-started",
             Self::Ended => "step-finished",
         };
         let (pointer, step) = (format!("/event/{event}/step"), step.to_owned());

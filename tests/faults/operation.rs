@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::thread;
 
-use gokku_tests::{App, Engine, Load, LoadPlan, Registry, Running, Server, WorkingCopy, get};
+use gokku_tests::{App, Load, LoadPlan, Registry, Running, Server, WorkingCopy, get};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, Own};
 use crate::moment::{Moment, await_moment, events, logs};
 use crate::outcome::{self, Expected};
 
@@ -101,8 +101,7 @@ const SEVERAL: &str = "    processes:
 /// An app that an operation is done to, again and again.
 pub(crate) struct Stage<'server> {
     server: &'server Server,
-    /// The server's engine, where it is its own.
-    engine: Option<&'server RefCell<Engine>>,
+    own: Own<'server>,
     operation: Operation,
     zero_downtime: bool,
     subject: RefCell<Option<(App<'server>, WorkingCopy<'server>)>>,
@@ -116,13 +115,13 @@ pub(crate) struct Stage<'server> {
 impl<'server> Stage<'server> {
     pub(crate) fn new(
         server: &'server Server,
-        engine: Option<&'server RefCell<Engine>>,
+        own: Own<'server>,
         operation: Operation,
         zero_downtime: bool,
     ) -> Self {
         Self {
             server,
-            engine,
+            own,
             operation,
             zero_downtime,
             subject: RefCell::new(None),
@@ -308,10 +307,15 @@ impl<'server> Stage<'server> {
         });
         let slow = self.slow_request(app);
         let before = logs(app);
-        let running = self.begin(app, dev);
-        let worker = await_moment(app, &before, step, moment);
-        let strike = |worker| fault.strike(self.server, self.engine, self.server.disk(), worker);
-        let struck = worker.map(strike);
+        let strike = |worker| fault.strike(self.server, self.own, self.server.disk(), worker);
+        let (running, struck) = if moment == Moment::Before {
+            let struck = strike(0);
+            (self.begin(app, dev), Some(struck))
+        } else {
+            let running = self.begin(app, dev);
+            let worker = await_moment(app, &before, step, moment);
+            (running, worker.map(strike))
+        };
         let in_time = struck.as_ref().is_some_and(|struck| struck.in_time);
         let (switch, ailment) = struck.map_or((None, None), |struck| (struck.switch, struck.ailment));
         if switch.is_some() {

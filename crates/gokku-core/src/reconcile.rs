@@ -44,12 +44,17 @@ pub struct Found {
     pub expected: BTreeSet<ProcessKey>,
     /// Whether the app's restart policy wants it to run again when it does not.
     pub keeps_running: bool,
+    /// The one-off containers of transitions, with their names: there is no transition that they could be for.
+    pub one_offs: Vec<(ContainerId, String)>,
+    /// The names of containers that a transition asked the engine to stop, and gave up before it heard of their end.
+    pub given_up_stops: BTreeSet<String>,
 }
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Difference {
-    /// A container that has no traffic and is not the stopped one of an app without traffic.
+    /// A container that has no traffic and is not the stopped one of an app without traffic, or a one-off one of a transition
+    /// that is over.
     Stray {
         /// It.
         id: ContainerId,
@@ -81,6 +86,8 @@ pub enum Difference {
     Down {
         /// Its name.
         name: String,
+        /// Whether the release is brought up anew, because nobody wanted the container stopped any more when it was.
+        mended: bool,
     },
     /// There is an active release and the switch knows nothing of the app.
     Unrouted {
@@ -123,11 +130,12 @@ impl Difference {
             Self::Stray { id, .. } => Some(Mend::Remove(id.clone())),
             Self::Renamed { id, proper, .. } => Some(Mend::Rename(id.clone(), proper.clone())),
             Self::Misplaced { serving, .. } => Some(Mend::SetCurrent(*serving)),
-            Self::Gone { mended } | Self::Missing { mended, .. } | Self::Unrouted { mended } => {
-                mended.then_some(Mend::Activate)
-            }
+            Self::Gone { mended }
+            | Self::Missing { mended, .. }
+            | Self::Unrouted { mended }
+            | Self::Down { mended, .. } => mended.then_some(Mend::Activate),
             Self::Held => Some(Mend::Activate),
-            Self::Down { .. } | Self::Idle { .. } => None,
+            Self::Idle { .. } => None,
         }
     }
 
@@ -147,7 +155,10 @@ impl Difference {
             Self::Missing { process, .. } => {
                 format!("the container of {process} is gone: `gokku restart -a {app}` makes a new one")
             }
-            Self::Down { name } => format!(
+            Self::Down { name, mended: true } => {
+                format!("{name} was stopped for a transition that had been given up by then")
+            }
+            Self::Down { name, .. } => format!(
                 "{name} does not run: `docker logs {name}` says why, `gokku restart -a {app}` gives the app a new container"
             ),
             Self::Unrouted { mended: true } => "it has no route and should run".to_owned(),
@@ -234,6 +245,7 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
             }
             if actual.state != State::Running && !route.held {
                 all.push(Difference::Down {
+                    mended: found.given_up_stops.contains(&actual.name),
                     name: actual.name.clone(),
                 });
             }
@@ -263,6 +275,8 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
             });
         }
     }
+    let one_offs = found.one_offs.iter().cloned();
+    all.extend(one_offs.map(|(id, name)| Difference::Stray { id, name }));
     all
 }
 
@@ -311,8 +325,8 @@ mod tests {
             containers: vec![container("api-blue", NEW, State::Running)],
             route: Some(route(&["api-blue"])),
             current: Some(ReleaseId::at(NEW)),
-            expected: BTreeSet::new(),
             keeps_running: true,
+            ..Found::default()
         }
     }
 
@@ -371,6 +385,22 @@ mod tests {
                 found.keeps_running = false;
             }),
             ["its container is gone: `gokku restart -a api` makes a new one -> for a person"]
+        );
+        assert_eq!(
+            with(|found| {
+                found.containers[0].state = State::Exited;
+                found.given_up_stops = BTreeSet::from(["api-blue".to_owned()]);
+            }),
+            [
+                "api-blue was stopped for a transition that had been given up by then -> bring the active release up"
+            ]
+        );
+        assert_eq!(
+            with(|found| {
+                let id = ContainerId::new("id-of-migration");
+                found.one_offs.push((id, "api-migrate".to_owned()));
+            }),
+            ["the container api-migrate has no traffic and no purpose -> remove id-of-migrat"]
         );
         assert_eq!(
             with(|found| found.containers[0].state = State::Exited),

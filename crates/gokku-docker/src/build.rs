@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bollard::query_parameters::RemoveImageOptionsBuilder;
 use bytes::Bytes;
@@ -17,6 +18,7 @@ use hyper::body::Frame;
 use hyper::header::CONTENT_TYPE;
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
 
 use crate::build_session::{Offer, Session};
 use crate::classic::Classic;
@@ -24,6 +26,7 @@ use crate::context::Extra;
 use crate::engine::Engine;
 use crate::error::{Error, causes};
 use crate::failed_build::FailedBuild;
+use crate::limits::Call;
 use crate::registry::{Login, all_logins};
 use crate::secrets::{Secrets, masked};
 use crate::trace::Trace;
@@ -199,7 +202,7 @@ impl Engine {
                 secrets: request.secrets.clone(),
                 logins: request.logins.clone(),
             };
-            Some(Session::open(&self.socket, offer).await?)
+            Some(Session::open(self, offer).await?)
         } else {
             None
         };
@@ -207,6 +210,7 @@ impl Engine {
         let logins: &[Login] = if buildkit { &[] } else { &request.logins };
         let on_line = &mut |line: String| on_line(masked(&line, &request.secrets));
         let (sender, mut receiver) = mpsc::channel(16);
+        let last_taken = Arc::new(Mutex::new(Instant::now()));
         let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
         let extra = request.generated.as_ref().map(|generated| {
             let text = if buildkit {
@@ -229,13 +233,18 @@ impl Engine {
             }
             result
         });
-        let body = StreamBody::new(futures_util::stream::poll_fn(move |cx| receiver.poll_recv(cx)));
+        let takes = Arc::clone(&last_taken);
+        let body = StreamBody::new(futures_util::stream::poll_fn(move |cx| {
+            *takes.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            receiver.poll_recv(cx)
+        }));
         let mut progress = Progress::default();
         let built = self
             .send(
                 &query(request, buildkit, session.as_ref())?,
                 logins,
                 BodyExt::boxed(body),
+                &last_taken,
                 &mut progress,
                 on_line,
             )
@@ -270,13 +279,43 @@ impl Engine {
     async fn forget(&self, steps: &[String]) {
         let options = RemoveImageOptionsBuilder::default().noprune(true).build();
         for step in steps.iter().rev() {
-            if let Ok(found) = self.docker.inspect_image(step).await
-                && found.repo_tags.is_none_or(|tags| tags.is_empty())
-                && let Some(id) = found.id
-            {
-                // The build's error is what matters: what stays takes room, and no more than that.
-                let _ = self.docker.remove_image(&id, Some(options.clone()), None).await;
+            let call = Call::new("image inspect", "look at a failed build's image", step);
+            match self.ask(call, self.docker.inspect_image(step)).await {
+                Ok(found) if found.repo_tags.as_ref().is_none_or(Vec::is_empty) => {
+                    let Some(id) = found.id else { continue };
+                    let call = Call::new("rmi", "remove a failed build's image", step);
+                    let removed = self.docker.remove_image(&id, Some(options.clone()), None);
+                    // The build's error is what matters: what stays takes room, and no more than that.
+                    let _ = self.act(call, removed).await;
+                }
+                // Nor will it answer for the others.
+                Err(error) if error.is_silence() => return,
+                _ => {}
             }
+        }
+    }
+
+    /// Waits until a build begins to answer. The classic builder first takes all that is to be built, however long that
+    /// is: the limit is for silence after the last of it.
+    async fn unless_silent<T>(
+        &self,
+        what: &'static str,
+        taken: &Mutex<Instant>,
+        begun: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let limit = self.limits.act;
+        let silence = async {
+            loop {
+                let last = *taken.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.elapsed() >= limit {
+                    return;
+                }
+                sleep_until(last + limit).await;
+            }
+        };
+        tokio::select! {
+            begun = begun => begun,
+            () = silence => Err(Call::new("build", what, "build").unanswered(limit)),
         }
     }
 
@@ -285,6 +324,7 @@ impl Engine {
         path: &str,
         logins: &[Login],
         body: http_body_util::combinators::BoxBody<Bytes, std::io::Error>,
+        taken: &Mutex<Instant>,
         progress: &mut Progress,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<(), Error> {
@@ -293,7 +333,8 @@ impl Engine {
         if !logins.is_empty() {
             head = head.header("X-Registry-Config", all_logins(logins)?);
         }
-        let (response, _driving) = wire::send(&self.socket, head, body).await?;
+        let begun = wire::send(&self.socket, head, body);
+        let (response, _driving) = self.unless_silent(what, taken, begun).await?;
         let status = response.status();
         let mut body = BodyStream::new(response.into_body());
         let mut pending = Vec::new();

@@ -23,7 +23,9 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioExecutor;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::engine::Engine;
 use crate::error::{Error, causes};
+use crate::limits::Call;
 use crate::protobuf::{Fields, one_field};
 use crate::registry::Login;
 use crate::secrets::Secrets;
@@ -41,6 +43,8 @@ const DEFAULT_HOST: &str = "registry-1.docker.io";
 
 /// What a request may be long: a name.
 const LONGEST: usize = 64 * 1024;
+
+const WHAT: &str = "give the build what it asks for";
 
 /// gRPC's codes of failures.
 const NOT_FOUND: &str = "5";
@@ -83,11 +87,14 @@ pub(crate) struct Session {
 
 impl Session {
     /// Has the engine ask for these. An engine without BuildKit cannot, and says so.
-    pub(crate) async fn open(socket: &Path, offer: Offer) -> Result<Self, Error> {
-        let failed = |message: String| Error::Api {
-            what: "give the build what it asks for",
-            message,
-        };
+    pub(crate) async fn open(engine: &Engine, offer: Offer) -> Result<Self, Error> {
+        let call = Call::new("session", WHAT, "session");
+        let opening = Self::open_at(&engine.socket, offer);
+        engine.within(engine.limits.question, call, opening).await
+    }
+
+    async fn open_at(socket: &Path, offer: Offer) -> Result<Self, Error> {
+        let failed = |message: String| Error::Api { what: WHAT, message };
         // Whoever can reach the engine's socket can do everything: the id only has to be nobody else's.
         let random = || RandomState::new().build_hasher().finish();
         let id = format!("{:016x}{:016x}", random(), random());

@@ -24,6 +24,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
 use crate::labels;
+use crate::limits::Call;
 use crate::volumes::{Mount, Mounted, Why, mounted};
 
 /// A container to make. Its `Debug` does not show the env.
@@ -203,11 +204,9 @@ impl Engine {
         if !spec.name.is_empty() {
             options = options.name(&spec.name);
         }
-        let made = self
-            .docker
-            .create_container(Some(options.build()), body)
-            .await
-            .map_err(|error| Error::of("create the container", &spec.image, error))?;
+        let call = Call::new("create", "create the container", &spec.image);
+        let made = self.docker.create_container(Some(options.build()), body);
+        let made = self.act(call, made).await?;
         let id = ContainerId::new(made.id);
         if let Err(error) = self.check_folders(&spec.mounts).await {
             self.remove(&id).await?;
@@ -218,39 +217,39 @@ impl Engine {
 
     /// Starts a container; one that runs already is no error.
     pub async fn start(&self, id: &ContainerId) -> Result<(), Error> {
-        self.docker
-            .start_container(id.as_str(), None)
+        let call = Call::new("start", "start the container", id.as_str());
+        self.act(call, self.docker.start_container(id.as_str(), None))
             .await
-            .map_err(|error| Error::of("start the container", id.as_str(), error))
     }
 
-    /// Stops a container: SIGTERM, then SIGKILL after the grace. One that does not run is no error.
+    /// Stops a container: SIGTERM, then SIGKILL after the grace. One that does not run is no error. An engine that has not
+    /// said so in time may stop it yet.
     pub async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), Error> {
         let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
         let options = StopContainerOptionsBuilder::default().t(seconds).build();
-        self.docker
-            .stop_container(id.as_str(), Some(options))
-            .await
-            .map_err(|error| Error::of("stop the container", id.as_str(), error))
+        let call = Call::new("stop", "stop the container", id.as_str());
+        let stopped = self.docker.stop_container(id.as_str(), Some(options));
+        let limit = grace.saturating_add(self.limits.beyond_grace);
+        self.within(limit, call, call.told(stopped)).await
     }
 
     /// Stops a container and starts it again, also when nobody waits for that any more.
     pub async fn restart(&self, id: &ContainerId, grace: Duration) -> Result<(), Error> {
         let seconds = i32::try_from(grace.as_secs()).unwrap_or(i32::MAX);
         let options = RestartContainerOptionsBuilder::default().t(seconds).build();
-        self.docker
-            .restart_container(id.as_str(), Some(options))
-            .await
-            .map_err(|error| Error::of("restart the container", id.as_str(), error))
+        let call = Call::new("restart", "restart the container", id.as_str());
+        let restarted = self.docker.restart_container(id.as_str(), Some(options));
+        // It has to start, too.
+        let limit = grace.saturating_add(self.limits.act);
+        self.within(limit, call, call.told(restarted)).await
     }
 
     /// Sends a signal, `SIGTERM`.
     pub async fn kill(&self, id: &ContainerId, signal: &str) -> Result<(), Error> {
         let options = KillContainerOptionsBuilder::default().signal(signal).build();
-        self.docker
-            .kill_container(id.as_str(), Some(options))
+        let call = Call::new("kill", "signal the container", id.as_str());
+        self.act(call, self.docker.kill_container(id.as_str(), Some(options)))
             .await
-            .map_err(|error| Error::of("signal the container", id.as_str(), error))
     }
 
     /// Removes a container, running or not, with the volumes of its own that were asked for. Those that the engine made
@@ -273,24 +272,22 @@ impl Engine {
             .force(true)
             .v(volumes)
             .build();
-        match self.docker.remove_container(id.as_str(), Some(options)).await {
-            Ok(()) => Ok(()),
-            Err(error) => match Error::of("remove the container", id.as_str(), error) {
-                // Somebody else is at it already, or has done it.
-                Error::NotFound { .. } => Ok(()),
-                Error::Conflict { message, .. } if message.contains("already in progress") => Ok(()),
-                error => Err(error),
-            },
+        let call = Call::new("rm", "remove the container", id.as_str());
+        let removed = self.docker.remove_container(id.as_str(), Some(options));
+        match self.act(call, removed).await {
+            // Somebody else is at it already, or has done it.
+            Err(Error::NotFound { .. }) => Ok(()),
+            Err(Error::Conflict { message, .. }) if message.contains("already in progress") => Ok(()),
+            removed => removed,
         }
     }
 
     /// Gives a container another name.
     pub async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Error> {
         let options = RenameContainerOptionsBuilder::default().name(name).build();
-        self.docker
-            .rename_container(id.as_str(), options)
+        let call = Call::new("rename", "rename the container", id.as_str());
+        self.act(call, self.docker.rename_container(id.as_str(), options))
             .await
-            .map_err(|error| Error::of("rename the container", id.as_str(), error))
     }
 
     /// What the engine lists of the containers that its filters let through, running or not.
@@ -302,8 +299,8 @@ impl Engine {
             .all(true)
             .filters(filters)
             .build();
-        let all = self.docker.list_containers(Some(options)).await;
-        all.map_err(|error| Error::of("list the containers", "container", error))
+        let call = Call::new("ps", "list the containers", "container");
+        self.ask(call, self.docker.list_containers(Some(options))).await
     }
 
     /// The containers that carry all these labels, running or not, in no order.
@@ -331,16 +328,13 @@ impl Engine {
 
     /// A container by its id or exact name, with everything; none when there is none.
     pub async fn container(&self, id_or_name: &str) -> Result<Option<ContainerFacts>, Error> {
-        let one = match self.docker.inspect_container(id_or_name, None).await {
-            Ok(one) => one,
-            Err(error) => {
-                let error = Error::of("look at the container", id_or_name, error);
-                return if error.is_not_found() {
-                    Ok(None)
-                } else {
-                    Err(error)
-                };
-            }
+        let call = Call::new("inspect", "look at the container", id_or_name);
+        let one = match self
+            .ask(call, self.docker.inspect_container(id_or_name, None))
+            .await
+        {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            one => one?,
         };
         let (id, name) = (ContainerId::new(one.id.unwrap_or_default()), bare(one.name));
         // The engine takes the beginning of an id for the whole.
@@ -389,14 +383,16 @@ impl Engine {
         let options = WaitContainerOptionsBuilder::default()
             .condition("not-running")
             .build();
-        let mut answers = std::pin::pin!(self.docker.wait_container(id.as_str(), Some(options)));
+        let call = Call::new("wait", "wait for the container", id.as_str());
+        let streams = self.streams();
+        let mut answers = std::pin::pin!(streams.wait_container(id.as_str(), Some(options)));
         match answers.next().await {
             Some(Ok(answer)) => Ok(answer.status_code),
             // The client makes an error of an exit code that is not 0.
             Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => Ok(code),
-            Some(Err(error)) => Err(Error::of("wait for the container", id.as_str(), error)),
+            Some(Err(error)) => Err(call.broke(self.limits.question, error)),
             None => Err(Error::NotFound {
-                what: "wait for the container",
+                what: call.what,
                 id: id.to_string(),
             }),
         }

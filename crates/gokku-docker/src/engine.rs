@@ -7,6 +7,7 @@ use bollard::Docker;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, causes};
+use crate::limits::{Call, Limits, Memory};
 
 /// The oldest engine API that will do: Docker 20.10's.
 pub const MINIMUM_API: &str = "1.41";
@@ -14,8 +15,8 @@ pub const MINIMUM_API: &str = "1.41";
 /// Where the engine listens unless `DOCKER_HOST` says otherwise.
 pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
-/// Seconds without an answer after which the client gives up on a request; long, because a stop may take as
-/// long as its grace.
+/// Seconds after which the client library gives up by itself: what is waited for has its own limits, see `limits.rs`, and a
+/// stop may take as long as its grace.
 const TIMEOUT: u64 = 2 * 3600;
 
 /// A connection to a Docker Engine. Cheap to clone.
@@ -23,6 +24,9 @@ const TIMEOUT: u64 = 2 * 3600;
 pub struct Engine {
     pub(crate) docker: Docker,
     pub(crate) socket: PathBuf,
+    pub(crate) limits: Limits,
+    /// What was not answered, where nothing else is asked then.
+    pub(crate) memory: Option<Arc<Memory>>,
     version: String,
     api: String,
     /// What it is like, once asked.
@@ -50,6 +54,18 @@ pub fn socket(docker_host: Option<&str>) -> Result<PathBuf, Error> {
 impl Engine {
     /// Connects to the engine that listens on `socket`, and asks its version once.
     pub async fn connect(socket: &Path) -> Result<Self, Error> {
+        Self::connect_within(socket, Limits::default()).await
+    }
+
+    /// The same, with other limits.
+    pub async fn connect_within(socket: &Path, limits: Limits) -> Result<Self, Error> {
+        let call = Call::new("version", "connect", "version");
+        // Whoever listens may not take the connection.
+        let connected = tokio::time::timeout(limits.question, Self::open(socket, limits)).await;
+        connected.unwrap_or_else(|_| Err(call.unanswered(limits.question)))
+    }
+
+    async fn open(socket: &Path, limits: Limits) -> Result<Self, Error> {
         let unreachable = |reason: String| Error::Unreachable {
             socket: socket.to_owned(),
             reason,
@@ -80,6 +96,8 @@ impl Engine {
         Ok(Self {
             docker,
             socket: socket.to_owned(),
+            limits,
+            memory: None,
             version: version.version.unwrap_or_default(),
             api,
             about: Arc::default(),
@@ -109,8 +127,8 @@ impl Engine {
     /// What the engine says of itself; asked once.
     async fn about(&self) -> Result<&About, Error> {
         let ask = async || {
-            let info = self.docker.info().await;
-            let info = info.map_err(|error| Error::of("ask what the engine is like", "info", error))?;
+            let call = Call::new("info", "ask what the engine is like", "info");
+            let info = self.ask(call, self.docker.info()).await?;
             let commit = info.init_commit.and_then(|commit| commit.id);
             // An engine says so of an init that it does not find, and of one whose version it does not understand.
             let unknown = commit.as_deref() == Some("N/A");

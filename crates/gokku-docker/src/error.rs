@@ -18,6 +18,18 @@ pub enum Error {
         /// What the connection said.
         reason: String,
     },
+    /// It takes connections and does not answer in time.
+    #[error(
+        "{what}: the Docker Engine did not answer `{call}` within {seconds} s: it hangs, or the machine is very busy. What runs goes on. `journalctl -u docker` may say why, and `systemctl restart docker` ends it; `gokku doctor` looks again"
+    )]
+    Silent {
+        /// What was tried.
+        what: &'static str,
+        /// What was asked of it, by docker's name.
+        call: &'static str,
+        /// How long it had, in seconds.
+        seconds: u64,
+    },
     /// The socket may not be opened.
     #[error(
         "this user may not use the Docker Engine on {}: run as root, or add the user to the group docker (`usermod -aG docker USER`) and log in again",
@@ -114,6 +126,11 @@ impl Error {
                 message: causes(&other),
             },
         }
+    }
+
+    /// Whether it is not known what became of what was asked: the engine may do it yet.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent { .. })
     }
 
     /// Whether the thing asked for is simply not there.

@@ -11,6 +11,7 @@ use gokku_core::ContainerId;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
+use crate::limits::Call;
 
 /// Something that happened to a container.
 #[derive(Clone, Debug)]
@@ -53,10 +54,11 @@ impl Engine {
             .since(&since)
             .filters(&filters)
             .build();
-        self.docker
-            .clone()
+        let call = Call::new("events", "follow the engine's events", "events");
+        let limit = self.limits.question;
+        self.streams()
             .events(Some(options))
-            .map_err(|error| Error::of("follow the engine's events", "events", error))
+            .map_err(move |error| call.broke(limit, error))
             .map_ok(|event| {
                 let actor = event.actor.unwrap_or_default();
                 let labels: BTreeMap<String, String> =

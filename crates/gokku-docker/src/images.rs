@@ -11,6 +11,7 @@ use gokku_core::volume::declared;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::limits::Call;
 
 /// What is known of an image.
 #[derive(Clone, Debug)]
@@ -34,16 +35,10 @@ pub struct ImageFacts {
 impl Engine {
     /// An image by its id or name; none when there is none.
     pub async fn image(&self, id_or_name: &str) -> Result<Option<ImageFacts>, Error> {
-        let found = match self.docker.inspect_image(id_or_name).await {
-            Ok(found) => found,
-            Err(error) => {
-                let error = Error::of("look at the image", id_or_name, error);
-                return if error.is_not_found() {
-                    Ok(None)
-                } else {
-                    Err(error)
-                };
-            }
+        let call = Call::new("image inspect", "look at the image", id_or_name);
+        let found = match self.ask(call, self.docker.inspect_image(id_or_name)).await {
+            Err(Error::NotFound { .. }) => return Ok(None),
+            found => found?,
         };
         let id = ImageId::new(found.id.unwrap_or_default());
         let tags = found.repo_tags.unwrap_or_default();
@@ -86,11 +81,8 @@ impl Engine {
         let options = ListImagesOptionsBuilder::default()
             .filters(&label_filter(labels))
             .build();
-        let images = self
-            .docker
-            .list_images(Some(options))
-            .await
-            .map_err(|error| Error::of("list the images", "image", error))?;
+        let call = Call::new("images", "list the images", "image");
+        let images = self.ask(call, self.docker.list_images(Some(options))).await?;
         Ok(images
             .into_iter()
             .map(|image| ImageFacts {
@@ -116,22 +108,19 @@ impl Engine {
             .repo(repository)
             .tag(tag)
             .build();
-        self.docker
-            .tag_image(image, Some(options))
-            .await
-            .map_err(|error| Error::of("tag the image", image, error))
+        let call = Call::new("tag", "tag the image", image);
+        self.act(call, self.docker.tag_image(image, Some(options))).await
     }
 
     /// Takes a name from an image, and removes the image when it was its last and nothing uses it. One that is
     /// not there is no error.
     pub async fn remove_image(&self, name: &str) -> Result<(), Error> {
         let options = RemoveImageOptionsBuilder::default().force(false).build();
-        match self.docker.remove_image(name, Some(options), None).await {
-            Ok(_) => Ok(()),
-            Err(error) => match Error::of("remove the image", name, error) {
-                error if error.is_not_found() || is_removed_by_another(&error) => Ok(()),
-                error => Err(error),
-            },
+        let call = Call::new("rmi", "remove the image", name);
+        let removed = self.docker.remove_image(name, Some(options), None);
+        match self.act(call, removed).await {
+            Err(error) if error.is_not_found() || is_removed_by_another(&error) => Ok(()),
+            removed => removed.map(drop),
         }
     }
 
@@ -140,11 +129,11 @@ impl Engine {
         let mut filters = label_filter(labels);
         filters.insert("dangling".to_owned(), vec!["true".to_owned()]);
         let options = PruneImagesOptionsBuilder::default().filters(&filters).build();
-        self.docker
-            .prune_images(Some(options))
+        let call = Call::new("image prune", "prune the images", "image");
+        let pruned = self.docker.prune_images(Some(options));
+        self.within(self.limits.prune, call, call.told(pruned))
             .await
             .map(drop)
-            .map_err(|error| Error::of("prune the images", "image", error))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Docker Engine, as gokku sees it. It performs; what is to be performed is decided elsewhere.
 //!
-//! - [`engine`]: the connection, its version; [`network`]s that containers are on, [`volumes`] and folders they have
+//! - [`engine`]: the connection, its version; [`limits`]: how long it may take to answer; [`network`]s that containers are on, [`volumes`] and folders they have
 //! - [`labels`]: what containers and images carry, and are found by
 //! - [`build`]: an image from a folder; [`context`] and [`ignore`] decide what the engine gets of
 //!   it; `build_session` has what it may ask for meanwhile
@@ -19,6 +19,7 @@ pub mod events;
 pub mod ignore;
 pub mod images;
 pub mod labels;
+pub mod limits;
 pub mod lines;
 pub mod logs;
 pub mod network;
@@ -50,6 +51,7 @@ pub use error::Error;
 pub use events::{EngineEvent, Happening};
 pub use failed_build::FailedBuild;
 pub use images::ImageFacts;
+pub use limits::Limits;
 pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};
 pub use network::NetworkFacts;

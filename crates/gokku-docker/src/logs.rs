@@ -4,13 +4,14 @@ use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use gokku_core::ContainerId;
 use gokku_core::log_place::Stamp;
 pub use gokku_core::stream::Stream;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::limits::Call;
 
 /// A piece of what a container printed: a line with its end, mostly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +63,10 @@ fn timed(mut line: LogLine) -> LogLine {
     line
 }
 
+fn of(id: &str) -> Call<'_> {
+    Call::new("logs", "read the container's output", id)
+}
+
 impl Engine {
     /// What a container printed, and with `follow` what it will print until it ends.
     pub fn logs(&self, id: &ContainerId, options: &LogOptions) -> BoxStream<'static, Result<LogLine, Error>> {
@@ -78,13 +83,29 @@ impl Engine {
             .timestamps(true)
             .tail(&tail)
             .build();
-        let name = id.to_string();
-        self.docker
-            .clone()
+        let (name, limits) = (id.to_string(), self.limits);
+        let pieces = self
+            .streams()
             .logs(id.as_str(), Some(query))
             .map_ok(|output| timed(piece(output)))
-            .map_err(move |error| Error::of("read the container's output", &name, error))
-            .boxed()
+            .map_err(move |error| of(&name).broke(limits.question, error))
+            .boxed();
+        if options.follow {
+            return pieces;
+        }
+        // It is on the disk already. However much of it is passed over, the next piece comes.
+        let name = id.to_string();
+        stream::unfold(Some(pieces), move |pieces| {
+            let name = name.clone();
+            async move {
+                let mut pieces = pieces?;
+                match tokio::time::timeout(limits.act, pieces.next()).await {
+                    Ok(piece) => Some((piece?, Some(pieces))),
+                    Err(_) => Some((Err(of(&name).unanswered(limits.act)), None)),
+                }
+            }
+        })
+        .boxed()
     }
 
     /// The last lines a container printed, both streams in their order.
@@ -93,7 +114,8 @@ impl Engine {
             tail: Some(lines),
             ..LogOptions::default()
         };
-        let pieces: Vec<LogLine> = self.logs(id, &options).try_collect().await?;
+        let pieces = self.logs(id, &options).try_collect();
+        let pieces: Vec<LogLine> = self.within(self.limits.question, of(id.as_str()), pieces).await?;
         let bytes: Vec<u8> = pieces
             .iter()
             .flat_map(|piece| piece.bytes.iter().copied())

@@ -1,16 +1,22 @@
 //! Networks that containers are on.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::time::Duration;
 
 use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::ListNetworksOptionsBuilder;
+use gokku_core::pause::Pause;
+use tokio::time::{Instant, sleep};
 
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
+use crate::limits::Call;
 
 const LOOK: &str = "look for the network";
+/// How often it is looked whether the lock is free.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What is known of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +55,8 @@ impl Engine {
             return self.create_network(name, &BTreeMap::new()).await;
         }
         for younger in all.drain(1..) {
-            let removed = self.docker.remove_network(&younger).await;
-            removed.map_err(|error| Error::of("remove the second network", name, error))?;
+            let call = Call::new("network rm", "remove the second network", name);
+            self.act(call, self.docker.remove_network(&younger)).await?;
         }
         Ok(())
     }
@@ -88,8 +94,8 @@ impl Engine {
     pub async fn networks_with(&self, labels: &[(&str, &str)]) -> Result<Vec<NetworkFacts>, Error> {
         let filters = label_filter(labels);
         let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
-        let found = self.docker.list_networks(Some(options)).await;
-        let found = found.map_err(|error| Error::of("list the networks", "network", error))?;
+        let call = Call::new("network ls", "list the networks", "network");
+        let found = self.ask(call, self.docker.list_networks(Some(options))).await?;
         let mut all: Vec<NetworkFacts> = found.into_iter().map(NetworkFacts::from).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
@@ -106,12 +112,8 @@ impl Engine {
         let _one_at_a_time = self.lock().await;
         let mut removed = false;
         for network in self.networks(name).await? {
-            match self
-                .docker
-                .remove_network(&network)
-                .await
-                .map_err(|error| Error::of("remove the network", &network, error))
-            {
+            let call = Call::new("network rm", "remove the network", &network);
+            match self.act(call, self.docker.remove_network(&network)).await {
                 Ok(()) => removed = true,
                 Err(Error::NotFound { .. } | Error::Conflict { .. }) => {}
                 // An engine says 403 of one that has endpoints.
@@ -132,23 +134,26 @@ impl Engine {
         // The engine looks for a part of the name.
         let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
         let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
-        let found = self.docker.list_networks(Some(options)).await;
-        let mut found = found.map_err(|error| Error::of(LOOK, name, error))?;
+        let call = Call::new("network ls", LOOK, name);
+        let mut found = self.ask(call, self.docker.list_networks(Some(options))).await?;
         found.retain(|network| network.name.as_deref() == Some(name));
         found.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
         Ok(found)
     }
 
     /// A lock that every process of this machine that uses this engine can have: the folder of its socket. Where it
-    /// cannot be had the engine's own check must do.
+    /// cannot be had the engine's own check must do; also where somebody keeps it who waits for an engine that hangs.
     async fn lock(&self) -> Option<File> {
-        let folder = self.socket.parent()?.to_owned();
-        let locked = tokio::task::spawn_blocking(move || {
-            let folder = File::open(folder).ok()?;
-            folder.lock().ok()?;
-            Some(folder)
-        });
-        locked.await.ok().flatten()
+        let folder = File::open(self.socket.parent()?).ok()?;
+        let until = Instant::now() + self.limits.question;
+        let mut pause = Pause::up_to(LONGEST_PAUSE);
+        loop {
+            match folder.try_lock() {
+                Ok(()) => return Some(folder),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => sleep(pause.take()).await,
+                Err(_) => return None,
+            }
+        }
     }
 
     async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<(), Error> {
@@ -160,12 +165,8 @@ impl Engine {
             labels: Some(all),
             ..NetworkCreateRequest::default()
         };
-        match self
-            .docker
-            .create_network(request)
-            .await
-            .map_err(|error| Error::of("create the network", name, error))
-        {
+        let call = Call::new("network create", "create the network", name);
+        match self.act(call, self.docker.create_network(request)).await {
             // Somebody else made it in the meantime.
             Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
             Err(error) => Err(error),

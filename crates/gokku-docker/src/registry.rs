@@ -12,13 +12,13 @@ use gokku_core::base64;
 use gokku_core::image_ref::{DEFAULT_REGISTRY, ImageRef};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::body::Incoming;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::error::{Error, causes};
-use crate::wire;
+use crate::limits::Call;
+use crate::wire::{self, Answer};
 
 /// What the engine calls Docker's own registry where it is logged in to.
 const DEFAULT_ADDRESS: &str = "https://index.docker.io/v1/";
@@ -99,12 +99,21 @@ struct Descriptor {
     digest: String,
 }
 
-type Answer = (Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>);
-
 impl Engine {
     /// What an image's name means in its registry now: the name with a digest.
     pub async fn digest_of(&self, image: &ImageRef, login: Option<&Login>) -> Result<ImageRef, Error> {
-        let what = "ask the registry for the image";
+        let id = image.to_string();
+        let call = Call::new("manifest inspect", "ask the registry for the image", &id);
+        let asked = self.ask_digest(call.what, image, login);
+        self.within(self.limits.act, call, asked).await
+    }
+
+    async fn ask_digest(
+        &self,
+        what: &'static str,
+        image: &ImageRef,
+        login: Option<&Login>,
+    ) -> Result<ImageRef, Error> {
         let digest = if let Some(digest) = image.digest() {
             digest.to_owned()
         } else {
@@ -135,7 +144,12 @@ impl Engine {
         let version = image.digest().unwrap_or_else(|| tag(image));
         // Nothing in a reference means anything else in a URL.
         let path = format!("/images/create?fromImage={}&tag={version}", image.name());
-        let answer = self.ask_registry(Method::POST, &path, login).await?;
+        let id = image.to_string();
+        // What comes then may take as long as it does.
+        let begun = self.ask_registry(Method::POST, &path, login);
+        let answer = self
+            .within(self.limits.act, Call::new("pull", what, &id), begun)
+            .await?;
         let status = answer.0.status();
         let mut messages = Answers::of(answer);
         while let Some(told) = messages.next(what).await? {
@@ -160,7 +174,12 @@ impl Engine {
 
     /// Whether a registry lets a login in.
     pub async fn check_login(&self, login: &Login) -> Result<(), Error> {
-        let what = "log in to the registry";
+        let call = Call::new("login", "log in to the registry", &login.registry);
+        self.within(self.limits.act, call, self.try_login(call.what, login))
+            .await
+    }
+
+    async fn try_login(&self, what: &'static str, login: &Login) -> Result<(), Error> {
         let body = whole(Full::new(Bytes::from(json(&login.auth())?)));
         let answer = wire::request(&self.socket, Method::POST, "/auth", "application/json", body).await?;
         let status = answer.0.status();

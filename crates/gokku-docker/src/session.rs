@@ -17,6 +17,7 @@ use tokio::io::AsyncWrite;
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::limits::Call;
 use crate::logs::{LogLine, piece};
 
 /// How long a program may take to end once it was asked to.
@@ -69,10 +70,8 @@ impl SessionHandle {
                     .h(rows.into())
                     .w(columns.into())
                     .build();
-                docker
-                    .resize_exec(id, size)
-                    .await
-                    .map_err(|error| Error::of(what, id, error))
+                let call = Call::new("resize", what, id);
+                self.engine.ask(call, docker.resize_exec(id, size)).await
             }
             Kind::Container(id) => {
                 let size = ResizeContainerTTYOptionsBuilder::default()
@@ -80,10 +79,9 @@ impl SessionHandle {
                     .w(columns.into())
                     .build();
                 let name = id.as_str();
-                docker
-                    .resize_container_tty(name, size)
-                    .await
-                    .map_err(|error| Error::of(what, name, error))
+                let call = Call::new("resize", what, name);
+                let resized = docker.resize_container_tty(name, size);
+                self.engine.ask(call, resized).await
             }
         }
     }
@@ -147,8 +145,8 @@ impl Engine {
     }
 
     async fn exec_state(&self, id: &str) -> Result<ExecInspectResponse, Error> {
-        let state = self.docker.inspect_exec(id).await;
-        state.map_err(|error| Error::of("look at the program", id, error))
+        let call = Call::new("exec inspect", "look at the program", id);
+        self.ask(call, self.docker.inspect_exec(id)).await
     }
 
     /// Has a container's own shell send a signal to a process in it, which has another number in there.
@@ -208,18 +206,20 @@ impl Engine {
             privileged: Some(false),
             ..ExecConfig::default()
         };
+        let call = Call::new("exec", what, id.as_str());
         let made = self
-            .docker
-            .create_exec(id.as_str(), config)
-            .await
-            .map_err(|error| Error::of(what, id.as_str(), error))?;
+            .ask(call, self.docker.create_exec(id.as_str(), config))
+            .await?;
         let options = StartExecOptions {
             detach: false,
             tty,
             output_capacity: None,
         };
-        match self.docker.start_exec(&made.id, Some(options)).await {
-            Ok(StartExecResults::Attached { output, input }) => {
+        match self
+            .ask(call, self.docker.start_exec(&made.id, Some(options)))
+            .await?
+        {
+            StartExecResults::Attached { output, input } => {
                 let name = id.to_string();
                 Ok(Session {
                     engine: self.clone(),
@@ -231,11 +231,10 @@ impl Engine {
                         .boxed(),
                 })
             }
-            Ok(StartExecResults::Detached) => Err(Error::Api {
+            StartExecResults::Detached => Err(Error::Api {
                 what,
                 message: "it was detached".to_owned(),
             }),
-            Err(error) => Err(Error::of(what, id.as_str(), error)),
         }
     }
 
@@ -271,11 +270,10 @@ impl Engine {
             .stdout(true)
             .stderr(true)
             .build();
+        let call = Call::new("attach", what, id.as_str());
         let attached = self
-            .docker
-            .attach_container(id.as_str(), Some(options))
-            .await
-            .map_err(|error| Error::of(what, id.as_str(), error))?;
+            .ask(call, self.docker.attach_container(id.as_str(), Some(options)))
+            .await?;
         let name = id.to_string();
         Ok(Session {
             engine: self.clone(),

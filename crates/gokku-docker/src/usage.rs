@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::engine::Engine;
 use crate::error::{Error, causes};
+use crate::limits::Call;
 use crate::{df, wire};
 
 /// The newest API whose answer is known (`df.rs`).
@@ -85,6 +86,9 @@ pub struct PrunedCache {
     pub bytes: u64,
 }
 
+const MEASURE: &str = "ask what the disk is used for";
+const PRUNE_CACHE: &str = "prune the build cache";
+
 /// What an engine says that measures already, for somebody else.
 const BUSY: &str = "a disk usage operation is already running";
 
@@ -103,7 +107,8 @@ impl Engine {
         let until = Instant::now() + PATIENCE;
         let mut pause = Pause::up_to(LONGEST_PAUSE);
         let answer = loop {
-            let asked = self.ask_bytes(Method::GET, &path, "ask what the disk is used for");
+            let asked = self.ask_bytes(Method::GET, &path, MEASURE);
+            let asked = self.within(self.limits.act, Call::new("system df", MEASURE, "df"), asked);
             match asked.await {
                 // Engines answer it to one at a time, and take as long as the disk is full.
                 Err(Error::Api { message, .. }) if message.contains(BUSY) && Instant::now() < until => {
@@ -113,7 +118,7 @@ impl Engine {
             }
         };
         df::read(&answer).map_err(|error| Error::Api {
-            what: "ask what the disk is used for",
+            what: MEASURE,
             message: error.to_string(),
         })
     }
@@ -123,14 +128,16 @@ impl Engine {
     pub async fn prune_cache(&self, keep: u64) -> Result<PrunedCache, Error> {
         // The second name is what engines from API 1.48 on know it by.
         let path = format!("/build/prune?keep-storage={keep}&reserved-space={keep}");
-        let pruned: Pruned = self.ask(Method::POST, &path, "prune the build cache").await?;
+        let pruned = self.ask_json(Method::POST, &path, PRUNE_CACHE);
+        let call = Call::new("builder prune", PRUNE_CACHE, "cache");
+        let pruned: Pruned = self.within(self.limits.prune, call, pruned).await?;
         Ok(PrunedCache {
             records: pruned.caches_deleted.unwrap_or_default().len(),
             bytes: u64::try_from(pruned.space_reclaimed).unwrap_or(0),
         })
     }
 
-    async fn ask<T: DeserializeOwned>(
+    async fn ask_json<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,

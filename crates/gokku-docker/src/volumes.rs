@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::images::label_filter;
 use crate::labels;
+use crate::limits::Call;
 
 /// Something that is mounted into a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,12 +148,10 @@ impl From<bollard::models::Volume> for VolumeFacts {
 impl Engine {
     /// A volume by its name; none when there is none.
     pub async fn volume(&self, name: &str) -> Result<Option<VolumeFacts>, Error> {
-        match self.docker.inspect_volume(name).await {
-            Ok(one) => Ok(Some(one.into())),
-            Err(error) => match Error::of("look at the volume", name, error) {
-                Error::NotFound { .. } => Ok(None),
-                error => Err(error),
-            },
+        let call = Call::new("volume inspect", "look at the volume", name);
+        match self.ask(call, self.docker.inspect_volume(name)).await {
+            Err(Error::NotFound { .. }) => Ok(None),
+            one => Ok(Some(one?.into())),
         }
     }
 
@@ -160,8 +159,8 @@ impl Engine {
     pub async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<VolumeFacts>, Error> {
         let filters = label_filter(labels);
         let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
-        let found = self.docker.list_volumes(Some(options)).await;
-        let found = found.map_err(|error| Error::of("list the volumes", "volume", error))?;
+        let call = Call::new("volume ls", "list the volumes", "volume");
+        let found = self.ask(call, self.docker.list_volumes(Some(options))).await?;
         let mut all: Vec<VolumeFacts> = found
             .volumes
             .unwrap_or_default()
@@ -175,10 +174,11 @@ impl Engine {
     /// Removes a volume with all that is in it. One that is not there is no error; one that a container has is.
     pub async fn remove_volume(&self, name: &str) -> Result<(), Error> {
         let options = RemoveVolumeOptionsBuilder::default().build();
-        let removed = self.docker.remove_volume(name, Some(options)).await;
-        match removed.map_err(|error| Error::of("remove the volume", name, error)) {
-            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error),
+        let call = Call::new("volume rm", "remove the volume", name);
+        let removed = self.docker.remove_volume(name, Some(options));
+        match self.act(call, removed).await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            removed => removed,
         }
     }
 

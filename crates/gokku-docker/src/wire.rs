@@ -12,14 +12,17 @@ use tokio::net::UnixStream;
 
 use crate::error::{Error, causes};
 
-/// Sends one request on a connection of its own, which is closed when the answer is dropped.
+/// An answer's head, and what drives its body.
+pub(crate) type Answer = (Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>);
+
+/// Sends one request on a connection of its own, which is closed when the answer is dropped. Whoever calls has a limit.
 pub(crate) async fn request(
     socket: &Path,
     method: Method,
     path: &str,
     content_type: &'static str,
     body: BoxBody<Bytes, std::io::Error>,
-) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
+) -> Result<Answer, Error> {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -32,7 +35,7 @@ pub(crate) async fn send(
     socket: &Path,
     request: Builder,
     body: BoxBody<Bytes, std::io::Error>,
-) -> Result<(Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>), Error> {
+) -> Result<Answer, Error> {
     let failed = |reason: String| Error::Unreachable {
         socket: socket.to_owned(),
         reason,

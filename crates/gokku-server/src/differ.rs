@@ -14,7 +14,7 @@ use crate::observe::{seen, state};
 use crate::plan::{self, Plan};
 use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, lock, records};
+use crate::{apps, lock, records, stopping};
 
 /// What differs, of what was seen of an app; `coming` are containers that are about to be started.
 pub(crate) fn differences<'a>(
@@ -25,25 +25,41 @@ pub(crate) fn differences<'a>(
     coming: &HashSet<ContainerId>,
 ) -> Vec<Difference> {
     let current = records::active(root, app);
+    let containers: Vec<&ContainerFacts> = containers.collect();
+    // What somebody runs by `gokku run` is no transition's.
+    let one_offs = containers
+        .iter()
+        .filter(|facts| facts.label(labels::KIND).is_some() && facts.label(labels::TRANSITION).is_some());
     let mut found = Found {
-        containers: containers.filter_map(|facts| actual(facts, coming)).collect(),
+        one_offs: one_offs
+            .map(|facts| (facts.id.clone(), facts.name.clone()))
+            .collect(),
+        containers: containers
+            .iter()
+            .filter_map(|facts| actual(facts, coming))
+            .collect(),
         route: route.map(seen),
         current,
         expected: current
             .map(|release| expected(root, app, release))
             .unwrap_or_default(),
         keeps_running: false,
+        given_up_stops: BTreeSet::new(),
     };
     let all = reconcile::differences(app, &found);
     let asks_policy = |one: &Difference| {
         matches!(
             one,
-            Difference::Gone { .. } | Difference::Missing { .. } | Difference::Unrouted { .. }
+            Difference::Gone { .. }
+                | Difference::Missing { .. }
+                | Difference::Unrouted { .. }
+                | Difference::Down { .. }
         )
     };
     if !all.iter().any(asks_policy) {
         return all;
     }
+    found.given_up_stops = stopping::given_up(root, app);
     let policy = Plan::lenient(root, app).config.deployment.restart_policy;
     found.keeps_running = policy != RestartPolicy::No;
     reconcile::differences(app, &found)

@@ -23,6 +23,9 @@ pub struct Finding {
     pub mend: Option<String>,
 }
 
+/// What ends an engine's silence: the containers stop with it, and are started again.
+const MEND_SILENCE: &str = "systemctl restart docker";
+
 /// Looks at everything.
 pub async fn examine(server: &Server) -> Vec<Finding> {
     let mut findings = vec![
@@ -30,7 +33,8 @@ pub async fn examine(server: &Server) -> Vec<Finding> {
         program("sshd", &["-V"], "apt-get install --yes openssh-server"),
         folder(server),
     ];
-    let connected = server.engine().await;
+    // Somebody waits: what is not answered once is not asked again.
+    let connected = Engine::connect(&server.engine).await.map(Engine::brief);
     findings.extend(engine(server, &connected).await);
     findings.extend(switch(server).await);
     findings.extend(broken_apps(server));
@@ -136,10 +140,13 @@ fn folder(server: &Server) -> Finding {
     }
 }
 
-async fn engine(server: &Server, connected: &Result<Engine, Error>) -> Vec<Finding> {
+async fn engine(server: &Server, connected: &Result<Engine, gokku_docker::Error>) -> Vec<Finding> {
     let what = "Docker Engine";
     let engine = match connected {
         Ok(engine) => engine,
+        Err(error) if error.is_silence() => {
+            return vec![bad(what, error.to_string(), MEND_SILENCE.to_owned())];
+        }
         Err(error) => {
             let installed = Command::new("dockerd")
                 .arg("--version")
@@ -153,11 +160,12 @@ async fn engine(server: &Server, connected: &Result<Engine, Error>) -> Vec<Findi
                 (false, true) => "systemctl start docker",
                 (false, false) => "apt-get install --yes docker.io",
             };
-            return vec![bad(what, error.message.clone(), mend.to_owned())];
+            return vec![bad(what, error.to_string(), mend.to_owned())];
         }
     };
     let network = match engine.ensure_network(NETWORK).await {
         Ok(()) => good("network", NETWORK.to_owned()),
+        Err(error) if error.is_silence() => bad("network", error.to_string(), MEND_SILENCE.to_owned()),
         Err(error) => bad(
             "network",
             error.to_string(),

@@ -7,19 +7,20 @@ use gokku_core::event::Event;
 use gokku_core::pause::Pause;
 use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Former, Goal, Journal, Observed, Refs, Step, abort,
-    abort_detail, next,
+    abort_detail, lets_go, next,
 };
 use gokku_core::{AppName, ContainerId, Slot};
 use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_git::RefTransaction;
 use gokku_proxy::Client;
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::abort::{asked, asked_by};
 use crate::carried::Carried;
 use crate::error::{Error, Kind};
 use crate::log::Log;
+use crate::observe::seen;
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
@@ -28,7 +29,14 @@ use crate::{clock, ensure, journal, post_deploy, ps};
 
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
+/// How long at most, where each attempt waits for an engine that does not answer.
+const LONGEST_TRIAL: Duration = Duration::from_secs(30);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// What a step that asks the engine for something short has left when somebody asks for the end: hardly ever is it needed, and
+/// then what became of it is known.
+const GRACE_OF_STEP: Duration = Duration::from_secs(3);
+/// The same for a migration, which ends itself: its container is stopped and removed.
+const GRACE_OF_MIGRATION: Duration = Duration::from_secs(15);
 
 /// Performs one transition of one app. Whoever makes it holds the app's lock.
 pub struct Driver<R> {
@@ -152,7 +160,9 @@ impl<R: Runtime> Driver<R> {
                 Ok(observed) => observed,
                 Err(error) => {
                     self.revive(&error).await;
-                    if patience.is_over("observe", &error.message).await {
+                    // Who asked for its end does not wait for what cannot be seen: the daemon goes on when it can.
+                    if self.heeds_abort_unseen().await || patience.is_over("observe", &error.message).await {
+                        self.let_go().await;
                         return End::Left(error.message);
                     }
                     continue;
@@ -195,6 +205,7 @@ impl<R: Runtime> Driver<R> {
                 // What cannot be given up is tried again.
                 Some(error) if given_up == given_up_before => {
                     if patience.is_over(step.name(), &error).await {
+                        self.let_go().await;
                         return End::Left(format!("{}: {error}", step.name()));
                     }
                 }
@@ -277,6 +288,39 @@ impl<R: Runtime> Driver<R> {
         }
     }
 
+    /// The route alone: what is known while the engine does not answer.
+    async fn route_alone(&self) -> Option<Observed> {
+        let route = self.switch.find_route(&self.app).await.ok()??;
+        Some(Observed {
+            route: seen(&route),
+            ..Observed::default()
+        })
+    }
+
+    /// Hears somebody who asks for the end while nobody can look at the engine; whether it is to be given up.
+    async fn heeds_abort_unseen(&mut self) -> bool {
+        if !*self.asked.borrow() {
+            return false;
+        }
+        let Some(observed) = self.route_alone().await else {
+            return false;
+        };
+        self.heed_abort(&observed);
+        self.journal.failure.is_some()
+    }
+
+    /// Before the transition is left to whoever can look again: requests that wait for it would wait for nobody.
+    async fn let_go(&self) {
+        let Some(observed) = self.route_alone().await else {
+            return;
+        };
+        if lets_go(&self.goal, &self.journal, &observed.route)
+            && let Err(error) = self.switch.release(&self.app).await
+        {
+            tracing::warn!("{error}");
+        }
+    }
+
     /// Performs a step and tells of it; none when it was cut short.
     async fn tell(
         &mut self,
@@ -311,8 +355,8 @@ impl<R: Runtime> Driver<R> {
         result
     }
 
-    /// Performs a step. One that takes long is cut short when somebody asks for the end before the switch; afterwards
-    /// who asks is told at once, not when the last request is answered.
+    /// Performs a step. One that takes long is cut short when somebody asks for the end before the switch, and one that waits
+    /// for the engine soon after; after the switch who asks is told at once, not when the last request is answered.
     async fn perform_unless_asked(&mut self, step: &Step, observed: &Observed) -> Option<Result<(), String>> {
         let mut receiver = self.asked.clone();
         let verdict = abort(&self.goal, &self.journal, observed);
@@ -324,7 +368,23 @@ impl<R: Runtime> Driver<R> {
                     () = asked(&mut receiver) => return None,
                 }
             }
-            Abort::Heard | Abort::GivenUpAlready => self.perform(step).await,
+            Abort::Heard => {
+                let over = async {
+                    match grace(step) {
+                        Some(grace) => {
+                            asked(&mut receiver).await;
+                            sleep(grace).await;
+                        }
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    result = self.perform(step) => result,
+                    // What the engine does of it later is seen then: by the next look, or by the daemon.
+                    () = over => return None,
+                }
+            }
+            Abort::GivenUpAlready => self.perform(step).await,
             Abort::TooLate(_) => {
                 let late = TooLate {
                     root: self.root.clone(),
@@ -417,9 +477,23 @@ fn is_long(step: &Step) -> bool {
     )
 }
 
+/// How long a step may still take when somebody asks for the end; none for one that nothing outside can hold up.
+fn grace(step: &Step) -> Option<Duration> {
+    match step {
+        Step::Migrate => Some(GRACE_OF_MIGRATION),
+        Step::Create { .. }
+        | Step::Start { .. }
+        | Step::Stop { .. }
+        | Step::Remove { .. }
+        | Step::Rename { .. } => Some(GRACE_OF_STEP),
+        _ => None,
+    }
+}
+
 /// Trying again: more slowly each time, and not for ever.
 struct Patience {
     attempts: u32,
+    since: Instant,
     pause: Pause,
 }
 
@@ -427,6 +501,7 @@ impl Patience {
     fn new() -> Self {
         Self {
             attempts: 0,
+            since: Instant::now(),
             pause: Pause::up_to(LONGEST_PAUSE),
         }
     }
@@ -435,10 +510,10 @@ impl Patience {
     async fn is_over(&mut self, what: &str, error: &str) -> bool {
         self.attempts += 1;
         tracing::warn!("{what} failed, attempt {}: {error}", self.attempts);
-        if self.attempts >= ATTEMPTS {
+        if self.attempts >= ATTEMPTS || self.since.elapsed() >= LONGEST_TRIAL {
             return true;
         }
-        tokio::time::sleep(self.pause.take()).await;
+        sleep(self.pause.take()).await;
         false
     }
 }

@@ -90,6 +90,7 @@ impl From<gokku_docker::Error> for Error {
         use gokku_docker::Error as Theirs;
         let kind = match &error {
             Theirs::Unreachable { .. }
+            | Theirs::Silent { .. }
             | Theirs::Forbidden { .. }
             | Theirs::TooOld { .. }
             | Theirs::Host(_) => Kind::Unavailable,

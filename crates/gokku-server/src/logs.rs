@@ -93,7 +93,8 @@ pub async fn show(
             Ok(Turn::Over) => return Ok(()),
             Ok(Turn::Moved) => continue,
             Ok(Turn::Nothing) if !wanted.follow => return Ok(()),
-            Err(error) if !wanted.follow => return Err(error),
+            // What breaks off goes on; of what never began somebody must hear.
+            Err(error) if !wanted.follow || show.current.is_none() && !show.waited => return Err(error),
             Ok(Turn::Nothing) | Err(_) => {}
         }
         sleep(show.pause.take()).await;

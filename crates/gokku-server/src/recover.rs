@@ -137,6 +137,10 @@ async fn finish_stop(
         if names.contains(&facts.name) {
             match stopping::stop(engine, &facts.id, grace).await {
                 Ok(Some(because)) => log.tell(stopping::killed(facts.name, grace, because)),
+                // Requests may wait for what comes next. Should it be stopped later, that is seen (`stopping::given_up`).
+                Err(error) if error.is_silence() => log.tell(Event::Warned {
+                    line: error.to_string(),
+                }),
                 Err(error) if !error.is_not_found() => return Err(error.into()),
                 _ => {}
             }

@@ -109,15 +109,66 @@ pub struct LastTransition {
     pub ms: Option<u64>,
 }
 
+/// What is known, and what the engine did not tell.
+#[derive(Debug)]
+pub struct Seen<T> {
+    /// As far as it is known.
+    pub status: T,
+    /// Why there is nothing in it that only the engine knows.
+    pub engine: Option<Error>,
+}
+
+/// The engine, and why it tells nothing.
+#[derive(Default)]
+struct Asked {
+    engine: Option<Engine>,
+    error: Option<Error>,
+}
+
+impl Asked {
+    async fn connect(server: &Server) -> Self {
+        match server.engine().await {
+            // Somebody waits: what is not answered once is not asked again.
+            Ok(engine) => Self {
+                engine: Some(engine.brief()),
+                error: None,
+            },
+            Err(error) => Self {
+                engine: None,
+                error: Some(error),
+            },
+        }
+    }
+
+    /// What is answered to a question; nothing where there is no engine that does.
+    async fn ask<T: Default, E: Into<Error>>(
+        &mut self,
+        question: impl AsyncFnOnce(Engine) -> Result<T, E>,
+    ) -> T {
+        let Some(engine) = self.engine.clone() else {
+            return T::default();
+        };
+        match question(engine).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.error.get_or_insert(error.into());
+                T::default()
+            }
+        }
+    }
+}
+
 /// Every app, by name: one question to the engine and one to the switch.
-pub async fn all(server: &Server) -> Result<Vec<AppStatus>, Error> {
+pub async fn all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
     let apps = apps::visible(server)?;
     let label = server.root.label();
-    let engine = server.engine().await?;
+    let mut asked = Asked::connect(server).await;
     let switch = server.switch();
     let wanted = [(labels::ROOT, label.as_str())];
-    let (containers, switch) = tokio::join!(engine.containers(&wanted), switch.status());
-    let containers = containers?;
+    let (containers, switch) = tokio::join!(
+        asked.ask(async |engine| engine.containers(&wanted).await),
+        switch.status()
+    );
     let routes = Routes::of(switch);
     let mut all = Vec::new();
     for app in &apps {
@@ -127,40 +178,49 @@ pub async fn all(server: &Server) -> Result<Vec<AppStatus>, Error> {
                 .filter(|facts| facts.label(labels::APP) == Some(app.name.as_str()))
         };
         let mut status = facts(server, app, mine(), &routes)?;
-        if routes.differ(server, &app.name, mine()) {
-            add_differences(server, &engine, &app.name, &mut status).await?;
+        if asked.error.is_none() && routes.differ(server, &app.name, mine()) {
+            status
+                .trouble
+                .extend(differences(server, &asked, &app.name).await);
         }
         all.push(status);
     }
-    Ok(all)
+    for status in &mut all {
+        add_silence(asked.error.as_ref(), status);
+    }
+    Ok(Seen {
+        status: all,
+        engine: asked.error,
+    })
 }
 
 /// One app, with its health asked now.
-pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
+pub async fn one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Error> {
     let app = apps::load(&server.root, name)?;
-    let engine = server.engine().await?;
+    let mut asked = Asked::connect(server).await;
     let switch = server.switch();
-    let (containers, switch) = tokio::join!(server.containers(&engine, name), switch.status());
-    let containers = containers?;
+    let (containers, switch) = tokio::join!(
+        asked.ask(async |engine| server.containers(&engine, name).await),
+        switch.status()
+    );
     let routes = Routes::of(switch);
     let mut status = facts(server, &app, containers.iter(), &routes)?;
-    if routes.differ(server, name, containers.iter()) {
-        add_differences(server, &engine, name, &mut status).await?;
+    if asked.error.is_none() && routes.differ(server, name, containers.iter()) {
+        status.trouble.extend(differences(server, &asked, name).await);
     }
     let mut mounted = Vec::new();
     for container in &mut status.containers {
-        let details = engine
-            .container(container.id.as_str())
-            .await?
-            .and_then(|facts| facts.details);
+        let id = container.id.clone();
+        let facts = asked.ask(async |engine| engine.container(id.as_str()).await);
+        let details = facts.await.and_then(|facts| facts.details);
         mounted.extend(details.iter().flat_map(|details| details.volumes.clone()));
         container.started = details
             .map(|details| details.started_at)
             .filter(|_| container.state == "running");
     }
-    let labelled = engine
-        .volumes(&[(labels::ROOT, &server.root.label()), (labels::APP, name.as_str())])
-        .await?;
+    let root = server.root.label();
+    let mine = [(labels::ROOT, root.as_str()), (labels::APP, name.as_str())];
+    let labelled = asked.ask(async |engine| engine.volumes(&mine).await).await;
     status.volumes = volumes(&app, mounted, labelled);
     if let Some(route) = routes.get(name).filter(|route| route.answers()) {
         status.health = Some(health_of(server, name, route, &status.containers).await);
@@ -169,7 +229,18 @@ pub async fn one(server: &Server, name: &AppName) -> Result<AppStatus, Error> {
     let waiting = queue::waiting(&server.root, name);
     status.waiting = waiting.iter().map(ToString::to_string).collect();
     status.last = last(server, name, status.busy.is_some());
-    Ok(status)
+    add_silence(asked.error.as_ref(), &mut status);
+    Ok(Seen {
+        status,
+        engine: asked.error,
+    })
+}
+
+/// That of what is shown the engine's part is missing.
+fn add_silence(error: Option<&Error>, status: &mut AppStatus) {
+    status
+        .trouble
+        .extend(error.map(|error| format!("what runs is not known. {}", error.message)));
 }
 
 /// The health of what has an app's traffic; where that is several containers, with the names of those that are not well.
@@ -266,25 +337,21 @@ impl Routes {
 }
 
 /// What differs from what should be. Seen once, it may have been in the midst of a transition: then it is looked at again.
-async fn add_differences(
-    server: &Server,
-    engine: &Engine,
-    app: &AppName,
-    status: &mut AppStatus,
-) -> Result<(), Error> {
-    if differ::is_under_way(&server.root, app) {
-        return Ok(());
-    }
-    let Ok(differences) = differ::look(server, engine, app, &HashSet::new()).await else {
-        // The switch does not answer: that is said already.
-        return Ok(());
+async fn differences(server: &Server, asked: &Asked, app: &AppName) -> Vec<String> {
+    let Some(engine) = asked
+        .engine
+        .as_ref()
+        .filter(|_| !differ::is_under_way(&server.root, app))
+    else {
+        return Vec::new();
     };
-    if !differ::is_under_way(&server.root, app) {
-        status
-            .trouble
-            .extend(differences.iter().map(|one| one.words(app)));
+    match differ::look(server, engine, app, &HashSet::new()).await {
+        Ok(differences) if !differ::is_under_way(&server.root, app) => {
+            differences.iter().map(|one| one.words(app)).collect()
+        }
+        // A switch that does not answer is said already.
+        _ => Vec::new(),
     }
-    Ok(())
 }
 
 fn facts<'a>(

@@ -1,14 +1,18 @@
-//! Stops a container, and finds out why it did not end by itself where it had to be killed.
+//! Stops a container, and finds out why it did not end by itself where it had to be killed; and which stops nobody waits for
+//! any more, although the engine may come to them yet.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use gokku_core::ContainerId;
-use gokku_core::event::Event;
+use gokku_core::event::{Event, Finish, Stamped};
 use gokku_core::process_one::{KilledBecause, Stopped, Time, is_deaf_shell, is_init};
+use gokku_core::{AppName, ContainerId};
 use gokku_docker::containers::Details;
 use gokku_docker::{ContainerState, Error};
 use tokio::time::Instant;
 
+use crate::log;
+use crate::root::Root;
 use crate::runtime::Runtime;
 
 /// Stops it; why it had to be killed, where it did not end by itself.
@@ -45,6 +49,39 @@ pub(crate) async fn stop(
         behind_shell,
     };
     Ok(stopped.killed_because())
+}
+
+/// The names of the containers whose stop the last transition asked for, and gave up before it heard of their end.
+pub(crate) fn given_up(root: &Root, app: &AppName) -> BTreeSet<String> {
+    let ids = log::list(root, app).into_iter().rev();
+    let mut all = ids.map(|id| log::read(root, app, id));
+    // Those that were refused have done nothing.
+    all.find_map(|told| unheard_stops(&told)).unwrap_or_default()
+}
+
+/// The same of one transition's log; none of one that did nothing.
+fn unheard_stops(told: &[Stamped]) -> Option<BTreeSet<String>> {
+    let mut unheard = BTreeSet::new();
+    let mut under_way = None;
+    let (mut began, mut given_up) = (false, false);
+    for Stamped { event, .. } in told {
+        match event {
+            Event::StepStarted { step, about, .. } => {
+                began = true;
+                let names = about.split(", ").map(str::to_owned);
+                under_way = (step == "stop").then(|| names.collect::<BTreeSet<_>>());
+                unheard.extend(under_way.iter().flatten().cloned());
+            }
+            Event::StepFinished { .. } => {
+                if let Some(stopped) = under_way.take() {
+                    unheard.retain(|name| !stopped.contains(name));
+                }
+            }
+            Event::Finished { outcome, .. } => given_up = matches!(outcome, Finish::GaveUp { .. }),
+            _ => {}
+        }
+    }
+    began.then(|| if given_up { unheard } else { BTreeSet::new() })
 }
 
 /// That it had to be killed, to be told.
@@ -85,6 +122,78 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    /// By what a transition's log says: the steps, and how it ended.
+    #[test]
+    fn a_stop_that_nobody_heard_of_is_known() {
+        let start = |step: &str| Event::StepStarted {
+            step: step.to_owned(),
+            about: "api-blue, api-blue-worker-1".to_owned(),
+            why: String::new(),
+        };
+        let done = |step: &str| Event::StepFinished {
+            step: step.to_owned(),
+            ms: 0,
+        };
+        let failed = |step: &str| Event::StepFailed {
+            step: step.to_owned(),
+            ms: 0,
+            error: String::new(),
+        };
+        let end = |outcome| Event::Finished { outcome, ms: 0 };
+        let gave_up = || {
+            end(Finish::GaveUp {
+                kind: gokku_core::transition::FailureKind::Aborted,
+                detail: String::new(),
+                serving: true,
+                former: gokku_core::transition::Former::StartedAgain,
+            })
+        };
+        let refused = end(Finish::Refused {
+            reason: gokku_core::event::Refusal::Unavailable,
+            detail: String::new(),
+        });
+        let both = ["api-blue", "api-blue-worker-1"];
+        for (told, expected) in [
+            (vec![start("stop"), failed("stop"), gave_up()], Some(&both[..])),
+            (vec![start("stop"), Event::Resumed, gave_up()], Some(&both)),
+            (
+                vec![
+                    start("stop"),
+                    failed("stop"),
+                    start("start"),
+                    done("start"),
+                    gave_up(),
+                ],
+                Some(&both),
+            ),
+            (vec![start("stop"), done("stop"), gave_up()], Some(&[])),
+            (
+                vec![
+                    start("stop"),
+                    failed("stop"),
+                    start("stop"),
+                    done("stop"),
+                    gave_up(),
+                ],
+                Some(&[]),
+            ),
+            (
+                vec![
+                    start("stop"),
+                    failed("stop"),
+                    end(Finish::Succeeded { port: None }),
+                ],
+                Some(&[]),
+            ),
+            (vec![start("stop")], Some(&[])),
+            (vec![refused], None),
+        ] {
+            let told: Vec<Stamped> = told.into_iter().map(|event| Stamped { at: 0, event }).collect();
+            let expected = expected.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+            assert_eq!(unheard_stops(&told), expected, "{told:?}");
+        }
+    }
 
     /// A program and what it runs, of real processes: whether a shell stands before it.
     #[test]

@@ -115,28 +115,48 @@ async fn make_ready(
     log: &mut Log,
 ) -> Result<Ready, Stopped> {
     let lock = acquire(server, request, asked, log).await?;
-    // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
-    let engine = prepare_server(server, request.ask.deploys()).await?;
-    recover(server, &request.app, &engine).await?;
+    let earlier = async {
+        // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
+        let engine = prepare_server(server, request.ask.deploys()).await?;
+        recover(server, &request.app, &engine).await?;
+        Ok::<_, Error>(engine)
+    };
+    let engine = unless_asked(asked, earlier).await?;
     look_at_refs(server, request, &lock).await?;
     let prepared = prepare(server, request)?;
     if prepared.release.is_some() {
         privileges::of(&server.root, &request.app, &prepared.plan)?;
     }
-    if prepared.record.is_some() {
-        let mut tell = |line| log.tell(Event::Noted { line });
-        room::for_build(server, &request.app, &engine, &mut tell).await?;
-    }
-    if prepared.release.is_some() {
-        networks::ready(&engine, &server.root, &request.app, &prepared.plan).await?;
-        mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
-        host_ports::reserve(server, request, &prepared.plan).await?;
-    }
+    let room = async {
+        if prepared.record.is_some() {
+            let mut tell = |line| log.tell(Event::Noted { line });
+            room::for_build(server, &request.app, &engine, &mut tell).await?;
+        }
+        if prepared.release.is_some() {
+            networks::ready(&engine, &server.root, &request.app, &prepared.plan).await?;
+            mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
+            host_ports::reserve(server, request, &prepared.plan).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    unless_asked(asked, room).await?;
     Ok(Ready {
         lock,
         engine,
         prepared,
     })
+}
+
+/// What may take as long as an engine that hangs: cut off when somebody asks for the end, as if this process were killed.
+async fn unless_asked<T>(
+    asked: &watch::Receiver<bool>,
+    act: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Stopped> {
+    let mut asked = asked.clone();
+    tokio::select! {
+        done = Box::pin(act) => Ok(done?),
+        () = abort::asked(&mut asked) => Err(Stopped::Aborted),
+    }
 }
 
 /// A deploy whose push git would refuse is not begun. The refs are let go of again: others may push while this is built.

@@ -1,37 +1,43 @@
 //! `gokku status`: what runs.
 
 use gokku_server::Server;
-use gokku_server::status::{self, AppStatus, ContainerStatus, VolumeStatus, ago};
+use gokku_server::status::{self, AppStatus, ContainerStatus, Seen, VolumeStatus, ago};
 
 use super::wait;
 use crate::cli::Options;
 use crate::context;
-use crate::error::Error;
+use crate::error::{DONE, Error};
 use crate::printer::{Look, Printer, plain_table};
 
 pub(super) fn run(server: &Server, options: &Options, printer: Printer) -> Result<u8, Error> {
     if context::names_app(options) {
         let app = context::app(server, options)?;
-        let status = wait(async { Ok(status::one(server, &app).await?) })?;
+        let seen = wait(async { Ok(status::one(server, &app).await?) })?;
         if printer.json {
-            printer.facts(&status)?;
+            printer.facts(&seen.status)?;
         } else {
-            printer.result(&one(&status));
+            printer.result(&one(&seen.status));
         }
-        return Ok(0);
+        return end(seen);
     }
-    let all = wait(async { Ok(status::all(server).await?) })?;
+    let seen = wait(async { Ok(status::all(server).await?) })?;
+    let all = &seen.status;
     if printer.json {
-        printer.facts(&all)?;
+        printer.facts(all)?;
     } else if all.is_empty() {
         printer.note(
             Look::Plain,
             "There are no apps yet; `gokku apps create NAME` makes one.",
         );
     } else {
-        printer.result(&list(&all));
+        printer.result(&list(all));
     }
-    Ok(0)
+    end(seen)
+}
+
+/// What was not told is said last.
+fn end<T>(seen: Seen<T>) -> Result<u8, Error> {
+    seen.engine.map_or(Ok(DONE), |error| Err(error.into()))
 }
 
 pub(super) fn short(commit: Option<&String>) -> String {

@@ -274,8 +274,30 @@ fn mend(view: &View<'_>) -> Option<Decision> {
     })
 }
 
+/// What the engine has made twice: a container that it was asked for and made when another one had been made in its place.
+fn made_twice(view: &View<'_>) -> Option<Decision> {
+    let is_first = |container: &&Container| {
+        let targets = &view.observed.route.targets;
+        let rank = |one: &Container| {
+            (
+                !targets.contains(&one.id),
+                one.slot != Some(Slot::Blue),
+                one.id.clone(),
+            )
+        };
+        let mut same = view.candidates().filter(|one| one.process == container.process);
+        same.all(|one| rank(one) >= rank(container))
+    };
+    let surplus = ids(view.candidates().filter(|container| !is_first(container)));
+    (!surplus.is_empty())
+        .then(|| Decision::step(Step::Remove { containers: surplus }, "there is one of it already"))
+}
+
 fn after_switch(view: &View<'_>) -> Decision {
     let (activation, observed) = (view.activation, view.observed);
+    if let Some(decision) = made_twice(view) {
+        return decision;
+    }
     if view.dead() && view.can_go_back() {
         return Decision::step(
             Step::NoteFailure {

@@ -8,7 +8,8 @@
 //! - [`goal`]: what is wanted
 //! - [`observed`]: what is true now
 //! - [`journal`]: what cannot be seen by looking; [`failure`]: why the goal is given up
-//! - [`step`]: what can be done about it; [`mod@abort`]: whether it can still be ended
+//! - [`step`]: what can be done about it; [`mod@abort`]: whether it can still be ended; [`blind`]: what is decided where
+//!   nobody can look
 //! - `activate`, `undo`, `retire`: the rules, for going forward, for going back, for taking an app down; `view`: the
 //!   words they are written in
 //!
@@ -16,6 +17,7 @@
 //! `{web-1}`. That they keep what they promise is checked over every reachable state in `tests/model`.
 
 pub mod abort;
+pub mod blind;
 pub mod failure;
 pub mod goal;
 pub mod journal;
@@ -28,6 +30,7 @@ mod undo;
 mod view;
 
 pub use abort::{Abort, abort, abort_detail};
+pub use blind::lets_go;
 pub use failure::{Failure, FailureKind, Former};
 pub use goal::{Activation, Cause, Goal, Mode};
 pub use journal::{Journal, Migration};

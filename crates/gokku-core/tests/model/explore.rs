@@ -105,6 +105,13 @@ fn befall(search: &mut Search, at: usize, world: &World, left: u8) {
             search.reach(befallen, left - 1, Some((at, what)));
         }
     }
+    if let Some(belated) = world.belated() {
+        search.reach(
+            belated,
+            left,
+            Some((at, format!("the engine does {:?} at last", world.late))),
+        );
+    }
     if let Some(supervised) = world.supervised() {
         search.reach(
             supervised,
@@ -157,20 +164,18 @@ fn step(search: &mut Search, at: usize, world: &World, left: u8, policy: Policy)
     for part in 0..=parts {
         let mut partly = begun.clone();
         partly.perform(&step, part);
-        let mut crashed = partly.clone();
-        crashed.crash();
-        search.reach(
-            crashed,
-            left - 1,
-            Some((at, format!("killed in part {part} of {step:?}"))),
-        );
         partly.stumbled = true;
-        let failed = after(partly, Err(String::new()));
-        search.reach(
-            failed,
-            left - 1,
-            Some((at, format!("failed in part {part} of {step:?}"))),
-        );
+        let later = (part == 0).then(|| partly.and_later(&step)).flatten();
+        for (partly, later) in [(Some(partly), ""), (later, ", which may come later")] {
+            let Some(partly) = partly else { continue };
+            let mut crashed = partly.clone();
+            crashed.crash();
+            let how = format!("killed in part {part} of {step:?}{later}");
+            search.reach(crashed, left - 1, Some((at, how)));
+            let failed = after(partly, Err(String::new()));
+            let how = format!("failed in part {part} of {step:?}{later}");
+            search.reach(failed, left - 1, Some((at, how)));
+        }
     }
 }
 

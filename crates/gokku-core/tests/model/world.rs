@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) former_touched: bool,
     /// An active container was stopped or started, whenever.
     pub(crate) former_stirred: bool,
+    /// What the engine was asked and nobody waits for any more: it may do it at any later moment, or never.
+    pub(crate) late: Option<Step>,
     /// How the transition ended.
     pub(crate) end: Option<End>,
     /// What was true in the beginning.
@@ -81,6 +83,7 @@ impl World {
             stumbled: false,
             former_touched: false,
             former_stirred: false,
+            late: None,
             end: None,
             made: 0,
         }
@@ -269,10 +272,36 @@ impl World {
         }
     }
 
+    /// The same world, where the engine may do the step later. What else an engine does is like what befalls a container: one
+    /// that is stopped has died, one that is removed was removed by hand.
+    pub(crate) fn and_later(&self, step: &Step) -> Option<Self> {
+        let asks = matches!(
+            step,
+            Step::Create { .. } | Step::Start { .. } | Step::Rename { .. }
+        );
+        asks.then(|| Self {
+            late: Some(step.clone()),
+            ..self.clone()
+        })
+    }
+
+    /// The engine comes to what it was asked long ago.
+    pub(crate) fn belated(&self) -> Option<Self> {
+        let mut world = self.clone();
+        let step = world.late.take()?;
+        world.perform(&step, Self::parts(&step));
+        Some(world)
+    }
+
     fn create(&mut self, process: &ProcessKey) {
         let Goal::Activate(activation) = self.goal().clone() else {
             return;
         };
+        // An engine gives a name once.
+        let mut all = self.observed.containers.iter();
+        if all.any(|one| one.process == *process && one.slot == Some(Slot::Green)) {
+            return;
+        }
         self.made += 1;
         let name = format!("new{}", self.made);
         self.observed.containers.push(container(

@@ -26,5 +26,6 @@ mod once;
 mod privileges;
 mod progress;
 mod secrets;
+mod silence;
 mod stop;
 mod volumes;

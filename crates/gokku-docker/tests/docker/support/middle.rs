@@ -14,6 +14,8 @@ pub(crate) enum Reply {
     Answer(String),
     /// Nothing, and the end.
     HangUp,
+    /// These bytes, and then nothing more until the client has gone.
+    Hang(String),
     /// It goes to this socket, and the answer comes back.
     PassOn(PathBuf),
 }
@@ -100,6 +102,10 @@ fn serve(
             stream.write_all(text.as_bytes())?;
             stream.shutdown(Shutdown::Write)?;
             // What is still on its way is read, or the client would see a reset and not the answer.
+            std::io::copy(&mut stream, &mut std::io::sink()).map(drop)
+        }
+        Reply::Hang(text) => {
+            stream.write_all(text.as_bytes())?;
             std::io::copy(&mut stream, &mut std::io::sink()).map(drop)
         }
         Reply::PassOn(socket) => pass_on(stream, &head, &socket),
