@@ -35,6 +35,7 @@ pub mod gokku_yml;
 pub mod image_ref;
 pub mod languages;
 pub mod misnamed;
+pub mod neighbours;
 pub mod network_name;
 pub mod process_one;
 pub mod processes;
@@ -42,6 +43,7 @@ pub mod procfile;
 pub mod resources;
 pub mod settings;
 pub mod shell;
+pub mod subnet;
 pub mod volume;
 
 pub mod build_key;

@@ -38,8 +38,8 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// The network it is on.
     pub network: String,
-    /// The labels that the network is made with when it is not there; without any it is not made.
-    pub network_labels: BTreeMap<String, String>,
+    /// The networks it is on beside that one.
+    pub beside: Vec<String>,
     /// The command, instead of the image's.
     pub command: Option<Vec<String>>,
     /// The entrypoint, instead of the image's; an empty one for none.
@@ -151,9 +151,6 @@ fn addresses(networks: Option<Networks>) -> BTreeMap<String, IpAddr> {
 impl Engine {
     /// Makes a container. Docker's own restart policy is `no`: starting it again is gokku's.
     pub async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
-        if !spec.network_labels.is_empty() {
-            self.network_or_make(&spec.network, &spec.network_labels).await?;
-        }
         let init = spec.init && self.has_init().await?;
         let seconds = i64::try_from(spec.stop_timeout.as_secs()).unwrap_or(i64::MAX);
         let body = ContainerCreateBody {
@@ -201,7 +198,15 @@ impl Engine {
             .await
             .map_err(|error| Error::of("create the container", &spec.image, error))?;
         let id = ContainerId::new(made.id);
-        if let Err(error) = self.check_folders(&spec.mounts).await {
+        let finished = async {
+            self.check_folders(&spec.mounts).await?;
+            // An engine before API 1.44 takes one network with the container.
+            for network in &spec.beside {
+                self.connect_network(network, &id).await?;
+            }
+            Ok(())
+        };
+        if let Err(error) = finished.await {
             self.remove(&id).await?;
             return Err(error);
         }
@@ -210,10 +215,18 @@ impl Engine {
 
     /// Starts a container; one that runs already is no error.
     pub async fn start(&self, id: &ContainerId) -> Result<(), Error> {
-        self.docker
-            .start_container(id.as_str(), None)
-            .await
-            .map_err(|error| Error::of("start the container", id.as_str(), error))
+        let started = self.docker.start_container(id.as_str(), None).await;
+        match started.map_err(|error| Error::of("start the container", id.as_str(), error)) {
+            Err(Error::Api { what, message }) if message.contains("no available IPv4 addresses") => {
+                Err(Error::Api {
+                    what,
+                    message: format!(
+                        "{message}: its network is full. Fewer containers will do (`gokku ps scale`), or fewer one-off ones beside them"
+                    ),
+                })
+            }
+            started => started,
+        }
     }
 
     /// Stops a container: SIGTERM, then SIGKILL after the grace. One that does not run is no error.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use gokku_core::disk::Size;
+use gokku_core::subnet::{RANGE, Subnet};
 use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
@@ -37,11 +38,22 @@ pub struct VolumesConfig {
 }
 
 /// The networks of apps.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworksConfig {
     /// Those that several apps may be on.
     pub shared: Vec<String>,
+    /// The addresses that apps' own networks are made from.
+    pub range: Subnet,
+}
+
+impl Default for NetworksConfig {
+    fn default() -> Self {
+        Self {
+            shared: Vec::new(),
+            range: RANGE,
+        }
+    }
 }
 
 /// A folder of the server: an absolute path in its shortest form.

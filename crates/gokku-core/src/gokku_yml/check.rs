@@ -1,11 +1,12 @@
 //! What was read, as what counts: what belongs together is compared, and defaults are filled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::build_inputs::{BuildInputs, OWN_ARGS};
 use crate::env_file::{EnvKey, EnvValue, can_be_given};
 use crate::image_ref::Use;
+use crate::name::AppName;
 use crate::process::ProcessType;
 use crate::push::BranchName;
 use crate::resources::Resources;
@@ -18,6 +19,7 @@ use super::reading::{Given, List, Named, Or, Reader};
 
 /// What counts of an app: what is said of it, and the defaults of all.
 pub(super) fn app(
+    name: &AppName,
     said: &raw::App,
     defaults: Option<&raw::App>,
     registries: &[String],
@@ -45,6 +47,7 @@ pub(super) fn app(
             "command: an empty list cannot be: it is a list of words, at least one",
         );
     }
+    let network = whole.network.unwrap_or_default();
     let dockerfile = whole.dockerfile.filter(|_| ready.is_none());
     AppConfig {
         path: whole.path.map(|path| path.value.0).unwrap_or_default(),
@@ -62,7 +65,11 @@ pub(super) fn app(
             .volumes
             .map(|list| volumes(list, reader))
             .unwrap_or_default(),
-        network: whole.network.map(|name| name.value),
+        network: network.name.map(|name| name.value),
+        reaches: network
+            .apps
+            .map(|list| reaches(name, list, reader))
+            .unwrap_or_default(),
         environments: whole
             .environments
             .map(|list| environments(list, reader))
@@ -245,6 +252,22 @@ fn volumes(list: List<Given<crate::volume::Volume>>, reader: &mut Reader<'_>) ->
         volumes.push(given.value);
     }
     volumes
+}
+
+/// Each is a network more, and an interface in each container.
+const MOST_REACHED: usize = 32;
+
+fn reaches(app: &AppName, list: List<Given<AppName>>, reader: &mut Reader<'_>) -> BTreeSet<AppName> {
+    if list.written > MOST_REACHED {
+        let what = format!(
+            "network.apps: {} apps are too many: at most {MOST_REACHED}",
+            list.written
+        );
+        reader.note(list.place, what);
+    }
+    // In `defaults` it may be said for all, each but itself.
+    let others = list.items.into_iter().map(|given| given.value);
+    others.filter(|other| other != app).collect()
 }
 
 fn environments(list: List<raw::Environment>, reader: &mut Reader<'_>) -> Vec<Environment> {

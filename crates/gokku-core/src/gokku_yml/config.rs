@@ -1,6 +1,6 @@
 //! What counts of an app: what its `gokku.yml` says, and the defaults of what it does not say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::YmlError;
@@ -8,7 +8,7 @@ use crate::build_inputs::BuildInputs;
 use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::image_ref::ImageRef;
 use crate::languages::Lang;
-use crate::name::EnvironmentName;
+use crate::name::{AppName, EnvironmentName};
 use crate::network_name::NetworkName;
 use crate::process::ProcessType;
 use crate::procfile::Command;
@@ -36,8 +36,10 @@ pub struct AppConfig {
     pub env: Vec<(EnvKey, EnvValue)>,
     /// `volumes`.
     pub volumes: Vec<Volume>,
-    /// `network`.
+    /// `network.name`.
     pub network: Option<NetworkName>,
+    /// `network.apps`: the other apps that this one lets reach it, if they say the same.
+    pub reaches: BTreeSet<AppName>,
     /// `health`.
     pub health: Health,
     /// `ports`: the server's and the container's.
@@ -244,6 +246,7 @@ impl Default for AppConfig {
             env: Vec::new(),
             volumes: Vec::new(),
             network: None,
+            reaches: BTreeSet::new(),
             health: Health::default(),
             ports: None,
             environments: Vec::new(),
