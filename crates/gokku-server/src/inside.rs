@@ -51,7 +51,7 @@ pub async fn run(
         ),
         mounts::check(&engine, &server.root, app, &plan)
     );
-    let networks = network?.networks;
+    let networks = network?;
     mounted?;
     let seen = seen?;
     let mounts = carried::mounts_of(&engine, &server.root, app, &plan, seen.as_ref()).await?;

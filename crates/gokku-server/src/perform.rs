@@ -242,9 +242,9 @@ impl<R: Runtime> Driver<R> {
     /// The networks of the release, which are there now: it may have been long since somebody looked.
     async fn look_at_networks(&mut self) -> Result<Networks, Error> {
         let containers = self.activation()?.processes.len();
-        let ready = networks::ready(&self.runtime, &self.root, &self.app, &self.plan, containers).await?;
-        self.networks = Some(ready.networks.clone());
-        Ok(ready.networks)
+        let networks = networks::ready(&self.runtime, &self.root, &self.app, &self.plan, containers).await?;
+        self.networks = Some(networks.clone());
+        Ok(networks)
     }
 
     /// Among which containers one is that is made now: those that are kept, or those of this transition.

@@ -129,8 +129,9 @@ async fn make_ready(
             Goal::Activate(activation) => activation.processes.len(),
             Goal::Stop | Goal::Destroy => 0,
         };
-        let ready = networks::ready(&engine, &server.root, &request.app, &prepared.plan, containers).await?;
-        for line in ready.notes {
+        let notes =
+            networks::prepare(&engine, &server.root, &request.app, &prepared.plan, containers).await?;
+        for line in notes {
             log.tell(Event::Noted { line });
         }
         mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;

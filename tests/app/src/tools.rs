@@ -54,7 +54,7 @@ pub(crate) fn append(file: &str, line: &str) -> io::Result<()> {
 
 /// What the app behind a name or an address says on a port.
 pub(crate) fn version_of(host: &str, port: u16) -> io::Result<String> {
-    let limit = Duration::from_secs(2);
+    let limit = Duration::from_secs(1);
     let place = (host, port).to_socket_addrs()?.next();
     let place = place.ok_or_else(|| io::Error::other("the name has no address"))?;
     let mut stream = TcpStream::connect_timeout(&place, limit)?;

@@ -181,12 +181,12 @@ async fn containers_meet_where_both_are() {
         address(&alone, &shop).await,
         address(&green, &shop).await,
     ] {
-        let (reached, said) = reaches(&client, &to).await;
-        assert!(!reached, "{to}: {said}");
+        let (found, said) = reaches(&client, &to).await;
+        assert!(!found, "{to}: {said}");
     }
     for to in [lab.name("shop-green"), address(&green, &pair).await] {
-        let (reached, said) = reaches(&client, &to).await;
-        assert!(reached, "{to}: {said}");
+        let (found, said) = reaches(&client, &to).await;
+        assert!(found, "{to}: {said}");
     }
     lab.engine.rename(&green, &lab.name("shop-blue")).await.unwrap();
     assert!(reaches(&client, &lab.name("shop-blue")).await.0);
