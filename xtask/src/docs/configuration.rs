@@ -8,7 +8,7 @@ use gokku_proxy::limits::{LIMITS, Limit};
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 8] = [
+const SERVER_KEYS: [[&str; 4]; 9] = [
     [
         "proxy.bind",
         "-",
@@ -44,6 +44,12 @@ const SERVER_KEYS: [[&str; 4]; 8] = [
         "-",
         "The networks that several apps may be on, of those that are made for apps",
         "a list of names",
+    ],
+    [
+        "networks.range",
+        "10.213.0.0/16",
+        "The IPv4 addresses that apps' own networks are made from, each a piece that nothing else on the server has",
+        "a range, as 10.90.0.0/16",
     ],
     [
         "disk.reserve",
@@ -156,13 +162,14 @@ mod tests {
                 none.clone(),
                 none.clone(),
                 none.clone(),
-                none
+                none,
+                config.networks.range.to_string()
             ],
-            [0, 1, 2, 3, 4, 5].map(|key: usize| SERVER_KEYS[key][1])
+            [0, 1, 2, 3, 4, 5, 6].map(|key: usize| SERVER_KEYS[key][1])
         );
         assert_eq!(
             [config.disk.reserve, config.disk.build_cache],
-            [6, 7].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
+            [7, 8].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
         );
     }
 
