@@ -10,11 +10,9 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 use crate::ssh_client::{self, read, write};
-use crate::{Output, PATIENCE, docker, ensure_machine, gokku_program, unique, wait_until};
+use crate::{Output, PATIENCE, docker, ensure_machine, unique, wait_until};
 
 const SOCKET: &str = "/var/run/docker.sock";
-/// The network that apps' containers are on: the machine's switch reaches them there.
-const NETWORK: &str = "gokku";
 
 /// A machine. Its users `root`, `ubuntu` (who may use sudo without a password) and `guest` (who may not) let the laptop
 /// in. It goes with its handle, and with it whatever the engine has of the server that it became.
@@ -34,16 +32,8 @@ impl Host {
             .prefix("gokku-host-")
             .tempdir()
             .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
-        if docker(["network", "inspect", NETWORK]).code != Some(0) {
-            // gokku makes it, one at a time on this engine: of two with one name no container can be on either.
-            let mut doctor = Command::new(gokku_program());
-            doctor
-                .args(["--root"])
-                .arg(folder.path().join("none"))
-                .arg("doctor");
-            Output::of(&mut doctor);
-        }
         let name = unique("gokku-host");
+        docker(["network", "create", &name]).ok();
         let mount = format!("{SOCKET}:{SOCKET}");
         // A root that no other server on this engine has: it is in the labels of all that is made there.
         let root = format!("/srv/{name}");
@@ -57,7 +47,7 @@ impl Host {
             "--hostname",
             &name,
             "--network",
-            NETWORK,
+            &name,
             "--volume",
             &mount,
             image,
@@ -92,6 +82,11 @@ impl Host {
     /// Its address.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// The network it is on. Its switch, which is inside of a container, reaches the apps that are on it, too.
+    pub fn network(&self) -> &str {
+        &self.name
     }
 
     /// The private key that lets in.
@@ -187,5 +182,6 @@ impl Drop for Host {
     fn drop(&mut self) {
         docker(["rm", "--force", "--volumes", &self.name]);
         crate::docker::remove_all(None, Path::new(&self.root));
+        docker(["network", "rm", &self.name]);
     }
 }

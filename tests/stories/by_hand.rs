@@ -101,7 +101,8 @@ fn names_strays_and_links_are_mended_and_strangers_are_left_alone() {
         .flat_map(|(name, value)| ["--label".to_owned(), format!("{name}={value}")])
         .collect();
     let green = api.green();
-    let mut words = vec!["run", "--detach", "--name", &green, "--network", "gokku"];
+    let network = format!("gokku.{}", api.name());
+    let mut words = vec!["run", "--detach", "--name", &green, "--network", &network];
     words.extend(labels.iter().map(String::as_str));
     words.push(&image);
     docker(words).ok();

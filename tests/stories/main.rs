@@ -35,6 +35,7 @@ mod machine;
 mod many;
 mod migration;
 mod names;
+mod networks;
 mod no_engine;
 mod odd_trees;
 mod ports;

@@ -150,6 +150,9 @@ fn an_app_lives_there_until_all_is_taken_down() {
     scene.set_up("ubuntu@server").ok();
     let (app, port) = (unique("api"), free_port());
     let dev = laptop.project(&app, port);
+    let network = host.network();
+    let yml = format!("apps:\n  {app}:\n    ports: [\"{port}:8080\"]\n    network: {network}\n");
+    dev.write("gokku.yml", yml);
     let remote = format!("{app}-production");
     dev.gokku(["remote", "add", &remote, "ubuntu@server"]).ok();
     dev.gokku(["config", "set", "-a", &remote, "HEALTH_CHECK_TIMEOUT=20"])

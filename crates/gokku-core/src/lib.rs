@@ -36,6 +36,7 @@ pub mod gokku_yml;
 pub mod image_ref;
 pub mod languages;
 pub mod misnamed;
+pub mod neighbours;
 pub mod network_name;
 pub mod privileges;
 pub mod process_one;
@@ -45,6 +46,7 @@ pub mod repeats;
 pub mod resources;
 pub mod settings;
 pub mod shell;
+pub mod subnet;
 pub mod volume;
 
 pub mod build_key;

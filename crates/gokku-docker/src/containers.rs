@@ -40,8 +40,8 @@ pub struct ContainerSpec {
     pub labels: BTreeMap<String, String>,
     /// The network it is on.
     pub network: String,
-    /// The labels that the network is made with when it is not there; without any it is not made.
-    pub network_labels: BTreeMap<String, String>,
+    /// The networks it is on beside that one.
+    pub beside: Vec<String>,
     /// The command, instead of the image's.
     pub command: Option<Vec<String>>,
     /// The entrypoint, instead of the image's; an empty one for none.
@@ -155,9 +155,6 @@ fn addresses(networks: Option<Networks>) -> BTreeMap<String, IpAddr> {
 impl Engine {
     /// Makes a container. Docker's own restart policy is `no`: starting it again is gokku's.
     pub async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
-        if !spec.network_labels.is_empty() {
-            self.network_or_make(&spec.network, &spec.network_labels).await?;
-        }
         let init = spec.init && self.has_init().await?;
         let seconds = i64::try_from(spec.stop_timeout.as_secs()).unwrap_or(i64::MAX);
         let no_new_privileges = spec.privileges.no_new_privileges;
@@ -208,7 +205,15 @@ impl Engine {
         let made = self.docker.create_container(Some(options.build()), body);
         let made = self.act(call, made).await?;
         let id = ContainerId::new(made.id);
-        if let Err(error) = self.check_folders(&spec.mounts).await {
+        let finished = async {
+            self.check_folders(&spec.mounts).await?;
+            // An engine before API 1.44 takes one network with the container.
+            for network in &spec.beside {
+                self.connect_network(network, &id).await?;
+            }
+            Ok(())
+        };
+        if let Err(error) = finished.await {
             self.remove(&id).await?;
             return Err(error);
         }
@@ -218,8 +223,17 @@ impl Engine {
     /// Starts a container; one that runs already is no error.
     pub async fn start(&self, id: &ContainerId) -> Result<(), Error> {
         let call = Call::new("start", "start the container", id.as_str());
-        self.act(call, self.docker.start_container(id.as_str(), None))
-            .await
+        match self.act(call, self.docker.start_container(id.as_str(), None)).await {
+            Err(Error::Api { what, message }) if message.contains("no available IPv4 addresses") => {
+                Err(Error::Api {
+                    what,
+                    message: format!(
+                        "{message}: its network is full. Fewer containers will do (`gokku ps scale`), or fewer one-off ones beside them"
+                    ),
+                })
+            }
+            started => started,
+        }
     }
 
     /// Stops a container: SIGTERM, then SIGKILL after the grace. One that does not run is no error. An engine that has not

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use gokku_core::subnet::NoRoom;
+
 use crate::failed_build::FailedBuild;
 
 /// Why the engine did not do what it was asked. Never has an env value in it.
@@ -87,6 +89,11 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The addresses that networks are made from have no room for one more.
+    #[error(
+        "no network could be made from gokku's addresses: {0}. Give it others, with range = \"…\" below [networks] in config.toml; `docker network ls` shows what there is"
+    )]
+    NoRoom(#[from] NoRoom),
     /// The engine refused, or answered something else than it should.
     #[error("{what}: the Docker Engine says: {message}")]
     Api {

@@ -27,12 +27,20 @@ pub const RESTART: &str = "gokku.restart";
 pub const RESTART_DELAY: &str = "gokku.restart-delay";
 /// The port the app listens on.
 pub const PORT: &str = "gokku.port";
-/// `once` for one-off containers: migrations and `gokku run`.
+/// `once` for one-off containers: migrations and `gokku run`. Of a network: [`OWN`], [`PAIR`] or another word.
 pub const KIND: &str = "gokku.kind";
 /// The network that it is reached on.
 pub const NETWORK: &str = "gokku.network";
 
-/// All of them.
+/// The two apps that a network is for, sorted, with a comma between.
+pub const APPS: &str = "gokku.apps";
+
+/// The [`KIND`] of an app's own network.
+pub const OWN: &str = "own";
+/// The [`KIND`] of a network that two apps share.
+pub const PAIR: &str = "pair";
+
+/// All of a container's.
 const ALL: [&str; 13] = [
     ROOT,
     APP,

@@ -54,7 +54,7 @@ pub use images::ImageFacts;
 pub use limits::Limits;
 pub use lines::Lines;
 pub use logs::{LogLine, LogOptions, Stream};
-pub use network::NetworkFacts;
+pub use network::{NetworkFacts, NewNetwork};
 pub use registry::Login;
 pub use secrets::Secrets;
 pub use session::{Session, SessionInput};

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{File, TryLockError};
 use std::time::Duration;
 
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
 use gokku_core::pause::Pause;
 use tokio::time::{Instant, sleep};
+
+use gokku_core::ContainerId;
+use gokku_core::subnet::Subnet;
 
 use crate::engine::Engine;
 use crate::error::Error;
@@ -17,6 +20,9 @@ use crate::limits::Call;
 const LOOK: &str = "look for the network";
 /// How often it is looked whether the lock is free.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+const MAKE: &str = "create the network";
+/// How many pieces of a range are tried that the engine does not give, though nothing shows why.
+const TRIES: usize = 64;
 
 /// What is known of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +33,35 @@ pub struct NetworkFacts {
     pub driver: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Its IPv4 addresses.
+    pub subnets: Vec<Subnet>,
+}
+
+impl NetworkFacts {
+    /// One of its labels.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str)
+    }
+
+    /// How many containers there can be on it.
+    pub fn room(&self) -> u32 {
+        self.subnets.iter().map(|subnet| subnet.room()).sum()
+    }
+}
+
+/// A network to be made from a range of addresses. What it is, its labels say.
+#[derive(Clone, Debug)]
+pub struct NewNetwork {
+    /// The names it may have, in their order: the first that nothing has is taken.
+    pub names: Vec<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// For how many containers it must have room.
+    pub containers: u32,
+    /// The addresses it is made from.
+    pub range: Subnet,
+    /// Those that are something else's, beside those of the engine's networks.
+    pub avoid: Vec<Subnet>,
 }
 
 impl From<bollard::models::Network> for NetworkFacts {
@@ -35,33 +70,22 @@ impl From<bollard::models::Network> for NetworkFacts {
             name: one.name.unwrap_or_default(),
             driver: one.driver.unwrap_or_default(),
             labels: one.labels.unwrap_or_default().into_iter().collect(),
+            subnets: one
+                .ipam
+                .and_then(|ipam| ipam.config)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|config| config.subnet?.parse().ok())
+                .collect(),
         }
     }
 }
 
 impl Engine {
-    /// Makes sure that there is one bridge network of this name.
+    /// The network of exactly this name; a bridge with these labels that is made when there is none.
     ///
     /// Engines before API 1.44 take the same name twice when asked at the same time, and then take it for neither: so
-    /// one process at a time makes it, whichever server's it is, and of two that are there all the same the younger
-    /// goes.
-    pub async fn ensure_network(&self, name: &str) -> Result<(), Error> {
-        if self.networks(name).await?.len() == 1 {
-            return Ok(());
-        }
-        let _one_at_a_time = self.lock().await;
-        let mut all = self.networks(name).await?;
-        if all.is_empty() {
-            return self.create_network(name, &BTreeMap::new()).await;
-        }
-        for younger in all.drain(1..) {
-            let call = Call::new("network rm", "remove the second network", name);
-            self.act(call, self.docker.remove_network(&younger)).await?;
-        }
-        Ok(())
-    }
-
-    /// The network of exactly this name; a bridge with these labels that is made when there is none.
+    /// one process at a time makes it, whichever server's it is.
     pub async fn network_or_make(
         &self,
         name: &str,
@@ -72,12 +96,73 @@ impl Engine {
         }
         let _one_at_a_time = self.lock().await;
         if self.networks(name).await?.is_empty() {
-            self.create_network(name, labels).await?;
+            match self.create_network(name, labels, None).await {
+                // Somebody else made it in the meantime.
+                Ok(()) | Err(Error::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
         self.network(name).await?.ok_or_else(|| Error::NotFound {
             what: LOOK,
             id: name.to_owned(),
         })
+    }
+
+    /// The network that has room enough among those with these labels, the largest; one that is made of a free piece of
+    /// its range where there is none.
+    ///
+    /// What is free is found by looking at all networks of the engine, by one process at a time; what only the engine
+    /// knows of is passed over when it refuses.
+    pub async fn network_of_range(&self, new: &NewNetwork) -> Result<NetworkFacts, Error> {
+        let _one_at_a_time = self.lock().await;
+        let all = self.networks_with(&[]).await?;
+        let has_labels = |one: &&NetworkFacts| {
+            new.labels
+                .iter()
+                .all(|(key, value)| one.label(key) == Some(value))
+        };
+        let made = all
+            .iter()
+            .filter(has_labels)
+            .filter(|one| one.room() >= new.containers);
+        if let Some(made) = made.max_by_key(|one| one.room()) {
+            return Ok(made.clone());
+        }
+        let is_free = |name: &&String| all.iter().all(|one| one.name != **name);
+        let name = new.names.iter().find(is_free).ok_or_else(|| Error::Conflict {
+            what: MAKE,
+            message: format!("{} and all further names of it are taken", new.names.join(", ")),
+        })?;
+        let mut taken: Vec<Subnet> = all.iter().flat_map(|one| one.subnets.iter().copied()).collect();
+        taken.extend(&new.avoid);
+        let mut tries = TRIES;
+        loop {
+            let piece = new.range.choose(new.containers, &taken)?;
+            match self.create_network(name, &new.labels, Some(piece)).await {
+                Ok(()) => break,
+                Err(Error::Api { message, .. } | Error::Conflict { message, .. })
+                    if message.contains("overlap") && tries > 0 =>
+                {
+                    tries -= 1;
+                    taken.push(piece);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.network(name).await?.ok_or_else(|| Error::NotFound {
+            what: LOOK,
+            id: name.clone(),
+        })
+    }
+
+    /// Puts a container on one more network.
+    pub(crate) async fn connect_network(&self, name: &str, container: &ContainerId) -> Result<(), Error> {
+        let request = NetworkConnectRequest {
+            container: container.to_string(),
+            endpoint_config: None,
+        };
+        let call = Call::new("network connect", "put the container on the network", name);
+        self.act(call, self.docker.connect_network(name, request)).await
     }
 
     /// The network of exactly this name, the oldest one; none when there is none.
@@ -156,20 +241,32 @@ impl Engine {
         }
     }
 
-    async fn create_network(&self, name: &str, labels: &BTreeMap<String, String>) -> Result<(), Error> {
+    async fn create_network(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        subnet: Option<Subnet>,
+    ) -> Result<(), Error> {
         let mut all: HashMap<String, String> = labels.clone().into_iter().collect();
-        all.insert(crate::labels::KIND.to_owned(), "network".to_owned());
+        let kind = all.entry(crate::labels::KIND.to_owned());
+        kind.or_insert_with(|| "network".to_owned());
+        let ipam = subnet.map(|subnet| Ipam {
+            config: Some(vec![IpamConfig {
+                subnet: Some(subnet.to_string()),
+                ..IpamConfig::default()
+            }]),
+            ..Ipam::default()
+        });
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
             labels: Some(all),
+            ipam,
             ..NetworkCreateRequest::default()
         };
-        let call = Call::new("network create", "create the network", name);
-        match self.act(call, self.docker.create_network(request)).await {
-            // Somebody else made it in the meantime.
-            Ok(_) | Err(Error::Conflict { .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
+        let call = Call::new("network create", MAKE, name);
+        self.act(call, self.docker.create_network(request))
+            .await
+            .map(drop)
     }
 }

@@ -152,9 +152,7 @@ fn containers(facts: &Facts, wanted: &Wanted, data: bool) -> Option<Step> {
     let step = if data {
         Step::new(
             "Remove the apps' containers",
-            format!(
-                "removes every container and image of {root}, and the Docker network gokku if nothing else is on it"
-            ),
+            format!("removes every container and image of {root}, and their Docker networks"),
             "",
         )
     } else {

@@ -2,13 +2,14 @@
 
 use std::process::{Command, Stdio};
 
+use gokku_core::subnet::Subnet;
 use gokku_docker::Engine;
 use gokku_git::{Difference, OLDEST_GIT, Repository, git_version};
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::server::Server;
-use crate::{NETWORK, apps, usage};
+use crate::{apps, networks, server_config, usage};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -163,15 +164,7 @@ async fn engine(server: &Server, connected: &Result<Engine, gokku_docker::Error>
             return vec![bad(what, error.to_string(), mend.to_owned())];
         }
     };
-    let network = match engine.ensure_network(NETWORK).await {
-        Ok(()) => good("network", NETWORK.to_owned()),
-        Err(error) if error.is_silence() => bad("network", error.to_string(), MEND_SILENCE.to_owned()),
-        Err(error) => bad(
-            "network",
-            error.to_string(),
-            format!("docker network create {NETWORK}"),
-        ),
-    };
+    let network = addresses(server, engine).await;
     let init = match engine.has_init().await {
         Ok(true) => good("init", "the engine has one for containers".to_owned()),
         Ok(false) => bad(
@@ -187,6 +180,33 @@ async fn engine(server: &Server, connected: &Result<Engine, gokku_docker::Error>
         network,
         init,
     ]
+}
+
+/// Whether there are addresses for the networks of more apps.
+async fn addresses(server: &Server, engine: &Engine) -> Finding {
+    let what = "networks";
+    let all = match engine.networks_with(&[]).await {
+        Ok(all) => all,
+        Err(error) => return bad(what, error.to_string(), "docker network ls".to_owned()),
+    };
+    // One that cannot be read is told elsewhere.
+    let range = server_config::read(&server.root)
+        .unwrap_or_default()
+        .networks
+        .range;
+    let mut taken: Vec<Subnet> = all.iter().flat_map(|one| one.subnets.iter().copied()).collect();
+    taken.extend(networks::routes());
+    match range.free(&taken) {
+        0 => bad(
+            what,
+            format!("{range} has no room for another one: no app can be made"),
+            format!(
+                "range = \"…\" below [networks] in {}",
+                server.root.config().display()
+            ),
+        ),
+        free => good(what, format!("{range} has room for {free} more")),
+    }
 }
 
 async fn switch(server: &Server) -> Vec<Finding> {

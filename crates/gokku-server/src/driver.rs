@@ -1,6 +1,6 @@
 //! The loop: observe, ask the core, perform one step, again.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use gokku_core::event::Event;
@@ -20,12 +20,13 @@ use crate::abort::{asked, asked_by};
 use crate::carried::Carried;
 use crate::error::{Error, Kind};
 use crate::log::Log;
+use crate::networks::Networks;
 use crate::observe::seen;
 use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
 use crate::server::Server;
-use crate::{clock, ensure, journal, post_deploy, ps};
+use crate::{clock, ensure, journal, networks, post_deploy, ps};
 
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
@@ -65,6 +66,10 @@ pub struct Driver<R> {
     pub(crate) image: Option<ImageFacts>,
     /// What its image declares as volumes, once looked at.
     pub(crate) carried: Option<Vec<Carried>>,
+    /// The networks of what is made, once looked at.
+    pub(crate) networks: Option<Networks>,
+    /// The networks of the containers that were there in the beginning.
+    pub(crate) networks_before: BTreeSet<String>,
     /// The containers as last seen.
     pub(crate) facts: Vec<ContainerFacts>,
     /// How far the push's refs are; none until whoever goes on with another's transition has looked.
@@ -111,6 +116,7 @@ impl<R: Runtime> Driver<R> {
         let mut driver = Self::of(parts, placeholder);
         driver.refs = Some(Refs::Unmoved);
         let observed = driver.observe().await?;
+        driver.networks_before = networks::of_containers(&driver.facts);
         driver.journal = Journal::begin(id, driver.goal.clone(), &observed);
         journal::save(&driver.root, &driver.app, &driver.journal)?;
         Ok(driver)
@@ -141,6 +147,8 @@ impl<R: Runtime> Driver<R> {
             proven: HashSet::new(),
             image: None,
             carried: None,
+            networks: None,
+            networks_before: BTreeSet::new(),
             facts: Vec::new(),
             refs: None,
             locked: None,

@@ -42,10 +42,17 @@ pub async fn run(
     let plan = Plan::of_release(&server.root, app, release)?;
     let (seen, network, mounted) = tokio::join!(
         engine.image(image.as_str()),
-        networks::ready(&engine, &server.root, app, &plan),
+        networks::ready(
+            &engine,
+            &server.root,
+            app,
+            &plan,
+            networks::containers_of(&server.root, app)
+        ),
         mounts::check(&engine, &server.root, app, &plan)
     );
-    network.and(mounted)?;
+    let networks = network?;
+    mounted?;
     let seen = seen?;
     let mounts = carried::mounts_of(&engine, &server.root, app, &plan, seen.as_ref()).await?;
     let exposed = seen.map(|image| image.exposed).unwrap_or_default();
@@ -59,8 +66,8 @@ pub async fn run(
             (labels::RELEASE.to_owned(), release.to_string()),
             (labels::KIND.to_owned(), "once".to_owned()),
         ]),
-        network: networks::of(&plan).to_owned(),
-        network_labels: networks::labels_of(&server.root, app, &plan),
+        network: networks.own,
+        beside: networks.beside,
         entrypoint: Some(Vec::new()),
         command: Some(command.to_vec()),
         stop_timeout: plan.settings.stop,

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use gokku_core::network_name::OF_ALL;
 use gokku_docker::containers::ContainerState;
 use gokku_docker::{Engine, labels};
 use serde::Serialize;
 
-use crate::NETWORK;
 use crate::error::{Error, Kind};
 use crate::server::Server;
 use crate::{apps, carried, pull};
@@ -23,8 +23,8 @@ pub struct Left {
     pub containers: usize,
     /// How many images were removed.
     pub images: usize,
-    /// Whether the network was removed.
-    pub network: bool,
+    /// How many networks were removed.
+    pub networks: usize,
     /// The apps' volumes, which stay.
     pub volumes: Vec<String>,
 }
@@ -66,10 +66,11 @@ pub async fn leave(server: &Server, data: bool) -> Result<Left, Error> {
         }
     }
     left.images = images(&engine, &mine).await?;
-    for network in engine.networks_with(&mine).await? {
-        engine.remove_network(&network.name).await?;
+    let networks = engine.networks_with(&mine).await?;
+    let names = networks.iter().map(|network| network.name.as_str());
+    for name in names.chain([OF_ALL]) {
+        left.networks += usize::from(engine.remove_network(name).await?);
     }
-    left.network = engine.remove_network(NETWORK).await?;
     let volumes = engine.volumes(&mine).await?;
     let own = volumes.into_iter().map(|volume| volume.name);
     left.volumes = own.chain(unlabelled).collect();

@@ -106,6 +106,3 @@ pub mod engine {
 pub fn engine_socket(docker_host: Option<&str>) -> Result<std::path::PathBuf, Error> {
     Ok(gokku_docker::engine::socket(docker_host)?)
 }
-
-/// The Docker network that the containers of every app are on that names none.
-pub const NETWORK: &str = "gokku";

@@ -16,6 +16,7 @@ use crate::abort::asked;
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
+use crate::networks::Networks;
 use crate::root::Root;
 use crate::runtime::Runtime;
 use crate::{atomic, clock, code, ensure, env_store, networks, privileges, pull, records, refs, stopping};
@@ -136,6 +137,7 @@ impl<R: Runtime> Driver<R> {
         };
         let image = self.image_name(activation.release)?;
         let mounts = self.mounts().await?;
+        let networks = self.look_at_networks().await?;
         let mut labels = self.image_labels(activation.release);
         labels.insert(labels::KIND.to_owned(), "once".to_owned());
         labels.insert(labels::TRANSITION.to_owned(), activation.id.to_string());
@@ -146,8 +148,8 @@ impl<R: Runtime> Driver<R> {
                 .plan
                 .environment(self.plan.container_port(self.exposed()).ok()),
             labels,
-            network: networks::of(&self.plan).to_owned(),
-            network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
+            network: networks.own,
+            beside: networks.beside,
             mounts,
             // The command is the whole of it: an image's entrypoint is for serving.
             entrypoint: Some(Vec::new()),
@@ -190,6 +192,10 @@ impl<R: Runtime> Driver<R> {
         let activation = self.activation()?;
         let image = self.image_name(activation.release)?;
         let mounts = self.mounts().await?;
+        let networks = match &self.networks {
+            Some(seen) => seen.clone(),
+            None => self.look_at_networks().await?,
+        };
         let port = if process.is_web() {
             Some(self.plan.container_port(self.exposed())?)
         } else {
@@ -212,7 +218,7 @@ impl<R: Runtime> Driver<R> {
                 deployment.restart_delay.as_secs().to_string(),
             ),
             (labels::GENERATION.to_owned(), self.generation(activation.id)),
-            (labels::NETWORK.to_owned(), networks::of(&self.plan).to_owned()),
+            (labels::NETWORK.to_owned(), networks.own.clone()),
             (labels::ENV.to_owned(), env_store::hash(&self.plan.env)),
         ]);
         labels.extend(port.map(|port| (labels::PORT.to_owned(), port.to_string())));
@@ -221,8 +227,8 @@ impl<R: Runtime> Driver<R> {
             image,
             env: self.plan.environment(port),
             labels,
-            network: networks::of(&self.plan).to_owned(),
-            network_labels: networks::labels_of(&self.root, &self.app, &self.plan),
+            network: networks.own,
+            beside: networks.beside,
             mounts,
             entrypoint: start.entrypoint,
             command: start.command,
@@ -233,6 +239,14 @@ impl<R: Runtime> Driver<R> {
             ..ContainerSpec::default()
         };
         Ok(self.runtime.create(&spec).await.map(drop)?)
+    }
+
+    /// The networks of the release, which are there now: it may have been long since somebody looked.
+    async fn look_at_networks(&mut self) -> Result<Networks, Error> {
+        let containers = self.activation()?.processes.len();
+        let networks = networks::ready(&self.runtime, &self.root, &self.app, &self.plan, containers).await?;
+        self.networks = Some(networks.clone());
+        Ok(networks)
     }
 
     /// Among which containers one is that is made now: those that are kept, or those of this transition.

@@ -1,6 +1,7 @@
 //! Where containers run. The driver knows only this; behind it stands the Docker Engine, and could stand a
 //! cluster's scheduler.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use std::time::Duration;
 use gokku_core::image_ref::ImageRef;
 use gokku_core::{ContainerId, ImageId};
 use gokku_docker::{
-    BuildRequest, ContainerFacts, ContainerSpec, Engine, Error, ImageFacts, LogLine, Login, VolumeFacts,
+    BuildRequest, ContainerFacts, ContainerSpec, Engine, Error, ImageFacts, LogLine, Login, NetworkFacts,
+    NewNetwork, VolumeFacts,
 };
 
 /// What the driver needs of whatever runs containers. Every method can be called again after it was cut off.
@@ -69,6 +71,19 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
     /// Removes it with all volumes of its own.
     fn remove_with_volumes(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
+    /// The networks that carry these labels.
+    fn networks_with(
+        &self,
+        labels: &[(&str, &str)],
+    ) -> impl Future<Output = Result<Vec<NetworkFacts>, Error>> + Send;
+    /// The network of this name; made with these labels when there is none.
+    fn network_or_make(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<NetworkFacts, Error>> + Send;
+    /// A network from a range of addresses; the one that is there with its labels and room enough.
+    fn network_of_range(&self, new: &NewNetwork) -> impl Future<Output = Result<NetworkFacts, Error>> + Send;
     /// A volume by its name.
     fn volume(&self, name: &str) -> impl Future<Output = Result<Option<VolumeFacts>, Error>> + Send;
     /// Gives it another name.
@@ -92,6 +107,19 @@ pub trait Runtime: Clone + Send + Sync + 'static {
 impl Runtime for Engine {
     async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerFacts>, Error> {
         Engine::containers(self, labels).await
+    }
+    async fn networks_with(&self, labels: &[(&str, &str)]) -> Result<Vec<NetworkFacts>, Error> {
+        Engine::networks_with(self, labels).await
+    }
+    async fn network_or_make(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<NetworkFacts, Error> {
+        Engine::network_or_make(self, name, labels).await
+    }
+    async fn network_of_range(&self, new: &NewNetwork) -> Result<NetworkFacts, Error> {
+        Engine::network_of_range(self, new).await
     }
     async fn container(&self, id: &str) -> Result<Option<ContainerFacts>, Error> {
         Engine::container(self, id).await

@@ -8,6 +8,7 @@ use gokku_core::AppName;
 use gokku_core::disk::Size;
 use gokku_core::host_ports::{HostPorts, PortRange};
 use gokku_core::privileges::Capability;
+use gokku_core::subnet::{RANGE, Subnet};
 use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
@@ -53,11 +54,22 @@ pub struct VolumesConfig {
 }
 
 /// The networks of apps.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworksConfig {
     /// Those that several apps may be on.
     pub shared: Vec<String>,
+    /// The addresses that apps' own networks are made from.
+    pub range: Subnet,
+}
+
+impl Default for NetworksConfig {
+    fn default() -> Self {
+        Self {
+            shared: Vec::new(),
+            range: RANGE,
+        }
+    }
 }
 
 /// A folder of the server: an absolute path in its shortest form.

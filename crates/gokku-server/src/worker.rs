@@ -3,7 +3,7 @@
 use gokku_core::event::{Event, Finish};
 use gokku_core::image_ref::ImageRef;
 use gokku_core::push::check_unmoved;
-use gokku_core::transition::{FailureKind, Former};
+use gokku_core::transition::{FailureKind, Former, Goal};
 use gokku_core::{CommitId, ReleaseId};
 use gokku_docker::Engine;
 use gokku_git::Repository;
@@ -19,8 +19,8 @@ use crate::recover::{finish, recover};
 use crate::request::{Ask, Request};
 use crate::server::Server;
 use crate::{
-    NETWORK, abort, atomic, clock, ensure, hook, host_ports, mounts, networks, privileges, prune, records,
-    refs, room, tidy,
+    abort, atomic, clock, ensure, hook, host_ports, mounts, networks, privileges, prune, records, refs, room,
+    tidy,
 };
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
@@ -126,6 +126,9 @@ async fn make_ready(
     let prepared = prepare(server, request)?;
     if prepared.release.is_some() {
         privileges::of(&server.root, &request.app, &prepared.plan)?;
+        if request.ask.deploys() {
+            networks::check_new(&prepared.plan)?;
+        }
     }
     let room = async {
         if prepared.record.is_some() {
@@ -133,7 +136,15 @@ async fn make_ready(
             room::for_build(server, &request.app, &engine, &mut tell).await?;
         }
         if prepared.release.is_some() {
-            networks::ready(&engine, &server.root, &request.app, &prepared.plan).await?;
+            let containers = match &prepared.goal {
+                Goal::Activate(activation) => activation.processes.len(),
+                Goal::Stop | Goal::Destroy => 0,
+            };
+            let notes =
+                networks::prepare(&engine, &server.root, &request.app, &prepared.plan, containers).await?;
+            for line in notes {
+                log.tell(Event::Noted { line });
+            }
             mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
             host_ports::reserve(server, request, &prepared.plan).await?;
         }
@@ -202,13 +213,21 @@ async fn go(
         prepared,
     } = ready;
     let keep = prune::keep(&prepared.plan.config.deployment);
-    let end = match begin(server, request, &engine, prepared, asked).await {
-        Ok(mut driver) => Box::pin(driver.run()).await,
+    let (end, networks) = match begin(server, request, &engine, prepared, asked).await {
+        Ok(mut driver) => {
+            let end = Box::pin(driver.run()).await;
+            (end, driver.networks.map(|now| (driver.networks_before, now)))
+        }
         Err(error) => return (Err(error.into()), Some(lock)),
     };
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
         tidy::after(server, request, &engine, keep, log).await;
+        if let Some((before, now)) = networks
+            && let Err(error) = networks::left(&engine, &server.root, &before, &now).await
+        {
+            tracing::warn!("{error}");
+        }
         if let Ask::Deploy {
             branch,
             push: Some(push),
@@ -281,18 +300,14 @@ async fn acquire(
     }
 }
 
-/// The engine, the network of all apps and the switch, all running.
+/// The engine and the switch, both running.
 async fn prepare_server(server: &Server, deploys: bool) -> Result<Engine, Error> {
     let (engine, switch) = tokio::join!(server.engine(), ensure::running(server));
     let engine = engine?;
     switch?;
-    // A transition that was cut off may have to make containers.
-    let network = engine.ensure_network(NETWORK);
     if deploys {
-        // Where its data is will be asked before a release is made.
-        tokio::join!(network, engine.data_root()).0?;
-    } else {
-        network.await?;
+        // It will be asked before a release is made.
+        engine.data_root().await?;
     }
     Ok(engine)
 }

@@ -16,6 +16,7 @@
 //! | `/read?file=F` | the file's exact bytes, or 404 |
 //! | `/append?file=F&line=L` | adds the line to the file; 500 where that cannot be |
 //! | `/raw` | what becomes of an attempt to send raw packets |
+//! | `/reach?host=H` | the version of the app that listens on port 8080 there; 502 where none does |
 //! | `/headers` | the request's head, as it arrived |
 //! | `/many?headers=N` | N headers of one name |
 //! | `/requests` | how many client requests came since the start |
@@ -105,6 +106,13 @@ pub(crate) fn answer(
             Ok(bytes) => answer.bytes(200, &[], &bytes)?,
             Err(error) => answer.text(404, &error.to_string())?,
         },
+        "/reach" => {
+            let host = request.query("host").unwrap_or_default();
+            match tools::version_of(host, 8080) {
+                Ok(version) => answer.text(200, &version)?,
+                Err(error) => answer.text(502, &error.to_string())?,
+            }
+        }
         "/append" => {
             let of = |name| request.query(name).unwrap_or_default();
             match tools::append(of("file"), of("line")) {

@@ -2,12 +2,14 @@
 //!
 //! `version`, `env NAME` (the value's exact bytes), `cat` (standard input to standard output), `exit CODE`,
 //! `wait` (until a signal ends it), `words ARGS…` (each on a line of its own), `ask PATH` (of the app in the same
-//! container; 0 when it answers 200), `append FILE LINE`, `raw` (what becomes of an attempt to send raw packets).
+//! container; 0 when it answers 200), `reach HOST PORT` (the version of an app on the same network), `append FILE LINE`,
+//! `raw` (what becomes of an attempt to send raw packets).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream, ToSocketAddrs};
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType, ipproto, socket};
@@ -35,6 +37,7 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
             }
         }
         ("ask", [path]) => ask(path),
+        ("reach", [host, port]) => reach(host, port.parse().ok()?),
         ("append", [file, line]) => append(file, line),
         ("raw", []) => {
             println!("{}", raw());
@@ -71,6 +74,29 @@ pub(crate) fn raw() -> String {
         },
     );
     told.join(", ")
+}
+
+/// What the app behind a name or an address says on a port.
+pub(crate) fn version_of(host: &str, port: u16) -> io::Result<String> {
+    let limit = Duration::from_secs(1);
+    let place = (host, port).to_socket_addrs()?.next();
+    let place = place.ok_or_else(|| io::Error::other("the name has no address"))?;
+    let mut stream = TcpStream::connect_timeout(&place, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    write!(
+        stream,
+        "GET /version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+    body.ok_or_else(|| io::Error::other("no answer"))
+}
+
+fn reach(host: &str, port: u16) -> io::Result<()> {
+    let version = version_of(host, port).inspect_err(|error| eprintln!("{error}"))?;
+    println!("reached {version}");
+    Ok(())
 }
 
 fn ask(path: &str) -> io::Result<()> {

@@ -52,6 +52,12 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "a list of names",
     ],
     [
+        "networks.range",
+        "10.213.0.0/16",
+        "The IPv4 addresses that apps' own networks are made from, each a piece that nothing else on the server has",
+        "a range, as 10.90.0.0/16",
+    ],
+    [
         "disk.reserve",
         "500m",
         "What is to stay free beside what a build takes, or else the build is refused; `0b`: nothing is checked",
@@ -176,6 +182,7 @@ mod tests {
             match *key {
                 "proxy.bind" => assert_eq!(bind, *default),
                 "proxy.first_port" => assert_eq!(config.proxy.first_port.to_string(), *default),
+                "networks.range" => assert_eq!(config.networks.range.to_string(), *default),
                 "disk.reserve" => assert_eq!(config.disk.reserve, size(default)),
                 "disk.build_cache" => assert_eq!(config.disk.build_cache, size(default)),
                 key => assert_eq!(*default, "-", "{key}"),

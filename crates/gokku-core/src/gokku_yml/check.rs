@@ -1,11 +1,12 @@
 //! What was read, as what counts: what belongs together is compared, and defaults are filled in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::build_inputs::{BuildInputs, OWN_ARGS};
 use crate::env_file::{EnvKey, EnvValue, can_be_given};
 use crate::image_ref::Use;
+use crate::name::AppName;
 use crate::privileges::Capability;
 use crate::process::ProcessType;
 use crate::push::BranchName;
@@ -22,6 +23,7 @@ use super::reading::{Given, List, Named, Or, Reader};
 
 /// What counts of an app: what is said of it, and the defaults of all.
 pub(super) fn app(
+    name: &AppName,
     said: &raw::App,
     defaults: Option<&raw::App>,
     registries: &[String],
@@ -50,6 +52,7 @@ pub(super) fn app(
         );
     }
     let host_ports = host_ports(&whole, reader);
+    let network = whole.network.unwrap_or_default();
     let dockerfile = whole.dockerfile.filter(|_| ready.is_none());
     AppConfig {
         path: whole.path.map(|path| path.value.0).unwrap_or_default(),
@@ -67,7 +70,11 @@ pub(super) fn app(
             .volumes
             .map(|list| volumes(list, reader))
             .unwrap_or_default(),
-        network: whole.network.map(|name| name.value),
+        network: network.name.map(|name| name.value),
+        reaches: network
+            .apps
+            .map(|list| reaches(name, list, reader))
+            .unwrap_or_default(),
         environments: whole
             .environments
             .map(|list| environments(list, reader))
@@ -308,6 +315,22 @@ fn volumes(list: List<Given<crate::volume::Volume>>, reader: &mut Reader<'_>) ->
         volumes.push(given.value);
     }
     volumes
+}
+
+/// Each is a network more, and an interface in each container.
+const MOST_REACHED: usize = 32;
+
+fn reaches(app: &AppName, list: List<Given<AppName>>, reader: &mut Reader<'_>) -> BTreeSet<AppName> {
+    if list.written > MOST_REACHED {
+        let what = format!(
+            "network.apps: {} apps are too many: at most {MOST_REACHED}",
+            list.written
+        );
+        reader.note(list.place, what);
+    }
+    // In `defaults` it may be said for all, each but itself.
+    let others = list.items.into_iter().map(|given| given.value);
+    others.filter(|other| other != app).collect()
 }
 
 fn environments(list: List<raw::Environment>, reader: &mut Reader<'_>) -> Vec<Environment> {

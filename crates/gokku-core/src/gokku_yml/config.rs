@@ -37,8 +37,10 @@ pub struct AppConfig {
     pub env: Vec<(EnvKey, EnvValue)>,
     /// `volumes`.
     pub volumes: Vec<Volume>,
-    /// `network`.
+    /// `network.name`.
     pub network: Option<NetworkName>,
+    /// `network.apps`: the other apps that this one lets reach it, if they say the same.
+    pub reaches: BTreeSet<AppName>,
     /// `health`.
     pub health: Health,
     /// `ports`: the server's and the container's.
@@ -262,6 +264,7 @@ impl Default for AppConfig {
             env: Vec::new(),
             volumes: Vec::new(),
             network: None,
+            reaches: BTreeSet::new(),
             health: Health::default(),
             ports: None,
             environments: Vec::new(),

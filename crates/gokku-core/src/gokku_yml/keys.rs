@@ -106,10 +106,16 @@ pub const KEYS: &[Key] = &[
         allowed: "a list of NAME:/path or /folder:/path, with :ro behind it when it cannot be written to, or of /path:anonymous where nothing is kept",
     },
     Key {
-        path: "network",
-        default: "gokku",
-        meaning: "The Docker network that the app's containers are on, instead of the one that all apps share; it is made when it is missing",
-        allowed: "a name: letters, digits, _, . and -; not host, none, bridge or default",
+        path: "network.name",
+        default: "-",
+        meaning: "A Docker network that somebody chose, instead of the app's own; it is made when it is missing. `network: NAME` says it, too",
+        allowed: "a name: letters, digits, _, . and -; not host, none, bridge or default, and none that begins with gokku.",
+    },
+    Key {
+        path: "network.apps",
+        default: "-",
+        meaning: "The other apps of the server that this one lets reach its containers, and whose containers it reaches where they say the same of it",
+        allowed: "a list of apps' names, at most 32",
     },
     Key {
         path: "entrypoint",

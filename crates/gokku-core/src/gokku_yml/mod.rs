@@ -100,7 +100,7 @@ impl GokkuYml {
         let apps = named
             .iter()
             .map(|(name, app)| {
-                let config = check::app(app, defaults, &registries, &mut reader);
+                let config = check::app(&name.value, app, defaults, &registries, &mut reader);
                 (name.value.clone(), config)
             })
             .collect();

@@ -50,7 +50,7 @@ mapping! {
         env: Named<EnvKey, Given<EnvValue>>,
         ports: List<Given<Ports>>,
         volumes: List<Given<Volume>>,
-        network: Given<NetworkName>,
+        network: Network,
         environments: List<Environment>,
         deployment: Deployment,
         health: Health,
@@ -97,6 +97,15 @@ mapping! {
         path: Given<HealthPath>,
         timeout: Given<Whole<1, 3600>>,
     }
+}
+
+mapping! {
+    /// `network`; a name alone is its `name`.
+    struct Network {
+        name: Given<NetworkName>,
+        apps: List<Given<AppName>>,
+    }
+    or one as name
 }
 
 mapping! {
@@ -300,7 +309,7 @@ macro_rules! parsed_word {
         })*
     };
 }
-parsed_word!(Capability, Command, EnvironmentName, ImageRef, Volume);
+parsed_word!(AppName, Capability, Command, EnvironmentName, ImageRef, Volume);
 
 impl Word for EnvValue {
     fn word(text: &str) -> Result<Self, Option<String>> {

@@ -258,7 +258,7 @@ impl<K: Name, T: Or> Or for Named<K, T> {
 
 /// A mapping with keys that are known: a struct of them, read key by key. One that it `needs` is told when it is not there.
 macro_rules! mapping {
-    ($(#[$about:meta])* struct $name:ident { $($key:ident: $type:ty,)* } $(needs $needed:ident: $missing:literal)?) => {
+    ($(#[$about:meta])* struct $name:ident { $($key:ident: $type:ty,)* } $(needs $needed:ident: $missing:literal)? $(or one as $alone:ident)?) => {
         $(#[$about])*
         #[derive(Clone, Debug, Default)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(deny_unknown_fields))]
@@ -272,6 +272,10 @@ macro_rules! mapping {
                 reader: &mut $crate::gokku_yml::reading::Reader<'_>,
             ) -> Option<Self> {
                 let mut read = Self::default();
+                $(if !matches!(node.content, $crate::gokku_yml::node::Content::Mapping(_)) {
+                    read.$alone = reader.value(stringify!($alone), node);
+                    return read.$alone.is_some().then_some(read);
+                })?
                 let entries = reader.mapping(node)?;
                 for (key, value) in entries {
                     match key.text.as_str() {

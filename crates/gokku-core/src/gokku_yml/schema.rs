@@ -16,7 +16,7 @@ use super::reading::{Given, List, Name, Named};
 use crate::env_file::EnvValue;
 use crate::image_ref::ImageRef;
 use crate::languages::Lang;
-use crate::name::EnvironmentName;
+use crate::name::{AppName, EnvironmentName};
 use crate::network_name::NetworkName;
 use crate::privileges::Capability;
 use crate::procfile::Command;
@@ -35,6 +35,12 @@ pub fn schema() -> Value {
     if let Some(app) = at(&mut schema, "apps.<app>") {
         // An app of which nothing is said.
         app.insert("type".to_owned(), vec!["object", "null"].into());
+    }
+    for place in app("network") {
+        if let Some(network) = at(&mut schema, &place) {
+            // Its name alone will do.
+            network.insert("type".to_owned(), vec!["object", "string"].into());
+        }
     }
     for key in KEYS {
         let places = if key.path.starts_with("docker.") {
@@ -164,6 +170,7 @@ looks! {
     ImageRef => { "type": "string" },
     Lang => { "enum": Lang::ALL.map(Lang::as_str) },
     Memory => { "type": "string", "pattern": "^[0-9]+[bkmg]$" },
+    AppName => { "type": "string" },
     NetworkName => { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]+$" },
     Pids => { "type": "integer", "minimum": 1, "maximum": 4_194_304 },
     Ports => { "type": "string", "pattern": "^[0-9]+:[0-9]+$" },

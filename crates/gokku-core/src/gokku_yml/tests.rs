@@ -391,6 +391,12 @@ fn how_an_app_is_run() {
         "volumes: [/data]",
         "volumes: ['/:/host']",
         "network: host",
+        "network: gokku.shop",
+        "network: [shop]",
+        "network: {name: none}",
+        "network: {apps: shop}",
+        "network: {apps: [Shop, shop-blue]}",
+        "network: {app: [shop]}",
         "health: {path: up}",
         "env: {A: }",
         "env: [A=b]",
@@ -404,7 +410,14 @@ fn how_an_app_is_run() {
     gokku.yml:3:34: volumes: two are mounted at /data
     gokku.yml:3:15: volumes: "/data" cannot be: it is NAME:/path or /folder:/path, and :ro behind it when it cannot be written to; or /path:anonymous where nothing is kept
     gokku.yml:3:15: volumes: / would give the app the whole server
-    gokku.yml:3:14: network: "host" cannot be: it is a name: letters, digits, _, . and -; not host, none, bridge or default
+    gokku.yml:3:14: network.name: "host" cannot be: it is a name: letters, digits, _, . and -; not host, none, bridge or default, and none that begins with gokku.
+    gokku.yml:3:14: network.name: "gokku.shop" cannot be: it is a name: letters, digits, _, . and -; not host, none, bridge or default, and none that begins with gokku.
+    gokku.yml:3:14: expected one value
+    gokku.yml:3:21: network.name: "none" cannot be: it is a name: letters, digits, _, . and -; not host, none, bridge or default, and none that begins with gokku.
+    gokku.yml:3:21: expected a list (`- item`)
+    gokku.yml:3:22: network.apps: "Shop" has 'S' in it: a name is lower-case letters, digits and dashes
+    gokku.yml:3:28: network.apps: "shop-blue" ends like a container's name: choose one that does not end in -blue or -green
+    gokku.yml:3:15: there is no key "app" here: there is name, apps; did you mean "apps"?
     gokku.yml:3:20: health.path: "up" cannot be: it is a path that begins with /, as a URL has it, without spaces or #
     gokku.yml:3:12: expected one value
     gokku.yml:3:10: expected keys and values (`key: value`)
@@ -520,6 +533,36 @@ fn the_servers_ports_that_a_file_names() {
     let yml = parse("apps: {api: {}}\ndefaults: {env: {PORT: 22}}\n").unwrap();
     let app = yml.app(&"api".parse().unwrap()).unwrap();
     assert_eq!(app.host_ports[0].value.port, 22);
+}
+
+/// A name alone, or keys; what the defaults say of a key counts where the app does not say it. An app is never its own
+/// neighbour, so that the defaults can say one list for all.
+#[test]
+fn the_networks_of_an_app() {
+    let all = "defaults: {network: {apps: [web, api, db]}}\n";
+    let many: Vec<String> = (0..33).map(|number| format!("a{number}")).collect();
+    for (said, more, name, apps) in [
+        ("", "", None, &[][..]),
+        ("network: back_end", "", Some("back_end"), &[]),
+        ("network: {name: back_end}", "", Some("back_end"), &[]),
+        ("network: {apps: [db, web]}", "", None, &["db", "web"]),
+        ("network: {apps: [db, db], name: x1}", "", Some("x1"), &["db"]),
+        ("network: back_end", all, Some("back_end"), &["db", "web"]),
+        ("network: {apps: []}", all, None, &[]),
+        ("", all, None, &["db", "web"]),
+    ] {
+        let text = format!("apps:\n  api:\n    {said}\n{more}");
+        let yml = parse(&text).unwrap();
+        let app = yml.app(&"api".parse().unwrap()).unwrap();
+        let reaches: Vec<&str> = app.reaches.iter().map(AppName::as_str).collect();
+        let network = app.network.as_ref().map(crate::network_name::NetworkName::as_str);
+        assert_eq!((network, &reaches[..]), (name, apps), "{text}");
+    }
+    let told = api(&format!("    network: {{apps: [{}]}}\n", many.join(", "))).unwrap_err();
+    assert_eq!(
+        told,
+        "gokku.yml:3:21: network.apps: 33 apps are too many: at most 32"
+    );
 }
 
 #[test]

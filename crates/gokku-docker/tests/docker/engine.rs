@@ -1,7 +1,5 @@
 //! The connection: the engine's version, and what is said where there is none, or none that will do.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use gokku_docker::engine::{DEFAULT_SOCKET, MINIMUM_API, socket};
@@ -147,40 +145,13 @@ async fn a_network_is_made_once_whoever_asks() {
     let name = lab.network().await;
     docker(&["network", "rm", &name]);
     let makers = (0..8).map(|_| {
-        let (engine, name) = (lab.engine.clone(), name.clone());
-        tokio::spawn(async move { engine.ensure_network(&name).await })
+        let (engine, name, labels) = (lab.engine.clone(), name.clone(), lab.labels(&[]));
+        tokio::spawn(async move { engine.network_or_make(&name, &labels).await })
     });
     for maker in makers.collect::<Vec<_>>() {
         maker.await.unwrap().unwrap();
     }
     assert_eq!(networks(&name), "bridge", "one, and a bridge");
-}
-
-/// An engine lets two be made that are asked for at the same time, and then finds neither by its name.
-#[tokio::test]
-async fn of_two_networks_of_one_name_the_younger_goes() {
-    let lab = Lab::new().await;
-    let name = lab.network().await;
-    let oldest = docker(&["network", "inspect", &name, "--format", "{{.Id}}"]);
-    let mut engine =
-        UnixStream::connect(socket(std::env::var("DOCKER_HOST").ok().as_deref()).unwrap()).unwrap();
-    let body = format!(r#"{{"Name":"{name}","Driver":"bridge"}}"#);
-    write!(
-        engine,
-        "POST /v1.41/networks/create HTTP/1.1\r\nHost: engine\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    engine.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    assert_eq!(networks(&name), "bridge\nbridge");
-    lab.engine.ensure_network(&name).await.unwrap();
-    assert_eq!(networks(&name), "bridge");
-    assert_eq!(
-        docker(&["network", "inspect", &name, "--format", "{{.Id}}"]),
-        oldest
-    );
 }
 
 #[tokio::test]
@@ -196,8 +167,6 @@ async fn a_network_goes_when_nothing_is_on_it() {
     assert!(lab.engine.remove_network(&name).await.unwrap());
     assert!(!lab.engine.remove_network(&name).await.unwrap());
     assert_eq!(networks(&name), "");
-    // What the test made is removed at its end, and has to be there.
-    lab.engine.ensure_network(&name).await.unwrap();
 }
 
 /// The engine would take the beginning of a network's id for its name.
@@ -207,7 +176,7 @@ async fn a_network_whose_id_begins_with_the_name_is_another_one() {
     let name = lab.network().await;
     let id = docker(&["network", "inspect", &name, "--format", "{{.Id}}"]);
     let short = &id[..10];
-    lab.engine.ensure_network(short).await.unwrap();
+    lab.engine.network_or_make(short, &lab.labels(&[])).await.unwrap();
     let shown = docker(&[
         "network",
         "ls",

@@ -22,6 +22,7 @@ mod ignore;
 mod ignore_rules;
 mod images;
 mod logs;
+mod networks;
 mod once;
 mod privileges;
 mod progress;

@@ -204,12 +204,6 @@ async fn a_network_that_somebody_chose() {
     lab.engine.remove(&id).await.unwrap();
     assert!(!lab.engine.network_is_used(&name).await.unwrap());
     assert!(lab.engine.remove_network(&name).await.unwrap());
-    // A container that names labels has it made when it is gone by then.
-    spec.network_labels = lab.labels(&[]);
-    let id = lab.start(&spec).await;
-    assert!(lab.engine.network_is_used(&name).await.unwrap());
-    lab.engine.remove(&id).await.unwrap();
-    assert!(lab.engine.remove_network(&name).await.unwrap());
     assert_eq!(
         docker(&["network", "ls", "--quiet", "--filter", &format!("name={name}")]),
         ""

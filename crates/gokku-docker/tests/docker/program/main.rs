@@ -5,12 +5,13 @@
 use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::exit;
 use std::thread;
 use std::time::Duration;
 
+mod dns;
 mod system;
 
 fn main() {
@@ -109,6 +110,18 @@ fn main() {
                     println!("signalled");
                 }
                 thread::sleep(Duration::from_millis(5));
+            }
+        }
+        // Whether something listens there, by its name or address.
+        ["reach", host, port] => {
+            let Some(address) = host.parse().ok().or_else(|| dns::address(host)) else {
+                println!("there is no {host}");
+                exit(2);
+            };
+            let place = SocketAddr::new(address, port.parse().unwrap());
+            if let Err(error) = TcpStream::connect_timeout(&place, Duration::from_secs(2)) {
+                println!("{error}");
+                exit(1);
             }
         }
         // Answers everything with its argument.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
@@ -20,7 +20,6 @@ pub(crate) struct Lab {
     pub(crate) engine: Engine,
     pub(crate) root: String,
     pub(crate) socket: PathBuf,
-    networks: std::sync::Mutex<Vec<String>>,
 }
 
 impl Lab {
@@ -40,7 +39,6 @@ impl Lab {
             engine,
             root: format!("gokku-docker-{:x}-{now:x}-{number}", std::process::id()),
             socket,
-            networks: std::sync::Mutex::default(),
         }
     }
 
@@ -132,8 +130,8 @@ impl Lab {
     /// A network of this test's own.
     pub(crate) async fn network(&self) -> String {
         let name = self.name("net");
-        self.engine.ensure_network(&name).await.expect("a network");
-        self.networks.lock().expect("the list").push(name.clone());
+        let made = self.engine.network_or_make(&name, &self.labels(&[])).await;
+        made.expect("a network");
         name
     }
 }
@@ -154,7 +152,6 @@ impl Drop for Lab {
     /// Removes what is left, also when the test failed, and says so if that cannot be done.
     fn drop(&mut self) {
         let (socket, root) = (self.socket.clone(), self.root.clone());
-        let networks = std::mem::take(&mut *self.networks.lock().unwrap_or_else(PoisonError::into_inner));
         // A thread, because a runtime cannot be waited for inside a runtime.
         let cleaning = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
@@ -162,9 +159,6 @@ impl Drop for Lab {
                 .build()
                 .expect("a runtime")
                 .block_on(remove_all(&socket, &root));
-            for network in networks {
-                docker(&["network", "rm", &network]);
-            }
         });
         let cleaned = cleaning.join();
         if !std::thread::panicking() {
@@ -210,4 +204,8 @@ async fn remove_all(socket: &Path, root: &str) {
         (containers.is_empty() && images.is_empty()).then_some(())
     })
     .await;
+    for network in engine.networks_with(&label).await.expect("the networks") {
+        let removed = engine.remove_network(&network.name).await;
+        assert!(removed.expect("it goes"), "{network:?}");
+    }
 }
