@@ -201,7 +201,8 @@ impl Engine {
             .await
             .map_err(|error| Error::of("create the container", &spec.image, error))?;
         let id = ContainerId::new(made.id);
-        if let Err(error) = self.check_folders(&spec.mounts).await {
+        let app = spec.labels.get(labels::APP).map_or("", String::as_str);
+        if let Err(error) = self.check_folders(&spec.mounts, app).await {
             self.remove(&id).await?;
             return Err(error);
         }

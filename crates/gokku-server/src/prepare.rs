@@ -6,8 +6,9 @@ use gokku_core::processes::Scale;
 use gokku_core::release::{FIRST_VERSION, Outcome, Record, VERSION};
 use gokku_core::retention::rollback_target;
 use gokku_core::transition::{Activation, Cause, Goal};
-use gokku_core::{AppName, CommitId, ReleaseId};
+use gokku_core::{Access, AppName, CommitId, ReleaseId};
 use gokku_proxy::api::{PutRoute, Refused};
+use gokku_proxy::client::Error as Theirs;
 
 use crate::error::Error;
 use crate::plan::{GOKKU_YML, Plan};
@@ -210,18 +211,27 @@ pub(crate) async fn reserve_port(server: &Server, app: &AppName, plan: &Plan) ->
     {
         let other = status.routes.iter().find(|other| other.port == port);
         return match other {
-            Some(other) => Err(Refused::PortTaken {
-                port,
-                holder: format!("the app {}", other.app),
-            }),
+            Some(other) => Err(Refused::port_of(&other.app, port)),
             None => gokku_proxy::listen::can_be_had(plan.server.proxy.bind, port),
         }
-        .map_err(|refused| gokku_proxy::client::Error::from(refused).into());
+        .map_err(|refused| told(server, refused));
     }
     server
         .switch()
         .put(app, wanted)
         .await
         .map(drop)
-        .map_err(Error::from)
+        .map_err(|error| match error {
+            Theirs::Refused(refused) => told(server, refused),
+            error => error.into(),
+        })
+}
+
+/// Whose a port is, to whoever may know that.
+fn told(server: &Server, refused: Refused) -> Error {
+    if server.access == Access::All {
+        return Error::failed(refused.to_string());
+    }
+    let refused = refused.without_names(|app| server.access.allows(app));
+    Error::failed(refused.to_string())
 }

@@ -1,5 +1,6 @@
 //! What is asked for, handed to a worker that outlives whoever asked.
 
+use std::collections::BTreeSet;
 use std::process::Child;
 
 use gokku_core::image_ref::ImageRef;
@@ -21,6 +22,9 @@ pub struct Request {
     pub id: ReleaseId,
     /// Who asks.
     pub by: String,
+    /// The apps that whoever asks is limited to; none for whoever is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<BTreeSet<AppName>>,
     /// What.
     pub ask: Ask,
     /// Whether to wait while the app is busy, or to be refused.
@@ -155,6 +159,7 @@ pub fn submit_as(
         app: app.clone(),
         id,
         by: server.by.clone(),
+        only: server.access.apps().cloned(),
         ask,
         wait,
     };

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use gokku_core::disk::Size;
+use gokku_core::input::{self, Limit};
 use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
@@ -24,6 +25,8 @@ pub struct ServerConfig {
     pub networks: NetworksConfig,
     /// The disks.
     pub disk: DiskConfig,
+    /// Apps' environment variables.
+    pub env: EnvConfig,
 }
 
 /// What apps may mount.
@@ -85,6 +88,32 @@ impl Default for DiskConfig {
     }
 }
 
+/// How much of an environment an app may have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnvConfig {
+    /// How large its file may be, and what is set or imported at once.
+    pub size: Size,
+    /// How many variables there may be in it.
+    pub variables: usize,
+}
+
+impl EnvConfig {
+    /// What is read of an env file.
+    pub fn limit(&self) -> Limit {
+        input::ENV.or(self.size.0)
+    }
+}
+
+impl Default for EnvConfig {
+    fn default() -> Self {
+        Self {
+            size: Size(input::ENV.bytes),
+            variables: input::ENV_VARIABLES,
+        }
+    }
+}
+
 /// The traffic switch's settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -116,7 +145,7 @@ impl Default for ProxyConfig {
 /// Reads the server's settings.
 pub fn read(root: &Root) -> Result<ServerConfig, Error> {
     let path = root.config();
-    match atomic::read(&path)? {
+    match atomic::read_of(&path, input::SETTINGS)? {
         Some(bytes) => parse(&path, &bytes),
         None => Ok(ServerConfig::default()),
     }

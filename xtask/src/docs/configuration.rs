@@ -8,7 +8,7 @@ use gokku_proxy::limits::{LIMITS, Limit};
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 8] = [
+const SERVER_KEYS: [[&str; 4]; 10] = [
     [
         "proxy.bind",
         "-",
@@ -56,6 +56,18 @@ const SERVER_KEYS: [[&str; 4]; 8] = [
         "10g",
         "How large the engine's build cache may be after a build; what was not used for longest goes first",
         "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "env.size",
+        "1m",
+        "How large an app's env file may be, and what is set or imported at once",
+        "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "env.variables",
+        "1000",
+        "How many variables an app may have",
+        "a whole number",
     ],
 ];
 
@@ -161,9 +173,10 @@ mod tests {
             [0, 1, 2, 3, 4, 5].map(|key: usize| SERVER_KEYS[key][1])
         );
         assert_eq!(
-            [config.disk.reserve, config.disk.build_cache],
-            [6, 7].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
+            [config.disk.reserve, config.disk.build_cache, config.env.size],
+            [6, 7, 8].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
         );
+        assert_eq!(config.env.variables.to_string(), SERVER_KEYS[9][1]);
     }
 
     #[test]
