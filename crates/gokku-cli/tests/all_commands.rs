@@ -190,6 +190,25 @@ impl Scene {
     }
 }
 
+impl Drop for Scene {
+    /// A deploy that came as far as that has started the traffic switch.
+    fn drop(&mut self) {
+        let mark = [b"GOKKU_ROOT=", self.root.as_os_str().as_encoded_bytes()].concat();
+        let processes = fs::read_dir("/proc").unwrap().flatten();
+        for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            if environment
+                .split(|byte| *byte == 0)
+                .any(|variable| variable == mark)
+                && let Some(pid) = rustix::process::Pid::from_raw(pid)
+            {
+                // It may be gone already.
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
 /// A line as ssh sends it: each word in quotes.
 fn line(words: &[impl AsRef<str>]) -> String {
     let quoted = words
@@ -482,9 +501,19 @@ fn no_command_tells_a_path_that_is_there_from_none() {
     ];
     let places = places();
     assert!(places.len() > 25, "{places:?}");
+    let never = |words: &[String]| {
+        let of = |(path, _, about): &&(&str, &str, About)| {
+            *about == Never && words[2..].starts_with(&owned(&path.split(' ').collect::<Vec<_>>()))
+        };
+        COMMANDS.iter().any(|command| of(&command))
+    };
+    // What is refused whole is refused whatever the path is.
     let all: Vec<_> = places
         .iter()
-        .flat_map(|asked| paths.iter().map(move |pair| (asked, pair)))
+        .flat_map(|asked| {
+            let some = if never(&asked.0) { 1 } else { paths.len() };
+            paths[..some].iter().map(move |pair| (asked, pair))
+        })
         .collect();
     each(&all, |((words, place), (there, none))| {
         let with = |path: &str| {
