@@ -21,7 +21,7 @@ pub(crate) fn server(options: &Options) -> Result<Server, Error> {
         engine,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         by: key().unwrap_or_else(user),
-        access: Access::All,
+        access: access()?,
         asker: asker(),
     })
 }
@@ -54,6 +54,16 @@ fn asker() -> Asker {
         Some(_) => Asker::Key,
         None => Asker::Owner,
     }
+}
+
+/// Which apps whoever pushes is let to, when the push came with a key.
+fn access() -> Result<Access, Error> {
+    let Some(only) = std::env::var(serve::ONLY).ok().filter(|only| !only.is_empty()) else {
+        return Ok(Access::All);
+    };
+    let apps: Result<Vec<AppName>, _> = only.split(',').map(str::parse).collect();
+    let apps = apps.map_err(|error| Error::failed(format!("{}: {error}", serve::ONLY)))?;
+    Ok(Access::of(apps))
 }
 
 /// What was asked for over ssh, when sshd has run another command in its place; empty when that was a shell.

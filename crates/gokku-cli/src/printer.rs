@@ -1,6 +1,6 @@
 //! Which stream gets what: results go to stdout, everything else to stderr.
 
-use std::io::{IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::cli::{Colour, Options};
 use crate::error::Error;
+
+/// The most that is read of a typed line: what a terminal's line holds, see termios(3).
+const LONGEST_LINE: u64 = 4096;
 
 /// Prints, as the options say.
 #[derive(Clone, Copy, Debug)]
@@ -161,6 +164,8 @@ impl Printer {
         let _ = std::io::stderr().flush();
         let mut typed = String::new();
         std::io::stdin()
+            .lock()
+            .take(LONGEST_LINE)
             .read_line(&mut typed)
             .map_err(|error| Error::failed(error.to_string()))?;
         Ok(typed.trim() == name)

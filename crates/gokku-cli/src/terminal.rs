@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Read, Write};
 
 use futures_util::StreamExt;
+use gokku_core::input::PASSWORD;
 use gokku_server::engine::{Session, SessionHandle, Stream};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::io::AsyncWriteExt;
@@ -49,6 +50,7 @@ pub(crate) fn typed_unseen() -> Result<String, Error> {
                     // A character may have several bytes: the last of them begins it.
                     while typed.pop().is_some_and(|byte: u8| byte & 0xc0 == 0x80) {}
                 }
+                _ if PASSWORD.check(typed.len() + 1).is_err() => break false,
                 byte => typed.push(byte),
             },
             _ => break false,

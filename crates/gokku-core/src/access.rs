@@ -33,6 +33,9 @@ pub enum Asker {
 pub enum Reach {
     /// Nothing that is the server's: help, a completion script.
     Nothing,
+    /// A file of the machine that it is typed on, whatever path is given. With a key that machine is the server, and none
+    /// of its files is a key's to name.
+    Machine,
     /// One app, or the list of those that may be seen: what comes of it is only theirs.
     Apps,
     /// The server as a whole, to look at: what is missing, every route.
@@ -66,7 +69,7 @@ impl Access {
         match reach {
             Reach::Nothing | Reach::Apps => true,
             Reach::Server => *self == Self::All,
-            Reach::Within => false,
+            Reach::Machine | Reach::Within => false,
         }
     }
 
@@ -108,6 +111,7 @@ mod tests {
         assert!(all.allows(&app("anything")));
         for (reach, for_all, for_limited) in [
             (Reach::Nothing, true, true),
+            (Reach::Machine, false, false),
             (Reach::Apps, true, true),
             (Reach::Server, true, false),
             (Reach::Within, false, false),

@@ -191,6 +191,87 @@ pub enum Change {
     EngineLost,
 }
 
+/// The most bytes of a text in a record; whoever asks for things decides how long some of them are.
+pub const LONGEST_TEXT: usize = 1024;
+/// The most bytes of a list of names in a record, all together.
+pub const LONGEST_LIST: usize = 2048;
+
+impl Recorded {
+    /// The same in no more than a record takes of one change: what is cut off says how much that is.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        cut(&mut self.by);
+        self.change.texts().into_iter().for_each(cut);
+        self.change.lists().into_iter().for_each(cut_list);
+        self
+    }
+}
+
+/// Cuts a text, between two characters.
+fn cut(text: &mut String) {
+    if text.len() <= LONGEST_TEXT {
+        return;
+    }
+    let end = (0..=LONGEST_TEXT).rev().find(|end| text.is_char_boundary(*end));
+    let rest = text.split_off(end.unwrap_or_default()).len();
+    let told = format!("... ({rest} bytes are cut off)");
+    text.push_str(&told);
+}
+
+/// Cuts a list, between two names.
+fn cut_list(names: &mut Vec<String>) {
+    names.iter_mut().for_each(cut);
+    let mut taken = 0;
+    let fits = |name: &&String| {
+        taken += name.len();
+        taken <= LONGEST_LIST
+    };
+    let kept = names.iter().take_while(fits).count();
+    let rest = names.len() - kept;
+    if rest > 0 {
+        names.truncate(kept);
+        names.push(format!("... ({rest} more are cut off)"));
+    }
+}
+
+impl Change {
+    /// Its texts that have no length of their own.
+    fn texts(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::TransitionStarted { what, .. } => vec![what],
+            Self::TransitionFinished { what, outcome, .. } => vec![what, outcome],
+            Self::ContainerExited { container, .. }
+            | Self::ContainerRestarted { container }
+            | Self::ContainerHealthy { container } => vec![container],
+            Self::ContainerUnhealthy { container, found } => vec![container, found],
+            Self::Differed { difference } | Self::Mended { difference } => vec![difference],
+            Self::MendFailed { difference, reason } => vec![difference, reason],
+            Self::RegistryAdded { registry, username } => vec![registry, username],
+            Self::RegistryRemoved { registry } => vec![registry],
+            Self::Commanded { command, .. } | Self::Denied { command } => vec![command],
+            Self::SwitchStarted { version, .. } => vec![version],
+            Self::AppCreated { .. }
+            | Self::EnvChanged { .. }
+            | Self::TransitionResumed { .. }
+            | Self::Pruned { .. }
+            | Self::BuildCachePruned { .. }
+            | Self::KeyAdded { .. }
+            | Self::KeyRemoved { .. }
+            | Self::SwitchStopped
+            | Self::EngineFound
+            | Self::EngineLost => Vec::new(),
+        }
+    }
+
+    /// Its lists that have no length of their own. The apps of a key have one: they stand in one line of sshd's.
+    fn lists(&mut self) -> Vec<&mut Vec<String>> {
+        match self {
+            Self::EnvChanged { set, unset } => vec![set, unset],
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -289,5 +370,141 @@ impl fmt::Display for Change {
             Self::EngineFound => f.write_str("the Docker Engine is there"),
             Self::EngineLost => f.write_str("the Docker Engine went away"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bounded(change: Change) -> Recorded {
+        Recorded {
+            at: 0,
+            by: "ada".to_owned(),
+            app: None,
+            change,
+        }
+        .bounded()
+    }
+
+    #[test]
+    fn an_event_has_a_largest_size_and_says_what_is_cut_off() {
+        const MOST: usize = 8 * 1024;
+        let long = || "é".repeat(100_000);
+        let many = || {
+            (0..50_000)
+                .map(|number| format!("NAME_{number}"))
+                .collect::<Vec<_>>()
+        };
+        let id: ReleaseId = "20240115-113000".parse().expect("an id");
+        for change in [
+            Change::Commanded {
+                command: long(),
+                code: 0,
+            },
+            Change::Denied { command: long() },
+            Change::EnvChanged {
+                set: many(),
+                unset: many(),
+            },
+            Change::EnvChanged {
+                set: vec![long(); 50],
+                unset: Vec::new(),
+            },
+            Change::TransitionFinished {
+                id,
+                what: long(),
+                release: Some(id),
+                outcome: long(),
+                ms: 1,
+            },
+            Change::TransitionStarted {
+                id,
+                what: long(),
+                release: None,
+                commit: None,
+                image: None,
+            },
+            Change::ContainerExited {
+                container: long(),
+                code: 1,
+                again: None,
+            },
+            Change::ContainerRestarted { container: long() },
+            Change::ContainerUnhealthy {
+                container: long(),
+                found: long(),
+            },
+            Change::ContainerHealthy { container: long() },
+            Change::Differed { difference: long() },
+            Change::Mended { difference: long() },
+            Change::MendFailed {
+                difference: long(),
+                reason: long(),
+            },
+            Change::RegistryAdded {
+                registry: long(),
+                username: long(),
+            },
+            Change::RegistryRemoved { registry: long() },
+            Change::SwitchStarted {
+                version: long(),
+                pid: 1,
+            },
+        ] {
+            let kept = bounded(change);
+            let line = serde_json::to_string(&kept).expect("a line");
+            assert!(line.len() < MOST, "{} bytes: {}", line.len(), kept.change);
+            assert!(line.contains(" are cut off)"), "{line}");
+            // It is still a change, and cutting it again changes nothing.
+            let read: Recorded = serde_json::from_str(&line).expect("a change");
+            assert_eq!(read, kept);
+        }
+        let told = bounded(Change::EnvChanged {
+            set: many(),
+            unset: Vec::new(),
+        });
+        let told = told.change.to_string();
+        assert!(
+            told.starts_with("env: NAME_0, NAME_1, ") && told.ends_with(" more are cut off) set"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn what_fits_stays_as_it_is() {
+        for length in [0, 1, LONGEST_TEXT] {
+            let command = "x".repeat(length);
+            let kept = bounded(Change::Commanded {
+                command: command.clone(),
+                code: 3,
+            });
+            assert_eq!(kept.change, Change::Commanded { command, code: 3 });
+        }
+        let over = bounded(Change::Denied {
+            command: "x".repeat(LONGEST_TEXT + 3),
+        });
+        assert!(over.change.to_string().ends_with("x... (3 bytes are cut off)"));
+        // Between two characters, where the last one does not fit.
+        let over = bounded(Change::Denied {
+            command: format!("x{}", "é".repeat(LONGEST_TEXT)),
+        });
+        assert!(
+            over.change.to_string().ends_with("é... (1026 bytes are cut off)"),
+            "{}",
+            over.change
+        );
+        let set = vec!["A".repeat(LONGEST_LIST / 2); 2];
+        let kept = bounded(Change::EnvChanged {
+            set: set.clone(),
+            unset: Vec::new(),
+        });
+        assert_eq!(
+            kept.change,
+            Change::EnvChanged {
+                set,
+                unset: Vec::new()
+            }
+        );
     }
 }

@@ -3,8 +3,9 @@
 //! This crate is pure: no file, no network, no clock, no environment, no randomness. What a decision
 //! needs is passed in, what it decides is returned. Read it top to bottom:
 //!
-//! - a file's bytes as [`text`], for everything that people write
-//! - words: [`name`], [`release_id`], [`slot`], [`ids`], [`process`]
+//! - a file's bytes as [`text`], for everything that people write; how much of it is read: [`input`]; where a link in code
+//!   leads: [`follow`]
+//! - words: [`name`], and which app one means: [`meant`]; [`release_id`], [`slot`], [`ids`], [`process`]
 //! - what a user writes: [`env_file`], [`settings`], [`gokku_yml`] with [`resources`], [`privileges`], [`image_ref`],
 //!   [`volume`] and [`network_name`], [`procfile`] with [`shell`]; what runs by it: [`processes`], behind which
 //!   [`process_one`]; files that are called otherwise: [`misnamed`]
@@ -14,7 +15,7 @@
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]; which of the server's
 //!   ports: [`host_ports`]
 //! - the change from one release to another: [`transition`]
-//! - what is told about it: [`event`]; of everything that changes: [`change`]
+//! - what is told about it: [`event`]; of everything that changes: [`change`], and what of that is kept: [`record`]
 //! - what is compared with what should be: [`reconcile`]
 //! - what a client tells a server first: [`client`]
 //! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
@@ -24,11 +25,15 @@
 #![deny(missing_docs)]
 
 pub mod ids;
+pub mod meant;
 pub mod name;
 pub mod process;
 pub mod release_id;
 pub mod slot;
 pub mod text;
+
+pub mod follow;
+pub mod input;
 
 pub mod build_inputs;
 pub mod env_file;
@@ -68,6 +73,7 @@ pub mod transition;
 
 pub mod change;
 pub mod event;
+pub mod record;
 
 pub mod reconcile;
 

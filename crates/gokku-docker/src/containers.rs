@@ -205,8 +205,9 @@ impl Engine {
         let made = self.docker.create_container(Some(options.build()), body);
         let made = self.act(call, made).await?;
         let id = ContainerId::new(made.id);
+        let app = spec.labels.get(labels::APP).map_or("", String::as_str);
         let finished = async {
-            self.check_folders(&spec.mounts).await?;
+            self.check_folders(&spec.mounts, app).await?;
             // An engine before API 1.44 takes one network with the container.
             for network in &spec.beside {
                 self.connect_network(network, &id).await?;

@@ -1,10 +1,13 @@
 //! What the engine gets of a folder for a build: a tar stream, made as it is read.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use gokku_core::follow::{Entry as At, Led, follow};
+use gokku_core::input::CODE;
 
 use crate::error::Error;
 use crate::ignore::{Above, Ignore};
@@ -25,15 +28,48 @@ pub struct Extra<'a> {
     pub dockerignore: &'a str,
 }
 
-/// Where a path leads; nothing outside of the folder is read, wherever a link in it leads.
-fn within(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
-    let real = path.canonicalize()?;
-    if real.starts_with(folder.canonicalize()?) {
-        Ok(real)
-    } else {
-        let why = "it is a link that leads out of the folder: commit the file itself";
-        Err(std::io::Error::other(why))
-    }
+/// A file of the folder, or the one that a link in it leads to. Whether there is anything outside of the folder is not even
+/// looked at.
+fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, String> {
+    let led = follow(name, |at| {
+        let path = folder.join(at);
+        let about = match path.symlink_metadata() {
+            Ok(about) => about,
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(At::Nothing);
+            }
+            Err(error) => return Err(error.to_string()),
+        };
+        Ok(if about.is_symlink() {
+            let to = fs::read_link(&path).map_err(|error| error.to_string())?;
+            At::Link(to.to_string_lossy().into_owned())
+        } else if about.is_dir() {
+            At::Folder
+        } else if about.is_file() {
+            At::File
+        } else {
+            At::Else
+        })
+    })?;
+    let path = match led {
+        Led::To(at, At::File) => folder.join(at),
+        Led::To(..) => return Err("it is no file".to_owned()),
+        Led::Nothing => return Ok(None),
+        Led::Out => {
+            return Err("it is a link that leads out of the folder: commit the file itself".to_owned());
+        }
+        Led::Nowhere => {
+            let why =
+                "it is a link to a file that is not in the folder: commit that file, too, or the file itself";
+            return Err(why.to_owned());
+        }
+    };
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let all = file.take(CODE.enough()).read_to_end(&mut text);
+    all.map_err(|error| error.to_string())?;
+    CODE.check(text.len()).map_err(|error| error.to_string())?;
+    Ok(Some(text))
 }
 
 /// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
@@ -42,14 +78,8 @@ fn within(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
 pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore, Error> {
     for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
         let path = folder.join(&name);
-        match within(folder, &path).and_then(fs::read) {
-            Ok(text) => return Ignore::parse(&text).map_err(|error| problem(&path, &error)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !path.is_symlink() => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let why = "it is a link to a file that is not in the folder: commit that file, too, or the file itself";
-                return Err(problem(&path, &why));
-            }
-            Err(error) => return Err(problem(&path, &error)),
+        if let Some(text) = read(folder, &name).map_err(|why| problem(&path, &why))? {
+            return Ignore::parse(&text).map_err(|error| problem(&path, &error));
         }
     }
     Ignore::parse(otherwise.as_bytes()).map_err(|error| problem(&folder.join(".dockerignore"), &error))
@@ -164,4 +194,60 @@ fn append(
         return Ok(());
     };
     written.map_err(|error| problem(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    /// A `.dockerignore` that is a link tells nothing of the machine: what is there and what is not are the same.
+    #[test]
+    fn a_link_out_of_the_folder_tells_nothing_apart() {
+        let top = tempfile::tempdir().expect("a folder");
+        let (folder, outside) = (top.path().join("folder"), top.path().join("outside"));
+        fs::create_dir_all(folder.join("sub")).expect("made");
+        fs::create_dir(&outside).expect("made");
+        fs::write(outside.join("file"), "a secret").expect("written");
+        fs::write(folder.join("real"), "x\n").expect("written");
+        let there = outside.to_str().expect("text");
+        let link = folder.join(".dockerignore");
+        let told = |target: &str| {
+            symlink(target, &link).expect("linked");
+            let told = ignore(&folder, "Dockerfile", "").map(drop);
+            fs::remove_file(&link).expect("removed");
+            told.map_err(|error| error.to_string())
+        };
+        let first = told("/etc/passwd").expect_err("refused");
+        assert!(
+            first.contains("it is a link that leads out of the folder"),
+            "{first}"
+        );
+        for target in [
+            "/etc/no-such-file".to_owned(),
+            "/dev/zero".to_owned(),
+            format!("{there}/file"),
+            format!("{there}/none"),
+            format!("{there}/../folder/real"),
+            format!("{there}/none/../../folder/real"),
+            "../outside/file".to_owned(),
+            "../outside/none".to_owned(),
+        ] {
+            assert_eq!(told(&target).expect_err("refused"), first, "{target}");
+        }
+        assert_eq!(told("real"), Ok(()));
+        assert_eq!(told("sub/../real"), Ok(()));
+        let nowhere = told("no-such-file").expect_err("refused");
+        assert!(
+            nowhere.contains("a link to a file that is not in the folder"),
+            "{nowhere}"
+        );
+        fs::write(&link, "x".repeat(5 << 20)).expect("written");
+        let large = ignore(&folder, "Dockerfile", "").map(drop).expect_err("refused");
+        assert!(
+            large.to_string().contains("there are more than 4.0 MB"),
+            "{large}"
+        );
+    }
 }

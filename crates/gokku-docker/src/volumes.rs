@@ -185,9 +185,11 @@ impl Engine {
     /// Whether folders can be mounted without a way out of them: each is still where its path says, and no container of
     /// a gokku can replace one by a link to somewhere else.
     ///
+    /// What another app has is not named: whoever may mount a folder need not know who else there is.
+    ///
     /// A container that was just made is among those looked at. So of two that are made at the same time, at least one is
     /// refused before it is started; and it is the start that Docker follows links at.
-    pub async fn check_folders(&self, mounts: &[Mount]) -> Result<(), Error> {
+    pub async fn check_folders(&self, mounts: &[Mount], app: &str) -> Result<(), Error> {
         let mine: Vec<(&str, bool)> = mounts.iter().filter_map(Mount::folder).collect();
         if mine.is_empty() {
             return Ok(());
@@ -195,8 +197,8 @@ impl Engine {
         let what = "mount the folder";
         let own = mine
             .iter()
-            .map(|(path, writable)| ("the same app".to_owned(), (*path).to_owned(), *writable));
-        let others: Vec<_> = own.chain(self.mounted_folders().await?).collect();
+            .map(|(path, writable)| (Some("the same app".to_owned()), (*path).to_owned(), *writable));
+        let others: Vec<_> = own.chain(self.mounted_folders(app).await?).collect();
         for (path, writable) in mine {
             let now = Path::new(path).canonicalize();
             if !now.is_ok_and(|now| now == Path::new(path)) {
@@ -207,8 +209,12 @@ impl Engine {
                 .iter()
                 .find(|(_, other, theirs)| can_replace((path, writable), (other, *theirs)));
             if let Some((whose, other, _)) = other {
+                let other = match whose {
+                    Some(whose) => format!("{other}, which {whose} has"),
+                    None => "a folder that another app has".to_owned(),
+                };
                 let message = format!(
-                    "{path} is not safe beside {other}, which {whose} has: one lies in the other, and who writes to the \
+                    "{path} is not safe beside {other}: one lies in the other, and who writes to the \
                      outer one could replace the inner one by a link to anywhere. Mount the same folder in both, or the \
                      outer one read-only (:ro); if it is the running release that has it, push one without it first"
                 );
@@ -218,13 +224,16 @@ impl Engine {
         Ok(())
     }
 
-    /// The folders that containers of a gokku have, running or not: whose, the path, whether it can be written to.
-    async fn mounted_folders(&self) -> Result<Vec<(String, String, bool)>, Error> {
+    /// The folders that containers of a gokku have, running or not: whose, where it is this app's, the path, whether it can
+    /// be written to.
+    async fn mounted_folders(&self, app: &str) -> Result<Vec<(Option<String>, String, bool)>, Error> {
         let filters = HashMap::from([("label".to_owned(), vec![labels::ROOT.to_owned()])]);
         let folders = self.listed(&filters).await?.into_iter().flat_map(|one| {
             let names = one.names.unwrap_or_default();
             let name = names.first().map_or("", |name| name.trim_start_matches('/'));
-            let whose = format!("the container {name}");
+            let theirs = one.labels.as_ref().and_then(|all| all.get(labels::APP));
+            let is_own = theirs.map_or("", String::as_str) == app;
+            let whose = is_own.then(|| format!("the container {name}"));
             one.mounts
                 .unwrap_or_default()
                 .into_iter()

@@ -32,6 +32,14 @@ pub enum Error {
         "{0} is a link to a file that is not in the repository: commit that file, too, or the file itself"
     )]
     LeadsNowhere(String),
+    /// A file is larger than what is read of one.
+    #[error("{path}: {source}")]
+    TooMuch {
+        /// Which.
+        path: String,
+        /// How much is read.
+        source: gokku_core::input::TooMuch,
+    },
     /// git answered what it does not answer.
     #[error("git {command} answered {answer:?}, which was not expected")]
     Answer {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufRead, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -181,7 +181,10 @@ impl Repository {
     fn filtered(&self, commit: &CommitId, entries: &[Entry]) -> Result<BTreeMap<Vec<u8>, String>, Error> {
         let attributes: Vec<&Entry> = entries.iter().filter(|entry| entry.is_attributes()).collect();
         let texts = self.beginnings(&attributes, u64::MAX)?;
-        if !texts.iter().any(|text| names_a_filter(text)) {
+        if !texts
+            .iter()
+            .any(|text| names_a_filter(text.as_slice()).unwrap_or(true))
+        {
             return Ok(BTreeMap::new());
         }
         let folder = temporary()?;
@@ -260,7 +263,7 @@ fn list(files: &Path, below: &mut PathBuf, paths: &mut Vec<u8>, named: &mut bool
         if kind.is_dir() {
             list(files, below, paths, named)?;
         } else if kind.is_file() {
-            *named |= entry.file_name() == ".gitattributes" && names_a_filter(&fs::read(entry.path())?);
+            *named |= entry.file_name() == ".gitattributes" && names_a_filter(File::open(entry.path())?)?;
             paths.extend(below.as_os_str().as_bytes());
             paths.push(0);
         }
@@ -269,8 +272,24 @@ fn list(files: &Path, below: &mut PathBuf, paths: &mut Vec<u8>, named: &mut bool
     Ok(())
 }
 
-fn names_a_filter(attributes: &[u8]) -> bool {
-    attributes.windows(6).any(|word| word == b"filter")
+/// Whether the word is in there, however much that is.
+fn names_a_filter(mut attributes: impl Read) -> io::Result<bool> {
+    const WORD: &[u8] = b"filter";
+    let mut part = vec![0; 64 * 1024];
+    let mut kept = 0;
+    loop {
+        let end = kept + attributes.read(&mut part[kept..])?;
+        if part[..end].windows(WORD.len()).any(|word| word == WORD) {
+            return Ok(true);
+        }
+        if end == kept {
+            return Ok(false);
+        }
+        // What may begin the word at the end of this part.
+        let rest = end.saturating_sub(WORD.len() - 1)..end;
+        kept = rest.len();
+        part.copy_within(rest, 0);
+    }
 }
 
 /// What `git check-attr` says of these paths.

@@ -1,11 +1,12 @@
 //! A commit's files.
 
-use std::collections::VecDeque;
 use std::fs;
 use std::io::{self, BufRead, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use gokku_core::follow::{Entry as At, Led, follow};
+use gokku_core::input::{CODE, Limit, TooMuch};
 use gokku_core::{CommitId, TreeId};
 
 use crate::command::{absolute, converse, git, run};
@@ -63,78 +64,74 @@ impl Repository {
 
     /// A file of a commit, or the one that a link of that name leads to; none when there is none. A link that leads out of
     /// the commit, or to nothing, is an error: it is meant to be something.
-    pub fn file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub fn file(&self, commit: &CommitId, path: &str, limit: Limit) -> Result<Option<Vec<u8>>, Error> {
         // The name of an object ends with its line.
         if path.contains('\n') {
             return Ok(None);
         }
-        let mut command = git(self.path(), ["cat-file", "--batch", "--follow-symlinks"]);
-        let name = format!("{commit}:{path}\n");
-        let (head, mut content) = converse(&mut command, name.into_bytes(), |mut answer| {
-            let mut head = String::new();
-            answer.read_line(&mut head)?;
-            let mut rest = Vec::new();
-            answer.read_to_end(&mut rest)?;
-            Ok((head, rest))
-        })?;
-        let words: Vec<&str> = head.trim_end_matches('\n').rsplitn(3, ' ').collect();
-        // `<id> <type> <size>`, or what is wrong with the link and how long its own words are; else `<name> missing`.
-        match words[..] {
-            [_, "blob", id] if !id.contains(':') => {
-                content.pop();
-                Ok(Some(content))
-            }
-            [_, "symlink"] => Err(Error::LeadsOut(path.to_owned())),
-            [_, "loop"] => Err(Error::LeadsNowhere(path.to_owned())),
+        match self.object(&["--follow-symlinks"], commit, path, limit)? {
+            Answer::Blob(content) => Ok(Some(content)),
+            Answer::TooMuch(source) => Err(too_much(path, source)),
+            Answer::Word("symlink") => Err(Error::LeadsOut(path.to_owned())),
+            Answer::Word("loop") => Err(Error::LeadsNowhere(path.to_owned())),
             // git follows no link with `./` in it.
-            [_, "dangling" | "notdir"] => self.behind(commit, path),
-            _ => Ok(None),
+            Answer::Word("dangling" | "notdir") => self.behind(commit, path, limit),
+            Answer::Word(_) => Ok(None),
         }
     }
 
-    /// A file that is reached by links, step by step.
-    fn behind(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, Error> {
-        let nowhere = || Err(Error::LeadsNowhere(path.to_owned()));
-        let mut rest: VecDeque<String> = path.split('/').map(str::to_owned).collect();
-        let mut here: Vec<String> = Vec::new();
-        let mut links = 0;
-        while let Some(part) = rest.pop_front() {
-            match part.as_str() {
-                "" | "." => {}
-                ".." => {
-                    if here.pop().is_none() {
-                        return Err(Error::LeadsOut(path.to_owned()));
-                    }
-                }
-                _ => {
-                    here.push(part);
-                    match self.kind(commit, &here.join("/"))? {
-                        Kind::Folder => {}
-                        Kind::File if rest.is_empty() => return self.blob(commit, &here.join("/")).map(Some),
-                        Kind::Link => {
-                            links += 1;
-                            let to = self.blob(commit, &here.join("/"))?;
-                            let to = String::from_utf8_lossy(&to).into_owned();
-                            if to.starts_with('/') {
-                                return Err(Error::LeadsOut(path.to_owned()));
-                            }
-                            if links > LINKS {
-                                return nowhere();
-                            }
-                            here.pop();
-                            for part in to.rsplit('/') {
-                                rest.push_front(part.to_owned());
-                            }
+    /// What `git cat-file --batch` says of a path of a commit.
+    fn object(&self, options: &[&str], commit: &CommitId, path: &str, limit: Limit) -> Result<Answer, Error> {
+        let mut command = git(self.path(), ["cat-file", "--batch"]);
+        command.args(options);
+        let name = format!("{commit}:{path}\n");
+        converse(&mut command, name.into_bytes(), |mut answer| {
+            let mut head = String::new();
+            answer.read_line(&mut head)?;
+            let words: Vec<&str> = head.trim_end_matches('\n').rsplitn(3, ' ').collect();
+            // `<id> <type> <size>`, or what is wrong with the link and how long its own words are; else `<name> missing`.
+            let told = match words[..] {
+                [size, "blob", id] if !id.contains(':') => {
+                    let size = size.parse().map_err(|_| io::Error::other(head.clone()))?;
+                    match limit.check(size) {
+                        Ok(()) => {
+                            let mut content = vec![0; size];
+                            answer.read_exact(&mut content)?;
+                            Answer::Blob(content)
                         }
-                        _ => break,
+                        Err(much) => Answer::TooMuch(much),
                     }
                 }
-            }
-        }
-        if self.kind(commit, path)? == Kind::Link {
-            nowhere()
-        } else {
-            Ok(None)
+                [_, word] => {
+                    let mut known = ["symlink", "loop", "dangling", "notdir"].into_iter();
+                    Answer::Word(known.find(|known| *known == word).unwrap_or_default())
+                }
+                _ => Answer::Word(""),
+            };
+            // git says all of it.
+            io::copy(&mut answer, &mut io::sink())?;
+            Ok(told)
+        })
+    }
+
+    /// A file that is reached by links, step by step.
+    fn behind(&self, commit: &CommitId, path: &str, limit: Limit) -> Result<Option<Vec<u8>>, Error> {
+        let led = follow(path, |at| {
+            Ok(match self.kind(commit, at)? {
+                Kind::Nothing => At::Nothing,
+                Kind::File => At::File,
+                Kind::Folder => At::Folder,
+                Kind::Link => {
+                    let text = self.blob(commit, at, LINK)?;
+                    At::Link(String::from_utf8_lossy(&text).into_owned())
+                }
+            })
+        })?;
+        match led {
+            Led::To(at, At::File) => self.blob(commit, &at, limit).map(Some),
+            Led::To(..) | Led::Nothing => Ok(None),
+            Led::Out => Err(Error::LeadsOut(path.to_owned())),
+            Led::Nowhere => Err(Error::LeadsNowhere(path.to_owned())),
         }
     }
 
@@ -153,13 +150,32 @@ impl Repository {
         })
     }
 
-    fn blob(&self, commit: &CommitId, path: &str) -> Result<Vec<u8>, Error> {
-        run(&mut git(
-            self.path(),
-            ["cat-file", "blob", &format!("{commit}:{path}")],
-        ))
+    fn blob(&self, commit: &CommitId, path: &str, limit: Limit) -> Result<Vec<u8>, Error> {
+        match self.object(&[], commit, path, limit)? {
+            Answer::Blob(content) => Ok(content),
+            Answer::TooMuch(source) => Err(too_much(path, source)),
+            Answer::Word(_) => Err(Error::LeadsNowhere(path.to_owned())),
+        }
     }
 }
+
+fn too_much(path: &str, source: TooMuch) -> Error {
+    Error::TooMuch {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+/// What is said of an object.
+enum Answer {
+    Blob(Vec<u8>),
+    TooMuch(TooMuch),
+    /// What is wrong with the links on the way to it; empty where there is nothing, or no file.
+    Word(&'static str),
+}
+
+/// The text of a link, which is a path: `PATH_MAX` of Linux.
+const LINK: Limit = CODE.or(4096);
 
 /// What a path is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -169,9 +185,6 @@ enum Kind {
     Folder,
     Nothing,
 }
-
-/// How many links are followed, as many as Linux follows.
-const LINKS: usize = 40;
 
 /// Gives everything below a folder, and it, the modes that git keeps: executable or not.
 fn open(folder: &Path) -> io::Result<()> {

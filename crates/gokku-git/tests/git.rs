@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use gokku_core::CommitId;
+use gokku_core::input::CODE;
 use gokku_core::push::{BranchName, RefUpdate};
 use gokku_git::{Hook, Obstacle, Repository};
 
@@ -70,10 +71,10 @@ fn p12_a_commit_is_exported_as_it_is() {
     assert_eq!(mode & 0o111, 0o111);
     assert_eq!(std::fs::read_link(tree.join("link")).unwrap(), Path::new("a.sh"));
     assert_eq!(
-        repository.file(&commit, "a.sh").unwrap().as_deref(),
+        repository.file(&commit, "a.sh", CODE).unwrap().as_deref(),
         Some(b"#!/bin/sh\n".as_slice())
     );
-    assert_eq!(repository.file(&commit, "none").unwrap(), None);
+    assert_eq!(repository.file(&commit, "none", CODE).unwrap(), None);
     let files = repository.files(&commit).unwrap();
     assert!(files.contains(&"a.sh".to_owned()), "{files:?}");
     assert!(!files.contains(&"link".to_owned()), "{files:?}");

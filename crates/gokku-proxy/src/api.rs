@@ -178,6 +178,35 @@ pub struct Status {
     pub routes: Vec<RouteStatus>,
 }
 
+impl Refused {
+    /// The host port is that app's.
+    pub fn port_of(app: &AppName, port: u16) -> Self {
+        Self::PortTaken {
+            port,
+            holder: format!("the app {app}"),
+            app: Some(app.clone()),
+        }
+    }
+
+    /// The same to somebody to whom other apps and programs are nobody's business, unless `may_be_told` says it of the app.
+    #[must_use]
+    pub fn without_names(self, may_be_told: impl FnOnce(&AppName) -> bool) -> Self {
+        match self {
+            Self::PortTaken { port, app, .. } if !app.as_ref().is_some_and(may_be_told) => Self::PortTaken {
+                port,
+                holder: if app.is_some() {
+                    "another app"
+                } else {
+                    "another program"
+                }
+                .to_owned(),
+                app: None,
+            },
+            other => other,
+        }
+    }
+}
+
 /// Why the switch did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
@@ -201,6 +230,9 @@ pub enum Refused {
         port: u16,
         /// Whose it is, in words.
         holder: String,
+        /// The app whose it is, where it is an app's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        app: Option<AppName>,
     },
     /// The port could not be opened.
     #[error("port {port} could not be opened: {reason}")]

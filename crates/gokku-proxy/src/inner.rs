@@ -73,10 +73,7 @@ impl Inner {
             Ok(port) => {
                 // Also a port whose listener could not be opened belongs to its app.
                 if let Some((other, _)) = taken.iter().find(|(other, taken)| *taken == port && other != app) {
-                    return Err(Refused::PortTaken {
-                        port,
-                        holder: format!("the app {other}"),
-                    });
+                    return Err(Refused::port_of(other, port));
                 }
                 self.listeners.open(port)?
             }

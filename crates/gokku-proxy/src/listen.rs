@@ -107,7 +107,11 @@ fn open(address: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
 fn refused(port: u16, error: &io::Error) -> Refused {
     if error.kind() == io::ErrorKind::AddrInUse {
         let holder = port_holder(port);
-        return Refused::PortTaken { port, holder };
+        return Refused::PortTaken {
+            port,
+            holder,
+            app: None,
+        };
     }
     Refused::Port {
         port,
@@ -193,9 +197,9 @@ impl Listeners {
             .open_ports()
             .iter()
             .find(|(_, open)| open.port == port)
-            .map(|(app, _)| format!("the app {app}"));
+            .map(|(app, _)| Refused::port_of(app, port));
         Err(match ours {
-            Some(holder) if error.kind() == io::ErrorKind::AddrInUse => Refused::PortTaken { port, holder },
+            Some(ours) if error.kind() == io::ErrorKind::AddrInUse => ours,
             _ => refused(port, &error),
         })
     }

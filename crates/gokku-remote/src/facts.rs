@@ -1,8 +1,14 @@
 //! What is so on a server, read from what two constant scripts print there: `probe.sh` says who asks, `facts.sh` the
 //! rest.
+//!
+//! A fact is a line, `fact MARK NAME=VALUE`, or `fact MARK NAME:VALUE` with the value in hexadecimal where it has anything
+//! but plain characters. The mark is another one each time, and known to the scripts alone. So neither what a login prints
+//! nor a file's name or a process's can be a fact.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
 use std::fmt::Write;
+use std::hash::{BuildHasher, Hasher};
 
 /// Says who asks, and whether root's work can be done. Run as that user.
 pub const PROBE: &str = include_str!("probe.sh");
@@ -139,30 +145,109 @@ pub enum Root {
 pub struct FactsError(pub String);
 
 /// What was said of each thing, in order: a thing may be said of several times.
-struct Said<'a>(BTreeMap<&'a str, Vec<&'a str>>);
+struct Said(BTreeMap<&'static str, Vec<String>>);
 
-impl<'a> Said<'a> {
-    fn read(text: &'a str) -> Self {
+/// The facts that are said once at most.
+const ONCE: [&str; 29] = [
+    "kernel",
+    "machine",
+    "user",
+    "uid",
+    "sudo",
+    "sudo.refusal",
+    "probed",
+    "system",
+    "systemd",
+    "engine",
+    "engine.group",
+    "program",
+    "group",
+    "account.uid",
+    "account.comment",
+    "account.home",
+    "account.groups",
+    "keys",
+    "user.groups",
+    "root",
+    "root.is",
+    "root.apps",
+    "sudoers",
+    "cron",
+    "unit",
+    "unit.enabled",
+    "unit.active",
+    "unit.unread",
+    "end",
+];
+/// Those that are said of each thing there is.
+const EACH: [&str; 8] = [
+    "has",
+    "lacks",
+    "root.other",
+    "sudoers.line",
+    "cron.line",
+    "unit.line",
+    "daemon",
+    "daemon.stale",
+];
+
+/// A mark that nobody else knows.
+pub fn mark() -> String {
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// The value of a fact, as the scripts write it behind its name.
+fn value(written: &str) -> Option<String> {
+    if let Some(plain) = written.strip_prefix('=') {
+        return plain
+            .chars()
+            .all(|c| matches!(c, ' '..='~'))
+            .then(|| plain.to_owned());
+    }
+    let digits = written.strip_prefix(':').filter(|digits| !digits.is_empty())?;
+    let bytes: Option<Vec<u8>> = digits
+        .as_bytes()
+        .chunks(2)
+        .map(|pair| {
+            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
+            u8::from_str_radix(pair, 16).ok()
+        })
+        .collect();
+    Some(String::from_utf8_lossy(&bytes?).into_owned())
+}
+
+impl Said {
+    fn read(text: &str, mark: &str) -> Result<Self, FactsError> {
         let mut said: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let begin = format!("fact {mark} ");
         // What else is printed, by a login's own scripts, is not ours.
-        for line in text.lines().filter_map(|line| line.strip_prefix("fact ")) {
-            if let Some((what, value)) = line.split_once('=') {
-                said.entry(what).or_default().push(value);
+        for line in text.split('\n').filter_map(|line| line.strip_prefix(&begin)) {
+            let wrong = || FactsError(format!("{:?}", line.trim_end()));
+            let line = line.strip_suffix('\r').unwrap_or(line);
+            let end = line.find(['=', ':']).ok_or_else(wrong)?;
+            let (name, written) = line.split_at(end);
+            let known = ONCE.into_iter().chain(EACH).find(|known| *known == name);
+            let name = known.ok_or_else(wrong)?;
+            let all = said.entry(name).or_default();
+            all.push(value(written).ok_or_else(wrong)?);
+            if all.len() > 1 && ONCE.contains(&name) {
+                return Err(wrong());
             }
         }
-        Self(said)
+        Ok(Self(said))
     }
 
-    fn all(&self, what: &str) -> &[&'a str] {
+    fn all(&self, what: &str) -> &[String] {
         self.0.get(what).map_or(&[], Vec::as_slice)
     }
 
     fn one(&self, what: &str) -> Option<String> {
-        self.all(what).first().map(|value| (*value).to_owned())
+        self.all(what).first().cloned()
     }
 
     fn is(&self, what: &str, value: &str) -> bool {
-        self.all(what).contains(&value)
+        self.all(what).iter().any(|said| said == value)
     }
 
     fn words(&self, what: &str) -> Vec<String> {
@@ -194,8 +279,8 @@ impl<'a> Said<'a> {
 }
 
 /// Who asks, from what `probe.sh` prints.
-pub fn user(probed: &str) -> Result<User, FactsError> {
-    let said = Said::read(probed);
+pub fn user(probed: &str, mark: &str) -> Result<User, FactsError> {
+    let said = Said::read(probed, mark)?;
     if !said.is("probed", "yes") {
         return Err(FactsError(first_line(probed)));
     }
@@ -209,9 +294,9 @@ pub fn user(probed: &str) -> Result<User, FactsError> {
 
 impl Facts {
     /// From what both scripts print, one after the other.
-    pub fn parse(printed: &str) -> Result<Self, FactsError> {
-        let user = user(printed)?;
-        let said = Said::read(printed);
+    pub fn parse(printed: &str, mark: &str) -> Result<Self, FactsError> {
+        let user = user(printed, mark)?;
+        let said = Said::read(printed, mark)?;
         if !said.is("end", "yes") {
             return Err(FactsError(first_line(printed)));
         }
@@ -237,7 +322,7 @@ impl Facts {
             sudo: said.is("has", "sudo"),
             cron: said.is("has", "cron"),
             systemd: said.is("systemd", "yes"),
-            lacks: said.all("lacks").iter().map(|tool| (*tool).to_owned()).collect(),
+            lacks: said.all("lacks").to_vec(),
             engine: match said.one("engine").as_deref() {
                 Some("answers") => Engine::Answers,
                 Some(_) => Engine::Silent,
@@ -252,11 +337,7 @@ impl Facts {
                 Some("folder") => Root::Folder {
                     is: said.one("root.is").unwrap_or_default(),
                     apps: said.count("root.apps"),
-                    other: said
-                        .all("root.other")
-                        .iter()
-                        .map(|name| (*name).to_owned())
-                        .collect(),
+                    other: said.all("root.other").to_vec(),
                 },
                 Some("link") => Root::Else("a symbolic link".to_owned()),
                 Some(_) => Root::Else("no folder".to_owned()),
@@ -296,19 +377,33 @@ fn first_line(text: &str) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::io::Write as _;
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+
     use super::*;
+
+    const MARK: &str = "0123";
+
+    fn parse(text: &str) -> Result<Facts, FactsError> {
+        Facts::parse(&text.replace("fact ", "fact 0123 "), MARK)
+    }
 
     #[test]
     fn what_the_scripts_print_is_read() {
-        let facts = Facts::parse(
+        let facts = parse(
             "Welcome!\nfact kernel=Linux\nfact machine=x86_64\nfact user=ada\nfact uid=1000\nfact sudo=yes\nfact probed=yes\n\
              fact has=git\nfact has=sudo\nfact engine.group=docker\nfact engine=answers\nfact group=ada,bob\n\
              fact account.uid=998\nfact account.comment=made\nfact account.home=/var/lib/gokku\n\
              fact account.groups=gokku docker\nfact keys=2\nfact root=folder\nfact root.is=gokku:gokku 2750\n\
-             fact root.apps=3\nfact sudoers=root:root 440\nfact sudoers.line=%gokku a=b\nfact sudoers.line=\nfact end=yes\n",
+             fact root.apps=3\nfact sudoers=root:root 440\nfact sudoers.line=%gokku a=b\nfact sudoers.line=\n\
+             fact system:446562c3ad616e\nfact end=yes\n",
         )
         .unwrap();
-        assert_eq!(facts.user.name, "ada");
+        assert_eq!(
+            (facts.user.name.as_str(), facts.system.as_str()),
+            ("ada", "Debían")
+        );
         assert!(!facts.user.is_root && facts.user.refusal.is_none());
         assert!(facts.git && facts.sudo && !facts.apt);
         assert_eq!(facts.members, Some(vec!["ada".to_owned(), "bob".to_owned()]));
@@ -327,7 +422,116 @@ mod tests {
             "This account is not available.\n",
             "fact user=ada\nfact probed=yes\nfact has=git\n",
         ] {
-            Facts::parse(text).unwrap_err();
+            parse(text).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn what_the_scripts_do_not_print_is_no_fact() {
+        let whole = "fact user=ada\nfact uid=0\nfact probed=yes\nfact end=yes\n";
+        assert_eq!(parse(whole).unwrap().daemon, None);
+        // Said by anybody else: the mark is not known there.
+        for other in [
+            "fact daemon=1",
+            "fact 9999 daemon=1",
+            " fact 0123 daemon=1",
+            "x fact 0123 daemon=1",
+        ] {
+            let printed = format!("{other}\n{}{other}\n", whole.replace("fact ", "fact 0123 "));
+            assert_eq!(Facts::parse(&printed, MARK).unwrap().daemon, None, "{other:?}");
+        }
+        // With the mark, and not as the scripts say it: then nothing of it is believed.
+        for odd in [
+            "fact end=yes",
+            "fact uid=1000",
+            "fact nonsense=1",
+            "fact daemon",
+            "fact =1",
+            "fact daemon=1\u{7f}",
+            "fact system:",
+            "fact system:4",
+            "fact system:4x",
+            "fact system=Debían",
+        ] {
+            parse(&format!("{whole}{odd}\n")).unwrap_err();
+        }
+    }
+
+    /// What `facts.sh` says of a folder.
+    fn ask(shell: &str, root: &std::path::Path) -> Facts {
+        let mark = mark();
+        let mut printed = String::new();
+        for (script, words) in [
+            (PROBE, vec![mark.as_str()]),
+            (FACTS, vec![root.to_str().unwrap(), "root", &mark]),
+        ] {
+            let mut child = Command::new(shell)
+                .args(["-s", "--"])
+                .args(words)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+            printed.push_str(&String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap());
+        }
+        Facts::parse(&printed, &mark).unwrap()
+    }
+
+    #[test]
+    fn no_name_of_a_file_is_a_fact() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [
+            "x\nfact end=yes\nfact daemon=1\n",
+            "y\r\nfact daemon=1",
+            "z'$(touch mark)\\n%s",
+            "ü\u{1b}[2J",
+            "=:",
+        ];
+        for name in names {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        for shell in ["sh", "bash"] {
+            let facts = ask(shell, folder.path());
+            assert_eq!(facts.daemon, None);
+            let Root::Folder { mut other, .. } = facts.root else {
+                panic!("no folder: {:?}", facts.root)
+            };
+            other.sort();
+            let mut expected = names.map(str::to_owned);
+            expected.sort();
+            assert_eq!(other, expected, "{shell}");
+        }
+    }
+
+    /// Whoever has a user on the machine may call a process as the daemon is called, and set up ends the daemon as root.
+    #[test]
+    fn a_process_of_another_user_is_not_the_daemon() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            rustix::process::geteuid().is_root(),
+            "this test acts as other users: run the tests as root"
+        );
+        let run_as = |uid: u32| {
+            Command::new("sh")
+                .arg0("/usr/local/bin/gokku")
+                .args(["-c", "cat; :", "proxy", "run", "--root"])
+                .arg(folder.path())
+                .uid(uid)
+                .stdin(Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        for (owner, forger) in [(0, 65_534), (65_533, 65_534)] {
+            std::os::unix::fs::chown(folder.path(), Some(owner), None).unwrap();
+            let mut forged = run_as(forger);
+            assert_eq!(ask("sh", folder.path()).daemon, None);
+            let mut real = run_as(owner);
+            assert_eq!(ask("sh", folder.path()).daemon, Some(real.id()));
+            for child in [&mut forged, &mut real] {
+                drop(child.stdin.take());
+                child.wait().unwrap();
+            }
         }
     }
 }

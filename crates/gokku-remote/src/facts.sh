@@ -1,9 +1,16 @@
-# Says what is so on a server, a fact to a line, for the folder $1 and the user $2. Changes nothing.
+# Says what is so on a server, a fact to a line behind the mark $3, for the folder $1 and the user $2. Changes nothing.
 root=$1
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
-say() { printf 'fact %s=%s\n' "$1" "$2"; }
+mark=$3
+# A value with anything but plain characters is said in hexadecimal: no value is a line of its own.
+say() {
+    case $2 in
+        *[!\ -~]*) printf 'fact %s %s:%s\n' "$mark" "$1" "$(printf %s "$2" | od -An -v -tx1 | tr -d ' \n')" ;;
+        *) printf 'fact %s %s=%s\n' "$mark" "$1" "$2" ;;
+    esac
+}
 has() { command -v "$1" >/dev/null 2>&1; }
 # A file: whose it is, and its lines.
 file() {
@@ -71,12 +78,23 @@ if has systemctl && [ -d /run/systemd/system ]; then
     [ "$(systemctl show -p NeedDaemonReload --value gokku.service 2>/dev/null)" = yes ] && say unit.unread yes
 fi
 
-# The traffic switch of this folder: its process, and whether its program has been replaced since.
+# The traffic switch of this folder: its process, and whether its program has been replaced since. Anybody may call a
+# process anything: it is the folder's owner's, or root's.
+owner=$(stat -c %u "$root" 2>/dev/null)
+user_of() {
+    while read -r name uid rest; do
+        [ "$name" = Uid: ] && printf %s "$uid" && return
+    done 2>/dev/null <"$1/status"
+}
 from() { readlink "$1" 2>/dev/null || runuser -u gokku -- readlink "$1" 2>/dev/null; }
 for process in /proc/[0-9]*; do
     words=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline") || continue
     case "$words" in
         */gokku*' proxy run'* | 'gokku '*'proxy run'*) ;;
+        *) continue ;;
+    esac
+    case "$(user_of "$process")" in
+        0 | "${owner:-0}") ;;
         *) continue ;;
     esac
     case "$words" in

@@ -19,6 +19,7 @@ pub struct Machine {
     root: ServerRoot,
     user: User,
     probed: String,
+    mark: String,
 }
 
 /// Why a server could not be asked, or a step not be done.
@@ -53,22 +54,24 @@ pub enum Error {
 impl Machine {
     /// Reaches a server and asks who this is there.
     pub fn reach(ssh: Ssh, root: ServerRoot) -> Result<Self, Error> {
-        let said = ssh.output(&["sh"], PROBE.as_bytes())?;
+        let mark = facts::mark();
+        let said = ssh.output(&["sh", "-s", "--", &mark], PROBE.as_bytes())?;
         let probed = String::from_utf8_lossy(&said.stdout).into_owned();
         Ok(Self {
-            user: facts::user(&probed)?,
+            user: facts::user(&probed, &mark)?,
             ssh,
             root,
             probed,
+            mark,
         })
     }
 
     /// What is so there.
     pub fn facts(&self) -> Result<Facts, Error> {
-        let words = self.as_root(&["sh", "-s", "--", self.root.as_str(), &self.user.name]);
+        let words = self.as_root(&["sh", "-s", "--", self.root.as_str(), &self.user.name, &self.mark]);
         let said = self.ssh.output(&words, FACTS.as_bytes())?;
         let printed = format!("{}\n{}", self.probed, String::from_utf8_lossy(&said.stdout));
-        Ok(Facts::parse(&printed)?)
+        Ok(Facts::parse(&printed, &self.mark)?)
     }
 
     /// Does a step.

@@ -1,8 +1,16 @@
-# Says who this is and whether root's work can be done without a question. Changes nothing.
+# Says who this is and whether root's work can be done without a question, a fact to a line behind the mark $1. Changes
+# nothing.
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
-say() { printf 'fact %s=%s\n' "$1" "$2"; }
+mark=$1
+# A value with anything but plain characters is said in hexadecimal: no value is a line of its own.
+say() {
+    case $2 in
+        *[!\ -~]*) printf 'fact %s %s:%s\n' "$mark" "$1" "$(printf %s "$2" | od -An -v -tx1 | tr -d ' \n')" ;;
+        *) printf 'fact %s %s=%s\n' "$mark" "$1" "$2" ;;
+    esac
+}
 
 say kernel "$(uname -s)"
 say machine "$(uname -m)"

@@ -1,8 +1,10 @@
 //! A working copy's remotes that are gokku's: found by `-a`, added, listed, removed.
 
+use std::io::Read;
 use std::path::Path;
 
 use gokku_core::gokku_yml::GokkuYml;
+use gokku_core::input::GOKKU_YML;
 use gokku_core::name::NameError;
 use gokku_core::push::BranchName;
 use gokku_core::{AppName, EnvironmentName, text};
@@ -236,7 +238,8 @@ fn branch(
     environment: &EnvironmentName,
 ) -> Result<Option<BranchName>, Error> {
     let Some(top) = copy.top()? else { return Ok(None) };
-    let bytes = match std::fs::read(top.join("gokku.yml")) {
+    let path = top.join("gokku.yml");
+    let bytes = match path.metadata().and_then(|about| read(&path, &about)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::Yml(format!("gokku.yml: {error}"))),
@@ -246,6 +249,18 @@ fn branch(
     let yml = GokkuYml::parse("gokku.yml", text.text).map_err(|error| wrong(error.to_string()))?;
     let config = yml.app(app).map_err(|error| wrong(error.to_string()))?;
     Ok(config.branch(environment).cloned())
+}
+
+/// A file's bytes, if it is one and not too large.
+fn read(path: &Path, about: &std::fs::Metadata) -> std::io::Result<Vec<u8>> {
+    if !about.is_file() {
+        return Err(std::io::Error::other("it is no file, and not read"));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(GOKKU_YML.enough()).read_to_end(&mut bytes)?;
+    GOKKU_YML.check(bytes.len()).map_err(std::io::Error::other)?;
+    Ok(bytes)
 }
 
 /// Adds it, once the server has told where the app's repository is. One that is there with the same URL is left as it

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use gokku_core::change::Change;
+use gokku_core::meant::{Meant, Named, may_be_made, meant};
 use gokku_core::processes::Scale;
 use gokku_core::push::BranchName;
 use gokku_core::{AppName, EnvironmentName};
@@ -42,8 +43,22 @@ pub struct App {
     /// they were there before gokku carried any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, String>,
+    /// Whether a key made it that is limited to some apps, by whose names or environment another's could be meant, see
+    /// [`gokku_core::meant`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stands_back: bool,
     /// When it was made, RFC 3339.
     pub created: String,
+}
+
+impl App {
+    fn named(&self) -> Named {
+        Named {
+            name: self.name.clone(),
+            environment: self.environment.clone(),
+            stands_back: self.stands_back,
+        }
+    }
 }
 
 /// An app of this environment: the one that is there, or else one that is made. True when it was made.
@@ -98,6 +113,16 @@ pub fn create(
     if folder.exists() {
         return Err(exists());
     }
+    let others: Vec<Named> = list(root)?.iter().map(App::named).collect();
+    let limited = server.access.apps().is_some();
+    let stands_back = may_be_made(
+        name,
+        environment,
+        &others,
+        |other| server.access.allows(other),
+        limited,
+    )
+    .map_err(|clash| Error::input(format!("{name} is not made: {clash}")))?;
     let app = App {
         version: VERSION,
         name: name.clone(),
@@ -106,6 +131,7 @@ pub fn create(
         domains: Vec::new(),
         scale: Scale::new(),
         volumes: BTreeMap::new(),
+        stands_back,
         created: clock::now_text(),
     };
     // The app is there with the rename of its whole folder, or not at all.
@@ -211,12 +237,23 @@ pub fn visible(server: &Server) -> Result<Vec<App>, Error> {
 /// asks may reach.
 pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> {
     if server.access.allows(given) && server.root.app_file(given).exists() {
-        return Ok(Some(given.clone()));
+        // One that cannot be read is meant all the same: what is wrong with it is told when it is.
+        if load(&server.root, given).map_or(true, |app| !app.stands_back) {
+            return Ok(Some(given.clone()));
+        }
     }
-    let pair = visible(server)?
-        .into_iter()
-        .find(|app| given.as_str() == format!("{}-{}", app.name, app.environment));
-    Ok(pair.map(|app| app.name))
+    let apps: Vec<Named> = visible(server)?.iter().map(App::named).collect();
+    match meant(given.as_str(), &apps, server.access.apps().is_some()) {
+        Meant::App(app) => Ok(Some(app.clone())),
+        Meant::Nothing => Ok(None),
+        Meant::Several(all) => {
+            let all: Vec<&str> = all.iter().map(|app| app.as_str()).collect();
+            Err(Error::input(format!(
+                "{given} could mean each of these apps, with its environment: {}. Name one by its name alone",
+                all.join(", ")
+            )))
+        }
+    }
 }
 
 /// The app that `-a` means.

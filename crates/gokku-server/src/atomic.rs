@@ -6,6 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use gokku_core::input::{self, Limit};
+
+use crate::bounded;
 use crate::error::Error;
 
 /// What a temporary file's name begins with; the process that made it follows.
@@ -97,13 +100,14 @@ pub fn remove_whole(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// Reads a file; none when it is not there.
+/// Reads a file that gokku keeps; none when it is not there.
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Error::file(path, &error)),
-    }
+    read_of(path, input::RECORD)
+}
+
+/// Reads a file; none when it is not there.
+pub fn read_of(path: &Path, limit: Limit) -> Result<Option<Vec<u8>>, Error> {
+    bounded::file(path, limit).map_err(|error| Error::file(path, &error))
 }
 
 #[cfg(test)]

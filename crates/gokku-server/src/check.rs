@@ -5,11 +5,12 @@ use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::gokku_yml::AppConfig;
+use gokku_core::input;
 use gokku_core::misnamed::Origin;
 
 use crate::error::Error;
 use crate::plan::{parsed, processes_of};
-use crate::{languages, tree_file, unread};
+use crate::{bounded, languages, tree_file, unread};
 
 /// What is to be told of a file that is good.
 #[derive(Clone, Debug)]
@@ -25,7 +26,9 @@ pub struct Checked {
 pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let bytes = std::fs::read(path).map_err(|error| {
+    let read = bounded::file(path, input::GOKKU_YML);
+    let bytes = read.and_then(|read| read.ok_or_else(|| rustix::io::Errno::NOENT.into()));
+    let bytes = bytes.map_err(|error| {
         unread::with_what_is_there(folder, &AppConfig::default(), Error::file(path, &error))
     })?;
     let yml = parsed(&path.display().to_string(), &bytes)?;

@@ -2,13 +2,13 @@
 
 use gokku_core::AppName;
 use gokku_core::change::Change;
-use gokku_core::env_file::{EnvKey, EnvValue, can_be_given};
+use gokku_core::env_file::{EnvFile, EnvKey, EnvValue, can_be_given};
 use gokku_docker::{ContainerState, labels};
 
 use crate::error::Error;
 use crate::plan::settings_of;
 use crate::server::Server;
-use crate::{env_store, events, host_ports, records};
+use crate::{env_store, events, host_ports, records, server_config};
 
 /// Sets variables, all or none. True when that changed anything.
 pub async fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
@@ -22,6 +22,7 @@ pub async fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -
             env.set(key, value);
         }
         settings_of(env)?;
+        within(server, app, env)?;
         Ok(*env != before)
     })?;
     if changed {
@@ -29,6 +30,33 @@ pub async fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -
         record(server, app, set, Vec::new());
     }
     Ok(changed)
+}
+
+/// Refuses an env that is larger than the server's owner lets them be.
+fn within(server: &Server, app: &AppName, env: &EnvFile) -> Result<(), Error> {
+    let limits = server_config::read(&server.root)?.env;
+    let refused = |why: String, setting: &str| {
+        Error::input(format!(
+            "{app} would have {why} ([env] {setting} in config.toml). Nothing was set"
+        ))
+    };
+    let variables = env.iter().count();
+    if variables > limits.variables {
+        let why = format!(
+            "{variables} variables, and {} are the most that an app may have",
+            limits.variables
+        );
+        return Err(refused(why, "variables"));
+    }
+    let bytes = env.to_string().len() as u64;
+    if bytes > limits.size.0 {
+        let why = format!(
+            "an env file of {bytes} bytes, and {} is the most that one may have",
+            limits.size
+        );
+        return Err(refused(why, "size"));
+    }
+    Ok(())
 }
 
 /// Removes variables, all or none; one that is not there is an error. True when that changed anything.

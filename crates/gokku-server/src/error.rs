@@ -107,7 +107,12 @@ impl From<gokku_proxy::client::Error> for Error {
             Theirs::NotRunning(_) | Theirs::Forbidden(_) | Theirs::Broken { .. } => Kind::Unavailable,
             Theirs::Refused(_) => Kind::Failed,
         };
-        Self::new(kind, error.to_string())
+        // Whoever may be told whose a port is, is told where it is asked for.
+        let words = match error {
+            Theirs::Refused(refused) => refused.without_names(|_| false).to_string(),
+            other => other.to_string(),
+        };
+        Self::new(kind, words)
     }
 }
 
@@ -115,7 +120,7 @@ impl From<gokku_git::Error> for Error {
     fn from(error: gokku_git::Error) -> Self {
         use gokku_git::Error as Theirs;
         let kind = match &error {
-            Theirs::LeadsOut(_) | Theirs::LeadsNowhere(_) => Kind::Input,
+            Theirs::LeadsOut(_) | Theirs::LeadsNowhere(_) | Theirs::TooMuch { .. } => Kind::Input,
             _ => Kind::Failed,
         };
         Self::new(kind, error.to_string())

@@ -1,5 +1,6 @@
 //! The record of everything that changed on the server, `events.log`: one JSON object a line, only ever appended to.
-//! When it has grown it is put aside as `events.log.1`, and the oldest part goes.
+//! When it has grown it is put behind what is kept of before, `events.log.1`; what goes of that is the core's to say
+//! (`gokku_core::record`), so that nobody's events push out anybody else's.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
@@ -7,21 +8,26 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use gokku_core::change::{Change, Recorded};
+use gokku_core::fingerprint::Fingerprint;
+use gokku_core::record::{Whose, leaving};
 use gokku_core::{Access, AppName};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::inotify;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::root::Root;
-use crate::{clock, log};
+use crate::{atomic, clock, log};
 
 /// Who the daemon is in it.
 pub const DAEMON: &str = "gokku";
 
-/// How much a part of it may hold, in bytes: some 25,000 changes.
+/// How much it may hold before it is put behind what is kept, in bytes: some 25,000 changes.
 const LIMIT: u64 = 4 << 20;
-/// How many older parts are kept.
-const KEPT: usize = 4;
+/// How much is kept of before, in such parts.
+const KEPT: u64 = 4;
+/// How many older parts an earlier gokku has left, each a file of its own.
+const PARTS: usize = 4;
 
 /// Records a change. One that cannot be recorded was made all the same.
 pub fn note(root: &Root, by: &str, app: Option<&AppName>, change: Change) {
@@ -31,7 +37,7 @@ pub fn note(root: &Root, by: &str, app: Option<&AppName>, change: Change) {
         app: app.cloned(),
         change,
     };
-    if let Err(error) = append(root, &recorded, LIMIT) {
+    if let Err(error) = append(root, &recorded.bounded(), LIMIT) {
         tracing::warn!("{}: {error}", root.events().display());
     }
 }
@@ -62,13 +68,7 @@ fn append(root: &Root, recorded: &Recorded, limit: u64) -> io::Result<()> {
         }
         let length = there.len();
         if length > 0 && length + line.len() as u64 > limit {
-            for number in (0..KEPT).rev() {
-                let moved = fs::rename(part(root, number), part(root, number + 1));
-                moved.or_else(|error| match error.kind() {
-                    io::ErrorKind::NotFound => Ok(()),
-                    _ => Err(error),
-                })?;
-            }
+            put_aside(root, limit * KEPT)?;
             continue;
         }
         if log::ends_torn(&file)? {
@@ -78,6 +78,75 @@ fn append(root: &Root, recorded: &Recorded, limit: u64) -> io::Result<()> {
     }
 }
 
+/// The first line of what is kept: by it a part that was put behind the others, and not removed any more because the
+/// process ended, is not put there twice. To whoever reads changes it is none.
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Head {
+    kept_through: String,
+}
+
+impl Head {
+    /// Of a part: two are told apart by their first lines, which have a time, whoever chooses what else is in them.
+    fn of(part: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(part);
+        let mut all = Fingerprint::default();
+        all.add(&text);
+        let first = text.lines().next().unwrap_or_default();
+        Self {
+            kept_through: format!("{all} {first}"),
+        }
+    }
+}
+
+/// Puts the newest part behind what is kept, as far as that has room. Whoever calls holds its lock.
+fn put_aside(root: &Root, most: u64) -> io::Result<()> {
+    let newest = fs::read(part(root, 0))?;
+    let head = Head::of(&newest);
+    let mut before = Vec::new();
+    for number in (1..=PARTS).rev() {
+        match fs::read(part(root, number)) {
+            Ok(bytes) => before.push(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let first =
+        |bytes: &Vec<u8>| serde_json::from_slice::<Head>(bytes.split(|byte| *byte == b'\n').next()?).ok();
+    if before.last().and_then(first).as_ref() != Some(&head) {
+        before.push(newest);
+        let kept = kept_of(&before, &head, most)?;
+        atomic::replace(&part(root, 1), &kept, 0o640).map_err(io::Error::other)?;
+    }
+    for number in (2..=PARTS).chain([0]) {
+        match fs::remove_file(part(root, number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The lines of these parts that stay, behind the head.
+fn kept_of(parts: &[Vec<u8>], head: &Head, most: u64) -> io::Result<Vec<u8>> {
+    let lines: Vec<&[u8]> = parts
+        .iter()
+        .flat_map(|part| part.split_inclusive(|byte| *byte == b'\n'))
+        .filter(|line| line.ends_with(b"\n") && serde_json::from_slice::<Head>(line).is_err())
+        .collect();
+    let sizes: Vec<(Whose, u64)> = lines
+        .iter()
+        .map(|line| (Whose::of(line, DAEMON), line.len() as u64))
+        .collect();
+    let mut kept = serde_json::to_vec(head)?;
+    kept.push(b'\n');
+    let gone = leaving(&sizes, most);
+    for (line, _) in lines.iter().zip(gone).filter(|(_, gone)| !gone) {
+        kept.extend_from_slice(line);
+    }
+    Ok(kept)
+}
+
 /// Where somebody who reads the record is.
 struct Reader {
     file: BufReader<File>,
@@ -85,11 +154,37 @@ struct Reader {
 }
 
 impl Reader {
-    fn open(path: &PathBuf) -> io::Result<Self> {
-        Ok(Self {
-            file: BufReader::new(File::open(path)?),
-            line: Vec::new(),
-        })
+    fn open(path: &PathBuf) -> io::Result<Option<Self>> {
+        match File::open(path) {
+            Ok(file) => Ok(Some(Self {
+                file: BufReader::new(file),
+                line: Vec::new(),
+            })),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// All parts, oldest first, each line in one of them; the newest apart.
+    fn open_all(root: &Root) -> io::Result<(Vec<Self>, Option<Self>)> {
+        loop {
+            // Nobody puts it aside while others hold its lock.
+            let newest = Self::open(&root.events())?;
+            if let Some(newest) = &newest {
+                newest.file.get_ref().lock_shared()?;
+                if !newest.is(&root.events()) {
+                    continue;
+                }
+            }
+            let mut older = Vec::new();
+            for number in (1..=PARTS).rev() {
+                older.extend(Self::open(&part(root, number))?);
+            }
+            if let Some(newest) = &newest {
+                newest.file.get_ref().unlock()?;
+            }
+            return Ok((older, newest));
+        }
     }
 
     /// The next change; none at the end, for now. A line that is none is passed over.
@@ -144,20 +239,15 @@ pub fn show(root: &Root, wanted: &Wanted, mut on_change: impl FnMut(&Recorded) -
     inotify::add_watch(&watch, root.path(), flags).map_err(|error| failed(error.into()))?;
 
     let mut kept = Vec::new();
-    let mut newest = None;
-    for number in (0..=KEPT).rev() {
-        let mut reader = match Reader::open(&part(root, number)) {
-            Ok(reader) => reader,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(failed(error)),
-        };
+    let (mut older, mut newest) = Reader::open_all(root).map_err(failed)?;
+    for reader in older.iter_mut().chain(&mut newest) {
         while let Some(recorded) = reader.next().map_err(failed)? {
             if is_wanted(&recorded) {
                 kept.push(recorded);
             }
         }
-        newest = Some(reader);
     }
+    drop(older);
     let first = wanted.last.map_or(0, |last| kept.len().saturating_sub(last));
     if !kept[first..].iter().all(&mut on_change) {
         return Ok(());
@@ -167,6 +257,8 @@ pub fn show(root: &Root, wanted: &Wanted, mut on_change: impl FnMut(&Recorded) -
         return Ok(());
     }
     loop {
+        // Asked before the rest of it is read: nothing is added to one that was put aside.
+        let is_old = newest.as_ref().is_none_or(|reader| !reader.is(&path));
         if let Some(reader) = &mut newest {
             while let Some(recorded) = reader.next().map_err(failed)? {
                 if is_wanted(&recorded) && !on_change(&recorded) {
@@ -174,9 +266,7 @@ pub fn show(root: &Root, wanted: &Wanted, mut on_change: impl FnMut(&Recorded) -
                 }
             }
         }
-        if newest.as_ref().is_none_or(|reader| !reader.is(&path))
-            && let Ok(next) = Reader::open(&path)
-        {
+        if is_old && let Some(next) = Reader::open(&path).map_err(failed)? {
             newest = Some(next);
             continue;
         }
@@ -205,9 +295,13 @@ mod tests {
     }
 
     fn change(number: usize) -> Recorded {
+        change_by("ada", number)
+    }
+
+    fn change_by(by: &str, number: usize) -> Recorded {
         Recorded {
             at: 0,
-            by: "ada".to_owned(),
+            by: by.to_owned(),
             app: None,
             change: Change::ContainerRestarted {
                 container: format!("api-{number}"),
@@ -226,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_put_aside_and_the_oldest_goes() {
+    fn what_has_grown_is_put_aside_and_the_oldest_goes() {
         let (_folder, root) = root();
         for number in 0..100 {
             append(&root, &change(number), 1000).expect("appended");
@@ -238,12 +332,78 @@ mod tests {
             .map(|number| format!("api-{number} was started again"))
             .collect();
         assert_eq!(all, expected);
-        assert!(part(&root, KEPT).exists() && !part(&root, KEPT + 1).exists());
+        let kept = fs::metadata(part(&root, 1)).expect("put aside").len();
+        assert!(kept < 4200, "{kept} bytes");
         let last = Wanted {
             last: Some(2),
             ..Wanted::default()
         };
         assert_eq!(shown(&root, &last), expected[expected.len() - 2..]);
+    }
+
+    /// One key floods the record with the longest that it takes; what others did stays, whenever they did it.
+    #[test]
+    fn a_flood_pushes_out_its_own() {
+        let (_folder, root) = root();
+        let limit = 40_000;
+        let mut others = Vec::new();
+        for number in 0..2000 {
+            if number % 20 == 0 {
+                let by = ["bob", "owner", DAEMON][number / 20 % 3];
+                append(&root, &change_by(by, number), limit).expect("appended");
+                others.push(format!("api-{number} was started again"));
+            }
+            let flood = Recorded {
+                change: Change::Commanded {
+                    command: "x".repeat(124_000),
+                    code: 0,
+                },
+                ..change(number)
+            };
+            append(&root, &flood.bounded(), limit).expect("appended");
+        }
+        let all = shown(&root, &Wanted::default());
+        let (flood, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(|words| words.starts_with("ran xxx"));
+        assert_eq!(stay, others);
+        assert!(flood.len() > 100, "{} of the flood stay", flood.len());
+        let size: u64 = (0..=PARTS)
+            .filter_map(|number| fs::metadata(part(&root, number)).ok())
+            .map(|there| there.len())
+            .sum();
+        assert!(size <= limit * (KEPT + 1) + 100, "{size} bytes");
+    }
+
+    #[test]
+    fn a_part_is_put_aside_once_whenever_that_was_cut_off() {
+        let (_folder, root) = root();
+        for number in 0..10 {
+            append(&root, &change(number), LIMIT).expect("appended");
+        }
+        // Written behind the others, and then the process ended.
+        let newest = fs::read(root.events()).expect("read");
+        put_aside(&root, LIMIT).expect("put aside");
+        assert!(!root.events().exists());
+        fs::write(root.events(), &newest).expect("written");
+        put_aside(&root, LIMIT).expect("put aside");
+        assert_eq!(shown(&root, &Wanted::default()).len(), 10);
+    }
+
+    #[test]
+    fn parts_of_an_earlier_gokku_are_read_and_put_together() {
+        let (_folder, root) = root();
+        for number in 0..10 {
+            append(&root, &change(number), LIMIT).expect("appended");
+            if number % 2 == 1 {
+                fs::rename(root.events(), part(&root, PARTS - number / 2)).expect("renamed");
+            }
+        }
+        let expected: Vec<String> = (0..10)
+            .map(|number| format!("api-{number} was started again"))
+            .collect();
+        assert_eq!(shown(&root, &Wanted::default()), expected);
+        put_aside(&root, LIMIT).expect("put aside");
+        assert_eq!(shown(&root, &Wanted::default()), expected);
+        assert!(part(&root, 1).exists() && !part(&root, 2).exists());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use gokku_core::image_ref::ImageRef;
+use gokku_core::input;
 use gokku_core::languages::DOCKERIGNORE;
 use gokku_core::push::{
     self, BranchName, Deploy, DeployBranch, Judgement, RefUpdate, Refusal, check_unmoved, judge,
@@ -193,7 +194,10 @@ fn take_out(
 
 /// Which of some files are sent to the builder.
 fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<Vec<String>, Error> {
-    let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
+    let config = config_of(
+        app,
+        tree_file::read(tree, GOKKU_YML, input::GOKKU_YML)?.as_deref(),
+    )?;
     let dockerfiles = config.dockerfiles();
     let dockerfile = dockerfiles.iter().find(|name| tree_file::is_there(tree, name));
     let ignore = match dockerfile {
@@ -283,7 +287,7 @@ fn deploy_branch(
     let mut unreadable = Vec::new();
     for update in updates.iter().filter(|update| !update.new.is_zero()) {
         let Some(branch) = update.branch() else { continue };
-        let yml = repository.file(&update.new, GOKKU_YML)?;
+        let yml = repository.file(&update.new, GOKKU_YML, input::GOKKU_YML)?;
         match config_of(app, yml.as_deref()) {
             Ok(config) => declared.push((branch, config.branch(&record.environment).cloned())),
             Err(error) => {

@@ -5,8 +5,9 @@ use gokku_core::AppName;
 use gokku_core::env_file::{EnvKey, EnvValue};
 use gokku_core::host_ports::HostPorts;
 use gokku_core::settings::PORT;
-use gokku_core::{Asker, EnvironmentName};
+use gokku_core::{Access, Asker, EnvironmentName};
 use gokku_proxy::api::{PutRoute, Refused, RouteStatus};
+use gokku_proxy::client::Error as Theirs;
 
 use crate::error::Error;
 use crate::plan::{GOKKU_YML, Plan};
@@ -30,20 +31,29 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
         let port = *port;
         let other = status.routes.iter().find(|other| other.port == port);
         return match other {
-            Some(other) => Err(Refused::PortTaken {
-                port,
-                holder: format!("the app {}", other.app),
-            }),
+            Some(other) => Err(Refused::port_of(&other.app, port)),
             None => gokku_proxy::listen::can_be_had(plan.server.proxy.bind, port),
         }
-        .map_err(|refused| gokku_proxy::client::Error::from(refused).into());
+        .map_err(|refused| told(server, refused));
     }
     server
         .switch()
         .put(app, wanted)
         .await
         .map(drop)
-        .map_err(Error::from)
+        .map_err(|error| match error {
+            Theirs::Refused(refused) => told(server, refused),
+            error => error.into(),
+        })
+}
+
+/// Whose a port is, to whoever may know that.
+fn told(server: &Server, refused: Refused) -> Error {
+    if server.access == Access::All {
+        return Error::failed(refused.to_string());
+    }
+    let refused = refused.without_names(|app| server.access.allows(app));
+    Error::failed(refused.to_string())
 }
 
 /// Whether an app may come to the port it is to have. Of code that is deployed every port is looked at that it names: one

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::gokku_yml::AppConfig;
+use gokku_core::input;
 use gokku_core::languages::dockerfile::Mounts;
-use gokku_core::languages::{self, Detected, LARGEST, Project, Undetected};
+use gokku_core::languages::{self, Detected, Project, Undetected};
 use gokku_core::procfile::PROCFILE;
 use gokku_git::Repository;
 
@@ -28,7 +29,7 @@ pub(crate) fn of_tree(tree: &Path, config: &AppConfig) -> Result<Generated, Erro
     let mut files = BTreeSet::new();
     list(tree, "", &mut files)?;
     detect(files, config, |path| {
-        Ok(tree_file::read(tree, path)?.unwrap_or_default())
+        Ok(tree_file::read(tree, path, input::CODE)?.unwrap_or_default())
     })
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn may_be_built(folder: &Path, config: &AppConfig) -> bool {
             }
         }
     }
-    let read = |path: &str| Ok(tree_file::read(folder, path)?.unwrap_or_default());
+    let read = |path: &str| Ok(tree_file::read(folder, path, input::CODE)?.unwrap_or_default());
     match project(files, config, read) {
         Ok(project) => !matches!(
             languages::detect(&project, config),
@@ -98,12 +99,6 @@ fn project(
     let mut texts = BTreeMap::new();
     for path in languages::to_read(&files, config) {
         let bytes = read(path)?;
-        if bytes.len() > LARGEST {
-            return Err(Error::input(format!(
-                "{path} has {} bytes, and of a file that says how a project is built {LARGEST} are read at most",
-                bytes.len()
-            )));
-        }
         texts.insert(path.to_owned(), text_of(path, &bytes)?.to_owned());
     }
     Ok(Project { files, texts })
@@ -127,14 +122,17 @@ pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
     let record = apps::load(&server.root, app)?;
     let repository = Repository::at(server.root.repository(app));
     let commit = hook::deployable(&repository, app, &record)?.1;
-    let config = config_of(app, repository.file(&commit, GOKKU_YML)?.as_deref())?;
+    let config = config_of(
+        app,
+        repository.file(&commit, GOKKU_YML, input::GOKKU_YML)?.as_deref(),
+    )?;
     if let Some(image) = &config.image {
         return Err(Error::missing(format!(
             "nothing is built for {app}: {GOKKU_YML} says that {image} is what runs"
         )));
     }
     for own in config.dockerfiles() {
-        if let Some(text) = repository.file(&commit, &own)? {
+        if let Some(text) = repository.file(&commit, &own, input::CODE)? {
             languages::keys_beside_a_dockerfile(&own, &config)
                 .map_err(|error| Error::input(error.to_string()))?;
             return Ok(text);
@@ -143,13 +141,13 @@ pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
     let mut files: BTreeSet<String> = repository.files(&commit)?.into_iter().collect();
     let procfiles = [PROCFILE.to_owned(), format!("{}/{PROCFILE}", config.path)];
     for procfile in procfiles {
-        if !files.contains(&procfile) && repository.file(&commit, &procfile)?.is_some() {
+        if !files.contains(&procfile) && repository.file(&commit, &procfile, input::CODE)?.is_some() {
             files.insert(procfile);
         }
     }
     named_is_there(&config)?;
     let generated = detect(files, &config, |path| {
-        Ok(repository.file(&commit, path)?.unwrap_or_default())
+        Ok(repository.file(&commit, path, input::CODE)?.unwrap_or_default())
     })?;
     Ok(generated.detected.dockerfile(Mounts::Cached).into_bytes())
 }

@@ -1,6 +1,6 @@
 //! What happens on the server.
 //!
-//! - where things are: [`root`], [`atomic`], [`toml_file`], [`owner`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
+//! - where things are: [`root`], [`atomic`], [`bounded`], [`toml_file`], [`owner`], [`apps`], [`records`], [`env_store`], [`server_config`], [`clock`]
 //! - one transition at a time: [`lock`], [`queue`], [`landing`], [`abort`], [`journal`]; a push's refs: [`refs`]
 //! - what is told: [`log`], [`follow`]; and what is recorded of everything that changes: [`events`]
 //! - what a container has, may do and is on: `mounts` and `carried`, `privileges`, `networks`; the app's port: `host_ports`
@@ -22,6 +22,7 @@
 pub mod abort;
 pub mod apps;
 pub mod atomic;
+pub mod bounded;
 pub mod check;
 pub mod clock;
 pub mod config;

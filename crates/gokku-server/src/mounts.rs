@@ -103,7 +103,7 @@ pub(crate) async fn check(engine: &Engine, root: &Root, app: &AppName, plan: &Pl
             )));
         }
     }
-    let checked = engine.check_folders(&mounts).await;
+    let checked = engine.check_folders(&mounts, app.as_str()).await;
     checked.map_err(|error| refused(&error.to_string()))
 }
 

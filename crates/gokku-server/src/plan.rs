@@ -5,6 +5,7 @@ use std::path::Path;
 use gokku_core::build_key::{BuildKey, Inputs};
 use gokku_core::env_file::EnvFile;
 use gokku_core::gokku_yml::{AppConfig, GokkuYml, YmlError};
+use gokku_core::input;
 use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::process_one::{self, ImageCommand};
@@ -88,7 +89,7 @@ pub(crate) fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes,
     let beside = (!config.path.is_empty()).then(|| format!("{}/{PROCFILE}", config.path));
     let mut procfile = Procfile::default();
     for name in beside.into_iter().chain([top]) {
-        if let Some(bytes) = tree_file::read(tree, &name)? {
+        if let Some(bytes) = tree_file::read(tree, &name, input::CODE)? {
             procfile = Procfile::parse(&name, text_of(&name, &bytes)?)
                 .map_err(|error| Error::input(error.to_string()))?;
             break;
@@ -99,7 +100,10 @@ pub(crate) fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes,
 
 /// What a release runs, by its code alone.
 pub(crate) fn processes(tree: &Path, app: &AppName) -> Result<Processes, Error> {
-    let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
+    let config = config_of(
+        app,
+        tree_file::read(tree, GOKKU_YML, input::GOKKU_YML)?.as_deref(),
+    )?;
     processes_of(tree, &config)
 }
 
@@ -117,7 +121,10 @@ impl Plan {
     /// Reads everything; `tree` is the release's code, and how it is built must be known when `builds`.
     pub fn read(root: &Root, app: &AppName, tree: &Path, builds: bool) -> Result<Self, Error> {
         let refused = |error: YmlError| Error::input(error.to_string());
-        let config = config_of(app, tree_file::read(tree, GOKKU_YML)?.as_deref())?;
+        let config = config_of(
+            app,
+            tree_file::read(tree, GOKKU_YML, input::GOKKU_YML)?.as_deref(),
+        )?;
         let environment = apps::load(root, app)?.environment;
         let own = env_store::read(root, app)?;
         env_store::check(root, app, &own)?;
@@ -139,7 +146,7 @@ impl Plan {
             generated = Some(made.detected);
         } else if builds {
             keys_beside_a_dockerfile(&dockerfile, &config).map_err(refused)?;
-            let text = tree_file::read(tree, &dockerfile)?.unwrap_or_default();
+            let text = tree_file::read(tree, &dockerfile, input::CODE)?.unwrap_or_default();
             let text = text::look_at(&text).map_err(|wrong| Error::input(format!("{dockerfile}:{wrong}")))?;
             config.given.check_used(&dockerfile, &text).map_err(refused)?;
             let values = config.given.secrets_of(app, &env).map_err(refused)?;

@@ -1,5 +1,6 @@
 //! What is asked for, handed to a worker that outlives whoever asked.
 
+use std::collections::BTreeSet;
 use std::process::Child;
 
 use gokku_core::image_ref::ImageRef;
@@ -24,6 +25,9 @@ pub struct Request {
     /// Who answers for it.
     #[serde(default)]
     pub asker: Asker,
+    /// The apps that whoever asks is limited to; none for whoever is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<BTreeSet<AppName>>,
     /// What.
     pub ask: Ask,
     /// Whether to wait while the app is busy, or to be refused.
@@ -159,6 +163,7 @@ pub fn submit_as(
         id,
         by: server.by.clone(),
         asker: server.asker,
+        only: server.access.apps().cloned(),
         ask,
         wait,
     };

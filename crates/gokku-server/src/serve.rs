@@ -17,6 +17,9 @@ pub const BY: &str = "GOKKU_BY";
 /// The variable by which the hook knows that this is a key.
 pub const WITH_KEY: &str = "GOKKU_WITH_KEY";
 
+/// The variable by which it knows the apps that a key is limited to, a comma between two.
+pub const ONLY: &str = "GOKKU_ONLY";
+
 /// The app whose repository is meant. The first push to one that is not there makes it; true when it did.
 pub fn app(server: &Server, service: Service, named: &AppName) -> Result<(AppName, bool), Error> {
     if let Some(app) = apps::find(server, named)? {
@@ -48,9 +51,14 @@ pub fn git(
         apps::refresh_repository(server, app)?;
     }
     let repository = Repository::at(server.root.repository(app));
+    let only = server.access.apps().map(|apps| {
+        let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
+        names.join(",")
+    });
     let with: Vec<(&str, &str)> = key
         .into_iter()
         .flat_map(|key| [(BY, key), (WITH_KEY, "1")])
+        .chain(only.as_deref().map(|only| (ONLY, only)))
         .collect();
     let status = repository.serve(service, &with, without)?;
     let code = status

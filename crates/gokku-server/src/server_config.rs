@@ -6,6 +6,7 @@ use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::disk::Size;
+use gokku_core::input::{self, Limit};
 use gokku_core::host_ports::{HostPorts, PortRange};
 use gokku_core::privileges::Capability;
 use gokku_core::subnet::{RANGE, Subnet};
@@ -31,6 +32,8 @@ pub struct ServerConfig {
     pub disk: DiskConfig,
     /// What apps are given that others have not.
     pub apps: BTreeMap<AppName, AppGiven>,
+    /// Apps' environment variables.
+    pub env: EnvConfig,
 }
 
 /// What one app is given that others have not.
@@ -113,6 +116,32 @@ impl Default for DiskConfig {
     }
 }
 
+/// How much of an environment an app may have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnvConfig {
+    /// How large its file may be, and what is set or imported at once.
+    pub size: Size,
+    /// How many variables there may be in it.
+    pub variables: usize,
+}
+
+impl EnvConfig {
+    /// What is read of an env file.
+    pub fn limit(&self) -> Limit {
+        input::ENV.or(self.size.0)
+    }
+}
+
+impl Default for EnvConfig {
+    fn default() -> Self {
+        Self {
+            size: Size(input::ENV.bytes),
+            variables: input::ENV_VARIABLES,
+        }
+    }
+}
+
 /// The traffic switch's settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -170,7 +199,7 @@ impl ServerConfig {
 /// Reads the server's settings.
 pub fn read(root: &Root) -> Result<ServerConfig, Error> {
     let path = root.config();
-    match atomic::read(&path)? {
+    match atomic::read_of(&path, input::SETTINGS)? {
         Some(bytes) => parse(&path, &bytes),
         None => Ok(ServerConfig::default()),
     }

@@ -4,12 +4,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use gokku_core::follow::{Entry, Led};
 use gokku_core::gokku_yml::AppConfig;
 use gokku_core::misnamed::{Misnamed, Origin, misnamed};
 use gokku_git::obstacle::filters_in;
 
 use crate::error::Error;
 use crate::plan::Plan;
+use crate::tree_file;
 
 /// Filters whose files are told by what is in them, as obstacles; one that has its real content is no news.
 const KNOWN: [&str; 2] = ["lfs", "git-crypt"];
@@ -87,15 +89,12 @@ pub(crate) fn with_what_is_there(tree: &Path, config: &AppConfig, mut error: Err
 
 /// The names of the files of a folder; none where there is no such folder in the tree.
 fn names(tree: &Path, folder: &str) -> Vec<String> {
-    let within = || -> std::io::Result<_> {
-        let (top, folder) = (tree.canonicalize()?, tree.join(folder).canonicalize()?);
-        if folder.starts_with(top) {
-            std::fs::read_dir(folder)
-        } else {
-            Err(std::io::ErrorKind::NotFound.into())
-        }
+    let Ok(Led::To(within, Entry::Folder)) = tree_file::led(tree, folder) else {
+        return Vec::new();
     };
-    let Ok(entries) = within() else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(tree.join(within)) else {
+        return Vec::new();
+    };
     let is_no_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| !kind.is_dir());
     entries
         .flatten()

@@ -4,7 +4,7 @@ use gokku_core::event::{Event, Finish};
 use gokku_core::image_ref::ImageRef;
 use gokku_core::push::check_unmoved;
 use gokku_core::transition::{FailureKind, Former, Goal};
-use gokku_core::{CommitId, ReleaseId};
+use gokku_core::{Access, CommitId, ReleaseId};
 use gokku_docker::Engine;
 use gokku_git::Repository;
 use tokio::sync::watch;
@@ -26,6 +26,11 @@ use crate::{
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
     let began = std::time::Instant::now();
+    // What is told is told to whoever asked.
+    let server = &Server {
+        access: request.only.clone().map_or(Access::All, Access::Only),
+        ..server.clone()
+    };
     let mut log = Log::open(&server.root, &request.app, request.id)?;
     let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
     let (finish, lock) = match make_ready(server, request, &asked, &mut log).await {

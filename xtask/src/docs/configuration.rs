@@ -70,6 +70,18 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "an amount: `b`, `k`, `m`, `g`",
     ],
     [
+        "env.size",
+        "1m",
+        "How large an app's env file may be, and what is set or imported at once",
+        "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "env.variables",
+        "1000",
+        "How many variables an app may have",
+        "a whole number",
+    ],
+    [
         "apps.<app>.ports",
         "-",
         "The host ports that the app may take although they are the server's own; they are kept from other apps, as `proxy.forbidden_ports` are",
@@ -185,6 +197,8 @@ mod tests {
                 "networks.range" => assert_eq!(config.networks.range.to_string(), *default),
                 "disk.reserve" => assert_eq!(config.disk.reserve, size(default)),
                 "disk.build_cache" => assert_eq!(config.disk.build_cache, size(default)),
+                "env.size" => assert_eq!(config.env.size, size(default)),
+                "env.variables" => assert_eq!(config.env.variables.to_string(), *default),
                 key => assert_eq!(*default, "-", "{key}"),
             }
         }

@@ -1,13 +1,13 @@
 //! `gokku config`: the app's environment variables.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::env_file::{EnvFile, EnvKey, EnvValue, PairError, parse_pair};
+use gokku_core::input::Limit;
 use gokku_server::request::{Ask, submit};
-use gokku_server::{Server, apps, config, env_store};
+use gokku_server::{Server, apps, bounded, config, env_store, server_config};
 
 use super::transition::follow_to_newest;
 use super::wait;
@@ -51,14 +51,16 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
             stdin,
             no_restart,
         } => {
-            let read = if *stdin { read_pairs()? } else { Vec::new() };
+            let limit = server_config::read(&server.root)?.env.limit();
+            let read = if *stdin { read_pairs(limit)? } else { Vec::new() };
             let pairs = if *stdin { &read } else { pairs };
             let pairs: Result<Vec<_>, PairError> = pairs.iter().map(|pair| parse_pair(pair)).collect();
             let pairs = pairs.map_err(|error| Error::usage(error.to_string()))?;
             set(server, app, &pairs, !no_restart, printer)
         }
         Config::Import { no_restart } => {
-            let env = EnvFile::parse(&read_input("the env file")?).map_err(|error| {
+            let limit = server_config::read(&server.root)?.env.limit();
+            let env = EnvFile::parse(&read_input("the env file", limit)?).map_err(|error| {
                 Error::usage(format!(
                     "standard input:{}:{}: {}. Nothing was set",
                     error.line, error.column, error.what
@@ -115,17 +117,14 @@ fn set(
     apply(server, app, changed && restart, printer)
 }
 
-fn read_input(what: &str) -> Result<Vec<u8>, Error> {
-    let mut read = Vec::new();
-    std::io::stdin()
-        .read_to_end(&mut read)
-        .map_err(|error| Error::failed(format!("{what} on standard input: {error}")))?;
-    Ok(read)
+fn read_input(what: &str, limit: Limit) -> Result<Vec<u8>, Error> {
+    bounded::stream(std::io::stdin().lock(), limit)
+        .map_err(|error| Error::usage(format!("{what} on standard input: {error}. Nothing was set")))
 }
 
 /// The pairs on standard input, a NUL byte after each.
-fn read_pairs() -> Result<Vec<String>, Error> {
-    let read = read_input("the pairs")?;
+fn read_pairs(limit: Limit) -> Result<Vec<String>, Error> {
+    let read = read_input("the pairs", limit)?;
     let Some(whole) = read.strip_suffix(b"\0") else {
         return Err(Error::usage(
             "standard input is to have NAME=VALUE and a NUL byte, for each variable: it ended without one, and nothing was set",

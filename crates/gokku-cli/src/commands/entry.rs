@@ -1,6 +1,7 @@
 //! What sshd runs for a key, whatever was asked for: it is understood here, done as that key, and recorded. No shell sees
 //! it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -19,7 +20,14 @@ use crate::context;
 use crate::error::{DONE, Error, FAILED};
 use crate::printer::Printer;
 
-pub(super) fn run(server: &Server, key: &str, apps: &[String], printer: Printer) -> Result<u8, Error> {
+/// `bound_to` is the folder as the key's line names it.
+pub(super) fn run(
+    server: &Server,
+    bound_to: &Path,
+    key: &str,
+    apps: &[String],
+    printer: Printer,
+) -> Result<u8, Error> {
     let wrong = |why: String| Error::usage(format!("this key's line in authorized_keys is damaged: {why}"));
     let key: gokku_core::KeyName = key
         .parse()
@@ -34,7 +42,7 @@ pub(super) fn run(server: &Server, key: &str, apps: &[String], printer: Printer)
     };
     match entry::parse(&context::asked(), &server.root.label()) {
         Ok(Asked::Git { service, app }) => git(&server, service, &app, printer),
-        Ok(Asked::Gokku(words)) => gokku(&server, words),
+        Ok(Asked::Gokku(words)) => gokku(&server, bound_to, words),
         Err(error) => Err(refused(&server, &error)),
     }
 }
@@ -78,7 +86,7 @@ fn git(server: &Server, service: Service, named: &AppName, printer: Printer) -> 
     Ok(code)
 }
 
-fn gokku(server: &Server, words: Vec<String>) -> Result<u8, Error> {
+fn gokku(server: &Server, bound_to: &Path, words: Vec<String>) -> Result<u8, Error> {
     let words = std::iter::once("gokku".to_owned()).chain(words);
     let parsed = Cli::command()
         .try_get_matches_from(words)
@@ -93,7 +101,7 @@ fn gokku(server: &Server, words: Vec<String>) -> Result<u8, Error> {
             return Ok(code);
         }
     };
-    check_options(server, &cli, &matches)?;
+    check_options(server, bound_to, &cli, &matches)?;
     let words = reach::words(&cli.command);
     if !server.access.permits(reach::of(&cli.command)) {
         let why = format!("`gokku {words}` is not for this key");
@@ -116,7 +124,7 @@ fn gokku(server: &Server, words: Vec<String>) -> Result<u8, Error> {
 }
 
 /// The server is the one the key is bound to, and its engine is the server's.
-fn check_options(server: &Server, cli: &Cli, matches: &ArgMatches) -> Result<(), Error> {
+fn check_options(server: &Server, bound_to: &Path, cli: &Cli, matches: &ArgMatches) -> Result<(), Error> {
     let given = |option: &str| matches.value_source(option) == Some(ValueSource::CommandLine);
     if given("docker_host") {
         return Err(deny(
@@ -125,13 +133,11 @@ fn check_options(server: &Server, cli: &Cli, matches: &ArgMatches) -> Result<(),
             "the Docker Engine is the server's to choose",
         ));
     }
-    let is_its_own = || {
-        cli.options
-            .root
-            .canonicalize()
-            .is_ok_and(|root| root == server.root.path())
-    };
-    if given("root") && !is_its_own() {
+    // As it is, and not where it leads: whether the way there is one would tell what there is on this machine.
+    if given("root")
+        && cli.options.root.as_path() != server.root.path()
+        && cli.options.root.as_path() != bound_to
+    {
         return Err(deny(
             server,
             "--root".to_owned(),

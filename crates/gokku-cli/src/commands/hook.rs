@@ -1,14 +1,14 @@
 //! What git runs for a push: pre-receive, before it takes the push's objects, and proc-receive, which moves the refs.
 
-use std::io::Read;
 use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::change::Change;
 use gokku_core::event::Finish;
+use gokku_core::input;
 use gokku_core::push::{RefUpdate, updates};
 use gokku_server::hook::{Pushed, Received, Reported, judge_push, listen, receive, report};
-use gokku_server::{Server, events, refs};
+use gokku_server::{Server, bounded, events, refs};
 
 use super::transition::end_of;
 use super::wait;
@@ -42,9 +42,7 @@ pub(super) fn run(server: &Server, app: &AppName, hook: &Hook, printer: Printer)
 }
 
 fn pre_receive(server: &Server, app: &AppName) -> Result<(), Error> {
-    let mut told = Vec::new();
-    std::io::stdin()
-        .read_to_end(&mut told)
+    let told = bounded::stream(std::io::stdin().lock(), input::REFS)
         .map_err(|error| Error::failed(format!("what git says of the push: {error}")))?;
     let updates = updates(&told).map_err(|error| Error::usage(error.to_string()))?;
     Ok(judge_push(server, app, &updates)?)

@@ -1,17 +1,15 @@
 //! `gokku keys`: who is let in, and to what.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 
+use gokku_core::input::PUBLIC_KEY;
 use gokku_core::{Access, AppName, KeyName};
-use gokku_server::{Server, apps, keys};
+use gokku_server::{Server, apps, bounded, keys};
 
 use crate::cli::Keys;
 use crate::context;
 use crate::error::Error;
 use crate::printer::{Look, Printer};
-
-/// The most that is read of what is given as a key.
-const LONGEST: u64 = 64 * 1024;
 
 pub(super) fn run(server: &Server, command: &Keys, printer: Printer) -> Result<u8, Error> {
     match command {
@@ -70,11 +68,8 @@ fn given_key(name: &KeyName) -> Result<gokku_core::public_key::PublicKey, Error>
             "the public key is read from standard input: gokku keys add {name} < key.pub"
         )));
     }
-    let mut given = Vec::new();
-    input
-        .take(LONGEST)
-        .read_to_end(&mut given)
-        .map_err(|error| Error::failed(format!("the key on standard input: {error}")))?;
+    let given = bounded::stream(input.lock(), PUBLIC_KEY)
+        .map_err(|error| Error::usage(format!("the key on standard input: {error}; nobody was let in")))?;
     let given = gokku_core::text::read(&given)
         .map_err(|wrong| Error::usage(format!("the key on standard input:{wrong}; nobody was let in")))?;
     given

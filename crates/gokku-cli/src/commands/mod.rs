@@ -52,7 +52,7 @@ pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
     }
     let server = context::server(options)?;
     match &cli.command {
-        Command::Entry { key, apps } => entry::run(&server, key, apps, printer),
+        Command::Entry { key, apps } => entry::run(&server, &options.root, key, apps, printer),
         _ => run_on(&server, cli, printer),
     }
 }

@@ -10,7 +10,9 @@ use crate::cli::{Apps, Command, Config, Keys, Proxy, Ps, Registry};
 /// How far it reaches.
 pub(super) fn of(command: &Command) -> Reach {
     match command {
-        Command::Completion { .. } | Command::Config(Config::Check { .. }) => Reach::Nothing,
+        Command::Completion { .. } => Reach::Nothing,
+        // It reads whatever file is named, and says what stands there.
+        Command::Config(Config::Check { .. }) => Reach::Machine,
         Command::Apps(_)
         | Command::Config(_)
         | Command::Build { .. }

@@ -1,18 +1,16 @@
 //! `gokku registry`: the logins that images are pulled with.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 
+use gokku_core::input::PASSWORD;
 use gokku_server::engine::Login;
-use gokku_server::{Server, registries};
+use gokku_server::{Server, bounded, registries};
 
 use super::wait;
 use crate::cli::Registry;
 use crate::error::Error;
 use crate::printer::{Look, Printer};
 use crate::terminal;
-
-/// The most that is read of what is given as a password: tokens of cloud registries have some kilobytes.
-const LONGEST: u64 = 64 * 1024;
 
 pub(super) fn run(server: &Server, command: &Registry, printer: Printer) -> Result<u8, Error> {
     match command {
@@ -52,9 +50,11 @@ fn password(username: &str, registry: &str, printer: Printer) -> Result<String, 
         printer.alert(Look::Plain, &format!("The password of {username} at {registry}:"));
         return terminal::typed_unseen();
     }
-    let mut given = Vec::new();
-    let read = std::io::stdin().take(LONGEST).read_to_end(&mut given);
-    read.map_err(|error| Error::failed(format!("the password on standard input: {error}")))?;
+    let given = bounded::stream(std::io::stdin().lock(), PASSWORD).map_err(|error| {
+        Error::usage(format!(
+            "the password on standard input: {error}; nothing was stored"
+        ))
+    })?;
     let given = gokku_core::text::read(&given).map_err(|wrong| {
         Error::usage(format!(
             "the password on standard input: {}; nothing was stored",

@@ -1,5 +1,8 @@
 //! The worker: does what another command has handed over, in a session of its own.
 
+use std::io::Read;
+
+use gokku_core::input::RECORD;
 use gokku_server::request::Request;
 use gokku_server::{Server, session, worker};
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,11 +13,12 @@ use crate::error::Error;
 
 pub(super) fn run(server: &Server) -> Result<u8, Error> {
     session::detach();
-    let request: Request = serde_json::from_reader(std::io::stdin()).map_err(|error| {
-        Error::usage(format!(
-            "a worker is started by other commands, with a request: {error}"
-        ))
-    })?;
+    let request: Request =
+        serde_json::from_reader(std::io::stdin().lock().take(RECORD.bytes)).map_err(|error| {
+            Error::usage(format!(
+                "a worker is started by other commands, with a request: {error}"
+            ))
+        })?;
     wait(async {
         let mut asked = signal(SignalKind::terminate()).map_err(|error| Error::failed(error.to_string()))?;
         let (sender, abort) = watch::channel(false);

@@ -186,9 +186,6 @@ const READ: [&str; 31] = [
     "__init__.py",
 ];
 
-/// The largest file that is read.
-pub const LARGEST: usize = 4 * 1024 * 1024;
-
 /// The files whose texts [`detect`] may need: few, and near the app's folder.
 pub fn to_read<'a>(files: &'a BTreeSet<String>, config: &AppConfig) -> Vec<&'a str> {
     let folders = folders(config);

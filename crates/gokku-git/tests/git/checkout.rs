@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use gokku_core::CommitId;
+use gokku_core::input::CODE;
 use gokku_git::obstacle::filters_in;
 use gokku_git::{Obstacle, Repository};
 
@@ -351,7 +352,7 @@ fn a_link_is_what_it_leads_to() {
         symlink(target, work.join(name)).unwrap();
     }
     let commit = committed(&work, &repository);
-    let told = |path: &str| match repository.file(&commit, path) {
+    let told = |path: &str| match repository.file(&commit, path, CODE) {
         Ok(Some(text)) => String::from_utf8(text).unwrap().trim_end().to_owned(),
         Ok(None) => "none".to_owned(),
         Err(error) => error.to_string(),
@@ -387,5 +388,22 @@ fn a_link_is_what_it_leads_to() {
         ("through", format!("through {nowhere}")),
     ] {
         assert_eq!(told(path), content, "{path:?}");
+    }
+    // A file is read up to its limit, however it is reached.
+    let ten = CODE.or(10);
+    fs::write(work.join("conf/real"), "0123456789").unwrap();
+    let commit = committed(&work, &repository);
+    for path in ["conf/real", "within", "around"] {
+        let read = repository.file(&commit, path, ten).unwrap();
+        assert_eq!(read.as_deref(), Some(b"0123456789".as_slice()));
+    }
+    fs::write(work.join("conf/real"), "0123456789x").unwrap();
+    let commit = committed(&work, &repository);
+    for path in ["conf/real", "within", "around"] {
+        let error = repository.file(&commit, path, ten).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("{path}: there are more than 10 bytes")),
+            "{error}"
+        );
     }
 }

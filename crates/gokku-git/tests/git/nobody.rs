@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use gokku_core::CommitId;
+use gokku_core::input::CODE;
 use gokku_core::push::BranchName;
 use gokku_git::obstacle::filters_in;
 use gokku_git::{Difference, Hook, Repository, git_version};
@@ -149,7 +150,7 @@ fn shown(folder: &Path, from: &Path) -> String {
     let _ = writeln!(text, "{}", repository.tree(&head).unwrap());
     let _ = writeln!(text, "{:?}", repository.files(&head).unwrap());
     for path in ["text.txt", "link", "naïve 緑", "Procfile", "none"] {
-        let _ = writeln!(text, "{path}: {:?}", repository.file(&head, path).unwrap());
+        let _ = writeln!(text, "{path}: {:?}", repository.file(&head, path, CODE).unwrap());
     }
     let _ = writeln!(text, "{:?}", repository.obstacles(&head).unwrap());
     repository.set_head(&"live".parse().unwrap()).unwrap();

@@ -173,7 +173,7 @@ async fn a_port_of_another_program_is_refused_and_its_holder_named() {
     let site = Site::new().await;
     let _other_program = TcpListener::bind((Ipv4Addr::LOCALHOST, site.ports)).unwrap();
     let put = site.client.put(&app("api"), PutRoute::Port(site.ports)).await;
-    let Refused::PortTaken { port, holder } = refused(put) else {
+    let Refused::PortTaken { port, holder, .. } = refused(put) else {
         panic!("refused for another reason");
     };
     assert_eq!(port, site.ports);
@@ -193,7 +193,10 @@ async fn whether_a_port_can_be_had_is_told() {
         assert_eq!(can_be_had(bind, port), Ok(()), "to ask does not take it");
     }
     let _other_program = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
-    let Err(Refused::PortTaken { port: taken, holder }) = can_be_had(bind, port) else {
+    let Err(Refused::PortTaken {
+        port: taken, holder, ..
+    }) = can_be_had(bind, port)
+    else {
         panic!("it is taken");
     };
     let this = format!("(process {})", std::process::id());
@@ -210,7 +213,7 @@ async fn a_port_of_another_app_is_refused_and_the_app_named() {
         .unwrap();
     let own = site.open().await;
     let put = site.client.put(&app("api"), PutRoute::Port(web.port)).await;
-    let Refused::PortTaken { port, holder } = refused(put) else {
+    let Refused::PortTaken { port, holder, .. } = refused(put) else {
         panic!("refused for another reason");
     };
     assert_eq!((port, holder.as_str()), (web.port, "the app web"));
