@@ -181,6 +181,7 @@ impl Engine {
                 pids_limit: spec.resources.pids.map(i64::from),
                 init: Some(init),
                 mounts: Some(spec.mounts.iter().map(Mount::theirs).collect()),
+                log_config: self.log_config().await?,
                 ..HostConfig::default()
             }),
             networking_config: Some(NetworkingConfig {
