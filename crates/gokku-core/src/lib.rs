@@ -10,10 +10,10 @@
 //!   are called otherwise: [`misnamed`]
 //! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
-//! - what a push may do: [`push`], and to which refs: [`ref_name`]
+//! - what a push may do: [`push`], and to which refs: [`ref_name`]; what it may bring: [`intake`]
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]
 //! - the change from one release to another: [`transition`]
-//! - what is told about it: [`event`]; of everything that changes: [`change`]
+//! - what is told about it: [`event`], how much of it is [`kept`]; of everything that changes: [`change`]
 //! - what is compared with what should be: [`reconcile`]
 //! - what a client tells a server first: [`client`]
 //! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
@@ -49,6 +49,7 @@ pub mod disk;
 pub mod release;
 pub mod retention;
 
+pub mod intake;
 pub mod push;
 pub mod ref_name;
 
@@ -62,6 +63,7 @@ pub mod transition;
 
 pub mod change;
 pub mod event;
+pub mod kept;
 
 pub mod reconcile;
 

@@ -32,6 +32,9 @@ pub enum Error {
         "{0} is a link to a file that is not in the repository: commit that file, too, or the file itself"
     )]
     LeadsNowhere(String),
+    /// A file that gokku reads is larger than it reads any.
+    #[error("{0} has more than {mb} MB: gokku reads no file that is larger", mb = gokku_core::intake::LARGEST_READ >> 20)]
+    TooLarge(String),
     /// git answered what it does not answer.
     #[error("git {command} answered {answer:?}, which was not expected")]
     Answer {

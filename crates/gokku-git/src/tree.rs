@@ -6,6 +6,7 @@ use std::io::{self, BufRead, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use gokku_core::intake::LARGEST_READ;
 use gokku_core::{CommitId, TreeId};
 
 use crate::command::{absolute, converse, git, run};
@@ -74,13 +75,18 @@ impl Repository {
             let mut head = String::new();
             answer.read_line(&mut head)?;
             let mut rest = Vec::new();
-            answer.read_to_end(&mut rest)?;
+            // And the end of its line.
+            answer.by_ref().take(LARGEST_READ + 2).read_to_end(&mut rest)?;
+            io::copy(&mut answer, &mut io::sink())?;
             Ok((head, rest))
         })?;
         let words: Vec<&str> = head.trim_end_matches('\n').rsplitn(3, ' ').collect();
         // `<id> <type> <size>`, or what is wrong with the link and how long its own words are; else `<name> missing`.
         match words[..] {
-            [_, "blob", id] if !id.contains(':') => {
+            [size, "blob", id] if !id.contains(':') => {
+                if size.parse().is_ok_and(|size: u64| size > LARGEST_READ) {
+                    return Err(Error::TooLarge(path.to_owned()));
+                }
                 content.pop();
                 Ok(Some(content))
             }
@@ -154,10 +160,17 @@ impl Repository {
     }
 
     fn blob(&self, commit: &CommitId, path: &str) -> Result<Vec<u8>, Error> {
-        run(&mut git(
-            self.path(),
-            ["cat-file", "blob", &format!("{commit}:{path}")],
-        ))
+        let mut command = git(self.path(), ["cat-file", "blob", &format!("{commit}:{path}")]);
+        let content = converse(&mut command, Vec::new(), |mut answer| {
+            let mut content = Vec::new();
+            answer.by_ref().take(LARGEST_READ + 1).read_to_end(&mut content)?;
+            io::copy(&mut answer, &mut io::sink())?;
+            Ok(content)
+        })?;
+        if u64::try_from(content.len()).is_ok_and(|length| length > LARGEST_READ) {
+            return Err(Error::TooLarge(path.to_owned()));
+        }
+        Ok(content)
     }
 }
 

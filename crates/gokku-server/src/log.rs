@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use gokku_core::change::Change;
 use gokku_core::event::{Event, Stamped};
+use gokku_core::kept::Kept;
 use gokku_core::{AppName, ReleaseId};
 
 use crate::error::Error;
 use crate::root::Root;
-use crate::{clock, events};
+use crate::{clock, events, server_config};
 
 /// How many logs of an app are kept.
 const KEPT: usize = 50;
@@ -23,6 +24,7 @@ pub struct Log {
     app: AppName,
     id: ReleaseId,
     file: File,
+    kept: Kept,
     /// What was asked for, once told or looked up.
     started: Option<Event>,
 }
@@ -49,6 +51,7 @@ impl Log {
     /// Opens a transition's log to write on at its end.
     pub fn open(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
         let path = root.log(app, id);
+        let most = server_config::read(root).unwrap_or_default().deploy.max_log;
         let open = || -> io::Result<File> {
             let mut file = OpenOptions::new()
                 .read(true)
@@ -67,6 +70,7 @@ impl Log {
                 app: app.clone(),
                 id,
                 file,
+                kept: Kept::up_to(most),
                 started: None,
             })
             .map_err(|error| Error::file(&path, &error))
@@ -80,12 +84,20 @@ impl Log {
             app: self.app.clone(),
             id: self.id,
             file,
+            kept: self.kept.beside(),
             started: self.started.clone(),
         })
     }
 
-    /// Tells an event. A log that cannot be written does not stop a transition.
+    /// Tells an event; of output no more than is kept. A log that cannot be written does not stop a transition.
     pub fn tell(&mut self, event: Event) {
+        let length = self.file.metadata().map_or(0, |about| about.len());
+        for event in self.kept.take(event, length) {
+            self.write(event);
+        }
+    }
+
+    fn write(&mut self, event: Event) {
         let stamped = Stamped {
             at: clock::now_ms(),
             event,

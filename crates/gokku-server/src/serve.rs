@@ -7,9 +7,9 @@ use gokku_core::entry::Service;
 use gokku_core::{AppName, EnvironmentName};
 use gokku_git::Repository;
 
-use crate::apps;
 use crate::error::Error;
 use crate::server::Server;
+use crate::{apps, intake};
 
 /// The variable by which the hook knows whose push it is.
 pub const BY: &str = "GOKKU_BY";
@@ -41,10 +41,12 @@ pub fn git(
     without: &[OsString],
 ) -> Result<u8, Error> {
     // What is pushed past gokku's hook would be accepted with nothing deployed.
+    let repository = Repository::at(server.root.repository(app));
     if service == Service::ReceivePack {
         apps::refresh_repository(server, app)?;
+        intake::check_size(&repository, &intake::limits(server)?)?;
     }
-    let repository = Repository::at(server.root.repository(app));
+    intake::bound_memory(server)?;
     let with: Vec<(&str, &str)> = key.into_iter().map(|key| (BY, key)).collect();
     let status = repository.serve(service, &with, without)?;
     let code = status

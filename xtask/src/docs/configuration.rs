@@ -8,7 +8,7 @@ use gokku_proxy::limits::{LIMITS, Limit};
 use super::markdown::{code, fill, table};
 
 /// The keys of `config.toml`: key, default, meaning, what it may be. A test holds them against the program's own.
-const SERVER_KEYS: [[&str; 4]; 8] = [
+const SERVER_KEYS: [[&str; 4]; 19] = [
     [
         "proxy.bind",
         "-",
@@ -56,6 +56,72 @@ const SERVER_KEYS: [[&str; 4]; 8] = [
         "10g",
         "How large the engine's build cache may be after a build; what was not used for longest goes first",
         "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "push.max_size",
+        "2g",
+        "How large a push may be, as git sends it",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "push.max_objects",
+        "2000000",
+        "How many objects a push may bring: commits, folders and files, each version once",
+        "a whole number; 0 for any",
+    ],
+    [
+        "push.max_refs",
+        "20000",
+        "How many branches and tags a push may be of, and a repository may have",
+        "a whole number; 0 for any",
+    ],
+    [
+        "push.max_repository",
+        "10g",
+        "What an app's repository may take of the disk",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "push.max_memory",
+        "2g",
+        "The memory of each process that takes a push in; one that needs more ends, and the push with it",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "push.max_files",
+        "1000000",
+        "How many files and folders a commit may have that is deployed",
+        "a whole number; 0 for any",
+    ],
+    [
+        "push.max_tree",
+        "4g",
+        "What its files may take of the disk together",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "push.max_path",
+        "2048",
+        "How long a path in it may be, in bytes",
+        "a whole number; 0 for any",
+    ],
+    [
+        "deploy.max_log",
+        "16m",
+        "How large the log of a deploy may become by what its build, its migration and its commands print; of the rest the last lines are kept",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "logs.max_size",
+        "50m",
+        "How large a file of what a container prints becomes before the engine begins the next one; `0b` leaves it to the engine's own `log-opts`",
+        "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "logs.max_files",
+        "3",
+        "How many such files the engine keeps of a container",
+        "a whole number, at least 1",
     ],
 ];
 
@@ -137,6 +203,10 @@ mod tests {
         assert_eq!(known("[proxy.limits]\nnonsense = 1"), limits);
     }
 
+    fn default_of(key: &str) -> &'static str {
+        SERVER_KEYS.iter().find(|row| row[0] == key).unwrap()[1]
+    }
+
     #[test]
     fn the_defaults_of_config_toml_are_the_programs() {
         let (_folder, root) = with_config("");
@@ -164,6 +234,22 @@ mod tests {
             [config.disk.reserve, config.disk.build_cache],
             [6, 7].map(|key: usize| SERVER_KEYS[key][1].parse().unwrap())
         );
+        let size = |key: &str| -> gokku_core::disk::Size { default_of(key).parse().unwrap() };
+        let number = |key: &str| -> u64 { default_of(key).parse().unwrap() };
+        let push = gokku_core::intake::PushLimits {
+            max_size: size("push.max_size"),
+            max_objects: number("push.max_objects"),
+            max_refs: number("push.max_refs"),
+            max_repository: size("push.max_repository"),
+            max_memory: size("push.max_memory"),
+            max_files: number("push.max_files"),
+            max_tree: size("push.max_tree"),
+            max_path: number("push.max_path"),
+        };
+        assert_eq!(config.push, push);
+        assert_eq!(config.deploy.max_log, size("deploy.max_log"));
+        assert_eq!(config.logs.max_size, size("logs.max_size"));
+        assert_eq!(u64::from(config.logs.max_files), number("logs.max_files"));
     }
 
     #[test]
@@ -178,6 +264,15 @@ mod tests {
         assert_ne!(config.proxy.health_check, gokku_proxy::health::Checks::default());
         let default = server_config::DiskConfig::default();
         assert!(config.disk.reserve != default.reserve && config.disk.build_cache != default.build_cache);
+        assert_ne!(config.push, gokku_core::intake::PushLimits::default());
+        assert_ne!(
+            config.deploy.max_log,
+            server_config::DeployConfig::default().max_log
+        );
+        assert_ne!(
+            config.logs.max_size,
+            server_config::LogsConfig::default().max_size
+        );
     }
 
     #[test]
