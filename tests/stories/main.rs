@@ -51,5 +51,6 @@ mod stuck;
 mod switch_restart;
 mod the_commit;
 mod told;
+mod umask;
 mod volumes;
 mod words;
