@@ -7,7 +7,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use gokku_tests::{App, Output, PATIENCE, PushOutcome, Server, WorkingCopy, wait_until};
+use gokku_tests::{
+    App, Output, PATIENCE, PushOutcome, Server, Sshd, WorkingCopy, free_port, unique, wait_until,
+};
 
 /// Sets limits, and no others.
 fn limit(server: &Server, push: &str) {
@@ -196,6 +198,41 @@ fn a_push_of_too_much_is_refused_and_leaves_nothing() {
     )
     .ok();
     dev.push_to("production", &["refs/tags/t5:refs/tags/t5"]).ok();
+}
+
+/// What a push makes git hold in memory has a limit, and those that outlive the push have not.
+#[test]
+fn a_push_with_a_key_has_a_limit_of_memory() {
+    let server = Server::new();
+    let sshd = Sshd::start(&server);
+    let name = unique("api");
+    let api = server.app_of(&name, free_port());
+    let key = sshd.make_key("ada");
+    server
+        .gokku_with_input(key.as_bytes(), ["keys", "add", "ada", "--app", &name])
+        .ok();
+    let dev = api.working_copy();
+    dev.git(["remote", "set-url", "production", &format!("ada:{name}")])
+        .ok();
+    limit(&server, "max_memory = \"100m\"");
+    // What fits is taken, deployed, and runs without that limit.
+    dev.release("v1").ok();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.daemon().unwrap())).unwrap();
+    let data = limits
+        .lines()
+        .find(|line| line.starts_with("Max data size"))
+        .unwrap();
+    assert_eq!(data.split_whitespace().nth(3), Some("unlimited"), "{data}");
+    // A file of some hundred kilobytes, as it is sent.
+    let zeros = fs::File::create(dev.folder().join("zeros")).unwrap();
+    zeros.set_len(150 << 20).unwrap();
+    dev.commit("zeros");
+    let before = everything(&server);
+    dev.push().rejected().says("Out of memory");
+    wait_until("nothing left of the push", PATIENCE, || {
+        (everything(&server) == before).then_some(())
+    });
+    assert_eq!(api.version(), "v1");
 }
 
 /// What a repository takes of the disk, whatever becomes of each push.

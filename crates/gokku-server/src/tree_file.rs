@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use gokku_core::intake::LARGEST_READ;
+
 use crate::atomic;
 use crate::error::Error;
 
@@ -29,6 +31,10 @@ pub(crate) fn read(tree: &Path, name: &str) -> Result<Option<Vec<u8>>, Error> {
     let top = tree.canonicalize().map_err(|error| wrong(tree, error))?;
     if !real.starts_with(&top) {
         return Err(gokku_git::Error::LeadsOut(name.to_owned()).into());
+    }
+    // A file of another size than a person writes is not what it is called.
+    if real.metadata().is_ok_and(|about| about.len() > LARGEST_READ) {
+        return Err(gokku_git::Error::TooLarge(name.to_owned()).into());
     }
     atomic::read(&real)
 }

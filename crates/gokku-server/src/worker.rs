@@ -19,7 +19,7 @@ use crate::recover::{finish, recover};
 use crate::request::{Ask, Request};
 use crate::server::Server;
 use crate::{
-    NETWORK, abort, atomic, clock, ensure, hook, mounts, networks, prune, records, refs, room, tidy,
+    NETWORK, abort, atomic, clock, ensure, hook, log, mounts, networks, prune, records, refs, room, tidy,
 };
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
@@ -73,6 +73,8 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     if matches!(request.ask, Ask::Deploy { .. }) && !refused {
         prune::note_build(&server.root);
     }
+    // Whatever became of it: those that fail must not fill the disk either.
+    log::prune_ended(&server.root, &request.app);
     Ok(())
 }
 
