@@ -7,12 +7,15 @@ use std::path::PathBuf;
 use gokku_core::{Access, AppName, Asker};
 use gokku_server::replace::Caller;
 use gokku_server::{Root, Server, apps, serve};
+use rustix::fs::Mode;
 
 use crate::cli::Options;
 use crate::error::Error;
 
 /// The server that a command is about.
 pub(crate) fn server(options: &Options) -> Result<Server, Error> {
+    // Whoever asks, and whatever their umask: others may read what their folders let them reach, and write nothing.
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
     let root = Root::open(&options.root)?;
     let engine = gokku_docker_socket(options)?;
     Ok(Server {

@@ -15,7 +15,7 @@ pub struct Limit {
 /// A `gokku.yml`: all of it is a tree in memory before anything in it is judged.
 pub const GOKKU_YML: Limit = Limit::new("a gokku.yml", 1 << 20);
 /// Another file of an app's code that says how it is built or run.
-pub const CODE: Limit = Limit::new("a file that says how a project is built or run", 4 << 20);
+pub const CODE: Limit = Limit::new("a file that says how a project is built or run", 16 << 20);
 /// An env file, and all pairs of one `config set`. Linux starts no program with much more: its arguments and its
 /// environment share a quarter of the stack's limit, 2 MB as it usually is, see execve(2).
 pub const ENV: Limit = Limit::new("an env file", 1 << 20);
@@ -29,11 +29,9 @@ pub const RECORD: Limit = Limit::new("a record", 16 << 20);
 pub const PUBLIC_KEY: Limit = Limit::new("a public key", 64 << 10);
 /// A registry's password: tokens of cloud registries have some kilobytes.
 pub const PASSWORD: Limit = Limit::new("a password", 64 << 10);
-/// What git tells a hook of a push: a line for each ref.
-pub const REFS: Limit = Limit::new("a push's refs", 16 << 20);
 
 /// Every limit.
-pub const ALL: [Limit; 8] = [GOKKU_YML, CODE, ENV, SETTINGS, RECORD, PUBLIC_KEY, PASSWORD, REFS];
+pub const ALL: [Limit; 7] = [GOKKU_YML, CODE, ENV, SETTINGS, RECORD, PUBLIC_KEY, PASSWORD];
 
 /// There is more of it than is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

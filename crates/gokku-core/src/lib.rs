@@ -11,11 +11,11 @@
 //!   [`process_one`]; files that are called otherwise: [`misnamed`]
 //! - what is built where there is no Dockerfile: [`languages`]
 //! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
-//! - what a push may do: [`push`], and to which refs: [`ref_name`]
+//! - what a push may do: [`push`], and to which refs: [`ref_name`]; what it may bring: [`intake`]
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]; which of the server's
 //!   ports: [`host_ports`]
 //! - the change from one release to another: [`transition`]
-//! - what is told about it: [`event`]; of everything that changes: [`change`], and what of that is kept: [`record`]
+//! - what is told about it: [`event`], how much of it is [`kept`]; of everything that changes: [`change`], and what of that is kept: [`record`]
 //! - what is compared with what should be: [`reconcile`]
 //! - what a client tells a server first: [`client`]
 //! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
@@ -59,6 +59,7 @@ pub mod disk;
 pub mod release;
 pub mod retention;
 
+pub mod intake;
 pub mod push;
 pub mod ref_name;
 
@@ -74,6 +75,7 @@ pub mod transition;
 pub mod change;
 pub mod event;
 pub mod record;
+pub mod kept;
 
 pub mod reconcile;
 

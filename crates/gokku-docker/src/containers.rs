@@ -187,6 +187,7 @@ impl Engine {
                 security_opt: no_new_privileges,
                 init: Some(init),
                 mounts: Some(spec.mounts.iter().map(Mount::theirs).collect()),
+                log_config: self.log_config().await?,
                 ..HostConfig::default()
             }),
             networking_config: Some(NetworkingConfig {

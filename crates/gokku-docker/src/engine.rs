@@ -1,9 +1,11 @@
 //! The connection to the engine.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bollard::Docker;
+use bollard::models::HostConfigLogConfig;
 use tokio::sync::OnceCell;
 
 use crate::error::{Error, causes};
@@ -31,6 +33,17 @@ pub struct Engine {
     api: String,
     /// What it is like, once asked.
     about: Arc<OnceCell<About>>,
+    /// What it keeps of what a container prints; as it does by itself without.
+    logs: Option<LogLimits>,
+}
+
+/// What an engine keeps of what a container prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// How large a file of it becomes, in bytes.
+    pub size: u64,
+    /// How many such files there are, the newest ones.
+    pub files: u32,
 }
 
 /// What an engine says of itself.
@@ -38,6 +51,7 @@ pub struct Engine {
 struct About {
     data_root: PathBuf,
     has_init: bool,
+    logging: String,
 }
 
 /// The socket that a `DOCKER_HOST` names.
@@ -101,7 +115,32 @@ impl Engine {
             version: version.version.unwrap_or_default(),
             api,
             about: Arc::default(),
+            logs: None,
         })
+    }
+
+    /// The same engine, which keeps so much of what each container that is made prints.
+    #[must_use]
+    pub fn keeping(self, logs: Option<LogLimits>) -> Self {
+        Self { logs, ..self }
+    }
+
+    /// What a container is made with for its log; none where nobody limits it, or its driver keeps no files here.
+    pub(crate) async fn log_config(&self) -> Result<Option<HostConfigLogConfig>, Error> {
+        let Some(LogLimits { size, files }) = self.logs else {
+            return Ok(None);
+        };
+        // Those that have these options, docs.docker.com/engine/logging/configure: an engine refuses them of others.
+        let driver = &self.about().await?.logging;
+        Ok(
+            matches!(driver.as_str(), "json-file" | "local").then(|| HostConfigLogConfig {
+                typ: Some(driver.clone()),
+                config: Some(HashMap::from([
+                    ("max-size".to_owned(), size.to_string()),
+                    ("max-file".to_owned(), files.to_string()),
+                ])),
+            }),
+        )
     }
 
     /// The engine's own version, `20.10.24`.
@@ -135,6 +174,7 @@ impl Engine {
             Ok(About {
                 data_root: PathBuf::from(info.docker_root_dir.unwrap_or_default()),
                 has_init: !unknown || is_there(&info.init_binary.unwrap_or_default()),
+                logging: info.logging_driver.unwrap_or_default(),
             })
         };
         self.about.get_or_try_init(ask).await

@@ -46,7 +46,7 @@ mod wire;
 
 pub use build::{BuildRequest, Builder, Generated};
 pub use containers::{ContainerFacts, ContainerSpec, ContainerState};
-pub use engine::Engine;
+pub use engine::{Engine, LogLimits};
 pub use error::Error;
 pub use events::{EngineEvent, Happening};
 pub use failed_build::FailedBuild;

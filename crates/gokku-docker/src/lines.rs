@@ -2,31 +2,54 @@
 
 use crate::logs::{LogLine, Stream};
 
-/// The longest line that is waited for, in bytes; a longer one is given in parts, so that memory stays bounded.
-const LONGEST: usize = 64 * 1024;
+/// The longest line that is told whole, in bytes; of a longer one, this much.
+pub const LONGEST_LINE: usize = 16 * 1024;
+/// What stands where the rest of such a line was.
+const CUT: &str = " … (cut: the line is longer than 16 kB)";
 
-/// What one writer has said of a line that has not ended.
+/// What one writer has said of a line that has not ended: never more than is told of it.
 #[derive(Debug, Default)]
 pub struct Unended(Vec<u8>);
 
 impl Unended {
     /// The lines that `said` completes, with their ends.
     pub fn push(&mut self, said: &[u8]) -> Vec<u8> {
-        let held = self.0.len();
-        self.0.extend_from_slice(said);
-        let end = said.iter().rposition(|byte| *byte == b'\n');
-        let end = match end {
-            Some(end) => held + end + 1,
-            None if self.0.len() > LONGEST => self.0.len(),
-            None => 0,
-        };
-        let rest = self.0.split_off(end);
-        std::mem::replace(&mut self.0, rest)
+        let mut ended = Vec::new();
+        for part in said.split_inclusive(|byte| *byte == b'\n') {
+            let words = part.strip_suffix(b"\n");
+            self.hold(words.unwrap_or(part));
+            if words.is_some() {
+                ended.extend(self.rest());
+                ended.push(b'\n');
+            }
+        }
+        ended
+    }
+
+    /// One byte more than is told says that there was more.
+    fn hold(&mut self, words: &[u8]) {
+        let room = (LONGEST_LINE + 1).saturating_sub(self.0.len());
+        self.0.extend_from_slice(&words[..room.min(words.len())]);
     }
 
     /// What was said last, without the end of its line.
     pub fn rest(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.0)
+        let mut line = std::mem::take(&mut self.0);
+        cut(&mut line);
+        line
+    }
+}
+
+/// Cuts a line that is too long, before the letter that does not fit whole.
+fn cut(line: &mut Vec<u8>) {
+    if line.len() > LONGEST_LINE {
+        let goes_on = |at: &usize| line[*at] & 0xc0 == 0x80;
+        let back = (LONGEST_LINE - 3..=LONGEST_LINE)
+            .rev()
+            .take_while(goes_on)
+            .count();
+        line.truncate(LONGEST_LINE - back);
+        line.extend_from_slice(CUT.as_bytes());
     }
 }
 
@@ -101,9 +124,36 @@ mod tests {
         let mut unended = Unended::default();
         let part = [b'.'; 1024];
         let most = (0..1000).map(|_| {
-            unended.push(&part);
+            assert_eq!(unended.push(&part), b"");
             unended.0.len()
         });
-        assert!(most.max().unwrap() <= LONGEST);
+        assert!(most.max().unwrap() <= LONGEST_LINE + 1);
+        let told = String::from_utf8(unended.push(b"\nnext\n")).unwrap();
+        let (long, next) = told.split_once('\n').unwrap();
+        assert_eq!(long, format!("{}{CUT}", ".".repeat(LONGEST_LINE)));
+        assert_eq!(next, "next\n");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_at_the_same_place_however_it_comes_and_never_in_a_letter() {
+        for (line, whole) in [
+            (format!("{}\n", "x".repeat(LONGEST_LINE)), true),
+            (format!("{}\n", "x".repeat(LONGEST_LINE + 1)), false),
+            (format!("{}\n", "ü".repeat(LONGEST_LINE)), false),
+            (format!("x{}\n", "ü".repeat(LONGEST_LINE)), false),
+            (format!("xx{}\n", "𝒳".repeat(LONGEST_LINE)), false),
+        ] {
+            let told = Unended::default().push(line.as_bytes());
+            let told = String::from_utf8(told).unwrap();
+            assert_eq!(told == line, whole);
+            assert!(
+                whole || (told.ends_with(&format!("{CUT}\n")) && told.len() <= LONGEST_LINE + CUT.len() + 1)
+            );
+            for piece in [1, 7, 4096] {
+                let mut unended = Unended::default();
+                let pieces = line.as_bytes().chunks(piece).map(|piece| unended.push(piece));
+                assert_eq!(pieces.collect::<Vec<_>>().concat(), told.as_bytes(), "{piece}");
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What containers print.
 
+use std::collections::VecDeque;
+
 use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
 use bytes::Bytes;
@@ -12,6 +14,7 @@ pub use gokku_core::stream::Stream;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Call;
+use crate::lines::{Unended, lines as whole};
 
 /// A piece of what a container printed: a line with its end, mostly.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,17 +117,18 @@ impl Engine {
             tail: Some(lines),
             ..LogOptions::default()
         };
-        let pieces = self.logs(id, &options).try_collect();
-        let pieces: Vec<LogLine> = self.within(self.limits.question, of(id.as_str()), pieces).await?;
-        let bytes: Vec<u8> = pieces
-            .iter()
-            .flat_map(|piece| piece.bytes.iter().copied())
-            .collect();
-        let text = String::from_utf8_lossy(&bytes);
-        let all: Vec<String> = text
-            .lines()
-            .map(|line| line.trim_end_matches('\r').to_owned())
-            .collect();
-        Ok(all[all.len().saturating_sub(lines)..].to_vec())
+        let mut pieces = self.logs(id, &options);
+        let read = async move {
+            // Pieces of a line that never ends are not lines: how many come says nothing of how much.
+            let (mut unended, mut all) = (Unended::default(), VecDeque::new());
+            while let Some(piece) = pieces.try_next().await? {
+                all.extend(whole(&unended.push(&piece.bytes)));
+                all.drain(..all.len().saturating_sub(lines));
+            }
+            all.extend(whole(&unended.rest()));
+            all.drain(..all.len().saturating_sub(lines));
+            Ok(all.into())
+        };
+        self.within(self.limits.question, of(id.as_str()), read).await
     }
 }

@@ -11,7 +11,7 @@ use crate::error::Error;
 
 /// By these git tells a hook where the pushed objects are, which no ref names yet (githooks(5), pre-receive), and which of
 /// them have no parents here.
-const QUARANTINE: [&str; 4] = [
+pub(crate) const QUARANTINE: [&str; 4] = [
     "GIT_QUARANTINE_PATH",
     "GIT_OBJECT_DIRECTORY",
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -107,9 +107,47 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child, Error> {
     command.spawn().map_err(Error::Missing)
 }
 
+/// The largest answer that is taken into memory, in bytes; what may be longer is read as it comes, with [`converse`].
+const LONGEST_ANSWER: u64 = 64 << 20;
+/// How much of git's words is kept: their end.
+const WORDS: usize = 64 * 1024;
+
 /// Runs it to its end, whatever its exit code.
 pub(crate) fn output(command: &mut Command) -> Result<Output, Error> {
-    command.output().map_err(Error::Missing)
+    let mut child = spawn(command)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (answer, told) = std::thread::scope(|scope| {
+        let told = scope.spawn(move || stderr.map(last_words).unwrap_or_default());
+        let mut answer = Vec::new();
+        let read = stdout.map(|stdout| stdout.take(LONGEST_ANSWER + 1).read_to_end(&mut answer));
+        // Who reads no further lets it end.
+        (read.transpose().map(|_| answer), told.join().unwrap_or_default())
+    });
+    let status = child.wait().map_err(Error::Missing)?;
+    let answer = answer.map_err(Error::Missing)?;
+    if u64::try_from(answer.len()).is_ok_and(|length| length > LONGEST_ANSWER) {
+        return Err(Error::Answer {
+            command: words(command),
+            answer: format!("more than {} MB", LONGEST_ANSWER >> 20),
+        });
+    }
+    Ok(Output {
+        status,
+        stdout: answer,
+        stderr: told,
+    })
+}
+
+/// The end of what git says, to its last word: it must not wait because nobody listens.
+pub(crate) fn last_words(mut stderr: impl Read) -> Vec<u8> {
+    let mut told = Vec::new();
+    let mut piece = [0; 8 * 1024];
+    while let Ok(read @ 1..) = stderr.read(&mut piece) {
+        told.extend_from_slice(&piece[..read]);
+        let beyond = told.len().saturating_sub(WORDS);
+        told.drain(..beyond);
+    }
+    told
 }
 
 /// Runs it, and fails when it does.
@@ -133,11 +171,7 @@ pub(crate) fn converse<T>(
     let (answer, told) = std::thread::scope(|scope| {
         // One that has ended takes no more, and says why by itself.
         scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(&input)));
-        let told = scope.spawn(move || {
-            let mut told = Vec::new();
-            stderr.map(|mut stderr| stderr.read_to_end(&mut told));
-            told
-        });
+        let told = scope.spawn(move || stderr.map(last_words).unwrap_or_default());
         let answer = stdout.map(|stdout| read(BufReader::with_capacity(128 * 1024, stdout)));
         (answer, told.join().unwrap_or_default())
     });

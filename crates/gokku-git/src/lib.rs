@@ -6,12 +6,14 @@
 //! - `serve`: git's side of a push that comes over ssh with a key
 //! - [`pinned`]: what its configuration says, so that nobody else's counts
 //! - [`tree`]: a commit's files: exported, and read one by one
+//! - [`intake`]: how much a push has brought, and how much a commit's files are
 //! - [`obstacle`]: what in them cannot be deployed
 //! - [`working_copy`]: a developer's own repository, and its remotes
 //! - `command`: how git is run
 //! - `loan`: a repository's objects, and nothing else of it
 
 pub mod hook;
+pub mod intake;
 pub mod obstacle;
 pub mod pinned;
 pub mod proc_receive;

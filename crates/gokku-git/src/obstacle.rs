@@ -1,9 +1,11 @@
 //! What in a commit's files cannot be deployed, because a push does not bring what they stand for.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read};
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -98,13 +100,15 @@ const ENCRYPTED: [&[u8]; 7] = [
 
 /// How much of a file is looked at.
 const BEGINNING: u64 = 64;
+/// How much of a `.gitattributes`.
+const ATTRIBUTES: u64 = 1 << 20;
 
 /// An entry of a commit's tree, at any depth.
 pub(crate) struct Entry {
     pub(crate) mode: String,
     id: String,
-    size: u64,
-    path: Vec<u8>,
+    pub(crate) size: u64,
+    pub(crate) path: Vec<u8>,
 }
 
 impl Entry {
@@ -122,7 +126,7 @@ impl Entry {
     }
 
     /// One of `git ls-tree -l -z`: `<mode> <type> <id> <size, or -><tab><path>`.
-    fn listed(entry: &[u8]) -> Option<Self> {
+    pub(crate) fn listed(entry: &[u8]) -> Option<Self> {
         let tab = entry.iter().position(|byte| *byte == b'\t')?;
         let meta = std::str::from_utf8(entry.get(..tab)?).ok()?;
         let mut words = meta.split_whitespace();
@@ -139,14 +143,12 @@ impl Entry {
 impl Repository {
     /// A commit's whole tree, without its folders.
     pub(crate) fn entries(&self, commit: &CommitId) -> Result<Vec<Entry>, Error> {
-        let listing = run(&mut git(
-            self.path(),
-            ["ls-tree", "-r", "-l", "-z", "--full-tree", commit.as_str()],
-        ))?;
-        Ok(listing
-            .split(|byte| *byte == 0)
-            .filter_map(Entry::listed)
-            .collect())
+        let mut entries = Vec::new();
+        self.list(commit, false, u64::MAX, |entry| {
+            entries.push(entry);
+            ControlFlow::<Infallible>::Continue(())
+        })?;
+        Ok(entries)
     }
 
     /// The first so many bytes of each of these files.
@@ -180,7 +182,7 @@ impl Repository {
     /// Which files have a filter by the commit's own attributes, and which; gitattributes(5).
     fn filtered(&self, commit: &CommitId, entries: &[Entry]) -> Result<BTreeMap<Vec<u8>, String>, Error> {
         let attributes: Vec<&Entry> = entries.iter().filter(|entry| entry.is_attributes()).collect();
-        let texts = self.beginnings(&attributes, u64::MAX)?;
+        let texts = self.beginnings(&attributes, ATTRIBUTES)?;
         if !texts
             .iter()
             .any(|text| names_a_filter(text.as_slice()).unwrap_or(true))

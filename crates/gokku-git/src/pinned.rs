@@ -10,6 +10,8 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use gokku_core::disk::Size;
+
 use crate::command::{git_anywhere, run};
 use crate::error::Error;
 use crate::hook::{Hook, PROC_RECEIVE_REFS};
@@ -92,10 +94,10 @@ pub const PINNED: &[Pin] = &[
         "false",
         "git's own for a server: a log that is left of a branch is in the way of one with a longer name",
     ),
-    unless_said(
+    always(
         "core.sharedRepository",
-        "false",
-        "git's own: it belongs to one user",
+        "0644",
+        "it belongs to one user: nobody else writes in it, whatever the umask of who pushes",
     ),
     always(
         "receive.shallowUpdate",
@@ -141,18 +143,36 @@ pub const PINNED: &[Pin] = &[
         "false",
         "git's own: old histories have what today's git would not write",
     ),
-    unless_said("receive.unpackLimit", "100", "git's own"),
-    unless_said("receive.maxInputSize", "0", "git's own: no limit"),
+    always(
+        "receive.unpackLimit",
+        "1",
+        "a push stays packed: unpacked, a few bytes that say \"the same again\" are whole files each",
+    ),
     unless_said("receive.autogc", "true", "git's own"),
     unless_said("maintenance.auto", "true", "git's own"),
     unless_said("gc.auto", "500", "a server keeps few loose objects"),
     unless_said("gc.autoDetach", "true", "git's own: nobody waits for it"),
+    unless_said("maintenance.autoDetach", "true", "the same, since git 2.47"),
+    unless_said("gc.autoPackLimit", "50", "git's own: each push is a pack"),
+    always(
+        "gc.cruftPacks",
+        "true",
+        "what no branch has any more stays packed until it goes: a file for each object could be more than the disk has",
+    ),
     always(
         "gc.pruneExpire",
-        "2.weeks.ago",
-        "git's own: objects are there before their branch is, for as long as a deploy lasts",
+        "3.days.ago",
+        "objects are there before their branch is, for as long as a deploy lasts; what was refused or forced away goes",
+    ),
+    unless_said(
+        "pack.windowMemory",
+        "100m",
+        "what packing takes of the memory does not depend on what was pushed",
     ),
 ];
+
+/// What git takes of a push at most, in bytes; 0 for any. How much that is, the server's settings say.
+const MAX_INPUT: &str = "receive.maxInputSize";
 
 /// What in a repository is not as gokku makes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,22 +244,25 @@ impl Repository {
             .collect())
     }
 
-    /// Writes what is pinned and is not as it should be; true when there was something to write.
-    pub fn pin(&self) -> Result<bool, Error> {
+    /// Writes what is pinned and is not as it should be, and how large a push may be; true when there was something to
+    /// write.
+    pub fn pin(&self, max_input: Size) -> Result<bool, Error> {
         let said = self.said()?;
         let mut missing = String::new();
         let mut changed = false;
-        for pin in PINNED {
-            match value(&said, pin.key) {
-                Some(there) if pin.rule == Rule::UnlessSaid || there == pin.value => {}
+        let max_input = max_input.0.to_string();
+        let pins = PINNED.iter().map(|pin| (pin.key, pin.value, pin.rule));
+        for (key, wanted, rule) in pins.chain([(MAX_INPUT, max_input.as_str(), Rule::Always)]) {
+            match value(&said, key) {
+                Some(there) if rule == Rule::UnlessSaid || there == wanted => {}
                 // Where a key has been, git puts the value in its place.
                 Some(_) => {
                     let mut command = git_anywhere();
                     command.arg("config").arg("--file").arg(self.config_file());
-                    run(command.args(["--replace-all", pin.key, pin.value]))?;
+                    run(command.args(["--replace-all", key, wanted]))?;
                     changed = true;
                 }
-                None => missing.push_str(&lines(pin)),
+                None => missing.push_str(&lines(key, wanted)),
             }
         }
         if missing.is_empty() {
@@ -286,9 +309,9 @@ fn value<'a>(said: &'a Said, key: &str) -> Option<&'a str> {
 }
 
 /// A value as a configuration file has it.
-fn lines(pin: &Pin) -> String {
-    let (section, name) = pin.key.split_once('.').unwrap_or((pin.key, ""));
-    format!("[{section}]\n\t{name} = {}\n", pin.value)
+fn lines(key: &str, value: &str) -> String {
+    let (section, name) = key.split_once('.').unwrap_or((key, ""));
+    format!("[{section}]\n\t{name} = {value}\n")
 }
 
 /// Adds text to a configuration file, as git itself does: under its lock, whole or not at all.

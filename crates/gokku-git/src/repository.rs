@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gokku_core::CommitId;
+use gokku_core::intake::PushLimits;
 use gokku_core::push::{BranchName, NoCommit, RefUpdate, Rule};
 
 use crate::command::{git, output, run, words};
@@ -35,7 +36,7 @@ impl Repository {
     pub fn create(&self) -> Result<(), Error> {
         let parts = ["HEAD", "config", "objects", "refs"];
         if parts.iter().all(|part| self.path.join(part).exists()) {
-            return self.pin().map(drop);
+            return self.pin(PushLimits::default().max_size).map(drop);
         }
         let mut init = git(
             &self.path,
@@ -45,7 +46,7 @@ impl Repository {
         run(init.arg(&self.path))?;
         let hooks = self.path.join("hooks");
         std::fs::create_dir_all(&hooks).map_err(|source| Error::File { path: hooks, source })?;
-        self.pin().map(drop)
+        self.pin(PushLimits::default().max_size).map(drop)
     }
 
     /// The commit that a name stands for; none when there is none.

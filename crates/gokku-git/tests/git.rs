@@ -9,6 +9,8 @@ use gokku_core::input::CODE;
 use gokku_core::push::{BranchName, RefUpdate};
 use gokku_git::{Hook, Obstacle, Repository};
 
+#[path = "git/bombs.rs"]
+mod bombs;
 #[path = "git/checkout.rs"]
 mod checkout;
 #[path = "git/nobody.rs"]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::root::Root;
 use crate::server::Server;
-use crate::{atomic, clock, events, toml_file};
+use crate::{atomic, clock, events, intake, toml_file};
 
 /// The newest version of the record's format.
 const VERSION: u32 = 1;
@@ -163,11 +163,10 @@ pub fn create(
 /// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
 pub fn refresh_repository(server: &Server, name: &AppName) -> Result<(), Error> {
     let repository = Repository::at(server.root.repository(name));
-    if repository.is_there() {
-        repository.pin()?;
-    } else {
+    if !repository.is_there() {
         repository.create()?;
     }
+    repository.pin(intake::limits(server)?.max_size)?;
     repository.install_hooks(&hook(server, name))?;
     Ok(())
 }

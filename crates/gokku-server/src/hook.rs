@@ -5,6 +5,7 @@ use std::path::Path;
 
 use gokku_core::image_ref::ImageRef;
 use gokku_core::input;
+use gokku_core::intake::PushLimits;
 use gokku_core::languages::DOCKERIGNORE;
 use gokku_core::push::{
     self, BranchName, Deploy, DeployBranch, Judgement, RefUpdate, Refusal, check_unmoved, judge,
@@ -22,7 +23,7 @@ use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, atomic, clock, code, lock, log, records, refs, room, tree_file};
+use crate::{apps, atomic, clock, code, intake, lock, log, records, refs, room, tree_file};
 
 /// A push that git has taken the objects of, and that is to be deployed or stored.
 #[derive(Clone, Debug)]
@@ -53,7 +54,9 @@ pub enum Received {
 /// Judges a push before git takes its objects: what is refused here leaves nothing behind.
 pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
     let repository = Repository::at(server.root.repository(app));
-    is_ready(server, app, &repository)?;
+    let limits = intake::limits(server)?;
+    is_ready(server, app, &repository, &limits)?;
+    intake::check(&repository, updates, &limits)?;
     for update in updates.iter().filter(|update| !update.new.is_zero()) {
         storable(&update.name).map_err(|why| Error::input(why.to_string()))?;
     }
@@ -71,7 +74,8 @@ pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Resu
             return Err(refused(Refusal::Denied { name, rule }));
         }
     }
-    unmoved(&repository, &deploy)
+    unmoved(&repository, &deploy)?;
+    intake::measure(&repository, deploy.commit(), &limits)
 }
 
 /// Takes the code out of a push and hands it to a worker.
@@ -114,7 +118,12 @@ pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<R
 }
 
 /// Whether a push will come to the second hook, and not be stored in silence.
-fn is_ready(server: &Server, app: &AppName, repository: &Repository) -> Result<(), Error> {
+fn is_ready(
+    server: &Server,
+    app: &AppName,
+    repository: &Repository,
+    limits: &PushLimits,
+) -> Result<(), Error> {
     let version = git_version()?;
     if version < Some(OLDEST_GIT) {
         let (major, minor) = OLDEST_GIT;
@@ -124,7 +133,7 @@ fn is_ready(server: &Server, app: &AppName, repository: &Repository) -> Result<(
     }
     if repository.has_hooks(&apps::hook(server, app))? {
         // What else is pinned counts from the next push on.
-        if let Err(error) = repository.pin() {
+        if let Err(error) = repository.pin(limits.max_size) {
             tracing::warn!("{app}'s repository: {error}");
         }
         return Ok(());
@@ -343,6 +352,7 @@ pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Resu
         )));
     }
     room::for_code(server, app).await?;
+    intake::measure(&repository, &commit, &intake::limits(server)?)?;
     let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
     let ask = Ask::Deploy {
         commit,
@@ -385,6 +395,9 @@ pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Re
         None => None,
     };
     room::for_code(server, app).await?;
+    if let Some(commit) = &commit {
+        intake::measure(&repository, commit, &intake::limits(server)?)?;
+    }
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
     if let Err(error) = code::put(&server.root, app, commit.as_ref(), &incoming) {

@@ -11,7 +11,7 @@
 //! - a project without a Dockerfile: [`languages`]; an image that is there already: `pull`, with the logins of [`registries`]
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`], of which `upkeep` is the memory;
 //!   `settle` ends and mends, `differ` compares
-//! - who is let in: [`keys`]; what comes with a key: [`serve`]
+//! - who is let in: [`keys`]; what comes with a key: [`serve`]; what a push may bring: [`intake`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
 //! - what the engine has of it, when the server is taken down: [`leave`]
 //! - what in a release's code is meant and not read: `unread`
@@ -37,6 +37,7 @@ pub mod follow;
 pub mod health;
 pub mod hook;
 pub mod inside;
+pub mod intake;
 pub mod journal;
 pub mod keys;
 pub mod landing;

@@ -3,15 +3,16 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gokku_core::change::Change;
 use gokku_core::event::{Event, Stamped};
+use gokku_core::kept::Kept;
 use gokku_core::{AppName, ReleaseId};
 
 use crate::error::Error;
 use crate::root::Root;
-use crate::{clock, events, records};
+use crate::{clock, events, records, server_config};
 
 /// How many logs of an app are kept.
 const KEPT: usize = 50;
@@ -23,6 +24,7 @@ pub struct Log {
     app: AppName,
     id: ReleaseId,
     file: File,
+    kept: Kept,
     /// What was asked for, once told or looked up.
     started: Option<Event>,
 }
@@ -59,6 +61,7 @@ impl Log {
     /// Opens a transition's log to write on at its end.
     pub fn open(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
         let path = root.log(app, id);
+        let most = server_config::read(root).unwrap_or_default().deploy.max_log;
         let open = || -> io::Result<File> {
             let mut file = OpenOptions::new()
                 .read(true)
@@ -77,6 +80,7 @@ impl Log {
                 app: app.clone(),
                 id,
                 file,
+                kept: Kept::up_to(most),
                 started: None,
             })
             .map_err(|error| Error::file(&path, &error))
@@ -90,12 +94,20 @@ impl Log {
             app: self.app.clone(),
             id: self.id,
             file,
+            kept: self.kept.beside(),
             started: self.started.clone(),
         })
     }
 
-    /// Tells an event. A log that cannot be written does not stop a transition.
+    /// Tells an event; of output no more than is kept. A log that cannot be written does not stop a transition.
     pub fn tell(&mut self, event: Event) {
+        let length = self.file.metadata().map_or(0, |about| about.len());
+        for event in self.kept.take(event, length) {
+            self.write(event);
+        }
+    }
+
+    fn write(&mut self, event: Event) {
         let stamped = Stamped {
             at: clock::now_ms(),
             event,
@@ -208,6 +220,30 @@ pub fn list(root: &Root, app: &AppName) -> Vec<ReleaseId> {
     ids
 }
 
+/// How much of a log's end is looked at for its last event, in bytes.
+const LAST_EVENT: u64 = 64 * 1024;
+
+/// Removes the oldest logs of those that have ended: what runs, and whoever holds the app, is not touched.
+pub(crate) fn prune_ended(root: &Root, app: &AppName) {
+    let ids = list(root, app);
+    for id in &ids[..ids.len().saturating_sub(KEPT)] {
+        let path = root.log(app, *id);
+        if has_ended(&path).unwrap_or(false) {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn has_ended(log: &Path) -> io::Result<bool> {
+    let file = File::open(log)?;
+    let length = file.metadata()?.len();
+    let mut end = vec![0; usize::try_from(length.min(LAST_EVENT)).unwrap_or(0)];
+    file.read_exact_at(&mut end, length - length.min(LAST_EVENT))?;
+    let last = end.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
+    let last = last.and_then(event).map(|stamped| stamped.event);
+    Ok(matches!(last, Some(Event::Finished { .. })))
+}
+
 /// Removes the oldest logs, and what somebody who asked for an end left.
 pub fn prune(root: &Root, app: &AppName) {
     let ids = list(root, app);
@@ -252,6 +288,55 @@ mod tests {
         // After the last second that has an id there is none.
         fs::write(root.log(&app, ReleaseId::at(i64::MAX)), "").expect("written");
         assert!(allocate(&root, &app).is_err());
+    }
+
+    #[test]
+    fn of_those_that_fail_no_more_logs_are_kept_and_one_that_runs_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let app: AppName = "api".parse().expect("a name");
+        fs::create_dir_all(root.deploys(&app)).expect("a folder");
+        let runs = allocate(&root, &app).expect("an id");
+        Log::open(&root, &app, runs).expect("a log").tell(Event::Resumed);
+        for _ in 0..KEPT + 20 {
+            let id = allocate(&root, &app).expect("an id");
+            let mut log = Log::open(&root, &app, id).expect("a log");
+            let outcome = gokku_core::event::Finish::LeftUnfinished {
+                detail: "words".repeat(100),
+            };
+            log.tell(Event::Finished { outcome, ms: 1 });
+            prune_ended(&root, &app);
+            assert!(list(&root, &app).len() <= KEPT + 1);
+        }
+        assert!(root.log(&app, runs).exists());
+    }
+
+    #[test]
+    fn output_beyond_the_limit_of_the_server_is_not_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        fs::write(root.config(), "[deploy]\nmax_log = \"10k\"\n").expect("written");
+        let app: AppName = "api".parse().expect("a name");
+        fs::create_dir_all(root.deploys(&app)).expect("a folder");
+        let id = allocate(&root, &app).expect("an id");
+        for _ in 0..3 {
+            // Whoever goes on with it counts what there is already.
+            let mut log = Log::open(&root, &app, id).expect("a log");
+            for number in 0..2000 {
+                let line = format!("line {number}");
+                let source = gokku_core::event::Source::Build;
+                log.tell(Event::Output { source, line });
+            }
+            log.tell(Event::Resumed);
+        }
+        let length = fs::metadata(root.log(&app, id)).expect("there").len();
+        assert!((10 << 10..30 << 10).contains(&length), "{length}");
+        let events = read(&root, &app, id);
+        let last = &events[events.len() - 2].event;
+        assert!(
+            matches!(last, Event::Output { line, .. } if line == "line 1999"),
+            "{last:?}"
+        );
     }
 
     #[test]

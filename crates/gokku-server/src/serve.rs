@@ -7,9 +7,9 @@ use gokku_core::entry::Service;
 use gokku_core::{AppName, EnvironmentName};
 use gokku_git::Repository;
 
-use crate::apps;
 use crate::error::Error;
 use crate::server::Server;
+use crate::{apps, intake};
 
 /// The variable by which the hook knows whose push it is.
 pub const BY: &str = "GOKKU_BY";
@@ -47,10 +47,12 @@ pub fn git(
     without: &[OsString],
 ) -> Result<u8, Error> {
     // What is pushed past gokku's hook would be accepted with nothing deployed.
+    let repository = Repository::at(server.root.repository(app));
     if service == Service::ReceivePack {
         apps::refresh_repository(server, app)?;
+        intake::check_size(&repository, &intake::limits(server)?)?;
     }
-    let repository = Repository::at(server.root.repository(app));
+    intake::bound_memory(server)?;
     let only = server.access.apps().map(|apps| {
         let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
         names.join(",")

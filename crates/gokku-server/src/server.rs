@@ -8,6 +8,7 @@ use gokku_proxy::Client;
 
 use crate::error::Error;
 use crate::root::Root;
+use crate::server_config;
 
 /// What everything on the server needs to know; read from the environment by the program.
 #[derive(Clone, Debug)]
@@ -31,7 +32,9 @@ pub struct Server {
 impl Server {
     /// A connection to the engine.
     pub async fn engine(&self) -> Result<Engine, Error> {
-        Ok(Engine::connect(&self.engine).await?)
+        // Whoever asks something of it is not kept from it by settings that cannot be read.
+        let logs = server_config::read(&self.root).unwrap_or_default().logs;
+        Ok(Engine::connect(&self.engine).await?.keeping(logs.limits()))
     }
 
     /// The containers of an app of this server, whatever they are for.

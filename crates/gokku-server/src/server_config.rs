@@ -10,6 +10,7 @@ use gokku_core::input::{self, Limit};
 use gokku_core::host_ports::{HostPorts, PortRange};
 use gokku_core::privileges::Capability;
 use gokku_core::subnet::{RANGE, Subnet};
+use gokku_core::intake::PushLimits;
 use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
@@ -34,6 +35,12 @@ pub struct ServerConfig {
     pub apps: BTreeMap<AppName, AppGiven>,
     /// Apps' environment variables.
     pub env: EnvConfig,
+    /// What a push may bring.
+    pub push: PushLimits,
+    /// What is kept of a deploy.
+    pub deploy: DeployConfig,
+    /// What is kept of what containers print.
+    pub logs: LogsConfig,
 }
 
 /// What one app is given that others have not.
@@ -44,6 +51,51 @@ pub struct AppGiven {
     pub capabilities: BTreeSet<Capability>,
     /// The host ports that it may take, and that no other app takes with a key.
     pub ports: Vec<PortRange>,
+}
+
+/// What is kept of a deploy, and of every other transition.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeployConfig {
+    /// How large its log may become by what its build, its migration and its commands print.
+    pub max_log: Size,
+}
+
+impl Default for DeployConfig {
+    fn default() -> Self {
+        Self {
+            max_log: Size(16 << 20),
+        }
+    }
+}
+
+/// What the engine keeps of what an app's containers print.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogsConfig {
+    /// How large a file of it becomes before the next one is begun; `0b` leaves both to the engine's own `log-opts`.
+    pub max_size: Size,
+    /// How many such files a container has.
+    pub max_files: u32,
+}
+
+impl Default for LogsConfig {
+    fn default() -> Self {
+        Self {
+            max_size: Size(50 << 20),
+            max_files: 3,
+        }
+    }
+}
+
+impl LogsConfig {
+    /// The same for the engine.
+    pub(crate) fn limits(&self) -> Option<gokku_docker::LogLimits> {
+        (self.max_size.0 > 0).then_some(gokku_docker::LogLimits {
+            size: self.max_size.0,
+            files: self.max_files.max(1),
+        })
+    }
 }
 
 /// What apps may mount.

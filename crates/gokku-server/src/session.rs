@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use crate::error::Error;
-use crate::{daemon_log, serve};
+use crate::{daemon_log, intake, serve};
 
 /// Starts this program again with other arguments, its words going to a file, or to where this one's go. It leaves the
 /// session by itself, with [`detach`].
@@ -66,8 +66,9 @@ pub fn spawn(
     Ok(child)
 }
 
-/// Leaves the session this process was started in, so that its end does not end this one.
+/// Leaves the session this process was started in, so that its end does not end this one, and the limits of a push.
 pub fn detach() {
+    intake::unbound_memory();
     // Fails only for the leader of a process group: started by hand from a shell, it stays in that shell's session.
     let _ = rustix::process::setsid();
 }

@@ -19,7 +19,7 @@ use crate::recover::{finish, recover};
 use crate::request::{Ask, Request};
 use crate::server::Server;
 use crate::{
-    abort, atomic, clock, ensure, hook, host_ports, mounts, networks, privileges, prune, records, refs, room,
+    abort, atomic, clock, ensure, hook, host_ports, log, mounts, networks, privileges, prune, records, refs, room,
     tidy,
 };
 
@@ -79,6 +79,8 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     if matches!(request.ask, Ask::Deploy { .. }) && !refused {
         prune::note_build(&server.root);
     }
+    // Whatever became of it: those that fail must not fill the disk either.
+    log::prune_ended(&server.root, &request.app);
     Ok(())
 }
 

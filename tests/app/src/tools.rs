@@ -3,7 +3,8 @@
 //! `version`, `env NAME` (the value's exact bytes), `cat` (standard input to standard output), `exit CODE`,
 //! `wait` (until a signal ends it), `words ARGS…` (each on a line of its own), `ask PATH` (of the app in the same
 //! container; 0 when it answers 200), `reach HOST PORT` (the version of an app on the same network), `append FILE LINE`,
-//! `raw` (what becomes of an attempt to send raw packets).
+//! `raw` (what becomes of an attempt to send raw packets), `flood MB` (that much, in lines with their number, the last one
+//! says `flooded`), `line MB` (that much in one line).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -43,6 +44,8 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
             println!("{}", raw());
             Ok(())
         }
+        ("flood", [megabytes]) => flood(megabytes.parse().ok()?),
+        ("line", [megabytes]) => line(megabytes.parse().ok()?),
         ("words", args) => {
             for word in args {
                 println!("{word}");
@@ -52,6 +55,23 @@ pub(crate) fn run(state: &State, words: &[String]) -> Option<i32> {
         _ => return None,
     };
     Some(i32::from(done.is_err()))
+}
+
+fn flood(megabytes: usize) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let words = "all work and no play makes the disk a full disk, ".repeat(2);
+    for number in 0..(megabytes << 20) / words.len() {
+        writeln!(out, "{number} {words}")?;
+    }
+    writeln!(out, "flooded")
+}
+
+fn line(megabytes: usize) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for _ in 0..megabytes << 10 {
+        out.write_all(&[b'.'; 1024])?;
+    }
+    writeln!(out, "\nended")
 }
 
 /// Adds a line to a file, which is made when it is not there.

@@ -93,6 +93,72 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "The capabilities that the app's containers may have, where its `gokku.yml` asks for them: [Security](security.md#what-a-container-may-do)",
         "a list of Linux capabilities, as NET_RAW; `CAP_` before it or not, in any case; none that every container has",
     ],
+    [
+        "push.max_size",
+        "2g",
+        "How large a push may be, as git sends it",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "push.max_objects",
+        "2000000",
+        "How many objects a push may bring: commits, folders and files, each version once",
+        "a whole number; 0 for any",
+    ],
+    [
+        "push.max_refs",
+        "20000",
+        "How many branches and tags a push may be of, and a repository may have",
+        "a whole number; 0 for any",
+    ],
+    [
+        "push.max_repository",
+        "10g",
+        "What an app's repository may take of the disk",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "push.max_memory",
+        "2g",
+        "The memory of each process that takes a push in; one that needs more ends, and the push with it",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "push.max_files",
+        "1000000",
+        "How many files and folders a commit may have that is deployed",
+        "a whole number; 0 for any",
+    ],
+    [
+        "push.max_tree",
+        "4g",
+        "What its files may take of the disk together",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "push.max_path",
+        "2048",
+        "How long a path in it may be, in bytes",
+        "a whole number; 0 for any",
+    ],
+    [
+        "deploy.max_log",
+        "16m",
+        "How large the log of a deploy may become by what its build, its migration and its commands print; of the rest the last lines are kept",
+        "an amount: `b`, `k`, `m`, `g`; `0b` for any",
+    ],
+    [
+        "logs.max_size",
+        "50m",
+        "How large a file of what a container prints becomes before the engine begins the next one; `0b` leaves it to the engine's own `log-opts`",
+        "an amount: `b`, `k`, `m`, `g`",
+    ],
+    [
+        "logs.max_files",
+        "3",
+        "How many such files the engine keeps of a container",
+        "a whole number, at least 1",
+    ],
 ];
 
 const HEAD: [&str; 4] = ["name", "default", "meaning", "may be"];
@@ -199,6 +265,17 @@ mod tests {
                 "disk.build_cache" => assert_eq!(config.disk.build_cache, size(default)),
                 "env.size" => assert_eq!(config.env.size, size(default)),
                 "env.variables" => assert_eq!(config.env.variables.to_string(), *default),
+                "deploy.max_log" => assert_eq!(config.deploy.max_log, size(default)),
+                "logs.max_size" => assert_eq!(config.logs.max_size, size(default)),
+                "logs.max_files" => assert_eq!(config.logs.max_files.to_string(), *default),
+                "push.max_size" => assert_eq!(config.push.max_size, size(default)),
+                "push.max_objects" => assert_eq!(config.push.max_objects.to_string(), *default),
+                "push.max_refs" => assert_eq!(config.push.max_refs.to_string(), *default),
+                "push.max_repository" => assert_eq!(config.push.max_repository, size(default)),
+                "push.max_memory" => assert_eq!(config.push.max_memory, size(default)),
+                "push.max_files" => assert_eq!(config.push.max_files.to_string(), *default),
+                "push.max_tree" => assert_eq!(config.push.max_tree, size(default)),
+                "push.max_path" => assert_eq!(config.push.max_path.to_string(), *default),
                 key => assert_eq!(*default, "-", "{key}"),
             }
         }
@@ -219,6 +296,15 @@ mod tests {
         assert!(!config.proxy.forbidden_ports.is_empty());
         let given = &config.apps[&"api".parse().unwrap()];
         assert!(!given.ports.is_empty() && !given.capabilities.is_empty());
+        assert_ne!(config.push, gokku_core::intake::PushLimits::default());
+        assert_ne!(
+            config.deploy.max_log,
+            server_config::DeployConfig::default().max_log
+        );
+        assert_ne!(
+            config.logs.max_size,
+            server_config::LogsConfig::default().max_size
+        );
     }
 
     #[test]

@@ -5,10 +5,9 @@ use std::path::Path;
 use gokku_core::AppName;
 use gokku_core::change::Change;
 use gokku_core::event::Finish;
-use gokku_core::input;
-use gokku_core::push::{RefUpdate, updates};
+use gokku_core::push::RefUpdate;
 use gokku_server::hook::{Pushed, Received, Reported, judge_push, listen, receive, report};
-use gokku_server::{Server, bounded, events, refs};
+use gokku_server::{Server, events, intake, refs};
 
 use super::transition::end_of;
 use super::wait;
@@ -19,6 +18,7 @@ use crate::printer::{Look, Printer};
 use crate::render::exit_code;
 
 pub(super) fn run(server: &Server, app: &AppName, hook: &Hook, printer: Printer) -> Result<u8, Error> {
+    intake::bound_memory(server)?;
     let result = match hook {
         // What becomes of a good one is known in the end.
         Hook::PreReceive => pre_receive(server, app).map(|()| None),
@@ -42,9 +42,7 @@ pub(super) fn run(server: &Server, app: &AppName, hook: &Hook, printer: Printer)
 }
 
 fn pre_receive(server: &Server, app: &AppName) -> Result<(), Error> {
-    let told = bounded::stream(std::io::stdin().lock(), input::REFS)
-        .map_err(|error| Error::failed(format!("what git says of the push: {error}")))?;
-    let updates = updates(&told).map_err(|error| Error::usage(error.to_string()))?;
+    let updates = intake::told(server, std::io::stdin().lock())?;
     Ok(judge_push(server, app, &updates)?)
 }
 

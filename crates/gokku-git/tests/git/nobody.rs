@@ -8,12 +8,16 @@ use std::path::Path;
 use std::process::Command;
 
 use gokku_core::CommitId;
+use gokku_core::disk::Size;
 use gokku_core::input::CODE;
 use gokku_core::push::BranchName;
 use gokku_git::obstacle::filters_in;
 use gokku_git::{Difference, Hook, Repository, git_version};
 
 use super::{git, pair};
+
+/// How large a push may be.
+const MOST: Size = Size(2 << 30);
 
 /// A configuration that changes whatever git can be told to change.
 const HOSTILE: &str = r#"
@@ -436,7 +440,7 @@ fn what_others_git_reads_is_pinned() {
     let config = repository.path().join("config");
     let pinned = fs::read_to_string(&config).unwrap();
     assert!(
-        !repository.pin().unwrap(),
+        !repository.pin(MOST).unwrap(),
         "nothing is written where nothing differs"
     );
     assert_eq!(fs::read_to_string(&config).unwrap(), pinned);
@@ -445,7 +449,7 @@ fn what_others_git_reads_is_pinned() {
     let set = |key: &str, value: &str| git(repository.path(), &["config", "--add", key, value]);
     let get = |key: &str| git(repository.path(), &["config", "--get", key]);
     fs::write(&config, "[core]\n\tbare = true\n[gc]\n\tauto = 9").unwrap();
-    assert!(repository.pin().unwrap());
+    assert!(repository.pin(MOST).unwrap());
     assert!(repository.install_hooks(&hook).unwrap());
     assert_eq!(
         (get("core.hooksPath"), get("gc.auto")),
@@ -467,8 +471,8 @@ fn what_others_git_reads_is_pinned() {
             "receive.hideRefs is refs/tags, and should be !refs"
         ]
     );
-    assert!(repository.pin().unwrap());
-    assert!(!repository.pin().unwrap());
+    assert!(repository.pin(MOST).unwrap());
+    assert!(!repository.pin(MOST).unwrap());
     assert_eq!(get("core.hooksPath"), "hooks");
     assert_eq!(get("receive.hideRefs"), "!refs");
     assert_eq!(
@@ -498,6 +502,6 @@ fn what_others_git_reads_is_pinned() {
     );
     fs::write(repository.path().join("config.lock"), "").unwrap();
     fs::write(&config, "[core]\n\tbare = true\n").unwrap();
-    let locked = repository.pin().unwrap_err().to_string();
+    let locked = repository.pin(MOST).unwrap_err().to_string();
     assert!(locked.contains("config.lock is there"), "{locked}");
 }
