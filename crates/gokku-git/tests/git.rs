@@ -12,6 +12,8 @@ use gokku_git::{Hook, Obstacle, Repository};
 mod checkout;
 #[path = "git/nobody.rs"]
 mod nobody;
+#[path = "git/whole.rs"]
+mod whole;
 
 fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")
