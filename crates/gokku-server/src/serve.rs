@@ -42,6 +42,7 @@ pub fn git(
 ) -> Result<u8, Error> {
     // What is pushed past gokku's hook would be accepted with nothing deployed.
     if service == Service::ReceivePack {
+        apps::mend_repository(server, app, false)?;
         apps::refresh_repository(server, app)?;
     }
     let repository = Repository::at(server.root.repository(app));

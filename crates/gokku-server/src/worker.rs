@@ -118,7 +118,13 @@ async fn make_ready(
     let engine = prepare_server(server, request.ask.deploys()).await?;
     recover(server, &request.app, &engine).await?;
     look_at_refs(server, request, &lock).await?;
-    let prepared = prepare(server, request)?;
+    let mut prepared = prepare(server, request)?;
+    if prepared.record.is_none() {
+        // Nothing is built, which would tell them.
+        for line in std::mem::take(&mut prepared.plan.notes) {
+            log.tell(Event::Noted { line });
+        }
+    }
     if prepared.record.is_some() {
         let mut tell = |line| log.tell(Event::Noted { line });
         room::for_build(server, &request.app, &engine, &mut tell).await?;
