@@ -28,7 +28,7 @@
 //! - [`Host`] is a machine that is no server yet, with nothing but ssh;
 //! - [`Registry`] is one of images, with a password;
 //! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Hanging`] one that hangs when it is told to;
-//!   [`Disk`] a disk, to fill.
+//!   [`Disk`] a disk, to fill, or to copy as a power cut leaves it.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
 #![allow(
@@ -67,7 +67,7 @@ mod working_copy;
 pub use app::App;
 pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
-pub use disk::{Disk, Filler};
+pub use disk::{Disk, DiskCopy, Filler};
 pub use docker::{Container, containers, docker};
 pub use engine::Engine;
 pub use hanging::Hanging;

@@ -41,6 +41,7 @@ mod no_engine;
 mod odd_trees;
 mod output_floods;
 mod ports;
+mod power;
 mod privileges;
 mod processes;
 mod projects;

@@ -7,6 +7,7 @@
 //! - [`pinned`]: what its configuration says, so that nobody else's counts
 //! - [`tree`]: a commit's files: exported, and read one by one
 //! - [`intake`]: how much a push has brought, and how much a commit's files are
+//! - [`whole`]: whether all is there that its refs name, and what becomes of it where not
 //! - [`obstacle`]: what in them cannot be deployed
 //! - [`working_copy`]: a developer's own repository, and its remotes
 //! - `command`: how git is run
@@ -20,6 +21,7 @@ pub mod proc_receive;
 pub mod ref_transaction;
 pub mod repository;
 pub mod tree;
+pub mod whole;
 pub mod working_copy;
 
 mod command;
@@ -33,4 +35,5 @@ pub use obstacle::Obstacle;
 pub use pinned::Difference;
 pub use ref_transaction::RefTransaction;
 pub use repository::Repository;
+pub use whole::{History, Mended};
 pub use working_copy::WorkingCopy;

@@ -98,6 +98,12 @@ const ENCRYPTED: [&[u8]; 7] = [
     b"$ANSIBLE_VAULT;",
 ];
 
+/// The ids of a file without content: in SHA-1 and in SHA-256.
+const EMPTY: [&str; 2] = [
+    "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+    "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
+];
+
 /// How much of a file is looked at.
 const BEGINNING: u64 = 64;
 /// How much of a `.gitattributes`.
@@ -121,20 +127,30 @@ impl Entry {
         String::from_utf8_lossy(&self.path).into_owned()
     }
 
+    /// Where it is, below the top.
+    pub(crate) fn path(&self) -> &Path {
+        Path::new(std::ffi::OsStr::from_bytes(&self.path))
+    }
+
+    /// Whether it is a file without content: by its id, so that what it is of need not be there.
+    pub(crate) fn is_empty(&self) -> bool {
+        EMPTY.contains(&self.id.as_str())
+    }
+
     fn is_attributes(&self) -> bool {
         self.is_file() && (self.path == b".gitattributes" || self.path.ends_with(b"/.gitattributes"))
     }
 
-    /// One of `git ls-tree -l -z`: `<mode> <type> <id> <size, or -><tab><path>`.
+    /// One of `git ls-tree -z`: `<mode> <type> <id><tab><path>`; with `-l` there is ` <size, or ->` before the tab.
     pub(crate) fn listed(entry: &[u8]) -> Option<Self> {
         let tab = entry.iter().position(|byte| *byte == b'\t')?;
         let meta = std::str::from_utf8(entry.get(..tab)?).ok()?;
         let mut words = meta.split_whitespace();
-        let (mode, _, id, size) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let (mode, _, id) = (words.next()?, words.next()?, words.next()?);
         Some(Self {
             mode: mode.to_owned(),
             id: id.to_owned(),
-            size: size.parse().unwrap_or(0),
+            size: words.next().and_then(|size| size.parse().ok()).unwrap_or(0),
             path: entry.get(tab + 1..)?.to_owned(),
         })
     }
@@ -149,6 +165,16 @@ impl Repository {
             ControlFlow::<Infallible>::Continue(())
         })?;
         Ok(entries)
+    }
+
+    /// The same by the commit's folders alone: nothing is said of sizes, and what is in the files may be lost.
+    pub(crate) fn names(&self, commit: &CommitId) -> Result<Vec<Entry>, Error> {
+        let mut command = git(self.path(), ["ls-tree", "-r", "-z", "--full-tree"]);
+        let listing = run(command.arg(commit.as_str()))?;
+        Ok(listing
+            .split(|byte| *byte == 0)
+            .filter_map(Entry::listed)
+            .collect())
     }
 
     /// The first so many bytes of each of these files.

@@ -15,6 +15,8 @@ mod bombs;
 mod checkout;
 #[path = "git/nobody.rs"]
 mod nobody;
+#[path = "git/whole.rs"]
+mod whole;
 
 fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")

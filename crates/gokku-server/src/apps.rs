@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use gokku_core::change::Change;
 use gokku_core::meant::{Meant, Named, may_be_made, meant};
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::root::Root;
 use crate::server::Server;
-use crate::{atomic, clock, events, intake, toml_file};
+use crate::{atomic, clock, durable, events, intake, toml_file};
 
 /// The newest version of the record's format.
 const VERSION: u32 = 1;
@@ -139,12 +140,15 @@ pub fn create(
         .tempdir_in(root.apps())
         .map_err(|error| Error::file(&root.apps(), &error))?;
     refresh_repository(server, name)?;
+    durable::write_tree(&root.repository(name))?;
+    durable::write_file(&root.path().join("repos"))?;
     for part in ["shared", "releases", "deploys", "incoming"] {
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
     }
     toml_file::write(&made.path().join("app.toml"), &app)?;
     // There from the beginning, and for its owner only, also for whoever edits it by hand.
     atomic::replace(&made.path().join("shared/.env"), b"", 0o600)?;
+    durable::write_tree(made.path())?;
     let made = made.keep();
     let opened = fs::set_permissions(&made, std::os::unix::fs::PermissionsExt::from_mode(0o750));
     if let Err(error) = opened.and_then(|()| fs::rename(&made, &folder)) {
@@ -155,9 +159,36 @@ pub fn create(
             Error::file(&folder, &error)
         });
     }
+    durable::write_file(&root.apps())?;
     let environment = environment.clone();
     events::note(root, &server.by, Some(name), Change::AppCreated { environment });
     Ok(app)
+}
+
+/// How long a repository's history is looked at, at most.
+const LOOK_LIMIT: Duration = Duration::from_secs(60);
+
+/// Makes a repository that has lost something of its content, as after a power cut, one that can be pushed to again; what was
+/// done is recorded. `deep`: look at all of its history, although nothing is seen to be amiss.
+pub fn mend_repository(server: &Server, name: &AppName, deep: bool) -> Result<(), Error> {
+    let repository = Repository::at(server.root.repository(name));
+    if !repository.path().join("objects").is_dir() {
+        return Ok(());
+    }
+    let branch = load(&server.root, name).ok().and_then(|app| app.branch);
+    let mended = repository.mend(branch.as_ref(), deep, LOOK_LIMIT)?;
+    if mended.is_nothing() {
+        return Ok(());
+    }
+    let difference = mended.to_string();
+    tracing::warn!(app = %name, "its repository: {difference}");
+    events::note(
+        &server.root,
+        events::DAEMON,
+        Some(name),
+        Change::Mended { difference },
+    );
+    Ok(())
 }
 
 /// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.

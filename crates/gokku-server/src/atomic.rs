@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use gokku_core::input::{self, Limit};
 
 use crate::bounded;
+use crate::durable;
 use crate::error::Error;
 
 /// What a temporary file's name begins with; the process that made it follows.
@@ -79,6 +80,12 @@ pub fn remove(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, &error)),
         _ => Ok(()),
     }
+}
+
+/// The same, so that a power cut does not bring it back.
+pub fn remove_for_good(path: &Path) -> Result<(), Error> {
+    remove(path)?;
+    durable::write_file(folder(path))
 }
 
 /// Removes a folder and everything in it; one that is not there is no error.

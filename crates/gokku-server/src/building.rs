@@ -16,13 +16,22 @@ use crate::driver::Driver;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::runtime::Runtime;
-use crate::{disk, records, registries};
+use crate::{boot, code, disk, records, registries};
 
 impl<R: Runtime> Driver<R> {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
         let id = self.activation()?.release;
         let mut record = self.record(id)?;
         self.tell_notes();
+        if boot::is_before(&self.root.unwritten(&self.app)) {
+            // No release has anything of it; the builder's cache may.
+            let line =
+                "the power was cut after an earlier build: this one takes nothing from the builder's cache";
+            self.log.tell(Event::Noted {
+                line: line.to_owned(),
+            });
+            self.without_cache = true;
+        }
         let image = if let Some(image) = self.built_before(&record).await? {
             image
         } else {
@@ -31,7 +40,9 @@ impl<R: Runtime> Driver<R> {
             image
         };
         record.image = Some(image);
-        records::save(&self.root, &self.app, &record)
+        records::save(&self.root, &self.app, &record)?;
+        self.begin_to_write().await;
+        Ok(())
     }
 
     /// Tells what is to be told of the release's code, once.
@@ -48,6 +59,14 @@ impl<R: Runtime> Driver<R> {
         };
         let records = records::list(&self.root, &self.app)?;
         for (earlier, image) in made_before(&records, key) {
+            // What lost its code has an image of the same time.
+            if let Some(words) = code::lost_words(&self.root, &self.app, earlier) {
+                let line =
+                    format!("{words}; its image is not used either, and nothing of the builder's cache");
+                self.log.tell(Event::Noted { line });
+                self.without_cache = true;
+                continue;
+            }
             if self.runtime.image(image.as_str()).await?.is_none() {
                 continue;
             }
@@ -94,9 +113,10 @@ impl<R: Runtime> Driver<R> {
             args: self.plan.build_args(),
             secrets: self.plan.secrets.clone(),
             logins: registries::logins(&self.root)?,
-            cache: !self.plan.rebuild,
+            cache: !self.plan.rebuild && !self.without_cache,
             builder: Builder::Any,
         };
+        boot::note(&self.root.unwritten(&self.app))?;
         let log = &mut self.log;
         let mut on_line = |line: String| {
             log.tell(Event::Output {

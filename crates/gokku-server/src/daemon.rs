@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::server::Server;
-use crate::{apps, atomic, events, recover, server_config, status, supervisor};
+use crate::{apps, atomic, boot, events, recover, server_config, status, supervisor};
 
 /// How long a stop waits for requests in flight.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -87,10 +87,17 @@ pub async fn run(
 
 /// Brings the apps' repositories up to date, where an earlier gokku made them.
 fn refresh_repositories(server: &Server) {
+    // What was not on the disk when the machine stopped is missed once, when it is there again.
+    let noted = server.root.looked_at();
+    let anew = boot::is_before(&noted) || !noted.exists();
     for app in apps::list(&server.root).unwrap_or_default() {
-        if let Err(error) = apps::refresh_repository(server, &app.name) {
+        let mended = apps::mend_repository(server, &app.name, anew);
+        if let Err(error) = mended.and_then(|()| apps::refresh_repository(server, &app.name)) {
             tracing::warn!(app = %app.name, "its repository: {error}");
         }
+    }
+    if anew && let Err(error) = boot::note(&noted) {
+        tracing::warn!("{error}");
     }
 }
 

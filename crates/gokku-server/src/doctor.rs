@@ -1,4 +1,5 @@
-//! What is missing on this server, and what mends it; what the disks are used for is in `usage`.
+//! What is missing on this server, and what mends it; what apps have lost is in `whole`, what the disks
+//! are used for in `usage`.
 
 use std::process::{Command, Stdio};
 
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::server::Server;
-use crate::{apps, networks, server_config, usage};
+use crate::{apps, networks, server_config, usage, whole};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
@@ -40,6 +41,7 @@ pub async fn examine(server: &Server) -> Vec<Finding> {
     findings.extend(switch(server).await);
     findings.extend(broken_apps(server));
     findings.extend(repositories(server));
+    findings.extend(whole::examine(server, connected.as_ref().ok()).await);
     findings.extend(usage::examine(server, connected.as_ref().ok()).await);
     findings
 }

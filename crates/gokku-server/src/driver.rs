@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::abort::{asked, asked_by};
 use crate::carried::Carried;
+use crate::durable::{self, Pending};
 use crate::error::{Error, Kind};
 use crate::log::Log;
 use crate::networks::Networks;
@@ -26,7 +27,7 @@ use crate::plan::Plan;
 use crate::root::Root;
 use crate::runtime::Runtime;
 use crate::server::Server;
-use crate::{clock, ensure, journal, networks, post_deploy, ps};
+use crate::{atomic, clock, ensure, journal, networks, post_deploy, ps};
 
 /// How often a step that cannot be given up is tried before the transition is left to the daemon.
 const ATTEMPTS: u32 = 10;
@@ -76,6 +77,10 @@ pub struct Driver<R> {
     pub(crate) refs: Option<Refs>,
     /// They are locked by it.
     pub(crate) locked: Option<RefTransaction>,
+    /// Nothing of the builder's cache is to be used: it may have what a power cut has broken.
+    pub(crate) without_cache: bool,
+    /// What the new release is made of, on its way to the disk.
+    pub(crate) pending: Option<Pending>,
 }
 
 /// How a transition ended.
@@ -152,6 +157,8 @@ impl<R: Runtime> Driver<R> {
             facts: Vec::new(),
             refs: None,
             locked: None,
+            without_cache: false,
+            pending: None,
         }
     }
 
@@ -180,6 +187,13 @@ impl<R: Runtime> Driver<R> {
             let (step, why) = match next(&self.goal, &self.journal, &observed) {
                 Decision::Do { step, why } => (step, why),
                 Decision::Done => {
+                    // Until it is on the disk there is a journal, and whoever goes on brings it there.
+                    if let Err(error) = self.bring_to_disk().await {
+                        if patience.is_over("disk", &error.message).await {
+                            return End::Left(error.message);
+                        }
+                        continue;
+                    }
                     // Before the journal goes: whoever goes on after a crash runs it too.
                     self.post_deploy().await;
                     return match self.keep_scale() {
@@ -229,6 +243,40 @@ impl<R: Runtime> Driver<R> {
         {
             tracing::warn!("{error}");
         }
+    }
+
+    /// Begins to bring to the disk what a new release is made of: its code, its image, the commit, its record.
+    pub(crate) async fn begin_to_write(&mut self) {
+        if let Ok(data) = self.runtime.data_root().await {
+            self.pending = Some(Pending::begin(durable::folders(self.root.path(), &data)));
+        }
+    }
+
+    /// Waits until that is there, before anything of the former release leaves for the new one.
+    pub(crate) async fn is_written(&mut self, step: &Step) -> Result<(), Error> {
+        let leaves = matches!(
+            step,
+            Step::Hold | Step::Drain { .. } | Step::Stop { .. } | Step::Switch { .. }
+        );
+        match self.pending.take_if(|_| leaves && self.journal.failure.is_none()) {
+            Some(pending) => {
+                pending.end().await?;
+                atomic::remove(&self.root.unwritten(&self.app))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Brings to the disk what was written since: the containers, the branch, what is active.
+    async fn bring_to_disk(&mut self) -> Result<(), Error> {
+        if !matches!(self.goal, Goal::Activate(_)) {
+            return Ok(());
+        }
+        let data = self.runtime.data_root().await?;
+        Pending::begin(durable::folders(self.root.path(), &data))
+            .end()
+            .await?;
+        atomic::remove(&self.root.unwritten(&self.app))
     }
 
     /// Runs what is to be run in the new container when a deploy has reached its goal.
@@ -368,6 +416,15 @@ impl<R: Runtime> Driver<R> {
     async fn perform_unless_asked(&mut self, step: &Step, observed: &Observed) -> Option<Result<(), String>> {
         let mut receiver = self.asked.clone();
         let verdict = abort(&self.goal, &self.journal, observed);
+        if matches!(verdict, Abort::Heard) {
+            let written = tokio::select! {
+                written = self.is_written(step) => written,
+                () = asked(&mut receiver) => return None,
+            };
+            if let Err(error) = written {
+                return Some(Err(error.message));
+            }
+        }
         let result = match verdict {
             _ if *receiver.borrow() => self.perform(step).await,
             Abort::Heard if is_long(step) => {

@@ -74,7 +74,12 @@ fn append(root: &Root, recorded: &Recorded, limit: u64) -> io::Result<()> {
         if log::ends_torn(&file)? {
             line.insert(0, b'\n');
         }
-        return file.write_all(&line);
+        file.write_all(&line)?;
+        // What is recorded of a transition's end is on the disk before that is told.
+        return match recorded.change {
+            Change::TransitionFinished { .. } => file.sync_all(),
+            _ => Ok(()),
+        };
     }
 }
 

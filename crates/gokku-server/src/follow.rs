@@ -70,6 +70,10 @@ pub fn follow_until<B>(
                 break;
             }
             if let Some(stamped) = log::event(&line) {
+                if matches!(stamped.event, Event::Finished { .. }) {
+                    // Nobody is told of an end that a power cut takes back.
+                    reader.get_ref().sync_all().map_err(failed)?;
+                }
                 if let ControlFlow::Break(enough) = on_event(&stamped) {
                     return Ok(ControlFlow::Break(enough));
                 }

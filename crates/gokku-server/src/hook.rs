@@ -23,7 +23,7 @@ use crate::plan::{GOKKU_YML, config_of};
 use crate::request::{Ask, Push, Submitted, submit_as};
 use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, atomic, clock, code, intake, lock, log, records, refs, room, tree_file};
+use crate::{apps, atomic, clock, code, durable, intake, lock, log, records, refs, room, tree_file};
 
 /// A push that git has taken the objects of, and that is to be deployed or stored.
 #[derive(Clone, Debug)]
@@ -82,7 +82,11 @@ pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Resu
 pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
     let repository = Repository::at(server.root.repository(app));
     let deploy = match judgement(server, app, &repository, &pushed.updates)? {
-        Judgement::StoreOnly { lines } => return Ok(Received::Stored(lines)),
+        Judgement::StoreOnly { lines } => {
+            // git moves the refs when this is told: what they name is there before them, whichever git it is.
+            durable::write(server.root.path())?;
+            return Ok(Received::Stored(lines));
+        }
         Judgement::Deploy(deploy) => deploy,
     };
     unmoved(&repository, &deploy)?;
@@ -99,7 +103,9 @@ pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<R
         refs: deploy.refs.clone(),
         mover: pushed.mover,
     };
-    if let Some(line) = deployed_already(server, app, &deploy, &push)? {
+    if is_whole(server, app).await
+        && let Some(line) = deployed_already(server, app, &deploy, &push)?
+    {
         let lines = std::iter::once(line).chain(deploy.lines);
         return Ok(Received::Deployed(lines.collect()));
     }
@@ -173,18 +179,20 @@ fn take_out(
 ) -> Result<(ReleaseId, TreeId, u64), Error> {
     let began = std::time::Instant::now();
     let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
+    let unreadable = |error| not_whole(app, repository, error);
     let (missing, stand_ins): (Vec<_>, Vec<_>) = repository
-        .obstacles(commit)?
+        .obstacles(commit)
+        .map_err(unreadable)?
         .into_iter()
         .partition(|obstacle| matches!(obstacle, Obstacle::Submodules(_)));
     if let Some(missing) = missing.into_iter().next() {
         return Err(refused(missing));
     }
-    let tree = repository.tree(commit)?;
+    let tree = repository.tree(commit).map_err(unreadable)?;
     let id = log::allocate(&server.root, app)?;
     let incoming = server.root.incoming(app, id);
     let export = || -> Result<(), Error> {
-        repository.export(commit, &incoming)?;
+        repository.export(commit, &incoming).map_err(unreadable)?;
         // What no build is sent may stand for something else.
         for obstacle in stand_ins {
             if let Some(sent) = obstacle.only(|paths| sent_to_builds(app, &incoming, paths))? {
@@ -199,6 +207,18 @@ fn take_out(
     }
     let took = clock::elapsed_ms(began);
     Ok((id, tree, took))
+}
+
+/// Why a commit's files cannot be had; where the repository has lost something, with what to do.
+fn not_whole(app: &AppName, repository: &Repository, error: gokku_git::Error) -> Error {
+    let mut error = Error::from(error);
+    if !repository.torn().is_empty() {
+        let more = format!(
+            ". The repository of {app} has files without content, as after a power cut: `gokku doctor` tells which, and what to do"
+        );
+        error.message.push_str(&more);
+    }
+    error
 }
 
 /// Which of some files are sent to the builder.
@@ -217,6 +237,20 @@ fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<
     Ok(files)
 }
 
+/// Whether all is there of what the active release is made of, as far as it can be told: what is not is made anew.
+async fn is_whole(server: &Server, app: &AppName) -> bool {
+    let root = &server.root;
+    let record = records::active(root, app).and_then(|id| records::load(root, app, id).ok().flatten());
+    let Some(record) = record else { return false };
+    if !code::lost(root, app, &record).is_empty() {
+        return false;
+    }
+    match (&record.image, server.engine().await) {
+        (Some(image), Ok(engine)) => !matches!(engine.image(image.as_str()).await, Ok(None)),
+        _ => true,
+    }
+}
+
 /// What to tell when a commit is what runs: its deploy went well and only the push was cut off. Its refs are moved then.
 /// While something changes the app nobody knows what will run, and the push waits like any other.
 fn deployed_already(
@@ -231,7 +265,7 @@ fn deployed_already(
         let Some(active) = records::active(root, app) else {
             return Ok(None);
         };
-        let record = records::load(root, app, active)?;
+        let record = records::load(root, app, active).ok().flatten();
         let same = record
             .is_some_and(|record| record.outcome == Outcome::Good && record.commit.as_ref() == Some(commit));
         Ok(same.then_some(active))
@@ -259,6 +293,7 @@ fn deployed_already(
         None => refs::apply(root, app, &deploy.refs)?,
     }
     expect(root, app, &mut lock, &deploy.branch, push)?;
+    durable::write(root.path())?;
     Ok(Some(format!(
         "{} is deployed already, as release {active}; `gokku deploy -a {app}` deploys it again",
         commit.short()

@@ -14,6 +14,12 @@ use crate::{atomic, toml_file};
 pub fn load(root: &Root, app: &AppName) -> Result<Option<Journal>, Error> {
     let path = root.journal(app);
     let bytes = atomic::read(&path)?;
+    if bytes.as_deref().is_some_and(toml_file::is_torn) {
+        // Nothing can be known of what it was of, and what there is can be looked at: whoever comes next begins with that.
+        tracing::warn!("{} has lost its content, and is removed", path.display());
+        remove(root, app)?;
+        return Ok(None);
+    }
     bytes.map(|bytes| parse(&path, &bytes)).transpose()
 }
 
@@ -29,7 +35,7 @@ pub fn save(root: &Root, app: &AppName, journal: &Journal) -> Result<(), Error> 
 
 /// The transition has ended.
 pub fn remove(root: &Root, app: &AppName) -> Result<(), Error> {
-    atomic::remove(&root.journal(app))
+    atomic::remove_for_good(&root.journal(app))
 }
 
 #[cfg(test)]
@@ -44,7 +50,11 @@ mod tests {
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
         std::fs::create_dir(root.app(&app)).expect("a folder");
-        assert!(load(&root, &app).expect("nothing").is_none());
+        for torn in ["", "\0\0"] {
+            std::fs::write(root.journal(&app), torn).expect("written");
+            assert!(load(&root, &app).expect("nothing").is_none());
+            assert!(!root.journal(&app).exists());
+        }
         let id = gokku_core::ReleaseId::at(1);
         let mut journal = Journal::begin(id, Goal::Stop, &Observed::default());
         journal.drained = true;

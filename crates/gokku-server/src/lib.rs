@@ -7,6 +7,7 @@
 //! - the loop: [`driver`] observes (`observe`), asks the core, performs (`perform`, [`health`]) through [`runtime`]
 //! - what is asked for: [`request`] is made by a command or the [`hook`], and done by the [`worker`]: `ensure` that the
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
+//! - what is said to be done is on the disk: `durable`; what was not when the power was cut: `boot` tells, `code` mends
 //! - room: what is no longer kept goes ([`prune`]), what a build needs is there before it begins (`room`, `disk`)
 //! - a project without a Dockerfile: [`languages`]; an image that is there already: `pull`, with the logins of [`registries`]
 //! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`], of which `upkeep` is the memory;
@@ -15,7 +16,7 @@
 //! - other processes: [`session`] starts them, `process` watches and ends them
 //! - what the engine has of it, when the server is taken down: [`leave`]
 //! - what in a release's code is meant and not read: `unread`
-//! - facts: [`status`], [`releases`], [`logs`], [`doctor`] with `usage`; and [`config`], [`inside`]
+//! - facts: [`status`], [`releases`], [`logs`], [`doctor`] with `usage` and `whole`; and [`config`], [`inside`]
 //!
 //! This crate never prints and never reads the environment.
 
@@ -68,11 +69,13 @@ pub mod supervisor;
 pub mod toml_file;
 pub mod worker;
 
+mod boot;
 mod building;
 mod carried;
 mod code;
 mod differ;
 mod disk;
+mod durable;
 mod ensure;
 mod host_ports;
 mod mounts;
@@ -93,6 +96,7 @@ mod tree_file;
 mod unread;
 mod upkeep;
 mod usage;
+mod whole;
 
 pub use error::{Error, Kind};
 pub use root::Root;

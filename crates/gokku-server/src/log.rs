@@ -116,10 +116,21 @@ impl Log {
             return;
         };
         line.push(b'\n');
+        // Whoever follows this log tells the end as soon as it stands here: it is recorded, and what was told before is on
+        // the disk, by then.
+        let ends = matches!(stamped.event, Event::Finished { .. });
+        if ends {
+            self.record(stamped.event.clone());
+            if let Err(error) = self.file.sync_all() {
+                tracing::warn!("{}: {error}", self.root.log(&self.app, self.id).display());
+            }
+        }
         if let Err(error) = self.file.write_all(&line) {
             tracing::warn!("an event could not be written: {error}");
         }
-        self.record(stamped.event);
+        if !ends {
+            self.record(stamped.event);
+        }
     }
 
     fn record(&mut self, event: Event) {

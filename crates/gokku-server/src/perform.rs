@@ -27,6 +27,7 @@ fn milliseconds(duration: Duration) -> u64 {
 
 impl<R: Runtime> Driver<R> {
     pub(crate) async fn perform(&mut self, step: &Step) -> Result<(), Error> {
+        self.is_written(step).await?;
         match step {
             Step::Export => self.export(),
             Step::Build => self.build().await,

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::plan::{GOKKU_YML, Plan};
 use crate::request::{Ask, Request};
 use crate::server::Server;
-use crate::{apps, clock, records, unread};
+use crate::{apps, clock, code, records, unread};
 
 /// What a request comes to.
 pub(crate) struct Prepared {
@@ -79,13 +79,18 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
         Ask::Start => (running(app, active)?, Cause::Start),
         Ask::Scale { .. } => (running(app, active)?, Cause::Scale),
     };
-    let plan = Plan::of_release(root, app, release)?;
+    let record = records::load(root, app, release)?;
+    let mended = record
+        .as_ref()
+        .map(|record| code::mend(root, app, record))
+        .transpose()?;
+    let mut plan = Plan::of_release(root, app, release)?;
+    plan.notes.extend(mended.flatten());
     if let Ask::Scale { scale: said } = &request.ask {
         let scaled = plan.processes.scaled(&scale, said);
         scale = scaled.map_err(|error| Error::input(error.to_string()))?;
     }
-    let (commit, reference) =
-        records::load(root, app, release)?.map_or((None, None), |record| (record.commit, record.reference));
+    let (commit, reference) = record.map_or((None, None), |record| (record.commit, record.reference));
     let goal = activation(request.id, release, cause, reference.is_some(), &plan, &scale)?;
     Ok(Prepared {
         goal,

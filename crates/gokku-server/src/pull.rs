@@ -52,7 +52,9 @@ impl<R: Runtime> Driver<R> {
             ..Taken::default()
         });
         record.image = Some(image.id);
-        records::save(&self.root, &self.app, &record)
+        records::save(&self.root, &self.app, &record)?;
+        self.begin_to_write().await;
+        Ok(())
     }
 
     /// What the release's image is pulled by, where none is built.

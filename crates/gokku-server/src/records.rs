@@ -39,15 +39,41 @@ fn ids_in(entries: fs::ReadDir) -> Vec<ReleaseId> {
         .collect()
 }
 
-/// Every record of an app, oldest first.
+/// Every record of an app that can be read, oldest first: one that is broken is one that is broken, see [`unreadable`].
 pub fn list(root: &Root, app: &AppName) -> Result<Vec<Record>, Error> {
+    let read = |id| load(root, app, id).ok().flatten();
+    Ok(in_order(root, app)?.into_iter().filter_map(read).collect())
+}
+
+/// The releases whose records cannot be read, with why.
+pub fn unreadable(root: &Root, app: &AppName) -> Result<Vec<(ReleaseId, Error)>, Error> {
+    let read = |id| Some((id, load(root, app, id).err()?));
+    Ok(in_order(root, app)?.into_iter().filter_map(read).collect())
+}
+
+/// Removes the records that have no content, and the code they are of: nothing can be known of such a release. That of the
+/// active one stays. Gives the releases, whose images may still be there.
+pub(crate) fn forget_torn(root: &Root, app: &AppName) -> Result<Vec<ReleaseId>, Error> {
+    let active = active(root, app);
+    let mut forgotten = Vec::new();
+    for id in in_order(root, app)?.into_iter().filter(|id| Some(*id) != active) {
+        let path = root.record(app, id);
+        if atomic::read(&path)?.is_some_and(|bytes| toml_file::is_torn(&bytes)) {
+            atomic::remove_tree(&root.tree(app, id))?;
+            atomic::remove(&path)?;
+            forgotten.push(id);
+        }
+    }
+    Ok(forgotten)
+}
+
+/// The same as [`ids`], oldest first; that they cannot be listed is an error.
+fn in_order(root: &Root, app: &AppName) -> Result<Vec<ReleaseId>, Error> {
     let folder = root.releases(app);
     let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, &error))?;
     let mut ids = ids_in(entries);
     ids.sort();
-    ids.into_iter()
-        .filter_map(|id| load(root, app, id).transpose())
-        .collect()
+    Ok(ids)
 }
 
 /// The active release: what `current` points at.

@@ -133,6 +133,16 @@ impl Root {
         self.0.join("run/build-cache-grew")
     }
 
+    /// There while something was built that is not on the disk yet: in which time of the machine.
+    pub fn unwritten(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("unwritten")
+    }
+
+    /// In which time of the machine the repositories were last looked at.
+    pub fn looked_at(&self) -> PathBuf {
+        self.0.join("run/looked-at")
+    }
+
     /// The lock that whoever changes the app holds.
     pub fn lock(&self, app: &AppName) -> PathBuf {
         self.app(app).join("lock")

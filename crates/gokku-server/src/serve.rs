@@ -49,6 +49,7 @@ pub fn git(
     // What is pushed past gokku's hook would be accepted with nothing deployed.
     let repository = Repository::at(server.root.repository(app));
     if service == Service::ReceivePack {
+        apps::mend_repository(server, app, false)?;
         apps::refresh_repository(server, app)?;
         intake::check_size(&repository, &intake::limits(server)?)?;
     }

@@ -177,7 +177,7 @@ pub async fn all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
                 .iter()
                 .filter(|facts| facts.label(labels::APP) == Some(app.name.as_str()))
         };
-        let mut status = facts(server, app, mine(), &routes)?;
+        let mut status = facts(server, app, mine(), &routes);
         if asked.error.is_none() && routes.differ(server, &app.name, mine()) {
             status
                 .trouble
@@ -204,7 +204,7 @@ pub async fn one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Err
         switch.status()
     );
     let routes = Routes::of(switch);
-    let mut status = facts(server, &app, containers.iter(), &routes)?;
+    let mut status = facts(server, &app, containers.iter(), &routes);
     if asked.error.is_none() && routes.differ(server, name, containers.iter()) {
         status.trouble.extend(differences(server, &asked, name).await);
     }
@@ -359,13 +359,15 @@ fn facts<'a>(
     app: &App,
     containers: impl Iterator<Item = &'a ContainerFacts>,
     routes: &Routes,
-) -> Result<AppStatus, Error> {
+) -> AppStatus {
     let route = routes.get(&app.name);
     let release = records::active(&server.root, &app.name);
-    let record = release
-        .map(|id| records::load(&server.root, &app.name, id))
-        .transpose()?
-        .flatten();
+    let loaded = release.map(|id| records::load(&server.root, &app.name, id));
+    // One that is broken is told, and keeps nobody from seeing the rest.
+    let (record, broken) = match loaded.transpose() {
+        Ok(record) => (record.flatten(), None),
+        Err(error) => (None, Some(error.message)),
+    };
     let mut containers: Vec<ContainerStatus> = containers
         // One that somebody ran from the app's image by hand has the image's labels, and no process.
         .filter(|facts| facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS).is_some())
@@ -380,7 +382,7 @@ fn facts<'a>(
         None if routes.known.is_none() => "unknown",
         _ => "stopped",
     };
-    Ok(AppStatus {
+    AppStatus {
         app: app.name.to_string(),
         environment: app.environment.to_string(),
         release: release.map(|id| id.to_string()),
@@ -406,9 +408,10 @@ fn facts<'a>(
             .iter()
             .chain(route.and_then(|route| route.trouble.as_ref()))
             .cloned()
+            .chain(broken)
             .collect(),
         containers,
-    })
+    }
 }
 
 /// What is mounted into an app's containers, and what is the app's and is not.

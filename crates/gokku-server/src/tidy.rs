@@ -12,7 +12,7 @@ use crate::log::{self, Log};
 use crate::request::{Ask, Request};
 use crate::root::Root;
 use crate::server::Server;
-use crate::{apps, atomic, mounts, networks, prune, pull, server_config};
+use crate::{apps, atomic, durable, mounts, networks, prune, pull, records, server_config};
 
 /// What is left to do once the goal is reached: nothing of it can fail the transition any more.
 pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, keep: Keep, log: &mut Log) {
@@ -47,7 +47,10 @@ pub(crate) fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> R
     if record.branch.as_ref() != Some(branch) {
         record.branch = Some(branch.clone());
         apps::save(&server.root, &record)?;
-        Repository::at(server.root.repository(app)).set_head(branch)?;
+        let repository = Repository::at(server.root.repository(app));
+        repository.set_head(branch)?;
+        durable::write_file(&repository.path().join("HEAD"))?;
+        durable::write_file(repository.path())?;
     }
     log::prune(&server.root, app);
     Ok(())
@@ -61,6 +64,9 @@ async fn prune(
     keep: Keep,
     log: &mut Log,
 ) -> Result<(), Error> {
+    for id in records::forget_torn(&server.root, app)? {
+        engine.remove_image(&records::image_tag(app, id)).await?;
+    }
     for image in prune::beyond_keeping(&server.root, app, engine, keep).await? {
         let line = format!("{image} is in use by a container: `gokku prune` removes it once that is gone");
         log.tell(Event::Warned { line });

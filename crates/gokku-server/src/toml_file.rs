@@ -15,6 +15,11 @@ struct Versioned {
     version: u32,
 }
 
+/// Whether a file has lost its content: nothing, or nothing but zeros, is what a power cut or a failing disk leaves.
+pub fn is_torn(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
+}
+
 /// Understands a file's content; the error begins with the file, line and column.
 pub fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
     let text = text::read(bytes).map_err(|wrong| Error::failed(format!("{}:{wrong}", path.display())))?;
@@ -37,6 +42,12 @@ pub fn parse_since<T: DeserializeOwned>(
     oldest: u32,
     newest: u32,
 ) -> Result<T, Error> {
+    if is_torn(bytes) {
+        return Err(Error::failed(format!(
+            "{} has lost its content, as after a power cut or on a disk that fails; `gokku doctor` says what to do",
+            path.display()
+        )));
+    }
     let found = parse::<Versioned>(path, bytes)?.version;
     if !(oldest..=newest).contains(&found) {
         return Err(Error::failed(format!(
@@ -81,7 +92,10 @@ mod tests {
         let written = text(Path::new("kept.toml"), &kept).expect("text");
         assert_eq!(read(&written), Ok(kept));
         assert!(read("version = 1\n\"é\" = 2").is_err_and(|error| error.starts_with("kept.toml:2:")),);
-        assert!(read("").is_err_and(|error| error.ends_with("missing field `version`")));
+        assert!(read("word = ''").is_err_and(|error| error.ends_with("missing field `version`")));
+        for torn in ["", "\0", "\0\0\0\0"] {
+            assert!(read(torn).is_err_and(|error| error.contains("kept.toml has lost its content")));
+        }
     }
 
     #[test]

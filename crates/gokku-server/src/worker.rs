@@ -130,7 +130,13 @@ async fn make_ready(
     };
     let engine = unless_asked(asked, earlier).await?;
     look_at_refs(server, request, &lock).await?;
-    let prepared = prepare(server, request)?;
+    let mut prepared = prepare(server, request)?;
+    if prepared.record.is_none() {
+        // Nothing is built, which would tell them.
+        for line in std::mem::take(&mut prepared.plan.notes) {
+            log.tell(Event::Noted { line });
+        }
+    }
     if prepared.release.is_some() {
         privileges::of(&server.root, &request.app, &prepared.plan)?;
         if request.ask.deploys() {
