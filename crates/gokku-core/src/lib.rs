@@ -18,8 +18,8 @@
 //! - what a client tells a server first: [`client`]
 //! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
 //! - how long to wait before trying again: [`pause`]
-//! - reading what the kernel says of listening sockets: [`listeners`]; bytes in texts: [`base64`];
-//!   whether two things are the same: [`fingerprint`]
+//! - reading what the kernel says of listening sockets, [`listeners`], and of containers, [`container_process`]; bytes in
+//!   texts: [`base64`]; whether two things are the same: [`fingerprint`]
 #![deny(missing_docs)]
 
 pub mod ids;
@@ -73,6 +73,7 @@ pub mod log_place;
 pub mod stream;
 
 pub mod base64;
+pub mod container_process;
 pub mod fingerprint;
 pub mod listeners;
 pub mod pause;

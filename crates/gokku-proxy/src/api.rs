@@ -105,6 +105,10 @@ pub struct TargetStatus {
     /// another container's by now.
     #[serde(default)]
     pub down: bool,
+    /// Its container's first process, where the switch sees it: the moment that ends it is down, whether or not the
+    /// Docker Engine says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<u32>,
     /// Whether it fails its health check: then requests go to the others, as long as one of them is good.
     #[serde(default)]
     pub unhealthy: bool,

@@ -24,13 +24,13 @@ const LONGEST_BODY: usize = 1 << 20;
 /// The most that is waited when no connection can be accepted.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-pub(crate) async fn accept(listener: UnixListener, inner: Arc<Inner>) {
+pub(crate) async fn accept(listener: &UnixListener, inner: &Arc<Inner>) {
     let mut pause = Pause::up_to(LONGEST_PAUSE);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 pause.reset();
-                tokio::spawn(serve(stream, Arc::clone(&inner)));
+                tokio::spawn(serve(stream, Arc::clone(inner)));
             }
             Err(error) => {
                 tracing::warn!("a control connection could not be accepted: {error}");

@@ -94,12 +94,12 @@ impl Inner {
     }
 
     /// Tries to open a port until it can be had or the route has gone.
-    pub(crate) async fn open_later(self: Arc<Self>, app: AppName) {
+    pub(crate) async fn open_later(&self, app: &AppName) {
         let mut pause = Pause::up_to(Duration::from_secs(5));
-        while let Ok(route) = self.switch.route(&app) {
+        while let Ok(route) = self.switch.route(app) {
             sleep(pause.take()).await;
             let port = route.port();
-            if self.listeners.has(&app, port) || self.put(&app, PutRoute::Port(port)).await.is_ok() {
+            if self.listeners.has(app, port) || self.put(app, PutRoute::Port(port)).await.is_ok() {
                 return;
             }
         }

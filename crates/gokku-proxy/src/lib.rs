@@ -2,7 +2,8 @@
 //!
 //! - [`api`]: the words of its control API; [`client`] speaks them, [`call`] understands them, `control` answers
 //! - [`switch`]: routes and targets; picking a target counts the request, in one step
-//! - [`target`]: one container's requests in flight, its connections, its drain; `place`: where it is
+//! - [`target`]: one container's requests in flight, its connections, its drain; `place`: where it is, `process`: whether
+//!   it lives
 //! - [`table`]: the routes on disk
 //! - [`listen`], [`port_holder`]: host ports
 //! - `serve`: one client's connection; `pulse`: what it is at, `guard`: how long it may be, `crowd`: among how many;
@@ -15,9 +16,9 @@
 //! - [`limits`]: what clients and apps may cost; [`network`]: which proxies in front are trusted
 //! - [`probe`]: one health check; [`mod@watch`]: those of what has traffic; [`health`]: what follows from them
 //! - [`proxy`]: all of it, started and stopped; `inner`: routes and ports, kept together; `handover`: one switch takes
-//!   another's place
+//!   another's place; [`task`]: what panics is begun again
 //!
-//! It knows nothing of Docker: containers are ids and addresses that it is told.
+//! It knows nothing of Docker: containers are ids and addresses that it is told, and what `process` sees of them.
 
 pub mod api;
 pub mod call;
@@ -32,6 +33,7 @@ pub mod proxy;
 pub mod switch;
 pub mod table;
 pub mod target;
+pub mod task;
 pub mod watch;
 
 mod again;
@@ -52,6 +54,7 @@ mod line;
 mod memory;
 mod own;
 mod place;
+mod process;
 mod pulse;
 mod serve;
 mod strict;

@@ -20,6 +20,7 @@ use crate::own;
 use crate::port_holder::port_holder;
 use crate::serve::{Ending, LAST_LOOK, Terms, serve};
 use crate::switch::Route;
+use crate::task::again;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;
@@ -229,7 +230,7 @@ impl Listeners {
         let given = Arc::downgrade(&listener);
         let accepting = self.connections.spawn(async move {
             // A connection ends with its port: it knows this route, and no other that may come after it.
-            accept(&listener, &ending, |stream, peer| {
+            let let_in = |stream, peer| {
                 let Some(place) = terms.crowd.enter(route.app()) else {
                     own::turn_away(&route, &stream);
                     return;
@@ -242,8 +243,8 @@ impl Listeners {
                     Arc::clone(&terms),
                     ending.clone(),
                 ));
-            })
-            .await;
+            };
+            again("a port's connections", || accept(&listener, &ending, &let_in)).await;
         });
         let open = Open {
             port,
@@ -266,7 +267,7 @@ impl Listeners {
     }
 }
 
-async fn accept(listener: &TcpListener, ending: &Ending, mut serve: impl FnMut(TcpStream, SocketAddr)) {
+async fn accept(listener: &TcpListener, ending: &Ending, serve: &impl Fn(TcpStream, SocketAddr)) {
     // Set while it closes: whoever stands in the queue by then is still let in.
     let mut until: Option<Instant> = None;
     let mut last = Instant::now();

@@ -14,6 +14,7 @@ use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::client::Client;
 use crate::control;
@@ -26,6 +27,7 @@ use crate::network::Network;
 use crate::serve::Terms;
 use crate::switch::Switch;
 use crate::table::{TableFile, Unreadable};
+use crate::task::again;
 
 /// How long idle connections are kept by one whose place was taken: a client that is not idle sends its next request by
 /// then.
@@ -86,6 +88,7 @@ pub struct Proxy {
     answering: JoinHandle<()>,
     giving: JoinHandle<()>,
     ebbing: JoinHandle<()>,
+    _seeing: AbortOnDropHandle<()>,
     /// Whoever has taken this one's place.
     successors: Arc<tokio::sync::Mutex<mpsc::Receiver<Successor>>>,
 }
@@ -96,8 +99,8 @@ pub struct Successor(UnixStream);
 
 impl Proxy {
     /// Reads the table, opens the ports and the control socket. A port that cannot be opened is told in the
-    /// status and tried again; the other apps are served. Nothing is sent to a target of the table before
-    /// [`Switch::repair`] tells that it runs and where, or [`Switch::trust`] that nobody can tell.
+    /// status and tried again; the other apps are served. Nothing is sent to a target of the table before it is seen
+    /// that its container runs and is where it was, or [`Switch::repair`] tells that it runs and where.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         let mut way_in = WayIn::find(&config).await?;
         let table = TableFile::at(&config.table);
@@ -113,6 +116,7 @@ impl Proxy {
             trouble: loaded.trouble,
             ports: tokio::sync::Mutex::new(()),
         });
+        inner.switch.recognize().await;
         if let WayIn::Taken(taken) = &mut way_in {
             let listeners = std::mem::take(&mut taken.listeners);
             inner.listeners.inherit(listeners).map_err(StartError::Handover)?;
@@ -125,7 +129,10 @@ impl Proxy {
                 Err(refused) => {
                     tracing::error!(app = %route.app(), "{refused}");
                     route.set_trouble(Some(refused.to_string()));
-                    tokio::spawn(Arc::clone(&inner).open_later(route.app().clone()));
+                    let (inner, app) = (Arc::clone(&inner), route.app().clone());
+                    tokio::spawn(async move {
+                        again("a port that is to be opened", || inner.open_later(&app)).await;
+                    });
                 }
             }
         }
@@ -139,20 +146,34 @@ impl Proxy {
                 ControlSocket::open(&config.socket).await?
             }
         };
-        let answering = tokio::spawn(control::accept(listener, Arc::clone(&inner)));
+        let asked = Arc::clone(&inner);
+        let answering = tokio::spawn(async move {
+            again("the control socket", || control::accept(&listener, &asked)).await;
+        });
         let waiting = handover::open(&config.socket).map_err(|source| StartError::Socket {
             path: handover::place(&config.socket),
             source,
         })?;
         let (sender, successors) = mpsc::channel(1);
-        let giving = tokio::spawn(give(waiting, Arc::clone(&inner), sender));
-        let ebbing = tokio::spawn(give_memory_back(Arc::clone(&inner)));
+        let given = Arc::clone(&inner);
+        let giving = tokio::spawn(async move {
+            again("the hand-over", || give(&waiting, &given, &sender)).await;
+        });
+        let seen = Arc::clone(&inner);
+        let seeing = tokio::spawn(async move {
+            again("the containers' processes", || seen.switch.keep_seeing()).await;
+        });
+        let ebbed = Arc::clone(&inner);
+        let ebbing = tokio::spawn(async move {
+            again("the memory", || give_memory_back(Arc::clone(&ebbed))).await;
+        });
         Ok(Self {
             inner,
             control,
             answering,
             giving,
             ebbing,
+            _seeing: AbortOnDropHandle::new(seeing),
             successors: Arc::new(tokio::sync::Mutex::new(successors)),
         })
     }
@@ -258,7 +279,7 @@ async fn give_memory_back(inner: Arc<Inner>) {
 }
 
 /// Gives the sockets to whoever asks for them, until somebody serves them.
-async fn give(waiting: UnixListener, inner: Arc<Inner>, successors: mpsc::Sender<Successor>) {
+async fn give(waiting: &UnixListener, inner: &Inner, successors: &mpsc::Sender<Successor>) {
     let mut pause = Pause::up_to(ENDING);
     loop {
         let Ok(asking) = waiting.accept().await.and_then(|(asking, _)| asking.into_std()) else {

@@ -4,7 +4,8 @@
 //! lock: after a switch, whoever drains the old target knows of every request it will ever have. No lock is
 //! held while anything is waited for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
@@ -16,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::api::{self, Refused};
 use crate::limits::Limits;
+use crate::process::{self, Found};
 use crate::table::{Entry, Routes, TableFile};
 use crate::target::{Lease, Target};
 use crate::told::Told;
@@ -197,6 +199,19 @@ impl<'a> Choice<'a> {
     }
 }
 
+/// Containers whose process has ended, until somebody hears of it.
+#[derive(Debug, Default)]
+struct Ended {
+    containers: Mutex<BTreeSet<ContainerId>>,
+    told: Notify,
+}
+
+impl Ended {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<ContainerId>> {
+        self.containers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Every route, and every target that is still known.
 #[derive(Debug)]
 pub struct Switch {
@@ -205,6 +220,9 @@ pub struct Switch {
     table: TableFile,
     limits: Limits,
     watched: AtomicBool,
+    /// Told when a container's process is to be looked for.
+    unseen: Notify,
+    ended: Arc<Ended>,
     /// One change at a time, its write to disk included. Requests never take it.
     changing: tokio::sync::Mutex<()>,
 }
@@ -219,6 +237,8 @@ impl Switch {
             targets: Mutex::default(),
             table,
             watched: AtomicBool::new(false),
+            unseen: Notify::new(),
+            ended: Arc::default(),
             changing: tokio::sync::Mutex::new(()),
         };
         for (app, entry) in routes {
@@ -349,6 +369,9 @@ impl Switch {
             state.port = entry.port;
         }
         route.changed.notify_waiters();
+        if !running.is_empty() {
+            self.unseen.notify_one();
+        }
         Ok(route)
     }
 
@@ -469,19 +492,89 @@ impl Switch {
         there.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Nobody can tell which containers run, and nobody could since the start: those that do are where they were,
-    /// because none can be started. Of two with one address, one was gone before, and it is not known which.
-    pub fn trust(&self) {
-        let targets: Vec<_> = self
-            .containers()
-            .iter()
-            .filter_map(|id| self.target(id))
-            .collect();
-        for target in &targets {
-            let is_here = |other: &&Arc<Target>| other.address().ip() == target.address().ip();
-            if targets.iter().filter(is_here).count() == 1 {
+    fn known(&self) -> Vec<Arc<Target>> {
+        let known = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Nobody can tell which containers run: whoever runs them does not answer, and may start others meanwhile. Those
+    /// whose process is seen go on; of the others it is not known who has their address.
+    pub fn doubt(&self) {
+        for target in self.known() {
+            if target.process().is_none() {
+                target.set_down(true);
+            }
+        }
+    }
+
+    /// Sends requests to those targets that are seen to be what they were: their container's process lives, and has their
+    /// address.
+    pub(crate) async fn recognize(&self) {
+        for (target, found) in self.find(self.known()).await {
+            if let Some(found) = found.filter(|found| found.has(target.address().ip()))
+                && self.watch(&target, found)
+            {
                 target.revive();
             }
+        }
+    }
+
+    /// Looks for the processes of those whose process is not seen, for ever.
+    pub(crate) async fn keep_seeing(&self) {
+        loop {
+            self.unseen.notified().await;
+            let mut unseen = self.known();
+            unseen.retain(|target| !target.is_down() && target.process().is_none());
+            for (target, found) in self.find(unseen).await {
+                match found {
+                    Some(found) => drop(self.watch(&target, found)),
+                    None => target.not_found(),
+                }
+            }
+        }
+    }
+
+    /// The processes of these; of none where they cannot be looked for.
+    async fn find(&self, targets: Vec<Arc<Target>>) -> Vec<(Arc<Target>, Option<Found>)> {
+        let wanted: HashSet<ContainerId> = targets.iter().map(|target| target.facts().container).collect();
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let looked = tokio::task::spawn_blocking(move || process::find(&wanted)).await;
+        let mut found = match looked.map_err(io::Error::other).flatten() {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!("the containers' processes cannot be looked for: {error}");
+                return Vec::new();
+            }
+        };
+        let pairs = targets.into_iter().map(|target| {
+            let process = found.remove(&target.facts().container);
+            (target, process)
+        });
+        pairs.collect()
+    }
+
+    fn watch(&self, target: &Arc<Target>, found: Found) -> bool {
+        let ended = Arc::clone(&self.ended);
+        let watched = target.watch(found, move |container| {
+            ended.lock().insert(container.clone());
+            ended.told.notify_one();
+        });
+        if let Err(error) = &watched {
+            tracing::error!(app = %target.app, "its container's process cannot be watched: {error}");
+        }
+        watched.is_ok()
+    }
+
+    /// The next container whose process is seen to have ended.
+    pub async fn ended(&self) -> ContainerId {
+        loop {
+            let told = self.ended.told.notified();
+            if let Some(container) = self.ended.lock().pop_first() {
+                return container;
+            }
+            told.await;
         }
     }
 
@@ -507,8 +600,9 @@ impl Switch {
     }
 
     /// Somebody tells from now on which containers run ([`Switch::lose`], [`Switch::repair`]), or nobody does any more.
-    pub fn set_watched(&self, watched: bool) {
-        self.watched.store(watched, Ordering::Release);
+    /// Whether somebody did before.
+    pub fn set_watched(&self, watched: bool) -> bool {
+        self.watched.swap(watched, Ordering::AcqRel)
     }
 
     pub(crate) fn is_watched(&self) -> bool {
@@ -545,6 +639,7 @@ impl Switch {
         }
         // Also one that has no traffic any more.
         target.revive();
+        self.unseen.notify_one();
         written.map(drop)
     }
 

@@ -1,11 +1,12 @@
 //! One container that gets, or got, traffic: its requests in flight, its connections, its end.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gokku_core::AppName;
+use gokku_core::{AppName, ContainerId};
 use hyper::Version;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -19,6 +20,7 @@ use crate::connector::Connector;
 use crate::health::{Checks, Health, Turn};
 use crate::limits::Limits;
 use crate::place::Place;
+use crate::process::{Found, Watched, Which};
 
 /// Idle connections to apps are closed before apps close theirs, which is after 5 s for the hastiest.
 const IDLE: Duration = Duration::from_secs(4);
@@ -33,6 +35,7 @@ pub struct Target {
     pub(crate) app: AppName,
     place: Arc<Place>,
     health: Mutex<Health>,
+    process: Mutex<Seen>,
     pub(crate) client: Client<Connector, Body>,
     plain: AtomicU64,
     upgraded: AtomicU64,
@@ -42,6 +45,14 @@ pub struct Target {
     ended: Notify,
     /// Cuts the upgraded connections.
     pub(crate) cut: CancellationToken,
+}
+
+/// What is seen of a container's first process.
+#[derive(Debug, Default)]
+struct Seen {
+    process: Option<Watched>,
+    /// Whether one was seen before: then there is one as long as the container runs.
+    once: bool,
 }
 
 impl Target {
@@ -66,6 +77,7 @@ impl Target {
             app,
             place,
             health: Mutex::default(),
+            process: Mutex::default(),
             client,
             plain: AtomicU64::new(0),
             upgraded: AtomicU64::new(0),
@@ -99,6 +111,9 @@ impl Target {
 
     /// Its container runs. One that did not before has to pass a health check again.
     pub(crate) fn revive(&self) {
+        let mut seen = self.seen();
+        // The end of a process before this one says nothing any more.
+        seen.process.take_if(|process| process.number().is_none());
         if self.is_down() {
             self.set_health(Health::Unproven(0));
         }
@@ -107,8 +122,57 @@ impl Target {
 
     /// Its container runs and is healthy, as whoever gives it the traffic has seen.
     pub(crate) fn prove(&self) {
+        self.revive();
         self.set_health(Health::Good);
-        self.set_down(false);
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of its container's first process; none while none is seen.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.seen().process.as_ref().and_then(Watched::number)
+    }
+
+    /// Watches its container's first process: with that it is down, and `on_end` is told.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        found: Found,
+        on_end: impl FnOnce(&ContainerId) + Send + 'static,
+    ) -> io::Result<()> {
+        let target = Arc::downgrade(self);
+        // Held until it is known which one it is: it may end at once.
+        let mut seen = self.seen();
+        let watched = Watched::start(found, move |which| {
+            if let Some(target) = target.upgrade()
+                && target.process_ended(&which)
+            {
+                on_end(&target.facts().container);
+            }
+        })?;
+        seen.once = true;
+        seen.process = Some(watched);
+        Ok(())
+    }
+
+    /// Whether that process was the one it has.
+    fn process_ended(&self, which: &Which) -> bool {
+        let seen = self.seen();
+        let is_it = seen.process.as_ref().is_some_and(|process| process.is(which));
+        if is_it {
+            self.set_down(true);
+        }
+        is_it
+    }
+
+    /// Its container's first process was looked for, and there is none. Of one that could be seen before, that is its
+    /// end.
+    pub(crate) fn not_found(&self) {
+        let seen = self.seen();
+        if seen.once && seen.process.as_ref().and_then(Watched::number).is_none() {
+            self.set_down(true);
+        }
     }
 
     /// What is known of its health.
@@ -160,6 +224,7 @@ impl Target {
             release: facts.release,
             address: facts.address,
             down: self.is_down(),
+            process: self.process(),
             unhealthy: self.health() == Health::Out,
             in_flight: self.plain.load(Ordering::Acquire) + upgraded,
             upgraded,

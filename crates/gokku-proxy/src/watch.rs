@@ -13,6 +13,7 @@ use crate::health::{Checks, Turn};
 use crate::probe::{Probe, probe};
 use crate::switch::Switch;
 use crate::target::Target;
+use crate::task::caught;
 
 /// How long an answer may take.
 const ONE_ANSWER: Duration = Duration::from_secs(5);
@@ -36,7 +37,7 @@ pub struct Turned {
 pub async fn watch(switch: &Switch, checks: Checks, mut on_turn: impl FnMut(Turned)) {
     let mut due: HashMap<ContainerId, Instant> = HashMap::new();
     let mut asked: HashSet<ContainerId> = HashSet::new();
-    let mut asking: JoinSet<(Arc<Target>, ContainerId, Probe)> = JoinSet::new();
+    let mut asking: JoinSet<(Arc<Target>, ContainerId, Option<Probe>)> = JoinSet::new();
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -56,7 +57,8 @@ pub async fn watch(switch: &Switch, checks: Checks, mut on_turn: impl FnMut(Turn
                     let Some(address) = target.reachable().filter(|_| at <= now) else { continue };
                     if asked.insert(container.clone()) {
                         asking.spawn(async move {
-                            let found = probe(address, &path, None, ONE_ANSWER).await;
+                            let asked = probe(address, &path, None, ONE_ANSWER);
+                            let found = caught("a health check", asked).await;
                             (target, container, found)
                         });
                     }
@@ -64,6 +66,11 @@ pub async fn watch(switch: &Switch, checks: Checks, mut on_turn: impl FnMut(Turn
             }
             Some(Ok((target, container, found))) = asking.join_next() => {
                 asked.remove(&container);
+                // Nothing is known of one whose check has panicked: it is asked again.
+                let Some(found) = found else {
+                    due.insert(container, Instant::now() + target.health().pause(checks));
+                    continue;
+                };
                 let (turn, health) = target.judge(found.is_healthy(), checks);
                 due.insert(container.clone(), Instant::now() + health.pause(checks));
                 if let Some(turn) = turn {

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use gokku_core::change::Change;
 use gokku_proxy::health::Turn;
+use gokku_proxy::task::again;
 use gokku_proxy::watch::{Turned, watch};
 use gokku_proxy::{Config, Proxy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::server::Server;
@@ -16,6 +18,9 @@ use crate::{apps, atomic, events, recover, server_config, status, supervisor};
 
 /// How long a stop waits for requests in flight.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long the engine may take to say what a container is called.
+const NAME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs until it is told to stop, or another one has taken its place. `take_over`: to take the place of the one that
 /// runs. `ready` is called once it serves.
@@ -53,16 +58,19 @@ pub async fn run(
         pid: std::process::id(),
     };
     events::note(&server.root, events::DAEMON, None, started);
+    // Also what panics in a task that nobody waits for is told in the log.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     ready();
     let repositories = server.clone();
     // Nobody who asks for an app waits for that.
     drop(tokio::task::spawn_blocking(move || {
         refresh_repositories(&repositories);
     }));
+    let checks = settings.health_check;
     let successor = proxy.successor();
     let successor = tokio::select! {
-        () = supervisor::run(server, proxy.switch()) => None,
-        () = watch(proxy.switch(), settings.health_check, |turned| note_turn(server, turned)) => None,
+        () = again("the supervisor", || supervisor::run(server, proxy.switch())) => None,
+        () = again("the health checks", || watch(proxy.switch(), checks, |turned| note_turn(server, turned))) => None,
         successor = successor => Some(successor),
         _ = stop => None,
     };
@@ -91,10 +99,12 @@ fn note_turn(server: &Server, turned: Turned) {
     let server = server.clone();
     tokio::spawn(async move {
         let id = &turned.container;
-        let facts = match server.engine().await {
-            Ok(engine) => engine.container(id.as_str()).await.ok().flatten(),
-            Err(_) => None,
+        let asked = async {
+            let engine = server.engine().await.ok()?;
+            engine.container(id.as_str()).await.ok().flatten()
         };
+        // Without an answer it is called by its id.
+        let facts = timeout(NAME_LIMIT, asked).await.ok().flatten();
         let container = facts.map_or_else(|| id.short().to_owned(), |facts| facts.name);
         let change = match turned.turn {
             Turn::Out => Change::ContainerUnhealthy {

@@ -9,7 +9,8 @@
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
 //! - room: what is no longer kept goes ([`prune`]), what a build needs is there before it begins (`room`, `disk`)
 //! - a project without a Dockerfile: [`languages`]; an image that is there already: `pull`, with the logins of [`registries`]
-//! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
+//! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`], of which `upkeep` is the memory;
+//!   `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
 //! - what the engine has of it, when the server is taken down: [`leave`]
@@ -86,6 +87,7 @@ mod settle;
 mod tidy;
 mod tree_file;
 mod unread;
+mod upkeep;
 mod usage;
 
 pub use error::{Error, Kind};

@@ -3,22 +3,29 @@
 //!
 //! Docker's own restart policy cannot wait `restart_delay` seconds, and would start a container that a
 //! transition has just stopped: so it is `no`, and this is the one who restarts.
+//!
+//! Nothing here waits for the engine: every question to it is a job beside the loop, with a limit, so that one that hangs
+//! costs the one container it is about. What is to be done for a container, and in which order, is `upkeep`'s to say.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use gokku_core::change::Change;
 use gokku_core::gokku_yml::RestartPolicy;
 use gokku_core::pause::Pause;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot, reconcile};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Happening, labels};
 use gokku_proxy::Switch;
-use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until};
+use gokku_proxy::task::{beside, caught};
+use tokio::net::UnixStream;
+use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until, timeout};
 
 use crate::server::Server;
 use crate::settle::{self, Known};
+use crate::upkeep::{Told, Upkeep, Why};
 use crate::{apps, events, networks, prune, recover};
 
 /// How often the daemon looks for transitions whose process has died.
@@ -27,51 +34,62 @@ const LOOK: Duration = Duration::from_secs(2);
 const ENGINE_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long the engine may take for an answer.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long it may take to start a container.
+const START: Duration = Duration::from_secs(60);
+/// How long the engine may tell of nothing: then it is asked for its containers, to hear whether it answers.
+const QUIET: Duration = Duration::from_secs(10);
+
 /// How long what could not be mended is left alone; longer each time.
 const MEND_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_MEND_PAUSE: Duration = Duration::from_secs(3600);
 
-/// Runs for ever; an engine that goes away is waited for.
+/// Runs for ever; an engine that goes away, or does not answer, is waited for.
 pub(crate) async fn run(server: &Server, switch: &Switch) {
-    let mut known = HashMap::new();
+    let mut watch = Watch {
+        server,
+        switch,
+        upkeep: Upkeep::default(),
+        running: HashMap::new(),
+        suspects: HashSet::new(),
+        unsettled: HashSet::new(),
+        known: HashMap::new(),
+        at: HashSet::new(),
+        pruning: false,
+        jobs: FuturesUnordered::new(),
+    };
     let mut pause = Pause::up_to(ENGINE_PAUSE);
-    let mut looked = false;
     let mut told = None;
     loop {
-        match server.engine().await {
-            Ok(engine) => {
-                told = None;
-                pause.reset();
-                note(server, None, Change::EngineFound);
-                looked |= Watch {
-                    server,
-                    switch,
-                    engine,
-                    by_hand: HashSet::new(),
-                    due: HashMap::new(),
-                    starting: JoinSet::new(),
-                    coming: HashSet::new(),
-                    unsettled: HashSet::new(),
-                    known: &mut known,
-                    settling: JoinSet::new(),
-                    at: HashSet::new(),
-                    pruning: JoinSet::new(),
+        match connect(server).await {
+            Ok(engine) => match watch.follow(&engine).await {
+                end @ (End::Gone | End::Silent) => {
+                    if switch.set_watched(false) {
+                        note(server, None, Change::EngineLost);
+                    }
+                    if end == End::Silent {
+                        switch.doubt();
+                        tell_once(&mut told, "the Docker Engine does not answer; waiting for it");
+                    } else {
+                        watch.forget();
+                        tell_once(&mut told, "the Docker Engine has gone; waiting for it");
+                    }
                 }
-                .follow()
-                .await;
-                switch.set_watched(false);
-                note(server, None, Change::EngineLost);
-                tracing::warn!("the Docker Engine has gone; waiting for it");
-            }
-            Err(error) => {
-                let words = error.to_string();
-                if told.as_ref() != Some(&words) {
-                    tracing::warn!("{words}");
-                    told = Some(words);
+                End::Deaf => {
+                    told = None;
+                    pause.reset();
+                    tracing::warn!("the Docker Engine has not told of what happened; it is asked again");
                 }
-                // What was seen before is better than what the table says: a container that was down still is.
-                if !looked {
-                    switch.trust();
+            },
+            Err(words) => {
+                if switch.set_watched(false) {
+                    note(server, None, Change::EngineLost);
+                }
+                tell_once(&mut told, &words);
+                // One that is there may start containers, whether or not it answers.
+                if is_there(server).await {
+                    switch.doubt();
                 }
             }
         }
@@ -79,29 +97,97 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
     }
 }
 
-/// One connection to the engine, for as long as it lasts.
+/// Tells the log, unless it was the last that it was told.
+fn tell_once(told: &mut Option<String>, words: &str) {
+    if told.as_deref() != Some(words) {
+        tracing::warn!("{words}");
+        *told = Some(words.to_owned());
+    }
+}
+
+/// What comes of a question to the engine, within its limit; why nothing does, otherwise.
+async fn ask<T, E: std::fmt::Display>(
+    what: &str,
+    limit: Duration,
+    asked: impl Future<Output = Result<T, E>>,
+) -> Result<T, String> {
+    match caught(what, timeout(limit, asked)).await {
+        Some(Ok(answer)) => answer.map_err(|error| error.to_string()),
+        Some(Err(_)) => Err(format!(
+            "{what}: the Docker Engine has not answered within {} s",
+            limit.as_secs()
+        )),
+        None => Err(format!("{what}: it has panicked")),
+    }
+}
+
+async fn connect(server: &Server) -> Result<Engine, String> {
+    ask("connect to the engine", ANSWER, server.engine()).await
+}
+
+/// Whether somebody listens on the engine's socket.
+async fn is_there(server: &Server) -> bool {
+    let connected = UnixStream::connect(&server.engine).await;
+    let absent =
+        |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
+    !connected.is_err_and(|error| absent(&error))
+}
+
+/// Why an engine is not followed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// Its connection has ended.
+    Gone,
+    /// It answers nothing.
+    Silent,
+    /// It answers, and does not tell what happens.
+    Deaf,
+}
+
+/// What was done beside the loop.
+enum Done {
+    /// A container was looked at; where it was started, the switch knows where it is.
+    Looked(ContainerId, Why, Result<Option<ContainerFacts>, String>),
+    /// The switch was told where a container is.
+    Corrected(ContainerId),
+    /// A container was started.
+    Started(ContainerFacts, Result<(), Refusal>),
+    /// All containers were asked for; and whether the engine has answered anything.
+    Listed(Result<Vec<ContainerFacts>, String>, bool),
+    /// An app was compared with how it should be.
+    Settled(AppName, Option<BTreeSet<reconcile::Difference>>),
+    /// The build cache was kept to its budget.
+    Pruned,
+}
+
+/// Why a container was not started.
+enum Refusal {
+    /// The engine has said so.
+    Said(String),
+    /// It has said nothing: it may be that the container starts all the same.
+    Unanswered(String),
+}
+
+/// What happens to the containers, across connections to the engine.
 struct Watch<'a> {
     server: &'a Server,
     switch: &'a Switch,
-    engine: Engine,
-    /// Containers that somebody stopped; they stay down until somebody starts them, or the engine restarts.
-    by_hand: HashSet<ContainerId>,
-    /// When containers are to be started again.
-    due: HashMap<ContainerId, Instant>,
-    /// Containers that are being started: what happens meanwhile is heard at once.
-    starting: JoinSet<(ContainerFacts, Result<(), gokku_docker::Error>)>,
-    /// Containers that are about to be started, or are being.
-    coming: HashSet<ContainerId>,
+    /// What is to be done for each container.
+    upkeep: Upkeep,
+    /// Which containers run, as far as the engine has told.
+    running: HashMap<ContainerId, bool>,
+    /// Those of which it had not told when it was asked last.
+    suspects: HashSet<ContainerId>,
     /// Apps that something has happened to since they were compared with what they should be.
     unsettled: HashSet<AppName>,
     /// What is known of those that were.
-    known: &'a mut HashMap<AppName, Difference>,
-    /// Apps that are being brought to how they should be, for the same reason.
-    settling: JoinSet<(AppName, Option<BTreeSet<reconcile::Difference>>)>,
-    /// Their names.
+    known: HashMap<AppName, Difference>,
+    /// Apps that are being brought to how they should be.
     at: HashSet<AppName>,
-    /// The build cache being kept to its budget.
-    pruning: JoinSet<()>,
+    /// Whether the build cache is being kept to its budget.
+    pruning: bool,
+    /// What is being done.
+    jobs: FuturesUnordered<BoxFuture<'a, Done>>,
 }
 
 /// How an app differed from what it should be when it was last looked at.
@@ -131,98 +217,270 @@ fn app_of(label: Option<&str>) -> Option<AppName> {
     label.and_then(|app| app.parse().ok())
 }
 
+/// How long a container stays down before it is started again.
+fn restart_delay(facts: &ContainerFacts) -> Duration {
+    let delay = facts
+        .label(labels::RESTART_DELAY)
+        .and_then(|delay| delay.parse().ok());
+    Duration::from_secs(delay.unwrap_or(5))
+}
+
+/// All containers of this server.
+async fn list(server: &Server, engine: &Engine) -> Result<Vec<ContainerFacts>, String> {
+    let root = server.root.label();
+    let mine = [(labels::ROOT, root.as_str())];
+    ask("list the containers", ANSWER, engine.containers(&mine)).await
+}
+
+/// Tells the switch where a container is now.
+async fn tell_switch(switch: &Switch, facts: &ContainerFacts) {
+    let told = async {
+        if let Some(address) = networks::address(facts)
+            && switch.target(&facts.id).is_some()
+            && let Err(error) = switch.repair(&facts.id, address).await
+        {
+            tracing::error!("{}: {error}", facts.name);
+        }
+    };
+    caught("tell the switch where a container is", told).await;
+}
+
 impl Watch<'_> {
-    /// Whether it could look.
-    async fn follow(mut self) -> bool {
+    /// Follows the engine for as long as it tells what happens.
+    async fn follow(&mut self, engine: &Engine) -> End {
         let root = self.server.root.label();
         // Events first: what happens while we look is heard afterwards.
-        let mut events = self.engine.events(&[(labels::ROOT, &root)]);
-        if self.look().await.is_err() {
-            return false;
-        }
-        self.switch.set_watched(true);
-        let all = apps::list(&self.server.root).unwrap_or_default();
-        self.unsettled.extend(all.into_iter().map(|app| app.name));
+        let mut events = engine.events(&[(labels::ROOT, &root)]);
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // When the engine is asked for all containers; none while it is.
+        let mut quiet = Some(Instant::now());
+        let mut looked = false;
         loop {
-            let next_due = self.due.values().min().copied();
+            self.begin_due(engine);
+            let next = self.upkeep.next(Instant::now());
             tokio::select! {
                 event = events.next() => match event {
                     Some(Ok(event)) => {
+                        quiet = quiet.map(|at| if looked { Instant::now() + QUIET } else { at });
                         self.unsettled.extend(app_of(event.labels.get(labels::APP).map(String::as_str)));
-                        self.heed(&event.id, event.happening).await;
+                        self.heed(&event.id, event.happening);
                     }
-                    Some(Err(_)) | None => return true,
+                    Some(Err(_)) | None => return End::Gone,
                 },
-                Some(Ok((facts, started))) = self.starting.join_next() => self.started(&facts, started),
-                () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => self.start_due().await,
-                _ = ticks.tick() => {
-                    self.settle();
-                    self.keep_cache();
+                container = self.switch.ended() => self.upkeep.ended(&container, Instant::now()),
+                Some(done) = self.jobs.next() => match done {
+                    Done::Listed(all, answers) => {
+                        match all {
+                            Ok(all) if !looked => {
+                                looked = true;
+                                self.look(all);
+                                self.begin_settling();
+                            }
+                            Ok(all) => {
+                                if self.is_deaf(all) {
+                                    return End::Deaf;
+                                }
+                            }
+                            Err(words) if answers => {
+                                tracing::warn!("{words}");
+                                if !looked {
+                                    self.look_at_each();
+                                }
+                            }
+                            Err(words) => {
+                                tracing::warn!("{words}");
+                                return if is_there(self.server).await { End::Silent } else { End::Gone };
+                            }
+                        }
+                        quiet = Some(Instant::now() + QUIET);
+                    }
+                    Done::Looked(id, why, found) => {
+                        if self.looked(engine, &id, why, found) {
+                            return End::Deaf;
+                        }
+                    }
+                    Done::Corrected(id) => self.corrected(&id),
+                    Done::Started(facts, started) => self.started(&facts, started),
+                    Done::Settled(app, differing) => self.settled(app, differing),
+                    Done::Pruned => self.pruning = false,
+                },
+                () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+                () = sleep_until(quiet.unwrap_or_else(Instant::now)), if quiet.is_some() => {
+                    quiet = None;
+                    let (server, engine) = (self.server, engine.clone());
+                    let asking = async move {
+                        // One that does not list its containers may answer all the rest.
+                        let (all, answers) = tokio::join!(list(server, &engine), connect(server));
+                        Done::Listed(all, answers.is_ok())
+                    };
+                    self.jobs.push(asking.boxed());
                 }
-                Some(_) = self.pruning.join_next() => {}
-                Some(Ok((app, differing))) = self.settling.join_next() => self.settled(app, differing),
+                _ = ticks.tick(), if looked => {
+                    self.settle(engine);
+                    self.keep_cache(engine);
+                }
             }
         }
     }
 
-    /// Looks at every container once: after the daemon's start, and the engine's.
-    async fn look(&mut self) -> Result<(), gokku_docker::Error> {
-        let root = self.server.root.label();
-        let all = self.engine.containers(&[(labels::ROOT, &root)]).await?;
-        let runs = |id: &ContainerId| {
-            all.iter()
-                .any(|facts| facts.id == *id && facts.state == ContainerState::Running)
-        };
+    /// All containers have been looked at: so all apps are.
+    fn begin_settling(&mut self) {
+        if !self.switch.set_watched(true) {
+            note(self.server, None, Change::EngineFound);
+        }
+        let all = apps::list(&self.server.root).unwrap_or_default();
+        self.unsettled.extend(all.into_iter().map(|app| app.name));
+    }
+
+    /// The engine does not say which containers there are: those that have traffic are looked at one by one.
+    fn look_at_each(&mut self) {
+        for container in self.switch.containers() {
+            self.upkeep.tell(&container, Told::Started);
+        }
+    }
+
+    /// The engine has gone: what was to be done for containers is not known any more. It comes back with some of them.
+    fn forget(&mut self) {
+        self.upkeep = Upkeep::default();
+        self.running.clear();
+        self.suspects.clear();
+    }
+
+    /// Takes all containers in, after the daemon's start, and the engine's.
+    fn look(&mut self, all: Vec<ContainerFacts>) {
+        let running = |facts: &ContainerFacts| facts.state == ContainerState::Running;
+        self.running = all
+            .iter()
+            .map(|facts| (facts.id.clone(), running(facts)))
+            .collect();
+        self.suspects.clear();
         // First those that do not run: one that is started now may get the address of any of them.
-        for lost in self.switch.containers().iter().filter(|id| !runs(id)) {
-            self.switch.lose(lost);
+        for lost in self.switch.containers() {
+            if self.running.get(&lost) != Some(&true) {
+                self.switch.lose(&lost);
+            }
         }
         for facts in all {
             match facts.state {
-                ContainerState::Running => self.correct(&facts).await,
+                ContainerState::Running => self.correct(&facts),
                 ContainerState::Created => {}
+                ContainerState::Exited if self.upkeep.has_ended(&facts.id) => {}
                 // Whatever ended it, the machine or the engine went down as well: `on-failure` counts that as one.
-                ContainerState::Exited => self.plan_restart(&facts, None, Duration::ZERO),
+                ContainerState::Exited => self.plan_restart(&facts, None, Instant::now()),
             }
         }
-        Ok(())
     }
 
-    async fn heed(&mut self, id: &ContainerId, happening: Happening) {
-        match happening {
-            Happening::Started => {
-                self.by_hand.remove(id);
-                self.due.remove(id);
-                self.coming.remove(id);
-                if let Ok(Some(facts)) = self.engine.container(id.as_str()).await {
-                    self.correct(&facts).await;
-                }
+    /// Compares what the engine says of all containers with what it has told. Whether it has left out something, and had
+    /// when it was asked before.
+    fn is_deaf(&mut self, all: Vec<ContainerFacts>) -> bool {
+        let mut suspects = HashSet::new();
+        for facts in all {
+            let runs = facts.state == ContainerState::Running;
+            let told = self.running.get(&facts.id).copied().unwrap_or(false);
+            if runs != told && !self.upkeep.is_busy(&facts.id) {
+                suspects.insert(facts.id.clone());
             }
-            Happening::Killed => {
-                self.by_hand.insert(id.clone());
+            let target = self.switch.target(&facts.id);
+            if runs && told && target.is_some_and(|target| target.status().down) {
+                self.correct(&facts);
             }
-            Happening::Died(code) => {
-                self.switch.lose(id);
-                if let Ok(Some(facts)) = self.engine.container(id.as_str()).await
-                    && facts.state == ContainerState::Exited
-                {
-                    let delay = facts
-                        .label(labels::RESTART_DELAY)
-                        .and_then(|delay| delay.parse().ok())
-                        .unwrap_or(5);
-                    self.plan_restart(&facts, Some(code), Duration::from_secs(delay));
-                }
-            }
-            Happening::Removed => {
-                self.switch.lose(id);
-                self.by_hand.remove(id);
-                self.due.remove(id);
-                self.coming.remove(id);
-            }
-            Happening::Other => {}
         }
+        let still = suspects.iter().any(|id| self.suspects.contains(id));
+        self.suspects = suspects;
+        still
+    }
+
+    fn heed(&mut self, id: &ContainerId, happening: Happening) {
+        let told = match happening {
+            Happening::Started => Told::Started,
+            Happening::Killed => Told::Killed,
+            Happening::Died(code) => Told::Died(code),
+            Happening::Removed => Told::Removed,
+            Happening::Other => return,
+        };
+        match told {
+            Told::Started => {
+                self.running.insert(id.clone(), true);
+            }
+            Told::Died(_) => {
+                self.running.insert(id.clone(), false);
+                self.switch.lose(id);
+            }
+            Told::Removed => {
+                self.running.remove(id);
+                self.switch.lose(id);
+            }
+            Told::Killed | Told::Ended(_) => {}
+        }
+        self.suspects.remove(id);
+        self.upkeep.tell(id, told);
+    }
+
+    /// Begins to look at those containers that are to be looked at.
+    fn begin_due(&mut self, engine: &Engine) {
+        for (id, why) in self.upkeep.begin(Instant::now()) {
+            let (switch, engine) = (self.switch, engine.clone());
+            let looking = async move {
+                let found = ask("look at the container", ANSWER, engine.container(id.as_str())).await;
+                if let (Why::Told(Told::Started), Ok(Some(facts))) = (why, &found) {
+                    tell_switch(switch, facts).await;
+                }
+                Done::Looked(id, why, found)
+            };
+            self.jobs.push(looking.boxed());
+        }
+    }
+
+    /// What follows from a look at a container. Whether it shows that the engine has left something out.
+    fn looked(
+        &mut self,
+        engine: &Engine,
+        id: &ContainerId,
+        why: Why,
+        found: Result<Option<ContainerFacts>, String>,
+    ) -> bool {
+        let now = Instant::now();
+        let facts = match found {
+            Ok(Some(facts)) => facts,
+            Ok(None) => {
+                self.upkeep.done(id);
+                self.upkeep.give_up(id);
+                return false;
+            }
+            Err(words) => {
+                if self.upkeep.failed(id, why, now) {
+                    tracing::warn!(container = id.short(), "{words}; it is tried again");
+                }
+                return false;
+            }
+        };
+        self.upkeep.done(id);
+        self.corrected(id);
+        if facts.state == ContainerState::Running {
+            if why == Why::Due {
+                self.upkeep.give_up(id);
+            }
+            return false;
+        }
+        self.switch.lose(id);
+        let code = facts.details.as_ref().map(|details| details.exit_code);
+        let (code, ended) = match why {
+            Why::Due => {
+                self.start(engine, facts);
+                return false;
+            }
+            Why::Told(Told::Died(code)) => (Some(code), now),
+            Why::Told(Told::Ended(ended)) => (code, ended),
+            // It has ended since, and may have been told to before.
+            Why::Told(_) => (code, now),
+        };
+        if facts.state == ContainerState::Exited {
+            let at = ended + restart_delay(&facts);
+            self.plan_restart(&facts, code, at);
+        }
+        matches!(why, Why::Told(Told::Ended(_)))
     }
 
     /// Whether a container has its app's traffic, and requests do not wait: then it is to run.
@@ -263,37 +521,70 @@ impl Watch<'_> {
     }
 
     /// Sees to a container that does not run; its exit code is known of one that was seen to end.
-    fn plan_restart(&mut self, facts: &ContainerFacts, code: Option<i64>, delay: Duration) {
+    fn plan_restart(&mut self, facts: &ContainerFacts, code: Option<i64>, at: Instant) {
+        let keeps = self.keeps(facts);
+        if keeps == Keeps::No || self.upkeep.is_due(&facts.id) {
+            return;
+        }
         let policy = facts.label(labels::RESTART).and_then(RestartPolicy::from_word);
         let wanted = match policy {
             Some(RestartPolicy::Always) => true,
             Some(RestartPolicy::OnFailure) => code != Some(0),
             Some(RestartPolicy::No) | None => false,
         };
-        let keeps = self.keeps(facts);
-        if keeps == Keeps::No {
-            return;
-        }
-        let again = wanted && !self.by_hand.contains(&facts.id);
+        let again = wanted && !self.upkeep.is_by_hand(&facts.id);
         if let Some(code) = code.filter(|_| keeps == Keeps::Yes) {
             let change = Change::ContainerExited {
                 container: facts.name.clone(),
                 code,
-                again: again.then_some(delay.as_secs()),
+                again: again.then(|| restart_delay(facts).as_secs()),
             };
             tracing::info!("{change}");
             note(self.server, app_of(facts.label(labels::APP)).as_ref(), change);
         }
         if again {
-            self.due.insert(facts.id.clone(), Instant::now() + delay);
-            self.coming.insert(facts.id.clone());
+            self.upkeep.plan(&facts.id, at);
         }
     }
 
-    fn started(&mut self, facts: &ContainerFacts, started: Result<(), gokku_docker::Error>) {
+    /// Starts a container whose time has come, if it is still one to keep running.
+    fn start(&mut self, engine: &Engine, facts: ContainerFacts) {
+        // Looked at again: a transition may have taken its traffic since.
+        match self.keeps(&facts) {
+            Keeps::Yes if facts.state == ContainerState::Exited => {}
+            Keeps::Later if facts.state == ContainerState::Exited => {
+                self.upkeep.plan(&facts.id, Instant::now() + LOOK);
+                return;
+            }
+            _ => {
+                self.upkeep.give_up(&facts.id);
+                return;
+            }
+        }
+        let engine = engine.clone();
+        self.upkeep.start(&facts.id);
+        let starting = async move {
+            let starting = caught("start a container", timeout(START, engine.start(&facts.id)));
+            let started = match starting.await {
+                Some(Ok(Ok(()))) => Ok(()),
+                Some(Ok(Err(error))) => Err(Refusal::Said(error.to_string())),
+                Some(Err(_)) => Err(Refusal::Unanswered(format!(
+                    "the Docker Engine has not said within {} s whether it was started",
+                    START.as_secs()
+                ))),
+                None => Err(Refusal::Unanswered("starting it has panicked".to_owned())),
+            };
+            Done::Started(facts, started)
+        };
+        self.jobs.push(starting.boxed());
+    }
+
+    fn started(&mut self, facts: &ContainerFacts, started: Result<(), Refusal>) {
         let app = app_of(facts.label(labels::APP));
         match started {
             Ok(()) => {
+                // Whether or not the engine tells so.
+                self.upkeep.started(&facts.id);
                 let container = facts.name.clone();
                 note(
                     self.server,
@@ -301,65 +592,47 @@ impl Watch<'_> {
                     Change::ContainerRestarted { container },
                 );
             }
-            Err(error) => {
-                tracing::warn!("{error}");
-                self.due.insert(facts.id.clone(), Instant::now() + LONGEST_PAUSE);
-                // From now on it is one that does not run.
-                self.coming.remove(&facts.id);
+            Err(Refusal::Said(words)) => {
+                tracing::warn!("{}: {words}", facts.name);
+                self.upkeep.try_later(&facts.id, Instant::now() + LONGEST_PAUSE);
                 self.unsettled.extend(app);
             }
-        }
-    }
-
-    async fn start_due(&mut self) {
-        let now = Instant::now();
-        let due: Vec<ContainerId> = self
-            .due
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in due {
-            self.due.remove(&id);
-            let Ok(Some(facts)) = self.engine.container(id.as_str()).await else {
-                continue;
-            };
-            // Looked at again: a transition may have taken its traffic since.
-            match self.keeps(&facts) {
-                Keeps::Yes if facts.state == ContainerState::Exited => {
-                    let engine = self.engine.clone();
-                    self.starting.spawn(async move {
-                        let started = engine.start(&id).await;
-                        (facts, started)
-                    });
-                }
-                Keeps::Later if facts.state == ContainerState::Exited => {
-                    self.due.insert(id, Instant::now() + LOOK);
-                }
-                _ => {
-                    self.coming.remove(&id);
-                }
+            Err(Refusal::Unanswered(words)) => {
+                tracing::warn!("{}: {words}", facts.name);
+                self.upkeep.plan(&facts.id, Instant::now() + LONGEST_PAUSE);
             }
         }
     }
 
     /// Tells the switch where a container is now.
-    async fn correct(&self, facts: &ContainerFacts) {
-        if let Some(address) = networks::address(facts)
-            && self.switch.target(&facts.id).is_some()
-            && let Err(error) = self.switch.repair(&facts.id, address).await
-        {
-            tracing::error!("{}: {error}", facts.name);
+    fn correct(&mut self, facts: &ContainerFacts) {
+        if self.switch.target(&facts.id).is_none() {
+            return;
+        }
+        let (switch, facts) = (self.switch, facts.clone());
+        self.jobs.push(
+            async move {
+                tell_switch(switch, &facts).await;
+                Done::Corrected(facts.id)
+            }
+            .boxed(),
+        );
+    }
+
+    /// The switch was told where a container was when it was looked at: that is nothing any more if it has ended since.
+    fn corrected(&mut self, id: &ContainerId) {
+        if self.upkeep.has_ended(id) {
+            self.switch.lose(id);
         }
     }
 
     /// Sees to the apps whose transition was cut off, and to those that something has happened to.
-    fn settle(&mut self) {
+    fn settle(&mut self, engine: &Engine) {
         let root = &self.server.root;
         let now = Instant::now();
         for app in apps::list(root).unwrap_or_default() {
             let app = app.name;
-            let (server, engine) = (self.server.clone(), self.engine.clone());
+            let (server, engine) = (self.server.clone(), engine.clone());
             let cut_off = root.journal(&app).exists() || recover::has_leftovers(root, &app);
             let before = self.known.get(&app);
             let again = before.is_some_and(|before| before.again <= now);
@@ -373,34 +646,46 @@ impl Watch<'_> {
             self.at.insert(app.clone());
             let known = Known {
                 differences: before.map(|before| before.known.clone()).unwrap_or_default(),
-                coming: self.coming.clone(),
+                coming: self.upkeep.coming(),
                 again,
             };
-            self.settling.spawn(async move {
+            let what = format!("bring {app} to how it should be");
+            let name = app.clone();
+            let settling = beside(what, async move {
                 if cut_off {
-                    settle::end(&server, &app, &engine).await;
+                    settle::end(&server, &name, &engine).await;
                 }
-                let differing = settle::mend(&server, &app, &engine, &known).await;
-                (app, differing)
+                settle::mend(&server, &name, &engine, &known).await
             });
+            // Of one whose settling has panicked nothing is known.
+            self.jobs
+                .push(async move { Done::Settled(app, settling.await.flatten()) }.boxed());
         }
     }
 
     /// Sees to the build cache, once something was built.
-    fn keep_cache(&mut self) {
-        if !self.pruning.is_empty() || !prune::was_built(&self.server.root) {
+    fn keep_cache(&mut self, engine: &Engine) {
+        if self.pruning || !prune::was_built(&self.server.root) {
             return;
         }
+        self.pruning = true;
         let server = Server {
             by: events::DAEMON.to_owned(),
             ..self.server.clone()
         };
-        let engine = self.engine.clone();
-        self.pruning.spawn(async move {
+        let engine = engine.clone();
+        let pruning = beside("keep the build cache to its budget".to_owned(), async move {
             if let Err(error) = prune::keep_cache(&server, &engine).await {
                 tracing::warn!("{error}");
             }
         });
+        self.jobs.push(
+            async move {
+                pruning.await;
+                Done::Pruned
+            }
+            .boxed(),
+        );
     }
 
     /// Takes note of how an app was found; of one that somebody is at, nothing is known.

@@ -22,6 +22,7 @@ mod probing;
 mod refusing;
 mod retrying;
 mod routes;
+mod seeing;
 mod smuggling;
 mod stopping;
 mod switching;

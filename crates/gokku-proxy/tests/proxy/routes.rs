@@ -237,7 +237,7 @@ async fn a_port_that_is_taken_at_the_start_is_opened_later() {
     site.kill().await;
     let other_program = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     site.start().await.unwrap();
-    site.switch().trust();
+    site.all_run().await;
     let trouble = site.route().await.trouble.expect("a trouble");
     assert!(
         trouble.contains(&format!("(process {})", std::process::id())),

@@ -30,7 +30,7 @@ async fn routes_survive_a_stop() {
     let ended = site.stop(PATIENCE).await.unwrap();
     ended.end().await;
     site.start().await.unwrap();
-    site.switch().trust();
+    site.all_run().await;
     let after = site.route().await;
     assert_eq!((after.port, &after.targets), (before.port, &before.targets));
     assert_eq!(after.requests, 0, "they are counted from the start");
@@ -84,7 +84,7 @@ async fn a_damaged_table_is_told_and_its_last_good_copy_used() {
         site.kill().await;
         fs::write(site.table(), damage).unwrap();
         site.start().await.unwrap();
-        site.switch().trust();
+        site.all_run().await;
         let trouble = site.client.status().await.unwrap().trouble.expect("a trouble");
         assert!(
             trouble.contains("damaged") && trouble.contains(site.table().to_str().unwrap()),
@@ -102,7 +102,7 @@ async fn a_missing_table_is_told_too() {
     site.kill().await;
     fs::remove_file(site.table()).unwrap();
     site.start().await.unwrap();
-    site.switch().trust();
+    site.all_run().await;
     let trouble = site.client.status().await.unwrap().trouble.expect("a trouble");
     assert!(trouble.contains("not there"), "{trouble}");
     assert_eq!(get(port, "/").await.text(), "old");
@@ -120,7 +120,7 @@ async fn a_damaged_table_never_becomes_the_last_good_copy() {
     site.kill().await;
     fs::write(site.table(), "damaged again").unwrap();
     site.start().await.unwrap();
-    site.switch().trust();
+    site.all_run().await;
     assert_eq!(site.route().await.port, port);
     assert_eq!(get(port, "/").await.status(), 200);
 }

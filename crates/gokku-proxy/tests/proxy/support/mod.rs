@@ -3,15 +3,18 @@
 //! - [`Site`] is a switch in a folder of its own, which can be started, stopped and killed;
 //! - [`Wire`] is one connection, on which exact bytes are sent and [`Message`]s are read;
 //! - [`Upstream`] is an app whose every byte the test says itself, [`Named`] one that tells its name;
+//! - [`Contained`] is a process as an engine starts one in a container;
 //! - [`soon`] and [`until`] wait;
 //! - [`log`] is what the log was told.
 
+mod contained;
 pub(crate) mod log;
 mod site;
 mod upstream;
 mod wait;
 mod wire;
 
+pub(crate) use contained::Contained;
 pub(crate) use site::{Site, app, free_ports, get, refused};
 pub(crate) use upstream::{Named, Upstream, target};
 pub(crate) use wait::{PATIENCE, soon, until};

@@ -166,11 +166,7 @@ impl Site {
                     threads.end().await;
                 });
                 self.running = Some(starting.await.unwrap()?);
-                // As nobody watches the containers here, its targets are where they were.
-                for container in self.switch().containers() {
-                    let there = self.switch().target(&container).expect("a target").facts().address;
-                    self.switch().repair(&container, there.ip()).await.expect("repaired");
-                }
+                self.all_run().await;
                 Ok(leaving)
             }
         }
@@ -188,11 +184,25 @@ impl Site {
         threads.end().await;
     }
 
-    /// Kills and starts it. As nobody watches the containers here, its targets are where they were.
+    /// Kills and starts it.
     pub(crate) async fn restart(&mut self) {
         self.kill().await;
         self.start().await.expect("the switch starts again");
-        self.switch().trust();
+        self.all_run().await;
+    }
+
+    /// As nobody watches the containers here, the switch is told that its targets run and are where they were.
+    pub(crate) async fn all_run(&self) {
+        for container in self.switch().containers() {
+            let there = self
+                .switch()
+                .target(&container)
+                .expect("a target")
+                .facts()
+                .address;
+            let repaired = self.switch().repair(&container, there.ip()).await;
+            repaired.expect("repaired");
+        }
     }
 
     /// Begins to stop it. What still runs at the end is killed with the site.
