@@ -24,6 +24,7 @@ pub const ROOT_MODE: &str = "2750";
 /// The traffic switch as a service of systemd.
 ///
 /// `KillMode=process`: a deploy that the switch goes on with lives in a process of its own, and ends by itself.
+/// `Restart=always`: also after a SIGTERM that somebody else than systemd has sent it, after which it ends well.
 /// `StartLimitIntervalSec=0`: it is tried again for as long as it takes, after a full disk for instance.
 pub fn unit(root: &ServerRoot) -> String {
     format!(
@@ -41,7 +42,7 @@ Group={ACCOUNT}
 UMask=0027
 ExecStart={PROGRAM} --root {root} proxy run
 ExecReload={PROGRAM} --root {root} proxy restart
-Restart=on-failure
+Restart=always
 RestartSec=1
 KillMode=process
 TimeoutStopSec=45
