@@ -27,7 +27,8 @@
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
 //! - [`Host`] is a machine that is no server yet, with nothing but ssh;
 //! - [`Registry`] is one of images, with a password;
-//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Disk`] a disk, to fill.
+//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Hanging`] stands in front of one, and can be told to
+//!   answer nothing; [`Disk`] a disk, to fill.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
 #![allow(
@@ -45,6 +46,7 @@ mod build;
 mod disk;
 mod docker;
 mod engine;
+mod hanging;
 mod held;
 mod host;
 mod http;
@@ -68,6 +70,7 @@ pub use build::{gokku_program, hello_program, test_app_program, workspace};
 pub use disk::{Disk, Filler};
 pub use docker::{Container, containers, docker};
 pub use engine::Engine;
+pub use hanging::Hanging;
 pub use held::HeldRequest;
 pub use host::Host;
 pub use http::{Answer, Connection, Failure, get, send};

@@ -19,6 +19,7 @@ mod disk;
 mod git_refuses;
 mod gokku_yml;
 mod guide;
+mod hanging_engine;
 mod health;
 mod hold;
 mod images;
