@@ -27,8 +27,8 @@
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
 //! - [`Host`] is a machine that is no server yet, with nothing but ssh;
 //! - [`Registry`] is one of images, with a password;
-//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Hanging`] stands in front of one, and can be told to
-//!   answer nothing; [`Disk`] a disk, to fill.
+//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Hanging`] one that hangs when it is told to;
+//!   [`Disk`] a disk, to fill.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
 #![allow(

@@ -57,31 +57,35 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
         known: HashMap::new(),
         at: HashSet::new(),
         pruning: false,
+        found: false,
         jobs: FuturesUnordered::new(),
     };
     let mut pause = Pause::up_to(ENGINE_PAUSE);
     let mut told = None;
     loop {
         match connect(server).await {
-            Ok(engine) => match watch.follow(&engine).await {
-                end @ (End::Gone | End::Silent) => {
-                    if switch.set_watched(false) {
-                        note(server, None, Change::EngineLost);
-                    }
-                    if end == End::Silent {
-                        switch.doubt();
-                        tell_once(&mut told, "the Docker Engine does not answer; waiting for it");
-                    } else {
-                        watch.forget();
-                        tell_once(&mut told, "the Docker Engine has gone; waiting for it");
-                    }
-                }
-                End::Deaf => {
+            Ok(engine) => {
+                let end = watch.follow(&engine).await;
+                if std::mem::take(&mut watch.found) {
                     told = None;
                     pause.reset();
-                    tracing::warn!("the Docker Engine has not told of what happened; it is asked again");
                 }
-            },
+                if end != End::Deaf && switch.set_watched(false) {
+                    note(server, None, Change::EngineLost);
+                }
+                let words = match end {
+                    End::Gone => {
+                        watch.forget();
+                        "the Docker Engine has gone; waiting for it"
+                    }
+                    End::Silent => {
+                        switch.doubt();
+                        "the Docker Engine does not answer; waiting for it"
+                    }
+                    End::Deaf => "the Docker Engine has not told of what happened; it is asked again",
+                };
+                tell_once(&mut told, words);
+            }
             Err(words) => {
                 if switch.set_watched(false) {
                     note(server, None, Change::EngineLost);
@@ -186,6 +190,8 @@ struct Watch<'a> {
     at: HashSet<AppName>,
     /// Whether the build cache is being kept to its budget.
     pruning: bool,
+    /// Whether the engine has said which containers there are, since that was asked last.
+    found: bool,
     /// What is being done.
     jobs: FuturesUnordered<BoxFuture<'a, Done>>,
 }
@@ -326,6 +332,7 @@ impl Watch<'_> {
 
     /// All containers have been looked at: so all apps are.
     fn begin_settling(&mut self) {
+        self.found = true;
         if !self.switch.set_watched(true) {
             note(self.server, None, Change::EngineFound);
         }
