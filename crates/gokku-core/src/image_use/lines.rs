@@ -35,6 +35,7 @@ const DEEPEST: usize = 4;
 
 /// In what versions of the builder differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a difference of its own")]
 pub(super) struct Reading {
     /// Whether there are heredocs.
     heredocs: bool,

@@ -106,13 +106,8 @@ pub fn unmasked(text: &str) -> String {
             })
             .collect();
         let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
-        match name.filter(|name| !name.is_empty() && !name.contains(char::is_control)) {
-            Some(name) => made.push_str(&name),
-            None => {
-                made.push_str(PREFIX);
-                made.push_str(digits);
-            }
-        }
+        let name = name.filter(|name| !name.is_empty() && !name.contains(char::is_control));
+        made.push_str(&name.unwrap_or_else(|| format!("{PREFIX}{digits}")));
         rest = after;
     }
     made + rest

@@ -174,7 +174,8 @@ fn uses(instructions: &[Instruction], given: &Given<'_>) -> Result<Vec<Use>, Unc
         .filter(|one| one.name == "from" && !one.onbuild)
         .map(Instruction::stage)
         .collect();
-    let envs = environments(instructions, stages.last().cloned().flatten(), given)?;
+    let target = stages.last().and_then(Option::as_deref);
+    let envs = environments(instructions, target, given);
     let mut uses = Vec::new();
     let mut begun: Vec<&str> = Vec::new();
     let mut number = 0;
@@ -253,11 +254,7 @@ fn uses(instructions: &[Instruction], given: &Given<'_>) -> Result<Vec<Use>, Unc
 }
 
 /// What variables may be where a `FROM` is read: for each version of the builder, and each kind of the processor.
-fn environments(
-    instructions: &[Instruction],
-    target: Option<String>,
-    given: &Given<'_>,
-) -> Result<Vec<Env>, Unclear> {
+fn environments(instructions: &[Instruction], target: Option<&str>, given: &Given<'_>) -> Vec<Env> {
     let args: BTreeMap<&str, &str> = given
         .args
         .iter()
@@ -274,7 +271,7 @@ fn environments(
         for variant in variants.iter().copied().map(Some).chain([None]) {
             let mut env = Env::new(dialect);
             if let Some(variant) = variant {
-                for (name, value) in platform(given.arch, variant, target.as_deref()) {
+                for (name, value) in platform(given.arch, variant, target) {
                     let value = args.get(name.as_str()).map_or(value, |given| (*given).to_owned());
                     env.set(&name, Value::Known(value));
                 }
@@ -303,7 +300,7 @@ fn environments(
             }
         }
     }
-    Ok(envs)
+    envs
 }
 
 /// The variables that a builder sets by itself.
