@@ -26,7 +26,7 @@ pub struct Extra<'a> {
 }
 
 /// Where a path leads; nothing outside of the folder is read, wherever a link in it leads.
-fn within(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
+pub(crate) fn within(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
     let real = path.canonicalize()?;
     if real.starts_with(folder.canonicalize()?) {
         Ok(real)
@@ -34,6 +34,15 @@ fn within(folder: &Path, path: &Path) -> std::io::Result<PathBuf> {
         let why = "it is a link that leads out of the folder: commit the file itself";
         Err(std::io::Error::other(why))
     }
+}
+
+/// A file of the folder whose text is another than it has there.
+#[derive(Clone, Copy, Debug)]
+pub struct Instead<'a> {
+    /// Its path in the folder, in which nothing is a link.
+    pub path: &'a str,
+    /// The text.
+    pub text: &'a str,
 }
 
 /// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
@@ -65,6 +74,7 @@ pub fn write(
     folder: &Path,
     dockerfile: &str,
     extra: Option<Extra<'_>>,
+    instead: Option<Instead<'_>>,
     buildkit: bool,
     to: impl Write,
 ) -> Result<(), Error> {
@@ -76,23 +86,33 @@ pub fn write(
     };
     let mut tar = tar::Builder::new(to);
     tar.follow_symlinks(false);
-    add(&mut tar, folder, "", always, (&ignore, &Above::default()))?;
+    add(
+        &mut tar,
+        folder,
+        "",
+        (always, instead),
+        (&ignore, &Above::default()),
+    )?;
     if let Some(extra) = extra {
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(0o644);
-        header.set_mtime(0);
-        header.set_size(extra.text.len().try_into().unwrap_or(u64::MAX));
-        tar.append_data(&mut header, dockerfile, extra.text.as_bytes())
+        append_text(&mut tar, dockerfile, extra.text)
             .map_err(|error| problem(&folder.join(dockerfile), &error))?;
     }
     tar.finish().map_err(|error| problem(folder, &error))
+}
+
+fn append_text(tar: &mut tar::Builder<impl Write>, name: &str, text: &str) -> std::io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_size(text.len().try_into().unwrap_or(u64::MAX));
+    tar.append_data(&mut header, name, text.as_bytes())
 }
 
 fn add(
     tar: &mut tar::Builder<impl Write>,
     folder: &Path,
     below: &str,
-    always: &[&str],
+    (always, instead): (&[&str], Option<Instead<'_>>),
     (ignore, above): (&Ignore, &Above),
 ) -> Result<(), Error> {
     let here = folder.join(below);
@@ -124,8 +144,10 @@ fn add(
                 append(tar, &entry.path(), &relative, &meta)?;
             }
             if !left_out || ignore.looks_into(relative.as_bytes()) || always.iter().any(is_above) {
-                add(tar, folder, &relative, always, (ignore, &known))?;
+                add(tar, folder, &relative, (always, instead), (ignore, &known))?;
             }
+        } else if let Some(instead) = instead.filter(|instead| instead.path == relative) {
+            append_text(tar, &relative, instead.text).map_err(|error| problem(&entry.path(), &error))?;
         } else if !left_out || always.contains(&&*relative) {
             append(tar, &entry.path(), &relative, &meta)?;
         }

@@ -25,6 +25,7 @@ pub struct Engine {
     pub(crate) socket: PathBuf,
     version: String,
     api: String,
+    arch: String,
     /// What it is like, once asked.
     about: Arc<OnceCell<About>>,
 }
@@ -82,6 +83,7 @@ impl Engine {
             socket: socket.to_owned(),
             version: version.version.unwrap_or_default(),
             api,
+            arch: version.arch.unwrap_or_default(),
             about: Arc::default(),
         })
     }
@@ -94,6 +96,17 @@ impl Engine {
     /// The version of its API, `1.41`.
     pub fn api(&self) -> &str {
         &self.api
+    }
+
+    /// Its processor, as Go calls it: `amd64`.
+    pub(crate) fn arch(&self) -> &str {
+        &self.arch
+    }
+
+    /// The first number of its version.
+    pub(crate) fn major(&self) -> u32 {
+        let number = self.version.split('.').next();
+        number.and_then(|number| number.parse().ok()).unwrap_or(u32::MAX)
     }
 
     /// The folder of the engine's data, as the engine says it.

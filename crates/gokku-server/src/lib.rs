@@ -65,6 +65,7 @@ pub mod toml_file;
 pub mod worker;
 
 mod building;
+mod caches;
 mod carried;
 mod code;
 mod differ;
