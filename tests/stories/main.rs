@@ -8,6 +8,7 @@ mod afar;
 mod agree;
 mod bad_input;
 mod builds;
+mod builds_apart;
 mod by_hand;
 mod cleanup;
 mod clocks;

@@ -6,8 +6,11 @@ use crate::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::gokku_yml::{Placed, YmlError};
 use crate::name::AppName;
 
-/// The arguments that gokku gives builds by itself: `path` and `binary_name`.
-pub const OWN_ARGS: [&str; 2] = ["APP_PATH", "BINARY_NAME"];
+/// The arguments that gokku gives builds by itself: `path` and `binary_name`, and what keeps cache mounts apart.
+pub const OWN_ARGS: [&str; 3] = ["APP_PATH", "BINARY_NAME", CACHES];
+
+/// The argument that BuildKit reads as the beginning of the id of every cache mount.
+pub const CACHES: &str = "BUILDKIT_CACHE_MOUNT_NS";
 
 /// The arguments that a Dockerfile need not name (Dockerfile reference, "Predefined ARGs"), in capitals; `BUILDKIT_…` are
 /// for the builder itself.
@@ -147,6 +150,7 @@ mod tests {
         let all = [
             "{args: {A-B: x}}",
             "{args: {APP_PATH: x}}",
+            "{args: {BUILDKIT_CACHE_MOUNT_NS: x}}",
             "{args: [A]}",
             "{args: {A: [x]}}",
             "{secrets: A}",
@@ -159,6 +163,7 @@ mod tests {
         insta::assert_snapshot!(all.join("\n"), @r#"
         gokku.yml:3:20: build.args: "A-B" is no name for a Dockerfile's ARG: it is letters, digits and _, not beginning with a digit
         gokku.yml:3:20: build.args: APP_PATH is what gokku itself says
+        gokku.yml:3:20: build.args: BUILDKIT_CACHE_MOUNT_NS is what gokku itself says
         gokku.yml:3:19: expected keys and values (`key: value`)
         gokku.yml:3:23: expected one value
         gokku.yml:3:22: expected a list (`- item`)

@@ -10,6 +10,7 @@
 //!   [`volume`] and [`network_name`], [`procfile`] with [`shell`]; what runs by it: [`processes`], behind which
 //!   [`process_one`]; files that are called otherwise: [`misnamed`]
 //! - what is built where there is no Dockerfile: [`languages`]
+//! - which images a Dockerfile names: [`image_use`], with [`official_images`]
 //! - what is kept: [`release`], [`retention`]; whether a build fits on the [`disk`]
 //! - what a push may do: [`push`], and to which refs: [`ref_name`]; what it may bring: [`intake`]
 //! - who is let in, and to what: [`authorized_keys`] with [`public_key`] and [`key_name`], [`access`], [`entry`]; which of the server's
@@ -39,10 +40,12 @@ pub mod build_inputs;
 pub mod env_file;
 pub mod gokku_yml;
 pub mod image_ref;
+pub mod image_use;
 pub mod languages;
 pub mod misnamed;
 pub mod neighbours;
 pub mod network_name;
+pub mod official_images;
 pub mod privileges;
 pub mod process_one;
 pub mod processes;

@@ -12,6 +12,9 @@ use bollard::query_parameters::RemoveImageOptionsBuilder;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use gokku_core::ImageId;
+use gokku_core::fingerprint::Fingerprint;
+use gokku_core::image_use::mask::unmasked;
+use gokku_core::image_use::whose::Neighbours;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::Request;
 use hyper::body::Frame;
@@ -20,6 +23,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::apart::{Apart, CACHES, Instead, dockerfile};
 use crate::build_session::{Offer, Session};
 use crate::classic::Classic;
 use crate::context::Extra;
@@ -51,6 +55,8 @@ pub struct BuildRequest<'a> {
     pub secrets: Secrets,
     /// Logins to the registries that base images may be in.
     pub logins: Vec<Login>,
+    /// From what it is kept apart.
+    pub apart: Apart,
     /// Whether steps may come from the builder's cache.
     pub cache: bool,
     /// Which builder.
@@ -94,20 +100,47 @@ struct Progress {
     trace: Trace,
     classic: Classic,
     image: Option<ImageId>,
+    neighbours: Option<Neighbours>,
+}
+
+/// A line as it is told: without secrets, and with the names that were written.
+fn told(line: &str, secrets: &Secrets) -> String {
+    unmasked(&masked(line, secrets))
 }
 
 impl Progress {
+    /// Ends a build that looks for another app's image all the same: what its Dockerfile says was changed.
+    fn look(&mut self) -> Result<(), Error> {
+        let loaded = self.trace.loaded();
+        let neighbours = self.neighbours.as_ref();
+        let anothers = |image: &&String| neighbours.is_some_and(|all| all.is_anothers_name(image));
+        match loaded.iter().find(anothers) {
+            Some(image) => Err(Error::Build(FailedBuild {
+                reason: format!(
+                    "pull access denied for {image}, repository does not exist or may require authorization"
+                ),
+                ..FailedBuild::default()
+            })),
+            None => Ok(()),
+        }
+    }
+
     /// A build's failure with the instruction that it was at.
     fn explain(&mut self, error: Error, secrets: &Secrets) -> Error {
         match error {
             Error::Build(FailedBuild { reason, .. }) => {
                 let failed = self.trace.failed();
                 let mut failed = failed.unwrap_or_else(|| self.classic.failed(reason));
-                for words in failed.output.iter_mut().chain([&mut failed.reason]) {
-                    *words = masked(words, secrets);
+                let words = failed.output.iter_mut().chain([&mut failed.reason]);
+                for words in words.chain(&mut failed.instruction) {
+                    *words = told(words, secrets);
                 }
                 Error::Build(failed)
             }
+            Error::Api { what, message } => Error::Api {
+                what,
+                message: unmasked(&message),
+            },
             error => error,
         }
     }
@@ -137,7 +170,15 @@ fn query(request: &BuildRequest<'_>, buildkit: bool, session: Option<&Session>) 
             message: error.to_string(),
         })
     };
-    let args: BTreeMap<String, String> = request.args.iter().cloned().collect();
+    let mut args: BTreeMap<String, String> = request.args.iter().cloned().collect();
+    let mut host = None;
+    if buildkit {
+        let caches = &request.apart.caches;
+        args.insert(CACHES.to_owned(), caches.clone());
+        let mut salt = Fingerprint::default();
+        salt.add(caches);
+        host = Some(("extrahosts", format!("gokku-{salt}:127.0.0.1")));
+    }
     let fields = [
         ("version", if buildkit { "2" } else { "1" }.to_owned()),
         ("dockerfile", request.dockerfile.to_owned()),
@@ -152,6 +193,7 @@ fn query(request: &BuildRequest<'_>, buildkit: bool, session: Option<&Session>) 
     let fields: Vec<String> = fields
         .iter()
         .chain(&session)
+        .chain(&host)
         .map(|(key, value)| format!("{key}={}", escaped(value)))
         .collect();
     Ok(format!("/build?{}", fields.join("&")))
@@ -195,6 +237,18 @@ impl Engine {
         buildkit: bool,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<ImageId, Error> {
+        let own = match &request.generated {
+            Some(generated) => Instead {
+                path: request.dockerfile.into(),
+                text: if buildkit {
+                    generated.buildkit.clone()
+                } else {
+                    generated.classic.clone()
+                },
+            },
+            None => dockerfile(request.folder, request.dockerfile)?,
+        };
+        let changed = self.kept_apart(request, &own.text, buildkit, on_line).await?;
         // Without one BuildKit cannot ask whether there is a login, and pulls from no registry that wants a token for
         // everybody, as Docker Hub does.
         let session = if buildkit {
@@ -208,25 +262,24 @@ impl Engine {
         };
         // BuildKit asks for them.
         let logins: &[Login] = if buildkit { &[] } else { &request.logins };
-        let on_line = &mut |line: String| on_line(masked(&line, &request.secrets));
+        let on_line = &mut |line: String| on_line(told(&line, &request.secrets));
         let (sender, mut receiver) = mpsc::channel(16);
         let last_taken = Arc::new(Mutex::new(Instant::now()));
         let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
-        let extra = request.generated.as_ref().map(|generated| {
-            let text = if buildkit {
-                &generated.buildkit
-            } else {
-                &generated.classic
-            };
-            (text.clone(), generated.dockerignore.to_owned())
-        });
+        let dockerignore = request.generated.as_ref().map(|own| own.dockerignore.to_owned());
         let sending = tokio::task::spawn_blocking(move || {
             let errors = sender.clone();
             let writer = std::io::BufWriter::with_capacity(64 * 1024, BodyWriter(sender));
-            let extra = extra
+            let extra = dockerignore.as_ref().map(|dockerignore| Extra {
+                text: changed.as_ref().unwrap_or(&own.text),
+                dockerignore,
+            });
+            let path = own.path.to_string_lossy();
+            let instead = changed
                 .as_ref()
-                .map(|(text, dockerignore)| Extra { text, dockerignore });
-            let result = context::write(&folder, &dockerfile, extra, buildkit, writer);
+                .map(|text| context::Instead { path: &path, text });
+            let instead = instead.filter(|_| extra.is_none());
+            let result = context::write(&folder, &dockerfile, extra, instead, buildkit, writer);
             if let Err(error) = &result {
                 // A body that ends in an error is never taken for a whole one.
                 let _ = errors.blocking_send(Err(std::io::Error::other(error.to_string())));
@@ -238,7 +291,10 @@ impl Engine {
             *takes.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             receiver.poll_recv(cx)
         }));
-        let mut progress = Progress::default();
+        let mut progress = Progress {
+            neighbours: Some(request.apart.neighbours.clone()),
+            ..Progress::default()
+        };
         let built = self
             .send(
                 &query(request, buildkit, session.as_ref())?,
@@ -397,6 +453,7 @@ fn read(
     match (message.id.as_deref(), message.aux) {
         (Some("moby.buildkit.trace"), Some(serde_json::Value::String(base64))) => {
             progress.trace.lines(&base64).into_iter().for_each(&mut *on_line);
+            progress.look()?;
         }
         (_, Some(aux)) => {
             if let Some(id) = aux.get("ID").and_then(serde_json::Value::as_str) {

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gokku_core::follow::{Entry as At, Led, follow};
 use gokku_core::input::CODE;
@@ -28,9 +28,9 @@ pub struct Extra<'a> {
     pub dockerignore: &'a str,
 }
 
-/// A file of the folder, or the one that a link in it leads to. Whether there is anything outside of the folder is not even
-/// looked at.
-fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, String> {
+/// Where a file of the folder is in it, or the one that a link leads to. Whether there is anything outside of the folder is not
+/// even looked at.
+pub(crate) fn place(folder: &Path, name: &str) -> Result<Option<PathBuf>, String> {
     let led = follow(name, |at| {
         let path = folder.join(at);
         let about = match path.symlink_metadata() {
@@ -51,25 +51,40 @@ fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, String> {
             At::Else
         })
     })?;
-    let path = match led {
-        Led::To(at, At::File) => folder.join(at),
-        Led::To(..) => return Err("it is no file".to_owned()),
-        Led::Nothing => return Ok(None),
-        Led::Out => {
-            return Err("it is a link that leads out of the folder: commit the file itself".to_owned());
-        }
+    match led {
+        Led::To(at, At::File) => Ok(Some(PathBuf::from(at))),
+        Led::To(..) => Err("it is no file".to_owned()),
+        Led::Nothing => Ok(None),
+        Led::Out => Err("it is a link that leads out of the folder: commit the file itself".to_owned()),
         Led::Nowhere => {
             let why =
                 "it is a link to a file that is not in the folder: commit that file, too, or the file itself";
-            return Err(why.to_owned());
+            Err(why.to_owned())
         }
+    }
+}
+
+/// What is in it, and where it is.
+pub(crate) fn read(folder: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>, String> {
+    let Some(inside) = place(folder, name)? else {
+        return Ok(None);
     };
+    let path = folder.join(&inside);
     let mut text = Vec::new();
     let file = File::open(path).map_err(|error| error.to_string())?;
     let all = file.take(CODE.enough()).read_to_end(&mut text);
     all.map_err(|error| error.to_string())?;
     CODE.check(text.len()).map_err(|error| error.to_string())?;
-    Ok(Some(text))
+    Ok(Some((inside, text)))
+}
+
+/// A file of the folder whose text is another than it has there.
+#[derive(Clone, Copy, Debug)]
+pub struct Instead<'a> {
+    /// Its path in the folder, in which nothing is a link.
+    pub path: &'a str,
+    /// The text.
+    pub text: &'a str,
 }
 
 /// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
@@ -78,7 +93,7 @@ fn read(folder: &Path, name: &str) -> Result<Option<Vec<u8>>, String> {
 pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore, Error> {
     for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
         let path = folder.join(&name);
-        if let Some(text) = read(folder, &name).map_err(|why| problem(&path, &why))? {
+        if let Some((_, text)) = read(folder, &name).map_err(|why| problem(&path, &why))? {
             return Ignore::parse(&text).map_err(|error| problem(&path, &error));
         }
     }
@@ -95,6 +110,7 @@ pub fn write(
     folder: &Path,
     dockerfile: &str,
     extra: Option<Extra<'_>>,
+    instead: Option<Instead<'_>>,
     buildkit: bool,
     to: impl Write,
 ) -> Result<(), Error> {
@@ -106,23 +122,33 @@ pub fn write(
     };
     let mut tar = tar::Builder::new(to);
     tar.follow_symlinks(false);
-    add(&mut tar, folder, "", always, (&ignore, &Above::default()))?;
+    add(
+        &mut tar,
+        folder,
+        "",
+        (always, instead),
+        (&ignore, &Above::default()),
+    )?;
     if let Some(extra) = extra {
-        let mut header = tar::Header::new_gnu();
-        header.set_mode(0o644);
-        header.set_mtime(0);
-        header.set_size(extra.text.len().try_into().unwrap_or(u64::MAX));
-        tar.append_data(&mut header, dockerfile, extra.text.as_bytes())
+        append_text(&mut tar, dockerfile, extra.text)
             .map_err(|error| problem(&folder.join(dockerfile), &error))?;
     }
     tar.finish().map_err(|error| problem(folder, &error))
+}
+
+fn append_text(tar: &mut tar::Builder<impl Write>, name: &str, text: &str) -> std::io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_mode(0o644);
+    header.set_mtime(0);
+    header.set_size(text.len().try_into().unwrap_or(u64::MAX));
+    tar.append_data(&mut header, name, text.as_bytes())
 }
 
 fn add(
     tar: &mut tar::Builder<impl Write>,
     folder: &Path,
     below: &str,
-    always: &[&str],
+    (always, instead): (&[&str], Option<Instead<'_>>),
     (ignore, above): (&Ignore, &Above),
 ) -> Result<(), Error> {
     let here = folder.join(below);
@@ -154,8 +180,10 @@ fn add(
                 append(tar, &entry.path(), &relative, &meta)?;
             }
             if !left_out || ignore.looks_into(relative.as_bytes()) || always.iter().any(is_above) {
-                add(tar, folder, &relative, always, (ignore, &known))?;
+                add(tar, folder, &relative, (always, instead), (ignore, &known))?;
             }
+        } else if let Some(instead) = instead.filter(|instead| instead.path == relative) {
+            append_text(tar, &relative, instead.text).map_err(|error| problem(&entry.path(), &error))?;
         } else if !left_out || always.contains(&&*relative) {
             append(tar, &entry.path(), &relative, &meta)?;
         }

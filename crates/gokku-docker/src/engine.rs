@@ -31,6 +31,7 @@ pub struct Engine {
     pub(crate) memory: Option<Arc<Memory>>,
     version: String,
     api: String,
+    arch: String,
     /// What it is like, once asked.
     about: Arc<OnceCell<About>>,
     /// What it keeps of what a container prints; as it does by itself without.
@@ -114,6 +115,7 @@ impl Engine {
             memory: None,
             version: version.version.unwrap_or_default(),
             api,
+            arch: version.arch.unwrap_or_default(),
             about: Arc::default(),
             logs: None,
         })
@@ -151,6 +153,17 @@ impl Engine {
     /// The version of its API, `1.41`.
     pub fn api(&self) -> &str {
         &self.api
+    }
+
+    /// Its processor, as Go calls it: `amd64`.
+    pub(crate) fn arch(&self) -> &str {
+        &self.arch
+    }
+
+    /// The first number of its version.
+    pub(crate) fn major(&self) -> u32 {
+        let number = self.version.split('.').next();
+        number.and_then(|number| number.parse().ok()).unwrap_or(u32::MAX)
     }
 
     /// The folder of the engine's data, as the engine says it.

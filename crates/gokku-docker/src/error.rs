@@ -76,6 +76,9 @@ pub enum Error {
     /// The build failed; its output was given line by line.
     #[error("{0}")]
     Build(FailedBuild),
+    /// Which images the Dockerfile names cannot be told: where, why, and what to do.
+    #[error("{0}")]
+    Unclear(String),
     /// The engine has no BuildKit, and a build needs it.
     #[error(
         "the build's secret {0} needs BuildKit, which this engine does not have: Docker's own, from 20.10 on, have it"

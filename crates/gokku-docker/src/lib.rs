@@ -35,6 +35,7 @@ pub mod classic;
 #[doc(hidden)]
 pub mod trace;
 
+mod apart;
 mod build_session;
 mod df;
 mod failed_build;
@@ -44,6 +45,7 @@ mod protobuf;
 mod secrets;
 mod wire;
 
+pub use apart::Apart;
 pub use build::{BuildRequest, Builder, Generated};
 pub use containers::{ContainerFacts, ContainerSpec, ContainerState};
 pub use engine::{Engine, LogLimits};

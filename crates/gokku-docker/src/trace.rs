@@ -19,9 +19,15 @@ pub struct Trace {
     /// What a step's stream has said without the end of its line: a message ends anywhere.
     held: BTreeMap<(Vec<u8>, u64), Unended>,
     failed: Option<FailedBuild>,
+    loaded: Vec<String>,
 }
 
 impl Trace {
+    /// The images that BuildKit has looked for since this was asked last.
+    pub fn loaded(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.loaded)
+    }
+
     /// The lines that a message brings.
     pub fn lines(&mut self, base64: &str) -> Vec<String> {
         let mut lines = Vec::new();
@@ -31,7 +37,10 @@ impl Trace {
                 .filter(move |(number, _, _)| *number == wanted)
                 .map(|(_, _, bytes)| bytes)
         };
-        let steps: Vec<Step> = of(1).filter_map(Step::read).collect();
+        let mut steps: Vec<Step> = of(1).map(Step::read).collect();
+        self.loaded
+            .extend(steps.iter().filter_map(Step::image).map(str::to_owned));
+        steps.retain(Step::is_shown);
         for step in &steps {
             if step.started && !self.begun.contains_key(&step.digest) {
                 self.begun.insert(step.digest.clone(), Begun::new(&step.name));
@@ -122,8 +131,7 @@ struct Step {
 }
 
 impl Step {
-    /// None for those that are BuildKit's own.
-    fn read(bytes: &[u8]) -> Option<Self> {
+    fn read(bytes: &[u8]) -> Self {
         let mut step = Self::default();
         for (number, value, bytes) in Fields(bytes) {
             match number {
@@ -136,9 +144,20 @@ impl Step {
                 _ => {}
             }
         }
+        step
+    }
+
+    /// Not those that are BuildKit's own.
+    fn is_shown(&self) -> bool {
         // The second is how the folder that was sent comes into the build.
-        let own = step.name.starts_with("[internal]") || step.name == "copy /context /";
-        (!own && !step.name.is_empty()).then_some(step)
+        let own = self.name.starts_with("[internal]") || self.name == "copy /context /";
+        !own && !self.name.is_empty()
+    }
+
+    /// The image that it looks for. What an instruction says has another beginning.
+    fn image(&self) -> Option<&str> {
+        let loads = self.name.strip_prefix("[internal] load metadata for ");
+        loads.or_else(|| self.name.strip_prefix("FROM "))
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use gokku_core::change::Change;
 use gokku_core::meant::{Meant, Named, may_be_made, meant};
+use gokku_core::image_use::mask;
+use gokku_core::official_images;
 use gokku_core::processes::Scale;
 use gokku_core::push::BranchName;
 use gokku_core::{AppName, EnvironmentName};
@@ -114,6 +116,7 @@ pub fn create(
     if folder.exists() {
         return Err(exists());
     }
+    free_for_an_image(name)?;
     let others: Vec<Named> = list(root)?.iter().map(App::named).collect();
     let limited = server.access.apps().is_some();
     let stands_back = may_be_made(
@@ -189,6 +192,19 @@ pub fn mend_repository(server: &Server, name: &AppName, deep: bool) -> Result<()
         Change::Mended { difference },
     );
     Ok(())
+
+/// An app's image is called as the app is: no other image may be.
+fn free_for_an_image(name: &AppName) -> Result<(), Error> {
+    let whose = if official_images::is_one(name.as_str()) {
+        "one of Docker's official images is called so, and other apps could not be built on it: "
+    } else if name.as_str().starts_with(mask::PREFIX) {
+        "gokku calls images so that there are not: "
+    } else {
+        return Ok(());
+    };
+    Err(Error::input(format!(
+        "no app can be called {name}: {whose}choose another name, as my-{name}"
+    )))
 }
 
 /// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
@@ -227,7 +243,8 @@ pub fn unreadable(root: &Root) -> Result<Vec<(AppName, Error)>, Error> {
         .collect())
 }
 
-fn names(root: &Root) -> Result<Vec<AppName>, Error> {
+/// The names of all, also of those whose records cannot be read.
+pub(crate) fn names(root: &Root) -> Result<Vec<AppName>, Error> {
     let folder = root.apps();
     let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, &error))?;
     let mut names: Vec<AppName> = entries

@@ -1,22 +1,23 @@
 //! The step that makes a release's image: an earlier release's, where that was built from the same, or a new one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gokku_core::build_key::made_before;
 use gokku_core::disk::Taken;
 use gokku_core::event::{Event, Source};
+use gokku_core::image_use::whose::Neighbours;
 use gokku_core::languages::DOCKERIGNORE;
 use gokku_core::languages::dockerfile::Mounts;
 use gokku_core::release::Record;
 use gokku_core::transition::Cause;
-use gokku_core::{ImageId, ReleaseId};
-use gokku_docker::{BuildRequest, Builder, Generated, labels};
+use gokku_core::{AppName, ImageId, ReleaseId};
+use gokku_docker::{Apart, BuildRequest, Builder, Generated, labels};
 
 use crate::driver::Driver;
 use crate::error::Error;
 use crate::plan::Plan;
 use crate::runtime::Runtime;
-use crate::{boot, code, disk, records, registries};
+use crate::{apps, boot, caches, code, disk, records, registries};
 
 impl<R: Runtime> Driver<R> {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
@@ -113,6 +114,7 @@ impl<R: Runtime> Driver<R> {
             args: self.plan.build_args(),
             secrets: self.plan.secrets.clone(),
             logins: registries::logins(&self.root)?,
+            apart: self.apart()?,
             cache: !self.plan.rebuild && !self.without_cache,
             builder: Builder::Any,
         };
@@ -151,6 +153,20 @@ impl<R: Runtime> Driver<R> {
                 .map_or(0, |(before, after)| before.saturating_sub(after)),
         };
         Ok((image, taken))
+    }
+
+    /// From what its builds are kept apart.
+    fn apart(&self) -> Result<Apart, Error> {
+        let mut others: BTreeSet<AppName> = apps::names(&self.root)?.into_iter().collect();
+        others.remove(&self.app);
+        Ok(Apart {
+            neighbours: Neighbours {
+                root: self.root.label(),
+                own: self.app.clone(),
+                others,
+            },
+            caches: caches::of_app(&self.root, &self.app)?,
+        })
     }
 
     pub(crate) fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {

@@ -71,6 +71,7 @@ pub mod worker;
 
 mod boot;
 mod building;
+mod caches;
 mod carried;
 mod code;
 mod differ;

@@ -83,6 +83,11 @@ impl Root {
         self.app(app).join("shared/.env")
     }
 
+    /// What its build caches' names have in them.
+    pub fn caches(&self, app: &AppName) -> PathBuf {
+        self.app(app).join("build-caches")
+    }
+
     /// The folder of an app's releases.
     pub fn releases(&self, app: &AppName) -> PathBuf {
         self.app(app).join("releases")

@@ -4,7 +4,8 @@
 //! The fuzz targets in `fuzz/` call it, and so do this crate's tests, with every input in `fuzz/corpus`.
 //!
 //! - who is let in, and what comes with a key: [`authorized_keys`]
-//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`procfile`], [`docker_ignore`], [`languages`], [`names`]
+//! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`procfile`], [`docker_ignore`], [`image_use`],
+//!   [`languages`], [`names`]
 //! - what git says: [`hook_input`], [`proc_receive`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what a laptop and a server say to each other: [`afar`]
@@ -22,6 +23,7 @@ pub mod env_file;
 pub mod event_log;
 pub mod gokku_yml;
 pub mod hook_input;
+pub mod image_use;
 pub mod languages;
 pub mod listeners;
 pub mod names;
@@ -35,7 +37,7 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 17] = [
+pub const SUBJECTS: [(&str, Check); 18] = [
     ("afar", afar::check),
     ("authorized_keys", authorized_keys::check),
     ("build_progress", build_progress::check),
@@ -45,6 +47,7 @@ pub const SUBJECTS: [(&str, Check); 17] = [
     ("event_log", event_log::check),
     ("gokku_yml", gokku_yml::check),
     ("hook_input", hook_input::check),
+    ("image_use", image_use::check),
     ("languages", languages::check),
     ("listeners", listeners::check),
     ("names", names::check),

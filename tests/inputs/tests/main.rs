@@ -96,6 +96,7 @@ subjects! {
     event_log
     gokku_yml
     hook_input
+    image_use
     languages
     listeners
     names

@@ -34,6 +34,7 @@ mod range;
 mod ruby;
 mod rust;
 mod site;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};

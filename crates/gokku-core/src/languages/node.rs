@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::dockerfile::{Dockerfile, exec, quoted};
 use super::version::{self, Said, Version};
-use super::{Folder, Lang, Made, Outcome, incomplete, site};
+use super::{Folder, Lang, Made, Outcome, incomplete, site, tools};
 use crate::procfile::Command;
 use crate::shell::program;
 
@@ -68,7 +68,7 @@ const SITES: [(&str, &str); 6] = [
 
 enum Tool {
     Npm,
-    Pnpm(Option<String>),
+    Pnpm(String),
     Yarn,
     /// Yarn 2 and later, which Corepack brings.
     Berry,
@@ -223,9 +223,11 @@ fn tool(folder: Folder<'_>, package: &Value) -> Result<Tool, String> {
                 .is_some_and(|major| !matches!(major, "" | "0" | "1"))
     };
     Ok(match name {
-        "pnpm" if number.is_empty() => Tool::Pnpm(None),
+        "pnpm" if number.is_empty() => {
+            Tool::Pnpm(tools::said(folder, "pnpm").unwrap_or_else(|| tools::version("pnpm").to_owned()))
+        }
         // npm takes what was meant, an exact version or not.
-        "pnpm" if number.chars().all(|c| c.is_ascii_graphic()) => Tool::Pnpm(Some(number.to_owned())),
+        "pnpm" if number.chars().all(|c| c.is_ascii_graphic()) => Tool::Pnpm(number.to_owned()),
         "pnpm" => {
             return Err(format!(
                 "packageManager in its package.json is {manager:?}, which names no version of pnpm: write pnpm@10.4.1"
@@ -241,14 +243,12 @@ fn tool(folder: Folder<'_>, package: &Value) -> Result<Tool, String> {
                 .lines()
                 .find_map(|line| line.strip_prefix("lockfileVersion:"));
             let form = form.unwrap_or("").trim().trim_matches(['\'', '"']);
-            Tool::Pnpm(Some(
-                match form.split('.').next() {
-                    Some("5") => "7",
-                    Some("6") => "8",
-                    _ => "10",
-                }
-                .to_owned(),
-            ))
+            let of_lock = match form.split('.').next() {
+                Some("5") => "pnpm 7",
+                Some("6") => "pnpm 8",
+                _ => "pnpm",
+            };
+            Tool::Pnpm(tools::said(folder, "pnpm").unwrap_or_else(|| tools::version(of_lock).to_owned()))
         }
         _ if folder.has("yarn.lock") && berry() => Tool::Berry,
         _ if folder.has("yarn.lock") => Tool::Yarn,
@@ -289,14 +289,14 @@ fn install(
     match tool {
         Tool::Pnpm(number) => file.run(
             &["/root/.npm"],
-            format!(
-                "npm install --global {}",
-                quoted(&format!("pnpm@{}", number.as_deref().unwrap_or("10")))
-            ),
+            format!("npm install --global {}", quoted(&format!("pnpm@{number}"))),
         ),
         Tool::Berry => file.run(
             &["/root/.npm"],
-            "npm install --global --force corepack && corepack enable",
+            format!(
+                "npm install --global --force corepack@{} && corepack enable",
+                tools::version("corepack")
+            ),
         ),
         Tool::Npm | Tool::Yarn => {}
     }

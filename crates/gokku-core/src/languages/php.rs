@@ -2,7 +2,7 @@
 
 use super::dockerfile::{Dockerfile, exec};
 use super::version::{self, Said};
-use super::{Folder, Lang, Made, Outcome, incomplete};
+use super::{Folder, Lang, Made, Outcome, incomplete, tools};
 
 /// An extension's name, the packages it is built with, and those it runs with.
 type Extension = (&'static str, &'static str, &'static str);
@@ -73,7 +73,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let has_composer = folder.has("composer.json");
     let mut file = Dockerfile::default();
     if has_composer {
-        file.line("FROM composer:2 AS build");
+        file.line(format!("FROM composer:{} AS build", tools::version("composer")));
         file.line("WORKDIR /app");
         file.line("ENV COMPOSER_ALLOW_SUPERUSER=1 COMPOSER_CACHE_DIR=/tmp/composer");
         folder.copy_files(&mut file, &["composer.json", "composer.lock"], "./");

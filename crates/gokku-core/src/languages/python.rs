@@ -2,7 +2,7 @@
 
 use super::dockerfile::{Dockerfile, exec, shell};
 use super::version::{self, Said, Version};
-use super::{Folder, Lang, Made, Outcome, incomplete};
+use super::{Folder, Lang, Made, Outcome, incomplete, tools};
 
 enum Tool {
     Requirements,
@@ -77,11 +77,20 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     };
     let packaged = pyproject.contains_key("build-system");
     let mut file = Dockerfile::default();
-    build(&mut file, folder, &version, &tool, packaged);
+    let asks = |tool: &str, key: &str| pyproject.get("tool")?.get(tool)?.get(key)?.as_str();
+    let asked = match tool {
+        Tool::Uv => asks("uv", "required-version"),
+        Tool::Poetry => asks("poetry", "requires-poetry"),
+        _ => None,
+    };
+    build(&mut file, folder, &version, &tool, (packaged, asked));
     if let Some(server) = start.added {
         file.run(
             &["/root/.cache/pip"],
-            format!("/venv/bin/python -m pip install {server}"),
+            format!(
+                "/venv/bin/python -m pip install {}",
+                tools::pip(folder, server, None, &version.number)
+            ),
         );
     }
     finish(&mut file, folder, &version, &start.command, &depends);
@@ -129,7 +138,14 @@ fn requires(folder: Folder<'_>, pyproject: &toml::Table) -> Option<Said> {
     Said::toml(folder, file, project, &["requires-python"]).or_else(poetry)
 }
 
-fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &Tool, packaged: bool) {
+fn build(
+    file: &mut Dockerfile,
+    folder: Folder<'_>,
+    version: &Version,
+    tool: &Tool,
+    (packaged, asked): (bool, Option<&str>),
+) {
+    let pinned = |tool: &str| tools::pip(folder, tool, asked, &version.number);
     file.line(format!("FROM python:{}-bookworm AS build", version.number));
     file.line("WORKDIR /app");
     file.line("ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore");
@@ -154,7 +170,7 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
         }
         Tool::Uv => {
             file.line("ENV UV_PROJECT_ENVIRONMENT=/venv UV_LINK_MODE=copy UV_PYTHON=python3 UV_PYTHON_DOWNLOADS=never");
-            file.run(&pip, "python3 -m pip install uv");
+            file.run(&pip, format!("python3 -m pip install {}", pinned("uv")));
             folder.copy_files(file, &["pyproject.toml", "uv.lock"], "./");
             // It makes an environment without pip, which a server that is added needs.
             file.run(
@@ -171,7 +187,10 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
         }
         Tool::Poetry => {
             file.line("ENV VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH POETRY_NO_INTERACTION=1");
-            file.run(&pip, "/usr/local/bin/python3 -m pip install poetry");
+            file.run(
+                &pip,
+                format!("/usr/local/bin/python3 -m pip install {}", pinned("poetry")),
+            );
             folder.copy_files(file, &["pyproject.toml", "poetry.lock", "poetry.toml"], "./");
             file.run(
                 &["/root/.cache/pypoetry"],
@@ -181,7 +200,10 @@ fn build(file: &mut Dockerfile, folder: Folder<'_>, version: &Version, tool: &To
         Tool::Pipenv => {
             // It installs into the environment that it finds itself in.
             file.line("ENV VIRTUAL_ENV=/venv PATH=/venv/bin:$PATH PIPENV_VERBOSITY=-1");
-            file.run(&pip, "/usr/local/bin/python3 -m pip install pipenv");
+            file.run(
+                &pip,
+                format!("/usr/local/bin/python3 -m pip install {}", pinned("pipenv")),
+            );
             folder.copy_files(file, &["Pipfile", "Pipfile.lock"], "./");
             file.run(
                 &["/root/.cache/pip", "/root/.cache/pipenv"],

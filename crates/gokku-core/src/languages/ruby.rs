@@ -1,8 +1,8 @@
 //! Ruby: Rails, and whatever else has a `config.ru`.
 
 use super::dockerfile::{Dockerfile, shell};
-use super::version;
 use super::{Folder, Lang, Made, Outcome, incomplete};
+use super::{tools, version};
 
 /// Libraries that gems need when they run, and small images lack.
 const LIBRARIES: [(&str, &str); 4] = [
@@ -110,13 +110,31 @@ fn packages(file: &mut Dockerfile, folder: Folder<'_>) {
     if folder.has("yarn.lock") {
         file.run(
             &["/root/.npm", "/usr/local/share/.cache/yarn"],
-            "npm install --global yarn@1 && yarn install --frozen-lockfile",
+            format!(
+                "npm install --global yarn@{} && yarn install --frozen-lockfile",
+                yarn(folder)
+            ),
         );
     } else if folder.has("package-lock.json") {
         file.run(&["/root/.npm"], "npm ci");
     } else {
         file.run(&["/root/.npm"], "npm install");
     }
+}
+
+/// The version of Yarn that `packageManager` or `.tool-versions` says, of the first kind.
+fn yarn(folder: Folder<'_>) -> String {
+    let package: serde_json::Value = serde_json::from_str(folder.text("package.json")).unwrap_or_default();
+    let manager = package.get("packageManager").and_then(serde_json::Value::as_str);
+    let said = manager.and_then(|manager| manager.strip_prefix("yarn@"));
+    let said = said.and_then(|said| said.split('+').next()).map(str::to_owned);
+    let said = said.or_else(|| tools::said(folder, "yarn")).filter(|said| {
+        let numbers = said
+            .split('.')
+            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+        said.starts_with("1.") && numbers
+    });
+    said.unwrap_or_else(|| tools::YARN.to_owned())
 }
 
 /// Whether gems of the bundle lie in the project itself: they are read when it is installed.

@@ -55,7 +55,7 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
         format!(" --manifest-path {}", quoted(&format!("{below}/Cargo.toml")))
     });
     file.run(
-        // One build at a time: other apps' builds have the same folder.
+        // One build at a time: a build of the same app that was given up may still run.
         &[caches[0], caches[1], "/src/target,sharing=locked"],
         // Files come into a build without their times, and cargo goes by these.
         format!(

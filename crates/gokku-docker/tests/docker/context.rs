@@ -11,7 +11,7 @@ use crate::support::Folder;
 
 fn stream(folder: &Folder, dockerfile: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    context::write(folder.path(), dockerfile, None, false, &mut bytes).unwrap();
+    context::write(folder.path(), dockerfile, None, None, false, &mut bytes).unwrap();
     bytes
 }
 
@@ -139,7 +139,15 @@ fn a_dockerfile_that_is_in_no_folder() {
     };
     let sent = |folder: &Folder| -> Vec<String> {
         let mut bytes = Vec::new();
-        context::write(folder.path(), ".gokku.Dockerfile", Some(extra), false, &mut bytes).unwrap();
+        context::write(
+            folder.path(),
+            ".gokku.Dockerfile",
+            Some(extra),
+            None,
+            false,
+            &mut bytes,
+        )
+        .unwrap();
         let mut archive = tar::Archive::new(bytes.as_slice());
         let entries = archive.entries().unwrap();
         entries

@@ -179,7 +179,7 @@ fn folder(ignore: &[u8], files: impl IntoIterator<Item = impl AsRef<str>>) -> Fo
 /// What is sent here.
 fn ours(folder: &Path, dockerfile: &str) -> Result<BTreeSet<Vec<u8>>, String> {
     let mut tar = Vec::new();
-    let written = context::write(folder, dockerfile, None, false, &mut tar);
+    let written = context::write(folder, dockerfile, None, None, false, &mut tar);
     written.map_err(|error| error.to_string())?;
     Ok(paths(&tar))
 }

@@ -8,6 +8,7 @@
 
 mod support;
 
+mod apart;
 mod builders;
 mod containers;
 mod context;

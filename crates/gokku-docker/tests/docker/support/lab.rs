@@ -1,6 +1,6 @@
 //! An engine and what a test makes on it, which goes with the test.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
+use gokku_core::image_use::whose::Neighbours;
 use gokku_core::{ContainerId, ImageId};
 use gokku_docker::{
-    BuildRequest, Builder, ContainerSpec, Engine, Error, LogLine, LogOptions, engine, labels,
+    Apart, BuildRequest, Builder, ContainerSpec, Engine, Error, LogLine, LogOptions, engine, labels,
 };
 
 use super::{Folder, until};
@@ -71,6 +72,14 @@ impl Lab {
             args: Vec::new(),
             secrets: gokku_docker::Secrets::new(),
             logins: Vec::new(),
+            apart: Apart {
+                neighbours: Neighbours {
+                    root: self.root.clone(),
+                    own: "lab".parse().expect("a name"),
+                    others: BTreeSet::new(),
+                },
+                caches: self.root.clone(),
+            },
             cache: true,
             builder,
         }
