@@ -187,6 +187,21 @@ fn a_key_pushes_to_its_apps_and_commands_them() {
     ada(&format!("gokku apps destroy {api} --yes")).ok();
 }
 
+/// The owner is told who has a host port; to a key it is enough that somebody has.
+#[test]
+fn a_key_is_not_told_who_has_a_port() {
+    let server = Server::new();
+    let sshd = Sshd::start(&server);
+    let api = unique("api");
+    let_in(&server, &sshd, "ada", &[&api]);
+    let taken = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let dev = copy_for(&server, &api, port, &format!("ada:{api}"));
+    let push = dev.release("v1").rejected().says("is taken by another program");
+    let named = format!("process {}", std::process::id());
+    assert!(!push.output.contains(&named), "{push}");
+}
+
 /// What a bound key's session could do if it had a way out: write here.
 struct Wall<'a> {
     server: &'a Server,

@@ -637,13 +637,18 @@ fn p34_an_environments_name_redirects_nobody() {
     assert_eq!(made.of_this("y-prod"), alone.of_this("w-prod"));
     to_owner("y-prod").is_about("y");
     to_key("y-prod", "y-prod").is_about("y-prod");
-    // Whoever sees both is told before a name means two.
-    by_owner("z-prod", "production");
-    let why = "z is not made: z-prod means the app z-prod here: choose another name, or another environment with -e";
-    create("z", "prod").is_refused(2, why);
-    create("z", "staging").is_done();
-    let why = "z-staging is not made: z-staging means the app z here, with its environment";
-    create("z-staging", "production").is_refused(2, why);
+    // Whoever sees both is told before words mean two.
+    by_owner("m-n", "production");
+    let why = "m is not made: m-n-production means the app m-n here, with its environment: choose another name, or another \
+               environment with -e";
+    create("m", "n-production").is_refused(2, why);
+    let both = scene.key(&["m", "m-n"], "gokku apps create m -e n-production");
+    both.is_refused(2, why);
+    // A name comes before a pair, if its owner says so.
+    by_owner("z", "staging");
+    to_owner("z-staging").is_about("z");
+    by_owner("z-staging", "production");
+    to_owner("z-staging").is_about("z-staging");
 }
 
 /// On a machine of one's own: what has no end, or is no file, is refused at once.

@@ -2,9 +2,9 @@
 //! that no name comes to mean another app than it did.
 //!
 //! Names and pairs are written alike: `a-b-production` may be an app, the app `a-b` with its environment, or `a` with the
-//! environment `b-production`. Whoever sees all of them is refused what would make one mean two. A key that is limited
-//! cannot be refused for an app that it does not see, because that would tell that there is one: what it makes stands
-//! back instead.
+//! environment `b-production`. A name comes before a pair. Whoever sees both is refused what would make a pair mean two. A
+//! key that is limited cannot be refused for an app that it does not see, because that would tell that there is one: what it
+//! makes stands back instead.
 
 use crate::name::{AppName, EnvironmentName};
 
@@ -87,18 +87,25 @@ pub fn may_be_made(
     let mut stands_back = limited && *environment != EnvironmentName::default();
     for other in others {
         let theirs = other.pair();
-        let by_pair = !other.stands_back && (theirs == name.as_str() || theirs == pair);
-        if other.name.as_str() != pair && !by_pair {
-            continue;
-        }
+        let same_pair = !other.stands_back && theirs == pair;
+        let is_their_pair = !other.stands_back && theirs == name.as_str();
+        let is_their_name = other.name.as_str() == pair;
         if !sees(&other.name) {
-            stands_back = true;
+            stands_back |= same_pair || is_their_pair || is_their_name;
             continue;
         }
+        // Whoever sees all may give an app the name of another with its environment: a name comes before a pair.
+        let clash = if same_pair || (is_their_name && other.stands_back) {
+            &pair
+        } else if is_their_pair && limited {
+            &theirs
+        } else {
+            continue;
+        };
         return Err(Clash {
-            clash: if theirs == name.as_str() { theirs } else { pair },
+            clash: clash.clone(),
             other: other.name.clone(),
-            with_environment: by_pair,
+            with_environment: !is_their_name,
         });
     }
     Ok(stands_back)
@@ -166,47 +173,45 @@ mod tests {
 
     #[test]
     fn no_app_is_made_that_changes_what_a_name_means() {
-        for (made, others, to_all) in [
-            ("x/prod", "", "good"),
-            ("x/prod", "y/prod x-y/prod xx/prod", "good"),
-            ("x/prod", "x-prod/production", "x-prod"),
-            ("x-prod/production", "x/prod", "x"),
-            ("a/b-production", "a-b/production", "a-b"),
-            ("a-b/production", "a/b-production", "a"),
-            ("a-b-production/production", "a-b/production", "a-b"),
+        for (made, others, to_all, to_limited) in [
+            ("x/prod", "", "good", "good"),
+            ("x/prod", "y/prod x-y/prod xx/prod", "good", "good"),
+            // A name comes before a pair, whichever was there first.
+            ("x/prod", "x-prod/production", "good", "good"),
+            ("x-prod/production", "x/prod", "good", "x"),
+            ("a-b-production/production", "a-b/production", "good", "a-b"),
+            // Two pairs that are one.
+            ("a/b-production", "a-b/production", "a-b", "a-b"),
+            ("a-b/production", "a/b-production", "a", "a"),
             // What a key has made is in nobody's way but by its name.
-            ("x-prod/production", "~x/prod", "good"),
-            ("a-b/production", "~a/b-production", "good"),
-            ("x/prod", "~x-prod/production", "x-prod"),
+            ("x-prod/production", "~x/prod", "good", "good"),
+            ("a-b/production", "~a/b-production", "good", "good"),
+            ("x/prod", "~x-prod/production", "x-prod", "x-prod"),
         ] {
             let (new, others) = (named(made), all(others));
             let make =
                 |sees: bool, limited| may_be_made(&new.name, &new.environment, &others, |_| sees, limited);
-            let told = make(true, false).map_or_else(
-                |clash| clash.other.to_string(),
-                |back| {
-                    assert!(!back, "{made}");
-                    "good".to_owned()
-                },
-            );
-            assert_eq!(told, to_all, "{made}");
-            // A key that sees nothing of them makes it all the same, and it stands back.
-            let back = make(false, true).expect("nothing is told");
+            let told = |limited| {
+                make(true, limited).map_or_else(|clash| clash.other.to_string(), |_| "good".to_owned())
+            };
             assert_eq!(
-                back,
-                to_all != "good" || new.environment.as_str() != "production",
+                (told(false).as_str(), told(true).as_str()),
+                (to_all, to_limited),
                 "{made}"
             );
+            assert!(
+                make(true, false).is_ok_and(|back| !back) || to_all != "good",
+                "{made}"
+            );
+            // A key that sees nothing of them makes it all the same, and it stands back.
+            let back = make(false, true).expect("nothing is told");
+            let usual = new.environment.as_str() == "production";
+            assert_eq!(back, !usual || to_limited != "good", "{made}");
         }
-        let clash = may_be_made(
-            &named("a-b/c").name,
-            &named("a-b/c").environment,
-            &all("a/b"),
-            |_| true,
-            false,
-        );
+        let (new, others) = (named("a-b/c"), all("a/b"));
+        let clash = may_be_made(&new.name, &new.environment, &others, |_| true, true).expect_err("a clash");
         assert_eq!(
-            clash.expect_err("a clash").to_string(),
+            clash.to_string(),
             "a-b means the app a here, with its environment: choose another name, or another environment with -e"
         );
     }
