@@ -77,8 +77,8 @@ pub mod transition;
 
 pub mod change;
 pub mod event;
-pub mod record;
 pub mod kept;
+pub mod record;
 
 pub mod reconcile;
 

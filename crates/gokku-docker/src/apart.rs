@@ -61,7 +61,9 @@ pub(crate) fn dockerfile(folder: &Path, name: &str) -> Result<Instead, Error> {
     let read = context::read(folder, name).map_err(problem)?;
     let (inside, bytes) = read.ok_or_else(|| problem("there is no such file".to_owned()))?;
     if bytes.len() > LARGEST {
-        return Err(problem(format!("{LARGEST} bytes are read of a Dockerfile at most")));
+        return Err(problem(format!(
+            "{LARGEST} bytes are read of a Dockerfile at most"
+        )));
     }
     let text = gokku_core::text::read(&bytes).map_err(|wrong| problem(wrong.to_string()))?;
     Ok(Instead {

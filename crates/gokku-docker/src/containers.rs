@@ -225,7 +225,10 @@ impl Engine {
     /// Starts a container; one that runs already is no error.
     pub async fn start(&self, id: &ContainerId) -> Result<(), Error> {
         let call = Call::new("start", "start the container", id.as_str());
-        match self.act(call, self.docker.start_container(id.as_str(), None)).await {
+        match self
+            .act(call, self.docker.start_container(id.as_str(), None))
+            .await
+        {
             Err(Error::Api { what, message }) if message.contains("no available IPv4 addresses") => {
                 Err(Error::Api {
                     what,

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gokku_core::CommitId;
+use gokku_core::intake::PushLimits;
 use gokku_core::push::BranchName;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -225,7 +226,8 @@ impl Repository {
                         "config",
                         "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n\tbare = true\n",
                     )?;
-                    self.pin()?;
+                    // The next push is told the size that counts here.
+                    self.pin(PushLimits::default().max_size)?;
                 }
                 _ => fs::remove_file(&path).map_err(|error| at(&path, error))?,
             }

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use gokku_core::change::Change;
-use gokku_core::meant::{Meant, Named, may_be_made, meant};
 use gokku_core::image_use::mask;
+use gokku_core::meant::{Meant, Named, may_be_made, meant};
 use gokku_core::official_images;
 use gokku_core::processes::Scale;
 use gokku_core::push::BranchName;
@@ -192,6 +192,7 @@ pub fn mend_repository(server: &Server, name: &AppName, deep: bool) -> Result<()
         Change::Mended { difference },
     );
     Ok(())
+}
 
 /// An app's image is called as the app is: no other image may be.
 fn free_for_an_image(name: &AppName) -> Result<(), Error> {

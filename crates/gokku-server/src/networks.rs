@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use gokku_core::input;
 use gokku_core::network_name::{self, OF_ALL};
 use gokku_core::subnet::{self, Subnet};
 use gokku_core::{AppName, neighbours};
@@ -259,7 +260,9 @@ fn hints(app: &AppName, plan: &Plan) -> Vec<String> {
 
 /// Whether what runs of an app lets another reach it.
 fn lets_in(root: &Root, host: &AppName, guest: &AppName) -> bool {
-    let yml = tree_file::read(&root.current(host), GOKKU_YML).ok().flatten();
+    let yml = tree_file::read(&root.current(host), GOKKU_YML, input::GOKKU_YML)
+        .ok()
+        .flatten();
     let config = yml.and_then(|yml| plan::config_of(host, Some(&yml)).ok());
     config.is_some_and(|config| config.reaches.contains(guest))
 }

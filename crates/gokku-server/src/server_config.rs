@@ -6,11 +6,11 @@ use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::disk::Size;
-use gokku_core::input::{self, Limit};
 use gokku_core::host_ports::{HostPorts, PortRange};
+use gokku_core::input::{self, Limit};
+use gokku_core::intake::PushLimits;
 use gokku_core::privileges::Capability;
 use gokku_core::subnet::{RANGE, Subnet};
-use gokku_core::intake::PushLimits;
 use gokku_proxy::health::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;

@@ -19,8 +19,8 @@ use crate::recover::{finish, recover};
 use crate::request::{Ask, Request};
 use crate::server::Server;
 use crate::{
-    abort, atomic, clock, ensure, hook, host_ports, log, mounts, networks, privileges, prune, records, refs, room,
-    tidy,
+    abort, atomic, clock, ensure, hook, host_ports, log, mounts, networks, privileges, prune, records, refs,
+    room, tidy,
 };
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.

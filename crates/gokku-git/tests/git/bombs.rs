@@ -166,7 +166,14 @@ fn a_file_that_is_too_large_to_be_read_is_told() {
     git(&work, &["add", "-A"]);
     git(&work, &["commit", "-qm", "large"]);
     let commit = push(&work, &repository);
-    assert_eq!(repository.file(&commit, "fits", GOKKU_YML).unwrap().unwrap().len(), fits);
+    assert_eq!(
+        repository
+            .file(&commit, "fits", GOKKU_YML)
+            .unwrap()
+            .unwrap()
+            .len(),
+        fits
+    );
     for name in ["gokku.yml", "behind"] {
         let error = repository.file(&commit, name, GOKKU_YML).unwrap_err();
         assert!(matches!(error, Error::TooMuch { .. }), "{error}");
