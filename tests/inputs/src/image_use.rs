@@ -57,6 +57,15 @@ fn is_kept_away(text: &str, uses: &[Use], given: &Given<'_>) {
         assert_eq!(sent, text);
         return;
     }
+    let is_plain = |image: &String| {
+        image
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "._:/@-".contains(c))
+    };
+    if !uses.iter().flat_map(|one| &one.images).all(is_plain) {
+        // No image is called so, and what stands beside it may be anything.
+        return;
+    }
     // A stage's name may have been one of them: then what meant the image before means the stage, or the other way round.
     if let Ok(left) = read(&sent, given) {
         let lines: Vec<usize> = uses.iter().map(|one| one.line).collect();

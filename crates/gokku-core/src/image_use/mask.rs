@@ -14,7 +14,11 @@ pub const PREFIX: &str = "gokku-none-";
 
 /// The name that stands for an image's.
 pub fn name_for(image: &str) -> String {
-    let (before, name, after) = match Named::of(image) {
+    // What is no image anyway may have anything in it, and nothing of that comes to stand bare in a line.
+    let is_plain = image
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "._:/@-".contains(c));
+    let (before, name, after) = match Named::of(image).filter(|_| is_plain) {
         Some(named) => {
             let at = named.at;
             (&image[..at.start], &image[at.clone()], &image[at.end..])
@@ -131,6 +135,7 @@ mod tests {
             assert!(!name.contains("other"), "{name}");
             assert_eq!(unmasked(&format!("no {name} here")), format!("no {image} here"));
         }
+        assert_eq!(name_for("other:1 --mount=from=x").matches(' ').count(), 0);
         assert_eq!(name_for("docker.io/other:1"), "docker.io/gokku-none-6f74686572:1");
         for text in [
             "gokku-none-",
