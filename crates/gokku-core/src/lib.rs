@@ -17,7 +17,7 @@
 //! - what is compared with what should be: [`reconcile`]
 //! - what a client tells a server first: [`client`]
 //! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
-//! - how long to wait before trying again: [`pause`]
+//! - how long to wait before trying again: [`pause`]; what is said again and again: [`repeats`]
 //! - reading what the kernel says of listening sockets: [`listeners`]; bytes in texts: [`base64`];
 //!   whether two things are the same: [`fingerprint`]
 #![deny(missing_docs)]
@@ -77,6 +77,7 @@ pub mod base64;
 pub mod fingerprint;
 pub mod listeners;
 pub mod pause;
+pub mod repeats;
 
 pub use access::Access;
 pub use ids::{CommitId, ContainerId, ImageId, TreeId};

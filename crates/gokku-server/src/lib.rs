@@ -9,7 +9,7 @@
 //!   daemon runs, `recover` what was cut off, `prepare`, drive, `tidy`
 //! - room: what is no longer kept goes ([`prune`]), what a build needs is there before it begins (`room`, `disk`)
 //! - a project without a Dockerfile: [`languages`]; an image that is there already: `pull`, with the logins of [`registries`]
-//! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`]; `settle` ends and mends, `differ` compares
+//! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`], [`daemon_log`] what it says; `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]; what a push may bring: [`intake`]
 //! - other processes: [`session`] starts them, `process` watches and ends them
 //! - what the engine has of it, when the server is taken down: [`leave`]
@@ -25,6 +25,7 @@ pub mod check;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod daemon_log;
 pub mod doctor;
 pub mod driver;
 pub mod env_store;

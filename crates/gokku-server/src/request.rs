@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::server::Server;
-use crate::{log, session};
+use crate::{daemon_log, log, session};
 
 /// One thing asked of an app.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -160,6 +160,7 @@ pub fn submit_as(
     };
     let input = serde_json::to_vec(&request).map_err(|error| Error::failed(error.to_string()))?;
     let words = server.root.path().join("run/worker.log");
+    daemon_log::rotate(&words);
     let child = session::spawn(
         &server.program,
         &["worker"],

@@ -1,5 +1,8 @@
 //! `gokku proxy`: the traffic switch.
 
+use std::sync::Arc;
+
+use gokku_server::daemon_log::DaemonLog;
 use gokku_server::replace::{self, Progress};
 use gokku_server::{Server, daemon, session};
 use sd_notify::NotifyState;
@@ -28,7 +31,7 @@ fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> 
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
-        .with_writer(std::io::stderr)
+        .with_writer(Arc::new(DaemonLog::new(&server.root)))
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime
