@@ -20,7 +20,7 @@
 //! - what is compared with what should be: [`reconcile`]
 //! - what a client tells a server first: [`client`]
 //! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
-//! - how long to wait before trying again: [`pause`]
+//! - how long to wait before trying again: [`pause`]; what a log says again and again: [`repeats`]
 //! - reading what the kernel says of listening sockets, [`listeners`], and of containers, [`container_process`]; bytes in
 //!   texts: [`base64`]; whether two things are the same: [`fingerprint`]
 #![deny(missing_docs)]

@@ -87,10 +87,12 @@ async fn exchange(
         .await
         .map_err(|error| error.to_string())?;
     let status = response.status().as_u16();
-    let location = response
-        .headers()
-        .get(LOCATION)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let location = response.headers().get(LOCATION).map(|value| {
+        String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(SHOWN)
+            .collect()
+    });
     if status == 200 {
         return Ok(Probe::Answered {
             status,

@@ -10,7 +10,7 @@
 //! - what is said to be done is on the disk: `durable`; what was not when the power was cut: `boot` tells, `code` mends
 //! - room: what is no longer kept goes ([`prune`]), what a build needs is there before it begins (`room`, `disk`)
 //! - a project without a Dockerfile: [`languages`]; an image that is there already: `pull`, with the logins of [`registries`]
-//! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`], of which `upkeep` is the memory;
+//! - the daemon: [`replace`] has a new one take its place; [`daemon`] is the traffic switch with its [`supervisor`], of which `upkeep` is the memory, and [`daemon_log`] what it says;
 //!   `settle` ends and mends, `differ` compares
 //! - who is let in: [`keys`]; what comes with a key: [`serve`]; what a push may bring: [`intake`]
 //! - other processes: [`session`] starts them, `process` watches and ends them

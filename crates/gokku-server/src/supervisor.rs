@@ -272,6 +272,7 @@ impl Watch<'_> {
                         self.unsettled.extend(app_of(event.labels.get(labels::APP).map(String::as_str)));
                         self.heed(&event.id, event.happening);
                     }
+                    Some(Err(error)) if error.is_silence() => return End::Deaf,
                     Some(Err(_)) | None => return End::Gone,
                 },
                 container = self.switch.ended() => self.upkeep.ended(&container, Instant::now()),

@@ -5,7 +5,7 @@
 use super::mask::{PREFIX, masked, unmasked};
 use super::*;
 
-fn given<'a>(args: &'a [(String, String)], by: BuiltBy) -> Given<'a> {
+fn given(args: &[(String, String)], by: BuiltBy) -> Given<'_> {
     Given {
         args,
         arch: "amd64",
@@ -197,9 +197,10 @@ fn arguments_and_builders_decide() {
 
 #[test]
 fn what_cannot_be_told_is_refused_with_its_line() {
-    let grows: String = (0..30)
+    let lines: Vec<String> = (0..30)
         .map(|n| format!("ARG X{}=${{X{n}}}${{X{n}}}\n", n + 1))
         .collect();
+    let grows = lines.concat();
     for (text, wanted) in [
         // A heredoc to one builder, an instruction to another: `COPY` ends it here and there.
         (

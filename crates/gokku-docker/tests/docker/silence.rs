@@ -1,5 +1,6 @@
 //! An engine that hangs: whatever is asked of it comes to an end, and is told what was not answered.
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
@@ -97,7 +98,7 @@ async fn limited(engine: &Engine, lab: &Lab, begun: bool) {
             "image prune": engine.prune_images(&label),
             "network ls": engine.network("gokku"),
             "network ls": engine.networks_with(&label),
-            "network ls": engine.ensure_network("gokku"),
+            "network ls": engine.network_or_make("gokku", &BTreeMap::new()),
             "network ls": engine.remove_network("gokku"),
             "volume inspect": engine.volume("data"),
             "volume ls": engine.volumes(&label),
@@ -235,5 +236,6 @@ async fn one_who_keeps_the_lock_holds_nobody_up_for_ever() {
     let engine = Engine::connect_within(&middle.socket(), limits).await.unwrap();
     let removed = soon("the network", engine.remove_network(&name)).await;
     assert!(removed.unwrap());
-    soon("the network", engine.ensure_network(&name)).await.unwrap();
+    let made = soon("the network", engine.network_or_make(&name, &BTreeMap::new())).await;
+    assert_eq!(made.unwrap().name, name);
 }
