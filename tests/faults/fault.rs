@@ -176,10 +176,17 @@ fn restart_switch(server: &Server) -> Running {
     server.start_gokku(["proxy", "run"])
 }
 
-/// Has every fsync of a process fail; none when it was gone already.
+/// Has every fsync and syncfs of a process fail; none when it was gone already.
 fn break_disk(process: u64) -> Option<Running> {
     let mut strace = Command::new("strace");
-    strace.args(["-f", "-e", "trace=fsync", "-e", "inject=fsync:error=EIO", "-p"]);
+    strace.args([
+        "-f",
+        "-e",
+        "trace=fsync,syncfs",
+        "-e",
+        "inject=fsync,syncfs:error=EIO",
+        "-p",
+    ]);
     let mut strace = Running::start(strace.arg(process.to_string()));
     wait_until("strace", PATIENCE, || {
         if strace.stderr().contains("attached") {

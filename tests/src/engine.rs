@@ -24,7 +24,7 @@ use crate::{Disk, Output, PATIENCE, Server, gokku_program, test_app_program, uni
 /// - `lib` below its folder is its disk, and stays when the power is cut;
 /// - `run` is what a machine forgets then: sockets, the containers' mounts.
 pub struct Engine {
-    /// Its data's own disk, where it has one; it goes before the folder it is mounted in.
+    /// Its data's own disk. where it has one; it goes before the folder it is mounted in.
     disk: Option<Disk>,
     folder: TempDir,
     /// Its control group, below which its containers are.
@@ -41,17 +41,23 @@ impl Engine {
     /// One that runs, empty. This thread is in its network from now on.
     #[track_caller]
     pub fn start_new() -> Self {
-        Self::start_with(None)
+        Self::start_with(|_| None)
     }
 
     /// The same, whose data has a disk of its own of so many bytes.
     #[track_caller]
     pub fn start_on_disk_of(bytes: u64) -> Self {
-        Self::start_with(Some(bytes))
+        Self::start_with(|data| Some(Disk::mount(data, bytes)))
+    }
+
+    /// The same, whose disk is in a file, to be copied.
+    #[track_caller]
+    pub fn start_on_file_of(bytes: u64) -> Self {
+        Self::start_with(|data| Some(Disk::mount_file(data, bytes)))
     }
 
     #[track_caller]
-    fn start_with(disk: Option<u64>) -> Self {
+    fn start_with(disk: impl FnOnce(&Path) -> Option<Disk>) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "an engine of a story's own takes root: run these stories as root"
@@ -77,11 +83,9 @@ impl Engine {
         };
         // From here on its Drop brings the thread back.
         Output::of(Command::new("ip").args(["link", "set", "lo", "up"])).ok();
-        if let Some(bytes) = disk {
-            let data = engine.path("lib");
-            fs::create_dir(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
-            engine.disk = Some(Disk::mount(&data, bytes));
-        }
+        let data = engine.path("lib");
+        fs::create_dir(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
+        engine.disk = disk(&data);
         engine.write("daemon.json", "{}");
         let opt = engine.path("lib/opt");
         engine.write(
@@ -101,6 +105,11 @@ impl Engine {
         let mut host = OsString::from("unix://");
         host.push(self.socket());
         host
+    }
+
+    /// Where its data is.
+    pub fn data(&self) -> PathBuf {
+        self.path("lib")
     }
 
     /// Its data's own disk.
@@ -171,6 +180,25 @@ impl Engine {
         kill_all(|| [server.processes(), self.processes()].concat());
         self.reap();
         self.clear();
+    }
+
+    /// Everything stands still while something is done: this engine, its containers and a server's every process.
+    #[track_caller]
+    pub fn while_all_stand_still<T>(&self, server: &Server, act: impl FnOnce() -> T) -> T {
+        let all = || [server.processes(), self.processes()].concat();
+        // One may be starting another.
+        while all().into_iter().any(|process| {
+            let moves = !stands(process);
+            if moves {
+                kill(process, Signal::STOP);
+            }
+            moves
+        }) {}
+        let done = act();
+        for process in all() {
+            kill(process, Signal::CONT);
+        }
+        done
     }
 
     /// The engine alone is told to end, and does.
@@ -341,6 +369,13 @@ fn processes_about(folder: &Path) -> Vec<u32> {
             arguments.windows(folder.len()).any(|part| part == folder)
         })
         .collect()
+}
+
+/// Whether a process has been stopped, or ended: proc(5), `stat`.
+fn stands(process: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    matches!(state, None | Some('T' | 't' | 'Z' | 'X'))
 }
 
 /// SIGKILL to all, again and again: one may be starting another.

@@ -27,7 +27,8 @@
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
 //! - [`Host`] is a machine that is no server yet, with nothing but ssh;
 //! - [`Registry`] is one of images, with a password;
-//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Disk`] a disk, to fill.
+//! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Disk`] a disk, to fill, or to copy as a power
+//!   cut leaves it.
 //!
 //! What is here panics, with everything known, when the machine cannot do what a story needs.
 #![allow(
@@ -65,7 +66,7 @@ mod working_copy;
 pub use app::App;
 pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
-pub use disk::{Disk, Filler};
+pub use disk::{Disk, DiskCopy, Filler};
 pub use docker::{Container, containers, docker};
 pub use engine::Engine;
 pub use held::HeldRequest;

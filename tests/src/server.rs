@@ -45,20 +45,27 @@ impl Server {
             ping.code == Some(0),
             "the stories need a Docker Engine; `cargo xtask test` installs or starts one\n{ping}"
         );
-        Self::with(std::env::var_os("DOCKER_HOST"), None)
+        Self::with(std::env::var_os("DOCKER_HOST"), |_| None)
     }
 
     /// A fresh one, whose root has a disk of its own of so many bytes.
     pub fn on_disk_of(bytes: u64) -> Self {
-        Self::with(std::env::var_os("DOCKER_HOST"), Some(bytes))
+        Self::with(std::env::var_os("DOCKER_HOST"), |root| {
+            Some(Disk::mount(root, bytes))
+        })
     }
 
     /// A fresh one, with an engine of the story's own. Made after the engine, it goes before it.
     pub fn on(engine: &Engine) -> Self {
-        Self::with(Some(engine.host()), None)
+        Self::with(Some(engine.host()), |_| None)
     }
 
-    fn with(engine: Option<OsString>, disk: Option<u64>) -> Self {
+    /// The same, whose root has a disk of its own in a file.
+    pub fn on_file_of(bytes: u64, engine: &Engine) -> Self {
+        Self::with(Some(engine.host()), |root| Some(Disk::mount_file(root, bytes)))
+    }
+
+    fn with(engine: Option<OsString>, disk: impl FnOnce(&Path) -> Option<Disk>) -> Self {
         let folder = tempfile::Builder::new()
             .prefix("gokku-story-")
             .tempdir()
@@ -78,7 +85,7 @@ impl Server {
         for folder in [server.root(), &server.home(), &server.programs()] {
             fs::create_dir_all(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         }
-        server.disk = disk.map(|bytes| Disk::mount(server.root(), bytes));
+        server.disk = disk(server.root());
         // A disk that is as small as these has no room for what gokku keeps free elsewhere.
         let reserve = if server.disk.is_some() { "1m" } else { "500m" };
         let config = format!("[proxy]\nbind = \"127.0.0.1\"\n\n[disk]\nreserve = \"{reserve}\"\n");

@@ -36,6 +36,7 @@ mod names;
 mod no_engine;
 mod odd_trees;
 mod ports;
+mod power;
 mod processes;
 mod projects;
 mod refs;
