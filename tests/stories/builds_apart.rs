@@ -62,10 +62,10 @@ fn p49_a_push_gets_nothing_of_another_apps_image() {
         assert!(!said.contains("gokku-none"), "{said}");
         // What is said of it is said of one that there is not.
         let last = |output: &str| {
-            let lines = output
+            let mut lines = output
                 .lines()
                 .filter(|line| line.contains("dockerfile") || line.contains("registry"));
-            lines.last().unwrap_or_default().to_owned()
+            lines.next_back().unwrap_or_default().to_owned()
         };
         if dockerfile.starts_with("FROM THEIRS") {
             let of_nobody = attempt(&nobody);

@@ -80,8 +80,10 @@ impl Two {
     }
 }
 
-/// Dockerfiles that name the image `{}`, whether BuildKit or both builders understand them, and build arguments.
-const ATTACKS: [(&str, bool, &[(&str, &str)]); 13] = [
+/// A Dockerfile that names the image `{}`, whether only BuildKit understands it, and build arguments.
+type Attack = (&'static str, bool, &'static [(&'static str, &'static str)]);
+
+const ATTACKS: [Attack; 13] = [
     ("FROM {}\nRUN [\"/app\", \"print\", \"/secret\"]\n", false, &[]),
     (
         "from docker.io/library/{}:latest as x\nRUN [\"/app\", \"print\", \"/secret\"]\n",
