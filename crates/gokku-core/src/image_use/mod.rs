@@ -6,14 +6,14 @@
 //! refused with its line.
 //!
 //! Whether an image is there, and whose it is, the engine knows. What is kept from a build is not refused: it is
-//! [`mask`]ed with a name that no image has. So the build says and does what it does where there is no such image,
+//! masked (`mask`) with a name that no image has. So the build says and does what it does where there is no such image,
 //! and whether there is an app of that name is not told.
 //!
-//! - [`lines`]: instructions with their flags
-//! - [`words`]: variables and quotes
-//! - [`frontend`]: which program reads the Dockerfile
-//! - [`whose`]: what a name or an image says of its owner
-//! - [`mask`]: names that no image has
+//! - `lines`: instructions with their flags
+//! - `words`: variables and quotes
+//! - `frontend`: which program reads the Dockerfile
+//! - `whose`: what a name or an image says of its owner
+//! - `mask`: names that no image has
 
 pub mod frontend;
 pub mod mask;
