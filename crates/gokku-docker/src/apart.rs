@@ -59,7 +59,15 @@ pub(crate) fn dockerfile(folder: &Path, name: &str) -> Result<Instead, Error> {
         reason,
     };
     let read = context::read(folder, name).map_err(problem)?;
-    let (inside, bytes) = read.ok_or_else(|| problem("there is no such file".to_owned()))?;
+    let Some((inside, bytes)) = read else {
+        if let Err(error) = std::fs::metadata(folder) {
+            return Err(Error::Context {
+                path: folder.to_owned(),
+                reason: error.to_string(),
+            });
+        }
+        return Err(problem("there is no such file".to_owned()));
+    };
     if bytes.len() > LARGEST {
         return Err(problem(format!(
             "{LARGEST} bytes are read of a Dockerfile at most"

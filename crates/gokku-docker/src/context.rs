@@ -271,10 +271,10 @@ mod tests {
             nowhere.contains("a link to a file that is not in the folder"),
             "{nowhere}"
         );
-        fs::write(&link, "x".repeat(5 << 20)).expect("written");
+        fs::write(&link, "x".repeat(17 << 20)).expect("written");
         let large = ignore(&folder, "Dockerfile", "").map(drop).expect_err("refused");
         assert!(
-            large.to_string().contains("there are more than 4.0 MB"),
+            large.to_string().contains("there are more than 16 MB"),
             "{large}"
         );
     }

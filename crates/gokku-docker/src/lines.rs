@@ -5,7 +5,7 @@ use crate::logs::{LogLine, Stream};
 /// The longest line that is told whole, in bytes; of a longer one, this much.
 pub const LONGEST_LINE: usize = 16 * 1024;
 /// What stands where the rest of such a line was.
-const CUT: &str = " … (cut: the line is longer than 16 kB)";
+pub(crate) const CUT: &str = " … (cut: the line is longer than 16 kB)";
 
 /// What one writer has said of a line that has not ended: never more than is told of it.
 #[derive(Debug, Default)]

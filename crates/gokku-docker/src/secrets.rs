@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use gokku_core::env_file::EnvValue;
 
+use crate::lines::CUT;
+
 /// A build's secrets, by name.
 pub type Secrets = BTreeMap<String, EnvValue>;
 
@@ -25,12 +27,28 @@ pub(crate) fn masked(line: &str, secrets: &Secrets) -> String {
     // One may be in another.
     parts.sort_by_key(|(part, _)| std::cmp::Reverse(part.len()));
     let mut line = line.to_owned();
+    if let Some(kept) = line.strip_suffix(CUT) {
+        // What was cut off may have been a secret's end.
+        let begun = parts
+            .iter()
+            .filter_map(|(part, name)| Some((begun_in(kept, part)?, name)));
+        if let Some((length, name)) = begun.max() {
+            line = format!("{}[{name}]{CUT}", &kept[..kept.len() - length]);
+        }
+    }
     for (part, name) in parts {
         if line.contains(part) {
             line = line.replace(part, &format!("[{name}]"));
         }
     }
     line
+}
+
+/// How much of a secret's beginning stands at the end of a line.
+fn begun_in(line: &str, secret: &str) -> Option<usize> {
+    let longest = secret.len().min(line.len());
+    let mut lengths = (SHORTEST..=longest).rev();
+    lengths.find(|length| secret.get(..*length).is_some_and(|begun| line.ends_with(begun)))
 }
 
 #[cfg(test)]
@@ -59,6 +77,16 @@ pub(crate) mod tests {
         ];
         for (line, told) in all {
             assert_eq!(masked(line, &secrets), told);
+        }
+        // The end of a secret may have been cut off with its line.
+        for (kept, told) in [
+            ("token: secret-tok", "token: [TOKEN]"),
+            ("token: secret-token", "token: [TOKEN]"),
+            ("my secret", "[LONG]"),
+            ("secret-token, secre", "[TOKEN], secre"),
+            ("secret-token, secret", "[TOKEN], [TOKEN]"),
+        ] {
+            assert_eq!(masked(&format!("{kept}{CUT}"), &secrets), format!("{told}{CUT}"));
         }
     }
 }

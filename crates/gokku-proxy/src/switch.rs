@@ -654,7 +654,9 @@ impl Switch {
             .values()
             .filter_map(Weak::upgrade)
             .filter(|target| {
-                target.app == route.app && !targets.iter().any(|routed| Arc::ptr_eq(routed, target))
+                target.app == route.app
+                    && target.in_flight() > 0
+                    && !targets.iter().any(|routed| Arc::ptr_eq(routed, target))
             })
             .map(|target| target.status())
             .collect();

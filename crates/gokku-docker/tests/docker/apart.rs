@@ -169,9 +169,14 @@ async fn p49_no_reference_gets_an_image_of_another_app_nor_tells_that_there_is_o
             assert!(!of_other.contains(SECRET), "{builder:?}: {of_other}");
             // The classic builder shows instructions as they are written.
             if builder == Builder::Any {
+                // Whether a step is told that runs beside, is chance.
+                let certain = |said: &str| -> Vec<String> {
+                    let lines = said.lines().filter(|line| !line.contains("COPY app /app"));
+                    lines.map(str::to_owned).collect()
+                };
                 assert_eq!(
-                    of_other.replace(two.other.as_str(), &two.nobody),
-                    of_nobody,
+                    certain(&of_other.replace(two.other.as_str(), &two.nobody)),
+                    certain(&of_nobody),
                     "{dockerfile}"
                 );
             }

@@ -402,8 +402,8 @@ fn a_link_is_what_it_leads_to() {
     for path in ["conf/real", "within", "around"] {
         let error = repository.file(&commit, path, ten).unwrap_err().to_string();
         assert!(
-            error.starts_with(&format!("{path}: there are more than 10 bytes")),
-            "{error}"
+            error.contains(": there are more than 10 bytes"),
+            "{path}: {error}"
         );
     }
 }

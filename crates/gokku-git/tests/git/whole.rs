@@ -11,6 +11,13 @@ use super::{git, pair, push};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// A repository whose pushes become loose objects, as most do that an earlier gokku made.
+fn loose() -> (tempfile::TempDir, Repository, PathBuf) {
+    let (folder, repository, work) = pair();
+    git(repository.path(), &["config", "receive.unpackLimit", "100"]);
+    (folder, repository, work)
+}
+
 /// A loose object, by what `git rev-parse` calls it.
 fn object(repository: &Repository, name: &str) -> PathBuf {
     let id = git(repository.path(), &["rev-parse", name]);
@@ -114,7 +121,7 @@ const DAMAGES: [(&str, Damage, bool); 14] = [
 #[test]
 fn what_was_lost_is_found_and_the_next_push_sends_it_again() {
     for (what, damage, loses_branch) in DAMAGES {
-        let (_folder, repository, work) = pair();
+        let (_folder, repository, work) = loose();
         push(&work, &repository);
         fs::write(work.join("new"), what).unwrap();
         git(&work, &["add", "-A"]);
@@ -150,7 +157,7 @@ fn what_was_lost_is_found_and_the_next_push_sends_it_again() {
 /// borrowed, which may only be away.
 #[test]
 fn what_is_whole_stays() {
-    let (folder, repository, work) = pair();
+    let (folder, repository, work) = loose();
     let commit = push(&work, &repository);
     let url = repository.path().to_str().unwrap();
     git(&work, &["push", "-q", url, "main:kept"]);
@@ -182,7 +189,7 @@ fn what_is_whole_stays() {
 
 #[test]
 fn the_code_of_a_commit_is_compared_with_its_folder() {
-    let (folder, repository, work) = pair();
+    let (folder, repository, work) = loose();
     fs::create_dir(work.join("sub")).unwrap();
     for (name, text) in [("sub/a \u{e9}\n", "text"), ("sub/empty", ""), ("b", "text")] {
         fs::write(work.join(name), text).unwrap();
