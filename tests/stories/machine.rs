@@ -8,10 +8,14 @@ use std::time::Duration;
 
 use gokku_tests::{App, Engine, Output, PATIENCE, Running, Server, WorkingCopy, get, wait_until};
 
-/// Deploys an app that answers with its own name.
+/// Deploys an app that answers with its own name, on a network that it shares with the others: what is one's address now may be
+/// another one's next.
 fn deploy<'a>(server: &'a Server, base: &str, policy: &str) -> (App<'a>, WorkingCopy<'a>) {
+    server.write("config.toml", "[networks]\nshared = [\"together\"]\n");
     let app = server.create(base);
-    let dev = app.working_copy_with(&format!("    deployment:\n      restart_policy: {policy}\n"));
+    let dev = app.working_copy_with(&format!(
+        "    network: together\n    deployment:\n      restart_policy: {policy}\n"
+    ));
     dev.release(app.name()).ok();
     (app, dev)
 }

@@ -322,8 +322,23 @@ fn empty(path: &Path) {
     fs::write(path, "").unwrap();
 }
 
-/// The file of an object of the repository.
+/// The file of an object of the repository. A push stays packed: what came with it is taken out first.
 fn object(api: &App<'_>, name: &str) -> PathBuf {
+    let folder = api.repository().join("objects/pack");
+    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let pack = entry.path();
+        if pack.extension().is_some_and(|ending| ending == "pack") {
+            // git unpacks nothing that it has.
+            let aside = api.path("aside.pack");
+            fs::rename(&pack, &aside).unwrap();
+            fs::remove_file(pack.with_extension("idx")).unwrap();
+            let mut unpack = Command::new("git");
+            unpack.arg("--git-dir").arg(api.repository());
+            unpack.args(["unpack-objects", "-q"]);
+            Output::of(unpack.stdin(fs::File::open(&aside).unwrap())).ok();
+            fs::remove_file(aside).unwrap();
+        }
+    }
     let id = api.git(["rev-parse", name]).ok().line().to_owned();
     api.repository().join("objects").join(&id[..2]).join(&id[2..])
 }

@@ -273,9 +273,6 @@ mod tests {
         );
         fs::write(&link, "x".repeat(17 << 20)).expect("written");
         let large = ignore(&folder, "Dockerfile", "").map(drop).expect_err("refused");
-        assert!(
-            large.to_string().contains("there are more than 16 MB"),
-            "{large}"
-        );
+        assert!(large.to_string().contains("there are more than 16 MB"), "{large}");
     }
 }

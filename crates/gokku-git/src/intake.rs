@@ -84,7 +84,11 @@ impl Repository {
             let most = limits.max_objects;
             return Ok(Err(TooMuch::Objects { found, most }));
         }
-        self.check_size(limits)
+        let fits = self.check_size(limits)?;
+        if let (true, Some(folder)) = (fits.is_ok(), &brought) {
+            let_go(&folder.join("pack")).map_err(at(folder))?;
+        }
+        Ok(fits)
     }
 
     /// Whether the repository takes no more of the disk than it may, with what lies in quarantine there.
@@ -132,6 +136,24 @@ impl Repository {
             .stderr(std::process::Stdio::null());
         spawn(&mut command)?.wait().map(drop).map_err(Error::Missing)
     }
+}
+
+/// Takes away the files by which git-receive-pack keeps a push's packs from the housekeeping until their refs have moved: each names
+/// its process, and git takes no pack that is there already with another one, which was pushed at the same time or by
+/// somebody whose push was cut off. The housekeeping removes nothing that is so new (`gokku_git::pinned`).
+fn let_go(packs: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(packs) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "keep") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
 }
 
 fn not_quarantined(command: &mut Command) {
