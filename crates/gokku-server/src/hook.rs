@@ -103,7 +103,7 @@ pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<R
         refs: deploy.refs.clone(),
         mover: pushed.mover,
     };
-    if is_whole(server, app).await
+    if is_whole(server, app, deploy.commit()).await
         && let Some(line) = deployed_already(server, app, &deploy, &push)?
     {
         let lines = std::iter::once(line).chain(deploy.lines);
@@ -237,11 +237,15 @@ fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<
     Ok(files)
 }
 
-/// Whether all is there of what the active release is made of, as far as it can be told: what is not is made anew.
-async fn is_whole(server: &Server, app: &AppName) -> bool {
+/// Whether all is there of what the active release is made of, as far as it can be told: what is not is made anew. Of another
+/// commit's release nobody looks: this one is made in any case.
+async fn is_whole(server: &Server, app: &AppName, commit: &CommitId) -> bool {
     let root = &server.root;
     let record = records::active(root, app).and_then(|id| records::load(root, app, id).ok().flatten());
     let Some(record) = record else { return false };
+    if record.commit.as_ref() != Some(commit) {
+        return true;
+    }
     if !code::lost(root, app, &record).is_empty() {
         return false;
     }
