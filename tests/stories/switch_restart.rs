@@ -34,6 +34,45 @@ fn p06_the_switch_is_replaced_under_load() {
     assert!(!server.processes().contains(&first));
 }
 
+/// What a process has: open files, threads, and kilobytes of memory; see proc(5).
+fn has(process: u32) -> (usize, usize, u64) {
+    let count = |of: &str| {
+        std::fs::read_dir(format!("/proc/{process}/{of}"))
+            .unwrap()
+            .count()
+    };
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    let memory = line.trim().trim_end_matches(" kB").parse().unwrap();
+    (count("fd"), count("task"), memory)
+}
+
+/// However often it is replaced and asked: there is one process, which has what the first one had, give or take what is under way.
+#[test]
+fn two_hundred_switches_and_ten_thousand_connections_leave_nothing() {
+    let server = Server::new();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    server.gokku(["proxy", "restart"]).ok();
+    let first = has(server.daemon().unwrap());
+    for _ in 0..200 {
+        server.gokku(["proxy", "restart"]).ok();
+    }
+    for _ in 0..10_000 {
+        assert_eq!(api.version(), "v1");
+    }
+    wait_until("the last but one to be gone", PATIENCE, || {
+        (server.processes().len() == 1).then_some(())
+    });
+    let last = has(server.daemon().unwrap());
+    assert!(last.0 <= first.0 + 10, "open files: {first:?}, {last:?}");
+    assert!(last.1 <= first.1 + 10, "threads: {first:?}, {last:?}");
+    assert!(last.2 <= first.2 + 10_000, "memory: {first:?}, {last:?}");
+}
+
 #[test]
 fn a_deploy_is_waited_for_and_waits() {
     let server = Server::new();
