@@ -22,7 +22,7 @@
 //! - what an app prints: [`log_line`], on which [`stream`], and a place in it: [`log_place`]
 //! - how long to wait before trying again: [`pause`]; what a log says again and again: [`repeats`]
 //! - reading what the kernel says of listening sockets, [`listeners`], and of containers, [`container_process`]; bytes in
-//!   texts: [`base64`]; whether two things are the same: [`fingerprint`]
+//!   texts: [`base64`], [`hex`]; whether two things are the same: [`fingerprint`]
 #![deny(missing_docs)]
 
 pub mod ids;
@@ -91,6 +91,7 @@ pub mod stream;
 pub mod base64;
 pub mod container_process;
 pub mod fingerprint;
+pub mod hex;
 pub mod listeners;
 pub mod pause;
 

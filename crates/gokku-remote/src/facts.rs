@@ -10,6 +10,8 @@ use std::collections::hash_map::RandomState;
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher};
 
+use gokku_core::hex;
+
 /// Says who asks, and whether root's work can be done. Run as that user.
 pub const PROBE: &str = include_str!("probe.sh");
 /// Says the rest, for the folder and the user that it is given. Run as root.
@@ -206,15 +208,7 @@ fn value(written: &str) -> Option<String> {
             .then(|| plain.to_owned());
     }
     let digits = written.strip_prefix(':').filter(|digits| !digits.is_empty())?;
-    let bytes: Option<Vec<u8>> = digits
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| {
-            let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
-            u8::from_str_radix(pair, 16).ok()
-        })
-        .collect();
-    Some(String::from_utf8_lossy(&bytes?).into_owned())
+    Some(String::from_utf8_lossy(&hex::decode(digits)?).into_owned())
 }
 
 impl Said {

@@ -3,10 +3,9 @@
 //!
 //! The word is the app's for as long as it is there. Without its file there is another one, and its caches are new.
 
-use std::fmt::Write as _;
 use std::io::Read;
 
-use gokku_core::AppName;
+use gokku_core::{AppName, hex};
 
 use crate::atomic;
 use crate::error::Error;
@@ -37,10 +36,7 @@ fn random() -> Result<String, Error> {
     let source = std::path::Path::new("/dev/urandom");
     let read = std::fs::File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
     read.map_err(|error| Error::file(source, &error))?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
+    Ok(hex::encode(&bytes))
 }
 
 #[cfg(test)]

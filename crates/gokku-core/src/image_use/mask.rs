@@ -4,10 +4,10 @@
 //! looks for it, at the engine and in the registry, finds nothing, and says what it always says.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::whose::Named;
 use super::{Kind, Use};
+use crate::hex;
 
 /// What such a name begins with: no official image, and no app, is called so.
 pub const PREFIX: &str = "gokku-none-";
@@ -25,11 +25,7 @@ pub fn name_for(image: &str) -> String {
         }
         None => ("", image, ""),
     };
-    let mut mask = format!("{before}{PREFIX}");
-    for byte in name.bytes() {
-        let _ = write!(mask, "{byte:02x}");
-    }
-    mask + after
+    format!("{before}{PREFIX}{}{after}", hex::encode(name.as_bytes()))
 }
 
 /// A word or a flag with another name; as little of it is changed as can be, because the builder shows it.
@@ -101,15 +97,7 @@ pub fn unmasked(text: &str) -> String {
         made.push_str(before);
         let end = behind.find(|c: char| !matches!(c, '0'..='9' | 'a'..='f'));
         let (digits, after) = behind.split_at(end.unwrap_or(behind.len()));
-        let bytes: Option<Vec<u8>> = digits
-            .as_bytes()
-            .chunks(2)
-            .map(|pair| {
-                let pair = std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?;
-                u8::from_str_radix(pair, 16).ok()
-            })
-            .collect();
-        let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        let name = hex::decode(digits).and_then(|bytes| String::from_utf8(bytes).ok());
         let name = name.filter(|name| !name.is_empty() && !name.contains(char::is_control));
         made.push_str(&name.unwrap_or_else(|| format!("{PREFIX}{digits}")));
         rest = after;
