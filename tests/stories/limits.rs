@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use gokku_tests::{PATIENCE, Server, wait_until};
+use gokku_tests::{PATIENCE, Server, memory, wait_until};
 
 /// What a client is answered that sends this and no more.
 fn answered(address: impl std::net::ToSocketAddrs, request: &str) -> String {
@@ -70,16 +70,6 @@ fn a_refused_upload_is_answered_by_the_app() {
     }
     let asked = answered(api.address(), &format!("{head}expect: 100-continue\r\n\r\n"));
     assert!(asked.starts_with("HTTP/1.1 413 "), "{asked}");
-}
-
-/// How many kilobytes of memory a process has, see proc(5).
-fn memory(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 
 /// A flood of heads that do not end takes some memory, not all it wants, and gives it back.

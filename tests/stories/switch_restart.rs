@@ -3,7 +3,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
-use gokku_tests::{HeldRequest, Load, LoadPlan, PATIENCE, Server, Timeline, wait_until};
+use gokku_tests::{HeldRequest, Load, LoadPlan, PATIENCE, Server, Timeline, memory, wait_until};
 
 #[test]
 fn p06_the_switch_is_replaced_under_load() {
@@ -41,13 +41,7 @@ fn has(process: u32) -> (usize, usize, u64) {
             .unwrap()
             .count()
     };
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap();
-    let memory = line.trim().trim_end_matches(" kB").parse().unwrap();
-    (count("fd"), count("task"), memory)
+    (count("fd"), count("task"), memory(process))
 }
 
 /// However often it is replaced and asked: there is one process, which has what the first one had, give or take what is under way.
