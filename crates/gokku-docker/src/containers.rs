@@ -20,7 +20,7 @@ use gokku_core::privileges::Privileges;
 use gokku_core::resources::Resources;
 use gokku_core::{ContainerId, ImageId};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, LogLimits};
 use crate::error::Error;
 use crate::images::label_filter;
 use crate::labels;
@@ -54,6 +54,8 @@ pub struct ContainerSpec {
     pub stdin: bool,
     /// What it may use of the machine.
     pub resources: Resources,
+    /// How much the engine keeps of what it prints; as much as the engine does by itself without.
+    pub logs: Option<LogLimits>,
     /// What its processes may do beyond what every process may.
     pub privileges: Privileges,
     /// What is mounted into it.
@@ -187,7 +189,7 @@ impl Engine {
                 security_opt: no_new_privileges,
                 init: Some(init),
                 mounts: Some(spec.mounts.iter().map(Mount::theirs).collect()),
-                log_config: self.log_config().await?,
+                log_config: self.log_config(spec.logs).await?,
                 ..HostConfig::default()
             }),
             networking_config: Some(NetworkingConfig {

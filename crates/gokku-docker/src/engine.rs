@@ -34,8 +34,6 @@ pub struct Engine {
     arch: String,
     /// What it is like, once asked.
     about: Arc<OnceCell<About>>,
-    /// What it keeps of what a container prints; as it does by itself without.
-    logs: Option<LogLimits>,
 }
 
 /// What an engine keeps of what a container prints.
@@ -117,19 +115,15 @@ impl Engine {
             api,
             arch: version.arch.unwrap_or_default(),
             about: Arc::default(),
-            logs: None,
         })
     }
 
-    /// The same engine, which keeps so much of what each container that is made prints.
-    #[must_use]
-    pub fn keeping(self, logs: Option<LogLimits>) -> Self {
-        Self { logs, ..self }
-    }
-
     /// What a container is made with for its log; none where nobody limits it, or its driver keeps no files here.
-    pub(crate) async fn log_config(&self) -> Result<Option<HostConfigLogConfig>, Error> {
-        let Some(LogLimits { size, files }) = self.logs else {
+    pub(crate) async fn log_config(
+        &self,
+        limits: Option<LogLimits>,
+    ) -> Result<Option<HostConfigLogConfig>, Error> {
+        let Some(LogLimits { size, files }) = limits else {
             return Ok(None);
         };
         // Those that have these options, docs.docker.com/engine/logging/configure: an engine refuses them of others.

@@ -74,6 +74,7 @@ pub async fn run(
         tty,
         stdin: true,
         resources: plan.config.resources,
+        logs: plan.server.logs.limits(),
         privileges: privileges::of(&server.root, app, &plan)?,
         mounts,
         init: plan.gets_init(command),

@@ -158,6 +158,7 @@ impl<R: Runtime> Driver<R> {
             command: Some(command),
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
+            logs: self.plan.server.logs.limits(),
             privileges: privileges::of(&self.root, &self.app, &self.plan)?,
             ..ContainerSpec::default()
         };
@@ -235,6 +236,7 @@ impl<R: Runtime> Driver<R> {
             command: start.command,
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
+            logs: self.plan.server.logs.limits(),
             privileges: privileges::of(&self.root, &self.app, &self.plan)?,
             init: start.init,
             ..ContainerSpec::default()

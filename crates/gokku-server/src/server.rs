@@ -8,7 +8,6 @@ use gokku_proxy::Client;
 
 use crate::error::Error;
 use crate::root::Root;
-use crate::server_config;
 
 /// What everything on the server needs to know; read from the environment by the program.
 #[derive(Clone, Debug)]
@@ -32,9 +31,7 @@ pub struct Server {
 impl Server {
     /// A connection to the engine.
     pub async fn engine(&self) -> Result<Engine, Error> {
-        // Whoever asks something of it is not kept from it by settings that cannot be read.
-        let logs = server_config::read(&self.root).unwrap_or_default().logs;
-        Ok(Engine::connect(&self.engine).await?.keeping(logs.limits()))
+        Ok(Engine::connect(&self.engine).await?)
     }
 
     /// The containers of an app of this server, whatever they are for.
