@@ -57,6 +57,8 @@ pub fn follow_until<B>(
     let process = process::watch(pid);
     // Until when somebody may take over what its process has left.
     let mut until: Option<Instant> = None;
+    // What the process said itself, if it could, of why it left.
+    let mut left: Option<String> = None;
     let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
     let mut line = Vec::new();
     loop {
@@ -74,13 +76,30 @@ pub fn follow_until<B>(
                     // Nobody is told of an end that a power cut takes back.
                     reader.get_ref().sync_all().map_err(failed)?;
                 }
-                if let ControlFlow::Break(enough) = on_event(&stamped) {
+                // That is no end yet: as when the process had died, somebody takes it over.
+                let told = match stamped.event {
+                    Event::Finished {
+                        outcome: Finish::LeftUnfinished { detail },
+                        ..
+                    } => {
+                        let line = format!("{detail}: the daemon finishes or undoes it");
+                        left = Some(detail);
+                        Stamped {
+                            at: stamped.at,
+                            event: Event::Warned { line },
+                        }
+                    }
+                    event => Stamped { event, ..stamped },
+                };
+                if let ControlFlow::Break(enough) = on_event(&told) {
                     return Ok(ControlFlow::Break(enough));
                 }
-                if let Event::Finished { outcome, .. } = stamped.event {
+                if let Event::Finished { outcome, .. } = told.event {
                     return Ok(ControlFlow::Continue(outcome));
                 }
-                until = until.map(|_| Instant::now() + TAKEN_OVER);
+                if left.is_some() || until.is_some() {
+                    until = Some(Instant::now() + TAKEN_OVER);
+                }
             }
             line.clear();
         }
@@ -106,10 +125,9 @@ pub fn follow_until<B>(
             wait(&watch, None::<&OwnedFd>, Some(LOOK));
             continue;
         }
+        let why = left.unwrap_or_else(|| format!("the process {pid} that ran it is gone"));
         let outcome = Finish::LeftUnfinished {
-            detail: format!(
-                "the process {pid} that ran it is gone; the daemon finishes or undoes it (`gokku status -a {app}`)"
-            ),
+            detail: format!("{why}; the daemon finishes or undoes it (`gokku status -a {app}`)"),
         };
         let ms = clock::elapsed_ms(began);
         let told = stamped(Event::Finished {
@@ -151,4 +169,83 @@ fn wait(watch: &impl AsFd, process: Option<&impl AsFd>, limit: Option<Duration>)
     let mut space = [std::mem::MaybeUninit::uninit(); 4096];
     let mut events = inotify::Reader::new(watch, &mut space);
     while events.next().is_ok() {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    /// A log with these ends, and a process that has ended.
+    fn logged(ends: &[Finish]) -> (tempfile::TempDir, Root, AppName, ReleaseId) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let app: AppName = "api".parse().expect("a name");
+        std::fs::create_dir_all(root.deploys(&app)).expect("a folder");
+        std::fs::create_dir_all(root.releases(&app)).expect("a folder");
+        let id = log::allocate(&root, &app).expect("an id");
+        File::create(root.log(&app, id)).expect("a log");
+        for end in ends {
+            append(&root, &app, id, end.clone());
+        }
+        (folder, root, app, id)
+    }
+
+    fn append(root: &Root, app: &AppName, id: ReleaseId, outcome: Finish) {
+        let line = serde_json::to_string(&stamped(Event::Finished { outcome, ms: 1 })).expect("a line");
+        let mut file = File::options()
+            .append(true)
+            .open(root.log(app, id))
+            .expect("a log");
+        file.write_all(format!("{line}\n").as_bytes()).expect("written");
+    }
+
+    fn left() -> Finish {
+        Finish::LeftUnfinished {
+            detail: "switch: no space left on device".to_owned(),
+        }
+    }
+
+    /// A process that is gone by now.
+    fn gone() -> u32 {
+        let mut child = std::process::Command::new("true").spawn().expect("a process");
+        child.wait().expect("its end");
+        child.id()
+    }
+
+    #[test]
+    fn what_a_process_has_left_ends_with_who_takes_it_over() {
+        let done = Finish::Succeeded { port: Some(8000) };
+        let (_folder, root, app, id) = logged(&[left(), done.clone()]);
+        let mut told = Vec::new();
+        let end = follow(&root, &app, id, gone(), |stamped| {
+            told.push(stamped.event.clone())
+        })
+        .expect("an end");
+        assert_eq!(end, done);
+        let [Event::Warned { line }, Event::Finished { .. }] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert!(line.contains("no space left on device"), "{line}");
+    }
+
+    #[test]
+    fn it_is_waited_for() {
+        let (_folder, root, app, id) = logged(&[left()]);
+        let done = Finish::Succeeded { port: None };
+        let pid = gone();
+        let end = std::thread::scope(|scope| {
+            let (warned, heard) = std::sync::mpsc::channel();
+            let (root, app, done) = (&root, &app, &done);
+            scope.spawn(move || {
+                heard.recv().expect("the warning");
+                append(root, app, id, done.clone());
+            });
+            follow(root, app, id, pid, |_| {
+                let _ = warned.send(());
+            })
+        });
+        assert_eq!(end.expect("an end"), done);
+    }
 }

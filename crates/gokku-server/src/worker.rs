@@ -71,11 +71,19 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
         }
     });
     abort::forget(&server.root, &request.app, request.id);
-    // Who reads of the end may act at once: the app must be free by then.
-    drop(lock);
     let ms = clock::elapsed_ms(began) + request.ask.took_out();
     let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
-    log.tell(Event::Finished { outcome: finish, ms });
+    let left = matches!(finish, Finish::LeftUnfinished { .. });
+    let end = Event::Finished { outcome: finish, ms };
+    if left {
+        // Whoever takes it over says the end of it, and says it later.
+        log.tell(end);
+        drop(lock);
+    } else {
+        // Who reads of the end may act at once: the app must be free by then.
+        drop(lock);
+        log.tell(end);
+    }
     if matches!(request.ask, Ask::Deploy { .. }) && !refused {
         prune::note_build(&server.root);
     }
