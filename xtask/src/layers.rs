@@ -1,4 +1,8 @@
-//! The layers: which crate may use which. A crate may use those below it, never those beside or above.
+//! The layers: which crate may use which, and which folder of a crate may use which. A crate may use those below it, never
+//! those beside or above; the folders of a crate make no circle, and where its `lib.rs` says that it lists them in the order
+//! in which they stand on each other, they do ([`folders`]).
+
+mod folders;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -51,4 +55,23 @@ fn the_core_has_no_runtime_in_it() {
     for heavy in ["tokio", "hyper", "bollard", "async"] {
         assert!(!manifest.contains(heavy), "{heavy}");
     }
+}
+
+/// A crate whose files all lie beside its `lib.rs` has no folders, and nothing to hold it to yet.
+#[test]
+fn no_folder_of_a_crate_uses_one_that_uses_it() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
+    let mut counted = 0;
+    for (name, _) in LAYERS {
+        let files = folders::read(&crates.join(name).join("src"));
+        let uses = folders::uses(&files);
+        counted += uses.len();
+        if let Some(circle) = folders::circle(&uses) {
+            panic!("in {name}/src folders use each other in a circle:\n{circle}");
+        }
+        if let Some(above) = folders::against_its_list(&files, &uses) {
+            panic!("in {name}/src a folder uses one that lib.rs lists below it:\n{above}");
+        }
+    }
+    assert!(counted > 30, "only {counted} uses were found: are they looked for?");
 }
