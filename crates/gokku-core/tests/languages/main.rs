@@ -106,6 +106,40 @@ fn what_cannot_be_built_is_told() {
     });
 }
 
+/// The commands of a `Procfile` that decide about a build are read by the reader that decides what runs.
+#[test]
+fn a_procfile_is_read_as_where_it_runs() {
+    let files: [Files; 4] = [
+        &[
+            ("package.json", "{}"),
+            ("a.js", ""),
+            ("Procfile", "web : node a.js\n"),
+        ],
+        &[
+            ("package.json", "{}"),
+            ("a.js", ""),
+            ("Procfile", "  web:node a.js \r\n"),
+        ],
+        &[
+            ("package.json", "{}"),
+            ("a.js", ""),
+            ("Procfile", "#web: b\n\tweb\t:\tnode a.js"),
+        ],
+        &[
+            ("package.json", "{}"),
+            ("a.js", ""),
+            ("Procfile", "webs: c\nweb: node a.js"),
+        ],
+    ];
+    for files in files {
+        let summary = try_it("", files).expect("a project").summary;
+        assert!(
+            summary.ends_with(", node a.js (from Procfile)"),
+            "{files:?}: {summary}"
+        );
+    }
+}
+
 #[test]
 fn a_dockerfile_takes_no_keys_of_a_build_without_one() {
     for (yml, told) in [
