@@ -73,5 +73,8 @@ fn no_folder_of_a_crate_uses_one_that_uses_it() {
             panic!("in {name}/src a folder uses one that lib.rs lists below it:\n{above}");
         }
     }
-    assert!(counted > 30, "only {counted} uses were found: are they looked for?");
+    assert!(
+        counted > 30,
+        "only {counted} uses were found: are they looked for?"
+    );
 }

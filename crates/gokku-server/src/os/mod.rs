@@ -2,8 +2,9 @@
 //!
 //! - [`clock`]; `process`: another process, watched and ended; [`owner`]: whose files they are
 //! - [`detached`]: processes that outlive whoever started them; [`key_env`]: what they must not inherit; `memory_limit`
-//! - [`daemon_log`]: what the daemon says, on its way to its file
+//! - [`daemon_log`]: what the daemon says, on its way to its file; `blocking`: work that no runtime's thread should wait for
 
+pub(crate) mod blocking;
 pub mod clock;
 pub mod daemon_log;
 pub mod detached;

@@ -1,6 +1,9 @@
 //! A push, as git's hooks see it: judged before git takes its objects (pre-receive), and then handed to a worker, which
 //! moves the refs itself (proc-receive).
+//!
+//! git and the disk are waited for beside the runtime ([`blocking`]); what is awaited here is the engine.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use gokku_core::app::branch_name::BranchName;
@@ -13,7 +16,7 @@ use gokku_core::push::rules::{
 };
 use gokku_core::release::record::Outcome;
 use gokku_core::text::read_limits;
-use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
+use gokku_core::{AppName, CommitId, ImageId, ReleaseId, TreeId};
 pub use gokku_git::proc_receive::{Reported, listen, report};
 use gokku_git::{OLDEST_GIT, Obstacle, Repository, git_version};
 
@@ -22,7 +25,7 @@ use crate::app::{apps, code, intake, records, refs};
 use crate::error::Error;
 use crate::fs::root::Root;
 use crate::fs::{atomic, durable, tree_file};
-use crate::os::clock;
+use crate::os::{blocking, clock};
 use crate::plan::release_plan::{GOKKU_YML, config_of};
 use crate::queue::lock::{AppLock, Attempt, Holder};
 use crate::queue::pending_ref::Landing;
@@ -86,12 +89,62 @@ pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Resu
 
 /// Takes the code out of a push and hands it to a worker.
 pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
+    let (deploy, push) =
+        match run_blocking(server, app, move |server, app| accept(server, app, &pushed)).await? {
+            ControlFlow::Break(stored) => return Ok(stored),
+            ControlFlow::Continue(accepted) => accepted,
+        };
+    if is_whole(server, app, deploy.commit()).await? {
+        let (deploy, push) = (deploy.clone(), push.clone());
+        let deployed = run_blocking(server, app, move |server, app| {
+            let line = deployed_already(server, app, &deploy, &push)?;
+            Ok(line.map(|line| std::iter::once(line).chain(deploy.lines).collect()))
+        });
+        if let Some(lines) = deployed.await? {
+            return Ok(Received::Deployed(lines));
+        }
+    }
+    build_space::for_code(server, app).await?;
+    run_blocking(server, app, move |server, app| {
+        let repository = Repository::at(server.root.repository(app));
+        let (id, tree, took_out) = take_out(server, app, &repository, deploy.commit())?;
+        let ask = Ask::Deploy {
+            commit: deploy.commit().clone(),
+            tree,
+            branch: deploy.branch.clone(),
+            push: Some(push),
+            rebuild: false,
+            took_out,
+        };
+        let submitted = submit_as(server, app, id, ask, true)?;
+        Ok(Received::Deploying { submitted, deploy })
+    })
+    .await
+}
+
+/// Runs what waits for git or the disk.
+async fn run_blocking<T: Send + 'static>(
+    server: &Server,
+    app: &AppName,
+    work: impl FnOnce(&Server, &AppName) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    let (server, app) = (server.clone(), app.clone());
+    blocking::run(move || work(&server, &app)).await
+}
+
+/// Judges a push whose objects git has taken: what is only stored comes to its end here, what deploys has passed everything
+/// that git and the repository have to say of it.
+fn accept(
+    server: &Server,
+    app: &AppName,
+    pushed: &Pushed,
+) -> Result<ControlFlow<Received, (Deploy, Push)>, Error> {
     let repository = Repository::at(server.root.repository(app));
     let deploy = match judgement(server, app, &repository, &pushed.updates)? {
         Judgement::StoreOnly { lines } => {
             // git moves the refs when this is told: what they name is there before them, whichever git it is.
             durable::write(server.root.path())?;
-            return Ok(Received::Stored(lines));
+            return Ok(ControlFlow::Break(Received::Stored(lines)));
         }
         Judgement::Deploy(deploy) => deploy,
     };
@@ -109,24 +162,7 @@ pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<R
         refs: deploy.refs.clone(),
         mover: pushed.mover,
     };
-    if is_whole(server, app, deploy.commit()).await
-        && let Some(line) = deployed_already(server, app, &deploy, &push)?
-    {
-        let lines = std::iter::once(line).chain(deploy.lines);
-        return Ok(Received::Deployed(lines.collect()));
-    }
-    build_space::for_code(server, app).await?;
-    let (id, tree, took_out) = take_out(server, app, &repository, deploy.commit())?;
-    let ask = Ask::Deploy {
-        commit: deploy.commit().clone(),
-        tree,
-        branch: deploy.branch.clone(),
-        push: Some(push),
-        rebuild: false,
-        took_out,
-    };
-    let submitted = submit_as(server, app, id, ask, true)?;
-    Ok(Received::Deploying { submitted, deploy })
+    Ok(ControlFlow::Continue((deploy, push)))
 }
 
 /// Whether a push will come to the second hook, and not be stored in silence.
@@ -245,20 +281,34 @@ fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<
 
 /// Whether all is there of what the active release is made of, as far as it can be told: what is not is made anew. Of another
 /// commit's release nobody looks: this one is made in any case.
-async fn is_whole(server: &Server, app: &AppName, commit: &CommitId) -> bool {
-    let root = &server.root;
+async fn is_whole(server: &Server, app: &AppName, commit: &CommitId) -> Result<bool, Error> {
+    let commit = commit.clone();
+    let on_disk = move |server: &Server, app: &AppName| Ok(is_whole_on_disk(&server.root, app, &commit));
+    let image = match run_blocking(server, app, on_disk).await? {
+        ControlFlow::Break(whole) => return Ok(whole),
+        ControlFlow::Continue(image) => image,
+    };
+    let Ok(engine) = server.engine().await else {
+        return Ok(true);
+    };
+    Ok(!matches!(engine.image(image.as_str()).await, Ok(None)))
+}
+
+/// The same, as far as the disk tells it; or the image that is left to look for.
+fn is_whole_on_disk(root: &Root, app: &AppName, commit: &CommitId) -> ControlFlow<bool, ImageId> {
     let record = records::active(root, app).and_then(|id| records::load(root, app, id).ok().flatten());
-    let Some(record) = record else { return false };
+    let Some(record) = record else {
+        return ControlFlow::Break(false);
+    };
     if record.commit.as_ref() != Some(commit) {
-        return true;
+        return ControlFlow::Break(true);
     }
     if !code::lost(root, app, &record).is_empty() {
-        return false;
+        return ControlFlow::Break(false);
     }
-    match (&record.image, server.engine().await) {
-        (Some(image), Ok(engine)) => !matches!(engine.image(image.as_str()).await, Ok(None)),
-        _ => true,
-    }
+    record
+        .image
+        .map_or(ControlFlow::Break(true), ControlFlow::Continue)
 }
 
 /// What to tell when a commit is what runs: its deploy went well and only the push was cut off. Its refs are moved then.
@@ -364,6 +414,27 @@ fn deploy_branch(
 
 /// `gokku deploy`: the deploy branch's commit again, as a new release.
 pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
+    let (branch, commit) = run_blocking(server, app, to_deploy_again).await?;
+    build_space::for_code(server, app).await?;
+    run_blocking(server, app, move |server, app| {
+        let repository = Repository::at(server.root.repository(app));
+        intake::measure(&repository, &commit, &intake::limits(server)?)?;
+        let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
+        let ask = Ask::Deploy {
+            commit,
+            tree,
+            branch,
+            push: None,
+            rebuild,
+            took_out,
+        };
+        submit_as(server, app, id, ask, false)
+    })
+    .await
+}
+
+/// The deploy branch and its commit, where deploying it brings nothing older than what runs.
+fn to_deploy_again(server: &Server, app: &AppName) -> Result<(BranchName, CommitId), Error> {
     let record = apps::load(&server.root, app)?;
     if let Some(landing) = lock::landing(&server.root, app)? {
         landing.wait(&server.root, app)?;
@@ -377,18 +448,7 @@ pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Resu
             commit.short()
         )));
     }
-    build_space::for_code(server, app).await?;
-    intake::measure(&repository, &commit, &intake::limits(server)?)?;
-    let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
-    let ask = Ask::Deploy {
-        commit,
-        tree,
-        branch,
-        push: None,
-        rebuild,
-        took_out,
-    };
-    submit_as(server, app, id, ask, false)
+    Ok((branch, commit))
 }
 
 /// The commit of the newest release, where that is what runs and the branch is not at it, nor ahead of it.
@@ -411,24 +471,31 @@ fn runs_without_branch(
 
 /// `gokku deploy --image`: an image as a new release. What is on the deploy branch, if there is anything, says how it is run.
 pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
-    let record = apps::load(&server.root, app)?;
-    if let Some(landing) = lock::landing(&server.root, app)? {
-        landing.wait(&server.root, app)?;
-    }
-    let repository = Repository::at(server.root.repository(app));
-    let commit = match &record.branch {
-        Some(branch) => repository.head_of(branch)?,
-        None => None,
-    };
+    let commit = run_blocking(server, app, |server, app| {
+        let record = apps::load(&server.root, app)?;
+        if let Some(landing) = lock::landing(&server.root, app)? {
+            landing.wait(&server.root, app)?;
+        }
+        let repository = Repository::at(server.root.repository(app));
+        match &record.branch {
+            Some(branch) => Ok(repository.head_of(branch)?),
+            None => Ok(None),
+        }
+    })
+    .await?;
     build_space::for_code(server, app).await?;
-    if let Some(commit) = &commit {
-        intake::measure(&repository, commit, &intake::limits(server)?)?;
-    }
-    let id = transition_log::allocate(&server.root, app)?;
-    let incoming = server.root.incoming(app, id);
-    if let Err(error) = code::put(&server.root, app, commit.as_ref(), &incoming) {
-        atomic::remove_tree(&incoming)?;
-        return Err(error);
-    }
-    submit_as(server, app, id, Ask::Image { image, commit }, false)
+    run_blocking(server, app, move |server, app| {
+        if let Some(commit) = &commit {
+            let repository = Repository::at(server.root.repository(app));
+            intake::measure(&repository, commit, &intake::limits(server)?)?;
+        }
+        let id = transition_log::allocate(&server.root, app)?;
+        let incoming = server.root.incoming(app, id);
+        if let Err(error) = code::put(&server.root, app, commit.as_ref(), &incoming) {
+            atomic::remove_tree(&incoming)?;
+            return Err(error);
+        }
+        submit_as(server, app, id, Ask::Image { image, commit }, false)
+    })
+    .await
 }
