@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use tokio::time::{Instant, sleep};
 
 use gokku_core::ContainerId;
@@ -231,7 +231,7 @@ impl Engine {
     async fn lock(&self) -> Option<File> {
         let folder = File::open(self.socket.parent()?).ok()?;
         let until = Instant::now() + self.limits.question;
-        let mut pause = Pause::up_to(LONGEST_PAUSE);
+        let mut pause = Backoff::up_to(LONGEST_PAUSE);
         loop {
             match folder.try_lock() {
                 Ok(()) => return Some(folder),

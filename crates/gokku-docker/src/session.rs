@@ -11,7 +11,7 @@ use bollard::query_parameters::{
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::ContainerId;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWrite;
 
@@ -124,7 +124,7 @@ impl Engine {
     /// The exit code of a program that was started in a container. Its output ends before the engine has heard of its
     /// end, and there is nothing to wait on: it is looked at until it has one.
     async fn exec_exit(&self, id: &str) -> Result<i64, Error> {
-        let mut pause = Pause::between(Duration::from_millis(5), Duration::from_millis(200));
+        let mut pause = Backoff::between(Duration::from_millis(5), Duration::from_millis(200));
         loop {
             let state = self.exec_state(id).await?;
             if let (Some(code), false) = (state.exit_code, state.running.unwrap_or(false)) {

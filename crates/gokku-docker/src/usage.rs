@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gokku_core::ImageId;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use http_body_util::{BodyExt, Empty};
 use hyper::Method;
 use serde::Deserialize;
@@ -105,7 +105,7 @@ impl Engine {
         let (major, minor) = self.api_number().min(NEWEST_DF);
         let path = format!("/v{major}.{minor}/system/df?type=image&type=build-cache&verbose=1");
         let until = Instant::now() + PATIENCE;
-        let mut pause = Pause::up_to(LONGEST_PAUSE);
+        let mut pause = Backoff::up_to(LONGEST_PAUSE);
         let answer = loop {
             let asked = self.ask_bytes(Method::GET, &path, MEASURE);
             let asked = self.within(self.limits.act, Call::new("system df", MEASURE, "df"), asked);

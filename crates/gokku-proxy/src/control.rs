@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -25,7 +25,7 @@ const LONGEST_BODY: usize = 1 << 20;
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 pub(crate) async fn accept(listener: &UnixListener, inner: &Arc<Inner>) {
-    let mut pause = Pause::up_to(LONGEST_PAUSE);
+    let mut pause = Backoff::up_to(LONGEST_PAUSE);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

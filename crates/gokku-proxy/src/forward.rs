@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
 use hyper::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRANSFER_ENCODING};
@@ -90,7 +90,7 @@ pub(crate) async fn forward(
     parts.version = Version::HTTP_11;
 
     let mut began = Instant::now();
-    let mut pause = Pause::up_to(LONGEST_PAUSE);
+    let mut pause = Backoff::up_to(LONGEST_PAUSE);
     let mut repeated = false;
     let mut refused = Vec::new();
     loop {

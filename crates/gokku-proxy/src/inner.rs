@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::AppName;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use tokio::time::sleep;
 
 use crate::api::{PutRoute, Refused, RouteStatus, Search, Status};
@@ -100,7 +100,7 @@ impl Inner {
 
     /// Tries to open a port until it can be had or the route has gone.
     pub(crate) async fn open_later(&self, app: &AppName) {
-        let mut pause = Pause::up_to(Duration::from_secs(5));
+        let mut pause = Backoff::up_to(Duration::from_secs(5));
         while let Ok(route) = self.switch.route(app) {
             sleep(pause.take()).await;
             let port = route.port();

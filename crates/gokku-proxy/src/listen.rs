@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use gokku_core::AppName;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -275,7 +275,7 @@ async fn accept(listener: &TcpListener, ending: &Ending, serve: &impl Fn(TcpStre
     // Set while it closes: whoever stands in the queue by then is still let in.
     let mut until: Option<Instant> = None;
     let mut last = Instant::now();
-    let mut pause = Pause::up_to(LONGEST_PAUSE);
+    let mut pause = Backoff::up_to(LONGEST_PAUSE);
     loop {
         if until.is_some_and(|until| Instant::now() > until) {
             return;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -280,7 +280,7 @@ async fn give_memory_back(inner: Arc<Inner>) {
 
 /// Gives the sockets to whoever asks for them, until somebody serves them.
 async fn give(waiting: &UnixListener, inner: &Inner, successors: &mpsc::Sender<Successor>) {
-    let mut pause = Pause::up_to(ENDING);
+    let mut pause = Backoff::up_to(ENDING);
     loop {
         let Ok(asking) = waiting.accept().await.and_then(|(asking, _)| asking.into_std()) else {
             sleep(pause.take()).await;
@@ -310,7 +310,7 @@ impl ControlSocket {
         };
         let lock = File::create(path.with_extension("lock")).map_err(failed)?;
         let began = Instant::now();
-        let mut pause = Pause::up_to(ENDING);
+        let mut pause = Backoff::up_to(ENDING);
         loop {
             match lock.try_lock() {
                 Ok(()) => break,

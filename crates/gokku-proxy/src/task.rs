@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -31,7 +31,7 @@ pub async fn caught<T>(what: &str, work: impl Future<Output = T>) -> Option<T> {
 
 /// Does something to its end, and begins again as often as it panics.
 pub async fn again<T, F: Future<Output = T>>(what: &str, mut begin: impl FnMut() -> F) -> T {
-    let mut pause = Pause::between(FIRST_PAUSE, LONGEST_PAUSE);
+    let mut pause = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         // Also what panics before it is waited for.
         if let Some(done) = caught(what, async { begin().await }).await {

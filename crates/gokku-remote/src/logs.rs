@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gokku_core::logs::log_cursor::Place;
 use gokku_core::logs::log_line::AppLine;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 
 use crate::forward::{Ended, Forward, Needs, ended};
 use crate::relay::Relay;
@@ -37,7 +37,7 @@ pub fn follow(
     mut on_told: impl FnMut(Told<'_>) -> bool,
 ) -> Result<Ended, Error> {
     let relay = Relay::begin()?;
-    let mut pause = Pause::up_to(LONGEST);
+    let mut pause = Backoff::up_to(LONGEST);
     let mut last: Option<Place> = None;
     let mut was_there = false;
     let mut is_lost = false;

@@ -6,13 +6,13 @@ const FIRST: Duration = Duration::from_millis(20);
 
 /// The pauses between attempts; each is twice as long as the one before, up to a limit.
 #[derive(Clone, Copy, Debug)]
-pub struct Pause {
+pub struct Backoff {
     first: Duration,
     next: Duration,
     longest: Duration,
 }
 
-impl Pause {
+impl Backoff {
     /// Begins with 20 ms.
     pub fn up_to(longest: Duration) -> Self {
         Self::between(FIRST, longest)
@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn each_is_twice_as_long_up_to_the_longest() {
-        let mut pause = Pause::up_to(Duration::from_millis(100));
+        let mut pause = Backoff::up_to(Duration::from_millis(100));
         let taken: Vec<u128> = (0..5).map(|_| pause.take().as_millis()).collect();
         assert_eq!(taken, [20, 40, 80, 100, 100]);
         pause.reset();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::logs::log_cursor::{After, Counter, Place, Search, Stamp};
 use gokku_core::logs::log_line::AppLine;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, LogOptions, labels};
 use tokio::time::{Instant, sleep};
@@ -86,7 +86,7 @@ pub async fn show(
         current: None,
         left: BTreeMap::new(),
         on_shown,
-        pause: Pause::up_to(Duration::from_millis(500)),
+        pause: Backoff::up_to(Duration::from_millis(500)),
         waited: false,
     };
     loop {
@@ -141,7 +141,7 @@ struct Show<'a, F> {
     /// Where those were left that were shown before: traffic may come back to one.
     left: BTreeMap<ContainerId, Start>,
     on_shown: F,
-    pause: Pause,
+    pause: Backoff,
     /// Whether there was no container at first.
     waited: bool,
 }

@@ -15,7 +15,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use gokku_core::config::gokku_yml::RestartPolicy;
 use gokku_core::logs::audit::Change;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot, reconcile};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Happening, labels};
 use gokku_proxy::Switch;
@@ -64,7 +64,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
         found: false,
         jobs: FuturesUnordered::new(),
     };
-    let mut pause = Pause::up_to(ENGINE_PAUSE);
+    let mut pause = Backoff::up_to(ENGINE_PAUSE);
     let mut told = None;
     loop {
         match connect(server).await {

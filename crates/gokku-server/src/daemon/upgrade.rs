@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ReleaseId};
 use tokio::time::{Instant, sleep};
 
@@ -81,7 +81,7 @@ pub async fn replace(
     let mut child = detached::spawn(&server.program, &arguments, server.root.path(), b"", words)?;
     let new = child.id();
     let began = Instant::now();
-    let mut pause = Pause::up_to(LONGEST_PAUSE);
+    let mut pause = Backoff::up_to(LONGEST_PAUSE);
     while !server
         .switch()
         .status()
@@ -150,7 +150,7 @@ async fn hold_all(
         else {
             return Ok(held);
         };
-        let mut pause = Pause::up_to(LONGEST_PAUSE);
+        let mut pause = Backoff::up_to(LONGEST_PAUSE);
         let mut told = false;
         loop {
             match lock::try_acquire(&server.root, &app, &holder) {

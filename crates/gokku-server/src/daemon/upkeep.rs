@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use gokku_core::ContainerId;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use tokio::time::Instant;
 
 /// How long the engine may take to tell of an end that was seen: then it is asked.
@@ -64,7 +64,7 @@ struct One {
     ended: Option<Instant>,
     /// Not before then, after what came to nothing.
     after: Option<Instant>,
-    pause: Pause,
+    pause: Backoff,
 }
 
 impl Default for One {
@@ -78,7 +78,7 @@ impl Default for One {
             starting: false,
             ended: None,
             after: None,
-            pause: Pause::between(FIRST_PAUSE, LONGEST_PAUSE),
+            pause: Backoff::between(FIRST_PAUSE, LONGEST_PAUSE),
         }
     }
 }

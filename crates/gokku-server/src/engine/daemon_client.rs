@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use gokku_proxy::Client;
 use tokio::time::{Instant, sleep};
 
@@ -29,7 +29,7 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
         Some(&words),
     )?;
     let began = Instant::now();
-    let mut pause = Pause::up_to(LONGEST_PAUSE);
+    let mut pause = Backoff::up_to(LONGEST_PAUSE);
     loop {
         if switch.status().await.is_ok() {
             return Ok(());
@@ -60,7 +60,7 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
 /// gone, and then its traffic.
 pub(crate) async fn watching(switch: &Client) -> Result<(), Error> {
     let began = Instant::now();
-    let mut pause = Pause::up_to(LONGEST_PAUSE);
+    let mut pause = Backoff::up_to(LONGEST_PAUSE);
     loop {
         let status = switch.status().await;
         if status.as_ref().is_ok_and(|status| status.watched) {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gokku_core::app::branch_name::BranchName;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, CommitId};
 use gokku_git::Repository;
 use serde::{Deserialize, Serialize};
@@ -48,7 +48,7 @@ impl Landing {
         let repository = Repository::at(root.repository(app));
         let receiver = process::watch(self.receiver);
         let limit = i64::try_from(LIMIT.as_millis()).unwrap_or(i64::MAX);
-        let mut pause = Pause::between(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut pause = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let left = self.until - clock::uptime_ms();
             // The machine may have been started again since.

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ReleaseId};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -88,7 +88,7 @@ pub async fn wait(
 ) -> Result<Waited, Error> {
     let _ticket = enter(root, app, holder)?;
     let newer = |other: &Holder| other.what == holder.what && other.id > holder.id;
-    let mut pause = Pause::up_to(LONGEST_PAUSE);
+    let mut pause = Backoff::up_to(LONGEST_PAUSE);
     loop {
         if let Some(other) = waiting(root, app).into_iter().rfind(newer) {
             return Ok(Waited::Superseded(other));

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use gokku_core::logs::event::Event;
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Former, Goal, Journal, Observed, Refs, Step, abort,
     abort_detail, lets_go, next,
@@ -565,7 +565,7 @@ fn grace(step: &Step) -> Option<Duration> {
 struct Patience {
     attempts: u32,
     since: Instant,
-    pause: Pause,
+    pause: Backoff,
 }
 
 impl Patience {
@@ -573,7 +573,7 @@ impl Patience {
         Self {
             attempts: 0,
             since: Instant::now(),
-            pause: Pause::up_to(LONGEST_PAUSE),
+            pause: Backoff::up_to(LONGEST_PAUSE),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use gokku_core::logs::event::{Event, Finish, Stamped};
-use gokku_core::machine::backoff::Pause;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::transition::Goal;
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
@@ -111,7 +111,7 @@ fn last_begun(told: &[Stamped]) -> (&str, &str) {
 async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &Engine) -> Result<(), Error> {
     let tag = records::image_tag(app, id);
     let until = Instant::now() + LATE;
-    let mut pause = Pause::up_to(Duration::from_millis(200));
+    let mut pause = Backoff::up_to(Duration::from_millis(200));
     while Instant::now() < until {
         if engine.image(&tag).await?.is_some() {
             return Ok(engine.remove_image(&tag).await?);
