@@ -4,7 +4,7 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(20);
 
-/// The pauses between attempts; each is twice as long as the one before, up to a limit.
+/// The pauses between attempts: each is twice as long as the one before, up to a limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     first: Duration,
@@ -13,12 +13,12 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Begins with 20 ms.
+    /// Returns a backoff that begins with 20 ms.
     pub fn up_to(longest: Duration) -> Self {
         Self::between(FIRST, longest)
     }
 
-    /// Begins with another one.
+    /// Returns a backoff that begins with another pause.
     pub fn between(first: Duration, longest: Duration) -> Self {
         Self {
             first,
@@ -27,14 +27,14 @@ impl Backoff {
         }
     }
 
-    /// The pause before the next attempt.
+    /// Returns the pause before the next attempt, and doubles the one after it.
     pub fn take(&mut self) -> Duration {
         let now = self.next;
         self.next = (now * 2).min(self.longest);
         now
     }
 
-    /// An attempt went well.
+    /// Begins anew, after an attempt that went well.
     pub fn reset(&mut self) {
         self.next = self.first;
     }
