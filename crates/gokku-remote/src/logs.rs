@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use gokku_core::logs::log_cursor::Place;
+use gokku_core::logs::log_cursor::LogCursor;
 use gokku_core::logs::log_line::AppLine;
 use gokku_core::machine::backoff::Backoff;
 
@@ -38,7 +38,7 @@ pub fn follow(
 ) -> Result<Ended, Error> {
     let relay = Relay::begin()?;
     let mut pause = Backoff::up_to(LONGEST);
-    let mut last: Option<Place> = None;
+    let mut last: Option<LogCursor> = None;
     let mut was_there = false;
     let mut is_lost = false;
     loop {
@@ -96,7 +96,7 @@ pub fn follow(
 }
 
 /// The command line that asks for it.
-fn words(always: &[OsString], asked: &[OsString], last: Option<&Place>) -> Vec<OsString> {
+fn words(always: &[OsString], asked: &[OsString], last: Option<&LogCursor>) -> Vec<OsString> {
     let mut words: Vec<OsString> = ["logs", "--follow", "--json"].map(OsString::from).to_vec();
     words.extend_from_slice(always);
     match last {

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use gokku_core::access::client_hello::Client;
-use gokku_core::logs::log_cursor::Place;
+use gokku_core::logs::log_cursor::LogCursor;
 use gokku_core::logs::log_line::AppLine;
 use gokku_remote::{Address, Destination, remotes, ssh};
 
@@ -49,7 +49,7 @@ pub fn check(data: &[u8]) {
         }
         Err(error) => crate::assert_is_a_line(&error.to_string()),
     }
-    match text.parse::<Place>() {
+    match text.parse::<LogCursor>() {
         Ok(place) => assert_eq!(place.to_string().parse().as_ref(), Ok(&place)),
         Err(error) => crate::assert_is_a_line(&error.to_string()),
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use gokku_core::app::process_key::ProcessKeyError;
-use gokku_core::logs::log_cursor::{Place, PlaceError};
+use gokku_core::logs::log_cursor::{LogCursor, LogCursorError};
 use gokku_core::logs::log_line::AppLine;
 use gokku_core::machine::stream::Stream;
 use gokku_core::{AppName, ProcessKey, ReleaseId, Slot};
@@ -25,8 +25,8 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
     });
     let after = logs.resume.as_deref().map(|given| {
         given
-            .parse::<Place>()
-            .map_err(|error: PlaceError| Error::usage(format!("--resume: {error}")))
+            .parse::<LogCursor>()
+            .map_err(|error: LogCursorError| Error::usage(format!("--resume: {error}")))
     });
     let wanted = Wanted {
         follow: logs.follow,

@@ -90,7 +90,7 @@ impl From<Stamp> for String {
 /// A piece's place: `CONTAINER@AT`, with `#N` behind it when it is not the first of its container's pieces with this
 /// stamp.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
+pub struct LogCursor {
     /// The container's id, or its first digits, twelve at least.
     pub container: String,
     /// The piece's stamp.
@@ -101,7 +101,7 @@ pub struct Place {
 
 /// Why a text is not a place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlaceError {
+pub enum LogCursorError {
     /// No `@`.
     #[error("{0:?} is not a place in a log: it looks like 0123456789ab@2024-01-15T11:30:00.000000000Z")]
     Shape(String),
@@ -116,7 +116,7 @@ pub enum PlaceError {
     Number(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for LogCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.container, self.at)?;
         if self.nth > 1 {
@@ -126,23 +126,23 @@ impl fmt::Display for Place {
     }
 }
 
-impl FromStr for Place {
-    type Err = PlaceError;
+impl FromStr for LogCursor {
+    type Err = LogCursorError;
 
-    fn from_str(text: &str) -> Result<Self, PlaceError> {
+    fn from_str(text: &str) -> Result<Self, LogCursorError> {
         let (container, rest) = text
             .split_once('@')
-            .ok_or_else(|| PlaceError::Shape(text.to_owned()))?;
+            .ok_or_else(|| LogCursorError::Shape(text.to_owned()))?;
         let hex = container
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !hex || !(12..=64).contains(&container.len()) {
-            return Err(PlaceError::Container(container.to_owned()));
+            return Err(LogCursorError::Container(container.to_owned()));
         }
         let (at, nth) = match rest.split_once('#') {
             Some((at, number)) => {
                 let nth = number.parse().ok().filter(|nth| *nth > 0);
-                (at, nth.ok_or_else(|| PlaceError::Number(number.to_owned()))?)
+                (at, nth.ok_or_else(|| LogCursorError::Number(number.to_owned()))?)
             }
             None => (rest, 1),
         };
@@ -181,7 +181,7 @@ impl Counter {
 /// Finds a place in a log that is read, and later leaves out what stands before it.
 #[derive(Clone, Debug)]
 pub struct Search {
-    place: Place,
+    place: LogCursor,
     read: usize,
     /// The number that was found, and how many pieces end with it.
     found: Option<(u32, usize)>,
@@ -189,7 +189,7 @@ pub struct Search {
 
 impl Search {
     /// Looks for this place.
-    pub fn of(place: Place) -> Self {
+    pub fn of(place: LogCursor) -> Self {
         Self {
             place,
             read: 0,
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_place_is_said() {
-        let said = |text: &str| text.parse::<Place>().unwrap_err().to_string();
+        let said = |text: &str| text.parse::<LogCursor>().unwrap_err().to_string();
         insta::assert_snapshot!(said("yesterday"), @r#""yesterday" is not a place in a log: it looks like 0123456789ab@2024-01-15T11:30:00.000000000Z"#);
         insta::assert_snapshot!(said(&format!("api-blue@{AT}")), @r#""api-blue" is not a container's id: it is the first 12 hexadecimal digits, or up to 64"#);
         insta::assert_snapshot!(said(&format!("0123456789a@{AT}")), @r#""0123456789a" is not a container's id: it is the first 12 hexadecimal digits, or up to 64"#);
@@ -321,7 +321,7 @@ mod tests {
     }
 
     /// What is given after a place: the pieces' indices.
-    fn given(place: Place, log: &[(Stream, Stamp)]) -> Vec<usize> {
+    fn given(place: LogCursor, log: &[(Stream, Stamp)]) -> Vec<usize> {
         let pieces = numbered(log);
         let mut search = Search::of(place);
         for (at, nth) in &pieces {
@@ -333,8 +333,8 @@ mod tests {
             .collect()
     }
 
-    fn place(at: Stamp, nth: u32) -> Place {
-        Place {
+    fn place(at: Stamp, nth: u32) -> LogCursor {
+        LogCursor {
             container: "0123456789ab".to_owned(),
             at,
             nth,
@@ -379,14 +379,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_place_is_read_as_it_is_written(container in "[0-9a-f]{12,64}", nanos in 0_u32..1_000_000_000, nth in 1_u32..) {
-            let place = Place { container, at: stamp(nanos), nth };
-            prop_assert_eq!(place.to_string().parse::<Place>(), Ok(place));
+            let place = LogCursor { container, at: stamp(nanos), nth };
+            prop_assert_eq!(place.to_string().parse::<LogCursor>(), Ok(place));
         }
 
         #[test]
         fn any_text_is_a_place_or_refused(text in "[0-9a-f]{0,13}@?.{0,40}#?[0-9]?") {
-            if let Ok(place) = text.parse::<Place>() {
-                prop_assert_eq!(place.to_string().parse::<Place>(), Ok(place));
+            if let Ok(place) = text.parse::<LogCursor>() {
+                prop_assert_eq!(place.to_string().parse::<LogCursor>(), Ok(place));
             }
         }
 

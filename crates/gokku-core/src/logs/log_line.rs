@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::process_key::ProcessKey;
 use crate::app::release_id::ReleaseId;
 use crate::app::slot::Slot;
-use crate::logs::log_cursor::{Place, Stamp};
+use crate::logs::log_cursor::{LogCursor, Stamp};
 use crate::machine::stream::Stream;
 use crate::text::base64;
 
@@ -34,8 +34,8 @@ pub struct AppLine {
 
 impl AppLine {
     /// Where it stands in its container's log: `gokku logs --resume` goes on after it.
-    pub fn place(&self) -> Place {
-        Place {
+    pub fn place(&self) -> LogCursor {
+        LogCursor {
             container: self.container.clone(),
             at: self.at.clone(),
             nth: self.nth,

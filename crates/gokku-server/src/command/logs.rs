@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
-use gokku_core::logs::log_cursor::{After, Counter, Place, Search, Stamp};
+use gokku_core::logs::log_cursor::{After, Counter, LogCursor, Search, Stamp};
 use gokku_core::logs::log_line::AppLine;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
@@ -33,7 +33,7 @@ pub struct Wanted {
     /// From when on, in seconds since 1970.
     pub since: Option<i64>,
     /// After which piece: neither of the two above counts then.
-    pub after: Option<Place>,
+    pub after: Option<LogCursor>,
     /// Of which process; without, of the first web one, and where the app has none, of the first it has.
     pub process: Option<ProcessKey>,
 }
@@ -120,7 +120,7 @@ enum Start {
     /// From its first line.
     Beginning,
     /// After a piece.
-    After(Place),
+    After(LogCursor),
 }
 
 /// The container that is shown.
@@ -321,7 +321,7 @@ async fn open(engine: &Engine, current: &mut Current, wanted: &Wanted) -> Result
             let (tail, before) = last_lines(engine, id, lines, wanted.since).await?;
             if let Some((at, container)) = before.zip(Some(id.short().to_owned())) {
                 // Should the stream break off before anything was shown. The last with this stamp is meant.
-                current.from = Start::After(Place {
+                current.from = Start::After(LogCursor {
                     container,
                     at,
                     nth: u32::MAX,
