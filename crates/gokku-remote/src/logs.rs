@@ -60,7 +60,7 @@ pub fn follow(
                 let Ok(piece) = serde_json::from_slice::<AppLine>(&line) else {
                     continue;
                 };
-                last = Some(piece.place());
+                last = Some(piece.cursor());
                 if !on_told(Told::Piece(&piece)) {
                     wanted = false;
                     break;

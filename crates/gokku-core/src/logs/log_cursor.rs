@@ -87,7 +87,7 @@ impl From<Stamp> for String {
     }
 }
 
-/// A piece's place: `CONTAINER@AT`, with `#N` behind it when it is not the first of its container's pieces with this
+/// A piece's place in its log: `CONTAINER@AT`, with `#N` behind it when it is not the first of its container's pieces with this
 /// stamp.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LogCursor {
@@ -181,7 +181,7 @@ impl Counter {
 /// Finds a place in a log that is read, and later leaves out what stands before it.
 #[derive(Clone, Debug)]
 pub struct Search {
-    place: LogCursor,
+    cursor: LogCursor,
     read: usize,
     /// The number that was found, and how many pieces end with it.
     found: Option<(u32, usize)>,
@@ -189,9 +189,9 @@ pub struct Search {
 
 impl Search {
     /// Looks for this place.
-    pub fn of(place: LogCursor) -> Self {
+    pub fn of(cursor: LogCursor) -> Self {
         Self {
-            place,
+            cursor,
             read: 0,
             found: None,
         }
@@ -200,7 +200,7 @@ impl Search {
     /// Looks at the next piece. The number asked for may be more than there are: then the last with the stamp is it.
     pub fn look(&mut self, at: &Stamp, nth: u32) {
         self.read += 1;
-        if *at == self.place.at && nth <= self.place.nth {
+        if *at == self.cursor.at && nth <= self.cursor.nth {
             self.found = Some((nth, self.read));
         }
     }
@@ -209,11 +209,11 @@ impl Search {
     pub fn rest(self) -> After {
         match self.found {
             Some((nth, left)) => After::Piece {
-                at: self.place.at,
+                at: self.cursor.at,
                 nth,
                 left,
             },
-            None => After::Time(self.place.at),
+            None => After::Time(self.cursor.at),
         }
     }
 }
@@ -321,9 +321,9 @@ mod tests {
     }
 
     /// What is given after a place: the pieces' indices.
-    fn given(place: LogCursor, log: &[(Stream, Stamp)]) -> Vec<usize> {
+    fn given(cursor: LogCursor, log: &[(Stream, Stamp)]) -> Vec<usize> {
         let pieces = numbered(log);
-        let mut search = Search::of(place);
+        let mut search = Search::of(cursor);
         for (at, nth) in &pieces {
             search.look(at, *nth);
         }
@@ -333,7 +333,7 @@ mod tests {
             .collect()
     }
 
-    fn place(at: Stamp, nth: u32) -> LogCursor {
+    fn cursor(at: Stamp, nth: u32) -> LogCursor {
         LogCursor {
             container: "0123456789ab".to_owned(),
             at,
@@ -344,10 +344,10 @@ mod tests {
     #[test]
     fn a_place_that_is_not_there_is_a_time() {
         let log: Vec<_> = [1, 3, 3, 5].map(|nanos| (Stream::Out, stamp(nanos))).into();
-        assert_eq!(given(place(stamp(2), 1), &log), [1, 2, 3]);
-        assert_eq!(given(place(stamp(0), 1), &log), [0, 1, 2, 3]);
-        assert_eq!(given(place(stamp(9), 1), &log), [0; 0]);
-        assert_eq!(given(place(stamp(3), u32::MAX), &log), [3]);
+        assert_eq!(given(cursor(stamp(2), 1), &log), [1, 2, 3]);
+        assert_eq!(given(cursor(stamp(0), 1), &log), [0, 1, 2, 3]);
+        assert_eq!(given(cursor(stamp(9), 1), &log), [0; 0]);
+        assert_eq!(given(cursor(stamp(3), u32::MAX), &log), [3]);
     }
 
     #[test]
@@ -362,7 +362,7 @@ mod tests {
         .into();
         let numbers: Vec<u32> = numbered(&log).into_iter().map(|(_, nth)| nth).collect();
         assert_eq!(numbers, [1, 2, 3, 1]);
-        assert_eq!(given(place(stamp(1), 2), &log), [2, 3]);
+        assert_eq!(given(cursor(stamp(1), 2), &log), [2, 3]);
     }
 
     #[test]
@@ -379,14 +379,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_place_is_read_as_it_is_written(container in "[0-9a-f]{12,64}", nanos in 0_u32..1_000_000_000, nth in 1_u32..) {
-            let place = LogCursor { container, at: stamp(nanos), nth };
-            prop_assert_eq!(place.to_string().parse::<LogCursor>(), Ok(place));
+            let cursor = LogCursor { container, at: stamp(nanos), nth };
+            prop_assert_eq!(cursor.to_string().parse::<LogCursor>(), Ok(cursor));
         }
 
         #[test]
         fn any_text_is_a_place_or_refused(text in "[0-9a-f]{0,13}@?.{0,40}#?[0-9]?") {
-            if let Ok(place) = text.parse::<LogCursor>() {
-                prop_assert_eq!(place.to_string().parse::<LogCursor>(), Ok(place));
+            if let Ok(cursor) = text.parse::<LogCursor>() {
+                prop_assert_eq!(cursor.to_string().parse::<LogCursor>(), Ok(cursor));
             }
         }
 
@@ -395,7 +395,7 @@ mod tests {
         fn after_every_piece_comes_the_next(log in log()) {
             for (index, (at, nth)) in numbered(&log).into_iter().enumerate() {
                 let rest: Vec<usize> = (index + 1..log.len()).collect();
-                prop_assert_eq!(given(place(at, nth), &log), rest);
+                prop_assert_eq!(given(cursor(at, nth), &log), rest);
             }
         }
     }

@@ -34,7 +34,7 @@ pub struct AppLine {
 
 impl AppLine {
     /// Where it stands in its container's log: `gokku logs --resume` goes on after it.
-    pub fn place(&self) -> LogCursor {
+    pub fn cursor(&self) -> LogCursor {
         LogCursor {
             container: self.container.clone(),
             at: self.at.clone(),
@@ -175,7 +175,7 @@ mod tests {
     fn a_place_is_the_pieces_own() {
         let second = AppLine { nth: 2, ..piece(b"") };
         assert_eq!(
-            second.place().to_string(),
+            second.cursor().to_string(),
             "0123456789ab@2024-01-15T11:30:00.000000001Z#2"
         );
     }

@@ -269,7 +269,7 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
                 stream: piece.stream,
                 bytes: piece.bytes.to_vec(),
             };
-            current.from = Start::After(line.place());
+            current.from = Start::After(line.cursor());
             if !(self.on_shown)(Shown::Piece(line)) {
                 return Ok(false);
             }
