@@ -128,7 +128,7 @@ impl ProcessKey {
 
 /// Which of a release's processes its route points at: those of web, which get its traffic. Where there is none, all of
 /// them: they answer no requests, and the route says nevertheless which release is the active one.
-pub fn leading<'a>(processes: impl IntoIterator<Item = &'a ProcessKey>) -> impl Fn(&ProcessKey) -> bool {
+pub fn routed<'a>(processes: impl IntoIterator<Item = &'a ProcessKey>) -> impl Fn(&ProcessKey) -> bool {
     let all = !processes.into_iter().any(ProcessKey::is_web);
     move |process| all || process.is_web()
 }

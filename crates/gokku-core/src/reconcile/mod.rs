@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::app::ids::ContainerId;
 use crate::app::name::AppName;
-use crate::app::process_key::{ProcessKey, leading};
+use crate::app::process_key::{ProcessKey, routed};
 use crate::app::release_id::ReleaseId;
 use crate::app::slot::Slot;
 use crate::transition::{Route, State};
@@ -221,8 +221,8 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
         let made_with = |target: &&&Actual| target.generation == actual.generation;
         !actual.process.is_web() && serving.iter().any(|target| made_with(&target))
     };
-    let leads = leading(&found.expected);
-    let beside = found.expected.iter().filter(|process| !leads(process));
+    let is_routed = routed(&found.expected);
+    let beside = found.expected.iter().filter(|process| !is_routed(process));
     for process in beside.filter(|_| !serving.is_empty()) {
         let is_it = |actual: &&Actual| actual.process == *process && is_beside(actual);
         if !found.containers.iter().any(|actual| is_it(&actual)) {

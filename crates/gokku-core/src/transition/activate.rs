@@ -112,7 +112,7 @@ fn before_switch(view: &View<'_>) -> Decision {
     }
     Decision::step(
         Step::Switch {
-            targets: view.leading(),
+            targets: view.routed(),
         },
         "the candidate is healthy",
     )
@@ -241,7 +241,7 @@ fn mend(view: &View<'_>) -> Option<Decision> {
     // One without traffic is like one that has it: it never was less alive than the release.
     let is_idle = |container: &Container| {
         let never = container.state == State::Created;
-        never || (view.leads(container) && container.state == State::Exited)
+        never || (view.is_routed(container) && container.state == State::Exited)
     };
     let idle = ids(view
         .candidates()
@@ -260,15 +260,15 @@ fn mend(view: &View<'_>) -> Option<Decision> {
     let unproven = ids(view.candidates().filter(|container| {
         !container.healthy && container.state == State::Running && !targets.contains(&container.id)
     }));
-    let leading = view.leading();
-    if leading.iter().all(|id| targets.contains(id)) && leading.len() == targets.len() {
+    let routed = view.routed();
+    if routed.iter().all(|id| targets.contains(id)) && routed.len() == targets.len() {
         return None;
     }
     if let Some(decision) = prove_kept(view) {
         return Some(decision);
     }
     Some(if unproven.is_empty() {
-        Decision::step(Step::Switch { targets: leading }, why)
+        Decision::step(Step::Switch { targets: routed }, why)
     } else {
         Decision::step(Step::AwaitHealth { containers: unproven }, why)
     })

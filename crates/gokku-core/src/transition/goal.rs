@@ -8,7 +8,7 @@ use super::observed::{Container, Observed, State};
 use crate::app::branch_name::BranchName;
 use crate::app::ids::ContainerId;
 use crate::app::mode::Mode;
-use crate::app::process_key::{ProcessKey, ProcessType, leading};
+use crate::app::process_key::{ProcessKey, ProcessType, routed};
 use crate::app::release_id::ReleaseId;
 use crate::app::slot::Slot;
 use crate::push::rules::RefUpdate;
@@ -106,9 +106,9 @@ impl Goal {
         }
         let is_active = |one: &&Container| one.state == State::Running && one.slot == Some(Slot::Blue);
         let active: Vec<&Container> = observed.containers.iter().filter(is_active).collect();
-        let leads = leading(active.iter().map(|one| &one.process));
+        let is_routed = routed(active.iter().map(|one| &one.process));
         let is_good = |one: &Container| {
-            let routed = targets.contains(&one.id) == leads(&one.process);
+            let routed = targets.contains(&one.id) == is_routed(&one.process);
             routed && one.same_env && one.release == activation.release
         };
         let all_there = targets.iter().all(|id| active.iter().any(|one| one.id == *id));
@@ -128,8 +128,8 @@ impl Activation {
         self.cause == Cause::Deploy
     }
 
-    /// Whether the route is to point at a process's container: see [`leading`].
-    pub fn leads(&self, process: &ProcessKey) -> bool {
-        leading(&self.processes)(process)
+    /// Whether the route is to point at a process's container: see [`routed`].
+    pub fn is_routed(&self, process: &ProcessKey) -> bool {
+        routed(&self.processes)(process)
     }
 }

@@ -29,7 +29,7 @@ pub struct Journal {
     /// The containers that were active at the beginning: those with the traffic, and those that ran in the
     /// blue slot.
     pub former: BTreeSet<ContainerId>,
-    /// Whether none of them was web: then the traffic was theirs all together, see [`leading`](crate::app::process_key::leading).
+    /// Whether none of them was web: then the traffic was theirs all together, see [`routed`](crate::app::process_key::routed).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub former_without_web: bool,
     /// What `current` pointed at in the beginning.

@@ -94,18 +94,18 @@ impl<'a> View<'a> {
     }
 
     /// The containers that the route is to point at.
-    pub(super) fn leading(&self) -> Vec<ContainerId> {
-        ids(self.leading_members())
+    pub(super) fn routed(&self) -> Vec<ContainerId> {
+        ids(self.routed_members())
     }
 
     /// Whether the route is to point at a container of the goal.
-    pub(super) fn leads(&self, container: &Container) -> bool {
-        self.activation.leads(&container.process)
+    pub(super) fn is_routed(&self, container: &Container) -> bool {
+        self.activation.is_routed(&container.process)
     }
 
-    fn leading_members(&self) -> impl Iterator<Item = &'a Container> {
+    fn routed_members(&self) -> impl Iterator<Item = &'a Container> {
         let members = self.kept().chain(self.candidates());
-        members.filter(|container| self.leads(container))
+        members.filter(|container| self.is_routed(container))
     }
 
     /// Those that stay and are to have the traffic without some that have it now, where none of them is proven healthy.
@@ -113,10 +113,10 @@ impl<'a> View<'a> {
         let leaves = self
             .old()
             .any(|old| self.observed.route.targets.contains(&old.id));
-        if !self.keeps() || !leaves || self.leading_members().any(|one| one.healthy) {
+        if !self.keeps() || !leaves || self.routed_members().any(|one| one.healthy) {
             return Vec::new();
         }
-        self.kept().filter(|one| self.leads(one)).collect()
+        self.kept().filter(|one| self.is_routed(one)).collect()
     }
 }
 

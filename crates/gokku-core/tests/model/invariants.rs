@@ -147,7 +147,7 @@ fn done_sound(world: &World) -> Held {
         if container.state != State::Running && !world.befallen {
             return wrong("the container does not run");
         }
-        if activation.leads(&container.process) != observed.route.targets.contains(&container.id) {
+        if activation.is_routed(&container.process) != observed.route.targets.contains(&container.id) {
             return wrong("the route does not point at those that are to have the traffic");
         }
     }

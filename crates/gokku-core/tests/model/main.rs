@@ -14,7 +14,7 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use gokku_core::app::process_key::leading;
+use gokku_core::app::process_key::routed;
 use gokku_core::push::rules::RefUpdate;
 use gokku_core::transition::{
     Activation, Cause, Decision, Goal, Journal, Mode, Observed, RecordState, Refs, State, Step, next,
@@ -68,16 +68,16 @@ fn observed(before: Before, cause: Cause, processes: &BTreeSet<ProcessKey>) -> O
         Before::Unnamed => (Some(Slot::Green), State::Running),
         Before::Stopped | Before::Crashed => (Some(Slot::Blue), State::Exited),
     };
-    let leads = leading(processes);
+    let is_routed = routed(processes);
     for process in processes {
         if slot.is_some() {
             let made = container("old", process, slot, old, old, state);
-            if leads(process) && !matches!(before, Before::Stopped | Before::Unrouted) {
+            if is_routed(process) && !matches!(before, Before::Stopped | Before::Unrouted) {
                 observed.route.targets.insert(made.id.clone());
             }
             observed.containers.push(made);
         }
-        if matches!(before, Before::Gone) && leads(process) {
+        if matches!(before, Before::Gone) && is_routed(process) {
             observed
                 .route
                 .targets

@@ -294,7 +294,7 @@ impl<R: Runtime> Driver<R> {
         if commands.is_empty() || !activation.makes_release() {
             return;
         }
-        let first = activation.processes.iter().find(|one| activation.leads(one));
+        let first = activation.processes.iter().find(|one| activation.is_routed(one));
         let name = first.map(|process| Slot::Blue.container_name(&self.app, process));
         if let Some(first) = self.facts.iter().find(|facts| Some(&facts.name) == name.as_ref()) {
             post_deploy::run(&self.runtime, &self.app, &first.id, commands, &mut self.log).await;
