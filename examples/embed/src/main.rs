@@ -49,7 +49,7 @@ fn plan(mode: Mode, healthy: bool) -> String {
         migrate: true,
         pulls: false,
         processes: BTreeSet::from([ProcessKey::first_web()]),
-        alone: BTreeSet::new(),
+        exclusive: BTreeSet::new(),
         refs: Vec::new(),
     });
     let mut world = World::serving(active, release, healthy);

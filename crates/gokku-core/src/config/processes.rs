@@ -155,9 +155,9 @@ impl Processes {
     }
 
     /// The types of which two must not run at once.
-    pub fn alone(&self) -> BTreeSet<ProcessType> {
-        let alone = self.types.iter().filter(|(_, kind)| !kind.overlap);
-        alone.map(|(kind, _)| kind.clone()).collect()
+    pub fn exclusive(&self) -> BTreeSet<ProcessType> {
+        let exclusive = self.types.iter().filter(|(_, kind)| !kind.overlap);
+        exclusive.map(|(kind, _)| kind.clone()).collect()
     }
 
     /// A scale that is changed: what is wanted, and of the other types what was said before.
@@ -213,7 +213,7 @@ mod tests {
             all.get(&kind("worker")).unwrap().command,
             Some("other".parse().unwrap())
         );
-        assert_eq!(all.alone(), BTreeSet::from([kind("worker")]));
+        assert_eq!(all.exclusive(), BTreeSet::from([kind("worker")]));
         let keys = |scale: &Scale| {
             let keys: Vec<String> = all.keys(scale).unwrap().iter().map(ToString::to_string).collect();
             keys.join(" ")

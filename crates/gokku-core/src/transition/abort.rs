@@ -69,7 +69,7 @@ mod tests {
             migrate: true,
             pulls: false,
             processes: BTreeSet::new(),
-            alone: BTreeSet::new(),
+            exclusive: BTreeSet::new(),
             refs: Vec::new(),
         });
         (goal.clone(), Journal::begin(id, goal, observed))

@@ -119,10 +119,10 @@ fn before_switch(view: &View<'_>) -> Decision {
 }
 
 /// Starts the candidate's containers and waits until they are healthy: those of types that run alone, or the others.
-fn prove(view: &View<'_>, alone: bool) -> Option<Decision> {
+fn prove(view: &View<'_>, exclusive: bool) -> Option<Decision> {
     let wanted = || {
         view.candidates()
-            .filter(move |container| view.is_alone(container) == alone)
+            .filter(move |container| view.is_exclusive(container) == exclusive)
     };
     let unstarted = ids(wanted().filter(|container| container.state == State::Created));
     if !unstarted.is_empty() {
@@ -159,8 +159,8 @@ fn prove_kept(view: &View<'_>) -> Option<Decision> {
 fn make_way_for_alone(view: &View<'_>) -> Option<Decision> {
     let starts = view
         .candidates()
-        .any(|container| view.is_alone(container) && container.state != State::Running);
-    let running = running(view.old().filter(|old| view.is_alone(old)));
+        .any(|container| view.is_exclusive(container) && container.state != State::Running);
+    let running = running(view.old().filter(|old| view.is_exclusive(old)));
     (starts && !running.is_empty()).then(|| {
         Decision::step(
             Step::Stop { containers: running },

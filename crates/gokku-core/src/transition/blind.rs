@@ -39,7 +39,7 @@ mod tests {
             migrate: false,
             pulls: false,
             processes: BTreeSet::new(),
-            alone: BTreeSet::new(),
+            exclusive: BTreeSet::new(),
             refs: Vec::new(),
         });
         let begun = Observed {

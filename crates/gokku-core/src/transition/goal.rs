@@ -45,8 +45,8 @@ pub struct Activation {
     /// The containers that make up the release.
     pub processes: BTreeSet<ProcessKey>,
     /// The types of which an old one stops before a new one starts, in either order of steps.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub alone: BTreeSet<ProcessType>,
+    #[serde(rename = "alone", default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub exclusive: BTreeSet<ProcessType>,
     /// What git stores with the release, in one transaction: the pushed deploy branch first, then what came with it.
     /// Empty where nothing was pushed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

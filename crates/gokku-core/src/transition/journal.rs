@@ -243,7 +243,9 @@ impl Journal {
             let mut all = observed.containers.iter();
             all.any(|one| one.id == *id && one.state == State::Running)
         };
-        activation.mode == Mode::ZeroDowntime && activation.alone.is_empty() && self.former.iter().all(runs)
+        activation.mode == Mode::ZeroDowntime
+            && activation.exclusive.is_empty()
+            && self.former.iter().all(runs)
     }
 
     /// Notes that the goal is given up, unless it already was. True when the journal must be written.
@@ -292,7 +294,7 @@ mod tests {
                 migrate: false,
                 pulls: false,
                 processes: BTreeSet::new(),
-                alone: BTreeSet::new(),
+                exclusive: BTreeSet::new(),
                 refs: Vec::new(),
             });
             let mut observed = Observed::default();

@@ -24,7 +24,7 @@ pub(super) fn next(view: &View<'_>) -> Decision {
     let at_once = activation.mode == Mode::StopFirst || !switched;
     let leaving = running(
         view.candidates()
-            .filter(|container| at_once || view.is_alone(container)),
+            .filter(|container| at_once || view.is_exclusive(container)),
     );
     if !leaving.is_empty() {
         return Decision::step(Step::Stop { containers: leaving }, "the new release is given up");
@@ -78,7 +78,7 @@ fn restore_alone(view: &View<'_>) -> Option<Decision> {
     if view.journal.former_failed || !view.journal.displaced {
         return None;
     }
-    let former = || view.former().filter(|container| view.is_alone(container));
+    let former = || view.former().filter(|container| view.is_exclusive(container));
     let stopped = ids(former().filter(|container| container.state != State::Running));
     if !stopped.is_empty() {
         return Some(Decision::step(

@@ -88,9 +88,9 @@ impl<'a> View<'a> {
                 .any(|container| container.state != State::Running)
     }
 
-    /// Whether a container is of a type that runs alone.
-    pub(super) fn is_alone(&self, container: &Container) -> bool {
-        self.activation.alone.contains(container.process.kind())
+    /// Whether a container is of an exclusive type: an old one stops before a new one starts.
+    pub(super) fn is_exclusive(&self, container: &Container) -> bool {
+        self.activation.exclusive.contains(container.process.kind())
     }
 
     /// The containers that the route is to point at.

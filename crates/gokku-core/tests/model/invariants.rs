@@ -53,7 +53,7 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
     }
     let touches_former = touched
         .iter()
-        .any(|id| world.is_former(id) && !(matches!(step, Step::Stop { .. }) && world.is_alone(id)));
+        .any(|id| world.is_former(id) && !(matches!(step, Step::Stop { .. }) && world.is_exclusive(id)));
     if mode(world) == Some(Mode::ZeroDowntime) && !switched {
         if touches_former {
             return Err("invariant 2 (P02): the active release is touched before the switch".to_owned());
@@ -90,7 +90,7 @@ pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held 
         let runs = |new: bool| {
             after.observed.containers.iter().any(|container| {
                 container.state == State::Running
-                    && after.is_alone(&container.id)
+                    && after.is_exclusive(&container.id)
                     && (container.transition == activation.id) == new
                     && (new || after.is_former(&container.id))
             })

@@ -130,7 +130,7 @@ fn activation(cause: Cause, mode: Mode, migrate: bool, processes: &BTreeSet<Proc
         // Where an image comes from decides nothing else.
         pulls: migrate,
         processes: processes.clone(),
-        alone: processes
+        exclusive: processes
             .iter()
             .map(ProcessKey::kind)
             .filter(|kind| kind.as_str() == "clock")
@@ -469,7 +469,7 @@ fn overlaps(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
         return next(goal, journal, observed);
     };
     let anyhow = Activation {
-        alone: BTreeSet::new(),
+        exclusive: BTreeSet::new(),
         ..activation.clone()
     };
     next(&Goal::Activate(anyhow), journal, observed)

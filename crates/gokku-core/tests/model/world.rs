@@ -98,12 +98,12 @@ impl World {
     }
 
     /// Whether a container is of a type of which two must not run at once.
-    pub(crate) fn is_alone(&self, id: &ContainerId) -> bool {
+    pub(crate) fn is_exclusive(&self, id: &ContainerId) -> bool {
         let Goal::Activate(activation) = self.goal() else {
             return false;
         };
         let mut all = self.observed.containers.iter();
-        all.any(|one| one.id == *id && activation.alone.contains(one.process.kind()))
+        all.any(|one| one.id == *id && activation.exclusive.contains(one.process.kind()))
     }
 
     /// The targets of the beginning.
@@ -246,7 +246,7 @@ impl World {
                 if !self.written.switched(&self.observed) {
                     self.former_touched |= containers[..parts]
                         .iter()
-                        .any(|id| self.written.former.contains(id) && !self.is_alone(id));
+                        .any(|id| self.written.former.contains(id) && !self.is_exclusive(id));
                 }
                 self.stopped(&containers[..parts]);
             }

@@ -161,7 +161,7 @@ fn activation(
         migrate: cause == Cause::Deploy && plan.migration().is_some(),
         pulls,
         processes,
-        alone: plan.processes.alone(),
+        exclusive: plan.processes.exclusive(),
         refs: Vec::new(),
     }))
 }
