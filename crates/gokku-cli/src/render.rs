@@ -4,7 +4,7 @@
 use comfy_table::CellAlignment;
 use gokku_core::config::process_one::KilledBecause;
 use gokku_core::logs::event::{Event, Finish, Since, Source, Stamped};
-use gokku_core::transition::Former;
+use gokku_core::transition::Previous;
 
 use crate::error::{DONE, FAILED, refusal_code};
 use crate::live::Live;
@@ -277,10 +277,10 @@ impl Renderer {
                 kind,
                 detail,
                 serving,
-                former,
+                previous,
             } => {
                 let rest = if *serving {
-                    former_words(*former)
+                    previous_words(*previous)
                 } else {
                     "Nothing runs."
                 };
@@ -333,16 +333,16 @@ impl Renderer {
 }
 
 /// What became of the former release, which serves.
-fn former_words(former: Former) -> &'static str {
-    match former {
-        Former::Untouched => "The former release goes on serving, untouched.",
-        Former::StartedAgain => {
+fn previous_words(previous: Previous) -> &'static str {
+    match previous {
+        Previous::Untouched => "The former release goes on serving, untouched.",
+        Previous::StartedAgain => {
             "The former release was stopped meanwhile. It has been started again and serves."
         }
-        Former::PartlyStartedAgain => {
+        Previous::PartlyStartedAgain => {
             "The former release goes on serving. What of it was stopped meanwhile has been started again."
         }
-        Former::NotBack => {
+        Previous::NotBack => {
             "The former release was stopped meanwhile and did not come back well. What is left of it has the traffic; `gokku status` shows it."
         }
     }

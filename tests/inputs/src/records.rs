@@ -82,7 +82,7 @@ fn goes_on(journal: &Journal) {
     assert!(journal.resumed && !journal.drained && journal.created.is_empty());
     let mut observed = Observed::default();
     let _: Decision = next(&journal.goal, journal, &observed);
-    for (index, id) in journal.former.iter().enumerate() {
+    for (index, id) in journal.previous.iter().enumerate() {
         let of = |parity| index % 2 == parity;
         observed.containers.push(Container {
             id: id.clone(),
@@ -93,7 +93,7 @@ fn goes_on(journal: &Journal) {
             }),
             process: gokku_core::ProcessKey::first_web(),
             transition: journal.id,
-            release: journal.former_release.unwrap_or(journal.id),
+            release: journal.previous_release.unwrap_or(journal.id),
             state: if of(0) { State::Running } else { State::Exited },
             same_env: true,
             healthy: of(1),

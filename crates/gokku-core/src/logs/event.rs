@@ -11,7 +11,7 @@ use crate::app::name::AppName;
 use crate::app::release_id::ReleaseId;
 use crate::config::image_ref::ImageRef;
 use crate::config::process_one::KilledBecause;
-use crate::transition::{FailureKind, Former};
+use crate::transition::{FailureKind, Previous};
 
 /// An event and when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,8 +191,8 @@ pub enum Finish {
         /// Whether a former release serves.
         serving: bool,
         /// What became of it meanwhile.
-        #[serde(default)]
-        former: Former,
+        #[serde(rename = "former", default)]
+        previous: Previous,
     },
     /// It was refused before it began to change anything.
     Refused {

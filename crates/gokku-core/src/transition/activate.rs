@@ -171,9 +171,9 @@ fn make_way_for_alone(view: &View<'_>) -> Option<Decision> {
 
 /// Frees the candidate's name: from leftovers, and from an active container that never got its name.
 fn clear_green(view: &View<'_>) -> Option<Decision> {
-    let former = &view.journal.former;
+    let previous = &view.journal.previous;
     let green: Vec<_> = view.old().filter(|old| old.slot == Some(Slot::Green)).collect();
-    let strays = ids(green.iter().copied().filter(|old| !former.contains(&old.id)));
+    let strays = ids(green.iter().copied().filter(|old| !previous.contains(&old.id)));
     if !strays.is_empty() {
         return Some(Decision::step(
             Step::Remove { containers: strays },
@@ -203,7 +203,7 @@ fn clear_green(view: &View<'_>) -> Option<Decision> {
 
 /// Stop first: the old containers leave before the new ones start.
 fn make_way(view: &View<'_>) -> Option<Decision> {
-    if !view.journal.former.is_empty() && !view.observed.route.held {
+    if !view.journal.previous.is_empty() && !view.observed.route.held {
         return Some(Decision::step(
             Step::Hold,
             "requests wait while neither release runs",

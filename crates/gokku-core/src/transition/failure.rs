@@ -39,7 +39,8 @@ pub enum FailureKind {
     /// A new container was removed by somebody else.
     Removed,
     /// The former containers could not be taken out of the way.
-    Former,
+    #[serde(rename = "former")]
+    Previous,
     /// git cannot move the pushed branch, or what came with it.
     Refs,
     /// The traffic switch did not do what it was asked.
@@ -66,7 +67,7 @@ impl FailureKind {
             Self::Health => "the new release did not pass its health check",
             Self::Exited => "the new container exited",
             Self::Removed => "the new container was removed by somebody else",
-            Self::Former => "the former release could not be taken out of the way",
+            Self::Previous => "the former release could not be taken out of the way",
             Self::Refs => "git cannot store the push",
             Self::Switch => "the traffic could not be switched",
             Self::DiedAfterSwitch => "the new container died right after the switch",
@@ -98,7 +99,7 @@ impl fmt::Display for Failure {
 /// What became of the former release while a transition tried to take its place, and gave up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Former {
+pub enum Previous {
     /// It served all the time.
     #[default]
     Untouched,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::failure::{Failure, FailureKind, Former};
+use super::failure::{Failure, FailureKind, Previous};
 use super::goal::Goal;
 use super::observed::{Observed, State};
 use super::step::Step;
@@ -28,13 +28,18 @@ pub struct Journal {
     pub id: ReleaseId,
     /// The containers that were active at the beginning: those with the traffic, and those that ran in the
     /// blue slot.
-    pub former: BTreeSet<ContainerId>,
+    #[serde(rename = "former")]
+    pub previous: BTreeSet<ContainerId>,
     /// Whether none of them was web: then the traffic was theirs all together, see [`routed`](crate::app::process_key::routed).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub former_without_web: bool,
+    #[serde(
+        rename = "former_without_web",
+        default,
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub previous_without_web: bool,
     /// What `current` pointed at in the beginning.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub former_release: Option<ReleaseId>,
+    #[serde(rename = "former_release", default, skip_serializing_if = "Option::is_none")]
+    pub previous_release: Option<ReleaseId>,
     /// Those of the former that stay, because only the number of containers is to change.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kept: BTreeSet<ContainerId>,
@@ -49,8 +54,8 @@ pub struct Journal {
     #[serde(default = "yes")]
     pub displaced: bool,
     /// The former containers could not be brought back; what is left of them gets the traffic as it is.
-    #[serde(default)]
-    pub former_failed: bool,
+    #[serde(rename = "former_failed", default)]
+    pub previous_failed: bool,
     /// What is wanted.
     pub goal: Goal,
     /// Why the goal was given up, once it was.
@@ -94,7 +99,7 @@ impl Journal {
             .filter(|container| container.state == State::Running && container.slot == Some(Slot::Blue))
             .map(|container| &container.id);
         let targets = &observed.route.targets;
-        let former: BTreeSet<_> = targets.iter().chain(running_blue).cloned().collect();
+        let previous: BTreeSet<_> = targets.iter().chain(running_blue).cloned().collect();
         let is_idle = |id: &ContainerId| {
             let mut all = observed.containers.iter();
             all.any(|container| container.id == *id && !container.process.is_web())
@@ -102,14 +107,14 @@ impl Journal {
         Self {
             version: VERSION,
             id,
-            former_without_web: !former.is_empty() && former.iter().all(is_idle),
-            former,
+            previous_without_web: !previous.is_empty() && previous.iter().all(is_idle),
+            previous,
             kept: goal.keeps(observed),
             decided: false,
-            former_release: observed.current,
+            previous_release: observed.current,
             migration: Migration::NotStarted,
             displaced: false,
-            former_failed: false,
+            previous_failed: false,
             goal,
             failure: None,
             resumed: false,
@@ -119,14 +124,14 @@ impl Journal {
     }
 
     /// What became of the former release, once the goal was given up.
-    pub fn former_now(&self) -> Former {
+    pub fn previous_now(&self) -> Previous {
         let stops_first =
             matches!(&self.goal, Goal::Activate(activation) if activation.mode == Mode::StopFirst);
-        match (self.displaced, self.former_failed) {
-            (_, true) => Former::NotBack,
-            (false, false) => Former::Untouched,
-            (true, false) if stops_first => Former::StartedAgain,
-            (true, false) => Former::PartlyStartedAgain,
+        match (self.displaced, self.previous_failed) {
+            (_, true) => Previous::NotBack,
+            (false, false) => Previous::Untouched,
+            (true, false) if stops_first => Previous::StartedAgain,
+            (true, false) => Previous::PartlyStartedAgain,
         }
     }
 
@@ -136,7 +141,7 @@ impl Journal {
             return self.decided;
         }
         let targets = &observed.route.targets;
-        !targets.is_empty() && targets.is_disjoint(&self.former)
+        !targets.is_empty() && targets.is_disjoint(&self.previous)
     }
 
     /// Notes what must be known even if `step` is never heard of again. True when the journal must be
@@ -153,7 +158,7 @@ impl Journal {
         }
         if let Step::Stop { containers } | Step::Start { containers } = step
             && !self.displaced
-            && containers.iter().any(|id| self.former.contains(id))
+            && containers.iter().any(|id| self.previous.contains(id))
         {
             self.displaced = true;
             return true;
@@ -194,9 +199,9 @@ impl Journal {
             // else until it works.
             return match step {
                 Step::Start { containers } | Step::AwaitHealth { containers }
-                    if containers.iter().any(|id| self.former.contains(id)) =>
+                    if containers.iter().any(|id| self.previous.contains(id)) =>
                 {
-                    self.former_failed = true;
+                    self.previous_failed = true;
                     true
                 }
                 _ => false,
@@ -218,7 +223,9 @@ impl Journal {
             Step::Create { .. } => FailureKind::Create,
             Step::Start { .. } => FailureKind::Start,
             Step::AwaitHealth { .. } => FailureKind::Health,
-            Step::Hold | Step::Drain { .. } | Step::Stop { .. } | Step::Remove { .. } => FailureKind::Former,
+            Step::Hold | Step::Drain { .. } | Step::Stop { .. } | Step::Remove { .. } => {
+                FailureKind::Previous
+            }
             Step::PrepareRefs => FailureKind::Refs,
             Step::Switch { .. } => FailureKind::Switch,
             // These come only after the switch or on the way back, and are tried again.
@@ -245,7 +252,7 @@ impl Journal {
         };
         activation.mode == Mode::ZeroDowntime
             && activation.exclusive.is_empty()
-            && self.former.iter().all(runs)
+            && self.previous.iter().all(runs)
     }
 
     /// Notes that the goal is given up, unless it already was. True when the journal must be written.
@@ -271,18 +278,18 @@ mod tests {
             containers: vec![id.clone()],
         };
         let rows = [
-            (Mode::StopFirst, None, false, Former::Untouched),
-            (Mode::StopFirst, Some(stop(&new)), false, Former::Untouched),
-            (Mode::StopFirst, Some(stop(&old)), false, Former::StartedAgain),
-            (Mode::StopFirst, Some(stop(&old)), true, Former::NotBack),
-            (Mode::ZeroDowntime, Some(stop(&new)), false, Former::Untouched),
+            (Mode::StopFirst, None, false, Previous::Untouched),
+            (Mode::StopFirst, Some(stop(&new)), false, Previous::Untouched),
+            (Mode::StopFirst, Some(stop(&old)), false, Previous::StartedAgain),
+            (Mode::StopFirst, Some(stop(&old)), true, Previous::NotBack),
+            (Mode::ZeroDowntime, Some(stop(&new)), false, Previous::Untouched),
             (
                 Mode::ZeroDowntime,
                 Some(stop(&old)),
                 false,
-                Former::PartlyStartedAgain,
+                Previous::PartlyStartedAgain,
             ),
-            (Mode::ZeroDowntime, Some(stop(&old)), true, Former::NotBack),
+            (Mode::ZeroDowntime, Some(stop(&old)), true, Previous::NotBack),
         ];
         for (mode, step, comes_back_ill, expected) in rows {
             let id = ReleaseId::at(1);
@@ -300,8 +307,8 @@ mod tests {
             let mut observed = Observed::default();
             observed.route.targets.insert(old.clone());
             let mut journal = Journal::begin(id, goal, &observed);
-            let stops_former = step.as_ref() == Some(&stop(&old));
-            assert_eq!(step.is_some_and(|step| journal.before(&step)), stops_former);
+            let stops_previous = step.as_ref() == Some(&stop(&old));
+            assert_eq!(step.is_some_and(|step| journal.before(&step)), stops_previous);
             journal.note(FailureKind::Health, String::new());
             if comes_back_ill {
                 let health = Step::AwaitHealth {
@@ -309,7 +316,7 @@ mod tests {
                 };
                 journal.after(&health, &observed, Err("it exited".to_owned()));
             }
-            assert_eq!(journal.former_now(), expected, "{mode:?}");
+            assert_eq!(journal.previous_now(), expected, "{mode:?}");
         }
     }
 
@@ -329,8 +336,8 @@ mod tests {
             containers: vec![id.clone()],
         };
         assert!(!journal.after(&health(&new), &observed, Err("aborted".to_owned())));
-        assert!(!journal.former_failed);
+        assert!(!journal.previous_failed);
         assert!(journal.after(&health(&old), &observed, Err("it exited".to_owned())));
-        assert!(journal.former_failed);
+        assert!(journal.previous_failed);
     }
 }

@@ -32,7 +32,7 @@ mod view;
 pub use crate::app::mode::Mode;
 pub use abort::{Abort, abort, abort_detail};
 pub use blind::lets_go;
-pub use failure::{Failure, FailureKind, Former};
+pub use failure::{Failure, FailureKind, Previous};
 pub use goal::{Activation, Cause, Goal};
 pub use journal::{Journal, Migration};
 pub use observed::{Container, Observed, RecordState, Refs, Route, State};

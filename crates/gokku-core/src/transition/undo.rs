@@ -16,7 +16,7 @@ pub(super) fn next(view: &View<'_>) -> Decision {
     if activation.mode == Mode::StopFirst
         && switched
         && !observed.route.held
-        && view.former().next().is_some()
+        && view.previous().next().is_some()
     {
         return Decision::step(Step::Hold, "requests wait until the former release runs again");
     }
@@ -43,10 +43,10 @@ pub(super) fn next(view: &View<'_>) -> Decision {
             "a push that is refused leaves the branch where it was",
         );
     }
-    if observed.current != journal.former_release {
+    if observed.current != journal.previous_release {
         return Decision::step(
             Step::SetCurrent {
-                release: journal.former_release,
+                release: journal.previous_release,
             },
             "the former release is the active one again",
         );
@@ -75,18 +75,18 @@ pub(super) fn next(view: &View<'_>) -> Decision {
 
 /// Starts again what had to stop although the former release kept the traffic.
 fn restore_alone(view: &View<'_>) -> Option<Decision> {
-    if view.journal.former_failed || !view.journal.displaced {
+    if view.journal.previous_failed || !view.journal.displaced {
         return None;
     }
-    let former = || view.former().filter(|container| view.is_exclusive(container));
-    let stopped = ids(former().filter(|container| container.state != State::Running));
+    let previous = || view.previous().filter(|container| view.is_exclusive(container));
+    let stopped = ids(previous().filter(|container| container.state != State::Running));
     if !stopped.is_empty() {
         return Some(Decision::step(
             Step::Start { containers: stopped },
             "it was stopped for the new release",
         ));
     }
-    let unproven = ids(former().filter(|container| !container.healthy));
+    let unproven = ids(previous().filter(|container| !container.healthy));
     (!unproven.is_empty()).then(|| {
         Decision::step(
             Step::AwaitHealth { containers: unproven },
@@ -98,16 +98,16 @@ fn restore_alone(view: &View<'_>) -> Option<Decision> {
 /// Gives the traffic back to what is left of the former containers.
 fn give_back(view: &View<'_>) -> Option<Decision> {
     let (journal, observed) = (view.journal, view.observed);
-    let former = ids(view.former());
-    if former.is_empty() {
+    let previous = ids(view.previous());
+    if previous.is_empty() {
         return Some(Decision::step(
             Step::Unroute,
             "there is nothing to give the traffic back to",
         ));
     }
-    if !journal.former_failed {
+    if !journal.previous_failed {
         let stopped = ids(view
-            .former()
+            .previous()
             .filter(|container| container.state != State::Running));
         if !stopped.is_empty() {
             return Some(Decision::step(
@@ -115,7 +115,7 @@ fn give_back(view: &View<'_>) -> Option<Decision> {
                 "the former release takes over again",
             ));
         }
-        let unproven = ids(view.former().filter(|container| !container.healthy));
+        let unproven = ids(view.previous().filter(|container| !container.healthy));
         if !unproven.is_empty() {
             return Some(Decision::step(
                 Step::AwaitHealth { containers: unproven },
@@ -124,9 +124,9 @@ fn give_back(view: &View<'_>) -> Option<Decision> {
         }
     }
     let wanted: BTreeSet<_> = view
-        .former()
-        .filter(|container| journal.former_without_web || container.process.is_web())
-        .map(|former| former.id.clone())
+        .previous()
+        .filter(|container| journal.previous_without_web || container.process.is_web())
+        .map(|previous| previous.id.clone())
         .collect();
     if observed.route.targets != wanted {
         let targets = wanted.into_iter().collect();

@@ -46,10 +46,10 @@ impl<'a> View<'a> {
     }
 
     /// Those that were active at the beginning and still exist.
-    pub(super) fn former(&self) -> impl Iterator<Item = &'a Container> {
-        let former = &self.journal.former;
+    pub(super) fn previous(&self) -> impl Iterator<Item = &'a Container> {
+        let previous = &self.journal.previous;
         self.others()
-            .filter(move |container| former.contains(&container.id))
+            .filter(move |container| previous.contains(&container.id))
     }
 
     /// Whether containers stay.
@@ -73,11 +73,11 @@ impl<'a> View<'a> {
 
     /// Whether the traffic can be given back: all that was active at the beginning is still there.
     pub(super) fn can_go_back(&self) -> bool {
-        let former = &self.journal.former;
-        !former.is_empty()
+        let previous = &self.journal.previous;
+        !previous.is_empty()
             && !self.keeps()
-            && self.former().count() == former.len()
-            && !self.journal.former_failed
+            && self.previous().count() == previous.len()
+            && !self.journal.previous_failed
     }
 
     /// Whether a container of the goal is missing or does not run.

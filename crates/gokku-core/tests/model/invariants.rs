@@ -1,7 +1,7 @@
 //! What must hold, in the order of the design's list.
 
 use gokku_core::transition::{
-    Activation, FailureKind, Former, Goal, Journal, Mode, RecordState, Refs, State, Step,
+    Activation, FailureKind, Goal, Journal, Mode, Previous, RecordState, Refs, State, Step,
 };
 use gokku_core::{ContainerId, ProcessKey, Slot};
 
@@ -26,7 +26,7 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
         }
         for target in targets {
             let has_it = world.observed.route.targets.contains(target);
-            if !world.proven.contains(target) && !world.is_former(target) && !has_it {
+            if !world.proven.contains(target) && !world.is_previous(target) && !has_it {
                 return Err(format!(
                     "invariant 1: traffic to {target}, which has not passed its health check"
                 ));
@@ -51,11 +51,11 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
     if touched.iter().any(|id| world.written.kept.contains(id)) {
         return Err("scale: a container that stays is touched".to_owned());
     }
-    let touches_former = touched
+    let touches_previous = touched
         .iter()
-        .any(|id| world.is_former(id) && !(matches!(step, Step::Stop { .. }) && world.is_exclusive(id)));
+        .any(|id| world.is_previous(id) && !(matches!(step, Step::Stop { .. }) && world.is_exclusive(id)));
     if mode(world) == Some(Mode::ZeroDowntime) && !switched {
-        if touches_former {
+        if touches_previous {
             return Err("invariant 2 (P02): the active release is touched before the switch".to_owned());
         }
         if *step == Step::Hold || (*step == Step::Unroute && !failed) {
@@ -81,7 +81,7 @@ pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held 
     // Where there is to be nothing that answers, or was nothing, the switch is what takes it away, there or back.
     let answers = |activation: &Activation| activation.processes.iter().any(ProcessKey::is_web);
     let wants_none = matches!(before.goal(), Goal::Activate(activation) if !answers(activation));
-    let had_none = before.written.former_without_web;
+    let had_none = before.written.previous_without_web;
     let is_wanted = (wants_none || had_none) && matches!(step, Step::Switch { .. });
     if mode(before) == Some(Mode::ZeroDowntime) && live_target(before) && !live_target(after) && !is_wanted {
         return Err("invariant 2: the route had a live target and has none".to_owned());
@@ -92,7 +92,7 @@ pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held 
                 container.state == State::Running
                     && after.is_exclusive(&container.id)
                     && (container.transition == activation.id) == new
-                    && (new || after.is_former(&container.id))
+                    && (new || after.is_previous(&container.id))
             })
         };
         if runs(true) && runs(false) {
@@ -109,7 +109,7 @@ pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held 
             after.observed.containers.iter().any(|container| {
                 container.state == State::Running
                     && (container.transition == activation.id) == new
-                    && (new || after.is_former(&container.id))
+                    && (new || after.is_previous(&container.id))
             })
         };
         if runs(true) && runs(false) {
@@ -186,7 +186,7 @@ fn gave_up_sound(world: &World, kind: FailureKind) -> Held {
     if observed.route.held {
         return wrong("requests still wait");
     }
-    if observed.current != world.written.former_release {
+    if observed.current != world.written.previous_release {
         return wrong("current does not point at the former release");
     }
     if activation.makes_release()
@@ -196,7 +196,7 @@ fn gave_up_sound(world: &World, kind: FailureKind) -> Held {
     }
     let still_there = |id: &ContainerId| observed.containers.iter().any(|container| container.id == *id);
     for id in &observed.route.targets {
-        if !world.is_former(id) {
+        if !world.is_previous(id) {
             return wrong("the route points at something else than the former release");
         }
     }
@@ -207,30 +207,30 @@ fn gave_up_sound(world: &World, kind: FailureKind) -> Held {
             "invariant 6: a migration was cut off and the reason given is {kind:?}"
         ));
     }
-    let told = world.live.as_ref().map(Journal::former_now);
-    if world.former_stirred && told == Some(Former::Untouched) {
+    let told = world.live.as_ref().map(Journal::previous_now);
+    if world.previous_stirred && told == Some(Previous::Untouched) {
         return wrong("the former release is told to be untouched, and is not");
     }
-    if !world.former_stirred && !world.stumbled && !world.befallen && told != Some(Former::Untouched) {
+    if !world.previous_stirred && !world.stumbled && !world.befallen && told != Some(Previous::Untouched) {
         return wrong("the former release is told to have been stopped, and was not");
     }
-    if world.befallen || world.live.as_ref().is_none_or(|live| live.former_failed) {
+    if world.befallen || world.live.as_ref().is_none_or(|live| live.previous_failed) {
         return Ok(());
     }
     let was_routed = world.begun_routed();
-    for id in &world.written.former {
+    for id in &world.written.previous {
         if !still_there(id) && !world.begun_gone(id) {
             return wrong("the former release is gone");
         }
     }
-    if mode(world) == Some(Mode::ZeroDowntime) && world.former_touched {
+    if mode(world) == Some(Mode::ZeroDowntime) && world.previous_touched {
         return wrong("the former release was touched");
     }
     if !was_routed.is_subset(&observed.route.targets) && !was_routed.iter().any(|id| world.begun_gone(id)) {
         return wrong("the former release lost its traffic");
     }
     for container in &observed.containers {
-        if world.is_former(&container.id)
+        if world.is_previous(&container.id)
             && world.begun_running(&container.id)
             && container.state != State::Running
         {

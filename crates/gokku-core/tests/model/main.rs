@@ -384,8 +384,8 @@ fn stops_old_too_early(goal: &Goal, journal: &Journal, observed: &Observed) -> D
         Decision::Do {
             step: Step::AwaitHealth { .. },
             why,
-        } if !journal.former.is_empty() => {
-            let containers = journal.former.iter().cloned().collect();
+        } if !journal.previous.is_empty() => {
+            let containers = journal.previous.iter().cloned().collect();
             Decision::Do {
                 step: Step::Stop { containers },
                 why,

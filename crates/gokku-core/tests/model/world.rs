@@ -27,9 +27,9 @@ pub(crate) struct World {
     /// A step failed or the driver was killed.
     pub(crate) stumbled: bool,
     /// An active container was stopped before the switch.
-    pub(crate) former_touched: bool,
+    pub(crate) previous_touched: bool,
     /// An active container was stopped or started, whenever.
-    pub(crate) former_stirred: bool,
+    pub(crate) previous_stirred: bool,
     /// What the engine was asked and nobody waits for any more: it may do it at any later moment, or never.
     pub(crate) late: Option<Step>,
     /// How the transition ended.
@@ -81,8 +81,8 @@ impl World {
             migrations: 0,
             befallen: false,
             stumbled: false,
-            former_touched: false,
-            former_stirred: false,
+            previous_touched: false,
+            previous_stirred: false,
             late: None,
             end: None,
             made: 0,
@@ -93,8 +93,8 @@ impl World {
         &self.written.goal
     }
 
-    pub(crate) fn is_former(&self, id: &ContainerId) -> bool {
-        self.written.former.contains(id)
+    pub(crate) fn is_previous(&self, id: &ContainerId) -> bool {
+        self.written.previous.contains(id)
     }
 
     /// Whether a container is of a type of which two must not run at once.
@@ -125,7 +125,7 @@ impl World {
     }
 
     fn stir(&mut self, containers: &[ContainerId]) {
-        self.former_stirred |= containers.iter().any(|id| self.is_former(id));
+        self.previous_stirred |= containers.iter().any(|id| self.is_previous(id));
     }
 
     /// The driver is killed.
@@ -244,9 +244,9 @@ impl World {
             Step::Stop { containers } => {
                 self.stir(&containers[..parts]);
                 if !self.written.switched(&self.observed) {
-                    self.former_touched |= containers[..parts]
+                    self.previous_touched |= containers[..parts]
                         .iter()
-                        .any(|id| self.written.former.contains(id) && !self.is_exclusive(id));
+                        .any(|id| self.written.previous.contains(id) && !self.is_exclusive(id));
                 }
                 self.stopped(&containers[..parts]);
             }

@@ -146,7 +146,7 @@ mod tests {
                 kind: gokku_core::transition::FailureKind::Aborted,
                 detail: String::new(),
                 serving: true,
-                former: gokku_core::transition::Former::StartedAgain,
+                previous: gokku_core::transition::Previous::StartedAgain,
             })
         };
         let refused = end(Finish::Refused {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gokku_core::logs::event::{Event, Finish};
-use gokku_core::transition::{FailureKind, Former};
+use gokku_core::transition::{FailureKind, Previous};
 use gokku_core::{AppName, ReleaseId};
 
 use crate::app::records;
@@ -63,7 +63,7 @@ pub(crate) fn sweep(root: &Root, app: &AppName) -> Result<(), Error> {
                 kind: FailureKind::Interrupted,
                 detail: String::new(),
                 serving: records::active(root, app).is_some(),
-                former: Former::Untouched,
+                previous: Previous::Untouched,
             },
             ms: 0,
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gokku_core::logs::event::Event;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::transition::{
-    Abort, Cause, Decision, Failure, FailureKind, Former, Goal, Journal, Observed, Refs, Step, abort,
+    Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Previous, Refs, Step, abort,
     abort_detail, lets_go, next,
 };
 use gokku_core::{AppName, ContainerId, Slot};
@@ -95,7 +95,7 @@ pub enum End {
     /// The goal is reached.
     Done,
     /// It was given up, and everything is as before; but for what became of the former release meanwhile.
-    GaveUp(Failure, Former),
+    GaveUp(Failure, Previous),
     /// It can neither go on nor back now; the journal stays for whoever comes next.
     Left(String),
 }
@@ -208,8 +208,8 @@ impl<R: Runtime> Driver<R> {
                     };
                 }
                 Decision::GiveUp(failure) => {
-                    let former = self.journal.former_now();
-                    return self.end(End::GaveUp(failure, former));
+                    let previous = self.journal.previous_now();
+                    return self.end(End::GaveUp(failure, previous));
                 }
             };
             if self.journal.before(&step)
@@ -222,13 +222,13 @@ impl<R: Runtime> Driver<R> {
                 continue;
             };
             let failed = result.as_ref().err().cloned();
-            let given_up_before = (self.journal.failure.is_some(), self.journal.former_failed);
+            let given_up_before = (self.journal.failure.is_some(), self.journal.previous_failed);
             if self.journal.after(&step, &observed, result)
                 && let Err(error) = self.save()
             {
                 tracing::warn!("{error}");
             }
-            let given_up = (self.journal.failure.is_some(), self.journal.former_failed);
+            let given_up = (self.journal.failure.is_some(), self.journal.previous_failed);
             match failed {
                 // What cannot be given up is tried again.
                 Some(error) if given_up == given_up_before => {

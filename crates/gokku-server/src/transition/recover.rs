@@ -158,11 +158,11 @@ pub(crate) async fn finish(server: &Server, app: &AppName, end: End) -> Finish {
             let port = route.filter(RouteStatus::answers).map(|route| route.port);
             Finish::Succeeded { port }
         }
-        End::GaveUp(failure, former) => Finish::GaveUp {
+        End::GaveUp(failure, previous) => Finish::GaveUp {
             kind: failure.kind,
             detail: failure.detail,
             serving: route.is_some_and(|route| !route.targets.is_empty()),
-            former,
+            previous,
         },
         End::Left(detail) => Finish::LeftUnfinished { detail },
     }

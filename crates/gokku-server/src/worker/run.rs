@@ -3,7 +3,7 @@
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::push::rules::check_unmoved;
-use gokku_core::transition::{FailureKind, Former, Goal};
+use gokku_core::transition::{FailureKind, Goal, Previous};
 use gokku_core::{Access, CommitId, ReleaseId};
 use gokku_docker::Engine;
 use gokku_git::Repository;
@@ -66,7 +66,7 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
                 detail: abort::asked_by(&server.root, &request.app, request.id)
                     .map_or_else(String::new, |by| format!("by {by}")),
                 serving: records::active(&server.root, &request.app).is_some(),
-                former: Former::Untouched,
+                previous: Previous::Untouched,
             },
             Stopped::Refused(error) => Finish::Refused {
                 reason: error.refusal(),
