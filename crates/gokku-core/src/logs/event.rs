@@ -188,7 +188,7 @@ pub enum Finish {
         kind: FailureKind,
         /// What is known about it; may have several lines.
         detail: String,
-        /// Whether a former release serves.
+        /// Whether a previous release serves.
         serving: bool,
         /// What became of it meanwhile.
         #[serde(rename = "former", default)]

@@ -5,7 +5,7 @@ use super::journal::Journal;
 use super::observed::{Observed, Route};
 
 /// Whether waiting requests go to what the route points at, when a transition is left to whoever can look again. Before the
-/// switch that is the former release, which may well run; they would wait for nobody.
+/// switch that is the previous release, which may well run; they would wait for nobody.
 pub fn lets_go(goal: &Goal, journal: &Journal, route: &Route) -> bool {
     let seen = Observed {
         route: route.clone(),
@@ -25,7 +25,7 @@ mod tests {
     use crate::transition::{Activation, Cause, Mode};
 
     #[test]
-    fn requests_that_wait_go_back_to_the_former_release_and_to_nothing_else() {
+    fn requests_that_wait_go_back_to_the_previous_release_and_to_nothing_else() {
         let route = |targets: &[&str], held| Route {
             targets: targets.iter().copied().map(ContainerId::new).collect(),
             held,

@@ -1,4 +1,4 @@
-//! Why a transition is given up, and what became of the former release meanwhile.
+//! Why a transition is given up, and what became of the previous release meanwhile.
 
 use std::fmt;
 
@@ -38,14 +38,14 @@ pub enum FailureKind {
     Exited,
     /// A new container was removed by somebody else.
     Removed,
-    /// The former containers could not be taken out of the way.
+    /// The previous containers could not be taken out of the way.
     #[serde(rename = "former")]
     Previous,
     /// git cannot move the pushed branch, or what came with it.
     Refs,
     /// The traffic switch did not do what it was asked.
     Switch,
-    /// A new container died after the switch while the former ones were still there.
+    /// A new container died after the switch while the previous ones were still there.
     DiedAfterSwitch,
     /// The process that ran the transition is gone.
     Interrupted,
@@ -96,7 +96,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What became of the former release while a transition tried to take its place, and gave up.
+/// What became of the previous release while a transition tried to take its place, and gave up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Previous {

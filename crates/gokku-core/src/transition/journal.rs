@@ -40,7 +40,7 @@ pub struct Journal {
     /// What `current` pointed at in the beginning.
     #[serde(rename = "former_release", default, skip_serializing_if = "Option::is_none")]
     pub previous_release: Option<ReleaseId>,
-    /// Those of the former that stay, because only the number of containers is to change.
+    /// Those of the previous that stay, because only the number of containers is to change.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub kept: BTreeSet<ContainerId>,
     /// Whether all that is new was good, when some are kept: from then on it is finished. The traffic, which tells it
@@ -49,11 +49,11 @@ pub struct Journal {
     pub decided: bool,
     /// How far the migration came.
     pub migration: Migration,
-    /// Whether something of the former was stopped or started again, or was about to be. True for a journal that does
+    /// Whether something of the previous was stopped or started again, or was about to be. True for a journal that does
     /// not say it.
     #[serde(default = "yes")]
     pub displaced: bool,
-    /// The former containers could not be brought back; what is left of them gets the traffic as it is.
+    /// The previous containers could not be brought back; what is left of them gets the traffic as it is.
     #[serde(rename = "former_failed", default)]
     pub previous_failed: bool,
     /// What is wanted.
@@ -91,7 +91,7 @@ pub enum Migration {
 }
 
 impl Journal {
-    /// The journal of a transition that begins now: what `observed` says is active is the former.
+    /// The journal of a transition that begins now: what `observed` says is active is the previous.
     pub fn begin(id: ReleaseId, goal: Goal, observed: &Observed) -> Self {
         let running_blue = observed
             .containers
@@ -123,7 +123,7 @@ impl Journal {
         }
     }
 
-    /// What became of the former release, once the goal was given up.
+    /// What became of the previous release, once the goal was given up.
     pub fn previous_now(&self) -> Previous {
         let stops_first =
             matches!(&self.goal, Goal::Activate(activation) if activation.mode == Mode::StopFirst);
@@ -135,7 +135,7 @@ impl Journal {
         }
     }
 
-    /// Whether the traffic has left the former containers for new ones; where some are kept, whether that is decided.
+    /// Whether the traffic has left the previous containers for new ones; where some are kept, whether that is decided.
     pub fn switched(&self, observed: &Observed) -> bool {
         if !self.kept.is_empty() {
             return self.decided;
@@ -195,7 +195,7 @@ impl Journal {
 
     fn went_wrong(&mut self, step: &Step, observed: &Observed, detail: String) -> bool {
         if self.failure.is_some() {
-            // On the way back there is nothing to give up: what brings the former back is tried once, all
+            // On the way back there is nothing to give up: what brings the previous back is tried once, all
             // else until it works.
             return match step {
                 Step::Start { containers } | Step::AwaitHealth { containers }
@@ -207,7 +207,7 @@ impl Journal {
                 _ => false,
             };
         }
-        // Where the former runs beside the new ones the traffic goes back to it, and branch and release agree again. Where
+        // Where the previous runs beside the new ones the traffic goes back to it, and branch and release agree again. Where
         // something would have to be stopped for that, which works may be lost: git is asked until it can.
         if matches!(step, Step::CommitRefs) {
             return self.runs_beside(observed) && self.note(FailureKind::Refs, detail);
@@ -241,7 +241,7 @@ impl Journal {
         self.note(kind, detail)
     }
 
-    /// Whether all of the former run, and nothing of the new has to stop before they get the traffic.
+    /// Whether all of the previous run, and nothing of the new has to stop before they get the traffic.
     fn runs_beside(&self, observed: &Observed) -> bool {
         let Goal::Activate(activation) = &self.goal else {
             return false;
@@ -270,9 +270,9 @@ mod tests {
     use super::*;
     use crate::transition::{Activation, Cause, Route};
 
-    /// What is told of the former release, by what was done to it.
+    /// What is told of the previous release, by what was done to it.
     #[test]
-    fn what_became_of_the_former_release() {
+    fn what_became_of_the_previous_release() {
         let [old, new] = ["old", "new"].map(ContainerId::new);
         let stop = |id: &ContainerId| Step::Stop {
             containers: vec![id.clone()],
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_is_cut_short_by_an_abort_says_nothing_of_the_former() {
+    fn a_step_that_is_cut_short_by_an_abort_says_nothing_of_the_previous() {
         let [old, new] = ["old", "new"].map(ContainerId::new);
         let observed = Observed {
             route: Route {

@@ -1,4 +1,4 @@
-//! The way back: the former release has the traffic, and nothing of the new one is left.
+//! The way back: the previous release has the traffic, and nothing of the new one is left.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,7 @@ pub(super) fn next(view: &View<'_>) -> Decision {
     }))
 }
 
-/// Starts again what had to stop although the former release kept the traffic.
+/// Starts again what had to stop although the previous release kept the traffic.
 fn restore_alone(view: &View<'_>) -> Option<Decision> {
     if view.journal.previous_failed || !view.journal.displaced {
         return None;
@@ -95,7 +95,7 @@ fn restore_alone(view: &View<'_>) -> Option<Decision> {
     })
 }
 
-/// Gives the traffic back to what is left of the former containers.
+/// Gives the traffic back to what is left of the previous containers.
 fn give_back(view: &View<'_>) -> Option<Decision> {
     let (journal, observed) = (view.journal, view.observed);
     let previous = ids(view.previous());
