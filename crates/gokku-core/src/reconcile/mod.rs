@@ -52,7 +52,7 @@ pub struct Found {
 
 /// Something that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Difference {
+pub enum Drift {
     /// A container that has no traffic and is not the stopped one of an app without traffic, or a one-off one of a transition
     /// that is over.
     Stray {
@@ -123,7 +123,7 @@ pub enum Mend {
     Activate,
 }
 
-impl Difference {
+impl Drift {
     /// What mends it; none when a person must decide.
     pub fn mend(&self) -> Option<Mend> {
         match self {
@@ -189,7 +189,7 @@ impl fmt::Display for Mend {
 }
 
 /// Everything that is not as it should be. Nothing may be under way for the app.
-pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
+pub fn drifts(app: &AppName, found: &Found) -> Vec<Drift> {
     let route = found.route.clone().unwrap_or_default();
     let blue = |actual: &Actual| Slot::Blue.container_name(app, &actual.process);
     let mut all = Vec::new();
@@ -198,16 +198,16 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
             .containers
             .iter()
             .any(|actual| actual.state == State::Running && actual.name == blue(actual));
-        all.push(Difference::Unrouted {
+        all.push(Drift::Unrouted {
             mended: runs || found.keeps_running,
         });
     }
     if route.held {
-        all.push(Difference::Held);
+        all.push(Drift::Held);
     }
     let is_there = |id: &ContainerId| found.containers.iter().any(|actual| actual.id == *id);
     if route.targets.iter().any(|id| !is_there(id)) && found.current.is_some() {
-        all.push(Difference::Gone {
+        all.push(Drift::Gone {
             mended: found.keeps_running,
         });
     }
@@ -226,7 +226,7 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
     for process in beside.filter(|_| !serving.is_empty()) {
         let is_it = |actual: &&Actual| actual.process == *process && is_beside(actual);
         if !found.containers.iter().any(|actual| is_it(&actual)) {
-            all.push(Difference::Missing {
+            all.push(Drift::Missing {
                 process: process.clone(),
                 mended: found.keeps_running,
             });
@@ -234,7 +234,7 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
     }
     for actual in &found.containers {
         let proper = blue(actual);
-        let renamed = || Difference::Renamed {
+        let renamed = || Drift::Renamed {
             id: actual.id.clone(),
             name: actual.name.clone(),
             proper: proper.clone(),
@@ -244,13 +244,13 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
                 all.push(renamed());
             }
             if actual.state != State::Running && !route.held {
-                all.push(Difference::Down {
+                all.push(Drift::Down {
                     mended: found.given_up_stops.contains(&actual.name),
                     name: actual.name.clone(),
                 });
             }
             if route.targets.contains(&actual.id) && found.current != Some(actual.release) {
-                all.push(Difference::Misplaced {
+                all.push(Drift::Misplaced {
                     serving: actual.release,
                     current: found.current,
                 });
@@ -258,7 +258,7 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
         } else if route.targets.is_empty() && actual.name == proper {
             // Kept for its logs when the app was stopped; without a route it has been told already.
             if actual.state == State::Running && found.route.is_some() && !route.held {
-                all.push(Difference::Idle {
+                all.push(Drift::Idle {
                     name: actual.name.clone(),
                 });
             }
@@ -269,14 +269,14 @@ pub fn differences(app: &AppName, found: &Found) -> Vec<Difference> {
         {
             all.push(renamed());
         } else {
-            all.push(Difference::Stray {
+            all.push(Drift::Stray {
                 id: actual.id.clone(),
                 name: actual.name.clone(),
             });
         }
     }
     let one_offs = found.one_offs.iter().cloned();
-    all.extend(one_offs.map(|(id, name)| Difference::Stray { id, name }));
+    all.extend(one_offs.map(|(id, name)| Drift::Stray { id, name }));
     all
 }
 
@@ -331,7 +331,7 @@ mod tests {
     }
 
     fn words(found: &Found) -> Vec<String> {
-        let all = differences(&app(), found);
+        let all = drifts(&app(), found);
         all.iter()
             .map(|one| {
                 let mend = one
@@ -529,7 +529,7 @@ mod tests {
                         container(second, NEW, state),
                     ];
                     found.route = Some(route(targets));
-                    let all = differences(&app(), &found);
+                    let all = drifts(&app(), &found);
                     // First what is in the way, then names.
                     for one in &all {
                         match one.mend() {
@@ -550,8 +550,8 @@ mod tests {
                             renamed.expect("it is there").name = name;
                         }
                     }
-                    let left = differences(&app(), &found);
-                    let mends: Vec<_> = left.iter().filter_map(Difference::mend).collect();
+                    let left = drifts(&app(), &found);
+                    let mends: Vec<_> = left.iter().filter_map(Drift::mend).collect();
                     assert!(
                         mends.iter().all(|mend| *mend == Mend::Activate),
                         "{left:?} of {found:?}"

@@ -163,7 +163,7 @@ enum Done {
     /// All containers were asked for; and whether the engine has answered anything.
     Listed(Result<Vec<ContainerFacts>, String>, bool),
     /// An app was compared with how it should be.
-    Settled(AppName, Option<BTreeSet<reconcile::Difference>>),
+    Settled(AppName, Option<BTreeSet<reconcile::Drift>>),
     /// The build cache was kept to its budget.
     Pruned,
 }
@@ -203,7 +203,7 @@ struct Watch<'a> {
 /// How an app differed from what it should be when it was last looked at.
 #[derive(Debug)]
 struct Difference {
-    known: BTreeSet<reconcile::Difference>,
+    known: BTreeSet<reconcile::Drift>,
     /// When it is to be mended once more.
     again: Instant,
     pause: Duration,
@@ -701,7 +701,7 @@ impl Watch<'_> {
     }
 
     /// Takes note of how an app was found; of one that somebody is at, nothing is known.
-    fn settled(&mut self, app: AppName, differing: Option<BTreeSet<reconcile::Difference>>) {
+    fn settled(&mut self, app: AppName, differing: Option<BTreeSet<reconcile::Drift>>) {
         self.at.remove(&app);
         let Some(known) = differing else {
             self.unsettled.insert(app);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use gokku_core::config::gokku_yml::RestartPolicy;
-use gokku_core::reconcile::{self, Actual, Difference, Found};
+use gokku_core::reconcile::{self, Actual, Drift, Found};
 use gokku_core::transition::State;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId};
 use gokku_docker::{ContainerFacts, Engine, labels};
@@ -25,7 +25,7 @@ pub(crate) fn differences<'a>(
     containers: impl Iterator<Item = &'a ContainerFacts>,
     route: Option<&RouteStatus>,
     coming: &HashSet<ContainerId>,
-) -> Vec<Difference> {
+) -> Vec<Drift> {
     let current = records::active(root, app);
     let containers: Vec<&ContainerFacts> = containers.collect();
     // What somebody runs by `gokku run` is no transition's.
@@ -48,14 +48,11 @@ pub(crate) fn differences<'a>(
         keeps_running: false,
         given_up_stops: BTreeSet::new(),
     };
-    let all = reconcile::differences(app, &found);
-    let asks_policy = |one: &Difference| {
+    let all = reconcile::drifts(app, &found);
+    let asks_policy = |one: &Drift| {
         matches!(
             one,
-            Difference::Gone { .. }
-                | Difference::Missing { .. }
-                | Difference::Unrouted { .. }
-                | Difference::Down { .. }
+            Drift::Gone { .. } | Drift::Missing { .. } | Drift::Unrouted { .. } | Drift::Down { .. }
         )
     };
     if !all.iter().any(asks_policy) {
@@ -64,7 +61,7 @@ pub(crate) fn differences<'a>(
     found.given_up_stops = stopping::given_up(root, app);
     let policy = Plan::lenient(root, app).config.deployment.restart_policy;
     found.keeps_running = policy != RestartPolicy::No;
-    reconcile::differences(app, &found)
+    reconcile::drifts(app, &found)
 }
 
 /// The processes that a release is to have; none when its files cannot be read.
@@ -100,7 +97,7 @@ pub(crate) async fn look(
     engine: &Engine,
     app: &AppName,
     coming: &HashSet<ContainerId>,
-) -> Result<Vec<Difference>, Error> {
+) -> Result<Vec<Drift>, Error> {
     let switch = server.switch();
     let (containers, route) = tokio::join!(server.containers(engine, app), switch.find_route(app));
     Ok(differences(

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use gokku_core::config::processes::Scale;
 use gokku_core::logs::audit::Change;
-use gokku_core::reconcile::{Difference, Mend};
+use gokku_core::reconcile::{Drift, Mend};
 use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
 use gokku_docker::Engine;
 
@@ -25,7 +25,7 @@ use crate::worker::request::{Ask, submit};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// What differed, and was recorded.
-    pub(crate) differences: BTreeSet<Difference>,
+    pub(crate) differences: BTreeSet<Drift>,
     /// Containers that are about to be started.
     pub(crate) coming: HashSet<ContainerId>,
     /// Whether what is known is to be mended once more.
@@ -68,7 +68,7 @@ pub(crate) async fn mend(
     app: &AppName,
     engine: &Engine,
     known: &Known,
-) -> Option<BTreeSet<Difference>> {
+) -> Option<BTreeSet<Drift>> {
     // Looked at without the lock at first: hardly ever is anything to be mended, and nobody should have to wait for that.
     let look = || drift::look(server, engine, app, &known.coming);
     if !drift::is_under_way(&server.root, app) && look().await.ok()?.is_empty() {
@@ -78,8 +78,8 @@ pub(crate) async fn mend(
     if server.root.journal(app).exists() {
         return None;
     }
-    let mut differing: BTreeSet<Difference> = look().await.ok()?.into_iter().collect();
-    let to_be_mended: Vec<(Difference, Mend)> = differing
+    let mut differing: BTreeSet<Drift> = look().await.ok()?.into_iter().collect();
+    let to_be_mended: Vec<(Drift, Mend)> = differing
         .iter()
         .filter(|one| known.again || !known.differences.contains(one))
         .filter_map(|one| Some((one.clone(), one.mend()?)))
@@ -90,7 +90,7 @@ pub(crate) async fn mend(
         let done = match mend {
             Mend::Activate => {
                 // What is there may stay, where nothing but a container without traffic is gone.
-                let only_missing = matches!(difference, Difference::Missing { .. });
+                let only_missing = matches!(difference, Drift::Missing { .. });
                 bring_up = Some(bring_up.unwrap_or(true) && only_missing);
                 continue;
             }
