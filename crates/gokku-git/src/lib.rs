@@ -35,5 +35,5 @@ pub use obstacle::Obstacle;
 pub use pinned::Difference;
 pub use ref_transaction::RefTransaction;
 pub use repository::Repository;
-pub use whole::{History, Mended};
+pub use whole::{History, Repaired};
 pub use working_copy::WorkingCopy;

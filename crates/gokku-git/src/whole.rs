@@ -1,5 +1,5 @@
 //! Whether a repository has what its refs name. A power cut, or a disk that fails, may leave files of no content in it: git
-//! takes an empty object for one that it has, so that pushing it again does not mend it, and no push gets through.
+//! takes an empty object for one that it has, so that pushing it again does not repair it, and no push gets through.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -31,23 +31,23 @@ pub enum History {
     Unknown,
 }
 
-/// What was mended.
+/// What was repaired.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mended {
+pub struct Repaired {
     /// The files without content that were removed.
     pub removed: Vec<PathBuf>,
     /// The refs that were taken out, because not all is there of what they name.
     pub refs: Vec<String>,
 }
 
-impl Mended {
-    /// Whether there was nothing to mend.
+impl Repaired {
+    /// Whether there was nothing to repair.
     pub fn is_nothing(&self) -> bool {
         self.removed.is_empty() && self.refs.is_empty()
     }
 }
 
-impl fmt::Display for Mended {
+impl fmt::Display for Repaired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(first) = self.removed.first() {
             let more = match self.removed.len() {
@@ -209,8 +209,13 @@ impl Repository {
     /// Makes a repository one that can be pushed to again: files without content go, and so does each ref of which not all
     /// is there; whoever pushes it again sends all of it. What a ref named stays in `broken-refs`. `branch` is what HEAD
     /// names where it names nothing; `deep` whether all of the history is looked at although nothing is amiss.
-    pub fn mend(&self, branch: Option<&BranchName>, deep: bool, limit: Duration) -> Result<Mended, Error> {
-        let mut mended = Mended::default();
+    pub fn repair(
+        &self,
+        branch: Option<&BranchName>,
+        deep: bool,
+        limit: Duration,
+    ) -> Result<Repaired, Error> {
+        let mut repaired = Repaired::default();
         let at = |path: &Path, source| Error::File {
             path: path.to_owned(),
             source,
@@ -231,13 +236,13 @@ impl Repository {
                 }
                 _ => fs::remove_file(&path).map_err(|error| at(&path, error))?,
             }
-            mended.removed.push(path);
+            repaired.removed.push(path);
         }
         if self.path().join("objects/info/alternates").exists() {
             // What is borrowed may only be away.
-            return Ok(mended);
+            return Ok(repaired);
         }
-        let deep = deep || !mended.removed.is_empty();
+        let deep = deep || !repaired.removed.is_empty();
         if let History::Broken(refs) = self.history(deep, limit)? {
             let note = self.path().join(BROKEN_REFS);
             let mut options = fs::OpenOptions::new();
@@ -249,11 +254,11 @@ impl Repository {
             for (name, id) in refs {
                 writeln!(file, "{id} {name}").map_err(|error| at(&note, error))?;
                 run(&mut git(self.path(), ["update-ref", "--no-deref", "-d", &name]))?;
-                mended.refs.push(name);
+                repaired.refs.push(name);
             }
             file.sync_all().map_err(|error| at(&note, error))?;
         }
-        Ok(mended)
+        Ok(repaired)
     }
 
     /// Replaces one of its own files.

@@ -1,5 +1,5 @@
 //! What is compared with what should be, of an app that no transition is under way for: the differences, and which of
-//! them are mended without asking.
+//! them are repaired without asking.
 //!
 //! A container is known by its labels, and one without them is none of ours: nothing here can name it.
 
@@ -73,26 +73,26 @@ pub enum Drift {
     /// The traffic goes to a container that is gone.
     Gone {
         /// Whether a new one is made.
-        mended: bool,
+        repaired: bool,
     },
     /// A process without traffic has no container.
     Missing {
         /// It.
         process: ProcessKey,
         /// Whether the release is brought up anew.
-        mended: bool,
+        repaired: bool,
     },
     /// A container of the active release does not run.
     Down {
         /// Its name.
         name: String,
         /// Whether the release is brought up anew, because nobody wanted the container stopped any more when it was.
-        mended: bool,
+        repaired: bool,
     },
     /// There is an active release and the switch knows nothing of the app.
     Unrouted {
         /// Whether the release is given its traffic again.
-        mended: bool,
+        repaired: bool,
     },
     /// Requests wait, and nothing is under way that they could wait for.
     Held,
@@ -110,9 +110,9 @@ pub enum Drift {
     },
 }
 
-/// How a difference is mended.
+/// How a difference is repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mend {
+pub enum Repair {
     /// The container is removed.
     Remove(ContainerId),
     /// The container gets this name.
@@ -124,17 +124,17 @@ pub enum Mend {
 }
 
 impl Drift {
-    /// What mends it; none when a person must decide.
-    pub fn mend(&self) -> Option<Mend> {
+    /// What repairs it; none when a person must decide.
+    pub fn repair(&self) -> Option<Repair> {
         match self {
-            Self::Stray { id, .. } => Some(Mend::Remove(id.clone())),
-            Self::Renamed { id, proper, .. } => Some(Mend::Rename(id.clone(), proper.clone())),
-            Self::Misplaced { serving, .. } => Some(Mend::SetCurrent(*serving)),
-            Self::Gone { mended }
-            | Self::Missing { mended, .. }
-            | Self::Unrouted { mended }
-            | Self::Down { mended, .. } => mended.then_some(Mend::Activate),
-            Self::Held => Some(Mend::Activate),
+            Self::Stray { id, .. } => Some(Repair::Remove(id.clone())),
+            Self::Renamed { id, proper, .. } => Some(Repair::Rename(id.clone(), proper.clone())),
+            Self::Misplaced { serving, .. } => Some(Repair::SetCurrent(*serving)),
+            Self::Gone { repaired }
+            | Self::Missing { repaired, .. }
+            | Self::Unrouted { repaired }
+            | Self::Down { repaired, .. } => repaired.then_some(Repair::Activate),
+            Self::Held => Some(Repair::Activate),
             Self::Idle { .. } => None,
         }
     }
@@ -144,25 +144,25 @@ impl Drift {
         match self {
             Self::Stray { name, .. } => format!("the container {name} has no traffic and no purpose"),
             Self::Renamed { name, proper, .. } => format!("the container {proper} has the name {name}"),
-            Self::Gone { mended: true } => "its container is gone".to_owned(),
-            Self::Gone { mended: false } => {
+            Self::Gone { repaired: true } => "its container is gone".to_owned(),
+            Self::Gone { repaired: false } => {
                 format!("its container is gone: `gokku restart -a {app}` makes a new one")
             }
             Self::Missing {
                 process,
-                mended: true,
+                repaired: true,
             } => format!("the container of {process} is gone"),
             Self::Missing { process, .. } => {
                 format!("the container of {process} is gone: `gokku restart -a {app}` makes a new one")
             }
-            Self::Down { name, mended: true } => {
+            Self::Down { name, repaired: true } => {
                 format!("{name} was stopped for a transition that had been given up by then")
             }
             Self::Down { name, .. } => format!(
                 "{name} does not run: `docker logs {name}` says why, `gokku restart -a {app}` gives the app a new container"
             ),
-            Self::Unrouted { mended: true } => "it has no route and should run".to_owned(),
-            Self::Unrouted { mended: false } => {
+            Self::Unrouted { repaired: true } => "it has no route and should run".to_owned(),
+            Self::Unrouted { repaired: false } => {
                 format!("it has no route: `gokku start -a {app}` gives it traffic")
             }
             Self::Held => "requests wait, and nothing is under way".to_owned(),
@@ -177,7 +177,7 @@ impl Drift {
     }
 }
 
-impl fmt::Display for Mend {
+impl fmt::Display for Repair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Remove(id) => write!(f, "remove {}", id.short()),
@@ -199,7 +199,7 @@ pub fn drifts(app: &AppName, found: &Found) -> Vec<Drift> {
             .iter()
             .any(|actual| actual.state == State::Running && actual.name == blue(actual));
         all.push(Drift::Unrouted {
-            mended: runs || found.keeps_running,
+            repaired: runs || found.keeps_running,
         });
     }
     if route.held {
@@ -208,7 +208,7 @@ pub fn drifts(app: &AppName, found: &Found) -> Vec<Drift> {
     let is_there = |id: &ContainerId| found.containers.iter().any(|actual| actual.id == *id);
     if route.targets.iter().any(|id| !is_there(id)) && found.current.is_some() {
         all.push(Drift::Gone {
-            mended: found.keeps_running,
+            repaired: found.keeps_running,
         });
     }
     let serving: Vec<&Actual> = found
@@ -228,7 +228,7 @@ pub fn drifts(app: &AppName, found: &Found) -> Vec<Drift> {
         if !found.containers.iter().any(|actual| is_it(&actual)) {
             all.push(Drift::Missing {
                 process: process.clone(),
-                mended: found.keeps_running,
+                repaired: found.keeps_running,
             });
         }
     }
@@ -245,7 +245,7 @@ pub fn drifts(app: &AppName, found: &Found) -> Vec<Drift> {
             }
             if actual.state != State::Running && !route.held {
                 all.push(Drift::Down {
-                    mended: found.given_up_stops.contains(&actual.name),
+                    repaired: found.given_up_stops.contains(&actual.name),
                     name: actual.name.clone(),
                 });
             }
@@ -334,10 +334,10 @@ mod tests {
         let all = drifts(&app(), found);
         all.iter()
             .map(|one| {
-                let mend = one
-                    .mend()
-                    .map_or("for a person".to_owned(), |mend| mend.to_string());
-                format!("{} -> {mend}", one.words(&app()))
+                let repair = one
+                    .repair()
+                    .map_or("for a person".to_owned(), |repair| repair.to_string());
+                format!("{} -> {repair}", one.words(&app()))
             })
             .collect()
     }
@@ -514,7 +514,7 @@ mod tests {
 
     #[test]
     fn what_is_mended_does_not_differ_any_more() {
-        // Whatever can be mended by hand of the engine and the file system alone is gone after one round.
+        // Whatever can be repaired by hand of the engine and the file system alone is gone after one round.
         let states = [State::Created, State::Running, State::Exited];
         let names = ["api-blue", "api-green", "other"];
         for (first, second) in names.iter().flat_map(|a| names.iter().map(move |b| (a, b))) {
@@ -532,18 +532,18 @@ mod tests {
                     let all = drifts(&app(), &found);
                     // First what is in the way, then names.
                     for one in &all {
-                        match one.mend() {
-                            Some(Mend::Remove(id)) => {
+                        match one.repair() {
+                            Some(Repair::Remove(id)) => {
                                 let targets = &found.route.as_ref().expect("a route").targets;
                                 assert!(!targets.contains(&id), "{one:?} of {found:?}");
                                 found.containers.retain(|actual| actual.id != id);
                             }
-                            Some(Mend::SetCurrent(release)) => found.current = Some(release),
+                            Some(Repair::SetCurrent(release)) => found.current = Some(release),
                             _ => {}
                         }
                     }
                     for one in &all {
-                        if let Some(Mend::Rename(id, name)) = one.mend() {
+                        if let Some(Repair::Rename(id, name)) = one.repair() {
                             let taken = found.containers.iter().any(|actual| actual.name == name);
                             assert!(!taken, "{name} is taken: {found:?}");
                             let renamed = found.containers.iter_mut().find(|actual| actual.id == id);
@@ -551,9 +551,9 @@ mod tests {
                         }
                     }
                     let left = drifts(&app(), &found);
-                    let mends: Vec<_> = left.iter().filter_map(Drift::mend).collect();
+                    let repairs: Vec<_> = left.iter().filter_map(Drift::repair).collect();
                     assert!(
-                        mends.iter().all(|mend| *mend == Mend::Activate),
+                        repairs.iter().all(|repair| *repair == Repair::Activate),
                         "{left:?} of {found:?}"
                     );
                 }

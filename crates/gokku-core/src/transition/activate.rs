@@ -227,7 +227,7 @@ fn retire_old(view: &View<'_>, why: &'static str) -> Option<Decision> {
 
 /// Makes again what was removed after the switch. What has exited is for the daemon to start again, as the
 /// app's restart policy says.
-fn mend(view: &View<'_>) -> Option<Decision> {
+fn repair(view: &View<'_>) -> Option<Decision> {
     let why = "a new container was removed and there is nothing to go back to";
     if let Some(process) = view.missing() {
         return Some(Decision::step(
@@ -306,7 +306,7 @@ fn after_switch(view: &View<'_>) -> Decision {
             "the new release died while the former one is still there",
         );
     }
-    if let Some(decision) = mend(view) {
+    if let Some(decision) = repair(view) {
         return decision;
     }
     if observed.current != Some(activation.release) || observed.record != RecordState::Good {

@@ -129,19 +129,25 @@ fn what_was_lost_is_found_and_the_next_push_sends_it_again() {
         let commit = push(&work, &repository);
         assert!(repository.torn().is_empty(), "{what}: {:?}", repository.torn());
         assert_eq!(repository.history(true, LIMIT).unwrap(), History::Whole, "{what}");
-        assert!(repository.mend(None, true, LIMIT).unwrap().is_nothing(), "{what}");
+        assert!(
+            repository.repair(None, true, LIMIT).unwrap().is_nothing(),
+            "{what}"
+        );
 
         damage(&repository);
-        let mended = repository.mend(Some(&BranchName::main()), true, LIMIT).unwrap();
-        assert_eq!(mended.is_nothing(), what == "nothing", "{what}: {mended}");
+        let repaired = repository.repair(Some(&BranchName::main()), true, LIMIT).unwrap();
+        assert_eq!(repaired.is_nothing(), what == "nothing", "{what}: {repaired}");
         let named = repository.head_of(&BranchName::main()).unwrap();
         assert_eq!(named.is_none(), loses_branch, "{what}: {named:?}");
-        if !mended.refs.is_empty() {
+        if !repaired.refs.is_empty() {
             let noted = fs::read_to_string(repository.path().join("broken-refs")).unwrap();
             assert_eq!(noted, format!("{commit} refs/heads/main\n"), "{what}");
         }
         // Nothing is left to mend, and the same commit gets through.
-        assert!(repository.mend(None, true, LIMIT).unwrap().is_nothing(), "{what}");
+        assert!(
+            repository.repair(None, true, LIMIT).unwrap().is_nothing(),
+            "{what}"
+        );
         assert_eq!(push(&work, &repository), commit, "{what}");
         assert_eq!(repository.history(true, LIMIT).unwrap(), History::Whole, "{what}");
         git(repository.path(), &["fsck", "--strict"]);
@@ -172,7 +178,7 @@ fn what_is_whole_stays() {
     };
     assert_eq!(refs.len(), 1);
     // What is not seen without looking at everything is not looked for.
-    assert!(repository.mend(None, false, LIMIT).unwrap().is_nothing());
+    assert!(repository.repair(None, false, LIMIT).unwrap().is_nothing());
     assert_eq!(
         repository.history(true, Duration::ZERO).unwrap(),
         History::Unknown
@@ -180,10 +186,10 @@ fn what_is_whole_stays() {
     let alternates = repository.path().join("objects/info/alternates");
     fs::create_dir_all(alternates.parent().unwrap()).unwrap();
     fs::write(&alternates, format!("{}\n", folder.path().join("away").display())).unwrap();
-    assert!(repository.mend(None, true, LIMIT).unwrap().is_nothing());
+    assert!(repository.repair(None, true, LIMIT).unwrap().is_nothing());
     fs::remove_file(&alternates).unwrap();
-    let mended = repository.mend(None, true, LIMIT).unwrap();
-    assert_eq!(mended.refs, ["refs/heads/main"]);
+    let repaired = repository.repair(None, true, LIMIT).unwrap();
+    assert_eq!(repaired.refs, ["refs/heads/main"]);
     assert_eq!(repository.resolve("kept").unwrap(), Some(commit));
 }
 

@@ -182,7 +182,7 @@ pub fn mend_repository(server: &Server, name: &AppName, deep: bool) -> Result<()
         return Ok(());
     }
     let branch = load(&server.root, name).ok().and_then(|app| app.branch);
-    let mended = repository.mend(branch.as_ref(), deep, LOOK_LIMIT)?;
+    let mended = repository.repair(branch.as_ref(), deep, LOOK_LIMIT)?;
     if mended.is_nothing() {
         return Ok(());
     }

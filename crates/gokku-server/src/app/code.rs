@@ -45,7 +45,7 @@ pub(crate) fn lost_words(root: &Root, app: &AppName, record: &Record) -> Option<
 
 /// Takes a release's code out of the repository again where it is not whole; with what is to be told of that. Whoever calls
 /// holds the app's lock.
-pub(crate) fn mend(root: &Root, app: &AppName, record: &Record) -> Result<Option<String>, Error> {
+pub(crate) fn repair(root: &Root, app: &AppName, record: &Record) -> Result<Option<String>, Error> {
     let Some(words) = lost_words(root, app, record) else {
         return Ok(None);
     };

@@ -667,7 +667,7 @@ impl Watch<'_> {
                 if cut_off {
                     settle::end(&server, &name, &engine).await;
                 }
-                settle::mend(&server, &name, &engine, &known).await
+                settle::repair(&server, &name, &engine, &known).await
             });
             // Of one whose settling has panicked nothing is known.
             self.jobs
@@ -707,7 +707,7 @@ impl Watch<'_> {
             self.unsettled.insert(app);
             return;
         };
-        if known.iter().all(|difference| difference.mend().is_none()) {
+        if known.iter().all(|difference| difference.repair().is_none()) {
             // Nothing that could be tried again.
             let again = Instant::now() + LONGEST_MEND_PAUSE;
             let pause = MEND_PAUSE;

@@ -1,11 +1,11 @@
 //! Brings an app to how it should be, with no person's help: a transition that was cut off is ended, and what differs is
-//! mended where that is safe. What is neither is recorded.
+//! repaired where that is safe. What is neither is recorded.
 
 use std::collections::{BTreeSet, HashSet};
 
 use gokku_core::config::processes::Scale;
 use gokku_core::logs::audit::Change;
-use gokku_core::reconcile::{Drift, Mend};
+use gokku_core::reconcile::{Drift, Repair};
 use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
 use gokku_docker::Engine;
 
@@ -28,7 +28,7 @@ pub(crate) struct Known {
     pub(crate) differences: BTreeSet<Drift>,
     /// Containers that are about to be started.
     pub(crate) coming: HashSet<ContainerId>,
-    /// Whether what is known is to be mended once more.
+    /// Whether what is known is to be repaired once more.
     pub(crate) again: bool,
 }
 
@@ -61,15 +61,15 @@ pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
     }
 }
 
-/// Compares an app with what it should be and mends it. What differs still, as far as is known; none when that cannot
+/// Compares an app with what it should be and repairs it. What differs still, as far as is known; none when that cannot
 /// be told now.
-pub(crate) async fn mend(
+pub(crate) async fn repair(
     server: &Server,
     app: &AppName,
     engine: &Engine,
     known: &Known,
 ) -> Option<BTreeSet<Drift>> {
-    // Looked at without the lock at first: hardly ever is anything to be mended, and nobody should have to wait for that.
+    // Looked at without the lock at first: hardly ever is anything to be repaired, and nobody should have to wait for that.
     let look = || drift::look(server, engine, app, &known.coming);
     if !drift::is_under_way(&server.root, app) && look().await.ok()?.is_empty() {
         return Some(BTreeSet::new());
@@ -79,24 +79,24 @@ pub(crate) async fn mend(
         return None;
     }
     let mut differing: BTreeSet<Drift> = look().await.ok()?.into_iter().collect();
-    let to_be_mended: Vec<(Drift, Mend)> = differing
+    let to_be_repaired: Vec<(Drift, Repair)> = differing
         .iter()
         .filter(|one| known.again || !known.differences.contains(one))
-        .filter_map(|one| Some((one.clone(), one.mend()?)))
+        .filter_map(|one| Some((one.clone(), one.repair()?)))
         .collect();
     let mut bring_up = None;
-    for (difference, mend) in to_be_mended {
+    for (difference, repair) in to_be_repaired {
         let words = difference.words(app);
-        let done = match mend {
-            Mend::Activate => {
+        let done = match repair {
+            Repair::Activate => {
                 // What is there may stay, where nothing but a container without traffic is gone.
                 let only_missing = matches!(difference, Drift::Missing { .. });
                 bring_up = Some(bring_up.unwrap_or(true) && only_missing);
                 continue;
             }
-            Mend::Remove(id) => engine.remove(&id).await.map_err(Error::from),
-            Mend::Rename(id, name) => engine.rename(&id, &name).await.map_err(Error::from),
-            Mend::SetCurrent(release) => point(server, app, release),
+            Repair::Remove(id) => engine.remove(&id).await.map_err(Error::from),
+            Repair::Rename(id, name) => engine.rename(&id, &name).await.map_err(Error::from),
+            Repair::SetCurrent(release) => point(server, app, release),
         };
         let change = match done {
             Ok(()) => {
@@ -113,7 +113,7 @@ pub(crate) async fn mend(
     }
     for difference in &differing {
         let told = known.differences.contains(difference);
-        if !told && !matches!(difference.mend(), Some(mend) if mend != Mend::Activate) {
+        if !told && !matches!(difference.repair(), Some(repair) if repair != Repair::Activate) {
             let change = Change::Differed {
                 difference: difference.words(app),
             };

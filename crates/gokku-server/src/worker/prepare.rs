@@ -84,7 +84,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
     let record = records::load(root, app, release)?;
     let mended = record
         .as_ref()
-        .map(|record| code::mend(root, app, record))
+        .map(|record| code::repair(root, app, record))
         .transpose()?;
     let mut plan = Plan::of_release(root, app, release)?;
     plan.notes.extend(mended.flatten());
