@@ -16,14 +16,14 @@ pub type Scale = BTreeMap<ProcessType, u16>;
 /// A release's types of processes. There is always `web`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Processes {
-    types: BTreeMap<ProcessType, Kind>,
+    types: BTreeMap<ProcessType, ProcessSpec>,
     /// The migration of its `Procfile`.
     pub release: Option<Command>,
 }
 
 /// One type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct ProcessSpec {
     /// What it runs; the image's own command without.
     pub command: Option<Command>,
     /// How many there are while nobody has said otherwise.
@@ -63,7 +63,7 @@ pub enum ProcessesError {
     },
 }
 
-impl Default for Kind {
+impl Default for ProcessSpec {
     /// One, which has to stay up for three seconds.
     fn default() -> Self {
         Self {
@@ -80,7 +80,7 @@ impl Default for Processes {
     /// `web` alone, with the image's own command.
     fn default() -> Self {
         Self {
-            types: BTreeMap::from([(ProcessType::web(), Kind::default())]),
+            types: BTreeMap::from([(ProcessType::web(), ProcessSpec::default())]),
             release: None,
         }
     }
@@ -90,13 +90,13 @@ impl Processes {
     /// Both files taken together: where both have something of a type, `gokku.yml` counts. Its `entrypoint` and `command`
     /// are of `web`.
     pub fn of(procfile: Procfile, config: &AppConfig) -> Result<Self, ProcessesError> {
-        let web_is_said = config.entrypoint.is_some() || config.command.is_some();
+        let has_web_command = config.entrypoint.is_some() || config.command.is_some();
         let mut all = Self {
             release: procfile.release,
             ..Self::default()
         };
         for (kind, command) in procfile.processes {
-            if kind.is_web() && web_is_said {
+            if kind.is_web() && has_web_command {
                 continue;
             }
             all.types.entry(kind).or_default().command = Some(command);
@@ -117,17 +117,17 @@ impl Processes {
     }
 
     /// Each type.
-    pub fn types(&self) -> impl Iterator<Item = (&ProcessType, &Kind)> {
+    pub fn types(&self) -> impl Iterator<Item = (&ProcessType, &ProcessSpec)> {
         self.types.iter()
     }
 
     /// One type, if the release has it.
-    pub fn get(&self, kind: &ProcessType) -> Option<&Kind> {
+    pub fn get(&self, kind: &ProcessType) -> Option<&ProcessSpec> {
         self.types.get(kind)
     }
 
     /// One type, which the release must have.
-    pub fn find(&self, kind: &ProcessType) -> Result<&Kind, ProcessesError> {
+    pub fn find(&self, kind: &ProcessType) -> Result<&ProcessSpec, ProcessesError> {
         self.get(kind).ok_or_else(|| ProcessesError::Unknown {
             kind: kind.clone(),
             known: self.types.keys().map(ToString::to_string).collect(),

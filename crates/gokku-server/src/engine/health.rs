@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use gokku_core::ContainerId;
-use gokku_core::config::processes::Kind;
+use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
 use gokku_docker::Lines;
@@ -98,7 +98,7 @@ pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(
 pub async fn await_good(
     runtime: &impl Runtime,
     container: &ContainerId,
-    kind: &Kind,
+    kind: &ProcessSpec,
     timeout: Duration,
     since: Instant,
 ) -> Result<(), String> {

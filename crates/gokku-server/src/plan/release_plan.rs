@@ -7,7 +7,7 @@ use gokku_core::build::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::config::env_file::EnvFile;
 use gokku_core::config::gokku_yml::{AppConfig, GokkuYml, YmlError};
 use gokku_core::config::process_one::{self, ImageCommand};
-use gokku_core::config::processes::{Kind, Processes};
+use gokku_core::config::processes::{ProcessSpec, Processes};
 use gokku_core::config::procfile::{PROCFILE, Procfile};
 use gokku_core::config::settings::{SettingError, Settings};
 use gokku_core::release::build_key::{BuildKey, Inputs};
@@ -201,7 +201,7 @@ impl Plan {
     }
 
     /// What is known of a process; the defaults for one of another release.
-    pub(crate) fn kind(&self, process: &ProcessKey) -> Kind {
+    pub(crate) fn kind(&self, process: &ProcessKey) -> ProcessSpec {
         self.processes.get(process.kind()).cloned().unwrap_or_default()
     }
 
