@@ -21,7 +21,7 @@ pub struct Processes {
     pub release: Option<Command>,
 }
 
-/// One type.
+/// How one type of processes is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessSpec {
     /// What it runs; the image's own command without.

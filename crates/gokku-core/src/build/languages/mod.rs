@@ -186,7 +186,7 @@ struct Folder<'a> {
     project: &'a Project,
     path: &'a str,
     /// What `gokku.yml` says that web runs.
-    said: Option<&'a str>,
+    start_command: Option<&'a str>,
     /// Whether there is to be no web: then the image's own command is what another process runs.
     without_web: bool,
     /// The language whose image `gokku.yml` names: of that one no version is looked for.
@@ -259,8 +259,10 @@ impl<'a> Folder<'a> {
                 .find(|command| !command.is_empty() && !command.contains(char::is_control))
         };
         let procfile = || line(self.text("Procfile")).or_else(|| line(top.text("Procfile")));
-        let said = self.said.map(|said| (said, "gokku.yml"));
-        let (web, from) = said.or_else(|| procfile().map(|web| (web, "Procfile")))?;
+        let start_command = self
+            .start_command
+            .map(|start_command| (start_command, "gokku.yml"));
+        let (web, from) = start_command.or_else(|| procfile().map(|web| (web, "Procfile")))?;
         // As where it runs by itself: by a shell only where it needs one, which leaves its place to a single program.
         let command = web.parse::<Command>();
         let command = command.map_or_else(|_| shell(web), |command| exec(command.words()));
@@ -437,14 +439,14 @@ fn incomplete<T>(lang: Lang, what: impl fmt::Display) -> Result<T, Undetected> {
 /// Finds a project's language, and how it is built.
 pub fn detect(project: &Project, config: &AppConfig) -> Result<Detected, Undetected> {
     let folders = folders(config);
-    let said = said(config);
-    let said = said.as_deref();
+    let start_command = start_command(config);
+    let start_command = start_command.as_deref();
     let wanted = config.build.lang.as_ref().map(|lang| lang.value);
     for path in &folders {
         let folder = Folder {
             project,
             path,
-            said,
+            start_command,
             without_web: without_web(config),
             built_on: None,
         };
@@ -487,7 +489,7 @@ fn without_web(config: &AppConfig) -> bool {
 }
 
 /// What `gokku.yml` says that web runs; or another process, where there is to be no web.
-fn said(config: &AppConfig) -> Option<String> {
+fn start_command(config: &AppConfig) -> Option<String> {
     let web = config.processes.get(&ProcessType::web());
     let others = config.processes.values().filter(|_| without_web(config));
     let of_process = web.into_iter().chain(others).find_map(|one| one.command.as_ref());
@@ -495,10 +497,10 @@ fn said(config: &AppConfig) -> Option<String> {
         let words = config.entrypoint.iter().chain(&config.command).flatten();
         shlex::try_join(words.map(String::as_str)).ok()
     };
-    let said = of_process
+    let start_command = of_process
         .map(|command| command.text().to_owned())
         .or_else(of_app);
-    said.filter(|said| !said.is_empty())
+    start_command.filter(|start_command| !start_command.is_empty())
 }
 
 /// The languages whose files are in a folder.
