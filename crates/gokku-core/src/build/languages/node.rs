@@ -223,9 +223,9 @@ fn tool(folder: Folder<'_>, package: &Value) -> Result<Tool, String> {
                 .is_some_and(|major| !matches!(major, "" | "0" | "1"))
     };
     Ok(match name {
-        "pnpm" if number.is_empty() => {
-            Tool::Pnpm(tools::said(folder, "pnpm").unwrap_or_else(|| tools::version("pnpm").to_owned()))
-        }
+        "pnpm" if number.is_empty() => Tool::Pnpm(
+            tools::pinned_version(folder, "pnpm").unwrap_or_else(|| tools::version("pnpm").to_owned()),
+        ),
         // npm takes what was meant, an exact version or not.
         "pnpm" if number.chars().all(|c| c.is_ascii_graphic()) => Tool::Pnpm(number.to_owned()),
         "pnpm" => {
@@ -248,7 +248,9 @@ fn tool(folder: Folder<'_>, package: &Value) -> Result<Tool, String> {
                 Some("6") => "pnpm 8",
                 _ => "pnpm",
             };
-            Tool::Pnpm(tools::said(folder, "pnpm").unwrap_or_else(|| tools::version(of_lock).to_owned()))
+            Tool::Pnpm(
+                tools::pinned_version(folder, "pnpm").unwrap_or_else(|| tools::version(of_lock).to_owned()),
+            )
         }
         _ if folder.has("yarn.lock") && berry() => Tool::Berry,
         _ if folder.has("yarn.lock") => Tool::Yarn,

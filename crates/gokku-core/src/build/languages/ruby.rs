@@ -128,12 +128,14 @@ fn yarn(folder: Folder<'_>) -> String {
     let manager = package.get("packageManager").and_then(serde_json::Value::as_str);
     let said = manager.and_then(|manager| manager.strip_prefix("yarn@"));
     let said = said.and_then(|said| said.split('+').next()).map(str::to_owned);
-    let said = said.or_else(|| tools::said(folder, "yarn")).filter(|said| {
-        let numbers = said
-            .split('.')
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-        said.starts_with("1.") && numbers
-    });
+    let said = said
+        .or_else(|| tools::pinned_version(folder, "yarn"))
+        .filter(|said| {
+            let numbers = said
+                .split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+            said.starts_with("1.") && numbers
+        });
     said.unwrap_or_else(|| tools::YARN.to_owned())
 }
 

@@ -29,7 +29,7 @@ pub(super) fn version(tool: &str) -> &'static str {
 }
 
 /// What a project's `.tool-versions` says of a tool, where that is one version.
-pub(super) fn said(folder: Folder<'_>, tool: &str) -> Option<String> {
+pub(super) fn pinned_version(folder: Folder<'_>, tool: &str) -> Option<String> {
     let top = Folder { path: "", ..folder };
     [folder, top].iter().find_map(|folder| {
         folder.text(".tool-versions").lines().find_map(|line| {
@@ -51,7 +51,7 @@ fn is_version(text: &str) -> bool {
 
 /// What pip installs of a tool: `spec` is what the project asks for, `>=2.0`; `python` is the version it runs on.
 pub(super) fn pip(folder: Folder<'_>, tool: &str, spec: Option<&str>, python: &str) -> String {
-    if let Some(number) = said(folder, tool) {
+    if let Some(number) = pinned_version(folder, tool) {
         return format!("{tool}=={number}");
     }
     let good = |c: char| c.is_ascii_alphanumeric() || ".,<>=!~* ".contains(c);
