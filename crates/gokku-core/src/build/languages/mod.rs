@@ -79,8 +79,8 @@ impl Lang {
         }
     }
 
-    /// What is looked for.
-    fn marks(self) -> &'static str {
+    /// The files by which it is known.
+    fn marker_files(self) -> &'static str {
         match self {
             Self::Go => "go.mod, go.work",
             Self::Node => "package.json",
@@ -394,7 +394,7 @@ fn told(folder: &str) -> String {
 fn or(found: &[Lang]) -> String {
     let named: Vec<String> = found
         .iter()
-        .map(|lang| format!("{} ({})", lang.name(), lang.marks()))
+        .map(|lang| format!("{} ({})", lang.name(), lang.marker_files()))
         .collect();
     named.join(" or ")
 }
@@ -412,7 +412,7 @@ fn nothing(folders: &[String], dockerfiles: &[String]) -> String {
         shown.join(", ")
     );
     for lang in Lang::ALL {
-        let _ = writeln!(text, "  {:<8} {}", lang.as_str(), lang.marks());
+        let _ = writeln!(text, "  {:<8} {}", lang.as_str(), lang.marker_files());
     }
     text.push_str(
         "Add the file of your language, or a Dockerfile. One that lies elsewhere is named in gokku.yml: the folder with `path:`, a Dockerfile with `dockerfile:`",
@@ -473,7 +473,7 @@ pub fn detect(project: &Project, config: &AppConfig) -> Result<Detected, Undetec
                 "`lang: {}` in gokku.yml says so; but in {} there is none of: {}",
                 lang.as_str(),
                 shown.join(", then in "),
-                lang.marks()
+                lang.marker_files()
             ),
         );
     }
@@ -548,7 +548,7 @@ fn make(lang: Lang, folder: Folder<'_>, config: &AppConfig) -> Result<Detected, 
             format!(
                 "`path: {}` in gokku.yml would do nothing: {} is in {}. Leave `path` away, or say `path: {}`",
                 config.path.escape_debug(),
-                lang.marks(),
+                lang.marker_files(),
                 told(folder.path),
                 if folder.path.is_empty() { "." } else { folder.path }
             ),
