@@ -1,6 +1,6 @@
 //! What a user of gokku lives through, from outside: a real engine, real pushes, real clients.
 //!
-//! A file per story; the numbers `P01` to `P34` name the promises that a test keeps.
+//! A file per story; the numbers, `P05`, name the promises that a test keeps: `docs/promises.md` says what they stand for.
 #![allow(clippy::unwrap_used, reason = "a story's helpers are tests, too")]
 
 mod abort;

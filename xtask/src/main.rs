@@ -16,6 +16,8 @@ mod fuzz;
 #[cfg(test)]
 mod layers;
 mod packages;
+#[cfg(test)]
+mod promises;
 mod release;
 mod test;
 
