@@ -119,14 +119,20 @@ fn shown(from: &str, to: &str, files: &BTreeSet<String>) -> String {
 }
 
 /// What `lib.rs` says of a list of its folders that is to hold.
-const IN_ORDER: &str = "in the order in which they stand on each other";
+const IN_ORDER: [&str; 2] = [
+    "in the order in which they stand on each other",
+    "those above it in this list",
+];
 
 /// Returns the folders that use one which `lib.rs` lists below them, if it says that its list is in order.
 pub(super) fn against_its_list(files: &[Source], uses: &Uses) -> Option<String> {
     let (_, lib) = files.iter().find(|(name, _)| name == "lib.rs")?;
-    let docs: Vec<&str> = lib.lines().take_while(|line| line.starts_with("//!")).collect();
-    let docs = docs.join("\n");
-    let (_, list) = docs.split_once(IN_ORDER)?;
+    let docs = lib.lines().map_while(|line| line.strip_prefix("//!"));
+    let (list, text): (Vec<&str>, Vec<&str>) = docs.partition(|line| line.starts_with(" - "));
+    let (list, text) = (list.concat(), text.concat());
+    if !IN_ORDER.iter().any(|words| text.contains(words)) {
+        return None;
+    }
     let folders: BTreeSet<String> = files
         .iter()
         .filter_map(|(name, _)| Some(name.split_once('/')?.0.to_owned()))
@@ -350,7 +356,7 @@ mod tests {
 
     #[test]
     fn a_list_that_says_it_is_in_order_is_held_to_it() {
-        let lib = |list: &str| format!("//! Folders, {IN_ORDER}:\n//! - {list}\n");
+        let lib = |list: &str| format!("//! Folders, {}:\n//! - {list}\n", IN_ORDER[0]);
         let against = |lib: &str| {
             let all = files(&[("lib.rs", lib), ("a/x.rs", ""), ("b/y.rs", "use crate::a::x;")]);
             against_its_list(&all, &uses(&all))
