@@ -89,12 +89,12 @@ impl AuthorizedKeys {
         }
     }
 
-    /// The file's bytes.
+    /// Returns the file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.lines.iter().flat_map(|line| &line.bytes).copied().collect()
     }
 
-    /// The keys that are bound to the server in this folder, in the file's order.
+    /// Returns the keys that are bound to the server in this folder, in the file's order.
     pub fn bound<'a>(&'a self, root: &'a str) -> impl Iterator<Item = &'a BoundKey> {
         let ours = self.lines.iter().filter_map(|line| line.ours.as_ref());
         ours.filter(move |ours| ours.root == root).map(|ours| &ours.bound)

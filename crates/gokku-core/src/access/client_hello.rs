@@ -29,7 +29,7 @@ pub struct Client {
 pub struct ClientError(pub String);
 
 impl Client {
-    /// What is to be told when the client is not of the server's version; none when they are the same.
+    /// Returns what is to be told when the client is not of the server's version; none when they are the same.
     pub fn difference(&self, server: &str) -> Option<String> {
         let versions = || format!("this server runs gokku {server}, and you have {}", self.version);
         if self.protocol > PROTOCOL {

@@ -29,7 +29,7 @@ pub struct PortRange {
 pub struct PortRangeError(String);
 
 impl PortRange {
-    /// Whether a port is in it.
+    /// Returns whether a port is in it.
     pub fn has(self, port: u16) -> bool {
         (self.first..=self.last).contains(&port)
     }
@@ -140,7 +140,7 @@ pub struct NotToTake {
 }
 
 impl HostPorts {
-    /// Whether an app may take a port, when somebody asks for it; `settings` is the file that would say so.
+    /// Checks whether an app may take a port, when somebody asks for it; `settings` is the file that would say so.
     pub fn check(&self, asker: Asker, app: &AppName, port: u16, settings: &str) -> Result<(), NotToTake> {
         let is_in = |ranges: &[PortRange]| ranges.iter().any(|range| range.has(port));
         let below = port < FIRST_COMMON;

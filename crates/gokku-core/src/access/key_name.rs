@@ -31,7 +31,7 @@ pub enum KeyNameError {
 }
 
 impl KeyName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -49,12 +49,12 @@ pub enum PublicKeyError {
 }
 
 impl PublicKey {
-    /// Its type, `ssh-ed25519`.
+    /// Returns its type, `ssh-ed25519`.
     pub fn kind(&self) -> &str {
         self.kind
     }
 
-    /// Its bytes, in base64.
+    /// Returns its bytes, in base64.
     pub fn blob(&self) -> &str {
         &self.blob
     }

@@ -46,7 +46,7 @@ pub enum Reach {
 }
 
 impl Access {
-    /// A key's, from the apps it was given; none given are all.
+    /// Returns a key's access, from the apps it was given; none given are all.
     pub fn of(apps: impl IntoIterator<Item = AppName>) -> Self {
         let apps: BTreeSet<AppName> = apps.into_iter().collect();
         if apps.is_empty() {
@@ -56,7 +56,7 @@ impl Access {
         }
     }
 
-    /// Whether an app may be seen, commanded, pushed to and made.
+    /// Returns whether an app may be seen, commanded, pushed to and made.
     pub fn allows(&self, app: &AppName) -> bool {
         match self {
             Self::All => true,
@@ -64,7 +64,7 @@ impl Access {
         }
     }
 
-    /// Whether a key with this access may give a command that reaches so far.
+    /// Returns whether a key with this access may give a command that reaches so far.
     pub fn permits(&self, reach: Reach) -> bool {
         match reach {
             Reach::Nothing | Reach::Apps => true,
@@ -73,7 +73,7 @@ impl Access {
         }
     }
 
-    /// The apps it is limited to; none when it is not.
+    /// Returns the apps it is limited to; none when it is not.
     pub fn apps(&self) -> Option<&BTreeSet<AppName>> {
         match self {
             Self::All => None,

@@ -47,7 +47,7 @@ pub enum EntryError {
 }
 
 impl EntryError {
-    /// What was asked for, as it may be recorded.
+    /// Returns what was asked for, as it may be recorded.
     pub fn asked(&self) -> String {
         match self {
             Self::Shell => "a shell".to_owned(),
@@ -66,7 +66,7 @@ const SHOWN: usize = 40;
 pub struct Word(String);
 
 impl Word {
-    /// The first part of a word: up to a blank, or to a `=`, which a value may follow.
+    /// Returns the first part of a word: up to a blank, or to a `=`, which a value may follow.
     pub fn new(word: &str) -> Self {
         let blank = word.split_whitespace().next().unwrap_or_default();
         let first = blank.split('=').next().unwrap_or_default();
@@ -92,7 +92,7 @@ impl fmt::Display for Word {
 }
 
 impl Service {
-    /// git's word for it.
+    /// Returns git's word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ReceivePack => "receive-pack",
@@ -136,7 +136,8 @@ pub fn parse(line: &[u8], root: &str) -> Result<Asked, EntryError> {
     }
 }
 
-/// The app whose repository a path is: below the server's folder, or `api` and `api.git`, also behind `/` and `~/`.
+/// Returns the app whose repository a path is: below the server's folder, or `api` and `api.git`, also behind `/` and
+/// `~/`.
 pub fn repository(path: &str, root: &str) -> Option<AppName> {
     let below = path
         .strip_prefix(root)

@@ -16,17 +16,17 @@ pub struct BranchName(String);
 pub struct BranchNameError(pub String);
 
 impl BranchName {
-    /// `main`.
+    /// Returns `main`.
     pub fn main() -> Self {
         Self("main".to_owned())
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name with `refs/heads/` before it.
+    /// Returns the name with `refs/heads/` before it.
     pub fn full(&self) -> String {
         format!("refs/heads/{}", self.0)
     }

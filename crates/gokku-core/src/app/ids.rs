@@ -18,12 +18,12 @@ macro_rules! id {
                 Self(id.into())
             }
 
-            /// The whole id.
+            /// Returns the whole id.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// The first twelve characters of the hash, as `docker ps` shows them.
+            /// Returns the first twelve characters of the hash, as `docker ps` shows them.
             pub fn short(&self) -> &str {
                 let hash = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
                 hash.get(..12).unwrap_or(hash)
@@ -63,17 +63,17 @@ pub struct CommitId(String);
 pub struct CommitIdError(pub String);
 
 impl CommitId {
-    /// The whole id.
+    /// Returns the whole id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first seven digits.
+    /// Returns the first seven digits.
     pub fn short(&self) -> &str {
         &self.0[..7]
     }
 
-    /// Whether this is git's id of nothing: all zeros, which stands for a ref that is not there.
+    /// Returns whether this is git's id of nothing: all zeros, which stands for a ref that is not there.
     pub fn is_zero(&self) -> bool {
         self.0.bytes().all(|byte| byte == b'0')
     }

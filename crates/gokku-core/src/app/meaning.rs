@@ -49,8 +49,8 @@ impl Named {
     }
 }
 
-/// The app that a name means among those that whoever asks may see. `limited` is whether these are all that there is to
-/// whoever asks: a key that is limited to them.
+/// Returns the app that a name means among those that whoever asks may see. `limited` is whether these are all that
+/// there is to whoever asks: a key that is limited to them.
 pub fn meant<'a>(given: &str, apps: &'a [Named], limited: bool) -> Meant<'a> {
     let by_name = |stands_back: bool| {
         let is = |app: &&Named| app.stands_back == stands_back && app.name.as_str() == given;
@@ -73,8 +73,8 @@ pub fn meant<'a>(given: &str, apps: &'a [Named], limited: bool) -> Meant<'a> {
     }
 }
 
-/// Whether an app may be made beside the others; if so, whether it stands back. `sees` says which others whoever makes it
-/// may see; `limited` is whether that is a key that is limited to some.
+/// Returns whether an app may be made beside the others; if so, whether it stands back. `sees` says which others
+/// whoever makes it may see; `limited` is whether that is a key that is limited to some.
 pub fn may_be_made(
     name: &AppName,
     environment: &EnvironmentName,

@@ -97,7 +97,7 @@ impl Default for EnvironmentName {
 macro_rules! text_of {
     ($name:ident) => {
         impl $name {
-            /// The name as text.
+            /// Returns the name as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

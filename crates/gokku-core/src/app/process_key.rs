@@ -44,22 +44,22 @@ pub enum ProcessKeyError {
 }
 
 impl ProcessType {
-    /// `web`, the type that gets traffic.
+    /// Returns `web`, the type that gets traffic.
     pub fn web() -> Self {
         Self("web".to_owned())
     }
 
-    /// Whether traffic goes to it.
+    /// Returns whether traffic goes to it.
     pub fn is_web(&self) -> bool {
         self.0 == "web"
     }
 
-    /// It as text.
+    /// Returns it as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Its processes, numbered from 1.
+    /// Returns its processes, numbered from 1.
     pub fn numbered(&self, count: u16) -> impl Iterator<Item = ProcessKey> + '_ {
         (1..=count).map(|number| ProcessKey {
             kind: self.clone(),
@@ -83,7 +83,7 @@ impl FromStr for ProcessType {
 }
 
 impl ProcessKey {
-    /// `web-1`, the process that an app has when nothing else is said.
+    /// Returns `web-1`, the process that an app has when nothing else is said.
     pub fn first_web() -> Self {
         Self {
             kind: ProcessType::web(),
@@ -91,18 +91,18 @@ impl ProcessKey {
         }
     }
 
-    /// Its type.
+    /// Returns its type.
     pub fn kind(&self) -> &ProcessType {
         &self.kind
     }
 
-    /// Its number, from 1.
+    /// Returns its number, from 1.
     pub fn number(&self) -> u16 {
         self.number
     }
 
-    /// Which of those there are it means, as somebody has typed it: `worker-2` is the second of `worker`, or where there is
-    /// none, the first of a type of that name.
+    /// Returns which of those there are it means, as somebody has typed it: `worker-2` is the second of `worker`, or
+    /// where there is none, the first of a type of that name.
     pub fn meant_of<'a>(&'a self, there: &'a BTreeSet<Self>) -> &'a Self {
         let named = || {
             let kind = self.to_string().parse().ok()?;
@@ -115,19 +115,19 @@ impl ProcessKey {
         }
     }
 
-    /// Whether this is `web-1`.
+    /// Returns whether this is `web-1`.
     pub fn is_first_web(&self) -> bool {
         self.is_web() && self.number == 1
     }
 
-    /// Whether traffic goes to it.
+    /// Returns whether traffic goes to it.
     pub fn is_web(&self) -> bool {
         self.kind.is_web()
     }
 }
 
-/// Which of a release's processes its route points at: those of web, which get its traffic. Where there is none, all of
-/// them: they answer no requests, and the route says nevertheless which release is the active one.
+/// Returns which of a release's processes its route points at: those of web, which get its traffic. Where there is
+/// none, all of them: they answer no requests, and the route says nevertheless which release is the active one.
 pub fn routed<'a>(processes: impl IntoIterator<Item = &'a ProcessKey>) -> impl Fn(&ProcessKey) -> bool {
     let all = !processes.into_iter().any(ProcessKey::is_web);
     move |process| all || process.is_web()

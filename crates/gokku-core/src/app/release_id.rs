@@ -25,7 +25,7 @@ pub struct ReleaseIdError(pub String);
 const LAST_SECOND: i64 = 253_402_300_799;
 
 impl ReleaseId {
-    /// The id of a release born at `seconds` since 1970-01-01T00:00:00Z; times outside the years 1970 to
+    /// Returns the id of a release born at `seconds` since 1970-01-01T00:00:00Z; times outside the years 1970 to
     /// 9999 are moved to the nearest second inside.
     pub fn at(seconds: i64) -> Self {
         Self {
@@ -33,12 +33,12 @@ impl ReleaseId {
         }
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     pub fn seconds(self) -> i64 {
         self.seconds
     }
 
-    /// The id one second later: what a second release in the same second takes, if it is free.
+    /// Returns the id one second later: what a second release in the same second takes, if it is free.
     #[must_use]
     pub fn following(self) -> Self {
         Self::at(self.seconds + 1)

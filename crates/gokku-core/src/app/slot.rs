@@ -18,7 +18,7 @@ pub enum Slot {
 }
 
 impl Slot {
-    /// `blue` or `green`.
+    /// Returns `blue` or `green`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Blue => "blue",
@@ -26,7 +26,7 @@ impl Slot {
         }
     }
 
-    /// The exact name of the container in this slot: `<app>-blue` for the first web process,
+    /// Returns the exact name of the container in this slot: `<app>-blue` for the first web process,
     /// `<app>-blue-worker-2` for others.
     ///
     /// It has one reading, although apps and types may have dashes, digits and colours in them. What ends in a colour is a
@@ -42,7 +42,7 @@ impl Slot {
         }
     }
 
-    /// The slot whose name for this app and process is exactly `name`, if it is one's.
+    /// Returns the slot whose name for this app and process is exactly `name`, if it is one's.
     pub fn of_container(name: &str, app: &AppName, process: &ProcessKey) -> Option<Self> {
         [Self::Blue, Self::Green]
             .into_iter()

@@ -189,7 +189,7 @@ const NAMES: [&str; 181] = [
     "zookeeper",
 ];
 
-/// Whether an official image is called so.
+/// Returns whether an official image is called so.
 pub fn is_one(name: &str) -> bool {
     NAMES.binary_search(&name).is_ok()
 }

@@ -33,7 +33,7 @@ pub struct BuildInputs {
 }
 
 impl BuildInputs {
-    /// The secrets' values, which are the app's.
+    /// Returns the secrets' values, which are the app's.
     pub fn secrets_of(&self, app: &AppName, env: &EnvFile) -> Result<Vec<(EnvKey, EnvValue)>, YmlError> {
         let value = |secret: &Placed<EnvKey>| {
             let name = &secret.value;

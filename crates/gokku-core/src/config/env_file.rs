@@ -104,12 +104,12 @@ pub enum EnvFileProblem {
 }
 
 impl EnvKey {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether it is a name for everybody: `[A-Za-z_][A-Za-z0-9_]*`, which shells can have.
+    /// Returns whether it is a name for everybody: `[A-Za-z_][A-Za-z0-9_]*`, which shells can have.
     pub fn is_plain(&self) -> bool {
         let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
         self.0.chars().all(good) && !self.0.starts_with(|c: char| c.is_ascii_digit())
@@ -142,7 +142,7 @@ impl EnvValue {
         (!value.contains('\0')).then_some(Self(value))
     }
 
-    /// The value itself: for the container, and for whoever asked for it by name.
+    /// Returns the value itself: for the container, and for whoever asked for it by name.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -271,7 +271,7 @@ impl EnvFile {
         })
     }
 
-    /// A variable's value.
+    /// Returns a variable's value.
     pub fn get(&self, key: &str) -> Option<&EnvValue> {
         self.pairs()
             .rev()
@@ -279,7 +279,7 @@ impl EnvFile {
             .map(|pair| &pair.value)
     }
 
-    /// Every variable once, in the file's order, with the value that counts.
+    /// Returns every variable once, in the file's order, with the value that counts.
     pub fn iter(&self) -> impl Iterator<Item = (&EnvKey, &EnvValue)> {
         let last: std::collections::HashMap<&EnvKey, usize> = self
             .pairs()

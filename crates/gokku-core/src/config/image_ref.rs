@@ -58,39 +58,39 @@ pub enum Use {
 pub struct UnknownRegistry(pub String);
 
 impl ImageRef {
-    /// The whole, as it was written.
+    /// Returns the whole, as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The registry's host with its port, where one is named.
+    /// Returns the registry's host with its port, where one is named.
     pub fn host(&self) -> Option<&str> {
         self.host.and_then(|end| self.text.get(..end))
     }
 
-    /// The registry it is in.
+    /// Returns the registry it is in.
     pub fn registry(&self) -> &str {
         self.host().unwrap_or(DEFAULT_REGISTRY)
     }
 
-    /// Without tag and digest.
+    /// Returns the name without tag and digest.
     pub fn name(&self) -> &str {
         self.text.get(..self.name).unwrap_or_default()
     }
 
-    /// The tag, where one is named.
+    /// Returns the tag, where one is named.
     pub fn tag(&self) -> Option<&str> {
         let end = self.digest.map_or(self.text.len(), |start| start - 1);
         self.text.get(self.name + 1..end).filter(|tag| !tag.is_empty())
     }
 
-    /// The digest, where one is named: `sha256:…`.
+    /// Returns the digest, where one is named: `sha256:…`.
     pub fn digest(&self) -> Option<&str> {
         self.digest.and_then(|start| self.text.get(start..))
     }
 
-    /// What it is for: run as it is when it names a registry's host, built on when it does not. The host has to be one
-    /// of [`REGISTRIES`] or of `more`, so that nothing is guessed.
+    /// Returns what it is for: run as it is when it names a registry's host, built on when it does not. The host has to
+    /// be one of [`REGISTRIES`] or of `more`, so that nothing is guessed.
     pub fn used_as(&self, more: &[String]) -> Result<Use, UnknownRegistry> {
         let Some(host) = self.host() else {
             return Ok(Use::Base);
@@ -107,7 +107,7 @@ impl ImageRef {
     }
 }
 
-/// Whether a text is a registry's host, which may have a port, and may begin with `*.`.
+/// Returns whether a text is a registry's host, which may have a port, and may begin with `*.`.
 pub fn is_host(text: &str) -> bool {
     let (bare, port) = text
         .split_once(':')

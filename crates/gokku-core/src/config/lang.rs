@@ -31,7 +31,7 @@ impl Lang {
         Self::Static,
     ];
 
-    /// The word for it in `gokku.yml`.
+    /// Returns the word for it in `gokku.yml`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Go => "go",
@@ -49,7 +49,7 @@ impl Lang {
         Self::ALL.into_iter().find(|lang| lang.as_str() == word)
     }
 
-    /// Its name in a sentence.
+    /// Returns its name in a sentence.
     pub fn name(self) -> &'static str {
         match self {
             Self::Go => "Go",

@@ -101,7 +101,8 @@ impl fmt::Display for Misnamed {
     }
 }
 
-/// The misnamed files of a folder, given the names of all files in it; its path is empty for the repository's top.
+/// Returns the misnamed files of a folder, given the names of all files in it; its path is empty for the repository's
+/// top.
 pub fn misnamed(folder: &str, names: &[String], origin: Origin) -> Vec<Misnamed> {
     let has = |right: &str| names.iter().any(|name| name == right);
     let mut found = Vec::new();

@@ -12,7 +12,7 @@ const HOSTS: [&str; 8] = [
     "HOST", "HOSTS", "HOSTNAME", "ADDR", "ADDRESS", "SERVER", "SERVERS", "URL",
 ];
 
-/// The other apps whose containers an environment names as hosts, each with a variable that does.
+/// Returns the other apps whose containers an environment names as hosts, each with a variable that does.
 pub fn named_in(env: &EnvFile, app: &AppName) -> BTreeMap<AppName, String> {
     let mut named = BTreeMap::new();
     for (key, value) in env.iter() {

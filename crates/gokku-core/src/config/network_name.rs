@@ -24,12 +24,12 @@ pub const OF_ALL: &str = "gokku";
 /// from it whether there is such an app.
 const OF_GOKKU: &str = "gokku.";
 
-/// The name of an app's own network; the number is for one beside it, which counts from 2.
+/// Returns the name of an app's own network; the number is for one beside it, which counts from 2.
 pub fn of_app(app: &AppName, number: usize) -> String {
     numbered(format!("{OF_GOKKU}{app}"), number)
 }
 
-/// The name of the network that two apps share.
+/// Returns the name of the network that two apps share.
 pub fn of_pair(one: &AppName, other: &AppName, number: usize) -> String {
     let (first, second) = (one.min(other), one.max(other));
     numbered(format!("{OF_GOKKU}{first}.{second}"), number)
@@ -45,7 +45,7 @@ fn numbered(name: String, number: usize) -> String {
 }
 
 impl NetworkName {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -98,7 +98,7 @@ pub enum CapabilityError {
 }
 
 impl Capability {
-    /// Docker's name for it, `NET_RAW`.
+    /// Returns Docker's name for it, `NET_RAW`.
     pub fn as_str(self) -> &'static str {
         self.0
     }
@@ -165,13 +165,13 @@ pub struct Privileges {
 }
 
 impl Privileges {
-    /// What of Docker's own it has not.
+    /// Returns what of Docker's own it has not.
     pub fn taken(&self) -> impl Iterator<Item = &'static str> {
         let has = |name: &&'static str| self.capabilities.contains(&Capability(name));
         TAKEN.into_iter().filter(move |name| !has(name))
     }
 
-    /// What it has beside Docker's own.
+    /// Returns what it has beside Docker's own.
     pub fn added(&self) -> impl Iterator<Item = &'static str> {
         let more = self.capabilities.iter().filter(|one| !one.is_dockers());
         more.map(|one| one.as_str())
@@ -187,7 +187,7 @@ impl Privileges {
 pub struct NotGiven {
     /// The app.
     pub app: AppName,
-    /// Which.
+    /// The capability.
     pub capability: Capability,
     /// The server's settings file, where it would be given.
     pub settings: String,

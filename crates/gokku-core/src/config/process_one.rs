@@ -18,8 +18,8 @@ pub struct ImageCommand {
 }
 
 impl ImageCommand {
-    /// What runs with what was said instead of it, put together as the engine does: another entrypoint takes the image's
-    /// command away, an empty one does not.
+    /// Returns what runs with what was said instead of it, put together as the engine does: another entrypoint takes
+    /// the image's command away, an empty one does not.
     pub fn with(&self, entrypoint: Option<&[String]>, command: Option<&[String]>) -> Vec<String> {
         let given = command.filter(|words| !words.is_empty());
         match entrypoint {
@@ -61,7 +61,7 @@ const INIT_PLACES: [&str; 6] = [
     "/usr/bin/init",
 ];
 
-/// Whether words that a container runs are an init of their own: then the engine's would be in its way.
+/// Returns whether words that a container runs are an init of their own: then the engine's would be in its way.
 pub fn is_init(words: &[String]) -> bool {
     let Some(program) = words.first() else {
         return false;
@@ -81,8 +81,8 @@ pub fn is_init(words: &[String]) -> bool {
     INITS.contains(&name) || INIT_PLACES.contains(&program.as_str()) || is_busyboxs
 }
 
-/// Whether a container that runs these words gets the engine's init: as its app's `gokku.yml` says, otherwise where the words
-/// are none of their own.
+/// Returns whether a container that runs these words gets the engine's init: as its app's `gokku.yml` says, otherwise
+/// where the words are none of their own.
 pub fn gets_init(said: Option<bool>, words: &[String]) -> bool {
     said.unwrap_or_else(|| !is_init(words))
 }
@@ -135,7 +135,7 @@ const KILLED: i64 = 128 + 9;
 const TERMINATED: i64 = 128 + 15;
 
 impl Stopped {
-    /// Why it had to be killed; none when it ended by itself.
+    /// Returns why it had to be killed; none when it ended by itself.
     pub fn killed_because(self) -> Option<KilledBecause> {
         match self.exit_code {
             KILLED if self.out_of_memory || self.time == Time::Left => None,
@@ -149,7 +149,7 @@ impl Stopped {
     }
 }
 
-/// Whether a process is a shell that passes no SIGTERM on to what it runs: from its `/proc/PID/cmdline` and
+/// Returns whether a process is a shell that passes no SIGTERM on to what it runs: from its `/proc/PID/cmdline` and
 /// `/proc/PID/status`, see proc(5). A shell with a trap for it handles it.
 pub fn is_deaf_shell(command_line: &[u8], status: &str) -> bool {
     let program = command_line.split(|byte| *byte == 0).next().unwrap_or_default();

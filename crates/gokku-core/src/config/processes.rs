@@ -45,7 +45,7 @@ pub enum ProcessesError {
     /// A scale for a type that the release does not have.
     #[error("there is no process {kind} in the release: there is {}", .known.join(", "))]
     Unknown {
-        /// It.
+        /// The type.
         kind: ProcessType,
         /// Those there are.
         known: Vec<String>,
@@ -56,7 +56,7 @@ pub enum ProcessesError {
     /// Too many of one type.
     #[error("{kind}={count} cannot be: there are at most {MOST} of one type")]
     TooMany {
-        /// It.
+        /// The type.
         kind: ProcessType,
         /// How many were wanted.
         count: u16,
@@ -87,7 +87,7 @@ impl Default for Processes {
 }
 
 impl Processes {
-    /// Both files taken together: where both have something of a type, `gokku.yml` counts. Its `entrypoint` and `command`
+    /// Takes both files together: where both have something of a type, `gokku.yml` counts. Its `entrypoint` and `command`
     /// are of `web`.
     pub fn of(procfile: Procfile, config: &AppConfig) -> Result<Self, ProcessesError> {
         let has_web_command = config.entrypoint.is_some() || config.command.is_some();
@@ -116,17 +116,17 @@ impl Processes {
         Ok(all)
     }
 
-    /// Each type.
+    /// Returns each type.
     pub fn types(&self) -> impl Iterator<Item = (&ProcessType, &ProcessSpec)> {
         self.types.iter()
     }
 
-    /// One type, if the release has it.
+    /// Returns one type, if the release has it.
     pub fn get(&self, kind: &ProcessType) -> Option<&ProcessSpec> {
         self.types.get(kind)
     }
 
-    /// One type, which the release must have.
+    /// Returns one type, which the release must have.
     pub fn find(&self, kind: &ProcessType) -> Result<&ProcessSpec, ProcessesError> {
         self.get(kind).ok_or_else(|| ProcessesError::Unknown {
             kind: kind.clone(),
@@ -134,15 +134,15 @@ impl Processes {
         })
     }
 
-    /// How many there are of a type, with what somebody has said.
+    /// Returns how many there are of a type, with what somebody has said.
     pub fn count(&self, kind: &ProcessType, scale: &Scale) -> u16 {
         let said = scale.get(kind).copied();
         said.or_else(|| self.get(kind).map(|kind| kind.count))
             .unwrap_or(0)
     }
 
-    /// The containers that make up the release, at least one. What was said of a type that it does not have counts when it
-    /// has it again.
+    /// Returns the containers that make up the release, at least one. What was said of a type that it does not have
+    /// counts when it has it again.
     pub fn keys(&self, scale: &Scale) -> Result<BTreeSet<ProcessKey>, ProcessesError> {
         let kinds = self.types.keys();
         let keys: BTreeSet<_> = kinds
@@ -154,13 +154,13 @@ impl Processes {
         Ok(keys)
     }
 
-    /// The types of which two must not run at once.
+    /// Returns the types of which two must not run at once.
     pub fn exclusive(&self) -> BTreeSet<ProcessType> {
         let exclusive = self.types.iter().filter(|(_, kind)| !kind.overlap);
         exclusive.map(|(kind, _)| kind.clone()).collect()
     }
 
-    /// A scale that is changed: what is wanted, and of the other types what was said before.
+    /// Returns a scale that is changed: what is wanted, and of the other types what was said before.
     pub fn scaled(&self, before: &Scale, wanted: &Scale) -> Result<Scale, ProcessesError> {
         let mut scale = before.clone();
         for (kind, count) in wanted {

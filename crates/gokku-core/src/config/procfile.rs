@@ -87,12 +87,12 @@ pub struct Procfile {
 const LONGEST_COMMAND: usize = LONGEST - 1024;
 
 impl Command {
-    /// How it looks: as it was written.
+    /// Returns it as it was written.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What is run: the program and its arguments.
+    /// Returns what is run: the program and its arguments.
     pub fn words(&self) -> &[String] {
         &self.words
     }

@@ -32,12 +32,13 @@ const LEAST_MEMORY: u64 = 6 << 20;
 /// One processor.
 const ONE: u64 = 1_000_000_000;
 
-/// An amount of memory: a whole number and `b`, `k`, `m` or `g`, each 1024 times the one before, as Docker has it.
+/// Returns an amount of memory: a whole number and `b`, `k`, `m` or `g`, each 1024 times the one before, as Docker has
+/// it.
 pub fn memory(text: &str) -> Option<u64> {
     size::bytes(text).filter(|bytes| *bytes >= LEAST_MEMORY)
 }
 
-/// A number of processors: `2`, `0.5`, from 0.01 to 1024, in billionths.
+/// Returns a number of processors: `2`, `0.5`, from 0.01 to 1024, in billionths.
 pub fn cpus(text: &str) -> Option<u64> {
     let (before, after) = text.split_once('.').unwrap_or((text, "0"));
     if after.is_empty() || after.len() > 9 {
@@ -48,7 +49,7 @@ pub fn cpus(text: &str) -> Option<u64> {
     (ONE / 100..=1024 * ONE).contains(&nano).then_some(nano)
 }
 
-/// A number of processes: from 1 to 4194304, the kernel's most.
+/// Returns a number of processes: from 1 to 4194304, the kernel's most.
 pub fn pids(text: &str) -> Option<u32> {
     let number = u32::try_from(size::whole(text)?).ok()?;
     (1..=1 << 22).contains(&number).then_some(number)

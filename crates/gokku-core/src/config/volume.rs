@@ -55,12 +55,12 @@ pub enum VolumeError {
 }
 
 impl Volume {
-    /// The name that a volume of an app's own has on the engine. No app's name has a `_`, so no two are one.
+    /// Returns the name that a volume of an app's own has on the engine. No app's name has a `_`, so no two are one.
     pub fn engine_name(app: &AppName, name: &str) -> String {
         format!("{app}_{name}")
     }
 
-    /// The name that a volume has on the engine which is an app's because its image declares it, by its path as
+    /// Returns the name that a volume has on the engine which is an app's because its image declares it, by its path as
     /// [`declared`] gives it: `api__data` for `/data`.
     ///
     /// No volume of the app's own begins with a `_`. Of two paths no two are one: a `_` stands for a `/`; a path with a `_`
@@ -81,16 +81,16 @@ impl Volume {
         Self::engine_name(app, &format!("{}__{sum}", shown.collect::<String>()))
     }
 
-    /// Whether a name on the engine is one that [`Volume::carried_name`] gives.
+    /// Returns whether a name on the engine is one that [`Volume::carried_name`] gives.
     pub fn is_carried_name(app: &AppName, name: &str) -> bool {
         name.strip_prefix(app.as_str())
             .is_some_and(|rest| rest.starts_with("__"))
     }
 }
 
-/// Where the engine mounts what an image declares as a volume, whatever is written there: it takes a path in its shortest
-/// form, from `/` on, and `..` as Go's `filepath.Clean` does, without a look at links (`createContainerOSSpecificSettings`
-/// of moby). None for `/` itself, which no engine starts a container with.
+/// Returns where the engine mounts what an image declares as a volume, whatever is written there: it takes a path in
+/// its shortest form, from `/` on, and `..` as Go's `filepath.Clean` does, without a look at links
+/// (`createContainerOSSpecificSettings` of moby). None for `/` itself, which no engine starts a container with.
 pub fn declared(text: &str) -> Option<String> {
     let mut parts = Vec::new();
     for part in text.split('/') {
@@ -103,22 +103,22 @@ pub fn declared(text: &str) -> Option<String> {
     (!parts.is_empty()).then(|| format!("/{}", parts.join("/")))
 }
 
-/// The volumes that an image declares, as [`declared`] gives them, and that are carried from release to release: all that
-/// a `gokku.yml` does not say itself what is mounted at.
+/// Returns the volumes that an image declares, as [`declared`] gives them, and that are carried from release to
+/// release: all that a `gokku.yml` does not say itself what is mounted at.
 pub fn carried(declared: &[String], said: &[Volume]) -> BTreeSet<String> {
     let is_said = |path: &String| said.iter().any(|volume| volume.target == *path);
     declared.iter().filter(|path| !is_said(path)).cloned().collect()
 }
 
-/// Whether one folder lies below another, by their absolute paths in their shortest form.
+/// Returns whether one folder lies below another, by their absolute paths in their shortest form.
 pub fn lies_below(inner: &str, outer: &str) -> bool {
     inner
         .strip_prefix(outer.trim_end_matches('/'))
         .is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
 }
 
-/// Of two mounted folders, whether who writes to one can replace the other by a link to somewhere else: Docker follows
-/// it whenever the container of the other is started. Each is a path, and whether it can be written to.
+/// Returns, of two mounted folders, whether who writes to one can replace the other by a link to somewhere else: Docker
+/// follows it whenever the container of the other is started. Each is a path, and whether it can be written to.
 pub fn can_replace(one: (&str, bool), other: (&str, bool)) -> bool {
     (one.1 && lies_below(other.0, one.0)) || (other.1 && lies_below(one.0, other.0))
 }
@@ -131,7 +131,7 @@ pub(crate) fn is_docker_name(text: &str) -> bool {
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// An absolute path in its shortest form; none when it has a `..`, or is none.
+/// Returns an absolute path in its shortest form; none when it has a `..`, or is none.
 pub fn absolute(text: &str) -> Option<String> {
     let parts = || text.split('/').filter(|part| !matches!(*part, "" | "."));
     let odd = |c: char| c.is_control() || c == '\\';

@@ -197,7 +197,7 @@ pub const LONGEST_TEXT: usize = 1024;
 pub const LONGEST_LIST: usize = 2048;
 
 impl Recorded {
-    /// The same in no more than a record takes of one change: what is cut off says how much that is.
+    /// Returns the same in no more than a record takes of one change: what is cut off says how much that is.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         cut(&mut self.by);

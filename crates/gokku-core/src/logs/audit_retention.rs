@@ -14,7 +14,8 @@ pub struct Whose {
 }
 
 impl Whose {
-    /// Of a line, as it stands in the record; `daemon` is who the daemon is there. Those that nobody can read are one's.
+    /// Returns whose a line is, as it stands in the record; `daemon` is who the daemon is there. Those that nobody can
+    /// read are one's.
     pub fn of(line: &[u8], daemon: &str) -> Self {
         let mut whose: Self = serde_json::from_slice(line).unwrap_or_default();
         if whose.by != daemon {
@@ -24,8 +25,8 @@ impl Whose {
     }
 }
 
-/// Which of the lines go, oldest first, so that those that stay take no more than `room`: the oldest of whoever has most.
-/// Whoever takes no more than an equal share loses nothing, however much others have.
+/// Returns which of the lines go, oldest first, so that those that stay take no more than `room`: the oldest of whoever
+/// has most. Whoever takes no more than an equal share loses nothing, however much others have.
 ///
 /// Each line is whose it is and how much it takes. Gives whether each one goes.
 pub fn leaving<W: Ord>(lines: &[(W, u64)], room: u64) -> Vec<bool> {

@@ -218,7 +218,7 @@ pub enum Finish {
 }
 
 impl Finish {
-    /// In one line: `succeeded`, or why not. Nothing of what an app printed is in it.
+    /// Returns it in one line: `succeeded`, or why not. Nothing of what an app printed is in it.
     pub fn words(&self) -> String {
         match self {
             Self::Succeeded { .. } => "succeeded".to_owned(),

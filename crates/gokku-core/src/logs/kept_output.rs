@@ -75,7 +75,7 @@ impl LeftOut {
 }
 
 impl Kept {
-    /// Up to so many bytes of log; 0 for all there is.
+    /// Returns what keeps up to so many bytes of log; 0 for all there is.
     pub fn up_to(limit: Size) -> Self {
         Self {
             limit,
@@ -84,13 +84,13 @@ impl Kept {
         }
     }
 
-    /// The same for somebody else who writes on that log.
+    /// Returns the same for somebody else who writes on that log.
     #[must_use]
     pub fn beside(&self) -> Self {
         Self::up_to(self.limit)
     }
 
-    /// What is to be written for an event, to a log of `length` bytes.
+    /// Returns what is to be written for an event, to a log of `length` bytes.
     pub fn take(&mut self, event: Event, length: u64) -> Vec<Event> {
         let Event::Output { source, line } = event else {
             return self.rest().into_iter().chain([event]).collect();

@@ -27,12 +27,12 @@ pub struct Stamp(String);
 pub struct StampError(pub String);
 
 impl Stamp {
-    /// As the engine writes it.
+    /// Returns it as the engine writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whole seconds since 1970-01-01T00:00:00Z.
+    /// Returns the whole seconds since 1970-01-01T00:00:00Z.
     pub fn seconds(&self) -> i64 {
         seconds(&self.0).unwrap_or(0)
     }
@@ -164,7 +164,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    /// The number of the next piece.
+    /// Returns the number of the next piece.
     pub fn count(&mut self, stream: Stream, at: &Stamp) -> u32 {
         let before = [&self.out, &self.err].into_iter().flatten();
         let before = before.filter(|(stamp, _)| stamp == at).map(|(_, nth)| *nth);
@@ -205,7 +205,7 @@ impl Search {
         }
     }
 
-    /// What comes after it, of the same log from the same beginning on.
+    /// Returns what comes after it, of the same log from the same beginning on.
     pub fn rest(self) -> After {
         match self.found {
             Some((nth, left)) => After::Piece {
@@ -238,7 +238,7 @@ pub enum After {
 }
 
 impl After {
-    /// Whether the next piece is one to give.
+    /// Returns whether the next piece is one to give.
     pub fn gives(&mut self, at: &Stamp, nth: u32) -> bool {
         match self {
             Self::Beginning => true,

@@ -33,7 +33,7 @@ pub struct AppLine {
 }
 
 impl AppLine {
-    /// Where it stands in its container's log: `gokku logs --resume` goes on after it.
+    /// Returns where it stands in its container's log: `gokku logs --resume` goes on after it.
     pub fn cursor(&self) -> LogCursor {
         LogCursor {
             container: self.container.clone(),

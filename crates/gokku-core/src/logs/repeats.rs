@@ -24,8 +24,8 @@ struct Said {
 }
 
 impl Repeats {
-    /// Whether a line is to be written at this time, and how often it was not since it was. Times are since any moment, and
-    /// never go back.
+    /// Returns whether a line is to be written at this time, and how often it was not since it was. Times are since any
+    /// moment, and never go back.
     pub fn turn(&mut self, line: &str, now: Duration) -> Option<u64> {
         let text = line;
         let mut line = Fingerprint::default();

@@ -4,8 +4,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What a process may belong to, in the text of its `cgroup`: the names of the control groups it is in. Engines name one
-/// by a container's id, `/docker/ID`, and where systemd makes them `/system.slice/docker-ID.scope`.
+/// Returns what a process may belong to, in the text of its `cgroup`: the names of the control groups it is in. Engines
+/// name one by a container's id, `/docker/ID`, and where systemd makes them `/system.slice/docker-ID.scope`.
 pub fn groups(text: &str) -> impl Iterator<Item = &str> {
     let paths = text.lines().filter_map(|line| line.splitn(3, ':').nth(2));
     paths.flat_map(|path| path.split('/')).filter_map(|name| {
@@ -16,15 +16,15 @@ pub fn groups(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a process is the first of a container, in the text of its `status`: the first of the PID namespace below the
-/// one in which it is looked at.
+/// Returns whether a process is the first of a container, in the text of its `status`: the first of the PID namespace
+/// below the one in which it is looked at.
 pub fn is_first(text: &str) -> bool {
     let numbers = text.lines().find_map(|line| line.strip_prefix("NSpid:"));
     let mut numbers = numbers.unwrap_or_default().split_ascii_whitespace().skip(1);
     numbers.next() == Some("1") && numbers.next().is_none()
 }
 
-/// The addresses that are a network namespace's own, in the text of its `fib_trie`.
+/// Returns the addresses that are a network namespace's own, in the text of its `fib_trie`.
 pub fn addresses(text: &str) -> Vec<IpAddr> {
     let mut found = Vec::new();
     let mut leaf: Option<Ipv4Addr> = None;
@@ -42,7 +42,7 @@ pub fn addresses(text: &str) -> Vec<IpAddr> {
     found
 }
 
-/// The same of IPv6, in the text of `if_inet6`.
+/// Returns the same of IPv6, in the text of `if_inet6`.
 pub fn addresses_v6(text: &str) -> Vec<IpAddr> {
     let digits = text
         .lines()

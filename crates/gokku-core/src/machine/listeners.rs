@@ -18,7 +18,7 @@ pub struct Listener {
 /// `TCP_LISTEN` of the kernel's `include/net/tcp_states.h`, as the table prints it.
 const LISTEN: &str = "0A";
 
-/// The listening sockets in the text of `/proc/net/tcp` or `/proc/net/tcp6`; lines that are none are skipped.
+/// Returns the listening sockets in the text of `/proc/net/tcp` or `/proc/net/tcp6`; lines that are none are skipped.
 pub fn listeners(text: &str) -> Vec<Listener> {
     text.lines().filter_map(listener).collect()
 }
@@ -78,7 +78,7 @@ pub enum Unheard {
     Heard,
 }
 
-/// Why a connection to this address was refused.
+/// Returns why a connection to this address was refused.
 pub fn why_unheard(all: &[Listener], at: SocketAddr) -> Unheard {
     let all = || all.iter().filter(|one| one.address != DOCKERS_DNS);
     let here: BTreeSet<IpAddr> = all()

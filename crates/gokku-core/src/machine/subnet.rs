@@ -56,13 +56,13 @@ impl Subnet {
         Self { first, bits }
     }
 
-    /// How many addresses there are in it for containers.
+    /// Returns how many addresses there are in it for containers.
     pub fn room(self) -> u32 {
         let all = 1_u64 << (32 - self.bits);
         u32::try_from(all.saturating_sub(NOBODYS)).unwrap_or(u32::MAX)
     }
 
-    /// Whether an address is in both.
+    /// Returns whether an address is in both.
     pub fn overlaps(self, other: Self) -> bool {
         let common = mask(self.bits.min(other.bits));
         self.first & common == other.first & common
@@ -82,7 +82,7 @@ impl Subnet {
         })
     }
 
-    /// The first piece of this range that has room for so many containers and no address of what is taken.
+    /// Returns the first piece of this range that has room for so many containers and no address of what is taken.
     pub fn choose(self, containers: u32, taken: &[Self]) -> Result<Self, NoRoom> {
         let large_enough = |bits: &u8| Self { bits: *bits, ..self }.room() >= containers;
         let bits = (self.bits..=SMALLEST.max(self.bits)).rev().find(large_enough);
@@ -97,7 +97,7 @@ impl Subnet {
         Err(NoRoom::Taken { range: self, by })
     }
 
-    /// How many more of the smallest networks there is room for.
+    /// Returns how many more of the smallest networks there is room for.
     pub fn free(self, taken: &[Self]) -> usize {
         let is_free = |piece: &Self| !taken.iter().any(|taken| taken.overlaps(*piece));
         self.pieces(SMALLEST.max(self.bits)).filter(is_free).count()
@@ -145,7 +145,7 @@ impl From<Subnet> for String {
     }
 }
 
-/// Where a machine's own routes lead, but for the one to everywhere: the text of `/proc/net/route`.
+/// Returns where a machine's own routes lead, but for the one to everywhere: the text of `/proc/net/route`.
 pub fn routes(text: &str) -> Vec<Subnet> {
     let route = |line: &str| {
         let mut fields = line.split_ascii_whitespace().skip(1);

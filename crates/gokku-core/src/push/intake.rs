@@ -113,7 +113,7 @@ const WHERE: &str = " below [push] in the server's config.toml";
 /// How much of a path that is too long is shown.
 const SHOWN: usize = 60;
 
-/// Whether a limit is exceeded.
+/// Returns whether a limit is exceeded.
 pub fn exceeds(found: u64, limit: u64) -> bool {
     limit != 0 && found > limit
 }
@@ -128,7 +128,7 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// One more: its size, none for a folder, and its path.
+    /// Counts one more entry: its size, none for a folder, and its path.
     pub fn add(&mut self, size: u64, path: &[u8], limits: &PushLimits) -> Result<(), TooMuch> {
         let length = u64::try_from(path.len()).unwrap_or(u64::MAX);
         if exceeds(length, limits.max_path) {

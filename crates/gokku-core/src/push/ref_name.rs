@@ -21,7 +21,7 @@ pub enum NotStored {
     Unknown(String),
 }
 
-/// Whether a ref may be there, by its full name. One that is to be deleted needs no leave.
+/// Checks whether a ref may be there, by its full name. One that is to be deleted needs no leave.
 pub fn storable(name: &str) -> Result<(), NotStored> {
     let below = |folder: &&str| name.strip_prefix(folder).is_some_and(|rest| !rest.is_empty());
     if name == STASH || KEPT.iter().any(below) {

@@ -34,7 +34,7 @@ pub enum RefUpdateError {
     NotUtf8(String),
 }
 
-/// Everything that git gives a pre-receive hook.
+/// Returns everything that git gives a pre-receive hook.
 pub fn updates(told: &[u8]) -> Result<Vec<RefUpdate>, RefUpdateError> {
     let whole = told.strip_suffix(b"\n").unwrap_or(told);
     if whole.is_empty() {
@@ -75,7 +75,7 @@ impl fmt::Display for RefUpdate {
 }
 
 impl RefUpdate {
-    /// The branch, where it is one.
+    /// Returns the branch, where it is one.
     pub fn branch(&self) -> Option<BranchName> {
         self.name
             .strip_prefix("refs/heads/")
@@ -116,12 +116,12 @@ pub struct Deploy {
 }
 
 impl Deploy {
-    /// What is deployed.
+    /// Returns what is deployed.
     pub fn commit(&self) -> &CommitId {
         &self.refs[0].new
     }
 
-    /// What the branch was when the push began; none when it was not there.
+    /// Returns what the branch was when the push began; none when it was not there.
     pub fn old(&self) -> Option<&CommitId> {
         Some(&self.refs[0].old).filter(|old| !old.is_zero())
     }
@@ -248,7 +248,8 @@ impl fmt::Display for Rule {
     }
 }
 
-/// P14: whether git can still move the branch for this push: the branch must be `now` what it was when the push began.
+/// Checks whether git (P14) can still move the branch for this push: the branch must be `now` what it was when the push
+/// began.
 pub fn check_unmoved(
     branch: &BranchName,
     old: Option<&CommitId>,
@@ -264,8 +265,8 @@ pub fn check_unmoved(
     }
 }
 
-/// The branch that a push deploys, where each pushed branch's own `gokku.yml` may say which one that is: `declared` has
-/// the pushed branches with what theirs says, `before` what deployed until now.
+/// Returns the branch that a push deploys, where each pushed branch's own `gokku.yml` may say which one that is:
+/// `declared` has the pushed branches with what theirs says, `before` what deployed until now.
 ///
 /// A branch that calls itself the deploy branch is it; of several the one that was it before. Where none does, what the
 /// former deploy branch says counts, if it was pushed, or else what the only one says.

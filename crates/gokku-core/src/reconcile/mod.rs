@@ -56,14 +56,14 @@ pub enum Drift {
     /// A container that has no traffic and is not the stopped one of an app without traffic, or a one-off one of a transition
     /// that is over.
     Stray {
-        /// It.
+        /// The container.
         id: ContainerId,
         /// Its name.
         name: String,
     },
     /// A container has another name than it should.
     Renamed {
-        /// It.
+        /// The container.
         id: ContainerId,
         /// Its name.
         name: String,
@@ -77,7 +77,7 @@ pub enum Drift {
     },
     /// A process without traffic has no container.
     Missing {
-        /// It.
+        /// The process.
         process: ProcessKey,
         /// Whether the release is brought up anew.
         repaired: bool,
@@ -124,7 +124,7 @@ pub enum Repair {
 }
 
 impl Drift {
-    /// What repairs it; none when a person must decide.
+    /// Returns what repairs it; none when a person must decide.
     pub fn repair(&self) -> Option<Repair> {
         match self {
             Self::Stray { id, .. } => Some(Repair::Remove(id.clone())),
@@ -139,7 +139,7 @@ impl Drift {
         }
     }
 
-    /// It in words, with what to do where a person must.
+    /// Returns it in words, with what to do where a person must.
     pub fn words(&self, app: &AppName) -> String {
         match self {
             Self::Stray { name, .. } => format!("the container {name} has no traffic and no purpose"),
@@ -188,7 +188,7 @@ impl fmt::Display for Repair {
     }
 }
 
-/// Everything that is not as it should be. Nothing may be under way for the app.
+/// Returns everything that is not as it should be. Nothing may be under way for the app.
 pub fn drifts(app: &AppName, found: &Found) -> Vec<Drift> {
     let route = found.route.clone().unwrap_or_default();
     let blue = |actual: &Actual| Slot::Blue.container_name(app, &actual.process);

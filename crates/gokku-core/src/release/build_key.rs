@@ -33,7 +33,7 @@ pub struct Inputs<'a> {
 pub struct BuildKey(String);
 
 impl BuildKey {
-    /// The key of a build.
+    /// Returns the key of a build.
     pub fn of(inputs: &Inputs<'_>) -> Self {
         let mut rest = Fingerprint::default();
         rest.add(inputs.dockerfile);
@@ -51,8 +51,8 @@ impl fmt::Display for BuildKey {
     }
 }
 
-/// The releases whose images are what a build with this key would make, the newest first. Whether such an image is
-/// still there, the engine knows.
+/// Returns the releases whose images are what a build with this key would make, the newest first. Whether such an image
+/// is still there, the engine knows.
 pub fn made_before<'a>(
     records: &'a [Record],
     key: &'a BuildKey,

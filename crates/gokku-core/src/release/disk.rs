@@ -34,9 +34,9 @@ pub struct Need {
     pub reserve: u64,
 }
 
-/// What the next build needs, by the records of the former ones, oldest first. An image may be new as a whole. More than that
-/// is believed only of what two builds have taken, one after the other: free space tells what went, and not to whom. Without a
-/// reserve nothing is asked for.
+/// Returns what the next build needs, by the records of the former ones, oldest first. An image may be new as a whole.
+/// More than that is believed only of what two builds have taken, one after the other: free space tells what went, and
+/// not to whom. Without a reserve nothing is asked for.
 pub fn need(records: &[Record], reserve: u64) -> Need {
     if reserve == 0 {
         return Need::default();
@@ -88,12 +88,12 @@ pub struct Shortage {
 }
 
 impl Shortage {
-    /// How much is needed.
+    /// Returns how much is needed.
     pub fn needed(&self) -> Size {
         Size(self.takes.0.saturating_add(self.reserve.0))
     }
 
-    /// How much has to be freed.
+    /// Returns how much has to be freed.
     pub fn missing(&self) -> Size {
         Size(self.needed().0.saturating_sub(self.free.0))
     }
@@ -110,7 +110,7 @@ impl fmt::Display for Shortage {
     }
 }
 
-/// What a build does not fit into; none when it fits.
+/// Returns what a build does not fit into; none when it fits.
 pub fn shortage(space: Space, need: Need) -> Option<Shortage> {
     let short = |place, free: u64, takes: u64| {
         let shortage = Shortage {
@@ -129,7 +129,7 @@ pub fn shortage(space: Space, need: Need) -> Option<Shortage> {
     }
 }
 
-/// How much of the build cache is to stay so that what is missing becomes free: never more than its budget.
+/// Returns how much of the build cache is to stay so that what is missing becomes free: never more than its budget.
 pub fn cache_to_keep(cache: u64, budget: u64, missing: u64) -> u64 {
     cache.saturating_sub(missing).min(budget)
 }

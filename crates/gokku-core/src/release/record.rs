@@ -76,7 +76,7 @@ pub enum Outcome {
 }
 
 impl Record {
-    /// That of a release which is to be made: nothing is known of it yet.
+    /// Returns the record of a release that is to be made: nothing is known of it yet.
     pub fn begun(id: ReleaseId) -> Self {
         Self {
             version: FIRST_VERSION,
@@ -96,7 +96,7 @@ impl Record {
         }
     }
 
-    /// Whether traffic can be given to this release again.
+    /// Returns whether traffic can be given to this release again.
     pub fn can_return(&self) -> bool {
         self.outcome == Outcome::Good
     }

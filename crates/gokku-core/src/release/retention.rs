@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::app::release_id::ReleaseId;
 use crate::release::record::{Outcome, Record};
 
-/// The release that a rollback without an id goes to: the newest good one that is older than `active`.
+/// Returns the release that a rollback without an id goes to: the newest good one that is older than `active`.
 pub fn rollback_target(records: &[Record], active: ReleaseId) -> Option<ReleaseId> {
     records
         .iter()
@@ -47,8 +47,9 @@ pub struct Going {
     pub records: BTreeSet<ReleaseId>,
 }
 
-/// What of an app is no longer kept, while no transition of it is under way: all but the newest good releases, the active one
-/// and the one that a rollback goes to; and what is left of releases that failed, were never finished or have no record.
+/// Returns what of an app is no longer kept, while no transition of it is under way: all but the newest good releases,
+/// the active one and the one that a rollback goes to; and what is left of releases that failed, were never finished or
+/// have no record.
 pub fn going(records: &[Record], active: Option<ReleaseId>, keep: Keep, found: &Found) -> Going {
     let with = |wanted: fn(Outcome) -> bool| -> BTreeSet<ReleaseId> {
         let all = records.iter().filter(|record| wanted(record.outcome));

@@ -65,7 +65,7 @@ impl fmt::Display for Encoding {
     }
 }
 
-/// The text that a file's bytes are.
+/// Returns the text that a file's bytes are.
 pub fn read(bytes: &[u8]) -> Result<Text<'_>, NotText> {
     if let Some(what) = wide(bytes) {
         return Err(NotText {
@@ -91,8 +91,8 @@ pub fn read(bytes: &[u8]) -> Result<Text<'_>, NotText> {
     }
 }
 
-/// The same for a file that another program reads, and that is only looked at: letters of another encoding are left to
-/// that program.
+/// Returns the same for a file that another program reads, and that is only looked at: letters of another encoding are
+/// left to that program.
 pub fn look_at(bytes: &[u8]) -> Result<Cow<'_, str>, NotText> {
     match read(bytes) {
         Ok(text) => Ok(Cow::Borrowed(text.text)),
@@ -106,7 +106,7 @@ pub fn look_at(bytes: &[u8]) -> Result<Cow<'_, str>, NotText> {
     }
 }
 
-/// The line and the column of a place in a text, which count from 1.
+/// Returns the line and the column of a place in a text, which count from 1.
 pub fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or(before);

@@ -43,13 +43,13 @@ impl Limit {
         Self { of, bytes }
     }
 
-    /// The same with another number of bytes.
+    /// Returns the same with another number of bytes.
     #[must_use]
     pub const fn or(self, bytes: u64) -> Self {
         Self { bytes, ..self }
     }
 
-    /// How much is to be read to know whether there is more: one byte above it.
+    /// Returns how much is to be read to know whether there is more: one byte above it.
     pub fn enough(self) -> u64 {
         self.bytes.saturating_add(1)
     }

@@ -126,7 +126,7 @@ pub(crate) fn program(script: &str) -> Option<String> {
     Scan { line: script, at }.word().ok()?.literal
 }
 
-/// A script that is one program, with `exec` before that; none for any other.
+/// Returns a script that is one program, with `exec` before that; none for any other.
 pub fn in_its_place(script: &str) -> Option<String> {
     let Line::One { at, .. } = read(script) else {
         return None;
@@ -137,8 +137,8 @@ pub fn in_its_place(script: &str) -> Option<String> {
     Some(format!("{}exec {}", &script[..at], &script[at..]))
 }
 
-/// Words by which a shell is started for one program, as an image's `CMD python3 app.py` is: made so that the program takes
-/// the shell's place. None for any other.
+/// Takes words by which a shell is started for one program, as an image's `CMD python3 app.py` is: made so that the
+/// program takes the shell's place. None for any other.
 pub fn without_the_shell(words: &[String]) -> Option<Vec<String>> {
     let at = script_at(words)?;
     let script = in_its_place(&words[at])?;
@@ -152,7 +152,7 @@ pub(crate) fn name_of(program: &str) -> &str {
     program.rsplit('/').next().unwrap_or(program)
 }
 
-/// Whether a program is a shell.
+/// Returns whether a program is a shell.
 pub fn is_shell(program: &str) -> bool {
     let shells = ["sh", "ash", "bash", "dash", "ksh", "mksh", "zsh"];
     // A login shell's name begins with a dash.

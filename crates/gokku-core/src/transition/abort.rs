@@ -28,7 +28,7 @@ pub fn abort(goal: &Goal, journal: &Journal, observed: &Observed) -> Abort {
     }
 }
 
-/// What is known about an abort, for people: who asked for it, and what it may have left.
+/// Returns what is known about an abort, for people: who asked for it, and what it may have left.
 pub fn abort_detail(by: Option<&str>, journal: &Journal) -> String {
     let by = by.map_or_else(String::new, |by| format!("by {by}"));
     if journal.migration == Migration::Started {

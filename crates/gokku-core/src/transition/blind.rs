@@ -4,8 +4,8 @@ use super::goal::Goal;
 use super::journal::Journal;
 use super::observed::{Observed, Route};
 
-/// Whether waiting requests go to what the route points at, when a transition is left to whoever can look again. Before the
-/// switch that is the previous release, which may well run; they would wait for nobody.
+/// Returns whether waiting requests go to what the route points at, when a transition is left to whoever can look
+/// again. Before the switch that is the previous release, which may well run; they would wait for nobody.
 pub fn lets_go(goal: &Goal, journal: &Journal, route: &Route) -> bool {
     let seen = Observed {
         route: route.clone(),

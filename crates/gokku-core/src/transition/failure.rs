@@ -54,7 +54,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// What happened, in a few words.
+    /// Returns what happened, in a few words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Export => "the code could not be extracted",
@@ -78,7 +78,7 @@ impl FailureKind {
 }
 
 impl FailureKind {
-    /// The same with what is known about it.
+    /// Returns the same with what is known about it.
     pub fn with(self, detail: &str) -> String {
         let lead = match self {
             _ if detail.is_empty() => "",

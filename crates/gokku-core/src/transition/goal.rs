@@ -72,7 +72,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The word for it in messages: `deploy`, `rollback`, `restart`, `config`, `start`, `scale`.
+    /// Returns the word for it in messages: `deploy`, `rollback`, `restart`, `config`, `start`, `scale`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deploy => "deploy",
@@ -86,7 +86,7 @@ impl Cause {
 }
 
 impl Goal {
-    /// The branch that was pushed, which moves with the release; none where nothing was pushed.
+    /// Returns the branch that was pushed, which moves with the release; none where nothing was pushed.
     pub fn pushed_branch(&self) -> Option<BranchName> {
         match self {
             Self::Activate(activation) => activation.refs.first().and_then(RefUpdate::branch),
@@ -123,12 +123,12 @@ impl Goal {
 }
 
 impl Activation {
-    /// Whether this transition makes a new release, which is discarded when it fails.
+    /// Returns whether this transition makes a new release, which is discarded when it fails.
     pub fn makes_release(&self) -> bool {
         self.cause == Cause::Deploy
     }
 
-    /// Whether the route is to point at a process's container: see [`routed`].
+    /// Returns whether the route is to point at a process's container: see [`routed`].
     pub fn is_routed(&self, process: &ProcessKey) -> bool {
         routed(&self.processes)(process)
     }

@@ -91,7 +91,7 @@ pub enum Migration {
 }
 
 impl Journal {
-    /// The journal of a transition that begins now: what `observed` says is active is the previous.
+    /// Returns the journal of a transition that begins now: what `observed` says is active is the previous.
     pub fn begin(id: ReleaseId, goal: Goal, observed: &Observed) -> Self {
         let running_blue = observed
             .containers
@@ -123,7 +123,7 @@ impl Journal {
         }
     }
 
-    /// What became of the previous release, once the goal was given up.
+    /// Returns what became of the previous release, once the goal was given up.
     pub fn previous_now(&self) -> Previous {
         let stops_first =
             matches!(&self.goal, Goal::Activate(activation) if activation.mode == Mode::StopFirst);
@@ -135,7 +135,8 @@ impl Journal {
         }
     }
 
-    /// Whether the traffic has left the previous containers for new ones; where some are kept, whether that is decided.
+    /// Returns whether the traffic has left the previous containers for new ones; where some are kept, whether that is
+    /// decided.
     pub fn switched(&self, observed: &Observed) -> bool {
         if !self.kept.is_empty() {
             return self.decided;

@@ -24,12 +24,12 @@ pub enum Step {
     },
     /// Start containers.
     Start {
-        /// Which.
+        /// The containers.
         containers: Vec<ContainerId>,
     },
     /// Wait until containers pass their health check, or one exits, or their time is over.
     AwaitHealth {
-        /// Which.
+        /// The containers.
         containers: Vec<ContainerId>,
     },
     /// Let requests wait at the route.
@@ -52,22 +52,22 @@ pub enum Step {
     RestoreRefs,
     /// Wait until the requests in flight on containers are finished, up to their limit.
     Drain {
-        /// Which.
+        /// The containers.
         containers: Vec<ContainerId>,
     },
     /// Stop containers: SIGTERM, then after the grace SIGKILL.
     Stop {
-        /// Which.
+        /// The containers.
         containers: Vec<ContainerId>,
     },
     /// Remove containers, running or not.
     Remove {
-        /// Which.
+        /// The containers.
         containers: Vec<ContainerId>,
     },
     /// Give a container the name of the blue slot.
     Rename {
-        /// Which.
+        /// The container.
         container: ContainerId,
         /// The process it runs, which is part of its name.
         process: ProcessKey,
@@ -111,7 +111,7 @@ impl Step {
         "discard",
     ];
 
-    /// The step's name in logs, tables and `--json`: one of [`Step::NAMES`].
+    /// Returns the step's name in logs, tables and `--json`: one of [`Step::NAMES`].
     pub fn name(&self) -> &'static str {
         let place = match self {
             Self::Export => 0,

@@ -8,7 +8,7 @@ use super::lines::directive;
 /// The build's argument that names one, too.
 const ARGUMENT: &str = "BUILDKIT_SYNTAX";
 
-/// Whether the program is one that is pulled, and not the engine's own; an error where it is not Docker's.
+/// Returns whether the program is one that is pulled, and not the engine's own; an error where it is not Docker's.
 pub fn is_asked_for(text: &str, args: &[(String, String)]) -> Result<bool, Unclear> {
     let mut asked = false;
     for (_, value) in args.iter().filter(|(name, _)| name == ARGUMENT) {

@@ -12,7 +12,7 @@ use crate::text::hex;
 /// What such a name begins with: no official image, and no app, is called so.
 pub const PREFIX: &str = "gokku-none-";
 
-/// The name that stands for an image's.
+/// Returns the name that stands for an image's.
 pub fn name_for(image: &str) -> String {
     // What is no image anyway may have anything in it, and nothing of that comes to stand bare in a line.
     let is_plain = image
@@ -50,7 +50,7 @@ fn replaced(old: &str, kind: Kind, image: &str) -> String {
     }
 }
 
-/// The text with other names in the place of those images that a use of it may mean.
+/// Returns the text with other names in the place of those images that a use of it may mean.
 pub fn masked(text: &str, uses: &[(&Use, &str)]) -> String {
     let mut by_line: BTreeMap<usize, Vec<(&Use, &str)>> = BTreeMap::new();
     for (one, image) in uses {
@@ -89,7 +89,7 @@ pub fn masked(text: &str, uses: &[(&Use, &str)]) -> String {
     made
 }
 
-/// What is said of such names, said of those that they stand for.
+/// Returns what is said of such names, said of those that they stand for.
 pub fn unmasked(text: &str) -> String {
     let mut made = String::with_capacity(text.len());
     let mut rest = text;

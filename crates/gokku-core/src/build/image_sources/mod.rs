@@ -100,7 +100,7 @@ impl Unclear {
         }
     }
 
-    /// In words, for a Dockerfile of this name.
+    /// Returns it in words, for a Dockerfile of this name.
     pub fn told(&self, dockerfile: &str) -> String {
         let what = self.what.replace(char::is_control, "?");
         match self.line {
@@ -116,7 +116,7 @@ impl fmt::Display for Unclear {
     }
 }
 
-/// The images that a Dockerfile names, in its order. Its text is without a byte-order mark.
+/// Returns the images that a Dockerfile names, in its order. Its text is without a byte-order mark.
 pub fn read(text: &str, given: &Given<'_>) -> Result<Vec<Use>, Unclear> {
     if text.len() > LARGEST {
         return Err(Unclear::at(
@@ -162,7 +162,7 @@ pub fn read(text: &str, given: &Given<'_>) -> Result<Vec<Use>, Unclear> {
     Ok(first)
 }
 
-/// The images that an image's `ONBUILD` instruction names.
+/// Returns the images that an image's `ONBUILD` instruction names.
 pub fn read_trigger(trigger: &str, given: &Given<'_>) -> Result<BTreeSet<String>, Unclear> {
     let uses = read(&format!("FROM {SCRATCH}\n{trigger}"), given)?;
     Ok(uses.into_iter().flat_map(|one| one.images).collect())

@@ -78,7 +78,7 @@ pub struct Known<'a> {
 }
 
 impl Neighbours {
-    /// Whether a reference means another app's image, whatever the engine has.
+    /// Returns whether a reference means another app's image, whatever the engine has.
     pub fn is_anothers_name(&self, reference: &str) -> bool {
         let Some(named) = Named::of(reference) else {
             return false;
@@ -93,7 +93,7 @@ impl Neighbours {
         !everybodys
     }
 
-    /// Whether the image that a reference means to the engine is another app's.
+    /// Returns whether the image that a reference means to the engine is another app's.
     pub fn is_anothers(&self, reference: &str, image: &Known<'_>) -> bool {
         if self.is_anothers_name(reference) {
             return true;

@@ -24,7 +24,7 @@ pub(super) enum Dialect {
 /// What a variable is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// This.
+    /// The value is this.
     Known(String),
     /// Nobody can say, and why.
     Unclear(&'static str),

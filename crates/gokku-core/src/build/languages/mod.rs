@@ -128,7 +128,7 @@ const READ: [&str; 31] = [
     "__init__.py",
 ];
 
-/// The files whose texts [`detect`] may need: few, and near the app's folder.
+/// Returns the files whose texts [`detect`] may need: few, and near the app's folder.
 pub fn to_read<'a>(files: &'a BTreeSet<String>, config: &AppConfig) -> Vec<&'a str> {
     let folders = folders(config);
     let near = |path: &str| {
@@ -338,7 +338,7 @@ pub struct Detected {
 }
 
 impl Detected {
-    /// The text of its Dockerfile.
+    /// Returns the text of its Dockerfile.
     pub fn dockerfile(&self, mounts: Mounts) -> String {
         let head = format!(
             "# Written by gokku: {}.\n# To change it: `gokku build --print -a APP > Dockerfile`, and commit that.\n",
@@ -616,7 +616,7 @@ fn keys_count(lang: Lang, config: &AppConfig) -> Result<(), YmlError> {
     }
 }
 
-/// Whether every key that is given is acted on where the project has a Dockerfile.
+/// Checks whether every key that is given is acted on where the project has a Dockerfile.
 pub fn keys_beside_a_dockerfile(dockerfile: &str, config: &AppConfig) -> Result<(), YmlError> {
     let other = config
         .build
@@ -642,7 +642,7 @@ fn refused(key: Placed<&'static str>, why: &str) -> YmlError {
     }
 }
 
-/// A name for the generated Dockerfile in the build's context that none of the project's files has.
+/// Returns a name for the generated Dockerfile in the build's context that none of the project's files has.
 pub fn free_name(files: &BTreeSet<String>) -> String {
     let taken = |name: &String| {
         let below = format!("{name}/");

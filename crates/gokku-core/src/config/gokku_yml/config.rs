@@ -103,7 +103,7 @@ pub struct Placed<T> {
 }
 
 impl<T> Placed<T> {
-    /// An error at its place.
+    /// Returns an error at its place.
     pub fn refused(&self, what: String) -> YmlError {
         YmlError {
             file: self.file.clone(),
@@ -167,7 +167,7 @@ pub struct Ports {
 /// A port of the server that an app's file names: with `ports`, or else with `PORT` in one of its envs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostPort {
-    /// It.
+    /// The port.
     pub port: u16,
     /// The key it stands at.
     pub key: &'static str,
@@ -222,7 +222,7 @@ pub enum RestartPolicy {
 }
 
 impl RestartPolicy {
-    /// The word for it in `gokku.yml` and labels.
+    /// Returns the word for it in `gokku.yml` and labels.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Always => "always",
@@ -282,7 +282,7 @@ impl Default for AppConfig {
 }
 
 impl AppConfig {
-    /// Where the Dockerfile may be, in the order to look; relative to the repository's top.
+    /// Returns where the Dockerfile may be, in the order to look; relative to the repository's top.
     pub fn dockerfiles(&self) -> Vec<String> {
         match &self.dockerfile {
             Some(dockerfile) => vec![dockerfile.clone()],
@@ -291,7 +291,7 @@ impl AppConfig {
         }
     }
 
-    /// The build arguments: those that `path` and `binary_name` become, and `build.args`.
+    /// Returns the build arguments: those that `path` and `binary_name` become, and `build.args`.
     pub fn build_args(&self) -> Vec<(String, String)> {
         let path = (!self.path.is_empty()).then(|| ("APP_PATH".to_owned(), self.path.clone()));
         let binary = self
@@ -303,8 +303,8 @@ impl AppConfig {
         path.into_iter().chain(binary).chain(given).collect()
     }
 
-    /// The app's env in an environment: its own, and of what that does not have, what `environments[].env` and then `env`
-    /// say.
+    /// Returns the app's env in an environment: its own, and of what that does not have, what `environments[].env` and
+    /// then `env` say.
     pub fn whole_env(&self, environment: &EnvironmentName, own: &EnvFile) -> EnvFile {
         let mut env = own.clone();
         let mine = self
@@ -320,7 +320,7 @@ impl AppConfig {
         env
     }
 
-    /// The settings: those of an env, and `health` for what that does not set.
+    /// Returns the settings: those of an env, and `health` for what that does not set.
     pub fn settings(&self, env: &EnvFile) -> Result<Settings, Vec<SettingError>> {
         let mut settings = Settings::read(env)?;
         let said = |name: &str| env.get(name).is_some();
@@ -333,8 +333,8 @@ impl AppConfig {
         Ok(settings)
     }
 
-    /// What its containers may do beyond what every process may, where the server's owner gives it these; `settings` is the
-    /// file that says so.
+    /// Returns what its containers may do beyond what every process may, where the server's owner gives it these;
+    /// `settings` is the file that says so.
     pub fn privileges(
         &self,
         app: &AppName,
@@ -363,7 +363,7 @@ impl AppConfig {
         })
     }
 
-    /// The ports of the server that the app could come to in an environment.
+    /// Returns the ports of the server that the app could come to in an environment.
     pub fn host_ports_in(&self, environment: &EnvironmentName) -> impl Iterator<Item = &Placed<HostPort>> {
         self.host_ports.iter().filter(move |there| {
             let only = there.value.environment.as_ref();
@@ -371,7 +371,7 @@ impl AppConfig {
         })
     }
 
-    /// The branch that deploys to an environment; none when the file names none.
+    /// Returns the branch that deploys to an environment; none when the file names none.
     pub fn branch(&self, environment: &EnvironmentName) -> Option<&BranchName> {
         self.environments
             .iter()

@@ -116,12 +116,12 @@ impl GokkuYml {
         }
     }
 
-    /// The apps it has.
+    /// Returns the apps it has.
     pub fn apps(&self) -> impl Iterator<Item = (&AppName, &AppConfig)> {
         self.apps.iter()
     }
 
-    /// What it says of an app.
+    /// Returns what it says of an app.
     pub fn app(&self, app: &AppName) -> Result<&AppConfig, AppNotThere> {
         self.apps.get(app).ok_or_else(|| AppNotThere {
             file: self.file.clone(),

@@ -23,7 +23,7 @@ use crate::config::privileges::Capability;
 use crate::config::procfile::Command;
 use crate::config::volume::Volume;
 
-/// The schema, in draft 7, which editors know; each key is described in the words of [`KEYS`].
+/// Returns the schema, in draft 7, which editors know; each key is described in the words of [`KEYS`].
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings
@@ -83,7 +83,7 @@ fn without_null(schema: &mut Value) {
     }
 }
 
-/// The schema of a key: `apps.<app>.environments[].name`.
+/// Returns the schema of a key: `apps.<app>.environments[].name`.
 pub fn at<'a>(schema: &'a mut Value, path: &str) -> Option<&'a mut Map<String, Value>> {
     let mut here = schema;
     for part in path.replace("[]", ".[]").split('.') {
