@@ -101,7 +101,7 @@ pub enum End {
 }
 
 /// What a driver is made of.
-pub struct Parts<R> {
+pub struct DriverConfig<R> {
     /// The server.
     pub server: Server,
     /// The app.
@@ -122,7 +122,7 @@ pub struct Parts<R> {
 
 impl<R: Runtime> Driver<R> {
     /// A transition that begins now: its journal is written before anything is done.
-    pub async fn begin(parts: Parts<R>, id: gokku_core::ReleaseId) -> Result<Self, Error> {
+    pub async fn begin(parts: DriverConfig<R>, id: gokku_core::ReleaseId) -> Result<Self, Error> {
         let placeholder = Journal::begin(id, parts.goal.clone(), &Observed::default());
         let mut driver = Self::of(parts, placeholder);
         driver.refs = Some(Refs::Unmoved);
@@ -134,11 +134,11 @@ impl<R: Runtime> Driver<R> {
     }
 
     /// A transition that somebody else began.
-    pub fn resume(parts: Parts<R>, journal: Journal) -> Self {
+    pub fn resume(parts: DriverConfig<R>, journal: Journal) -> Self {
         Self::of(parts, journal)
     }
 
-    fn of(parts: Parts<R>, journal: Journal) -> Self {
+    fn of(parts: DriverConfig<R>, journal: Journal) -> Self {
         let switch = parts.server.switch();
         Self {
             root: parts.server.root.clone(),

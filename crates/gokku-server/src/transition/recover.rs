@@ -19,7 +19,7 @@ use crate::queue::leftovers;
 use crate::queue::transition_log::Log;
 use crate::queue::{abort, journal, transition_log};
 use crate::server::Server;
-use crate::transition::driver::{Driver, End, Parts};
+use crate::transition::driver::{Driver, DriverConfig, End};
 use crate::transition::ending;
 
 /// How long the engine may take to end a build whose client has gone.
@@ -46,7 +46,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     let branch = journal.goal.pushed_branch();
     let id = journal.id;
     let (_keep, asked) = watch::channel(false);
-    let parts = Parts {
+    let parts = DriverConfig {
         server: server.clone(),
         app: app.clone(),
         runtime: engine.clone(),

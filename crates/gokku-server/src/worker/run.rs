@@ -21,7 +21,7 @@ use crate::queue::waiting::{self, Waited};
 use crate::queue::{abort, transition_log};
 use crate::server::Server;
 use crate::space::{build_space, prune};
-use crate::transition::driver::{Driver, Parts};
+use crate::transition::driver::{Driver, DriverConfig};
 use crate::transition::recover::{finish, recover};
 use crate::worker::prepare::{Prepared, prepare};
 use crate::worker::request::{Ask, Request};
@@ -279,7 +279,7 @@ async fn begin(
     if let Ask::Destroy { volumes } = &request.ask {
         cleanup::remember_volumes(&server.root, &request.app, *volumes)?;
     }
-    let parts = Parts {
+    let parts = DriverConfig {
         server: server.clone(),
         app: request.app.clone(),
         runtime: engine.clone(),
