@@ -5,7 +5,7 @@ use std::io::Write;
 use gokku_core::logs::audit::Recorded;
 use gokku_server::Server;
 use gokku_server::os::clock;
-use gokku_server::record::audit_log::{Wanted, show};
+use gokku_server::record::audit_log::{EventQuery, show};
 
 use crate::cli::Options;
 use crate::context;
@@ -20,7 +20,7 @@ pub(super) fn run(
     printer: Printer,
 ) -> Result<u8, Error> {
     let app = context::names_app(options).then(|| context::app(server, options));
-    let wanted = Wanted {
+    let wanted = EventQuery {
         app: app.transpose()?,
         access: server.access.clone(),
         last: lines,

@@ -219,7 +219,7 @@ impl Reader {
 
 /// What is to be shown.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct EventQuery {
     /// Only this app's.
     pub app: Option<AppName>,
     /// Only what is about apps that may be seen.
@@ -231,7 +231,11 @@ pub struct Wanted {
 }
 
 /// Gives the changes, oldest first, to `on_change`, until it says that it wants no more.
-pub fn show(root: &Root, wanted: &Wanted, mut on_change: impl FnMut(&Recorded) -> bool) -> Result<(), Error> {
+pub fn show(
+    root: &Root,
+    wanted: &EventQuery,
+    mut on_change: impl FnMut(&Recorded) -> bool,
+) -> Result<(), Error> {
     let path = root.events();
     let failed = |error: io::Error| Error::file(&path, &error);
     let may_be_seen = |recorded: &Recorded| match &recorded.app {
@@ -316,7 +320,7 @@ mod tests {
         }
     }
 
-    fn shown(root: &Root, wanted: &Wanted) -> Vec<String> {
+    fn shown(root: &Root, wanted: &EventQuery) -> Vec<String> {
         let mut all = Vec::new();
         show(root, wanted, |recorded| {
             all.push(recorded.change.to_string());
@@ -332,7 +336,7 @@ mod tests {
         for number in 0..100 {
             append(&root, &change(number), 1000).expect("appended");
         }
-        let all = shown(&root, &Wanted::default());
+        let all = shown(&root, &EventQuery::default());
         assert!(all.len() > 30 && all.len() < 100, "{}", all.len());
         assert_eq!(all.last().map(String::as_str), Some("api-99 was started again"));
         let expected: Vec<String> = (100 - all.len()..100)
@@ -341,9 +345,9 @@ mod tests {
         assert_eq!(all, expected);
         let kept = fs::metadata(part(&root, 1)).expect("put aside").len();
         assert!(kept < 4200, "{kept} bytes");
-        let last = Wanted {
+        let last = EventQuery {
             last: Some(2),
-            ..Wanted::default()
+            ..EventQuery::default()
         };
         assert_eq!(shown(&root, &last), expected[expected.len() - 2..]);
     }
@@ -369,7 +373,7 @@ mod tests {
             };
             append(&root, &flood.bounded(), limit).expect("appended");
         }
-        let all = shown(&root, &Wanted::default());
+        let all = shown(&root, &EventQuery::default());
         let (flood, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(|words| words.starts_with("ran xxx"));
         assert_eq!(stay, others);
         assert!(flood.len() > 100, "{} of the flood stay", flood.len());
@@ -392,7 +396,7 @@ mod tests {
         assert!(!root.events().exists());
         fs::write(root.events(), &newest).expect("written");
         put_aside(&root, LIMIT).expect("put aside");
-        assert_eq!(shown(&root, &Wanted::default()).len(), 10);
+        assert_eq!(shown(&root, &EventQuery::default()).len(), 10);
     }
 
     #[test]
@@ -407,9 +411,9 @@ mod tests {
         let expected: Vec<String> = (0..10)
             .map(|number| format!("api-{number} was started again"))
             .collect();
-        assert_eq!(shown(&root, &Wanted::default()), expected);
+        assert_eq!(shown(&root, &EventQuery::default()), expected);
         put_aside(&root, LIMIT).expect("put aside");
-        assert_eq!(shown(&root, &Wanted::default()), expected);
+        assert_eq!(shown(&root, &EventQuery::default()), expected);
         assert!(part(&root, 1).exists() && !part(&root, 2).exists());
     }
 
@@ -427,7 +431,7 @@ mod tests {
                 });
             }
         });
-        let mut all = shown(&root, &Wanted::default());
+        let mut all = shown(&root, &EventQuery::default());
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 400);
@@ -449,7 +453,7 @@ mod tests {
             append(&root, &change(number), LIMIT).expect("appended");
         }
         let expected = [1, 2, 3].map(|number| format!("api-{number} was started again"));
-        assert_eq!(shown(&root, &Wanted::default()), expected);
+        assert_eq!(shown(&root, &EventQuery::default()), expected);
     }
 
     #[test]
@@ -460,9 +464,9 @@ mod tests {
         std::thread::scope(|scope| {
             let root = &root;
             scope.spawn(move || {
-                let wanted = Wanted {
+                let wanted = EventQuery {
                     follow: true,
-                    ..Wanted::default()
+                    ..EventQuery::default()
                 };
                 show(root, &wanted, |recorded| {
                     let words = recorded.change.to_string();
