@@ -8,7 +8,7 @@ use gokku_core::logs::log_line::AppLine;
 use gokku_core::machine::stream::Stream;
 use gokku_core::{AppName, ProcessKey, ReleaseId, Slot};
 use gokku_server::Server;
-use gokku_server::command::logs::{Shown, Wanted, show};
+use gokku_server::command::logs::{LogQuery, Shown, show};
 use gokku_server::os::clock;
 
 use super::wait;
@@ -28,7 +28,7 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
             .parse::<LogCursor>()
             .map_err(|error: LogCursorError| Error::usage(format!("--resume: {error}")))
     });
-    let wanted = Wanted {
+    let wanted = LogQuery {
         follow: logs.follow,
         lines: logs.lines,
         since: since.transpose()?,

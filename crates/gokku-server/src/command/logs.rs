@@ -25,7 +25,7 @@ const NAME_AGE: Duration = Duration::from_millis(200);
 
 /// Which of an app's output is wanted.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct LogQuery {
     /// Whether to wait for more, also of containers to come.
     pub follow: bool,
     /// How many of the last lines; all without. A line of more than 16 KiB counts as several, and is never cut.
@@ -74,7 +74,7 @@ pub enum Shown<'a> {
 pub async fn show(
     server: &Server,
     app: &AppName,
-    wanted: &Wanted,
+    wanted: &LogQuery,
     on_shown: impl FnMut(Shown<'_>) -> bool,
 ) -> Result<(), Error> {
     apps::load(&server.root, app)?;
@@ -116,7 +116,7 @@ enum Turn {
 #[derive(Clone, Debug)]
 enum Start {
     /// As was wanted.
-    Wanted,
+    Asked,
     /// From its first line.
     Beginning,
     /// After a piece.
@@ -136,7 +136,7 @@ struct Show<'a, F> {
     server: &'a Server,
     app: &'a AppName,
     engine: Engine,
-    wanted: &'a Wanted,
+    wanted: &'a LogQuery,
     current: Option<Current>,
     /// Where those were left that were shown before: traffic may come back to one.
     left: BTreeMap<ContainerId, Start>,
@@ -193,7 +193,7 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
                 None => next(None, &all, active.as_ref()).map(|facts| (facts, Start::Beginning)),
             },
             None if self.waited => active.as_ref().map(|facts| (facts, Start::Beginning)),
-            None => active.as_ref().map(|facts| (facts, Start::Wanted)),
+            None => active.as_ref().map(|facts| (facts, Start::Asked)),
         };
         match started {
             Some((facts, from)) => Ok(self.change(facts, from)),
@@ -306,18 +306,22 @@ impl Current {
 }
 
 /// What to ask the engine for, and what to leave out of its answer.
-async fn open(engine: &Engine, current: &mut Current, wanted: &Wanted) -> Result<(LogOptions, After), Error> {
+async fn open(
+    engine: &Engine,
+    current: &mut Current,
+    wanted: &LogQuery,
+) -> Result<(LogOptions, After), Error> {
     let id = &current.source.container;
     match (&current.from, wanted.lines) {
         (Start::Beginning, _) => Ok((LogOptions::default(), After::Beginning)),
-        (Start::Wanted, None) => {
+        (Start::Asked, None) => {
             let options = LogOptions {
                 since: wanted.since,
                 ..LogOptions::default()
             };
             Ok((options, After::Beginning))
         }
-        (Start::Wanted, Some(lines)) => {
+        (Start::Asked, Some(lines)) => {
             let (tail, before) = last_lines(engine, id, lines, wanted.since).await?;
             if let Some((at, container)) = before.zip(Some(id.short().to_owned())) {
                 // Should the stream break off before anything was shown. The last with this stamp is meant.
