@@ -2,7 +2,7 @@
 
 use gokku_core::text::size::Size;
 use gokku_server::Server;
-use gokku_server::space::prune::{Report, Wanted, run as prune};
+use gokku_server::space::prune::{PruneOptions, Report, run as prune};
 
 use super::wait;
 use crate::cli::Options;
@@ -12,7 +12,7 @@ use crate::printer::{Look, Printer, plain_table};
 
 pub(super) fn run(server: &Server, options: &Options, dry_run: bool, printer: Printer) -> Result<u8, Error> {
     let app = context::names_app(options).then(|| context::app(server, options));
-    let wanted = Wanted {
+    let wanted = PruneOptions {
         app: app.transpose()?,
         dry_run,
     };

@@ -28,7 +28,7 @@ use crate::transition::pull;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
-pub struct Wanted {
+pub struct PruneOptions {
     /// Only of this app; everything without.
     pub app: Option<AppName>,
     /// Nothing is removed, only said.
@@ -110,7 +110,7 @@ pub(crate) fn keep(deployment: &Deployment) -> Keep {
 }
 
 /// Removes what is no longer kept, as somebody asks for it.
-pub async fn run(server: &Server, wanted: &Wanted) -> Result<Report, Error> {
+pub async fn run(server: &Server, wanted: &PruneOptions) -> Result<Report, Error> {
     let engine = server.engine().await?;
     let mut pruning = Pruning::begin(server, &engine, wanted.dry_run).await?;
     let names = match &wanted.app {
