@@ -46,7 +46,7 @@ impl Networks {
 }
 
 /// What a release is to be on.
-struct Wanted {
+struct NetworkPlan {
     own: Own,
     /// With each app that lets this one reach it.
     pairs: Vec<(AppName, NewNetwork)>,
@@ -144,7 +144,7 @@ pub(crate) async fn ready<R: Runtime>(
     Ok(Networks { own, beside })
 }
 
-fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Wanted {
+fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> NetworkPlan {
     let new = |names: Vec<String>, kind: &str, label: (&str, String), containers: usize| NewNetwork {
         names,
         labels: BTreeMap::from([
@@ -188,7 +188,7 @@ fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Wanted 
             ));
         }
     }
-    Wanted { own, pairs, notes }
+    NetworkPlan { own, pairs, notes }
 }
 
 /// The network that a release chose, made where there is none; its name.
