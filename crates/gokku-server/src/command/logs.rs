@@ -90,20 +90,20 @@ pub async fn show(
         waited: false,
     };
     loop {
-        match show.turn().await {
-            Ok(Turn::Over) => return Ok(()),
-            Ok(Turn::Moved) => continue,
-            Ok(Turn::Nothing) if !wanted.follow => return Ok(()),
+        match show.poll().await {
+            Ok(LogPoll::Over) => return Ok(()),
+            Ok(LogPoll::Moved) => continue,
+            Ok(LogPoll::Nothing) if !wanted.follow => return Ok(()),
             // What breaks off goes on; of what never began somebody must hear.
             Err(error) if !wanted.follow || show.current.is_none() && !show.waited => return Err(error),
-            Ok(Turn::Nothing) | Err(_) => {}
+            Ok(LogPoll::Nothing) | Err(_) => {}
         }
         sleep(show.pause.take()).await;
     }
 }
 
 /// What came of one look.
-enum Turn {
+enum LogPoll {
     /// There is something else to be read at once.
     Moved,
     /// There is nothing to be read, for now.
@@ -148,7 +148,7 @@ struct Show<'a, F> {
 
 impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
     /// Looks at what there is, and reads what can be read.
-    async fn turn(&mut self) -> Result<Turn, Error> {
+    async fn poll(&mut self) -> Result<LogPoll, Error> {
         let Some(current) = &self.current else {
             return self.begin().await;
         };
@@ -164,25 +164,25 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
         // Of one that has ended, what it printed in the end may not have been read.
         if end.is_some() && ((runs && follow) || current.read_to != end) {
             if !self.read(runs && follow).await? {
-                return Ok(Turn::Over);
+                return Ok(LogPoll::Over);
             }
             let Some(current) = &mut self.current else {
-                return Ok(Turn::Nothing);
+                return Ok(LogPoll::Nothing);
             };
             if runs && follow {
-                return Ok(Turn::Nothing);
+                return Ok(LogPoll::Nothing);
             }
             current.read_to = end;
             // Without more to come, it is the one that was wanted; after a place there may be others behind it.
             if !follow && self.wanted.after.is_none() {
-                return Ok(Turn::Over);
+                return Ok(LogPoll::Over);
             }
         }
         self.next().await
     }
 
     /// Chooses the first container.
-    async fn begin(&mut self) -> Result<Turn, Error> {
+    async fn begin(&mut self) -> Result<LogPoll, Error> {
         let (all, active) = look(self.server, self.app, &self.engine, self.wanted.process.as_ref()).await?;
         let started = match &self.wanted.after {
             Some(place) => match all
@@ -199,7 +199,7 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
             Some((facts, from)) => Ok(self.change(facts, from)),
             None if self.wanted.follow => {
                 self.waited = true;
-                Ok(Turn::Nothing)
+                Ok(LogPoll::Nothing)
             }
             None => Err(match &self.wanted.process {
                 Some(process) if !process.is_first_web() => Error::missing(format!(
@@ -215,17 +215,17 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
     }
 
     /// Chooses the container after the one that has been shown.
-    async fn next(&mut self) -> Result<Turn, Error> {
+    async fn next(&mut self) -> Result<LogPoll, Error> {
         let (all, active) = look(self.server, self.app, &self.engine, self.wanted.process.as_ref()).await?;
         let source = self.current.as_ref().map(|current| &current.source);
         let Some(facts) = next(source, &all, active.as_ref()) else {
-            return Ok(Turn::Nothing);
+            return Ok(LogPoll::Nothing);
         };
         let from = self.left.remove(&facts.id).unwrap_or(Start::Beginning);
         Ok(self.change(facts, from))
     }
 
-    fn change(&mut self, facts: &ContainerFacts, from: Start) -> Turn {
+    fn change(&mut self, facts: &ContainerFacts, from: Start) -> LogPoll {
         let source = Source::of(facts, self.app);
         let goes_on = (self.on_shown)(Shown::Container(&source));
         let current = Current {
@@ -237,7 +237,7 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
         if let Some(before) = self.current.replace(current) {
             self.left.insert(before.source.container, before.from);
         }
-        if goes_on { Turn::Moved } else { Turn::Over }
+        if goes_on { LogPoll::Moved } else { LogPoll::Over }
     }
 
     /// Reads the current container's log from where it was left; whether more is wanted.
