@@ -8,7 +8,7 @@
 //! - [`config`]: what a user writes of it; [`release`]: what is kept of what was deployed; [`build`]: what an image is made from
 //! - [`push`]: what a push may do; [`access`]: who is let in
 //! - [`transition`]: the change from one release to another; [`reconcile`]: what is and what should be, while there is none
-//! - [`logs`]: what is told
+//! - [`logs`]: what is told; [`containers`]: what is asked of whatever runs containers
 #![deny(missing_docs)]
 
 pub mod text;
@@ -31,6 +31,8 @@ pub mod transition;
 pub mod reconcile;
 
 pub mod logs;
+
+pub mod containers;
 
 pub use access::key_name::KeyName;
 pub use access::scope::{Access, Asker};

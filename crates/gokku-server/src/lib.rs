@@ -33,5 +33,5 @@ pub use server::Server;
 
 /// Returns the Docker Engine's socket that a `DOCKER_HOST` names.
 pub fn engine_socket(docker_host: Option<&str>) -> Result<std::path::PathBuf, Error> {
-    Ok(gokku_docker::engine::socket(docker_host)?)
+    Ok(gokku_docker::engine::connection::socket(docker_host)?)
 }

@@ -1,7 +1,7 @@
 //! What builds say: any message is read to its end, and lines are the same however they were cut into messages.
 
-use gokku_docker::classic::Classic;
-use gokku_docker::trace::Trace;
+use gokku_docker::build::classic::Classic;
+use gokku_docker::build::trace::Trace;
 
 /// Checks bytes as messages, and as what a step says.
 pub fn check(data: &[u8]) {

@@ -2,7 +2,7 @@
 //!
 //! The first line is a path, the rest the file.
 
-use gokku_docker::ignore::Ignore;
+use gokku_docker::build::ignore::Ignore;
 
 /// Checks what a file says of a path.
 pub fn check(data: &[u8]) {

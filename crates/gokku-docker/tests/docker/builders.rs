@@ -12,7 +12,7 @@ async fn run(lab: &Lab, image: &gokku_core::ImageId, command: &[&str]) -> String
     let spec = lab.spec(image, command);
     let code = lab
         .engine
-        .run_once(&spec, &mut |piece| pieces.push(piece))
+        .run_one_off(&spec, &mut |piece| pieces.push(piece))
         .await
         .unwrap();
     assert_eq!(code, 0, "{}", text(&pieces, Stream::Err));
@@ -199,7 +199,7 @@ async fn an_image_of_the_engine_is_built_upon_without_a_registry() {
             ..lab.spec(&id, &[])
         };
         lab.engine
-            .run_once(&spec, &mut |piece| pieces.push(piece))
+            .run_one_off(&spec, &mut |piece| pieces.push(piece))
             .await
             .unwrap();
         assert_eq!(text(&pieces, Stream::Out), "upon\n", "{builder:?}");

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixListener;
 
-use gokku_docker::context::{self, Extra};
+use gokku_docker::build::context::{self, Extra};
 
 use crate::support::Folder;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gokku_docker::engine::{DEFAULT_SOCKET, MINIMUM_API, socket};
+use gokku_docker::engine::connection::{DEFAULT_SOCKET, MINIMUM_API, socket};
 use gokku_docker::{Engine, Error};
 
 use crate::support::{Lab, Middle, Reply, answer, docker, soon};

@@ -9,7 +9,7 @@ async fn environ(lab: &Lab, spec: &ContainerSpec) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut bytes = Vec::new();
     let code = soon(
         "its end",
-        lab.engine.run_once(spec, &mut |piece| {
+        lab.engine.run_one_off(spec, &mut |piece| {
             assert_eq!(piece.stream, Stream::Out);
             bytes.extend_from_slice(&piece.bytes);
         }),
@@ -136,7 +136,7 @@ async fn p29_no_value_is_in_what_can_be_printed() {
         entrypoint: Some(vec!["/nope".to_owned()]),
         ..spec.clone()
     };
-    let broken = lab.engine.run_once(&broken, &mut |_| {}).await.unwrap_err();
+    let broken = lab.engine.run_one_off(&broken, &mut |_| {}).await.unwrap_err();
     for error in [taken, absent, broken] {
         assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
     }

@@ -3,21 +3,21 @@
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use gokku_core::ContainerId;
-use gokku_docker::{Engine, EngineEvent, Error, Happening, labels};
+use gokku_docker::{Engine, EngineEvent, Error, EventKind, labels};
 
 use crate::support::{Lab, Middle, Reply, answer, docker, soon};
 
 type Events = BoxStream<'static, Result<EngineEvent, Error>>;
 
 /// The next event that is one of ours to act on.
-async fn next(events: &mut Events) -> (ContainerId, Happening) {
+async fn next(events: &mut Events) -> (ContainerId, EventKind) {
     loop {
         let event = soon("an event", events.next())
             .await
             .expect("no end")
             .expect("no error");
-        if event.happening != Happening::Other {
-            return (event.id, event.happening);
+        if event.kind != EventKind::Other {
+            return (event.id, event.kind);
         }
     }
 }
@@ -29,13 +29,13 @@ async fn p30_a_containers_life_is_told_in_order() {
     let image = lab.image().await;
     let mut events = lab.engine.events(&[lab.label()]);
     let id = lab.start(&lab.spec(&image, &["soon", "3"])).await;
-    assert_eq!(next(&mut events).await, (id.clone(), Happening::Started));
-    assert_eq!(next(&mut events).await, (id.clone(), Happening::Died(3)));
+    assert_eq!(next(&mut events).await, (id.clone(), EventKind::Started));
+    assert_eq!(next(&mut events).await, (id.clone(), EventKind::Died(3)));
     lab.engine.start(&id).await.unwrap();
-    assert_eq!(next(&mut events).await, (id.clone(), Happening::Started));
-    assert_eq!(next(&mut events).await, (id.clone(), Happening::Died(3)));
+    assert_eq!(next(&mut events).await, (id.clone(), EventKind::Started));
+    assert_eq!(next(&mut events).await, (id.clone(), EventKind::Died(3)));
     lab.engine.remove(&id).await.unwrap();
-    assert_eq!(next(&mut events).await, (id, Happening::Removed));
+    assert_eq!(next(&mut events).await, (id, EventKind::Removed));
 }
 
 /// What happens after `events` was called is told, even where nobody has listened yet: the daemon asks for the events,
@@ -48,9 +48,9 @@ async fn p30_what_happens_before_the_first_listening_is_told_too() {
     let id = lab.start(&lab.spec(&image, &["soon", "1"])).await;
     soon("its end", lab.engine.wait_exit(&id)).await.unwrap();
     lab.engine.remove(&id).await.unwrap();
-    assert_eq!(next(&mut events).await, (id.clone(), Happening::Started));
-    assert_eq!(next(&mut events).await, (id.clone(), Happening::Died(1)));
-    assert_eq!(next(&mut events).await, (id, Happening::Removed));
+    assert_eq!(next(&mut events).await, (id.clone(), EventKind::Started));
+    assert_eq!(next(&mut events).await, (id.clone(), EventKind::Died(1)));
+    assert_eq!(next(&mut events).await, (id, EventKind::Removed));
 }
 
 /// One that ends at once: the engine may tell its end before its start, and tells both.
@@ -62,8 +62,8 @@ async fn p30_a_start_that_fails_at_once_is_told_with_its_code() {
     for code in [1, 77, 255] {
         let id = lab.start(&lab.spec(&image, &["exit", &code.to_string()])).await;
         let both = [next(&mut events).await, next(&mut events).await];
-        assert!(both.contains(&(id.clone(), Happening::Started)), "{both:?}");
-        assert!(both.contains(&(id, Happening::Died(code))), "{both:?}");
+        assert!(both.contains(&(id.clone(), EventKind::Started)), "{both:?}");
+        assert!(both.contains(&(id, EventKind::Died(code))), "{both:?}");
     }
 }
 
@@ -77,7 +77,7 @@ async fn what_happened_before_is_not_told() {
     lab.engine.remove(&before).await.unwrap();
     let mut events = lab.engine.events(&[lab.label()]);
     let after = lab.start(&lab.spec(&image, &["deaf", "x"])).await;
-    assert_eq!(next(&mut events).await, (after, Happening::Started));
+    assert_eq!(next(&mut events).await, (after, EventKind::Started));
 }
 
 /// Somebody's stop and the app's own end are told apart: only the second is a crash.
@@ -89,21 +89,21 @@ async fn p30_a_stop_by_anyone_is_told_before_the_end() {
     for by_hand in [&["stop"][..], &["kill"], &["rm", "--force"]] {
         let id = lab.start(&lab.spec(&image, &["polite", "ready"])).await;
         lab.said(&id, "ready").await;
-        assert_eq!(next(&mut events).await, (id.clone(), Happening::Started));
+        assert_eq!(next(&mut events).await, (id.clone(), EventKind::Started));
         docker(&[by_hand, &[id.as_str()]].concat());
         assert_eq!(
             next(&mut events).await,
-            (id.clone(), Happening::Killed),
+            (id.clone(), EventKind::Killed),
             "{by_hand:?}"
         );
         let code = if by_hand == ["stop"] { 0 } else { 137 };
         assert_eq!(
             next(&mut events).await,
-            (id.clone(), Happening::Died(code)),
+            (id.clone(), EventKind::Died(code)),
             "{by_hand:?}"
         );
         lab.engine.remove(&id).await.unwrap();
-        assert_eq!(next(&mut events).await, (id, Happening::Removed), "{by_hand:?}");
+        assert_eq!(next(&mut events).await, (id, EventKind::Removed), "{by_hand:?}");
     }
 }
 
@@ -115,12 +115,12 @@ async fn p30_a_signal_that_ends_nothing_is_no_stop() {
     let mut events = lab.engine.events(&[lab.label()]);
     let id = lab.start(&lab.spec(&image, &["deaf", "ready"])).await;
     lab.said(&id, "ready").await;
-    assert_eq!(next(&mut events).await, (id.clone(), Happening::Started));
+    assert_eq!(next(&mut events).await, (id.clone(), EventKind::Started));
     lab.engine.kill(&id, "SIGHUP").await.unwrap();
     lab.engine.kill(&id, "SIGUSR1").await.unwrap();
     lab.engine.kill(&id, "SIGKILL").await.unwrap();
-    assert_eq!(next(&mut events).await, (id.clone(), Happening::Killed));
-    assert_eq!(next(&mut events).await, (id, Happening::Died(137)));
+    assert_eq!(next(&mut events).await, (id.clone(), EventKind::Killed));
+    assert_eq!(next(&mut events).await, (id, EventKind::Died(137)));
 }
 
 /// Only of who carries all the labels: another app's crash is not ours, nor another server's.
@@ -167,7 +167,7 @@ async fn an_engine_that_goes_away_ends_the_events() {
         let mut events = engine.events(&[]);
         assert_eq!(
             next(&mut events).await,
-            (ContainerId::new("abc"), Happening::Started)
+            (ContainerId::new("abc"), EventKind::Started)
         );
         match soon("the end of the events", events.next()).await {
             None => assert!(!end.is_empty(), "an end that was none is an error"),

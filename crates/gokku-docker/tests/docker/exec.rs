@@ -256,7 +256,7 @@ async fn a_one_off_takes_input_to_its_end() {
         stdin: true,
         ..lab.spec(&image, &["upper"])
     };
-    let (once, mut session) = lab.engine.start_once(&spec).await.unwrap();
+    let (once, mut session) = lab.engine.start_one_off(&spec).await.unwrap();
     type_in(&mut session, "one\ntwo").await;
     let (code, pieces) = finish(session).await;
     assert_eq!((code, text(&pieces, Stream::Out).as_str()), (0, "ONE\nTWO"));
@@ -273,7 +273,7 @@ async fn a_one_off_with_a_terminal_is_a_conversation() {
         tty: true,
         ..lab.spec(&image, &["size"])
     };
-    let (once, mut session) = lab.engine.start_once(&spec).await.unwrap();
+    let (once, mut session) = lab.engine.start_one_off(&spec).await.unwrap();
     expect(&mut session, "ready").await;
     session.handle().resize(44, 99).await.unwrap();
     type_in(&mut session, "\r").await;
@@ -290,7 +290,7 @@ async fn a_one_off_is_ended_by_a_signal() {
     let image = lab.image().await;
     let (once, mut session) = lab
         .engine
-        .start_once(&lab.spec(&image, &["deaf", "ready"]))
+        .start_one_off(&lab.spec(&image, &["deaf", "ready"]))
         .await
         .unwrap();
     expect(&mut session, "ready").await;
@@ -307,7 +307,7 @@ async fn without_an_input_it_has_ended() {
     let image = lab.image().await;
     let (once, session) = lab
         .engine
-        .start_once(&lab.spec(&image, &["upper"]))
+        .start_one_off(&lab.spec(&image, &["upper"]))
         .await
         .unwrap();
     assert!(session.input.is_none());

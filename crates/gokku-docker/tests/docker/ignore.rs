@@ -21,7 +21,7 @@ async fn copies_by(folder: &Folder, expected: [&[&str]; 2]) {
         let mut pieces = Vec::new();
         let spec = lab.spec(&id, &["tree", "/all"]);
         lab.engine
-            .run_once(&spec, &mut |piece| pieces.push(piece))
+            .run_one_off(&spec, &mut |piece| pieces.push(piece))
             .await
             .unwrap();
         let found = text(&pieces, Stream::Out);

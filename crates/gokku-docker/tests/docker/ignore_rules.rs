@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gokku_docker::context;
-use gokku_docker::ignore::Ignore;
+use gokku_docker::build::context;
+use gokku_docker::build::ignore::Ignore;
 
 use crate::support::{Client, Folder, paths};
 

@@ -24,7 +24,7 @@ mod ignore_rules;
 mod images;
 mod logs;
 mod networks;
-mod once;
+mod one_off;
 mod privileges;
 mod progress;
 mod secrets;

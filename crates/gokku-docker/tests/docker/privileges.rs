@@ -89,7 +89,7 @@ async fn p49_a_container_may_do_what_it_is_given_and_no_more() {
             let mut tell = |piece: gokku_docker::LogLine| text.extend_from_slice(&piece.bytes);
             let code = lab
                 .engine
-                .run_once(&spec(&["print", file]), &mut tell)
+                .run_one_off(&spec(&["print", file]), &mut tell)
                 .await
                 .unwrap();
             assert_eq!(code, 0);

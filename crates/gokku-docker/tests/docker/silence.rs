@@ -216,7 +216,7 @@ async fn what_cannot_be_understood_is_told_at_once() {
         assert!(matches!(error, Error::Api { .. }), "{garbage:?}: {error:?}");
         let error = soon("the disk", engine.usage()).await.unwrap_err();
         assert!(!error.is_silence(), "{garbage:?}: {error:?}");
-        assert!(began.elapsed() < gokku_docker::limits::QUESTION);
+        assert!(began.elapsed() < gokku_docker::engine::limits::QUESTION);
     }
 }
 

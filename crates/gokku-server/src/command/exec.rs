@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gokku_core::AppName;
-use gokku_docker::once::Once;
+use gokku_docker::OneOff;
 use gokku_docker::{ContainerSpec, Session, labels};
 
 use crate::app::{apps, records};
@@ -36,7 +36,7 @@ pub async fn run(
     app: &AppName,
     command: &[String],
     tty: bool,
-) -> Result<(Once, Session), Error> {
+) -> Result<(OneOff, Session), Error> {
     apps::load(&server.root, app)?;
     let engine = server.engine().await?;
     let release = records::active(&server.root, app)
@@ -83,5 +83,5 @@ pub async fn run(
         mounts,
         init: plan.gets_init(command),
     };
-    Ok(engine.start_once(&spec).await?)
+    Ok(engine.start_one_off(&spec).await?)
 }

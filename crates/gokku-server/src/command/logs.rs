@@ -267,7 +267,7 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
                 slot: current.source.slot,
                 process: Some(current.source.process.clone()),
                 stream: piece.stream,
-                bytes: piece.bytes.to_vec(),
+                bytes: piece.bytes,
             };
             current.from = Start::After(line.cursor());
             if !(self.on_shown)(Shown::Piece(line)) {

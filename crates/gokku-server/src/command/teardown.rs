@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use gokku_core::config::network_name::OF_ALL;
-use gokku_docker::containers::ContainerState;
+use gokku_docker::ContainerState;
 use gokku_docker::{Engine, labels};
 use serde::Serialize;
 

@@ -17,7 +17,7 @@ use gokku_core::config::gokku_yml::RestartPolicy;
 use gokku_core::logs::audit::Change;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot, reconcile};
-use gokku_docker::{ContainerFacts, ContainerState, Engine, Happening, labels};
+use gokku_docker::{ContainerFacts, ContainerState, Engine, EventKind, labels};
 use gokku_proxy::Switch;
 use gokku_proxy::task::{beside, caught};
 use tokio::net::UnixStream;
@@ -274,7 +274,7 @@ impl Watch<'_> {
                     Some(Ok(event)) => {
                         quiet = quiet.map(|at| if looked { Instant::now() + QUIET } else { at });
                         self.unsettled.extend(app_of(event.labels.get(labels::APP).map(String::as_str)));
-                        self.heed(&event.id, event.happening);
+                        self.heed(&event.id, event.kind);
                     }
                     Some(Err(error)) if error.is_silence() => return End::Deaf,
                     Some(Err(_)) | None => return End::Gone,
@@ -404,13 +404,13 @@ impl Watch<'_> {
         still
     }
 
-    fn heed(&mut self, id: &ContainerId, happening: Happening) {
-        let told = match happening {
-            Happening::Started => Told::Started,
-            Happening::Killed => Told::Killed,
-            Happening::Died(code) => Told::Died(code),
-            Happening::Removed => Told::Removed,
-            Happening::Other => return,
+    fn heed(&mut self, id: &ContainerId, kind: EventKind) {
+        let told = match kind {
+            EventKind::Started => Told::Started,
+            EventKind::Killed => Told::Killed,
+            EventKind::Died(code) => Told::Died(code),
+            EventKind::Removed => Told::Removed,
+            EventKind::Other => return,
         };
         match told {
             Told::Started => {

@@ -8,8 +8,8 @@ use gokku_core::ContainerId;
 use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
+use gokku_docker::Details;
 use gokku_docker::Lines;
-use gokku_docker::containers::Details;
 use gokku_proxy::probe::{Probe, probe};
 use tokio::time::{Instant, sleep_until};
 

@@ -9,5 +9,5 @@ pub mod runtime;
 pub(crate) mod stopping;
 
 /// What of the engine is given to the command line.
-pub use gokku_docker::session::SessionHandle;
+pub use gokku_docker::SessionHandle;
 pub use gokku_docker::{LogLine, Login, Session, Stream};

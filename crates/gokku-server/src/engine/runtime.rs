@@ -53,7 +53,7 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Takes a name from an image.
     fn remove_image(&self, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
     /// Runs a one-off container to its end, or until somebody says to stop; then there is no exit code.
-    fn run_once(
+    fn run_one_off(
         &self,
         stop: &mut (dyn Future<Output = ()> + Send + Unpin),
         spec: &ContainerSpec,
@@ -157,13 +157,13 @@ impl Runtime for Engine {
     async fn remove_image(&self, name: &str) -> Result<(), Error> {
         Engine::remove_image(self, name).await
     }
-    async fn run_once(
+    async fn run_one_off(
         &self,
         stop: &mut (dyn Future<Output = ()> + Send + Unpin),
         spec: &ContainerSpec,
         on_output: &mut (dyn FnMut(LogLine) + Send),
     ) -> Result<Option<i64>, Error> {
-        self.run_once_until(stop, spec, on_output).await
+        self.run_one_off_until(stop, spec, on_output).await
     }
     async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
         Engine::create(self, spec).await

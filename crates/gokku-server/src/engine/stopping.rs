@@ -7,7 +7,7 @@ use std::time::Duration;
 use gokku_core::config::process_one::{KilledBecause, Stopped, Time, is_deaf_shell, is_init};
 use gokku_core::logs::event::{Event, Finish, Stamped};
 use gokku_core::{AppName, ContainerId};
-use gokku_docker::containers::Details;
+use gokku_docker::Details;
 use gokku_docker::{ContainerState, Error};
 use tokio::time::Instant;
 

@@ -180,7 +180,7 @@ impl<R: Runtime> Driver<R> {
         let mut on_output = |piece: gokku_docker::LogLine| tell(lines.push(&piece));
         let mut receiver = self.asked.clone();
         let mut stop = std::pin::pin!(asked(&mut receiver));
-        let ended = self.runtime.run_once(&mut stop, &spec, &mut on_output).await;
+        let ended = self.runtime.run_one_off(&mut stop, &spec, &mut on_output).await;
         tell(lines.rest());
         match ended? {
             Some(0) => Ok(()),

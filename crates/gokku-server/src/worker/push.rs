@@ -272,8 +272,8 @@ fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<
     let dockerfiles = config.dockerfiles();
     let dockerfile = dockerfiles.iter().find(|name| tree_file::is_there(tree, name));
     let ignore = match dockerfile {
-        Some(dockerfile) => gokku_docker::context::ignore(tree, dockerfile, ""),
-        None => gokku_docker::context::ignore(tree, "Dockerfile", DOCKERIGNORE),
+        Some(dockerfile) => gokku_docker::build::context::ignore(tree, dockerfile, ""),
+        None => gokku_docker::build::context::ignore(tree, "Dockerfile", DOCKERIGNORE),
     }?;
     files.retain(|file| tree.join(file).symlink_metadata().is_ok() && !ignore.leaves_out(file));
     Ok(files)

@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt;
 use gokku_core::build::image_sources::whose::Neighbours;
 use gokku_core::{ContainerId, ImageId};
-use gokku_docker::{
-    Apart, BuildRequest, Builder, ContainerSpec, Engine, Error, LogLine, LogOptions, engine, labels,
-};
+use gokku_docker::engine::{connection, labels};
+use gokku_docker::{Apart, BuildRequest, Builder, ContainerSpec, Engine, Error, LogLine, LogOptions};
 
 use super::{Folder, until};
 
@@ -28,7 +27,7 @@ impl Lab {
     pub(crate) async fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let host = std::env::var("DOCKER_HOST").ok();
-        let socket = engine::socket(host.as_deref()).expect("DOCKER_HOST");
+        let socket = connection::socket(host.as_deref()).expect("DOCKER_HOST");
         let engine = Engine::connect(&socket).await.unwrap_or_else(|error| {
             panic!("these tests need a Docker Engine; `cargo xtask test` installs or starts one\n{error}")
         });

@@ -1,0 +1,429 @@
+//! An image from a folder with a Dockerfile.
+//!
+//! `POST /build` (Docker Engine API, `ImageBuild`), with `version=2` for BuildKit where the engine has it. What
+//! BuildKit sends, `moby.buildkit.trace`, is read in `trace.rs`; what the classic builder says, in `classic.rs`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bollard::query_parameters::RemoveImageOptionsBuilder;
+use bytes::Bytes;
+use futures_util::StreamExt;
+use gokku_core::ImageId;
+use gokku_core::build::image_sources::mask::unmasked;
+use gokku_core::build::image_sources::whose::Neighbours;
+use gokku_core::containers::build::{BuildRequest, Builder, Secrets};
+use gokku_core::containers::image::Login;
+use gokku_core::text::fingerprint::Fingerprint;
+use http_body_util::{BodyExt, BodyStream, StreamBody};
+use hyper::Request;
+use hyper::body::Frame;
+use hyper::header::CONTENT_TYPE;
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+
+use crate::build::apart::{CACHES, Instead, dockerfile};
+use crate::build::buildkit_session::{Offer, Session};
+use crate::build::classic::Classic;
+use crate::build::context;
+use crate::build::context::Extra;
+use crate::build::secrets::masked;
+use crate::build::trace::Trace;
+use crate::engine::connection::Engine;
+use crate::engine::error::{Error, causes};
+use crate::engine::failed_build::FailedBuild;
+use crate::engine::limits::Call;
+use crate::engine::raw_http;
+use crate::image::registry::all_logins;
+
+#[derive(Deserialize)]
+struct Message {
+    id: Option<String>,
+    stream: Option<String>,
+    #[serde(rename = "message")]
+    refusal: Option<String>,
+    aux: Option<serde_json::Value>,
+    error: Option<String>,
+}
+
+/// What has been read of a build's answer.
+#[derive(Default)]
+struct Progress {
+    trace: Trace,
+    classic: Classic,
+    image: Option<ImageId>,
+    neighbours: Option<Neighbours>,
+}
+
+/// A line as it is told: without secrets, and with the names that were written.
+fn told(line: &str, secrets: &Secrets) -> String {
+    unmasked(&masked(line, secrets))
+}
+
+impl Progress {
+    /// Ends a build that looks for another app's image all the same: what its Dockerfile says was changed.
+    fn look(&mut self) -> Result<(), Error> {
+        let loaded = self.trace.loaded();
+        let neighbours = self.neighbours.as_ref();
+        let anothers = |image: &&String| neighbours.is_some_and(|all| all.is_anothers_name(image));
+        match loaded.iter().find(anothers) {
+            Some(image) => Err(Error::Build(FailedBuild {
+                reason: format!(
+                    "pull access denied for {image}, repository does not exist or may require authorization"
+                ),
+                ..FailedBuild::default()
+            })),
+            None => Ok(()),
+        }
+    }
+
+    /// A build's failure with the instruction that it was at.
+    fn explain(&mut self, error: Error, secrets: &Secrets) -> Error {
+        match error {
+            Error::Build(FailedBuild { reason, .. }) => {
+                let failed = self.trace.failed();
+                let mut failed = failed.unwrap_or_else(|| self.classic.failed(reason));
+                let words = failed.output.iter_mut().chain([&mut failed.reason]);
+                for words in words.chain(&mut failed.instruction) {
+                    *words = told(words, secrets);
+                }
+                Error::Build(failed)
+            }
+            Error::Api { what, message } => Error::Api {
+                what,
+                message: unmasked(&message),
+            },
+            error => error,
+        }
+    }
+}
+
+/// Writes into the request's body, from a thread.
+struct BodyWriter(mpsc::Sender<Result<Frame<Bytes>, std::io::Error>>);
+
+impl Write for BodyWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let frame = Frame::data(Bytes::copy_from_slice(bytes));
+        self.0
+            .blocking_send(Ok(frame))
+            .map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn query(request: &BuildRequest<'_>, buildkit: bool, session: Option<&Session>) -> Result<String, Error> {
+    let json = |what: &'static str, pairs: &BTreeMap<String, String>| {
+        serde_json::to_string(pairs).map_err(|error| Error::Api {
+            what,
+            message: error.to_string(),
+        })
+    };
+    let mut args: BTreeMap<String, String> = request.args.iter().cloned().collect();
+    let mut host = None;
+    if buildkit {
+        let caches = &request.apart.caches;
+        args.insert(CACHES.to_owned(), caches.clone());
+        let mut salt = Fingerprint::default();
+        salt.add(caches);
+        host = Some(("extrahosts", format!("gokku-{salt}:127.0.0.1")));
+    }
+    let fields = [
+        ("version", if buildkit { "2" } else { "1" }.to_owned()),
+        ("dockerfile", request.dockerfile.to_owned()),
+        ("t", request.tag.clone()),
+        ("rm", "1".to_owned()),
+        ("forcerm", "1".to_owned()),
+        ("nocache", if request.cache { "0" } else { "1" }.to_owned()),
+        ("labels", json("write the labels", &request.labels)?),
+        ("buildargs", json("write the build arguments", &args)?),
+    ];
+    let session = session.map(|session| ("session", session.id.clone()));
+    let fields: Vec<String> = fields
+        .iter()
+        .chain(&session)
+        .chain(&host)
+        .map(|(key, value)| format!("{key}={}", escaped(value)))
+        .collect();
+    Ok(format!("/build?{}", fields.join("&")))
+}
+
+/// Percent-encoding of everything but RFC 3986's unreserved characters.
+fn escaped(text: &str) -> String {
+    let escape = |byte: u8| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            char::from(byte).to_string()
+        } else {
+            format!("%{byte:02X}")
+        }
+    };
+    text.bytes().map(escape).collect()
+}
+
+impl Engine {
+    /// Builds an image; `on_line` gets each line of progress. Dropping the future cancels the build.
+    pub async fn build(
+        &self,
+        request: &BuildRequest<'_>,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<ImageId, Error> {
+        if request.builder == Builder::Any {
+            // Engines of API 1.41 have BuildKit in them and do not say so; one that was built without refuses.
+            match self.build_with(request, true, on_line).await {
+                Err(Error::Api { message, .. }) if message.to_lowercase().contains("buildkit") => {}
+                result => return result,
+            }
+        }
+        if let Some(name) = request.secrets.keys().next() {
+            return Err(Error::NoSecrets(name.clone()));
+        }
+        self.build_with(request, false, on_line).await
+    }
+
+    async fn build_with(
+        &self,
+        request: &BuildRequest<'_>,
+        buildkit: bool,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<ImageId, Error> {
+        let own = match &request.generated {
+            Some(generated) => Instead {
+                path: request.dockerfile.into(),
+                text: if buildkit {
+                    generated.buildkit.clone()
+                } else {
+                    generated.classic.clone()
+                },
+            },
+            None => dockerfile(request.folder, request.dockerfile)?,
+        };
+        let changed = self.kept_apart(request, &own.text, buildkit, on_line).await?;
+        // Without one BuildKit cannot ask whether there is a login, and pulls from no registry that wants a token for
+        // everybody, as Docker Hub does.
+        let session = if buildkit {
+            let offer = Offer {
+                secrets: request.secrets.clone(),
+                logins: request.logins.clone(),
+            };
+            Some(Session::open(self, offer).await?)
+        } else {
+            None
+        };
+        // BuildKit asks for them.
+        let logins: &[Login] = if buildkit { &[] } else { &request.logins };
+        let on_line = &mut |line: String| on_line(told(&line, &request.secrets));
+        let (sender, mut receiver) = mpsc::channel(16);
+        let last_taken = Arc::new(Mutex::new(Instant::now()));
+        let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
+        let dockerignore = request.generated.as_ref().map(|own| own.dockerignore.to_owned());
+        let sending = tokio::task::spawn_blocking(move || {
+            let errors = sender.clone();
+            let writer = std::io::BufWriter::with_capacity(64 * 1024, BodyWriter(sender));
+            let extra = dockerignore.as_ref().map(|dockerignore| Extra {
+                text: changed.as_ref().unwrap_or(&own.text),
+                dockerignore,
+            });
+            let path = own.path.to_string_lossy();
+            let instead = changed
+                .as_ref()
+                .map(|text| context::Instead { path: &path, text });
+            let instead = instead.filter(|_| extra.is_none());
+            let result = context::write(&folder, &dockerfile, extra, instead, buildkit, writer);
+            if let Err(error) = &result {
+                // A body that ends in an error is never taken for a whole one.
+                let _ = errors.blocking_send(Err(std::io::Error::other(error.to_string())));
+            }
+            result
+        });
+        let takes = Arc::clone(&last_taken);
+        let body = StreamBody::new(futures_util::stream::poll_fn(move |cx| {
+            *takes.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            receiver.poll_recv(cx)
+        }));
+        let mut progress = Progress {
+            neighbours: Some(request.apart.neighbours.clone()),
+            ..Progress::default()
+        };
+        let built = self
+            .send(
+                &query(request, buildkit, session.as_ref())?,
+                logins,
+                BodyExt::boxed(body),
+                &last_taken,
+                &mut progress,
+                on_line,
+            )
+            .await;
+        progress.trace.rest().into_iter().for_each(&mut *on_line);
+        progress.classic.rest().into_iter().for_each(&mut *on_line);
+        let built = built.map_err(|error| progress.explain(error, &request.secrets));
+        if built.is_err() {
+            self.forget(progress.classic.made()).await;
+        }
+        // A folder that cannot be read is the cause, whatever the engine made of it.
+        match sending.await {
+            Ok(Err(error)) if !matches!(&error, Error::Context { reason, .. } if reason.contains("roken pipe")) =>
+            {
+                return Err(error);
+            }
+            _ => {}
+        }
+        built?;
+        match progress.image {
+            Some(id) => Ok(id),
+            None => Ok(self
+                .image(&request.tag)
+                .await?
+                .ok_or_else(|| missing(&request.tag))?
+                .id),
+        }
+    }
+
+    /// Removes the images of a failed build's steps, which the classic builder keeps, and without a label to be found
+    /// by. What has a name or is built upon meanwhile stays.
+    async fn forget(&self, steps: &[String]) {
+        let options = RemoveImageOptionsBuilder::default().noprune(true).build();
+        for step in steps.iter().rev() {
+            let call = Call::new("image inspect", "look at a failed build's image", step);
+            match self.ask(call, self.docker.inspect_image(step)).await {
+                Ok(found) if found.repo_tags.as_ref().is_none_or(Vec::is_empty) => {
+                    let Some(id) = found.id else { continue };
+                    let call = Call::new("rmi", "remove a failed build's image", step);
+                    let removed = self.docker.remove_image(&id, Some(options.clone()), None);
+                    // The build's error is what matters: what stays takes room, and no more than that.
+                    let _ = self.act(call, removed).await;
+                }
+                // Nor will it answer for the others.
+                Err(error) if error.is_silence() => return,
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until a build begins to answer. The classic builder first takes all that is to be built, however long that
+    /// is: the limit is for silence after the last of it.
+    async fn unless_silent<T>(
+        &self,
+        what: &'static str,
+        taken: &Mutex<Instant>,
+        begun: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let limit = self.limits.act;
+        let silence = async {
+            loop {
+                let last = *taken.lock().unwrap_or_else(PoisonError::into_inner);
+                if last.elapsed() >= limit {
+                    return;
+                }
+                sleep_until(last + limit).await;
+            }
+        };
+        tokio::select! {
+            begun = begun => begun,
+            () = silence => Err(Call::new("build", what, "build").unanswered(limit)),
+        }
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        logins: &[Login],
+        body: http_body_util::combinators::BoxBody<Bytes, std::io::Error>,
+        taken: &Mutex<Instant>,
+        progress: &mut Progress,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), Error> {
+        let what = "build the image";
+        let mut head = Request::post(path).header(CONTENT_TYPE, "application/x-tar");
+        if !logins.is_empty() {
+            head = head.header("X-Registry-Config", all_logins(logins)?);
+        }
+        let begun = raw_http::send(&self.socket, head, body);
+        let (response, _driving) = self.unless_silent(what, taken, begun).await?;
+        let status = response.status();
+        let mut body = BodyStream::new(response.into_body());
+        let mut pending = Vec::new();
+        while let Some(frame) = body.next().await {
+            let frame = frame.map_err(|error| Error::Api {
+                what,
+                message: causes(&error),
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            pending.extend_from_slice(&data);
+            let mut rest = pending.as_slice();
+            loop {
+                let mut messages = serde_json::Deserializer::from_slice(rest).into_iter::<Message>();
+                match messages.next() {
+                    Some(Ok(message)) => {
+                        rest = &rest[messages.byte_offset()..];
+                        read(message, status.is_success(), progress, on_line)?;
+                    }
+                    Some(Err(error)) if error.is_eof() => break,
+                    Some(Err(_)) => {
+                        return Err(Error::Api {
+                            what,
+                            message: String::from_utf8_lossy(rest).into_owned(),
+                        });
+                    }
+                    None => break,
+                }
+            }
+            pending = rest.to_vec();
+        }
+        if !status.is_success() {
+            return Err(Error::Api {
+                what,
+                message: format!("HTTP {status}"),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn missing(tag: &str) -> Error {
+    Error::Api {
+        what: "build the image",
+        message: format!("it ended well and left no image {tag}"),
+    }
+}
+
+fn read(
+    message: Message,
+    accepted: bool,
+    progress: &mut Progress,
+    on_line: &mut (dyn FnMut(String) + Send),
+) -> Result<(), Error> {
+    if let Some(error) = message.error {
+        return Err(Error::Build(FailedBuild {
+            reason: error,
+            ..FailedBuild::default()
+        }));
+    }
+    match (message.id.as_deref(), message.aux) {
+        (Some("moby.buildkit.trace"), Some(serde_json::Value::String(base64))) => {
+            progress.trace.lines(&base64).into_iter().for_each(&mut *on_line);
+            progress.look()?;
+        }
+        (_, Some(aux)) => {
+            if let Some(id) = aux.get("ID").and_then(serde_json::Value::as_str) {
+                progress.image = Some(ImageId::new(id));
+            }
+        }
+        _ => {}
+    }
+    if let Some(message) = message.refusal.filter(|_| !accepted) {
+        return Err(Error::Api {
+            what: "build the image",
+            message,
+        });
+    }
+    if let Some(text) = message.stream {
+        progress.classic.lines(&text).into_iter().for_each(on_line);
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! What can go wrong with the engine.
+
+use std::path::PathBuf;
+
+use gokku_core::machine::subnet::NoRoom;
+
+use crate::engine::failed_build::FailedBuild;
+
+/// Why the engine did not do what it was asked. Never has an env value in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing answers on the socket.
+    #[error(
+        "the Docker Engine does not answer on {}: {reason}. Start it (`systemctl start docker`); `gokku doctor` says what is missing",
+        .socket.display()
+    )]
+    Unreachable {
+        /// The socket.
+        socket: PathBuf,
+        /// What the connection said.
+        reason: String,
+    },
+    /// It takes connections and does not answer in time.
+    #[error(
+        "{what}: the Docker Engine did not answer `{call}` within {seconds} s: it hangs, or the machine is very busy. What runs goes on. `journalctl -u docker` may say why, and `systemctl restart docker` ends it; `gokku doctor` looks again"
+    )]
+    Silent {
+        /// What was tried.
+        what: &'static str,
+        /// What was asked of it, by docker's name.
+        call: &'static str,
+        /// How long it had, in seconds.
+        seconds: u64,
+    },
+    /// The socket may not be opened.
+    #[error(
+        "this user may not use the Docker Engine on {}: run as root, or add the user to the group docker (`usermod -aG docker USER`) and log in again",
+        .socket.display()
+    )]
+    Forbidden {
+        /// The socket.
+        socket: PathBuf,
+    },
+    /// `DOCKER_HOST` is not a Unix socket.
+    #[error("DOCKER_HOST is {0:?}: gokku runs beside the engine and takes only unix:///path")]
+    Host(String),
+    /// The engine is older than what is needed.
+    #[error(
+        "the Docker Engine is too old: its API is {found}, and {minimum} is needed (Docker 20.10 or newer)"
+    )]
+    TooOld {
+        /// Its API version.
+        found: String,
+        /// The least that will do.
+        minimum: &'static str,
+    },
+    /// There is no such container, image or network.
+    #[error("{what}: there is no {id}")]
+    NotFound {
+        /// What was tried.
+        what: &'static str,
+        /// What it was tried on.
+        id: String,
+    },
+    /// A name or state stands in the way.
+    #[error("{what}: {message}")]
+    Conflict {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        message: String,
+    },
+    /// The registry refused; its words.
+    #[error("the registry refused: {0}")]
+    Denied(String),
+    /// The build failed; its output was given line by line.
+    #[error("{0}")]
+    Build(FailedBuild),
+    /// Which images the Dockerfile names cannot be told: where, why, and what to do.
+    #[error("{0}")]
+    Unclear(String),
+    /// The engine has no BuildKit, and a build needs it.
+    #[error(
+        "the build's secret {0} needs BuildKit, which this engine does not have: Docker's own, from 20.10 on, have it"
+    )]
+    NoSecrets(String),
+    /// The folder to build could not be read.
+    #[error("{}: {reason}", .path.display())]
+    Context {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The addresses that networks are made from have no room for one more.
+    #[error(
+        "no network could be made from gokku's addresses: {0}. Give it others, with range = \"…\" below [networks] in config.toml; `docker network ls` shows what there is"
+    )]
+    NoRoom(#[from] NoRoom),
+    /// The engine refused, or answered something else than it should.
+    #[error("{what}: the Docker Engine says: {message}")]
+    Api {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        message: String,
+    },
+}
+
+impl Error {
+    /// The engine client's error in our words.
+    pub(crate) fn of(what: &'static str, id: &str, error: bollard::errors::Error) -> Self {
+        use bollard::errors::Error as Theirs;
+        match error {
+            Theirs::DockerResponseServerError {
+                status_code: 404,
+                message,
+            } => {
+                // A container can be refused because its image or network is missing: then the words matter.
+                if message.contains(id) || message.is_empty() {
+                    Self::NotFound {
+                        what,
+                        id: id.to_owned(),
+                    }
+                } else {
+                    Self::Api { what, message }
+                }
+            }
+            Theirs::DockerResponseServerError {
+                status_code: 409,
+                message,
+            } => Self::Conflict { what, message },
+            Theirs::DockerResponseServerError { message, .. } => Self::Api { what, message },
+            other => Self::Api {
+                what,
+                message: causes(&other),
+            },
+        }
+    }
+
+    /// Whether it is not known what became of what was asked: the engine may do it yet.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent { .. })
+    }
+
+    /// Whether the thing asked for is simply not there.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+}
+
+impl From<Error> for gokku_core::containers::Error {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Denied(words) => Self::Denied(words),
+            Error::NotFound { .. } => Self::NotFound(error.into()),
+            Error::Conflict { .. } => Self::Conflict(error.into()),
+            Error::Silent { .. } => Self::Silent(error.into()),
+            Error::Unreachable { .. } | Error::Forbidden { .. } | Error::TooOld { .. } | Error::Host(_) => {
+                Self::Unavailable(error.into())
+            }
+            Error::Build(_)
+            | Error::Unclear(_)
+            | Error::NoSecrets(_)
+            | Error::Context { .. }
+            | Error::NoRoom(_)
+            | Error::Api { .. } => Self::Failed(error.into()),
+        }
+    }
+}
+
+/// An error with what caused it.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,62 @@
+//! One request to the engine's socket, where the client library would take the answer apart itself.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use hyper::body::Incoming;
+use hyper::http::request::Builder;
+use hyper::{Method, Request, Response, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+
+use crate::engine::error::{Error, causes};
+
+/// An answer's head, and what drives its body.
+pub(crate) type Answer = (Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>);
+
+/// Sends one request on a connection of its own, which is closed when the answer is dropped. Whoever calls has a limit.
+pub(crate) async fn request(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    content_type: &'static str,
+    body: BoxBody<Bytes, std::io::Error>,
+) -> Result<Answer, Error> {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::CONTENT_TYPE, content_type);
+    send(socket, request, body).await
+}
+
+/// Sends what may become a connection of another protocol.
+pub(crate) async fn send(
+    socket: &Path,
+    request: Builder,
+    body: BoxBody<Bytes, std::io::Error>,
+) -> Result<Answer, Error> {
+    let failed = |reason: String| Error::Unreachable {
+        socket: socket.to_owned(),
+        reason,
+    };
+    let stream = UnixStream::connect(socket)
+        .await
+        .map_err(|error| failed(error.to_string()))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| failed(causes(&error)))?;
+    let driving = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
+        // Its end is seen by whoever reads the answer.
+        let _ = connection.with_upgrades().await;
+    }));
+    let request = request
+        .header(header::HOST, "docker")
+        .body(body)
+        .map_err(|error| failed(error.to_string()))?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| failed(causes(&error)))?;
+    Ok((response, driving))
+}

@@ -1,0 +1,303 @@
+//! Registries: what a name means there now, images that are pulled, logins that are checked.
+//!
+//! The engine does all of it: `GET /distribution/NAME/json`, `POST /images/create`, `POST /auth`. A login reaches it in a
+//! header or a body of such a request on its socket, and nothing else has it. The client library writes that header in
+//! another alphabet than the engine reads, which then takes some passwords for none: so the requests are made here.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use gokku_core::config::image_ref::{DEFAULT_REGISTRY, ImageRef};
+use gokku_core::containers::image::Login;
+use gokku_core::text::base64;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::{Method, Request, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::connection::Engine;
+use crate::engine::error::{Error, causes};
+use crate::engine::failed_build::is_denial;
+use crate::engine::limits::Call;
+use crate::engine::raw_http::{self, Answer};
+
+/// What the engine calls Docker's own registry where it is logged in to.
+const DEFAULT_ADDRESS: &str = "https://index.docker.io/v1/";
+
+/// A login as the engine reads it.
+#[derive(Serialize)]
+struct Auth<'a> {
+    username: &'a str,
+    password: &'a str,
+    serveraddress: &'a str,
+}
+
+fn auth(login: &Login) -> Auth<'_> {
+    Auth {
+        username: &login.username,
+        password: &login.password,
+        serveraddress: if login.registry == DEFAULT_REGISTRY {
+            DEFAULT_ADDRESS
+        } else {
+            &login.registry
+        },
+    }
+}
+
+/// The value of `X-Registry-Auth`.
+fn header(login: &Login) -> Result<String, Error> {
+    Ok(for_url(&json(&auth(login))?))
+}
+
+/// The value of `X-Registry-Config`, which the classic builder looks into for its base images.
+pub(crate) fn all_logins(logins: &[Login]) -> Result<String, Error> {
+    let auths = logins.iter().map(auth);
+    let by_address: BTreeMap<&str, Auth<'_>> = auths.map(|one| (one.serveraddress, one)).collect();
+    Ok(for_url(&json(&by_address)?))
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(value).map_err(|error| failed("write the login", error.to_string()))
+}
+
+/// Base64 in the alphabet for URLs, RFC 4648 section 5.
+fn for_url(bytes: &[u8]) -> String {
+    base64::encode(bytes).replace('+', "-").replace('/', "_")
+}
+
+/// What the engine answers, as far as it is read: of a refusal, of an image in a registry, or of a pull.
+#[derive(Default, Deserialize)]
+struct RegistryMessage {
+    message: Option<String>,
+    #[serde(rename = "Descriptor")]
+    descriptor: Option<Descriptor>,
+    id: Option<String>,
+    status: Option<String>,
+    error: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: String,
+}
+
+impl Engine {
+    /// What an image's name means in its registry now: the name with a digest.
+    pub async fn digest_of(&self, image: &ImageRef, login: Option<&Login>) -> Result<ImageRef, Error> {
+        let id = image.to_string();
+        let call = Call::new("manifest inspect", "ask the registry for the image", &id);
+        let asked = self.ask_digest(call.what, image, login);
+        self.within(self.limits.act, call, asked).await
+    }
+
+    async fn ask_digest(
+        &self,
+        what: &'static str,
+        image: &ImageRef,
+        login: Option<&Login>,
+    ) -> Result<ImageRef, Error> {
+        let digest = if let Some(digest) = image.digest() {
+            digest.to_owned()
+        } else {
+            let path = format!("/distribution/{}:{}/json", image.name(), tag(image));
+            let answer = self.ask_registry(Method::GET, &path, login).await?;
+            let status = answer.0.status();
+            let mut messages = Answers::of(answer);
+            let told = messages.next(what).await?.unwrap_or_default();
+            if !status.is_success() {
+                return Err(refused(what, image, status, told.message.unwrap_or_default()));
+            }
+            told.descriptor
+                .map_or_else(String::new, |descriptor| descriptor.digest)
+        };
+        format!("{}@{digest}", image.name())
+            .parse()
+            .map_err(|_| failed(what, format!("the digest of {image} is {digest:?}")))
+    }
+
+    /// Pulls an image; `on_line` gets a line for each of its layers. Dropping the future cancels it.
+    pub async fn pull(
+        &self,
+        image: &ImageRef,
+        login: Option<&Login>,
+        on_line: &mut (dyn FnMut(String) + Send),
+    ) -> Result<(), Error> {
+        let what = "pull the image";
+        let version = image.digest().unwrap_or_else(|| tag(image));
+        // Nothing in a reference means anything else in a URL.
+        let path = format!("/images/create?fromImage={}&tag={version}", image.name());
+        let id = image.to_string();
+        // What comes then may take as long as it does.
+        let begun = self.ask_registry(Method::POST, &path, login);
+        let answer = self
+            .within(self.limits.act, Call::new("pull", what, &id), begun)
+            .await?;
+        let status = answer.0.status();
+        let mut messages = Answers::of(answer);
+        while let Some(told) = messages.next(what).await? {
+            if let Some(words) = told.error.or(told.message) {
+                return Err(refused(what, image, status, words));
+            }
+            let (Some(id), Some(done)) = (told.id, told.status) else {
+                continue;
+            };
+            match done.as_str() {
+                "Pull complete" => on_line(format!("layer {id}: pulled")),
+                "Already exists" => on_line(format!("layer {id}: already here")),
+                _ => {}
+            }
+        }
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(refused(what, image, status, format!("HTTP {status}")))
+        }
+    }
+
+    /// Whether a registry lets a login in.
+    pub async fn check_login(&self, login: &Login) -> Result<(), Error> {
+        let call = Call::new("login", "log in to the registry", &login.registry);
+        self.within(self.limits.act, call, self.try_login(call.what, login))
+            .await
+    }
+
+    async fn try_login(&self, what: &'static str, login: &Login) -> Result<(), Error> {
+        let body = whole(Full::new(Bytes::from(json(&auth(login))?)));
+        let answer = raw_http::request(&self.socket, Method::POST, "/auth", "application/json", body).await?;
+        let status = answer.0.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let told = Answers::of(answer).next(what).await?.unwrap_or_default();
+        let words = told.message.unwrap_or_else(|| format!("HTTP {status}"));
+        Err(if status == StatusCode::UNAUTHORIZED || is_denial(&words) {
+            Error::Denied(words)
+        } else {
+            failed(what, words)
+        })
+    }
+
+    async fn ask_registry(&self, method: Method, path: &str, login: Option<&Login>) -> Result<Answer, Error> {
+        let request = Request::builder().method(method).uri(path);
+        let request = match login {
+            Some(login) => request.header("X-Registry-Auth", header(login)?),
+            None => request,
+        };
+        raw_http::send(&self.socket, request, whole(Empty::new())).await
+    }
+}
+
+fn tag(image: &ImageRef) -> &str {
+    image.tag().unwrap_or("latest")
+}
+
+fn whole(
+    body: impl hyper::body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + Sync + 'static,
+) -> BoxBody<Bytes, std::io::Error> {
+    BodyExt::boxed(body.map_err(|never| match never {}))
+}
+
+/// What an answer tells, a line each.
+struct Answers {
+    answer: Answer,
+    read: Vec<u8>,
+    ended: bool,
+}
+
+impl Answers {
+    fn of(answer: Answer) -> Self {
+        Self {
+            answer,
+            read: Vec::new(),
+            ended: false,
+        }
+    }
+
+    async fn next(&mut self, what: &'static str) -> Result<Option<RegistryMessage>, Error> {
+        loop {
+            let end = self.read.iter().position(|byte| *byte == b'\n');
+            let end = end.map(|end| end + 1).or(self.ended.then_some(self.read.len()));
+            if let Some(end) = end {
+                let line: Vec<u8> = self.read.drain(..end).collect();
+                let line = line.trim_ascii();
+                if !line.is_empty() {
+                    let unreadable = |_| failed(what, String::from_utf8_lossy(line).into_owned());
+                    return serde_json::from_slice(line).map(Some).map_err(unreadable);
+                }
+                if self.ended {
+                    return Ok(None);
+                }
+                continue;
+            }
+            match self.answer.0.body_mut().frame().await {
+                Some(frame) => {
+                    let frame = frame.map_err(|error| failed(what, causes(&error)))?;
+                    self.read
+                        .extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+                }
+                None => self.ended = true,
+            }
+        }
+    }
+}
+
+fn failed(what: &'static str, message: String) -> Error {
+    Error::Api { what, message }
+}
+
+fn refused(what: &'static str, image: &ImageRef, status: StatusCode, words: String) -> Error {
+    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) || is_denial(&words) {
+        Error::Denied(words)
+    } else if status == StatusCode::NOT_FOUND || words.contains("manifest unknown") {
+        Error::NotFound {
+            what,
+            id: image.to_string(),
+        }
+    } else {
+        failed(what, words)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_is_written_in_the_alphabet_that_the_engine_reads_and_is_shown_without_its_password() {
+        let login = Login {
+            registry: "docker.io".to_owned(),
+            username: "me".to_owned(),
+            password: "?>~???>>>~~~".to_owned(),
+        };
+        let header = header(&login).expect("a header");
+        assert!(
+            header.contains(['-', '_']) && !header.contains(['+', '/']),
+            "{header}"
+        );
+        let plain = base64::decode(&header.replace('-', "+").replace('_', "/")).expect("base64");
+        assert_eq!(
+            String::from_utf8_lossy(&plain),
+            r#"{"username":"me","password":"?>~???>>>~~~","serveraddress":"https://index.docker.io/v1/"}"#
+        );
+        assert_eq!(format!("{login:?}"), "Login(me at docker.io)");
+    }
+
+    /// As `docker build` itself does it.
+    #[test]
+    fn the_classic_builder_gets_every_login_by_its_address() {
+        let login = |registry: &str| Login {
+            registry: registry.to_owned(),
+            username: "me".to_owned(),
+            password: "?>~".to_owned(),
+        };
+        let header = all_logins(&[login("localhost:5000"), login("docker.io")]).expect("a header");
+        let plain = base64::decode(&header.replace('-', "+").replace('_', "/")).expect("base64");
+        let all: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&plain).expect("JSON");
+        let addresses: Vec<&str> = all.keys().map(String::as_str).collect();
+        assert_eq!(addresses, ["https://index.docker.io/v1/", "localhost:5000"]);
+        assert!(
+            all.values()
+                .all(|login| login["username"] == "me" && login["password"] == "?>~")
+        );
+    }
+}
