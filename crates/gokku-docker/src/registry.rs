@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use gokku_core::base64;
 use gokku_core::image_ref::{DEFAULT_REGISTRY, ImageRef};
 use http_body_util::combinators::BoxBody;
@@ -134,7 +135,16 @@ impl Engine {
     }
 
     /// Pulls an image; `on_line` gets a line for each of its layers. Dropping the future cancels it.
-    pub async fn pull(
+    pub fn pull<'a>(
+        &'a self,
+        image: &'a ImageRef,
+        login: Option<&'a Login>,
+        on_line: &'a mut (dyn FnMut(String) + Send),
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.pull_telling(image, login, on_line))
+    }
+
+    async fn pull_telling(
         &self,
         image: &ImageRef,
         login: Option<&Login>,

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use bollard::models::{MountPoint, MountType, MountVolumeOptions};
+use bollard::models::{MountPoint, MountType, MountVolumeOptions, Volume, VolumeListResponse};
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
+use futures_util::future::BoxFuture;
 use gokku_core::volume::{can_replace, declared};
 
 use crate::engine::Engine;
@@ -136,8 +137,8 @@ pub struct VolumeFacts {
     pub labels: BTreeMap<String, String>,
 }
 
-impl From<bollard::models::Volume> for VolumeFacts {
-    fn from(one: bollard::models::Volume) -> Self {
+impl From<Volume> for VolumeFacts {
+    fn from(one: Volume) -> Self {
         Self {
             name: one.name,
             labels: one.labels.into_iter().collect(),
@@ -148,19 +149,30 @@ impl From<bollard::models::Volume> for VolumeFacts {
 impl Engine {
     /// A volume by its name; none when there is none.
     pub async fn volume(&self, name: &str) -> Result<Option<VolumeFacts>, Error> {
-        let call = Call::new("volume inspect", "look at the volume", name);
-        match self.ask(call, self.docker.inspect_volume(name)).await {
+        match self.volume_inspected(name).await {
             Err(Error::NotFound { .. }) => Ok(None),
             one => Ok(Some(one?.into())),
         }
     }
 
-    /// The volumes that carry all these labels, by their names.
-    pub async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<VolumeFacts>, Error> {
+    fn volume_inspected<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Volume, Error>> {
+        let call = Call::new("volume inspect", "look at the volume", name);
+        self.ask(call, self.docker.inspect_volume(name))
+    }
+
+    fn volumes_listed<'a>(
+        &'a self,
+        labels: &[(&str, &str)],
+    ) -> BoxFuture<'a, Result<VolumeListResponse, Error>> {
         let filters = label_filter(labels);
         let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
         let call = Call::new("volume ls", "list the volumes", "volume");
-        let found = self.ask(call, self.docker.list_volumes(Some(options))).await?;
+        self.ask(call, self.docker.list_volumes(Some(options)))
+    }
+
+    /// The volumes that carry all these labels, by their names.
+    pub async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<VolumeFacts>, Error> {
+        let found = self.volumes_listed(labels).await?;
         let mut all: Vec<VolumeFacts> = found
             .volumes
             .unwrap_or_default()

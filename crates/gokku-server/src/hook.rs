@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use futures_util::future::BoxFuture;
 use gokku_core::image_ref::ImageRef;
 use gokku_core::input;
 use gokku_core::intake::PushLimits;
@@ -79,7 +80,15 @@ pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Resu
 }
 
 /// Takes the code out of a push and hands it to a worker.
-pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
+pub fn receive<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    pushed: Pushed,
+) -> BoxFuture<'a, Result<Received, Error>> {
+    Box::pin(receive_push(server, app, pushed))
+}
+
+async fn receive_push(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
     let repository = Repository::at(server.root.repository(app));
     let deploy = match judgement(server, app, &repository, &pushed.updates)? {
         Judgement::StoreOnly { lines } => {
@@ -376,7 +385,15 @@ pub(crate) fn deployable(
 }
 
 /// `gokku deploy`: the deploy branch's commit again, as a new release.
-pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
+pub fn deploy_again<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    rebuild: bool,
+) -> BoxFuture<'a, Result<Submitted, Error>> {
+    Box::pin(submit_again(server, app, rebuild))
+}
+
+async fn submit_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
     let record = apps::load(&server.root, app)?;
     if let Some(landing) = lock::landing(&server.root, app)? {
         landing.wait(&server.root, app)?;
@@ -423,7 +440,15 @@ fn runs_without_branch(
 }
 
 /// `gokku deploy --image`: an image as a new release. What is on the deploy branch, if there is anything, says how it is run.
-pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
+pub fn deploy_image<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    image: ImageRef,
+) -> BoxFuture<'a, Result<Submitted, Error>> {
+    Box::pin(submit_image(server, app, image))
+}
+
+async fn submit_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
     let record = apps::load(&server.root, app)?;
     if let Some(landing) = lock::landing(&server.root, app)? {
         landing.wait(&server.root, app)?;

@@ -51,7 +51,7 @@ fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> 
                 let _ = sender.send(());
             });
             let running = daemon::run(server, take_over, tell_service_manager, stop);
-            Box::pin(running).await.map_err(Error::from)
+            running.await.map_err(Error::from)
         })?;
     Ok(0)
 }
@@ -63,7 +63,7 @@ fn tell_service_manager() {
 
 async fn restart(server: &Server, printer: Printer) -> Result<u8, Error> {
     let caller = context::caller();
-    let replaced = replace::replace(server, &caller, |progress| {
+    let mut on_progress = |progress| {
         let line = match progress {
             Progress::Waits(app, Some(holder)) => format!("waiting for {app}: {holder}"),
             Progress::Waits(app, None) => format!("waiting for {app}, which is busy"),
@@ -72,8 +72,8 @@ async fn restart(server: &Server, printer: Printer) -> Result<u8, Error> {
             }
         };
         printer.note(Look::Plain, &line);
-    });
-    let process = replaced.await?;
+    };
+    let process = replace::replace(server, &caller, &mut on_progress).await?;
     printer.result(&format!("the traffic switch is process {process}"));
     Ok(0)
 }

@@ -28,7 +28,7 @@ pub(super) fn run(server: &Server) -> Result<u8, Error> {
             // Kept, so that whoever listens does not hear of its end.
             sender.closed().await;
         });
-        Ok(Box::pin(worker::run(server, &request, abort)).await?)
+        Ok(worker::run(server, &request, abort).await?)
     })?;
     Ok(0)
 }
