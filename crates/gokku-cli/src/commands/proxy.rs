@@ -7,7 +7,9 @@ use gokku_server::replace::{self, Progress};
 use gokku_server::{Server, daemon, session};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::wait;
 use crate::cli::Proxy;
@@ -29,11 +31,12 @@ fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> 
     }
     // Where a service manager or a person takes its words, the file is theirs.
     let log = detached.then(|| server.root.daemon_log());
-    let filter = EnvFilter::try_from_env("GOKKU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_ansi(false)
         .with_writer(Mutex::new(DaemonLog::new(log)))
+        .finish()
+        .with(context::log_filter())
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime
