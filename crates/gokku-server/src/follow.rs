@@ -220,7 +220,7 @@ mod tests {
         let (_folder, root, app, id) = logged(&[left(), done.clone()]);
         let mut told = Vec::new();
         let end = follow(&root, &app, id, gone(), |stamped| {
-            told.push(stamped.event.clone())
+            told.push(stamped.event.clone());
         })
         .expect("an end");
         assert_eq!(end, done);
