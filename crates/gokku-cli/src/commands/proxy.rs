@@ -2,9 +2,11 @@
 
 use std::sync::Mutex;
 
-use gokku_server::daemon_log::DaemonLog;
-use gokku_server::replace::{self, Progress};
-use gokku_server::{Server, daemon, session};
+use gokku_server::Server;
+use gokku_server::daemon::run;
+use gokku_server::daemon::upgrade::{self, Progress};
+use gokku_server::os::daemon_log::DaemonLog;
+use gokku_server::os::detached;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
@@ -27,7 +29,7 @@ pub(super) fn run(server: &Server, proxy: &Proxy, printer: Printer) -> Result<u8
 
 fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> {
     if detached {
-        session::detach();
+        detached::detach();
     }
     // Where a service manager or a person takes its words, the file is theirs.
     let log = detached.then(|| server.root.daemon_log());
@@ -53,7 +55,7 @@ fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> 
                 }
                 let _ = sender.send(());
             });
-            let running = daemon::run(server, take_over, tell_service_manager, stop);
+            let running = run::run(server, take_over, tell_service_manager, stop);
             running.await.map_err(Error::from)
         })?;
     Ok(0)
@@ -76,7 +78,7 @@ async fn restart(server: &Server, printer: Printer) -> Result<u8, Error> {
         };
         printer.note(Look::Plain, &line);
     };
-    let process = replace::replace(server, &caller, &mut on_progress).await?;
+    let process = upgrade::replace(server, &caller, &mut on_progress).await?;
     printer.result(&format!("the traffic switch is process {process}"));
     Ok(0)
 }
