@@ -1,4 +1,4 @@
-//! The release build of gokku, for what is shown or measured.
+//! The release build of gokku, for what is measured.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -10,6 +10,7 @@ use gokku_server::daemon::upgrade::Caller;
 use gokku_server::os::key_env;
 use gokku_server::{Root, Server};
 use rustix::fs::Mode;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::cli::Options;
 use crate::error::Error;
@@ -33,6 +34,13 @@ pub(crate) fn server(options: &Options) -> Result<Server, Error> {
 
 fn gokku_docker_socket(options: &Options) -> Result<PathBuf, Error> {
     Ok(gokku_server::engine_socket(options.docker_host.as_deref())?)
+}
+
+/// What the daemon tells in its log; what nobody understands is no filter.
+pub(crate) fn log_filter() -> Targets {
+    let given = std::env::var("GOKKU_LOG").ok();
+    let filter = given.and_then(|given| given.parse().ok());
+    filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO))
 }
 
 /// Where this program is.

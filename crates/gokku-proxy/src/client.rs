@@ -4,10 +4,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -130,10 +131,42 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Error> {
-        let broken = |reason: String| Error::Broken {
+        let text = serde_json::to_vec(body).map_err(|error| self.broken(error.to_string()))?;
+        let (status, body) = self.boxed_exchange(method, path, text).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.broken(error.to_string()));
+        }
+        match serde_json::from_slice::<Refused>(&body) {
+            Ok(refused) => Err(refused.into()),
+            Err(_) => Err(self.broken(format!("HTTP {status}"))),
+        }
+    }
+
+    fn broken(&self, reason: String) -> Error {
+        Error::Broken {
             socket: self.socket.clone(),
             reason,
-        };
+        }
+    }
+
+    /// In a box, so that it is compiled in this crate and once, whatever is sent and by whom.
+    fn boxed_exchange<'a>(
+        &'a self,
+        method: Method,
+        path: &'a str,
+        text: Vec<u8>,
+    ) -> BoxFuture<'a, Result<(StatusCode, Bytes), Error>> {
+        Box::pin(self.exchange(method, path, text))
+    }
+
+    /// One request and its answer's status and body.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        text: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), Error> {
+        let broken = |reason: String| self.broken(reason);
         let stream = UnixStream::connect(&self.socket)
             .await
             .map_err(|error| match error.kind() {
@@ -145,7 +178,6 @@ impl Client {
             .await
             .map_err(|error| broken(error.to_string()))?;
         let _driving = AbortOnDropHandle::new(tokio::spawn(connection));
-        let text = serde_json::to_vec(body).map_err(|error| broken(error.to_string()))?;
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -164,12 +196,6 @@ impl Client {
             .await
             .map_err(|error| broken(error.to_string()))?
             .to_bytes();
-        if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| broken(error.to_string()));
-        }
-        match serde_json::from_slice::<Refused>(&body) {
-            Ok(refused) => Err(refused.into()),
-            Err(_) => Err(broken(format!("HTTP {status}"))),
-        }
+        Ok((status, body))
     }
 }

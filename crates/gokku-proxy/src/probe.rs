@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::client::conn::http1;
@@ -45,10 +46,18 @@ impl Probe {
 }
 
 /// Asks once. The host is the address unless one is given.
-pub async fn probe(address: SocketAddr, path: &str, host: Option<&str>, timeout: Duration) -> Probe {
-    tokio::time::timeout(timeout, ask(address, path, host))
-        .await
-        .unwrap_or(Probe::TimedOut)
+pub fn probe<'a>(
+    address: SocketAddr,
+    path: &'a str,
+    host: Option<&'a str>,
+    timeout: Duration,
+) -> BoxFuture<'a, Probe> {
+    // In a box, so that it is compiled here, and not in every crate that asks.
+    Box::pin(async move {
+        tokio::time::timeout(timeout, ask(address, path, host))
+            .await
+            .unwrap_or(Probe::TimedOut)
+    })
 }
 
 async fn ask(address: SocketAddr, path: &str, host: Option<&str>) -> Probe {

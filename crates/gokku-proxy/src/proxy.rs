@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::machine::backoff::Backoff;
+use futures_util::future::BoxFuture;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -101,7 +102,13 @@ impl Proxy {
     /// Reads the table, opens the ports and the control socket. A port that cannot be opened is told in the
     /// status and tried again; the other apps are served. Nothing is sent to a target of the table before it is seen
     /// that its container runs and is where it was, or [`Switch::repair`] tells that it runs and where.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    pub fn start(config: Config) -> BoxFuture<'static, Result<Self, StartError>> {
+        // In a box: the code of a future that another crate polls is compiled there, as that crate is. All that serves
+        // requests begins here.
+        Box::pin(Self::begin(config))
+    }
+
+    async fn begin(config: Config) -> Result<Self, StartError> {
         let mut way_in = WayIn::find(&config).await?;
         let table = TableFile::at(&config.table);
         table.sweep();

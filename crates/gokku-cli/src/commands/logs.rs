@@ -41,7 +41,7 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
         Printer::bytes(b"\n");
     }
     wait(async {
-        let shown = show(server, app, &wanted, |shown| match shown {
+        let mut on_shown = |shown: Shown<'_>| match shown {
             Shown::Container(source) => {
                 showing.heading(
                     source.container.as_str(),
@@ -52,8 +52,8 @@ pub(super) fn run(server: &Server, options: &Options, logs: &Logs, printer: Prin
                 true
             }
             Shown::Piece(piece) => showing.show(&piece),
-        });
-        Ok(shown.await?)
+        };
+        Ok(show(server, app, &wanted, &mut on_shown).await?)
     })?;
     Ok(0)
 }

@@ -27,6 +27,7 @@ mod transition;
 mod worker;
 
 use std::future::Future;
+use std::pin::Pin;
 
 use gokku_core::access::ssh_command::Service;
 use gokku_server::Server;
@@ -133,8 +134,15 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
 
 /// Runs what has to wait, on this thread: most commands need no more.
 fn wait<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let mut result = None;
+    wait_unit(Box::pin(async { result = Some(future.await) }))?;
+    result.unwrap_or_else(|| Err(Error::failed("it ended without a result")))
+}
+
+/// The runtime, compiled for one future, and not for each command's.
+fn wait_unit(future: Pin<Box<dyn Future<Output = ()> + '_>>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime
-        .map_err(|error| Error::failed(error.to_string()))?
-        .block_on(future)
+    let runtime = runtime.map_err(|error| Error::failed(error.to_string()))?;
+    runtime.block_on(future);
+    Ok(())
 }

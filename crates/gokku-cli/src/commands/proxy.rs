@@ -9,7 +9,9 @@ use gokku_server::os::daemon_log::DaemonLog;
 use gokku_server::os::detached;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::wait;
 use crate::cli::Proxy;
@@ -31,11 +33,12 @@ fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> 
     }
     // Where a service manager or a person takes its words, the file is theirs.
     let log = detached.then(|| server.root.daemon_log());
-    let filter = EnvFilter::try_from_env("GOKKU_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_ansi(false)
         .with_writer(Mutex::new(DaemonLog::new(log)))
+        .finish()
+        .with(context::log_filter())
         .init();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime
@@ -53,7 +56,7 @@ fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> 
                 let _ = sender.send(());
             });
             let running = run::run(server, take_over, tell_service_manager, stop);
-            Box::pin(running).await.map_err(Error::from)
+            running.await.map_err(Error::from)
         })?;
     Ok(0)
 }
@@ -65,7 +68,7 @@ fn tell_service_manager() {
 
 async fn restart(server: &Server, printer: Printer) -> Result<u8, Error> {
     let caller = context::caller();
-    let replaced = upgrade::replace(server, &caller, |progress| {
+    let mut on_progress = |progress| {
         let line = match progress {
             Progress::Waits(app, Some(holder)) => format!("waiting for {app}: {holder}"),
             Progress::Waits(app, None) => format!("waiting for {app}, which is busy"),
@@ -74,8 +77,8 @@ async fn restart(server: &Server, printer: Printer) -> Result<u8, Error> {
             }
         };
         printer.note(Look::Plain, &line);
-    });
-    let process = replaced.await?;
+    };
+    let process = upgrade::replace(server, &caller, &mut on_progress).await?;
     printer.result(&format!("the traffic switch is process {process}"));
     Ok(0)
 }

@@ -30,7 +30,7 @@ pub(super) fn run(server: &Server) -> Result<u8, Error> {
             // Kept, so that whoever listens does not hear of its end.
             sender.closed().await;
         });
-        Ok(Box::pin(run::run(server, &request, abort)).await?)
+        Ok(run::run(server, &request, abort).await?)
     })?;
     Ok(0)
 }

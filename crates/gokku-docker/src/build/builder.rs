@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bollard::query_parameters::RemoveImageOptionsBuilder;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use gokku_core::ImageId;
 use gokku_core::build::image_sources::mask::unmasked;
 use gokku_core::build::image_sources::whose::Neighbours;
@@ -167,7 +168,15 @@ fn escaped(text: &str) -> String {
 
 impl Engine {
     /// Builds an image; `on_line` gets each line of progress. Dropping the future cancels the build.
-    pub async fn build(
+    pub fn build<'a>(
+        &'a self,
+        request: &'a BuildRequest<'_>,
+        on_line: &'a mut (dyn FnMut(String) + Send),
+    ) -> BoxFuture<'a, Result<ImageId, Error>> {
+        Box::pin(self.build_with_any(request, on_line))
+    }
+
+    async fn build_with_any(
         &self,
         request: &BuildRequest<'_>,
         on_line: &mut (dyn FnMut(String) + Send),

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bollard::models::{
-    ContainerCreateBody, ContainerSummary, ContainerSummaryStateEnum, EndpointSettings, HostConfig,
-    NetworkingConfig,
+    ContainerCreateBody, ContainerCreateResponse, ContainerInspectResponse, ContainerSummary,
+    ContainerSummaryStateEnum, EndpointSettings, HostConfig, NetworkingConfig,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
@@ -16,6 +16,9 @@ use bollard::query_parameters::{
 use futures_util::StreamExt;
 use gokku_core::containers::container::{ContainerFacts, ContainerSpec, ContainerState, Details};
 use gokku_core::containers::volume::Why;
+use futures_util::future::BoxFuture;
+use gokku_core::config::privileges::Privileges;
+use gokku_core::config::resources::Resources;
 use gokku_core::{ContainerId, ImageId};
 
 use crate::container::volumes::{mounted, theirs};
@@ -81,13 +84,7 @@ impl Engine {
             }),
             ..ContainerCreateBody::default()
         };
-        let mut options = CreateContainerOptionsBuilder::default();
-        if !spec.name.is_empty() {
-            options = options.name(&spec.name);
-        }
-        let call = Call::new("create", "create the container", &spec.image);
-        let made = self.docker.create_container(Some(options.build()), body);
-        let made = self.act(call, made).await?;
+        let made = self.create_of(spec, body).await?;
         let id = ContainerId::new(made.id);
         let app = spec.labels.get(labels::APP).map_or("", String::as_str);
         let finished = async {
@@ -103,6 +100,19 @@ impl Engine {
             return Err(error);
         }
         Ok(id)
+    }
+
+    fn create_of<'a>(
+        &'a self,
+        spec: &'a ContainerSpec,
+        body: ContainerCreateBody,
+    ) -> BoxFuture<'a, Result<ContainerCreateResponse, Error>> {
+        let mut options = CreateContainerOptionsBuilder::default();
+        if !spec.name.is_empty() {
+            options = options.name(&spec.name);
+        }
+        let call = Call::new("create", "create the container", &spec.image);
+        self.act(call, self.docker.create_container(Some(options.build()), body))
     }
 
     /// Starts a container; one that runs already is no error.
@@ -193,16 +203,25 @@ impl Engine {
     }
 
     /// What the engine lists of the containers that its filters let through, running or not.
-    pub(crate) async fn listed(
-        &self,
+    pub(crate) fn listed<'a>(
+        &'a self,
         filters: &HashMap<String, Vec<String>>,
-    ) -> Result<Vec<ContainerSummary>, Error> {
+    ) -> BoxFuture<'a, Result<Vec<ContainerSummary>, Error>> {
         let options = ListContainersOptionsBuilder::default()
             .all(true)
             .filters(filters)
             .build();
         let call = Call::new("ps", "list the containers", "container");
-        self.ask(call, self.docker.list_containers(Some(options))).await
+        self.ask(call, self.docker.list_containers(Some(options)))
+    }
+
+    /// What the engine says of one container.
+    fn inspected<'a>(
+        &'a self,
+        id_or_name: &'a str,
+    ) -> BoxFuture<'a, Result<ContainerInspectResponse, Error>> {
+        let call = Call::new("inspect", "look at the container", id_or_name);
+        self.ask(call, self.docker.inspect_container(id_or_name, None))
     }
 
     /// The containers that carry all these labels, running or not, in no order.
@@ -230,11 +249,7 @@ impl Engine {
 
     /// A container by its id or exact name, with everything; none when there is none.
     pub async fn container(&self, id_or_name: &str) -> Result<Option<ContainerFacts>, Error> {
-        let call = Call::new("inspect", "look at the container", id_or_name);
-        let one = match self
-            .ask(call, self.docker.inspect_container(id_or_name, None))
-            .await
-        {
+        let one = match self.inspected(id_or_name).await {
             Err(Error::NotFound { .. }) => return Ok(None),
             one => one?,
         };

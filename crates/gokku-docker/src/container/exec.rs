@@ -8,6 +8,7 @@ use bollard::models::{ExecConfig, ExecInspectResponse};
 use bollard::query_parameters::{
     AttachContainerOptionsBuilder, ResizeContainerTTYOptionsBuilder, ResizeExecOptionsBuilder,
 };
+use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::ContainerId;
@@ -146,9 +147,9 @@ impl Engine {
         Ok(pid.filter(|_| state.running.unwrap_or(false)))
     }
 
-    async fn exec_state(&self, id: &str) -> Result<ExecInspectResponse, Error> {
+    fn exec_state<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<ExecInspectResponse, Error>> {
         let call = Call::new("exec inspect", "look at the program", id);
-        self.ask(call, self.docker.inspect_exec(id)).await
+        self.ask(call, self.docker.inspect_exec(id))
     }
 
     /// Has a container's own shell send a signal to a process in it, which has another number in there.
@@ -190,7 +191,17 @@ impl Engine {
     }
 
     /// Starts a program in a running container.
-    pub async fn exec(
+    pub fn exec<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        command: &'a [String],
+        tty: bool,
+        stdin: bool,
+    ) -> BoxFuture<'a, Result<Session, Error>> {
+        Box::pin(self.start_program(id, command, tty, stdin))
+    }
+
+    async fn start_program(
         &self,
         id: &ContainerId,
         command: &[String],
@@ -264,7 +275,11 @@ impl Engine {
     }
 
     /// Attaches to a container that has not started yet, so that nothing it prints is lost.
-    pub async fn attach(&self, id: &ContainerId, stdin: bool) -> Result<Session, Error> {
+    pub fn attach<'a>(&'a self, id: &'a ContainerId, stdin: bool) -> BoxFuture<'a, Result<Session, Error>> {
+        Box::pin(self.attach_streams(id, stdin))
+    }
+
+    async fn attach_streams(&self, id: &ContainerId, stdin: bool) -> Result<Session, Error> {
         let what = "attach to the container";
         let options = AttachContainerOptionsBuilder::default()
             .stream(true)

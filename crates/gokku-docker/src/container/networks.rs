@@ -8,6 +8,7 @@ use bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequ
 use bollard::query_parameters::ListNetworksOptionsBuilder;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::containers::network::{NetworkFacts, NewNetwork};
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep};
 
 use gokku_core::ContainerId;
@@ -131,10 +132,8 @@ impl Engine {
 
     /// The networks that carry all these labels, by their names.
     pub async fn networks_with(&self, labels: &[(&str, &str)]) -> Result<Vec<NetworkFacts>, Error> {
-        let filters = label_filter(labels);
-        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
         let call = Call::new("network ls", "list the networks", "network");
-        let found = self.ask(call, self.docker.list_networks(Some(options))).await?;
+        let found = self.networks_listed(call, &label_filter(labels)).await?;
         let mut all: Vec<NetworkFacts> = found.into_iter().map(facts).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
@@ -169,12 +168,20 @@ impl Engine {
         Ok(found.into_iter().filter_map(|network| network.id).collect())
     }
 
+    fn networks_listed<'a>(
+        &'a self,
+        call: Call<'a>,
+        filters: &HashMap<String, Vec<String>>,
+    ) -> BoxFuture<'a, Result<Vec<bollard::models::Network>, Error>> {
+        let options = ListNetworksOptionsBuilder::default().filters(filters).build();
+        self.ask(call, self.docker.list_networks(Some(options)))
+    }
+
     async fn networks_named(&self, name: &str) -> Result<Vec<bollard::models::Network>, Error> {
         // The engine looks for a part of the name.
         let filters = HashMap::from([("name".to_owned(), vec![name.to_owned()])]);
-        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
         let call = Call::new("network ls", LOOK, name);
-        let mut found = self.ask(call, self.docker.list_networks(Some(options))).await?;
+        let mut found = self.networks_listed(call, &filters).await?;
         found.retain(|network| network.name.as_deref() == Some(name));
         found.sort_by(|a, b| (&a.created, &a.id).cmp(&(&b.created, &b.id)));
         Ok(found)

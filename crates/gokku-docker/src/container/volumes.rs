@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use bollard::models::{MountPoint, MountType, MountVolumeOptions};
+use bollard::models::{MountPoint, MountType, MountVolumeOptions, Volume, VolumeListResponse};
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
+use futures_util::future::BoxFuture;
 use gokku_core::config::volume::{can_replace, declared};
 use gokku_core::containers::volume::{Mount, MountSource, Mounted, VolumeFacts, Why};
 
@@ -67,7 +68,7 @@ pub(crate) fn theirs(one: &Mount) -> bollard::models::Mount {
     }
 }
 
-fn facts(one: bollard::models::Volume) -> VolumeFacts {
+fn facts(one: Volume) -> VolumeFacts {
     VolumeFacts {
         name: one.name,
         labels: one.labels.into_iter().collect(),
@@ -77,20 +78,36 @@ fn facts(one: bollard::models::Volume) -> VolumeFacts {
 impl Engine {
     /// A volume by its name; none when there is none.
     pub async fn volume(&self, name: &str) -> Result<Option<VolumeFacts>, Error> {
-        let call = Call::new("volume inspect", "look at the volume", name);
-        match self.ask(call, self.docker.inspect_volume(name)).await {
+        match self.volume_inspected(name).await {
             Err(Error::NotFound { .. }) => Ok(None),
             one => Ok(Some(facts(one?))),
         }
     }
 
-    /// The volumes that carry all these labels, by their names.
-    pub async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<VolumeFacts>, Error> {
+    fn volume_inspected<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Volume, Error>> {
+        let call = Call::new("volume inspect", "look at the volume", name);
+        self.ask(call, self.docker.inspect_volume(name))
+    }
+
+    fn volumes_listed<'a>(
+        &'a self,
+        labels: &[(&str, &str)],
+    ) -> BoxFuture<'a, Result<VolumeListResponse, Error>> {
         let filters = label_filter(labels);
         let options = ListVolumesOptionsBuilder::default().filters(&filters).build();
         let call = Call::new("volume ls", "list the volumes", "volume");
-        let found = self.ask(call, self.docker.list_volumes(Some(options))).await?;
-        let mut all: Vec<VolumeFacts> = found.volumes.unwrap_or_default().into_iter().map(facts).collect();
+        self.ask(call, self.docker.list_volumes(Some(options)))
+    }
+
+    /// The volumes that carry all these labels, by their names.
+    pub async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<VolumeFacts>, Error> {
+        let found = self.volumes_listed(labels).await?;
+        let mut all: Vec<VolumeFacts> = found
+            .volumes
+            .unwrap_or_default()
+            .into_iter()
+            .map(facts)
+            .collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
     }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bollard::Docker;
 use bollard::models::HostConfigLogConfig;
 use gokku_core::containers::container::LogLimits;
+use bollard::models::{HostConfigLogConfig, SystemInfo};
+use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use crate::engine::error::{Error, causes};
@@ -63,7 +65,11 @@ impl Engine {
     }
 
     /// The same, with other limits.
-    pub async fn connect_within(socket: &Path, limits: Limits) -> Result<Self, Error> {
+    pub fn connect_within(socket: &Path, limits: Limits) -> BoxFuture<'_, Result<Self, Error>> {
+        Box::pin(Self::open_within(socket, limits))
+    }
+
+    async fn open_within(socket: &Path, limits: Limits) -> Result<Self, Error> {
         let call = Call::new("version", "connect", "version");
         // Whoever listens may not take the connection.
         let connected = tokio::time::timeout(limits.question, Self::open(socket, limits)).await;
@@ -162,11 +168,15 @@ impl Engine {
         Ok(self.about().await?.has_init)
     }
 
+    fn info(&self) -> BoxFuture<'_, Result<SystemInfo, Error>> {
+        let call = Call::new("info", "ask what the engine is like", "info");
+        self.ask(call, self.docker.info())
+    }
+
     /// What the engine says of itself; asked once.
     async fn about(&self) -> Result<&About, Error> {
         let ask = async || {
-            let call = Call::new("info", "ask what the engine is like", "info");
-            let info = self.ask(call, self.docker.info()).await?;
+            let info = self.info().await?;
             let commit = info.init_commit.and_then(|commit| commit.id);
             // An engine says so of an init that it does not find, and of one whose version it does not understand.
             let unknown = commit.as_deref() == Some("N/A");

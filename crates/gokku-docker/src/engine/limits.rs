@@ -132,7 +132,16 @@ impl Engine {
         call: Call<'a>,
         answer: impl Future<Output = Result<T, Error>> + Send + 'a,
     ) -> BoxFuture<'a, Result<T, Error>> {
-        // In a box, because futures of the client are large.
+        // In a box, because futures of the client are large, and so that waiting is compiled once for each answer.
+        self.boxed_within(limit, call, Box::pin(answer))
+    }
+
+    fn boxed_within<'a, T: Send + 'a>(
+        &'a self,
+        limit: Duration,
+        call: Call<'a>,
+        answer: BoxFuture<'a, Result<T, Error>>,
+    ) -> BoxFuture<'a, Result<T, Error>> {
         Box::pin(async move {
             if let Some(before) = self.memory.as_ref().and_then(|memory| memory.get()) {
                 let name = before.call;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::http::request::Builder;
@@ -16,22 +17,30 @@ use crate::engine::error::{Error, causes};
 pub(crate) type Answer = (Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>);
 
 /// Sends one request on a connection of its own, which is closed when the answer is dropped. Whoever calls has a limit.
-pub(crate) async fn request(
-    socket: &Path,
+pub(crate) fn request<'a>(
+    socket: &'a Path,
     method: Method,
     path: &str,
     content_type: &'static str,
     body: BoxBody<Bytes, std::io::Error>,
-) -> Result<Answer, Error> {
+) -> BoxFuture<'a, Result<Answer, Error>> {
     let request = Request::builder()
         .method(method)
         .uri(path)
         .header(header::CONTENT_TYPE, content_type);
-    send(socket, request, body).await
+    send(socket, request, body)
 }
 
 /// Sends what may become a connection of another protocol.
-pub(crate) async fn send(
+pub(crate) fn send(
+    socket: &Path,
+    request: Builder,
+    body: BoxBody<Bytes, std::io::Error>,
+) -> BoxFuture<'_, Result<Answer, Error>> {
+    Box::pin(send_on_own(socket, request, body))
+}
+
+async fn send_on_own(
     socket: &Path,
     request: Builder,
     body: BoxBody<Bytes, std::io::Error>,

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use bollard::models::{ImageInspect, ImageSummary};
 use bollard::query_parameters::{
     ListImagesOptionsBuilder, PruneImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
+use futures_util::future::BoxFuture;
 use gokku_core::ImageId;
 use gokku_core::config::process_one::ImageCommand;
 use gokku_core::config::volume::declared;
@@ -18,8 +20,7 @@ use crate::engine::limits::Call;
 impl Engine {
     /// An image by its id or name; none when there is none.
     pub async fn image(&self, id_or_name: &str) -> Result<Option<ImageFacts>, Error> {
-        let call = Call::new("image inspect", "look at the image", id_or_name);
-        let found = match self.ask(call, self.docker.inspect_image(id_or_name)).await {
+        let found = match self.image_inspected(id_or_name).await {
             Err(Error::NotFound { .. }) => return Ok(None),
             found => found?,
         };
@@ -59,13 +60,29 @@ impl Engine {
         }))
     }
 
-    /// The images that carry all these labels.
-    pub async fn images(&self, labels: &[(&str, &str)]) -> Result<Vec<ImageFacts>, Error> {
+    /// What the engine says of one image.
+    pub(crate) fn image_inspected<'a>(
+        &'a self,
+        id_or_name: &'a str,
+    ) -> BoxFuture<'a, Result<ImageInspect, Error>> {
+        let call = Call::new("image inspect", "look at the image", id_or_name);
+        self.ask(call, self.docker.inspect_image(id_or_name))
+    }
+
+    fn images_listed<'a>(
+        &'a self,
+        labels: &[(&str, &str)],
+    ) -> BoxFuture<'a, Result<Vec<ImageSummary>, Error>> {
         let options = ListImagesOptionsBuilder::default()
             .filters(&label_filter(labels))
             .build();
         let call = Call::new("images", "list the images", "image");
-        let images = self.ask(call, self.docker.list_images(Some(options))).await?;
+        self.ask(call, self.docker.list_images(Some(options)))
+    }
+
+    /// The images that carry all these labels.
+    pub async fn images(&self, labels: &[(&str, &str)]) -> Result<Vec<ImageFacts>, Error> {
+        let images = self.images_listed(labels).await?;
         Ok(images
             .into_iter()
             .map(|image| ImageFacts {

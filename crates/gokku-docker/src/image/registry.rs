@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::{DEFAULT_REGISTRY, ImageRef};
 use gokku_core::containers::image::Login;
 use gokku_core::text::base64;
@@ -116,7 +117,16 @@ impl Engine {
     }
 
     /// Pulls an image; `on_line` gets a line for each of its layers. Dropping the future cancels it.
-    pub async fn pull(
+    pub fn pull<'a>(
+        &'a self,
+        image: &'a ImageRef,
+        login: Option<&'a Login>,
+        on_line: &'a mut (dyn FnMut(String) + Send),
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.pull_telling(image, login, on_line))
+    }
+
+    async fn pull_telling(
         &self,
         image: &ImageRef,
         login: Option<&Login>,

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::{ImageRef, is_host};
 use gokku_core::logs::audit::Change;
 use gokku_docker::Login;
@@ -97,7 +98,11 @@ pub fn list(root: &Root) -> Result<Vec<RegistryFacts>, Error> {
 }
 
 /// Keeps a login that the registry lets in, in the place of the one there may be.
-pub async fn login(server: &Server, login: Login) -> Result<(), Error> {
+pub fn login(server: &Server, login: Login) -> BoxFuture<'_, Result<(), Error>> {
+    Box::pin(check_and_keep(server, login))
+}
+
+async fn check_and_keep(server: &Server, login: Login) -> Result<(), Error> {
     if login.username.is_empty() || login.username.contains(char::is_control) {
         return Err(Error::input("the user has to have a name, in one line"));
     }

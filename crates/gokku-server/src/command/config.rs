@@ -1,5 +1,6 @@
 //! Changing an app's env, checked before it is written.
 
+use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue, can_be_given};
 use gokku_core::logs::audit::Change;
@@ -13,7 +14,15 @@ use crate::server::Server;
 use crate::worker::host_ports;
 
 /// Sets variables, all or none. True when that changed anything.
-pub async fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+pub fn set<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    pairs: &'a [(EnvKey, EnvValue)],
+) -> BoxFuture<'a, Result<bool, Error>> {
+    Box::pin(check_and_set(server, app, pairs))
+}
+
+async fn check_and_set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
     host_ports::may_set(server, app, pairs).await?;
     for (key, value) in pairs {
         can_be_given(key, value).map_err(|wrong| Error::input(format!("{wrong}. Nothing was set")))?;
@@ -92,7 +101,11 @@ fn record(server: &Server, app: &AppName, set: Vec<String>, unset: Vec<String>) 
 }
 
 /// Whether the app runs, so that a change of its env is to be applied to what runs.
-pub async fn is_running(server: &Server, app: &AppName) -> Result<bool, Error> {
+pub fn is_running<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<bool, Error>> {
+    Box::pin(has_targets(server, app))
+}
+
+async fn has_targets(server: &Server, app: &AppName) -> Result<bool, Error> {
     use gokku_proxy::client::Error as Theirs;
     match server.switch().route(app).await {
         Ok(route) => Ok(!route.targets.is_empty()),

@@ -3,6 +3,7 @@
 
 use std::process::{Command, Stdio};
 
+use futures_util::future::BoxFuture;
 use gokku_core::machine::subnet::Subnet;
 use gokku_docker::Engine;
 use gokku_git::{Difference, OLDEST_GIT, Repository, git_version};
@@ -31,7 +32,11 @@ pub struct Finding {
 const MEND_SILENCE: &str = "systemctl restart docker";
 
 /// Looks at everything.
-pub async fn examine(server: &Server) -> Vec<Finding> {
+pub fn examine(server: &Server) -> BoxFuture<'_, Vec<Finding>> {
+    Box::pin(examine_all(server))
+}
+
+async fn examine_all(server: &Server) -> Vec<Finding> {
     let mut findings = vec![
         git(),
         program("sshd", &["-V"], "apt-get install --yes openssh-server"),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_docker::OneOff;
 use gokku_docker::{ContainerSpec, Session, labels};
@@ -16,7 +17,21 @@ use crate::server::Server;
 use crate::transition::carried;
 
 /// Starts a program in the active container.
-pub async fn exec(server: &Server, app: &AppName, command: &[String], tty: bool) -> Result<Session, Error> {
+pub fn exec<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    command: &'a [String],
+    tty: bool,
+) -> BoxFuture<'a, Result<Session, Error>> {
+    Box::pin(start_in_active(server, app, command, tty))
+}
+
+async fn start_in_active(
+    server: &Server,
+    app: &AppName,
+    command: &[String],
+    tty: bool,
+) -> Result<Session, Error> {
     apps::load(&server.root, app)?;
     let engine = server.engine().await?;
     match logs::active(server, app, &engine).await? {
@@ -31,7 +46,16 @@ pub async fn exec(server: &Server, app: &AppName, command: &[String], tty: bool)
 }
 
 /// Starts a program in a container of its own, with the active release's image and the app's env.
-pub async fn run(
+pub fn run<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    command: &'a [String],
+    tty: bool,
+) -> BoxFuture<'a, Result<(Once, Session), Error>> {
+    Box::pin(start_in_own(server, app, command, tty))
+}
+
+async fn start_in_own(
     server: &Server,
     app: &AppName,
     command: &[String],

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::logs::log_cursor::{After, Counter, LogCursor, Search, Stamp};
 use gokku_core::logs::log_line::AppLine;
@@ -71,11 +72,20 @@ pub enum Shown<'a> {
 /// it drains and another has the traffic; then come those that were active after it, as far as they are still there,
 /// each from its first line on. A removed container's log is gone with it: its last lines are lost to whoever was not
 /// following then. So are all lines of one that came and went while an earlier one was shown.
-pub async fn show(
+pub fn show<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    wanted: &'a LogQuery,
+    on_shown: &'a mut (dyn FnMut(Shown<'_>) -> bool + Send),
+) -> BoxFuture<'a, Result<(), Error>> {
+    Box::pin(show_all(server, app, wanted, on_shown))
+}
+
+async fn show_all(
     server: &Server,
     app: &AppName,
     wanted: &LogQuery,
-    on_shown: impl FnMut(Shown<'_>) -> bool,
+    on_shown: &mut (dyn FnMut(Shown<'_>) -> bool + Send),
 ) -> Result<(), Error> {
     apps::load(&server.root, app)?;
     let mut show = Show {

@@ -1,5 +1,6 @@
 //! An app's processes: which there are, how many of each, and how that is changed.
 
+use futures_util::future::BoxFuture;
 use gokku_core::config::processes::Scale;
 use gokku_core::{AppName, ProcessKey, ProcessType, Slot};
 use gokku_docker::{ContainerState, labels};
@@ -48,7 +49,11 @@ fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
 }
 
 /// Every type of the active release.
-pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
+pub fn list<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<Vec<ProcessFacts>, Error>> {
+    Box::pin(list_processes(server, app))
+}
+
+async fn list_processes(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
     let scale = apps::load(&server.root, app)?.scale;
     let processes = plan_of(server, app)?.processes;
     let engine = server.engine().await?;
@@ -81,7 +86,15 @@ pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, E
 
 /// Looks at a scale that somebody wants. One of an app that does not run is noted at once; of one that runs it is
 /// kept when its transition has reached its goal.
-pub async fn scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Scaled, Error> {
+pub fn scale<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    wanted: &'a Scale,
+) -> BoxFuture<'a, Result<Scaled, Error>> {
+    Box::pin(look_at_scale(server, app, wanted))
+}
+
+async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Scaled, Error> {
     let record = apps::load(&server.root, app)?;
     let processes = plan_of(server, app)?.processes;
     let scale = processes.scaled(&record.scale, wanted);
@@ -121,7 +134,15 @@ fn take(server: &Server, app: &AppName, what: &str) -> Result<AppLock, Error> {
 
 /// Restarts the containers of a type that has no traffic, one after the other, each where it is: its env and its image
 /// stay. Gives how many.
-pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
+pub fn restart<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    kind: &'a ProcessType,
+) -> BoxFuture<'a, Result<usize, Error>> {
+    Box::pin(restart_each(server, app, kind))
+}
+
+async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
     apps::load(&server.root, app)?;
     let plan = plan_of(server, app)?;
     let what = plan.processes.find(kind);

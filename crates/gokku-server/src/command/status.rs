@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use gokku_core::config::volume::Volume;
 use gokku_core::logs::event::Event;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
@@ -162,7 +162,11 @@ impl Asked {
 }
 
 /// Every app, by name: one question to the engine and one to the switch.
-pub async fn all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
+pub fn all(server: &Server) -> BoxFuture<'_, Result<Seen<Vec<AppStatus>>, Error>> {
+    Box::pin(of_all(server))
+}
+
+async fn of_all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
     let apps = apps::visible(server)?;
     let label = server.root.label();
     let mut asked = Asked::connect(server).await;
@@ -198,7 +202,11 @@ pub async fn all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
 }
 
 /// One app, with its health asked now.
-pub async fn one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Error> {
+pub fn one<'a>(server: &'a Server, name: &'a AppName) -> BoxFuture<'a, Result<Seen<AppStatus>, Error>> {
+    Box::pin(of_one(server, name))
+}
+
+async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Error> {
     let app = apps::load(&server.root, name)?;
     let mut asked = Asked::connect(server).await;
     let switch = server.switch();
@@ -489,7 +497,11 @@ fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
 }
 
 /// Whether an app has traffic and a container that runs for it.
-pub async fn answers(server: &Server, app: &AppName) -> Result<bool, Error> {
+pub fn answers<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<bool, Error>> {
+    Box::pin(has_traffic(server, app))
+}
+
+async fn has_traffic(server: &Server, app: &AppName) -> Result<bool, Error> {
     match server.switch().route(app).await {
         Ok(route) => Ok(route.targets.iter().any(|target| !target.down)),
         Err(gokku_proxy::client::Error::Refused(_)) => Ok(false),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 use gokku_core::config::network_name::OF_ALL;
 use gokku_docker::ContainerState;
 use gokku_docker::{Engine, labels};
@@ -31,7 +31,11 @@ pub struct Left {
 }
 
 /// Stops every container of this server, and removes it with the images and the network when `data` goes, too.
-pub async fn leave(server: &Server, data: bool) -> Result<Left, Error> {
+pub fn leave(server: &Server, data: bool) -> BoxFuture<'_, Result<Left, Error>> {
+    Box::pin(take_down(server, data))
+}
+
+async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
     if server.switch().status().await.is_ok() {
         return Err(Error::new(
             Kind::Busy,

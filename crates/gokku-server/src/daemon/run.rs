@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use gokku_core::logs::audit::Change;
 use gokku_proxy::health::Turn;
 use gokku_proxy::task::again;
@@ -29,10 +30,19 @@ const NAME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Runs until it is told to stop, or another one has taken its place. `take_over`: to take the place of the one that
 /// runs. `ready` is called once it serves.
-pub async fn run(
+pub fn run(
     server: &Server,
     take_over: bool,
-    ready: impl FnOnce(),
+    ready: fn(),
+    stop: oneshot::Receiver<()>,
+) -> BoxFuture<'_, Result<(), Error>> {
+    Box::pin(serve(server, take_over, ready, stop))
+}
+
+async fn serve(
+    server: &Server,
+    take_over: bool,
+    ready: fn(),
     stop: oneshot::Receiver<()>,
 ) -> Result<(), Error> {
     for app in apps::list(&server.root).unwrap_or_default() {

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gokku_core::machine::backoff::Backoff;
+use futures_util::future::BoxFuture;
 use gokku_core::{AppName, ReleaseId};
 use tokio::time::{Instant, sleep};
 
@@ -53,10 +54,18 @@ pub enum Progress {
 }
 
 /// Replaces the daemon, or starts one where none runs. Gives its process.
-pub async fn replace(
+pub fn replace<'a>(
+    server: &'a Server,
+    caller: &'a Caller,
+    on_progress: &'a mut (dyn FnMut(Progress) + Send),
+) -> BoxFuture<'a, Result<u32, Error>> {
+    Box::pin(take_place(server, caller, on_progress))
+}
+
+async fn take_place(
     server: &Server,
     caller: &Caller,
-    mut on_progress: impl FnMut(Progress),
+    on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<u32, Error> {
     let Ok(old) = server.switch().status().await else {
         daemon_client::running(server).await?;
@@ -74,7 +83,7 @@ pub async fn replace(
     }
     // Watched from here on: its number may be somebody else's once it has ended.
     let leaving = process::watch(old.pid);
-    let _held = hold_all(server, &mut on_progress).await?;
+    let _held = hold_all(server, on_progress).await?;
     let log = server.root.daemon_log();
     let words = (!caller.logged).then_some(log.as_path());
     let arguments = ["proxy", "run", "--detached", "--take-over"];
@@ -132,7 +141,7 @@ fn service_of(process: u32) -> Option<String> {
 /// Holds every app, those too that are made meanwhile.
 async fn hold_all(
     server: &Server,
-    on_progress: &mut impl FnMut(Progress),
+    on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<BTreeMap<AppName, AppLock>, Error> {
     let holder = Holder {
         pid: std::process::id(),

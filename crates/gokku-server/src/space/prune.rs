@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::BoxFuture;
 use gokku_core::config::gokku_yml::Deployment;
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::logs::audit::Change;
@@ -110,7 +111,11 @@ pub(crate) fn keep(deployment: &Deployment) -> Keep {
 }
 
 /// Removes what is no longer kept, as somebody asks for it.
-pub async fn run(server: &Server, wanted: &PruneOptions) -> Result<Report, Error> {
+pub fn run<'a>(server: &'a Server, wanted: &'a PruneOptions) -> BoxFuture<'a, Result<Report, Error>> {
+    Box::pin(prune(server, wanted))
+}
+
+async fn prune(server: &Server, wanted: &PruneOptions) -> Result<Report, Error> {
     let engine = server.engine().await?;
     let mut pruning = Pruning::begin(server, &engine, wanted.dry_run).await?;
     let names = match &wanted.app {

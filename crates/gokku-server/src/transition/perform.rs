@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::{BoxFuture, join_all, try_join_all};
 use gokku_core::config::process_one::ImageCommand;
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::record::{Outcome, Record};
@@ -31,7 +31,12 @@ fn milliseconds(duration: Duration) -> u64 {
 }
 
 impl<R: Runtime> Driver<R> {
-    pub(crate) async fn perform(&mut self, step: &Step) -> Result<(), Error> {
+    /// In a box: it is the largest future there is, and what waits for it would be as large, once for each place that waits.
+    pub(crate) fn perform<'a>(&'a mut self, step: &'a Step) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.perform_step(step))
+    }
+
+    async fn perform_step(&mut self, step: &Step) -> Result<(), Error> {
         self.is_written(step).await?;
         match step {
             Step::Export => self.export(),

@@ -6,6 +6,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use futures_util::future::BoxFuture;
 use gokku_core::app::branch_name::BranchName;
 use gokku_core::build::languages::DOCKERIGNORE;
 use gokku_core::config::image_ref::ImageRef;
@@ -88,7 +89,15 @@ pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Resu
 }
 
 /// Takes the code out of a push and hands it to a worker.
-pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
+pub fn receive<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    pushed: Pushed,
+) -> BoxFuture<'a, Result<Received, Error>> {
+    Box::pin(receive_push(server, app, pushed))
+}
+
+async fn receive_push(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
     let (deploy, push) =
         match run_blocking(server, app, move |server, app| accept(server, app, &pushed)).await? {
             ControlFlow::Break(stored) => return Ok(stored),
@@ -413,7 +422,15 @@ fn deploy_branch(
 }
 
 /// `gokku deploy`: the deploy branch's commit again, as a new release.
-pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
+pub fn deploy_again<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    rebuild: bool,
+) -> BoxFuture<'a, Result<Submitted, Error>> {
+    Box::pin(submit_again(server, app, rebuild))
+}
+
+async fn submit_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
     let (branch, commit) = run_blocking(server, app, to_deploy_again).await?;
     build_space::for_code(server, app).await?;
     run_blocking(server, app, move |server, app| {
@@ -470,7 +487,15 @@ fn runs_without_branch(
 }
 
 /// `gokku deploy --image`: an image as a new release. What is on the deploy branch, if there is anything, says how it is run.
-pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
+pub fn deploy_image<'a>(
+    server: &'a Server,
+    app: &'a AppName,
+    image: ImageRef,
+) -> BoxFuture<'a, Result<Submitted, Error>> {
+    Box::pin(submit_image(server, app, image))
+}
+
+async fn submit_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
     let commit = run_blocking(server, app, |server, app| {
         let record = apps::load(&server.root, app)?;
         if let Some(landing) = lock::landing(&server.root, app)? {

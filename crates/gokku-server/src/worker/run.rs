@@ -1,5 +1,6 @@
 //! Does what was asked: one process for one transition, in a session of its own, with its words in a log.
 
+use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::push::rules::check_unmoved;
@@ -28,7 +29,15 @@ use crate::worker::request::{Ask, Request};
 use crate::worker::{cleanup, host_ports, push};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
-pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
+pub fn run<'a>(
+    server: &'a Server,
+    request: &'a Request,
+    asked: watch::Receiver<bool>,
+) -> BoxFuture<'a, Result<(), Error>> {
+    Box::pin(perform(server, request, asked))
+}
+
+async fn perform(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
     let began = std::time::Instant::now();
     // What is told is told to whoever asked.
     let server = &Server {
