@@ -91,7 +91,7 @@ fn record(server: &Server, app: &AppName, set: Vec<String>, unset: Vec<String>) 
 
 /// Whether the app runs, so that a change of its env is to be applied to what runs.
 pub async fn is_running(server: &Server, app: &AppName) -> Result<bool, Error> {
-    use gokku_proxy::client::Error as Theirs;
+    use gokku_proxy::control::client::Error as Theirs;
     match server.switch().route(app).await {
         Ok(route) => Ok(!route.targets.is_empty()),
         Err(Theirs::Refused(_)) => Ok(false),

@@ -7,7 +7,7 @@ use gokku_core::reconcile::{self, Actual, Difference, Found};
 use gokku_core::transition::State;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId};
 use gokku_docker::{ContainerFacts, Engine, labels};
-use gokku_proxy::api::RouteStatus;
+use gokku_proxy::control::api::RouteStatus;
 
 use crate::error::Error;
 use crate::observe::{seen, state};

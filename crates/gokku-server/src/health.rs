@@ -10,7 +10,7 @@ use gokku_core::processes::Kind;
 use gokku_core::procfile::Command;
 use gokku_docker::Lines;
 use gokku_docker::containers::Details;
-use gokku_proxy::probe::{Probe, probe};
+use gokku_proxy::health::probe::{Probe, probe};
 use tokio::time::{Instant, sleep_until};
 
 use crate::clock;

@@ -15,7 +15,7 @@ use gokku_core::settings::{SettingError, Settings};
 use gokku_core::shell::without_the_shell;
 use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId, text};
 use gokku_docker::Secrets;
-use gokku_proxy::api::{PutRoute, Search};
+use gokku_proxy::control::api::{PutRoute, Search};
 
 use crate::error::Error;
 use crate::root::Root;

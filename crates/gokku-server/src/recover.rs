@@ -8,7 +8,7 @@ use gokku_core::pause::Pause;
 use gokku_core::transition::{FailureKind, Former, Goal};
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
-use gokku_proxy::api::RouteStatus;
+use gokku_proxy::control::api::RouteStatus;
 use tokio::sync::watch;
 
 use crate::driver::{Driver, End, Parts};

@@ -11,7 +11,7 @@ use gokku_core::input::{self, Limit};
 use gokku_core::intake::PushLimits;
 use gokku_core::privileges::Capability;
 use gokku_core::subnet::{RANGE, Subnet};
-use gokku_proxy::health::Checks;
+use gokku_proxy::config::health_checks::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
 

@@ -87,7 +87,10 @@ pub(crate) fn remember_volumes(root: &Root, app: &AppName, go: bool) -> Result<(
 /// Nothing of an app is left, but what is told of.
 pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<Vec<String>, Error> {
     match server.switch().delete(app).await {
-        Ok(()) | Err(gokku_proxy::client::Error::Refused(gokku_proxy::api::Refused::NoRoute { .. })) => {}
+        Ok(())
+        | Err(gokku_proxy::control::client::Error::Refused(gokku_proxy::control::api::Refused::NoRoute {
+            ..
+        })) => {}
         Err(error) => return Err(error.into()),
     }
     let label = server.root.label();
