@@ -1,7 +1,7 @@
 //! Parses a request to the control API: a method, a path and a body. See [`crate::control::api`] for the messages.
 
 use gokku_core::AppName;
-use gokku_core::name::NameError;
+use gokku_core::app::name::NameError;
 use serde::de::DeserializeOwned;
 
 use crate::control::api::{Drain, Hold, PutRoute, Refused, SwitchTo};

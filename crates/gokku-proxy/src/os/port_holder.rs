@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gokku_core::listeners::listeners;
+use gokku_core::machine::listeners::listeners;
 
 /// Returns the program that listens on a TCP port, `nginx (process 812)`, as far as this process may know.
 pub(crate) fn port_holder(port: u16) -> String {

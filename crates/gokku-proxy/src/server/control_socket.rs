@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gokku_core::pause::Pause;
+use gokku_core::machine::backoff::Pause;
 use tokio::net::UnixListener;
 use tokio::time::{Instant, sleep, timeout};
 
