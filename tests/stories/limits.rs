@@ -115,5 +115,5 @@ fn a_limit_that_cannot_be_is_told() {
         .release("v1")
         .rejected()
         .says("config.toml:2")
-        .says("\"nginx\" is no address and no network");
+        .says("\"nginx\" is neither an address nor a network");
 }

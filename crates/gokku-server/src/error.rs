@@ -100,9 +100,9 @@ impl From<gokku_docker::Error> for Error {
     }
 }
 
-impl From<gokku_proxy::client::Error> for Error {
-    fn from(error: gokku_proxy::client::Error) -> Self {
-        use gokku_proxy::client::Error as Theirs;
+impl From<gokku_proxy::control::client::Error> for Error {
+    fn from(error: gokku_proxy::control::client::Error) -> Self {
+        use gokku_proxy::control::client::Error as Theirs;
         let kind = match &error {
             Theirs::NotRunning(_) | Theirs::Forbidden(_) | Theirs::Broken { .. } => Kind::Unavailable,
             Theirs::Refused(_) => Kind::Failed,

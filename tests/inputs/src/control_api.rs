@@ -6,9 +6,9 @@ use std::path::Path;
 
 use gokku_proxy::Limits;
 use gokku_proxy::Switch;
-use gokku_proxy::api::{PutRoute, Refused, RouteStatus};
-use gokku_proxy::call::Call;
-use gokku_proxy::table::{Routes, TableFile};
+use gokku_proxy::control::api::{PutRoute, Refused, RouteStatus};
+use gokku_proxy::control::control_request::ControlRequest;
+use gokku_proxy::route::table::{Routes, TableFile};
 
 /// More calls than this find nothing that fewer do not.
 const CALLS: usize = 24;
@@ -23,23 +23,23 @@ thread_local! {
 /// Checks requests, one after the other.
 pub fn check(data: &[u8]) {
     let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').take(CALLS).collect();
-    let calls: Vec<Call> = lines.iter().filter_map(|line| understood(line)).collect();
+    let calls: Vec<ControlRequest> = lines.iter().filter_map(|line| understood(line)).collect();
     if !calls.is_empty() {
         RUNTIME.with(|runtime| runtime.block_on(performed(calls)));
     }
 }
 
-fn understood(line: &[u8]) -> Option<Call> {
+fn understood(line: &[u8]) -> Option<ControlRequest> {
     let mut words = line.splitn(3, |byte| *byte == b' ');
     let mut word = || words.next().unwrap_or_default();
     let (method, path, body) = (word(), word(), word());
     let (Ok(method), Ok(path)) = (std::str::from_utf8(method), std::str::from_utf8(path)) else {
         return None;
     };
-    match Call::read(method, path, body) {
+    match ControlRequest::parse(method, path, body) {
         Ok(call) => {
             let (method, path, body) = written(&call);
-            assert_eq!(Call::read(method, &path, &body).as_ref(), Ok(&call));
+            assert_eq!(ControlRequest::parse(method, &path, &body).as_ref(), Ok(&call));
             Some(call)
         }
         Err(refused) => {
@@ -55,25 +55,25 @@ fn understood(line: &[u8]) -> Option<Call> {
 }
 
 /// A call as a client would make it.
-fn written(call: &Call) -> (&'static str, String, Vec<u8>) {
+fn written(call: &ControlRequest) -> (&'static str, String, Vec<u8>) {
     fn json(value: &impl serde::Serialize) -> Vec<u8> {
         serde_json::to_vec(value).expect("text")
     }
     let none = Vec::new;
     match call {
-        Call::Status => ("GET", "/v1/status".to_owned(), none()),
-        Call::Route(app) => ("GET", format!("/v1/routes/{app}"), none()),
-        Call::Put(app, put) => ("PUT", format!("/v1/routes/{app}"), json(put)),
-        Call::Delete(app) => ("DELETE", format!("/v1/routes/{app}"), none()),
-        Call::Switch(app, to) => ("POST", format!("/v1/routes/{app}/switch"), json(to)),
-        Call::Hold(app, hold) => ("POST", format!("/v1/routes/{app}/hold"), json(hold)),
-        Call::Release(app) => ("POST", format!("/v1/routes/{app}/release"), none()),
-        Call::Clear(app) => ("POST", format!("/v1/routes/{app}/clear"), none()),
-        Call::Drain(app, drain) => ("POST", format!("/v1/routes/{app}/drain"), json(drain)),
+        ControlRequest::Status => ("GET", "/v1/status".to_owned(), none()),
+        ControlRequest::Route(app) => ("GET", format!("/v1/routes/{app}"), none()),
+        ControlRequest::Put(app, put) => ("PUT", format!("/v1/routes/{app}"), json(put)),
+        ControlRequest::Delete(app) => ("DELETE", format!("/v1/routes/{app}"), none()),
+        ControlRequest::Switch(app, to) => ("POST", format!("/v1/routes/{app}/switch"), json(to)),
+        ControlRequest::Hold(app, hold) => ("POST", format!("/v1/routes/{app}/hold"), json(hold)),
+        ControlRequest::Release(app) => ("POST", format!("/v1/routes/{app}/release"), none()),
+        ControlRequest::Clear(app) => ("POST", format!("/v1/routes/{app}/clear"), none()),
+        ControlRequest::Drain(app, drain) => ("POST", format!("/v1/routes/{app}/drain"), json(drain)),
     }
 }
 
-async fn performed(calls: Vec<Call>) {
+async fn performed(calls: Vec<ControlRequest>) {
     // In memory where there is such a place: each change is made sure of on the disk.
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() {
@@ -123,18 +123,20 @@ fn seen(switch: &Switch) -> Vec<String> {
     shown.collect()
 }
 
-async fn perform(switch: &Switch, call: &Call) -> Result<(), Refused> {
+async fn perform(switch: &Switch, call: &ControlRequest) -> Result<(), Refused> {
     match call.clone() {
-        Call::Status => Ok(()),
-        Call::Route(app) => switch.route(&app).map(|route| drop(switch.status(&route))),
-        Call::Put(app, PutRoute::Port(port) | PutRoute::From(port)) => switch.put(&app, port).await.map(drop),
-        Call::Put(app, PutRoute::Search(search)) => switch.put(&app, search.from).await.map(drop),
-        Call::Delete(app) => switch.delete(&app).await,
-        Call::Switch(app, to) => switch.switch(&app, to).await,
-        Call::Hold(app, hold) => switch.hold(&app, hold).await,
-        Call::Release(app) => switch.release(&app).await,
-        Call::Clear(app) => switch.clear(&app).await,
-        Call::Drain(_, drain) => {
+        ControlRequest::Status => Ok(()),
+        ControlRequest::Route(app) => switch.route(&app).map(|route| drop(switch.status(&route))),
+        ControlRequest::Put(app, PutRoute::Port(port) | PutRoute::From(port)) => {
+            switch.put(&app, port).await.map(drop)
+        }
+        ControlRequest::Put(app, PutRoute::Search(search)) => switch.put(&app, search.from).await.map(drop),
+        ControlRequest::Delete(app) => switch.delete(&app).await,
+        ControlRequest::Switch(app, to) => switch.switch(&app, to).await,
+        ControlRequest::Hold(app, hold) => switch.hold(&app, hold).await,
+        ControlRequest::Release(app) => switch.release(&app).await,
+        ControlRequest::Clear(app) => switch.clear(&app).await,
+        ControlRequest::Drain(_, drain) => {
             let drained = switch.drain(drain).await?;
             assert_eq!((drained.left, drained.cut), (0, 0));
             Ok(())

@@ -1,6 +1,6 @@
 //! The route table: what was written is read back, and half of it is no table.
 
-use gokku_proxy::table::{Problem, Routes, parse, text};
+use gokku_proxy::route::table::{Problem, Routes, parse, text};
 
 /// Checks a table's file.
 pub fn check(data: &[u8]) {

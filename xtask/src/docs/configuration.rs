@@ -2,8 +2,8 @@
 
 use gokku_core::config::gokku_yml::KEYS;
 use gokku_core::config::settings::SETTINGS;
-use gokku_proxy::health::CHECKS;
-use gokku_proxy::limits::{LIMITS, Limit};
+use gokku_proxy::config::health_checks::CHECKS;
+use gokku_proxy::config::limits::{LIMITS, Limit};
 
 use super::markdown::{code, fill, table};
 
@@ -291,7 +291,10 @@ mod tests {
         let config = server_config::read(&root).unwrap();
         assert!(config.proxy.bind.is_some() && !config.proxy.trusted_proxies.is_empty());
         assert_ne!(config.proxy.limits, gokku_proxy::Limits::default());
-        assert_ne!(config.proxy.health_check, gokku_proxy::health::Checks::default());
+        assert_ne!(
+            config.proxy.health_check,
+            gokku_proxy::config::health_checks::Checks::default()
+        );
         let default = server_config::DiskConfig::default();
         assert!(config.disk.reserve != default.reserve && config.disk.build_cache != default.build_cache);
         assert!(!config.proxy.forbidden_ports.is_empty());

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
-use gokku_proxy::client::Error;
-use gokku_proxy::proxy::StartError;
+use gokku_proxy::control::client::Error;
+use gokku_proxy::server::proxy::StartError;
 use gokku_proxy::{Client, Proxy};
 
 use crate::support::{Message, Named, PATIENCE, Site, Wire, get, until};

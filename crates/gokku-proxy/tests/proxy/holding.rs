@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gokku_proxy::api::Hold;
+use gokku_proxy::control::api::Hold;
 use tokio::task::JoinHandle;
 
 use crate::support::{Message, Named, PATIENCE, Site, Wire, app, get};

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gokku_proxy::Limits;
-use gokku_proxy::api::{Hold, Target};
+use gokku_proxy::control::api::{Hold, Target};
 
 use crate::support::{Message, Named, Site, Upstream, Wire, app, free_ports, log, ok, soon, target};
 
@@ -414,7 +414,7 @@ async fn what_is_not_there() {
         let port = site.open_other(name, target).await;
         match name {
             "held" => drop(site.client.hold(&app(name), Hold { limit_ms: 10 }).await.unwrap()),
-            "lost" => site.switch().lose(&container),
+            "lost" => site.switch().mark_down(&container),
             _ => {}
         }
         // Some of them are waited for.

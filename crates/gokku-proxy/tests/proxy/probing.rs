@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gokku_proxy::probe::{Probe, probe};
+use gokku_proxy::health::probe::{Probe, probe};
 
 use crate::support::{Message, PATIENCE, Upstream, Wire, free_ports};
 

@@ -323,7 +323,7 @@ async fn a_lost_target_gets_nothing() {
     let blue = Named::new("blue").await;
     let port = site.serve(blue.target()).await;
     assert_eq!(get(port, "/").await.text(), "blue");
-    site.switch().lose(&ContainerId::new("blue"));
+    site.switch().mark_down(&ContainerId::new("blue"));
     assert!(site.route().await.targets[0].down);
     is_upstream_error(&get(port, "/").await);
     assert_eq!(blue.asked().len(), 1);
@@ -334,7 +334,7 @@ async fn a_lost_target_is_waited_for() {
     let site = Site::new().await;
     let blue = Named::new("blue").await;
     let port = site.serve(blue.target()).await;
-    site.switch().lose(&ContainerId::new("blue"));
+    site.switch().mark_down(&ContainerId::new("blue"));
     let mut client = Wire::connect(port).await;
     client.send(POST).await;
     until("the request to be there", async || {
@@ -343,7 +343,7 @@ async fn a_lost_target_is_waited_for() {
     .await;
     let address = blue.address().ip();
     site.switch()
-        .repair(&ContainerId::new("blue"), address)
+        .mark_up(&ContainerId::new("blue"), address)
         .await
         .unwrap();
     assert_eq!(client.message().await.text(), "blue");
@@ -358,9 +358,9 @@ async fn what_was_held_still_waits_for_its_container() {
     let blue = Named::new("blue").await;
     let port = site.serve(blue.target()).await;
     let limit_ms = 60_000;
-    let hold = gokku_proxy::api::Hold { limit_ms };
+    let hold = gokku_proxy::control::api::Hold { limit_ms };
     site.client.hold(&crate::support::app("api"), hold).await.unwrap();
-    site.switch().lose(&ContainerId::new("blue"));
+    site.switch().mark_down(&ContainerId::new("blue"));
     let asked = tokio::spawn(async move { get(port, "/").await });
     site.waiting(1).await;
     tokio::time::sleep(std::time::Duration::from_millis(3500)).await;
@@ -371,7 +371,7 @@ async fn what_was_held_still_waits_for_its_container() {
     .await;
     assert!(!asked.is_finished());
     site.switch()
-        .repair(&ContainerId::new("blue"), blue.address().ip())
+        .mark_up(&ContainerId::new("blue"), blue.address().ip())
         .await
         .unwrap();
     assert_eq!(asked.await.unwrap().text(), "blue");
@@ -390,7 +390,7 @@ async fn after_a_repair_requests_go_to_the_new_address() {
     assert_eq!(client.get("/").await.text(), "old");
     let new = moved.local_addr().unwrap();
     site.switch()
-        .repair(&ContainerId::new("blue"), new.ip())
+        .mark_up(&ContainerId::new("blue"), new.ip())
         .await
         .unwrap();
     assert_eq!(site.route().await.targets[0].address, new);
@@ -413,7 +413,7 @@ async fn after_a_repair_requests_go_to_the_new_address() {
 #[tokio::test]
 async fn a_lost_target_stays_lost() {
     use crate::support::app;
-    use gokku_proxy::api::{Hold, PutRoute};
+    use gokku_proxy::control::api::{Hold, PutRoute};
 
     let site = Site::new().await;
     let (blue, other) = (Named::new("blue").await, Named::new("other").await);
@@ -421,7 +421,7 @@ async fn a_lost_target_stays_lost() {
     let targets = vec![blue.target(), other.target()];
     site.switch_to_all(targets).await;
     let lost = ContainerId::new("blue");
-    site.switch().lose(&lost);
+    site.switch().mark_down(&lost);
     let still = async |what: &str| assert!(site.route().await.targets[0].down, "{what}");
     site.client
         .hold(&app("api"), Hold { limit_ms: 1000 })
@@ -437,7 +437,7 @@ async fn a_lost_target_stays_lost() {
     still("another port").await;
     let elsewhere = "127.0.0.3".parse().unwrap();
     site.switch()
-        .repair(&ContainerId::new("other"), elsewhere)
+        .mark_up(&ContainerId::new("other"), elsewhere)
         .await
         .unwrap();
     still("a repair of the other").await;

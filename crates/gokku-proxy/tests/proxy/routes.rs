@@ -2,8 +2,8 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
-use gokku_proxy::api::{PutRoute, Refused, Search};
-use gokku_proxy::listen::can_be_had;
+use gokku_proxy::control::api::{PutRoute, Refused, Search};
+use gokku_proxy::server::listen::check_port;
 
 use crate::support::{Named, Site, Wire, app, free_ports, get, refused, target, until};
 
@@ -187,15 +187,15 @@ async fn a_port_of_another_program_is_refused_and_its_holder_named() {
 
 /// Asked before anything is built.
 #[tokio::test]
-async fn whether_a_port_can_be_had_is_told() {
+async fn whether_a_port_check_port_is_told() {
     let (bind, port) = (Some(Ipv4Addr::LOCALHOST.into()), free_ports());
     for _ in 0..2 {
-        assert_eq!(can_be_had(bind, port), Ok(()), "to ask does not take it");
+        assert_eq!(check_port(bind, port), Ok(()), "to ask does not take it");
     }
     let _other_program = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
     let Err(Refused::PortTaken {
         port: taken, holder, ..
-    }) = can_be_had(bind, port)
+    }) = check_port(bind, port)
     else {
         panic!("it is taken");
     };

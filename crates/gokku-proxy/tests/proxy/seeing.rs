@@ -1,7 +1,7 @@
 //! Which containers run, as the switch sees it by itself: nobody else tells it anything here.
 
 use gokku_core::ContainerId;
-use gokku_proxy::api::Target;
+use gokku_proxy::control::api::Target;
 
 use crate::support::{Contained, Named, Site, get, soon, until};
 
@@ -75,7 +75,7 @@ async fn when_its_process_ends_nothing_more_is_sent() {
     seen(&site, &container).await;
 
     container.kill();
-    let ended = soon("its end", site.switch().ended()).await;
+    let ended = soon("its end", site.switch().next_ended()).await;
     assert_eq!(ended, ContainerId::new(&*container.id));
     let asked = blue.asked().len();
     assert!(down(&site, &container).await);
@@ -87,16 +87,16 @@ async fn when_its_process_ends_nothing_more_is_sent() {
     let address = blue.address().ip();
     for _ in 0..2 {
         let id = ContainerId::new(&*container.id);
-        site.switch().repair(&id, address).await.unwrap();
+        site.switch().mark_up(&id, address).await.unwrap();
         seen(&site, &container).await;
         assert_eq!(get(port, "/").await.text(), "blue");
     }
     container.kill();
-    assert_eq!(soon("its end", site.switch().ended()).await, ended);
+    assert_eq!(soon("its end", site.switch().next_ended()).await, ended);
     assert!(down(&site, &container).await);
 
     // Whoever says that it runs has looked too early.
-    site.switch().repair(&ended, address).await.unwrap();
+    site.switch().mark_up(&ended, address).await.unwrap();
     until("that it is not there", async || {
         down(&site, &container).await.then_some(())
     })
@@ -112,14 +112,14 @@ async fn in_doubt_only_what_is_seen_is_served() {
     let port = site.serve(at(&seen_one, &container)).await;
     let other_port = site.open_other("other", other.target()).await;
     seen(&site, &container).await;
-    site.switch().doubt();
+    site.switch().mark_unseen_down();
     assert_eq!(get(port, "/").await.text(), "seen");
     assert_eq!(get(other_port, "/").await.status(), 502);
     assert_eq!(other.asked().len(), 0);
     // It is told of again.
     let repaired = site
         .switch()
-        .repair(&other.target().container, other.address().ip())
+        .mark_up(&other.target().container, other.address().ip())
         .await;
     repaired.unwrap();
     assert_eq!(get(other_port, "/").await.text(), "other");

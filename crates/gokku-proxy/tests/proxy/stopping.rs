@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
 use gokku_proxy::Proxy;
-use gokku_proxy::api::Hold;
+use gokku_proxy::control::api::Hold;
 
 use crate::support::{Named, PATIENCE, Site, Upstream, Wire, app, ok, until};
 

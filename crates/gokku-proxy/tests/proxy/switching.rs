@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use gokku_core::ContainerId;
-use gokku_proxy::api::{Refused, SwitchTo};
+use gokku_proxy::control::api::{Refused, SwitchTo};
 
 use crate::support::{Message, Named, PATIENCE, Site, Upstream, Wire, app, get, ok, refused, target, until};
 
@@ -224,7 +224,7 @@ async fn an_app_gets_only_its_own_traffic() {
     let site = Site::new().await;
     let (api, web) = (Named::new("api").await, Named::new("web").await);
     let api_port = site.serve(target("the same id", api.address())).await;
-    let put = gokku_proxy::api::PutRoute::From(api_port + 1);
+    let put = gokku_proxy::control::api::PutRoute::From(api_port + 1);
     let web_port = site.client.put(&app("web"), put).await.unwrap().port;
     let to = SwitchTo {
         targets: vec![target("the same id", web.address())],
@@ -257,7 +257,7 @@ async fn what_is_kept_stays_as_it_is() {
     let site = Site::new().await;
     let (one, two) = (Named::new("one").await, Named::new("two").await);
     let port = site.serve(one.target()).await;
-    site.switch().lose(&ContainerId::new("one"));
+    site.switch().mark_down(&ContainerId::new("one"));
     let to = SwitchTo {
         targets: vec![two.target()],
         keep: vec![ContainerId::new("one")],

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use gokku_proxy::api::{PutRoute, Refused, SwitchTo};
-use gokku_proxy::proxy::StartError;
+use gokku_proxy::control::api::{PutRoute, Refused, SwitchTo};
+use gokku_proxy::server::proxy::StartError;
 
 use crate::support::{Named, PATIENCE, Site, Wire, app, get, refused, until};
 
@@ -73,7 +73,7 @@ async fn after_a_start_nothing_is_sent_before_a_target_is_known_to_run() {
     assert_eq!(blue.asked().len(), 0);
     let container = blue.target().container;
     let address = blue.address().ip();
-    site.switch().repair(&container, address).await.unwrap();
+    site.switch().mark_up(&container, address).await.unwrap();
     assert_eq!(asking.await.unwrap().text(), "blue");
 }
 

@@ -4,9 +4,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use gokku_core::ContainerId;
-use gokku_proxy::api::{Hold, SwitchTo, Target};
-use gokku_proxy::health::{Checks, Turn};
-use gokku_proxy::watch::watch;
+use gokku_proxy::config::health_checks::Checks;
+use gokku_proxy::control::api::{Hold, SwitchTo, Target};
+use gokku_proxy::health::health_monitor::monitor;
+use gokku_proxy::route::target_health::HealthChange;
 
 use crate::support::{Named, Site, app, get, until};
 
@@ -31,7 +32,7 @@ async fn serving(all: &[&Named]) -> (Site, u16) {
     (site, port)
 }
 
-/// Who answers, in turns.
+/// Who answers, in changes.
 async fn answering(port: u16) -> Vec<String> {
     let mut names = Vec::new();
     for _ in 0..6 {
@@ -66,12 +67,12 @@ async fn unhealthy(site: &Site, names: &[&str]) {
 async fn one_that_fails_gets_no_requests_until_it_is_good_again_and_the_last_one_always_does() {
     let (one, two) = (Named::new("one").await, Named::new("two").await);
     let (site, port) = serving(&[&one, &two]).await;
-    let turns = Mutex::new(Vec::new());
-    let watching = watch(site.switch(), CHECKS, |turned| {
-        turns
+    let changes = Mutex::new(Vec::new());
+    let watching = monitor(site.switch(), CHECKS, |changed| {
+        changes
             .lock()
             .unwrap()
-            .push((turned.container.to_string(), turned.turn));
+            .push((changed.container.to_string(), changed.change));
     });
     let story = async {
         until("a check", async || (!one.asked().is_empty()).then_some(())).await;
@@ -97,14 +98,14 @@ async fn one_that_fails_gets_no_requests_until_it_is_good_again_and_the_last_one
         () = story => {}
         () = watching => unreachable!("it watches for ever"),
     }
-    let turn = |name: &str, turn| (name.to_owned(), turn);
+    let change = |name: &str, change| (name.to_owned(), change);
     assert_eq!(
-        *turns.lock().unwrap(),
+        *changes.lock().unwrap(),
         [
-            turn("one", Turn::Out),
-            turn("two", Turn::Out),
-            turn("one", Turn::Back),
-            turn("two", Turn::Back)
+            change("one", HealthChange::Out),
+            change("two", HealthChange::Out),
+            change("one", HealthChange::Back),
+            change("two", HealthChange::Back)
         ]
     );
 }
@@ -116,8 +117,8 @@ async fn one_that_comes_back_is_asked_first() {
     let (site, port) = serving(&[&one, &two]).await;
     one.set_ill(true);
     let id = ContainerId::new("one");
-    site.switch().lose(&id);
-    site.switch().repair(&id, one.address().ip()).await.unwrap();
+    site.switch().mark_down(&id);
+    site.switch().mark_up(&id, one.address().ip()).await.unwrap();
     // Nobody has asked yet.
     assert_eq!(answering(port).await, ["two"]);
     let story = async {
@@ -129,9 +130,9 @@ async fn one_that_comes_back_is_asked_first() {
     };
     tokio::select! {
         () = story => {}
-        () = watch(site.switch(), CHECKS, drop) => unreachable!("it watches for ever"),
+        () = monitor(site.switch(), CHECKS, drop) => unreachable!("it watches for ever"),
     }
-    site.switch().lose(&id);
+    site.switch().mark_down(&id);
     let to = SwitchTo {
         targets: vec![one.target(), two.target()],
         ..SwitchTo::default()
@@ -156,7 +157,7 @@ async fn nobody_is_asked_while_requests_wait_nor_without_a_path() {
     site.open_other("third", watched).await;
     tokio::select! {
         () = until("checks of another app", async || (third.asked().len() > 3).then_some(())) => {}
-        () = watch(site.switch(), CHECKS, drop) => unreachable!("it watches for ever"),
+        () = monitor(site.switch(), CHECKS, drop) => unreachable!("it watches for ever"),
     }
     assert_eq!((one.asked().len(), other.asked().len()), (0, 0));
     assert_eq!(get(plain, "/").await.text(), "other");

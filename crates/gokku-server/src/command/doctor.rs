@@ -219,7 +219,7 @@ async fn addresses(server: &Server, engine: &Engine) -> Finding {
 }
 
 async fn switch(server: &Server) -> Vec<Finding> {
-    use gokku_proxy::client::Error;
+    use gokku_proxy::control::client::Error;
     let what = "traffic switch";
     let status = match server.switch().status().await {
         Ok(status) => status,

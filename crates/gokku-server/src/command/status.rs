@@ -8,8 +8,8 @@ use gokku_core::config::volume::Volume;
 use gokku_core::logs::event::Event;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Mounted, VolumeFacts, Why, labels};
-use gokku_proxy::api::RouteStatus;
-use gokku_proxy::probe::probe;
+use gokku_proxy::control::api::RouteStatus;
+use gokku_proxy::health::probe::{Probe, probe};
 use serde::Serialize;
 
 use crate::app::apps::App;
@@ -300,7 +300,7 @@ struct Routes {
 }
 
 impl Routes {
-    fn of(asked: Result<gokku_proxy::api::Status, gokku_proxy::client::Error>) -> Self {
+    fn of(asked: Result<gokku_proxy::control::api::Status, gokku_proxy::control::client::Error>) -> Self {
         match asked {
             Ok(status) => Self {
                 known: Some(
@@ -504,8 +504,8 @@ pub fn answers<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result
 async fn has_traffic(server: &Server, app: &AppName) -> Result<bool, Error> {
     match server.switch().route(app).await {
         Ok(route) => Ok(route.targets.iter().any(|target| !target.down)),
-        Err(gokku_proxy::client::Error::Refused(_)) => Ok(false),
-        Err(gokku_proxy::client::Error::NotRunning(_)) => config::is_running(server, app).await,
+        Err(gokku_proxy::control::client::Error::Refused(_)) => Ok(false),
+        Err(gokku_proxy::control::client::Error::NotRunning(_)) => config::is_running(server, app).await,
         Err(error) => Err(error.into()),
     }
 }

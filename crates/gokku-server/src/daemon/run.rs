@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use gokku_core::logs::audit::Change;
-use gokku_proxy::health::Turn;
-use gokku_proxy::task::again;
-use gokku_proxy::watch::{Turned, watch};
+use gokku_proxy::health::health_monitor::{HealthChanged, monitor};
+use gokku_proxy::route::target_health::HealthChange;
+use gokku_proxy::support::task::restart_on_panic;
 use gokku_proxy::{Config, Proxy};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
@@ -84,8 +84,8 @@ async fn serve(
     let checks = settings.health_check;
     let successor = proxy.successor();
     let successor = tokio::select! {
-        () = again("the supervisor", || supervisor::run(server, proxy.switch())) => None,
-        () = again("the health checks", || watch(proxy.switch(), checks, |turned| note_turn(server, turned))) => None,
+        () = restart_on_panic("the supervisor", || supervisor::run(server, proxy.switch())) => None,
+        () = restart_on_panic("the health checks", || monitor(proxy.switch(), checks, |changed| note_health_change(server, changed))) => None,
         successor = successor => Some(successor),
         _ = stop => None,
     };
@@ -117,10 +117,10 @@ fn refresh_repositories(server: &Server) {
 }
 
 /// Tells of a container that was taken out of the balance or put back.
-fn note_turn(server: &Server, turned: Turned) {
+fn note_health_change(server: &Server, changed: HealthChanged) {
     let server = server.clone();
     tokio::spawn(async move {
-        let id = &turned.container;
+        let id = &changed.container;
         let asked = async {
             let engine = server.engine().await.ok()?;
             engine.container(id.as_str()).await.ok().flatten()
@@ -128,15 +128,15 @@ fn note_turn(server: &Server, turned: Turned) {
         // Without an answer it is called by its id.
         let facts = timeout(NAME_LIMIT, asked).await.ok().flatten();
         let container = facts.map_or_else(|| id.short().to_owned(), |facts| facts.name);
-        let change = match turned.turn {
-            Turn::Out => Change::ContainerUnhealthy {
+        let change = match changed.change {
+            HealthChange::Out => Change::ContainerUnhealthy {
                 container,
-                found: health::words(&turned.found),
+                found: status::health(&changed.probe),
             },
-            Turn::Back => Change::ContainerHealthy { container },
+            HealthChange::Back => Change::ContainerHealthy { container },
         };
-        tracing::info!(app = %turned.app, "{change}");
-        audit_log::note(&server.root, audit_log::DAEMON, Some(&turned.app), change);
+        tracing::info!(app = %changed.app, "{change}");
+        events::note(&server.root, events::DAEMON, Some(&changed.app), change);
     });
 }
 

@@ -19,7 +19,7 @@ use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot, reconcile};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, EventKind, labels};
 use gokku_proxy::Switch;
-use gokku_proxy::task::{beside, caught};
+use gokku_proxy::support::task::{catch_panic, spawn_catching};
 use tokio::net::UnixStream;
 use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until, timeout};
 
@@ -83,7 +83,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                         "the Docker Engine has gone; waiting for it"
                     }
                     End::Silent => {
-                        switch.doubt();
+                        switch.mark_unseen_down();
                         "the Docker Engine does not answer; waiting for it"
                     }
                     End::Deaf => "the Docker Engine has not told of what happened; it is asked again",
@@ -97,7 +97,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                 tell_once(&mut told, &words);
                 // One that is there may start containers, whether or not it answers.
                 if is_there(server).await {
-                    switch.doubt();
+                    switch.mark_unseen_down();
                 }
             }
         }
@@ -119,7 +119,7 @@ async fn ask<T, E: std::fmt::Display>(
     limit: Duration,
     asked: impl Future<Output = Result<T, E>>,
 ) -> Result<T, String> {
-    match caught(what, timeout(limit, asked)).await {
+    match catch_panic(what, timeout(limit, asked)).await {
         Some(Ok(answer)) => answer.map_err(|error| error.to_string()),
         Some(Err(_)) => Err(format!(
             "{what}: the Docker Engine has not answered within {} s",
@@ -247,12 +247,12 @@ async fn tell_switch(switch: &Switch, facts: &ContainerFacts) {
     let told = async {
         if let Some(address) = networks::address(facts)
             && switch.target(&facts.id).is_some()
-            && let Err(error) = switch.repair(&facts.id, address).await
+            && let Err(error) = switch.mark_up(&facts.id, address).await
         {
             tracing::error!("{}: {error}", facts.name);
         }
     };
-    caught("tell the switch where a container is", told).await;
+    catch_panic("tell the switch where a container is", told).await;
 }
 
 impl Watch<'_> {
@@ -279,7 +279,7 @@ impl Watch<'_> {
                     Some(Err(error)) if error.is_silence() => return End::Deaf,
                     Some(Err(_)) | None => return End::Gone,
                 },
-                container = self.switch.ended() => self.upkeep.ended(&container, Instant::now()),
+                container = self.switch.next_ended() => self.upkeep.ended(&container, Instant::now()),
                 Some(done) = self.jobs.next() => match done {
                     Done::Listed(all, answers) => {
                         match all {
@@ -370,7 +370,7 @@ impl Watch<'_> {
         // First those that do not run: one that is started now may get the address of any of them.
         for lost in self.switch.containers() {
             if self.running.get(&lost) != Some(&true) {
-                self.switch.lose(&lost);
+                self.switch.mark_down(&lost);
             }
         }
         for facts in all {
@@ -418,11 +418,11 @@ impl Watch<'_> {
             }
             Told::Died(_) => {
                 self.running.insert(id.clone(), false);
-                self.switch.lose(id);
+                self.switch.mark_down(id);
             }
             Told::Removed => {
                 self.running.remove(id);
-                self.switch.lose(id);
+                self.switch.mark_down(id);
             }
             Told::Killed | Told::Ended(_) => {}
         }
@@ -476,7 +476,7 @@ impl Watch<'_> {
             }
             return false;
         }
-        self.switch.lose(id);
+        self.switch.mark_down(id);
         let code = facts.details.as_ref().map(|details| details.exit_code);
         let (code, ended) = match why {
             Why::Due => {
@@ -576,7 +576,7 @@ impl Watch<'_> {
         let engine = engine.clone();
         self.upkeep.start(&facts.id);
         let starting = async move {
-            let starting = caught("start a container", timeout(START, engine.start(&facts.id)));
+            let starting = catch_panic("start a container", timeout(START, engine.start(&facts.id)));
             let started = match starting.await {
                 Some(Ok(Ok(()))) => Ok(()),
                 Some(Ok(Err(error))) => Err(Refusal::Said(error.to_string())),
@@ -634,7 +634,7 @@ impl Watch<'_> {
     /// The switch was told where a container was when it was looked at: that is nothing any more if it has ended since.
     fn corrected(&mut self, id: &ContainerId) {
         if self.upkeep.has_ended(id) {
-            self.switch.lose(id);
+            self.switch.mark_down(id);
         }
     }
 
@@ -663,7 +663,7 @@ impl Watch<'_> {
             };
             let what = format!("bring {app} to how it should be");
             let name = app.clone();
-            let settling = beside(what, async move {
+            let settling = spawn_catching(what, async move {
                 if cut_off {
                     settle::end(&server, &name, &engine).await;
                 }
@@ -686,7 +686,7 @@ impl Watch<'_> {
             ..self.server.clone()
         };
         let engine = engine.clone();
-        let pruning = beside("keep the build cache to its budget".to_owned(), async move {
+        let pruning = spawn_catching("keep the build cache to its budget".to_owned(), async move {
             if let Err(error) = prune::keep_cache(&server, &engine).await {
                 tracing::warn!("{error}");
             }

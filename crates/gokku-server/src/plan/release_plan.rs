@@ -16,7 +16,7 @@ use gokku_core::text::read_limits;
 use gokku_core::text::shell::without_the_shell;
 use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId};
 use gokku_docker::Secrets;
-use gokku_proxy::api::{PutRoute, Search};
+use gokku_proxy::control::api::{PutRoute, Search};
 
 use crate::app::server_config::{self, ServerConfig};
 use crate::app::{apps, env_store};

@@ -31,7 +31,10 @@ pub(crate) fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> R
 /// Nothing of an app is left, but what is told of.
 pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<Vec<String>, Error> {
     match server.switch().delete(app).await {
-        Ok(()) | Err(gokku_proxy::client::Error::Refused(gokku_proxy::api::Refused::NoRoute { .. })) => {}
+        Ok(())
+        | Err(gokku_proxy::control::client::Error::Refused(gokku_proxy::control::api::Refused::NoRoute {
+            ..
+        })) => {}
         Err(error) => return Err(error.into()),
     }
     let label = server.root.label();

@@ -4,7 +4,7 @@ use gokku_core::release::record::Outcome;
 use gokku_core::transition::{Container, Goal, Observed, RecordState, Route, State};
 use gokku_core::{ProcessKey, Slot};
 use gokku_docker::{ContainerFacts, ContainerState, labels};
-use gokku_proxy::api::RouteStatus;
+use gokku_proxy::control::api::RouteStatus;
 
 use crate::app::{env_store, records, refs};
 use crate::engine::runtime::Runtime;

@@ -10,7 +10,7 @@ use gokku_core::release::record::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Refs, Step};
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
-use gokku_proxy::api::{Drain, Hold, PutRoute, SwitchTo, Target};
+use gokku_proxy::control::api::{Drain, Hold, PutRoute, SwitchTo, Target};
 
 use crate::app::{code, env_store, records, refs};
 use crate::engine::health::{Check, LAST_LINES, await_good, await_health, exit_reason};

@@ -7,7 +7,7 @@ use gokku_core::machine::backoff::Backoff;
 use gokku_core::transition::Goal;
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
-use gokku_proxy::api::RouteStatus;
+use gokku_proxy::control::api::RouteStatus;
 use tokio::sync::watch;
 
 use crate::app::records;

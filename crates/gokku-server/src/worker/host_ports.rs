@@ -6,8 +6,8 @@ use gokku_core::access::host_ports::HostPorts;
 use gokku_core::config::env_file::{EnvKey, EnvValue};
 use gokku_core::config::settings::PORT;
 use gokku_core::{Access, Asker, EnvironmentName};
-use gokku_proxy::api::{PutRoute, Refused, RouteStatus};
-use gokku_proxy::client::Error as Theirs;
+use gokku_proxy::control::api::{PutRoute, Refused, RouteStatus};
+use gokku_proxy::control::client::Error as Theirs;
 
 use crate::app::{apps, env_store, server_config};
 use crate::error::Error;
@@ -32,7 +32,7 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
         let other = status.routes.iter().find(|other| other.port == port);
         return match other {
             Some(other) => Err(Refused::port_of(&other.app, port)),
-            None => gokku_proxy::listen::can_be_had(plan.server.proxy.bind, port),
+            None => gokku_proxy::server::listen::check_port(plan.server.proxy.bind, port),
         }
         .map_err(|refused| told(server, refused));
     }

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use gokku_core::{AppName, ContainerId};
-use gokku_proxy::api::{Drain, Drained, PutRoute, Refused, RouteStatus, SwitchTo, Target};
-use gokku_proxy::client::Error;
-use gokku_proxy::proxy::StartError;
+use gokku_proxy::control::api::{Drain, Drained, PutRoute, Refused, RouteStatus, SwitchTo, Target};
+use gokku_proxy::control::client::Error;
+use gokku_proxy::server::proxy::StartError;
 use gokku_proxy::{Client, Config, Limits, Network, Proxy, Switch};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -200,7 +200,7 @@ impl Site {
                 .expect("a target")
                 .facts()
                 .address;
-            let repaired = self.switch().repair(&container, there.ip()).await;
+            let repaired = self.switch().mark_up(&container, there.ip()).await;
             repaired.expect("repaired");
         }
     }

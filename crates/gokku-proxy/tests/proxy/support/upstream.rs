@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gokku_core::ContainerId;
-use gokku_proxy::api::Target;
+use gokku_proxy::control::api::Target;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 

@@ -1,0 +1,204 @@
+//! What a client's connection is doing: its time limits depend on that, and whether it may be closed in favour of another
+//! one.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+
+use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
+
+use crate::http::head_scanner::{Follows, HeadFault};
+use crate::support::lock::lock;
+
+/// The phase a connection is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// There is no request.
+    Idle,
+    /// Part of a request's head has come.
+    Head,
+    /// A request is being answered.
+    Busy,
+}
+
+#[derive(Debug)]
+struct Inner {
+    phase: Phase,
+    since: Instant,
+    /// How many requests have come.
+    requests: u64,
+    /// What follows the last request's head.
+    follows: Follows,
+    /// What is wrong with the next request's head, which was cut.
+    fault: Option<HeadFault>,
+    /// The last request may not have been read to its end.
+    request_unread: bool,
+    /// The connection is to end, in favour of another one.
+    shed: bool,
+}
+
+/// The state of a client's connection.
+#[derive(Debug)]
+pub(crate) struct ConnectionState {
+    inner: Mutex<Inner>,
+    /// The task that waits for the client's next bytes.
+    reader: AtomicWaker,
+    /// The bytes of a head that has not ended.
+    partial_head: AtomicUsize,
+}
+
+impl ConnectionState {
+    /// Returns the state of a connection that was just accepted.
+    pub(crate) fn new() -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                phase: Phase::Idle,
+                since: Instant::now(),
+                requests: 0,
+                follows: Follows::Unknown,
+                fault: None,
+                request_unread: false,
+                shed: false,
+            }),
+            reader: AtomicWaker::new(),
+            partial_head: AtomicUsize::new(0),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        lock(&self.inner)
+    }
+
+    /// Returns the phase, and since when it lasts.
+    pub(crate) fn phase(&self) -> (Phase, Instant) {
+        let inner = self.inner();
+        (inner.phase, inner.since)
+    }
+
+    /// Notes that bytes have come.
+    pub(crate) fn bytes_received(&self) {
+        let mut inner = self.inner();
+        if inner.phase == Phase::Idle {
+            inner.phase = Phase::Head;
+            inner.since = Instant::now();
+            inner.request_unread = true;
+        }
+    }
+
+    /// Notes that a request's head was read. The connection is busy for as long as what is returned lives.
+    pub(crate) fn begin_request(self: &Arc<Self>, follows: Follows) -> ActiveRequest {
+        let mut inner = self.inner();
+        inner.phase = Phase::Busy;
+        inner.requests += 1;
+        inner.follows = follows;
+        inner.request_unread = true;
+        ActiveRequest {
+            number: inner.requests,
+            fault: inner.fault,
+            connection: Arc::clone(self),
+        }
+    }
+
+    /// Returns what follows the head of the request with this number; nothing before the HTTP library has read that.
+    pub(crate) fn follows(&self, request: u64) -> Option<Follows> {
+        let inner = self.inner();
+        (inner.requests == request).then_some(inner.follows)
+    }
+
+    /// Sets what follows the last request's head, once it is known.
+    pub(crate) fn set_follows(&self, follows: Follows) {
+        self.inner().follows = follows;
+        self.reader.wake();
+    }
+
+    /// Notes that the next request's head was cut.
+    pub(crate) fn head_cut(&self, fault: HeadFault) {
+        self.inner().fault = Some(fault);
+    }
+
+    /// Notes that the request was read to its end.
+    pub(crate) fn request_read(&self) {
+        self.inner().request_unread = false;
+    }
+
+    /// Returns whether the client may still be sending the last request.
+    pub(crate) fn is_request_unread(&self) -> bool {
+        self.inner().request_unread
+    }
+
+    /// Notes that the client has taken all that was sent.
+    pub(crate) fn flushed(&self) {
+        {
+            let mut inner = self.inner();
+            if inner.phase == Phase::Idle {
+                inner.since = Instant::now();
+            }
+        }
+        self.reader.wake();
+    }
+
+    /// Sets whom [`Self::shed`], [`Self::flushed`] and [`Self::set_follows`] wake.
+    pub(crate) fn register_reader(&self, reader: &Waker) {
+        self.reader.register(reader);
+    }
+
+    /// Sets how many bytes there are of a head that has not ended, and returns how many there were.
+    pub(crate) fn set_partial_head(&self, bytes: usize) -> usize {
+        self.partial_head.swap(bytes, Ordering::Relaxed)
+    }
+
+    /// Returns whether there is part of a head.
+    pub(crate) fn has_partial_head(&self) -> bool {
+        self.partial_head.load(Ordering::Relaxed) > 0
+    }
+
+    /// Ends the connection, unless a request is being answered; returns whether it ends.
+    pub(crate) fn shed(&self) -> bool {
+        {
+            let mut inner = self.inner();
+            if inner.phase == Phase::Busy {
+                return false;
+            }
+            inner.shed = true;
+        }
+        self.reader.wake();
+        true
+    }
+
+    /// Returns whether the connection is to end.
+    pub(crate) fn is_shed(&self) -> bool {
+        self.inner().shed
+    }
+}
+
+/// A request that is being answered. It is dropped with the response's body, or with the upgraded connection.
+#[derive(Debug)]
+pub(crate) struct ActiveRequest {
+    connection: Arc<ConnectionState>,
+    number: u64,
+    fault: Option<HeadFault>,
+}
+
+impl ActiveRequest {
+    /// Returns the connection that it came on.
+    pub(crate) fn connection(&self) -> &Arc<ConnectionState> {
+        &self.connection
+    }
+
+    /// Returns what is wrong with the head, if it was cut.
+    pub(crate) fn fault(&self) -> Option<HeadFault> {
+        self.fault
+    }
+}
+
+impl Drop for ActiveRequest {
+    fn drop(&mut self) {
+        let mut inner = self.connection.inner();
+        // The next one may have begun.
+        if inner.requests == self.number {
+            inner.phase = Phase::Idle;
+            inner.since = Instant::now();
+        }
+    }
+}

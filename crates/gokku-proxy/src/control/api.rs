@@ -1,0 +1,258 @@
+//! The messages of the control API: JSON over HTTP on a Unix socket, so that `curl --unix-socket` works.
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /v1/status` | [`Status`] |
+//! | `PUT /v1/routes/{app}` [`PutRoute`] | opens the app's host port; [`RouteStatus`] |
+//! | `GET /v1/routes/{app}` | [`RouteStatus`] |
+//! | `DELETE /v1/routes/{app}` | closes the port and forgets the app |
+//! | `POST /v1/routes/{app}/switch` [`SwitchTo`] | new targets, and waiting requests go to them |
+//! | `POST /v1/routes/{app}/hold` [`Hold`] | requests wait |
+//! | `POST /v1/routes/{app}/release` | waiting requests go on |
+//! | `POST /v1/routes/{app}/clear` | no targets: requests are refused |
+//! | `POST /v1/routes/{app}/drain` [`Drain`] | waits for a container's requests; [`Drained`] |
+//!
+//! Errors are [`Refused`] with a status of 400 and up.
+
+use std::net::SocketAddr;
+
+use gokku_core::access::host_ports::PortRange;
+use gokku_core::{AppName, ContainerId, ReleaseId};
+use serde::{Deserialize, Serialize};
+
+/// A container that traffic can be sent to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The container.
+    pub container: ContainerId,
+    /// The release it runs.
+    pub release: ReleaseId,
+    /// The address and the port the app listens on; port 0 when the app answers no requests, which its clients are told.
+    pub address: SocketAddr,
+    /// The share of the traffic, relative to the others; at least 1.
+    #[serde(default = "one")]
+    pub weight: u32,
+    /// The path that the app answers with 200 while it is healthy. Without one there are no health checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// The host port an app is to have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PutRoute {
+    /// Exactly this one.
+    Port(u16),
+    /// The one the app has, else the first free one from here on.
+    From(u16),
+    /// The same, but none of certain ports.
+    Search(Search),
+}
+
+/// Where to look for a free host port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    /// The first port to try.
+    pub from: u16,
+    /// Ports that must not be taken.
+    pub except: Vec<PortRange>,
+}
+
+/// New targets for a route.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SwitchTo {
+    /// The targets that are known to run and to be healthy.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    /// Present targets that stay as they are, in whatever state. There must be at least one target in all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<ContainerId>,
+}
+
+/// Asks that requests wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hold {
+    /// How long each may wait, in milliseconds.
+    pub limit_ms: u64,
+}
+
+/// Asks to wait for a container's requests to end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// The container.
+    pub container: ContainerId,
+    /// How long the requests may take, in milliseconds.
+    pub limit_ms: u64,
+    /// How long upgraded connections may go on before they are cut, in milliseconds.
+    pub upgrade_limit_ms: u64,
+}
+
+/// The outcome of a drain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drained {
+    /// Requests that were still in flight at the limit.
+    pub left: u64,
+    /// Upgraded connections that were cut.
+    pub cut: u64,
+}
+
+/// The status of a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetStatus {
+    /// The container.
+    pub container: ContainerId,
+    /// The release it runs.
+    pub release: ReleaseId,
+    /// The address; port 0 when the app answers no requests.
+    pub address: SocketAddr,
+    /// Whether the container does not run, as far as is known: then nothing is sent to its address, which may be
+    /// another container's by now.
+    #[serde(default)]
+    pub down: bool,
+    /// The container's first process, when the switch sees it: the moment that ends the target is down, whether or not
+    /// the Docker Engine says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<u32>,
+    /// Whether the target fails its health check: then requests go to the others, as long as one of them is good.
+    #[serde(default)]
+    pub unhealthy: bool,
+    /// How many requests are in flight, upgraded connections included.
+    pub in_flight: u64,
+    /// How many of those are upgraded connections.
+    pub upgraded: u64,
+}
+
+/// The status of a route.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteStatus {
+    /// The app.
+    pub app: AppName,
+    /// The host port.
+    pub port: u16,
+    /// The containers that get the traffic.
+    pub targets: Vec<TargetStatus>,
+    /// The containers that no longer do and still have requests in flight.
+    pub retired: Vec<TargetStatus>,
+    /// Whether requests wait.
+    pub held: bool,
+    /// How many requests wait now.
+    pub waiting: u64,
+    /// How many requests were accepted since the switch was started.
+    pub requests: u64,
+    /// Why the port is not open, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
+impl RouteStatus {
+    /// Returns whether the app answers requests: one without a web process answers none.
+    pub fn answers(&self) -> bool {
+        self.targets.iter().any(|target| target.address.port() != 0)
+    }
+}
+
+/// The status of the switch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// The program's process.
+    pub pid: u32,
+    /// Whether somebody tells the switch which containers run. While nobody does, a target may be gone, and its address
+    /// may go to a container that is started meanwhile.
+    #[serde(default)]
+    pub watched: bool,
+    /// What is wrong with the route table, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// Every route, by app.
+    pub routes: Vec<RouteStatus>,
+}
+
+impl Refused {
+    /// Returns the refusal of a host port that is another app's.
+    pub fn port_of(app: &AppName, port: u16) -> Self {
+        Self::PortTaken {
+            port,
+            holder: format!("the app {app}"),
+            app: Some(app.clone()),
+        }
+    }
+
+    /// Returns the refusal without the names of other apps and programs, for somebody who may not learn them; `may_be_told`
+    /// says of which app one may.
+    #[must_use]
+    pub fn without_names(self, may_be_told: impl FnOnce(&AppName) -> bool) -> Self {
+        match self {
+            Self::PortTaken { port, app, .. } if !app.as_ref().is_some_and(may_be_told) => Self::PortTaken {
+                port,
+                holder: if app.is_some() {
+                    "another app"
+                } else {
+                    "another program"
+                }
+                .to_owned(),
+                app: None,
+            },
+            other => other,
+        }
+    }
+}
+
+/// Why the switch refused a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Refused {
+    /// There is no route for this app.
+    #[error("the traffic switch has no route for {app}")]
+    NoRoute {
+        /// The app.
+        app: String,
+    },
+    /// The switch knows no such container.
+    #[error("the traffic switch knows no container {container}")]
+    NoTarget {
+        /// The container.
+        container: ContainerId,
+    },
+    /// The host port is somebody else's.
+    #[error("port {port} is taken by {holder}: give the app another one (ports: in gokku.yml, or PORT)")]
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// The owner, in words.
+        holder: String,
+        /// The app that has it, if an app has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        app: Option<AppName>,
+    },
+    /// The port could not be opened.
+    #[error("port {port} could not be opened: {reason}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What the kernel reported.
+        reason: String,
+    },
+    /// The route table could not be written; nothing was changed.
+    #[error("the route table could not be written, and nothing was changed: {reason}")]
+    Table {
+        /// What the kernel reported.
+        reason: String,
+    },
+    /// The request was not valid.
+    #[error("the traffic switch did not understand the request: {reason}")]
+    Request {
+        /// What is wrong with it.
+        reason: String,
+    },
+}

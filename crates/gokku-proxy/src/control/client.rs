@@ -1,0 +1,201 @@
+//! A client for the control API.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use gokku_core::AppName;
+use http_body_util::{BodyExt, Full};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::control::api::{Drain, Drained, Hold, PutRoute, Refused, RouteStatus, Status, SwitchTo};
+
+/// Why a call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing answers on the socket.
+    #[error(
+        "the traffic switch does not run (nothing answers on {}): `gokku proxy run` starts it, the next deploy does too",
+        .0.display()
+    )]
+    NotRunning(PathBuf),
+    /// This user may not open the socket.
+    #[error("this user may not speak to the traffic switch on {}: run as root, or join its group", .0.display())]
+    Forbidden(PathBuf),
+    /// The switch refused.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The connection broke, or what came back was not understood.
+    #[error("the exchange with the traffic switch on {} failed: {reason}", .socket.display())]
+    Broken {
+        /// The socket.
+        socket: PathBuf,
+        /// What happened.
+        reason: String,
+    },
+}
+
+/// A client of the switch behind a socket. Each call makes a connection of its own.
+#[derive(Clone, Debug)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+impl Client {
+    /// Creates a client; nothing is connected yet.
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self {
+            socket: socket.into(),
+        }
+    }
+
+    /// Returns the socket's path.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Returns the status of the switch.
+    pub async fn status(&self) -> Result<Status, Error> {
+        self.call(Method::GET, "/v1/status", &()).await
+    }
+
+    /// Returns the status of an app's route.
+    pub async fn route(&self, app: &AppName) -> Result<RouteStatus, Error> {
+        self.call(Method::GET, &format!("/v1/routes/{app}"), &()).await
+    }
+
+    /// Returns the status of an app's route, or nothing when there is no route.
+    pub async fn find_route(&self, app: &AppName) -> Result<Option<RouteStatus>, Error> {
+        match self.route(app).await {
+            Ok(route) => Ok(Some(route)),
+            Err(Error::Refused(Refused::NoRoute { .. })) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives an app its host port.
+    pub async fn put(&self, app: &AppName, put: PutRoute) -> Result<RouteStatus, Error> {
+        self.call(Method::PUT, &format!("/v1/routes/{app}"), &put).await
+    }
+
+    /// Forgets an app.
+    pub async fn delete(&self, app: &AppName) -> Result<(), Error> {
+        self.call(Method::DELETE, &format!("/v1/routes/{app}"), &()).await
+    }
+
+    /// Gives a route new targets, and lets waiting requests go to them.
+    pub async fn switch(&self, app: &AppName, to: &SwitchTo) -> Result<RouteStatus, Error> {
+        self.post(app, "switch", to).await
+    }
+
+    /// Makes requests wait.
+    pub async fn hold(&self, app: &AppName, hold: Hold) -> Result<RouteStatus, Error> {
+        self.post(app, "hold", &hold).await
+    }
+
+    /// Lets waiting requests go on.
+    pub async fn release(&self, app: &AppName) -> Result<RouteStatus, Error> {
+        self.post(app, "release", &()).await
+    }
+
+    /// Takes a route's targets away.
+    pub async fn clear(&self, app: &AppName) -> Result<RouteStatus, Error> {
+        self.post(app, "clear", &()).await
+    }
+
+    /// Waits for a container's requests to end.
+    pub async fn drain(&self, app: &AppName, drain: &Drain) -> Result<Drained, Error> {
+        self.post(app, "drain", drain).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        app: &AppName,
+        action: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        self.call(Method::POST, &format!("/v1/routes/{app}/{action}"), body)
+            .await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let text = serde_json::to_vec(body).map_err(|error| self.broken(error.to_string()))?;
+        let (status, body) = self.boxed_exchange(method, path, text).await?;
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(|error| self.broken(error.to_string()));
+        }
+        match serde_json::from_slice::<Refused>(&body) {
+            Ok(refused) => Err(refused.into()),
+            Err(_) => Err(self.broken(format!("HTTP {status}"))),
+        }
+    }
+
+    fn broken(&self, reason: String) -> Error {
+        Error::Broken {
+            socket: self.socket.clone(),
+            reason,
+        }
+    }
+
+    /// In a box, so that it is compiled in this crate and once, whatever is sent and by whom.
+    fn boxed_exchange<'a>(
+        &'a self,
+        method: Method,
+        path: &'a str,
+        text: Vec<u8>,
+    ) -> BoxFuture<'a, Result<(StatusCode, Bytes), Error>> {
+        Box::pin(self.exchange(method, path, text))
+    }
+
+    /// One request and its answer's status and body.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        text: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), Error> {
+        let broken = |reason: String| self.broken(reason);
+        let stream = UnixStream::connect(&self.socket)
+            .await
+            .map_err(|error| match error.kind() {
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused => Error::NotRunning(self.socket.clone()),
+                ErrorKind::PermissionDenied => Error::Forbidden(self.socket.clone()),
+                _ => broken(error.to_string()),
+            })?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| broken(error.to_string()))?;
+        let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "gokku")
+            .header(CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(text)))
+            .map_err(|error| broken(error.to_string()))?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| broken(error.to_string()))?;
+        let status = response.status();
+        let body = response
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| broken(error.to_string()))?
+            .to_bytes();
+        Ok((status, body))
+    }
+}

@@ -1,0 +1,46 @@
+//! Makes the switch's own responses, and logs them; why there are any is `http::error_reason`'s.
+
+use std::error::Error;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SERVER};
+
+use crate::forward::response_body::ResponseBody;
+use crate::http::error_reason::{ERROR_HEADER, ErrorLog, ErrorReason, RETRY_AFTER_SECONDS, TEXT};
+use crate::support::error_chain;
+
+/// Logs a reason and returns the response that gives it.
+pub(crate) fn respond(errors: &ErrorLog, reason: ErrorReason) -> Response<ResponseBody> {
+    errors.log(reason, None);
+    response(reason)
+}
+
+/// Logs a reason with the error behind it, and returns the response that gives the reason.
+pub(crate) fn respond_after(
+    errors: &ErrorLog,
+    reason: ErrorReason,
+    error: &dyn Error,
+) -> Response<ResponseBody> {
+    errors.log(reason, Some(&error_chain::in_words(error)));
+    response(reason)
+}
+
+fn response(reason: ErrorReason) -> Response<ResponseBody> {
+    let facts = reason.facts();
+    let text = Full::new(Bytes::from(format!("{}\n", facts.words)));
+    let mut response = Response::new(ResponseBody::own(text));
+    *response.status_mut() = facts.status;
+    let headers = response.headers_mut();
+    headers.insert(SERVER, HeaderValue::from_static("gokku"));
+    headers.insert(ERROR_HEADER, HeaderValue::from_static(facts.error));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    if reason.is_temporary() {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+    }
+    if reason.closes_connection() {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}

@@ -1,0 +1,14 @@
+//! One request's way to the app, and the response's way back.
+//!
+//! - `proxy_request`: leases a target, sends the request, and returns the response
+//! - `failure`, `retry`: why an app did not answer, and whether the request is sent again
+//! - `response_body`: a response's body, which ends the lease
+//! - `upgrade`: what becomes of an upgraded connection
+//! - `error_response`: the switch's own answers
+
+pub(crate) mod error_response;
+mod failure;
+pub(crate) mod proxy_request;
+pub(crate) mod response_body;
+mod retry;
+mod upgrade;

@@ -1,0 +1,264 @@
+//! Forwards one request: leases a target, sends the request to it, and returns the response.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gokku_core::machine::backoff::Backoff;
+use hyper::body::{Body as _, Incoming};
+use hyper::ext::on_informational;
+use hyper::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRANSFER_ENCODING};
+use hyper::http::request;
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+use hyper_util::client::legacy::{Error, ResponseFuture};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::request_body::{BodyFault, BodyOptions, RefusedBody, RequestBody};
+use crate::client::serve_context::RequestContext;
+use crate::forward::error_response::{respond, respond_after};
+use crate::forward::response_body::ResponseBody;
+use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
+use crate::forward::{failure, upgrade};
+use crate::http::error_reason::ErrorReason;
+use crate::http::validate::{self, BadLength};
+use crate::http::{forwarded, hop_headers};
+use crate::route::app_route::{Route, Unroutable};
+use crate::route::target::{Lease, Target};
+use crate::route::upstream_connection::Received;
+
+/// How long to try again to connect to an app, while nothing of the request was sent: a crashed container may be back by
+/// then.
+const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Answers a request for `route`.
+pub(crate) async fn forward(
+    route: Arc<Route>,
+    context: RequestContext,
+    mut request: Request<Incoming>,
+    cutting: CancellationToken,
+) -> Response<ResponseBody> {
+    let turn = route.count_request();
+    let limits = &context.serve.limits;
+    let own = |reason| respond(route.errors(), reason);
+    if request.method() == Method::CONNECT {
+        return own(ErrorReason::NoProxy);
+    }
+    let upgrading = (request.version() == Version::HTTP_11
+        && hop_headers::upgrade_of(request.headers()).is_some())
+    .then(|| hyper::upgrade::on(&mut request));
+    let (mut parts, body) = request.into_parts();
+    let idempotent = is_idempotent(&parts.method);
+    let options = BodyOptions {
+        limit: limits.upload_timeout,
+        keep: idempotent,
+        expects_continue: expects_continue(&mut parts, &body).then_some(limits.continue_timeout),
+    };
+    let body = RequestBody::new(body, Arc::clone(&context.active), options);
+    if let Err(words) = validate::check_request(&mut parts) {
+        return own(ErrorReason::BadRequest(words));
+    }
+    let headers = &mut parts.headers;
+    let chunked = headers.contains_key(TRANSFER_ENCODING);
+    match validate::set_framing(headers, &body, chunked) {
+        Ok(()) => {}
+        Err(BadLength::Ambiguous) => return own(ErrorReason::BadRequest("the request has several lengths")),
+        Err(BadLength::TooLong) => return own(ErrorReason::LongBody),
+    }
+    if upgrading.is_none() {
+        headers.remove(hyper::header::UPGRADE);
+    }
+    hop_headers::strip(headers);
+    hop_headers::strip_lookalikes(headers);
+    forwarded::set(headers, context.peer, &context.serve.trusted);
+    if chunked {
+        // Also with a method that seldom has a body.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    parts.version = Version::HTTP_11;
+
+    let mut began = Instant::now();
+    let mut pause = Backoff::up_to(LONGEST_PAUSE);
+    let mut resent = false;
+    let mut refused_by = Vec::new();
+    loop {
+        // Each attempt picks a target anew, so that it goes where the route points now.
+        let waited_since = Instant::now();
+        let lease = match route.lease(turn, &refused_by).await {
+            Ok(lease) => lease,
+            Err(Unroutable::NoTarget) => return own(ErrorReason::NoTarget),
+            Err(Unroutable::HeldTooLong) => return own(ErrorReason::HeldTooLong),
+        };
+        // The time in which the request was held does not count: the container may have come up only just now.
+        began += waited_since.elapsed();
+        let Some(address) = lease.target().reachable() else {
+            drop(lease);
+            if began.elapsed() >= CONNECT_PATIENCE {
+                return own(ErrorReason::NotRunning);
+            }
+            sleep(pause.take()).await;
+            continue;
+        };
+        if address.port() == 0 {
+            return own(ErrorReason::NoWeb);
+        }
+        let Some(uri) = uri(address, &parts.uri) else {
+            return own(ErrorReason::BadRequest("the request's path is not valid"));
+        };
+        let mut attempt = Request::new(body.clone());
+        *attempt.method_mut() = parts.method.clone();
+        *attempt.uri_mut() = uri;
+        *attempt.headers_mut() = parts.headers.clone();
+        // They say how the names of the headers were written.
+        *attempt.extensions_mut() = parts.extensions.clone();
+        if options.expects_continue.is_some() {
+            forward_continue(&mut attempt, &body, lease.target());
+        }
+        let sending = lease.target().client.request(attempt);
+        let Some(sent) = await_response(sending, &body, limits.answer_timeout).await else {
+            return own(if context.active.connection().is_request_unread() {
+                ErrorReason::TakesNothing
+            } else {
+                ErrorReason::SlowAnswer
+            });
+        };
+        let error = match sent {
+            Ok(response) => {
+                Received::note_answer(response.extensions());
+                lease.target().note_version(response.version());
+                let refused = body.answered(response.status());
+                return pass_on(&route, response, lease, refused, upgrading, context, cutting);
+            }
+            Err(error) => error,
+        };
+        let container = lease.target().facts().container;
+        drop(lease);
+        let (failure, reason) = failure::classify(&error);
+        if let Some(fault) = body.fault() {
+            let reason = match fault {
+                BodyFault::Stalled => ErrorReason::SlowBody,
+                BodyFault::Malformed => ErrorReason::BadBody,
+                BodyFault::Truncated => ErrorReason::BrokenBody,
+            };
+            return respond_after(route.errors(), reason, &error);
+        }
+        let failed = FailedRequest {
+            idempotent,
+            resendable: body.can_be_resent(),
+            resent,
+        };
+        match retry::decide(failed, failure) {
+            Retry::UntilConnected if began.elapsed() < CONNECT_PATIENCE => {
+                if refused_by.contains(&container) || !route.has_other(&container) {
+                    // All have refused: give them time.
+                    refused_by.clear();
+                    sleep(pause.take()).await;
+                } else {
+                    refused_by.push(container);
+                }
+            }
+            // The app closed a kept-alive connection while the request was on its way.
+            Retry::Once => resent = true,
+            Retry::UntilConnected | Retry::Never => return respond_after(route.errors(), reason, &error),
+        }
+    }
+}
+
+/// Returns whether the client waits for `100 Continue` before it sends the body. In HTTP/1.0 there is no such thing, so the
+/// header is ignored there, RFC 9110 section 10.1.1.
+fn expects_continue(parts: &mut request::Parts, body: &Incoming) -> bool {
+    if parts.version < Version::HTTP_11 {
+        parts.headers.remove(EXPECT);
+        return false;
+    }
+    let mut expected = parts.headers.get_all(EXPECT).iter();
+    !body.is_end_stream() && expected.any(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Lets the client send its body as soon as the app answers `100 Continue`; at once if the app is known not to.
+fn forward_continue(attempt: &mut Request<RequestBody>, body: &RequestBody, target: &Target) {
+    if target.is_http10() {
+        body.meet_expectation();
+        return;
+    }
+    let body = body.clone();
+    on_informational(attempt, move |response| {
+        if response.status() == StatusCode::CONTINUE {
+            body.meet_expectation();
+        }
+    });
+}
+
+/// Waits for the app's response; returns nothing when that takes too long. The time counts from when the app could have
+/// all of the request that has come.
+async fn await_response(
+    sending: ResponseFuture,
+    body: &RequestBody,
+    limit: Option<Duration>,
+) -> Option<Result<Response<Incoming>, Error>> {
+    let Some(limit) = limit else {
+        return Some(sending.await);
+    };
+    let mut sending = std::pin::pin!(sending);
+    let mut due = Instant::now() + limit;
+    loop {
+        if let Ok(sent) = timeout_at(due, sending.as_mut()).await {
+            return Some(sent);
+        }
+        let later = body.awaits_app_since().map_or(due, |since| since + limit);
+        if later <= due {
+            return None;
+        }
+        due = later;
+    }
+}
+
+/// Returns the request's address at the target.
+fn uri(address: SocketAddr, requested: &Uri) -> Option<Uri> {
+    let path = requested.path_and_query().map_or("/", |path| path.as_str());
+    Uri::builder()
+        .scheme("http")
+        .authority(address.to_string())
+        .path_and_query(path)
+        .build()
+        .ok()
+}
+
+/// Makes the app's response one for the client.
+fn pass_on(
+    route: &Route,
+    mut response: Response<Incoming>,
+    lease: Lease,
+    refused: Option<RefusedBody>,
+    upgrading: Option<hyper::upgrade::OnUpgrade>,
+    context: RequestContext,
+    cutting: CancellationToken,
+) -> Response<ResponseBody> {
+    if !validate::is_plain(response.headers()) {
+        return respond(route.errors(), ErrorReason::CodedAnswer);
+    }
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let app = hyper::upgrade::on(&mut response);
+        let (mut parts, body) = response.into_parts();
+        hop_headers::strip(&mut parts.headers);
+        parts.headers.remove(CONTENT_LENGTH);
+        return match upgrading {
+            Some(client) => {
+                upgrade::connect(client, app, lease, context, cutting);
+                Response::from_parts(parts, ResponseBody::app(body, None, None))
+            }
+            None => respond(route.errors(), ErrorReason::OtherProtocol),
+        };
+    }
+    let (mut parts, body) = response.into_parts();
+    let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
+    if validate::set_framing(&mut parts.headers, &body, chunked).is_err() {
+        return respond(route.errors(), ErrorReason::AnswerLengths);
+    }
+    hop_headers::strip(&mut parts.headers);
+    parts.version = Version::HTTP_11;
+    // The request ends here if nothing more comes.
+    let lease = (!body.is_end_stream()).then_some(lease);
+    Response::from_parts(parts, ResponseBody::app(body, lease, refused))
+}

@@ -1,0 +1,127 @@
+//! One health check: a `GET` on a connection of its own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::config::limits::Limits;
+
+/// How much of an answer's body and location is kept.
+const MAX_SHOWN: usize = 300;
+
+/// The outcome of a health check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// The app answered.
+    Answered {
+        /// The status.
+        status: u16,
+        /// Where the answer redirects to.
+        location: Option<String>,
+        /// The beginning of the body.
+        body: String,
+    },
+    /// Nothing listens there.
+    Refused,
+    /// No answer came in time.
+    TimedOut,
+    /// There is no connection, or what came is not an answer.
+    Broken(String),
+}
+
+impl Probe {
+    /// Returns whether the app is healthy: it answered 200.
+    pub fn is_healthy(&self) -> bool {
+        matches!(self, Self::Answered { status: 200, .. })
+    }
+}
+
+/// Checks once. The `Host` header has the address unless a host is given.
+pub fn probe<'a>(
+    address: SocketAddr,
+    path: &'a str,
+    host: Option<&'a str>,
+    timeout: Duration,
+) -> BoxFuture<'a, Probe> {
+    // In a box, so that it is compiled here, and not in every crate that asks.
+    Box::pin(async move {
+        tokio::time::timeout(timeout, ask(address, path, host))
+            .await
+            .unwrap_or(Probe::TimedOut)
+    })
+}
+
+async fn ask(address: SocketAddr, path: &str, host: Option<&str>) -> Probe {
+    let stream = match TcpStream::connect(address).await {
+        Ok(stream) => stream,
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return Probe::Refused,
+        Err(error) => return Probe::Broken(error.to_string()),
+    };
+    match exchange(stream, address, path, host).await {
+        Ok(probe) => probe,
+        Err(error) => Probe::Broken(error),
+    }
+}
+
+async fn exchange(
+    stream: TcpStream,
+    address: SocketAddr,
+    path: &str,
+    host: Option<&str>,
+) -> Result<Probe, String> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_headers(Limits::default().max_answer_headers)
+        .title_case_headers(true)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
+    let request = Request::get(path)
+        .header(HOST, host.map_or_else(|| address.to_string(), str::to_owned))
+        .header(USER_AGENT, "gokku-health-check")
+        .header(CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| error.to_string())?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| error.to_string())?;
+    let status = response.status().as_u16();
+    let location = response.headers().get(LOCATION).map(|value| {
+        String::from_utf8_lossy(value.as_bytes())
+            .chars()
+            .take(MAX_SHOWN)
+            .collect()
+    });
+    if status == 200 {
+        return Ok(Probe::Answered {
+            status,
+            location: None,
+            body: String::new(),
+        });
+    }
+    let mut incoming = response.into_body();
+    let mut body = Vec::new();
+    while body.len() < MAX_SHOWN
+        && let Some(Ok(frame)) = incoming.frame().await
+    {
+        body.extend(frame.into_data().unwrap_or_default());
+    }
+    let body = String::from_utf8_lossy(&body[..body.len().min(MAX_SHOWN)])
+        .trim()
+        .to_owned();
+    Ok(Probe::Answered {
+        status,
+        location,
+        body,
+    })
+}

@@ -1,0 +1,46 @@
+//! Tells an app where a request came from. A client's own word for that does not count: only a trusted proxy's in front
+//! is passed on.
+
+use std::net::IpAddr;
+
+use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+
+use crate::config::network::Network;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Returns whether a header says where a request came from.
+pub(crate) fn is_forwarded_header(name: &str) -> bool {
+    name.starts_with("x-forwarded") || matches!(name, "forwarded" | "x-real-ip")
+}
+
+/// Sets these headers for a request of `peer`.
+pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, trusted: &[Network]) {
+    if !trusted.iter().any(|network| network.contains(peer)) {
+        let forged: Vec<HeaderName> = headers
+            .keys()
+            .filter(|name| is_forwarded_header(name.as_str()))
+            .cloned()
+            .collect();
+        for name in forged {
+            headers.remove(name);
+        }
+    }
+    let mut hops: Vec<u8> = Vec::new();
+    for before in headers.get_all(FORWARDED_FOR) {
+        hops.extend(before.as_bytes());
+        hops.extend(b", ");
+    }
+    hops.extend(peer.to_canonical().to_string().as_bytes());
+    if let Ok(value) = HeaderValue::from_bytes(&hops) {
+        headers.insert(FORWARDED_FOR, value);
+    }
+    if let (Some(host), false) = (headers.get(HOST).cloned(), headers.contains_key(FORWARDED_HOST)) {
+        headers.insert(FORWARDED_HOST, host);
+    }
+    headers
+        .entry(FORWARDED_PROTO)
+        .or_insert(HeaderValue::from_static("http"));
+}

@@ -1,0 +1,206 @@
+//! One app's route: its port, its targets, and whether requests wait.
+//!
+//! A request is counted on its target under the same read lock that picks it, and a switch takes the write lock: after a
+//! switch, whoever drains the old target knows of every request it will ever have.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use gokku_core::{AppName, ContainerId};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::control::api;
+use crate::http::error_reason::ErrorLog;
+use crate::route::balance::pick;
+use crate::route::table::Entry;
+use crate::route::target::{Lease, Target};
+use crate::support::lock::{lock, read, write};
+
+/// An app's route.
+#[derive(Debug)]
+pub struct Route {
+    app: AppName,
+    state: RwLock<State>,
+    /// Notified when the state has changed.
+    changed: Notify,
+    requests: AtomicU64,
+    waiting: AtomicU64,
+    trouble: Mutex<Option<String>>,
+    errors: Arc<ErrorLog>,
+}
+
+#[derive(Debug)]
+struct State {
+    port: u16,
+    targets: Vec<Arc<Target>>,
+    /// How long each request may wait, while requests wait.
+    hold: Option<Duration>,
+}
+
+/// Why a request gets no target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unroutable {
+    /// The app has none: it was stopped, or never deployed.
+    NoTarget,
+    /// The request has waited as long as it may.
+    HeldTooLong,
+}
+
+/// Counts a waiting request for as long as it lives.
+struct Waiting<'a>(&'a AtomicU64);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Route {
+    pub(super) fn new(app: AppName, port: u16, targets: Vec<Arc<Target>>, hold: Option<Duration>) -> Self {
+        Self {
+            errors: Arc::new(ErrorLog::new(app.clone())),
+            app,
+            state: RwLock::new(State { port, targets, hold }),
+            changed: Notify::new(),
+            requests: AtomicU64::new(0),
+            waiting: AtomicU64::new(0),
+            trouble: Mutex::new(None),
+        }
+    }
+
+    /// Returns the app.
+    pub fn app(&self) -> &AppName {
+        &self.app
+    }
+
+    /// Returns the log of the switch's own answers to the app's clients.
+    pub(crate) fn errors(&self) -> &Arc<ErrorLog> {
+        &self.errors
+    }
+
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        read(&self.state)
+    }
+
+    /// Counts a request as accepted, and returns its number, which is its turn among several targets.
+    pub(crate) fn count_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Picks a target and counts the request on it, in one step; waits first while requests are held. `refused` are the
+    /// containers that have refused this request.
+    pub(crate) async fn lease(&self, turn: u64, refused: &[ContainerId]) -> Result<Lease, Unroutable> {
+        let began = Instant::now();
+        let mut waiting = None;
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            // Listen before looking, so that a release in between is not missed.
+            changed.as_mut().enable();
+            let limit = {
+                let state = self.state();
+                match state.hold {
+                    None => {
+                        return pick(&state.targets, turn, refused)
+                            .map(Lease::take)
+                            .ok_or(Unroutable::NoTarget);
+                    }
+                    Some(limit) => limit,
+                }
+            };
+            waiting.get_or_insert_with(|| Waiting::new(&self.waiting));
+            if timeout_at(began + limit, changed).await.is_err() {
+                return Err(Unroutable::HeldTooLong);
+            }
+        }
+    }
+
+    /// Returns whether there is a target other than this container that is up.
+    pub(crate) fn has_other(&self, container: &ContainerId) -> bool {
+        let state = self.state();
+        let mut others = state.targets.iter();
+        others.any(|target| !target.is_down() && target.facts().container != *container)
+    }
+
+    /// Returns the route as it stands in the table.
+    pub(super) fn entry(&self) -> Entry {
+        let state = self.state();
+        Entry {
+            port: state.port,
+            targets: state.targets.iter().map(|target| target.facts()).collect(),
+            hold_ms: state
+                .hold
+                .map(|hold| u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// Changes the route, for those who wait as well.
+    pub(super) fn set(&self, port: u16, targets: Vec<Arc<Target>>, hold: Option<Duration>) {
+        *write(&self.state) = State { port, targets, hold };
+        self.changed.notify_waiters();
+    }
+
+    /// Takes all targets away, also from those who wait.
+    pub(super) fn clear(&self) {
+        {
+            let mut state = write(&self.state);
+            state.targets = Vec::new();
+            state.hold = None;
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Sets why the port is not open.
+    pub(crate) fn set_trouble(&self, trouble: Option<String>) {
+        *lock(&self.trouble) = trouble;
+    }
+
+    /// Returns the host port.
+    pub(crate) fn port(&self) -> u16 {
+        self.state().port
+    }
+
+    /// Returns the targets whose health is checked: none while requests are held, because what is there is about to stop.
+    pub(super) fn checked_targets(&self) -> Vec<Arc<Target>> {
+        let state = self.state();
+        if state.hold.is_some() {
+            Vec::new()
+        } else {
+            state.targets.clone()
+        }
+    }
+
+    /// Returns the status; `known` are all targets that there are, also those that get no traffic any more.
+    pub(super) fn status<'a>(&self, known: impl Iterator<Item = &'a Arc<Target>>) -> api::RouteStatus {
+        let (port, targets, held) = {
+            let state = self.state();
+            (state.port, state.targets.clone(), state.hold.is_some())
+        };
+        let retired = known
+            .filter(|target| {
+                target.app == self.app
+                    && target.in_flight() > 0
+                    && !targets.iter().any(|routed| Arc::ptr_eq(routed, target))
+            })
+            .map(|target| target.status())
+            .collect();
+        api::RouteStatus {
+            app: self.app.clone(),
+            port,
+            targets: targets.iter().map(|target| target.status()).collect(),
+            retired,
+            held,
+            waiting: self.waiting.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
+            trouble: lock(&self.trouble).clone(),
+        }
+    }
+}

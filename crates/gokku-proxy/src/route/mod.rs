@@ -1,0 +1,23 @@
+//! Routes and their targets: which container an app's next request goes to.
+//!
+//! - [`switch`]: all routes, and every change of them
+//! - [`app_route`]: one app's route; picking a target counts the request, in one step
+//! - `balance`: which of several targets gets the next request
+//! - `process_watch`: which targets' containers are seen to live
+//! - [`target`]: one container's requests in flight, its connections, its drain
+//! - [`target_health`]: what follows from its health checks
+//! - `endpoint`: its address, as long as its container has that
+//! - `connector`, `upstream_connection`: connections to it
+//! - [`table`]: the routes on disk
+
+pub mod app_route;
+pub mod switch;
+pub mod table;
+pub mod target;
+pub mod target_health;
+
+mod balance;
+pub(crate) mod connector;
+mod endpoint;
+mod process_watch;
+pub(crate) mod upstream_connection;

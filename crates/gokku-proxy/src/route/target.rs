@@ -1,0 +1,314 @@
+//! One container that gets traffic, or got it: its requests in flight, its connections, its drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use gokku_core::{AppName, ContainerId};
+use hyper::Version;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::request_body::RequestBody;
+use crate::config::health_checks::Checks;
+use crate::config::limits::Limits;
+use crate::control::api;
+use crate::os::container_process::{ContainerProcess, ProcessIdentity, WatchedProcess};
+use crate::route::connector::Connector;
+use crate::route::endpoint::Endpoint;
+use crate::route::target_health::{Health, HealthChange};
+use crate::support::lock::lock;
+
+/// Idle connections to apps are closed before the app does that, which is after 5 s for the hastiest.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long a connection attempt may take; the container is on this machine.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long upgraded connections may take to end once they are cut.
+const CUT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A container that gets traffic, or got it.
+#[derive(Debug)]
+pub struct Target {
+    /// The app that the container belongs to, and no other.
+    pub(crate) app: AppName,
+    endpoint: Arc<Endpoint>,
+    health: Mutex<Health>,
+    process: Mutex<SeenProcess>,
+    pub(crate) client: Client<Connector, RequestBody>,
+    plain: AtomicU64,
+    upgraded: AtomicU64,
+    /// The app answers in HTTP/1.0, which knows no `100 Continue`.
+    http10: AtomicBool,
+    /// Notified when a request has ended.
+    ended: Notify,
+    /// Cuts the upgraded connections.
+    pub(crate) cut: CancellationToken,
+}
+
+/// What is seen of the container's first process.
+#[derive(Debug, Default)]
+struct SeenProcess {
+    process: Option<WatchedProcess>,
+    /// Whether one was ever seen: then there is one as long as the container runs.
+    ever: bool,
+}
+
+impl Target {
+    pub(crate) fn new(app: AppName, facts: api::Target, limits: &Limits) -> Self {
+        let endpoint = Arc::new(Endpoint::new(facts));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            // The most that is buffered of an answer's head.
+            .http1_max_buf_size(limits.max_answer_head_bytes)
+            // Each answer allocates room for this many.
+            .http1_max_headers(limits.max_answer_headers)
+            .http1_preserve_header_case(true)
+            .http1_title_case_headers(true)
+            .build(Connector::new(
+                Arc::clone(&endpoint),
+                CONNECT_TIMEOUT,
+                limits.answer_timeout,
+                limits.keepalive_interval,
+            ));
+        Self {
+            app,
+            endpoint,
+            health: Mutex::default(),
+            process: Mutex::default(),
+            client,
+            plain: AtomicU64::new(0),
+            upgraded: AtomicU64::new(0),
+            http10: AtomicBool::new(false),
+            ended: Notify::new(),
+            cut: CancellationToken::new(),
+        }
+    }
+
+    /// Returns what the switch was told of the container.
+    pub fn facts(&self) -> api::Target {
+        self.endpoint.facts()
+    }
+
+    /// Returns the container's last known address.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.facts().address
+    }
+
+    /// Returns where requests can be sent now; nothing while the container is down.
+    pub(crate) fn reachable(&self) -> Option<SocketAddr> {
+        self.endpoint.reachable()
+    }
+
+    pub(crate) fn is_down(&self) -> bool {
+        self.endpoint.is_down()
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.endpoint.set_down(down);
+    }
+
+    /// Marks the container as running. If it was down, it has to pass a health check again.
+    pub(crate) fn mark_up(&self) {
+        let mut seen = self.seen();
+        // The end of an earlier process says nothing any more.
+        seen.process.take_if(|process| process.pid().is_none());
+        if self.is_down() {
+            self.set_health(Health::Unproven(0));
+        }
+        self.set_down(false);
+    }
+
+    /// Marks the container as running and healthy, as whoever gives it the traffic has seen.
+    pub(crate) fn mark_healthy(&self) {
+        self.mark_up();
+        self.set_health(Health::Good);
+    }
+
+    fn seen(&self) -> MutexGuard<'_, SeenProcess> {
+        lock(&self.process)
+    }
+
+    /// Returns the id of the container's first process, while one is seen.
+    pub(crate) fn process(&self) -> Option<u32> {
+        self.seen().process.as_ref().and_then(WatchedProcess::pid)
+    }
+
+    /// Watches the container's first process: when that ends the target is down, and `on_end` is called.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        process: ContainerProcess,
+        on_end: impl FnOnce(&ContainerId) + Send + 'static,
+    ) -> io::Result<()> {
+        let target = Arc::downgrade(self);
+        // Held until it is known which process this is: it may end at once.
+        let mut seen = self.seen();
+        let watched = WatchedProcess::start(process, move |identity| {
+            if let Some(target) = target.upgrade()
+                && target.process_ended(&identity)
+            {
+                on_end(&target.facts().container);
+            }
+        })?;
+        seen.ever = true;
+        seen.process = Some(watched);
+        Ok(())
+    }
+
+    /// Notes that a process has ended; returns whether it was the one that is watched now.
+    fn process_ended(&self, identity: &ProcessIdentity) -> bool {
+        let seen = self.seen();
+        let is_current = seen.process.as_ref().is_some_and(|process| process.is(identity));
+        if is_current {
+            self.set_down(true);
+        }
+        is_current
+    }
+
+    /// Notes that the container's first process was looked for and not found. If one was seen before, the container has
+    /// ended.
+    pub(crate) fn process_not_found(&self) {
+        let seen = self.seen();
+        if seen.ever && seen.process.as_ref().and_then(WatchedProcess::pid).is_none() {
+            self.set_down(true);
+        }
+    }
+
+    /// Returns the state of the target's health.
+    pub(crate) fn health(&self) -> Health {
+        *lock(&self.health)
+    }
+
+    fn set_health(&self, health: Health) {
+        *lock(&self.health) = health;
+    }
+
+    /// Records a health check. Returns what it has changed, and the health after it.
+    pub(crate) fn record_check(&self, passed: bool, checks: Checks) -> (Option<HealthChange>, Health) {
+        let mut health = lock(&self.health);
+        let before = *health;
+        *health = before.after(passed, checks);
+        (health.change_since(before), *health)
+    }
+
+    /// Returns whether the app is known not to answer `Expect: 100-continue`.
+    pub(crate) fn is_http10(&self) -> bool {
+        self.http10.load(Ordering::Relaxed)
+    }
+
+    /// Notes the version that the app answers in.
+    pub(crate) fn note_version(&self, version: Version) {
+        let http10 = version < Version::HTTP_11;
+        if http10 != self.is_http10() {
+            self.http10.store(http10, Ordering::Relaxed);
+        }
+    }
+
+    /// Replaces what the switch was told of the container.
+    pub(crate) fn update(&self, facts: api::Target) {
+        self.endpoint.update(facts);
+    }
+
+    /// Returns how many requests are in flight, upgraded connections included.
+    pub(crate) fn in_flight(&self) -> u64 {
+        self.plain.load(Ordering::Acquire) + self.upgraded.load(Ordering::Acquire)
+    }
+
+    /// Returns the target's status.
+    pub fn status(&self) -> api::TargetStatus {
+        let facts = self.facts();
+        let upgraded = self.upgraded.load(Ordering::Acquire);
+        api::TargetStatus {
+            container: facts.container,
+            release: facts.release,
+            address: facts.address,
+            down: self.is_down(),
+            process: self.process(),
+            unhealthy: self.health() == Health::Out,
+            in_flight: self.plain.load(Ordering::Acquire) + upgraded,
+            upgraded,
+        }
+    }
+
+    /// Waits until no request is in flight and no upgraded connection goes on, each up to its limit; then cuts the upgraded
+    /// connections that are left.
+    pub async fn drain(&self, limit: Duration, upgrade_limit: Duration) -> api::Drained {
+        let now = Instant::now();
+        self.wait_for_none(&self.plain, now + limit).await;
+        self.wait_for_none(&self.upgraded, now + upgrade_limit).await;
+        let cut = self.upgraded.load(Ordering::Acquire);
+        if cut > 0 {
+            self.cut.cancel();
+            self.wait_for_none(&self.upgraded, Instant::now() + CUT_TIMEOUT)
+                .await;
+        }
+        api::Drained {
+            left: self.plain.load(Ordering::Acquire),
+            cut,
+        }
+    }
+
+    /// Waits until a count is zero.
+    async fn wait_for_none(&self, count: &AtomicU64, until: Instant) {
+        loop {
+            let mut ended = std::pin::pin!(self.ended.notified());
+            // Listen before looking, so that an end in between is not missed.
+            ended.as_mut().enable();
+            if count.load(Ordering::Acquire) == 0 || timeout_at(until, ended).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// One request in flight on a target, for as long as this lives: until the response's body ends, or the upgraded connection.
+#[derive(Debug)]
+pub struct Lease {
+    target: Arc<Target>,
+    upgraded: bool,
+}
+
+impl Lease {
+    /// Counts a request. To be called only where the target is picked, under the route's lock.
+    pub(crate) fn take(target: &Arc<Target>) -> Self {
+        target.plain.fetch_add(1, Ordering::AcqRel);
+        Self {
+            target: Arc::clone(target),
+            upgraded: false,
+        }
+    }
+
+    /// Returns the target.
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// Counts the request as an upgraded connection from now on.
+    pub(crate) fn upgrade(mut self) -> Self {
+        self.target.upgraded.fetch_add(1, Ordering::AcqRel);
+        self.target.plain.fetch_sub(1, Ordering::AcqRel);
+        self.upgraded = true;
+        self.target.ended.notify_waiters();
+        self
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let count = if self.upgraded {
+            &self.target.upgraded
+        } else {
+            &self.target.plain
+        };
+        if count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.target.ended.notify_waiters();
+        }
+    }
+}

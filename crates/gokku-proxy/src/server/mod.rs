@@ -1,0 +1,17 @@
+//! The switch as it runs: ports, connections, control socket, start and end.
+//!
+//! - [`listen`]: host ports, and the connections that they accept
+//! - `serve`: one client's connection
+//! - `state`: routes and ports, kept together
+//! - `control_server`: answers the control API; `control_socket`: who owns its socket
+//! - `handover`: one switch takes another's place
+//! - [`proxy`]: all of it, started and stopped
+
+pub mod listen;
+pub mod proxy;
+
+mod control_server;
+mod control_socket;
+mod handover;
+mod serve;
+mod state;

@@ -1,0 +1,127 @@
+//! Serves a client's connection, from the first request on it to the last.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::StatusCode;
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_user_timeout};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::client::client_io::ClientIo;
+use crate::client::connection_limit::ConnectionPermit;
+use crate::client::serve_context::{RequestContext, ServeContext, Shutdown};
+use crate::config::limits::Limits;
+use crate::forward::error_response::respond;
+use crate::forward::proxy_request::forward;
+use crate::http::head_scanner::{Follows, MAX_MADE_UP_BYTES};
+use crate::route::app_route::Route;
+
+/// How long a port still accepts, and a connection is read, once it is to be closed: what stands in the kernel's queues is
+/// only found by asking.
+pub(crate) const LAST_LOOK: Duration = Duration::from_millis(20);
+/// How much the HTTP library reads at once, and buffers of an answer that the client does not take.
+const MIN_BUFFER: usize = 64 * 1024;
+/// The number of headers that the HTTP library has room for by default; more cost time with each request.
+const DEFAULT_HEADERS: usize = 100;
+/// [`ClientIo`] has the time limits; but only with one of its own does the HTTP library look for the next request as soon
+/// as the last one is answered.
+const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// Has the kernel end a connection whose client reads nothing of what is sent, or has vanished: the same time counts for
+/// both, see `tcp(7)`.
+fn set_kernel_timeouts(stream: &TcpStream, limits: &Limits) -> rustix::io::Result<()> {
+    let user_timeout = u32::try_from(limits.download_timeout.as_millis()).unwrap_or(u32::MAX);
+    set_tcp_user_timeout(stream, user_timeout)?;
+    set_tcp_keepidle(stream, limits.keepalive_interval)?;
+    set_tcp_keepintvl(stream, limits.keepalive_interval)?;
+    set_socket_keepalive(stream, true)
+}
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    permit: ConnectionPermit,
+    route: Arc<Route>,
+    context: Arc<ServeContext>,
+    shutdown: Shutdown,
+) {
+    let permit = Arc::new(permit);
+    let limits = &context.limits;
+    // Small answers go out at once.
+    let _ = stream.set_nodelay(true);
+    if let Err(error) = set_kernel_timeouts(&stream, limits) {
+        tracing::debug!("a client that reads nothing or vanishes will not be cut: {error}");
+    }
+    let io = ClientIo::new(stream, Arc::clone(&permit), Arc::clone(route.errors()), limits);
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(NEVER)
+        .preserve_header_case(true)
+        .title_case_headers(true)
+        .max_header_size(limits.max_head_bytes + MAX_MADE_UP_BYTES)
+        .max_buf_size((limits.max_head_bytes + MAX_MADE_UP_BYTES).max(MIN_BUFFER));
+    if limits.max_headers > DEFAULT_HEADERS {
+        builder.max_headers(limits.max_headers);
+    }
+    let service = service_fn(|request| {
+        let follows = Follows::of(&request);
+        let request_context = RequestContext {
+            peer: peer.ip(),
+            active: Arc::new(permit.connection().begin_request(follows)),
+            permit: Arc::clone(&permit),
+            serve: Arc::clone(&context),
+        };
+        let (route, shutdown) = (Arc::clone(&route), shutdown.clone());
+        async move {
+            let active = Arc::clone(&request_context.active);
+            let mut response = match active.fault() {
+                Some(fault) => respond(route.errors(), fault.into()),
+                None => forward(route, request_context, request, shutdown.cutting).await,
+            };
+            if follows == Follows::Either {
+                let is_other = response.status() == StatusCode::SWITCHING_PROTOCOLS;
+                let settled = if is_other {
+                    Follows::Other
+                } else {
+                    Follows::Body(0)
+                };
+                active.connection().set_follows(settled);
+            }
+            // The rest of a request that is answered already must not be read as another one.
+            let is_last = shutdown.leaving.is_cancelled() || active.connection().is_request_unread();
+            if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(CONNECTION, close);
+            }
+            response.body_mut().end_with(active);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = builder
+        .serve_connection(TokioIo::new(io), service)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.closing.cancelled() => {
+            if let Ok(result) = timeout(LAST_LOOK, connection.as_mut()).await {
+                result
+            } else {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!("a connection ended: {error}");
+    }
+}
