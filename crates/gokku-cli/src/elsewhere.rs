@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 
 use gokku_core::client::{Client, PROTOCOL};
-use gokku_remote::forward::{Ended, Forward, Needs};
-use gokku_remote::logs::Told;
-use gokku_remote::remotes::{self, Found};
-use gokku_remote::{Destination, Ssh};
+use gokku_remote::remotes::{self, RemoteLookup};
+use gokku_remote::ssh::{
+    Destination, DestinationError, Exit, Forward, LogUpdate, Needs, Ssh, follow_logs as follow_logs_there,
+};
 
 use crate::cli::{Apps, Cli, Command, Config, Keys, Logs, Options, Proxy, Registry};
 use crate::commands::logs;
@@ -40,17 +40,17 @@ pub(crate) fn of(cli: &Cli, printer: Printer) -> Result<Option<Forward>, Error> 
     let here = std::env::current_dir().unwrap_or_default();
     let found = match (&options.app, &cli.command) {
         // The apps of a key are named as the server names them.
-        (None, _) | (_, Command::Keys(_)) => Found::NoRepository,
+        (None, _) | (_, Command::Keys(_)) => RemoteLookup::NoRepository,
         (Some(name), _) => remotes::find(&here, name)?,
     };
     match (found, &options.app) {
-        (Found::There(address), _) => Ok(Some(Forward {
+        (RemoteLookup::OnServer(address), _) => Ok(Some(Forward {
             root: address.root,
             app: Some(address.app),
             ..to(address.destination, printer)
         })),
         _ if options.root.exists() || makes_a_server(&cli.command) => Ok(None),
-        (Found::Nothing, Some(name)) => Err(remotes::missing(&here, name).into()),
+        (RemoteLookup::NotFound, Some(name)) => Err(remotes::not_found(&here, name).into()),
         _ => Err(no_server(options)),
     }
 }
@@ -99,7 +99,7 @@ fn makes_a_server(command: &Command) -> bool {
 pub(crate) fn destination(given: &str) -> Result<Destination, Error> {
     given
         .parse()
-        .map_err(|error: gokku_remote::destination::DestinationError| Error::usage(error.to_string()))
+        .map_err(|error: DestinationError| Error::usage(error.to_string()))
 }
 
 /// What is sent to a server as this program's.
@@ -139,7 +139,7 @@ pub(crate) fn run(cli: &Cli, there: &Forward, typed: &[OsString], printer: Print
 }
 
 /// Follows an app's output there, across connections that are lost.
-fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Result<Ended, Error> {
+fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Result<Exit, Error> {
     let process = logs::process(logs)?;
     let mut always: Vec<OsString> = Vec::new();
     // A server of before there were processes does not know it.
@@ -164,13 +164,13 @@ fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Res
     }
     let mut showing = logs::Showing::new(there.app.as_ref(), printer);
     let server = there.ssh.destination().clone();
-    let ended = gokku_remote::logs::follow(&there, &always, &asked, |told| match told {
-        Told::Piece(piece) => showing.show(piece),
-        Told::Lost(error) => {
+    let ended = follow_logs_there(&there, &always, &asked, |told| match told {
+        LogUpdate::Line(piece) => showing.show(piece),
+        LogUpdate::ConnectionLost(error) => {
             printer.note(Look::Dim, &format!("{error}; trying again"));
             true
         }
-        Told::Back => {
+        LogUpdate::Reconnected => {
             printer.note(Look::Dim, &format!("{server} is there again"));
             true
         }
@@ -179,9 +179,9 @@ fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Res
 }
 
 /// What is to be said of an end, besides its code.
-pub(crate) fn tell(there: &Forward, ended: &Ended, needs: Needs, printer: Printer) {
-    if !ended.words.is_empty() {
-        printer.note(Look::Dim, &format!("ssh: {}", ended.words));
+pub(crate) fn tell(there: &Forward, ended: &Exit, needs: Needs, printer: Printer) {
+    if !ended.messages.is_empty() {
+        printer.note(Look::Dim, &format!("ssh: {}", ended.messages));
     }
     if ended.code == NOT_FOUND && !needs.any_code {
         let server = there.ssh.destination();
@@ -237,8 +237,13 @@ impl From<remotes::Error> for Error {
         let message = error.to_string();
         match error {
             Theirs::NoRepository | Theirs::NoRemote { .. } => Self::missing(message),
-            Theirs::Name(_) | Theirs::Part(_) | Theirs::NotGokkus { .. } => Self::usage(message),
-            Theirs::Exists { .. } | Theirs::Git(_) | Theirs::Yml(_) => Self::failed(message),
+            Theirs::Name(_) | Theirs::NamePart(_) | Theirs::NotAnApp { .. } => Self::usage(message),
+            Theirs::Exists { .. }
+            | Theirs::Git(_)
+            | Theirs::YmlFile(_)
+            | Theirs::YmlText(_)
+            | Theirs::Yml(_)
+            | Theirs::YmlApp(_) => Self::failed(message),
         }
     }
 }

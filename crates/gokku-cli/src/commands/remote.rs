@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use gokku_remote::forward::Needs;
-use gokku_remote::remotes::{self, Ready};
+use gokku_remote::remotes::{self, AppReady};
+use gokku_remote::ssh::Needs;
 
 use super::remote_setup;
 use crate::cli::{Options, Remote};
@@ -49,18 +49,18 @@ fn add(here: &Path, name: &str, server: &str, app: Option<&str>, printer: Printe
         words.extend(["--branch".to_owned(), branch.to_string()]);
     }
     let words: Vec<OsString> = words.into_iter().map(OsString::from).collect();
-    let (ended, answer) = there.ask(&words)?;
-    elsewhere::tell(&there, &ended, Needs::default(), printer);
-    if ended.code != 0 {
+    let (exit, answer) = there.capture(&words)?;
+    elsewhere::tell(&there, &exit, Needs::default(), printer);
+    if exit.code != 0 {
         return Err(Error {
-            code: ended.code,
+            code: exit.code,
             message: format!(
                 "no remote was added. If {} is to serve two environments there, give this one's app another name: gokku remote add {name} {server} --app {}-{}",
                 wanted.app, wanted.app, wanted.environment
             ),
         });
     }
-    let ready: Ready = serde_json::from_slice(&answer).map_err(|error| {
+    let ready: AppReady = serde_json::from_slice(&answer).map_err(|error| {
         Error::failed(format!(
             "{server} answered what was not understood ({error}); `gokku doctor --remote {server}` shows what runs there"
         ))

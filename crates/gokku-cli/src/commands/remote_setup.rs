@@ -5,10 +5,11 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::Stdio;
 
-use gokku_remote::facts::Facts;
-use gokku_remote::setup::{self, Refusal, Wanted};
-use gokku_remote::step::Step;
-use gokku_remote::{Machine, Program, ServerRoot, Ssh, machine, parts, ssh, teardown};
+use gokku_remote::setup::facts::Facts;
+use gokku_remote::setup::{
+    DesiredServer, Machine, Program, Refusal, ServerRoot, Step, install_layout, machine, plan, teardown,
+};
+use gokku_remote::ssh::{self, Ssh};
 
 use crate::cli::{Setup, Teardown, There};
 use crate::context;
@@ -21,7 +22,7 @@ struct Site {
     ssh: Ssh,
     machine: Machine,
     facts: Facts,
-    wanted: Wanted,
+    desired: DesiredServer,
 }
 
 impl Site {
@@ -31,7 +32,7 @@ impl Site {
             .map_err(|error| Error::failed(error.to_string()))?;
         let mut ssh = Ssh::to(elsewhere::destination(&there.server)?);
         if let Some(identity) = &there.identity {
-            ssh = ssh.with("-i").with(identity.clone());
+            ssh = ssh.with_option("-i").with_option(identity.clone());
         }
         let machine = Machine::reach(ssh.clone(), root.clone())?;
         let facts = machine.facts()?;
@@ -40,7 +41,7 @@ impl Site {
             ssh,
             machine,
             facts,
-            wanted: Wanted { root, program },
+            desired: DesiredServer { root, program },
         })
     }
 
@@ -57,7 +58,7 @@ impl Site {
     ) -> Result<Facts, Error> {
         for step in steps {
             tell(step, false, printer);
-            self.machine.perform(step, &self.wanted.program)?;
+            self.machine.perform(step, &self.desired.program)?;
         }
         let facts = self.machine.facts()?;
         let left = missing(&facts).map_err(|refusal| self.refused(&refusal))?;
@@ -72,7 +73,7 @@ impl Site {
 pub(super) fn set_up(setup: &Setup, root: &Path, printer: Printer) -> Result<u8, Error> {
     let there = &setup.there;
     let site = Site::reach(there, root, printer)?;
-    let missing = |facts: &Facts| setup::plan(facts, &site.wanted);
+    let missing = |facts: &Facts| plan::plan(facts, &site.desired);
     let steps = missing(&site.facts).map_err(|refusal| site.refused(&refusal))?;
     if there.dry_run {
         return Ok(show(&steps, printer));
@@ -83,7 +84,7 @@ pub(super) fn set_up(setup: &Setup, root: &Path, printer: Printer) -> Result<u8,
     } else {
         site.perform(&steps, missing, printer)?
     };
-    for note in setup::notes(&facts, &site.wanted.root) {
+    for note in plan::notes(&facts, &site.desired.root) {
         printer.note(Look::Plain, &note);
     }
     let code = examine(&site, printer)?;
@@ -118,8 +119,14 @@ pub(super) fn set_up(setup: &Setup, root: &Path, printer: Printer) -> Result<u8,
 fn examine(site: &Site, printer: Printer) -> Result<u8, Error> {
     printer.note(Look::Heading, "-----> Check");
     // A connection that others share was made before this user was let in, and does not know of it.
-    let ssh = site.ssh.clone().with("-o").with("ControlPath=none");
-    let words = [parts::PROGRAM, "--root", site.wanted.root.as_str(), "doctor"].map(OsString::from);
+    let ssh = site.ssh.clone().with_option("-o").with_option("ControlPath=none");
+    let words = [
+        install_layout::PROGRAM,
+        "--root",
+        site.desired.root.as_str(),
+        "doctor",
+    ]
+    .map(OsString::from);
     let mut call = ssh.call(&words, false)?;
     let command = call.command.stdin(Stdio::null());
     let status = command.status().map_err(ssh::Error::NoSsh)?;
@@ -130,7 +137,7 @@ pub(super) fn take_down(teardown: &Teardown, root: &Path, printer: Printer) -> R
     let there = &teardown.there;
     let data = teardown.data;
     let site = Site::reach(there, root, printer)?;
-    let missing = |facts: &Facts| teardown::plan(facts, &site.wanted, data);
+    let missing = |facts: &Facts| teardown::plan(facts, &site.desired, data);
     let steps = missing(&site.facts).map_err(|refusal| site.refused(&refusal))?;
     if there.dry_run {
         return Ok(show(&steps, printer));
@@ -143,7 +150,7 @@ pub(super) fn take_down(teardown: &Teardown, root: &Path, printer: Printer) -> R
         }
         site.perform(&steps, missing, printer)?;
     }
-    for note in teardown::notes(&site.facts, &site.wanted, data) {
+    for note in teardown::notes(&site.facts, &site.desired, data) {
         printer.note(Look::Plain, &note);
     }
     printer.note(Look::Good, "Done.");
