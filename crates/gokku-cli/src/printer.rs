@@ -108,7 +108,7 @@ impl Printer {
 
     /// Facts as JSON.
     pub(crate) fn facts(self, facts: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(facts).map_err(|error| Error::failed(error.to_string()))?;
+        let text = serde_json::to_string_pretty(facts).map_err(Error::failed)?;
         self.result(&text);
         Ok(())
     }
@@ -153,9 +153,7 @@ impl Printer {
 
     /// An error.
     pub(crate) fn error(self, error: &Error) {
-        if !error.message.is_empty() {
-            self.say(Look::Bad, &format!("gokku: {}", error.message));
-        }
+        self.say(Look::Bad, &format!("gokku: {error}"));
     }
 
     /// Asks a question whose answer is a name, and says whether that was typed.
@@ -167,7 +165,7 @@ impl Printer {
             .lock()
             .take(LONGEST_LINE)
             .read_line(&mut typed)
-            .map_err(|error| Error::failed(error.to_string()))?;
+            .map_err(Error::failed)?;
         Ok(typed.trim() == name)
     }
 

@@ -6,7 +6,6 @@ use gokku_core::event::{Event, Finish, Since, Source, Stamped};
 use gokku_core::process_one::KilledBecause;
 use gokku_core::transition::Former;
 
-use crate::error::{DONE, FAILED, refusal_code};
 use crate::live::Live;
 use crate::printer::{Look, Printer, plain_table};
 
@@ -345,15 +344,6 @@ fn former_words(former: Former) -> &'static str {
         Former::NotBack => {
             "The former release was stopped meanwhile and did not come back well. What is left of it has the traffic; `gokku status` shows it."
         }
-    }
-}
-
-/// The exit code of a command that waited for this end.
-pub(crate) fn exit_code(outcome: &Finish) -> u8 {
-    match outcome {
-        Finish::Succeeded { .. } => DONE,
-        Finish::Refused { reason, .. } => refusal_code(*reason),
-        Finish::GaveUp { .. } | Finish::Superseded { .. } | Finish::LeftUnfinished { .. } => FAILED,
     }
 }
 

@@ -9,7 +9,7 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::error::Error;
+use crate::error::{Error, HUNG_UP, INTERRUPTED, TERMINATED};
 
 /// Whether both ends are a terminal, so that the program gets one.
 pub(crate) fn is_one() -> bool {
@@ -61,7 +61,8 @@ pub(crate) fn typed_unseen() -> Result<String, Error> {
     if !ended {
         return Err(Error::usage("nothing was typed, and nothing was changed"));
     }
-    String::from_utf8(typed).map_err(|_| Error::usage("what was typed is not UTF-8"))
+    String::from_utf8(typed)
+        .map_err(|error| Error::usage(error.utf8_error()).worded("what was typed is not UTF-8"))
 }
 
 /// Passes everything through until the program ends, and gives its exit code.
@@ -118,9 +119,9 @@ pub(crate) async fn told_to_end() -> u8 {
         }
     };
     tokio::select! {
-        _ = heard(SignalKind::interrupt()) => 130,
-        _ = heard(SignalKind::terminate()) => 143,
-        _ = heard(SignalKind::hangup()) => 129,
+        _ = heard(SignalKind::interrupt()) => INTERRUPTED,
+        _ = heard(SignalKind::terminate()) => TERMINATED,
+        _ = heard(SignalKind::hangup()) => HUNG_UP,
     }
 }
 

@@ -23,5 +23,5 @@ pub use machine::Machine;
 pub use plan::DesiredServer;
 pub use program::Program;
 pub use refusal::Refusal;
-pub use server_root::ServerRoot;
+pub use server_root::{ServerRoot, ServerRootError};
 pub use step::Step;
