@@ -59,7 +59,7 @@ pub(crate) struct Options {
     /// The app: a git remote (api-production); on its server also its name alone
     #[arg(short, long, global = true, value_name = "APP")]
     pub(crate) app: Option<String>,
-    /// The server to run this on, where no git remote tells it
+    /// The server to run this on, where no git remote names it
     #[arg(long, global = true, value_name = "USER@HOST")]
     pub(crate) remote: Option<String>,
     /// Print facts as JSON

@@ -28,7 +28,7 @@ pub(crate) fn destination_of(
         RunsOn::ThisMachine | RunsOn::ServerItself => {
             return match &options.remote {
                 Some(_) => Err(Error::usage(
-                    "this command is for this machine: leave --remote away",
+                    "this command runs on this machine only: leave out --remote",
                 )),
                 None => Ok(None),
             };

@@ -18,20 +18,20 @@ use crate::printer::Look;
 use crate::render::Renderer;
 use crate::spec::{Spec, words};
 
-/// Deploy the current commit again, or an image; or see to the deploy under way
+/// Deploy the current commit again, or an image; or follow or end the deploy under way
 #[derive(Debug, Args)]
 pub(crate) struct DeployArgs {
-    /// End the deploy under way, or the one named, which may wait for its turn; what runs goes on running
+    /// End the deploy under way, or the one named, even if it waits for its turn; what runs keeps running
     #[arg(long, value_name = "RELEASE", num_args = 0..=1, conflicts_with = "attach")]
     #[expect(clippy::option_option, reason = "it may be left out, and its release, too")]
     abort: Option<Option<String>>,
     /// Follow the deploy under way
     #[arg(long)]
     attach: bool,
-    /// Deploy this image as it is instead: it is pulled from its registry, and nothing is built
+    /// Deploy this image instead, as it is: it is pulled from its registry, and nothing is built
     #[arg(long, value_name = "IMAGE", conflicts_with_all = ["abort", "attach", "rebuild"])]
     image: Option<ImageRef>,
-    /// Build it anew, without the builder's cache: for what the code does not say, a newer base image for example
+    /// Build from scratch, without the builder's cache: for what the code does not tell, such as a newer base image
     #[arg(long, conflicts_with_all = ["abort", "attach"])]
     rebuild: bool,
 }
@@ -127,7 +127,7 @@ fn end(context: &Context, app: &AppName, which: Option<&str>) -> Result<u8, Erro
         }
     })?;
     let late = match end {
-        ControlFlow::Continue(Finish::Succeeded { .. }) => "it has ended, and well".to_owned(),
+        ControlFlow::Continue(Finish::Succeeded { .. }) => "it has ended already, and well".to_owned(),
         ControlFlow::Continue(Finish::LeftUnfinished { .. }) => return Ok(FAILED),
         ControlFlow::Continue(_) => {
             tell_next(context, app)?;

@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::error::{DONE, Error, FAILED};
 use crate::spec::Spec;
 
-/// Show what is missing on this server, and the command that mends it; and what the disks are used for
+/// Show what is missing on this server, with the command that mends it, and what the disks are used for
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
 

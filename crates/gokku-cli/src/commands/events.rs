@@ -18,7 +18,7 @@ pub(crate) struct EventsArgs {
     /// Wait for more
     #[arg(short, long)]
     follow: bool,
-    /// How many of the last ones; all that are kept without
+    /// How many of the last ones; by default all that are kept
     #[arg(short = 'n', long, value_name = "N")]
     lines: Option<usize>,
 }

@@ -22,16 +22,16 @@ use crate::spec::Spec;
 /// Show what the app prints
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
-    /// Wait for more, across deploys too
+    /// Wait for more, also across deploys
     #[arg(short, long)]
     follow: bool,
     /// How many of the last lines
     #[arg(short = 'n', long, value_name = "N")]
     lines: Option<usize>,
-    /// From when on: 10m, 2h, or 2024-01-15T11:30:00Z
+    /// Show what was printed since then: 10m, 2h, or 2024-01-15T11:30:00Z
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
-    /// The process: worker, or worker-2; without, the first web one, or the first of an app that has no web
+    /// The process: worker, or worker-2; by default the first web process, or the first of an app without web
     #[arg(long, value_name = "PROCESS")]
     process: Option<String>,
     /// Go on after this line: CONTAINER@AT as `--json` gives them, and #NTH where it gives that
@@ -150,7 +150,7 @@ impl LogsArgs {
                 true
             }
             LogUpdate::Reconnected => {
-                printer.note(Look::Dim, &format!("{server} is there again"));
+                printer.note(Look::Dim, &format!("{server} can be reached again"));
                 true
             }
         })?;

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::spec::Spec;
 
-/// Replace the running container by a new one of the same release
+/// Replace the running container with a new one of the same release
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {}
 

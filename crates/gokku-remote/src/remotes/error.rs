@@ -12,7 +12,7 @@ use super::address::AddressError;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is no repository.
-    #[error("there is no git repository here: go into your project's folder, or begin one with `git init`")]
+    #[error("there is no git repository here: go into your project's folder, or start one with `git init`")]
     NoRepository,
     /// The remote is no app on a server.
     #[error(
@@ -28,7 +28,7 @@ pub enum Error {
         why: AddressError,
     },
     /// There is no such remote.
-    #[error("{name} is no remote of this repository{}: `gokku remote add {name} user@host` adds it", among(.known))]
+    #[error("{name} is not a remote of this repository{}: `gokku remote add {name} user@host` adds it", among(.known))]
     NoRemote {
         /// What was asked for.
         name: String,

@@ -13,7 +13,7 @@ use gokku_core::hex;
 /// Says that what was printed is not what the scripts print.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the server's shell did not say what it was asked: {0}. Is a plain `sh` there, and does the login say nothing else?"
+    "the server's shell did not answer as expected: {0}. Is there a plain `sh`, and does the login print nothing else?"
 )]
 pub struct FactsError(pub String);
 

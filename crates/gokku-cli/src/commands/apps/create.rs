@@ -15,18 +15,18 @@ use crate::error::{DONE, Error};
 use crate::printer::Look;
 use crate::spec::{AppFrom, Spec, words};
 
-/// Make an app, ready to be pushed to
+/// Create an app, ready to be pushed to
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
-    /// Its name
+    /// The app's name
     name: String,
-    /// Its environment
+    /// The app's environment
     #[arg(short, long, default_value = "production")]
     environment: String,
-    /// The branch that deploys; without, the first of main and master that is pushed
+    /// The branch that deploys; by default the first of main and master that is pushed
     #[arg(short, long)]
     branch: Option<String>,
-    /// It is well if it is there already, for the same environment
+    /// Succeed if the app is there already, for the same environment
     #[arg(long)]
     if_missing: bool,
 }

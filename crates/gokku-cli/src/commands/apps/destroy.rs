@@ -15,12 +15,12 @@ use crate::spec::{AppFrom, Io, Spec, words};
 /// Remove an app: its containers, images, code and environment; its volumes stay
 #[derive(Debug, Args)]
 pub(crate) struct DestroyArgs {
-    /// Its name
+    /// The app's name
     name: String,
-    /// Its volumes go, too, with all that is in them
+    /// Remove its volumes as well, with all that is in them
     #[arg(long)]
     volumes: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }

@@ -8,7 +8,7 @@ use clap::Subcommand;
 
 use super::Run;
 
-/// Make, list and remove apps
+/// Create, list and remove apps
 #[derive(Debug, Subcommand)]
 pub(crate) enum Apps {
     Create(create::CreateArgs),

@@ -38,7 +38,7 @@ pub(super) fn apply(context: &Context, app: &AppName, wanted: bool) -> Result<u8
     let server = context.server()?;
     let tell_that_it_is_written = || {
         let line = format!(
-            "The change is written all the same, and counts from the next deploy or `gokku restart -a {app}` on."
+            "The change is stored all the same, and takes effect with the next deploy or `gokku restart -a {app}`."
         );
         context.printer.note(Look::Plain, &line);
     };

@@ -13,7 +13,7 @@ use crate::error::{DONE, Error};
 use crate::printer::Look;
 use crate::spec::Spec;
 
-/// Check a gokku.yml and the Procfile beside it; everything that is wrong is told, with its line
+/// Check a gokku.yml and the Procfile beside it; every mistake is told, with its line
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     /// The file

@@ -12,7 +12,7 @@ use crate::spec::{Spec, words};
 /// Print a variable's value
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    /// Its name
+    /// The variable's name
     name: String,
 }
 

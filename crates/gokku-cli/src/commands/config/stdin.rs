@@ -19,7 +19,7 @@ pub(super) fn read_pairs(limit: Limit) -> Result<Vec<String>, Error> {
     let read = read("the pairs", limit)?;
     let Some(whole) = read.strip_suffix(b"\0") else {
         return Err(Error::usage(
-            "standard input is to have NAME=VALUE and a NUL byte, for each variable: it ended without one, and nothing was set",
+            "standard input must have NAME=VALUE and a NUL byte for each variable: it ended without one, and nothing was set",
         ));
     };
     let pair = |pair: &[u8]| match std::str::from_utf8(pair) {

@@ -14,7 +14,7 @@ use crate::spec::{Spec, words};
 /// Remove variables, and apply that to what runs
 #[derive(Debug, Args)]
 pub(crate) struct UnsetArgs {
-    /// Their names
+    /// The variables' names
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
     /// Leave what runs as it is

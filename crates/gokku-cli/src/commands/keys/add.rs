@@ -16,12 +16,12 @@ use crate::error::{DONE, Error};
 use crate::printer::Look;
 use crate::spec::{Io, Spec};
 
-/// Let a public key in, read from standard input: it can push to its apps and command them, and nothing else
+/// Let in a public key, read from standard input: it can push to its apps and command them, and nothing else
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// Its name, which stands in the record of what it did
+    /// The key's name, by which the record says who did what
     name: String,
-    /// An app it may reach, made or not; all without
+    /// An app that it may reach, whether it exists yet or not; by default all
     #[arg(id = "app", short = 'a', long = "app", value_name = "APP")]
     apps: Vec<String>,
 }

@@ -10,7 +10,7 @@ use gokku_core::access::Reach;
 use super::Run;
 use crate::spec::{AppFrom, Spec};
 
-/// The keys that others are let in with
+/// The keys that let others in
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     Add(add::AddArgs),

@@ -11,10 +11,10 @@ use crate::environment;
 use crate::error::{DONE, Error};
 use crate::spec::Spec;
 
-/// Let a key in no more
+/// Stop letting a key in
 #[derive(Debug, Args)]
 pub(crate) struct RemoveArgs {
-    /// Its name
+    /// The key's name
     name: String,
 }
 
@@ -28,7 +28,7 @@ impl Run for RemoveArgs {
         let home = environment::home()?;
         let name: KeyName = self.name.parse()?;
         keys::remove(server, &home, &name)?;
-        context.printer.result(&format!("{name} is let in no more"));
+        context.printer.result(&format!("{name} is no longer let in"));
         Ok(DONE)
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{DONE, Error};
 use crate::printer::Look;
 use crate::spec::Spec;
 
-/// Replace it by a new one, of this program's version; nobody is refused meanwhile
+/// Replace the traffic switch with a new one, of this program's version; nobody is refused meanwhile
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {}
 

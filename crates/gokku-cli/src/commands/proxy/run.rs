@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::{DONE, Error};
 use crate::spec::Spec;
 
-/// Run it, with the supervisor of the containers behind it, until it is stopped
+/// Run the traffic switch, with the supervisor of the containers behind it, until it is stopped
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     /// Leave the session it was started in

@@ -9,7 +9,7 @@ use crate::error::{DONE, Error};
 use crate::printer::plain_table;
 use crate::spec::Spec;
 
-/// Show its routes
+/// Show the traffic switch's routes
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {}
 

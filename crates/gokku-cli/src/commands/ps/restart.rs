@@ -11,7 +11,7 @@ use crate::error::{DONE, Error};
 use crate::printer::Look;
 use crate::spec::{Spec, words};
 
-/// Restart the containers of a process, one after the other; web and, without a name, all of the app as
+/// Restart the containers of a process, one after the other; web, and the whole app when no process is named, as
 /// `gokku restart` does
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {

@@ -12,7 +12,7 @@ use crate::error::{DONE, Error};
 use crate::printer::Look;
 use crate::spec::{Spec, words};
 
-/// Change how many containers there are of a process, now and in releases to come
+/// Change how many containers a process has, now and in releases to come
 #[derive(Debug, Args)]
 pub(crate) struct ScaleArgs {
     /// web=3
@@ -35,7 +35,7 @@ impl Run for ScaleArgs {
         for given in &self.counts {
             let (process, count) = count(given)?;
             if counts.insert(process.clone(), count).is_some() {
-                return Err(Error::usage(format!("{process} stands here twice")));
+                return Err(Error::usage(format!("{process} is named twice")));
             }
         }
         scale(context, &app, counts)
@@ -64,7 +64,10 @@ fn count(given: &str) -> Result<(ProcessType, u16), Error> {
     let process = name.parse()?;
     let digits = count.bytes().all(|byte| byte.is_ascii_digit());
     let count = count.parse().ok().filter(|_| digits);
-    let count =
-        count.ok_or_else(|| Error::usage(format!("{given:?}: how many is a whole number, as in web=3")))?;
+    let count = count.ok_or_else(|| {
+        Error::usage(format!(
+            "{given:?}: the count must be a whole number, as in web=3"
+        ))
+    })?;
     Ok((process, count))
 }

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::spec::{Spec, words};
 
-/// Stop a process, as `gokku ps scale PROCESS=0`: it stays so until it is scaled again
+/// Stop a process, like `gokku ps scale PROCESS=0`: it stays stopped until it is scaled again
 #[derive(Debug, Args)]
 pub(crate) struct StopArgs {
     /// The process

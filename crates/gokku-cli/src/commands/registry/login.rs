@@ -15,7 +15,7 @@ use crate::printer::{Look, Printer};
 use crate::spec::{Io, Spec};
 use crate::terminal;
 
-/// Store a login, once the registry has let it in; the password is read from standard input
+/// Store a login, once the registry has accepted it; the password is read from standard input
 #[derive(Debug, Args)]
 pub(crate) struct LoginArgs {
     /// The registry, as images name it: ghcr.io, registry.example.com:5000

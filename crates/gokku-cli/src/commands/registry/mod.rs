@@ -10,7 +10,7 @@ use gokku_core::access::Reach;
 use super::Run;
 use crate::spec::Spec;
 
-/// The registries that images are pulled from with a login
+/// The logins for registries that images are pulled from
 #[derive(Debug, Subcommand)]
 pub(crate) enum Registry {
     Login(login::LoginArgs),

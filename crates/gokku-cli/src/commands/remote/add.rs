@@ -43,7 +43,7 @@ impl Run for AddArgs {
             )));
         }
         let ready: AppReady = serde_json::from_slice(&answer).map_err(|error| {
-            let message = format!("{server} answered what was not understood ({error})");
+            let message = format!("the answer of {server} was not understood ({error})");
             Error::failed(error)
                 .worded(message)
                 .hint(format!("`gokku doctor --remote {server}` shows what runs there"))

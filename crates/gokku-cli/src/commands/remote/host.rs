@@ -17,7 +17,7 @@ pub(crate) struct HostArgs {
     /// The machine; the user is root, or may use sudo without a password
     #[arg(value_name = "USER@HOST[:PORT]")]
     pub(super) server: String,
-    /// The private key to use; those that ssh knows without
+    /// The private key to use; by default those that ssh knows
     #[arg(short, long, value_name = "FILE")]
     pub(super) identity: Option<PathBuf>,
     /// Show each step with its commands, and do nothing

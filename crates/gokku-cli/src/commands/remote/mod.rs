@@ -18,7 +18,7 @@ use super::Run;
 use crate::error::Error;
 use crate::spec::Spec;
 
-/// Servers, from your own machine, and the git remotes that are apps on them
+/// Set servers up from your own machine, and manage the git remotes that are apps on them
 #[derive(Debug, Subcommand)]
 pub(crate) enum Remote {
     Setup(setup::SetupArgs),

@@ -26,7 +26,7 @@ impl Run for RemoveArgs {
         let address = remotes::remove(&super::here()?, name)?;
         let server = &address.destination;
         let words = format!(
-            "{name} is removed here. {address} goes on as it is; `gokku apps destroy {} --remote {server}` removes it",
+            "{name} is removed here. {address} stays as it is; `gokku apps destroy {} --remote {server}` removes it",
             address.app
         );
         context.printer.note(Look::Plain, &words);

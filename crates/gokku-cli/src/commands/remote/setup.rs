@@ -15,7 +15,7 @@ use crate::error::{DONE, Error};
 use crate::printer::{Look, Printer};
 use crate::spec::Spec;
 
-/// Make a machine a server: Docker, gokku, its user, its folder and its service, whatever of it is missing
+/// Set a machine up as a server: Docker, gokku, its user, its folder and its service, whatever of these is missing
 #[derive(Debug, Args)]
 pub(crate) struct SetupArgs {
     #[command(flatten)]
@@ -46,7 +46,7 @@ impl Run for SetupArgs {
         }
         if examine(&host, printer)? != DONE {
             return Err(Error::failed(
-                "everything was done, and `gokku doctor` there is not content: do what it says, then run this again",
+                "every step was done, but `gokku doctor` there still finds something missing: do what it says, then run this again",
             )
             .hint(format!(
                 "It shows the same with `gokku doctor --remote {}`",

@@ -13,15 +13,15 @@ use crate::error::{DONE, Error};
 use crate::printer::{Look, Printer};
 use crate::spec::Spec;
 
-/// Take away from a server what setup has made; apps' data stays
+/// Remove from a server what setup has made; the apps' data stays
 #[derive(Debug, Args)]
 pub(crate) struct TeardownArgs {
     #[command(flatten)]
     host: HostArgs,
-    /// Remove the apps' data, too: code, environments, repositories, containers, images
+    /// Remove the apps' data as well: code, environments, repositories, containers, images
     #[arg(long)]
     data: bool,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
 }
@@ -40,7 +40,7 @@ impl Run for TeardownArgs {
             return Ok(show(&steps, printer));
         }
         if steps.is_empty() {
-            printer.note(Look::Plain, "Nothing to do: nothing of setup's is left.");
+            printer.note(Look::Plain, "Nothing to do: nothing that setup made is left.");
         } else {
             if !self.yes {
                 ask(&steps, host.ssh.destination().host(), printer)?;
