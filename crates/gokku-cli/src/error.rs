@@ -291,7 +291,7 @@ mod tests {
     fn what_caused_an_error_is_kept() {
         let error = Error::from("A".parse::<gokku_core::AppName>().expect_err("no name")).about("--app");
         assert!(error.to_string().starts_with("--app: "), "{error}");
-        let causes = std::iter::successors(error.source(), |cause| cause.source());
+        let causes = std::iter::successors(error.source(), |&cause| cause.source());
         let found = causes
             .filter(|cause| cause.is::<gokku_core::name::NameError>())
             .count();

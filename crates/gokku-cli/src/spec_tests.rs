@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use clap::{CommandFactory, Parser};
 use insta::assert_snapshot;
 
-use super::*;
 use crate::cli::Cli;
 
 /// Every command, with the least that it takes; twice where what is typed changes what it is.
