@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use gokku_core::client::Client;
+use gokku_core::access::client_hello::Client;
 
 use crate::commands::Run;
 use crate::commands::apps::Apps;
@@ -72,7 +72,7 @@ pub(crate) struct Options {
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub(crate) color: Colour,
     /// The server's folder
-    #[arg(long, global = true, env = "GOKKU_ROOT", default_value = gokku_server::root::DEFAULT, hide = true)]
+    #[arg(long, global = true, env = "GOKKU_ROOT", default_value = gokku_server::fs::root::DEFAULT, hide = true)]
     pub(crate) root: PathBuf,
     /// The Docker Engine
     #[arg(long, global = true, env = "DOCKER_HOST", hide = true, hide_env_values = true)]

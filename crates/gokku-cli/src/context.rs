@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 
 use gokku_core::AppName;
-use gokku_server::{Server, apps};
+use gokku_server::Server;
+use gokku_server::app::apps;
 
 use crate::cli::Options;
 use crate::environment;

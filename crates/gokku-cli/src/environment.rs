@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use gokku_core::{Access, AppName, Asker};
-use gokku_server::replace::Caller;
-use gokku_server::{Root, Server, serve};
+use gokku_server::daemon::upgrade::Caller;
+use gokku_server::{Root, Server};
+use gokku_server::command::serve;
 use rustix::fs::Mode;
 
 use crate::cli::Options;

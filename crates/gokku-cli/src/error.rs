@@ -5,7 +5,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use gokku_core::event::{Finish, Refusal};
+use gokku_core::logs::event::{Finish, Refusal};
 use gokku_remote::setup::{ServerRootError, machine, program::ProgramError};
 use gokku_remote::{remotes, ssh};
 
@@ -186,15 +186,15 @@ macro_rules! is_usage {
 }
 
 is_usage! {
-    gokku_core::env_file::PairError,
-    gokku_core::key_name::KeyNameError,
-    gokku_core::log_place::PlaceError,
-    gokku_core::name::NameError,
-    gokku_core::process::ProcessKeyError,
-    gokku_core::process::ProcessTypeError,
-    gokku_core::public_key::PublicKeyError,
-    gokku_core::push::BranchNameError,
-    gokku_core::release_id::ReleaseIdError,
+    gokku_core::config::env_file::PairError,
+    gokku_core::access::key_name::KeyNameError,
+    gokku_core::logs::log_cursor::PlaceError,
+    gokku_core::app::name::NameError,
+    gokku_core::app::process_key::ProcessKeyError,
+    gokku_core::app::process_key::ProcessTypeError,
+    gokku_core::access::public_key::PublicKeyError,
+    gokku_core::app::branch_name::BranchNameError,
+    gokku_core::app::release_id::ReleaseIdError,
     ssh::DestinationError,
     ServerRootError,
 }
@@ -293,7 +293,7 @@ mod tests {
         assert!(error.to_string().starts_with("--app: "), "{error}");
         let causes = std::iter::successors(error.source(), |&cause| cause.source());
         let found = causes
-            .filter(|cause| cause.is::<gokku_core::name::NameError>())
+            .filter(|cause| cause.is::<gokku_core::app::name::NameError>())
             .count();
         assert_eq!((found, error.exit_code()), (1, USAGE));
     }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 
-use gokku_core::client::{Client, PROTOCOL};
+use gokku_core::access::client_hello::{Client, PROTOCOL};
 use gokku_remote::remotes::{self, RemoteLookup};
 use gokku_remote::ssh::{Destination, Exit, Forward, Needs, Ssh};
 

@@ -1,7 +1,7 @@
 //! Says what the program has to know of a command before it runs it. Each command says it of itself, beside its code, by
 //! [`crate::commands::Run::spec`]; a snapshot (`tests`) has the whole table.
 
-use gokku_core::access::Reach;
+use gokku_core::access::scope::Reach;
 
 /// What the program has to know of a command before it runs it. It may hold secrets, so it has no `Debug`.
 pub(crate) struct Spec<'a> {

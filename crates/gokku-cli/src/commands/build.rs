@@ -1,7 +1,7 @@
 //! `gokku build --print`: the Dockerfile that the current commit is built with.
 
 use clap::Args;
-use gokku_server::languages;
+use gokku_server::plan::languages;
 
 use super::Run;
 use crate::context::Context;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap_complete::Shell;
-use gokku_core::access::Reach;
+use gokku_core::access::scope::Reach;
 
 use super::Run;
 use crate::context::Context;

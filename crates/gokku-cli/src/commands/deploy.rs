@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 use gokku_core::AppName;
-use gokku_core::event::{Event, Finish};
-use gokku_core::image_ref::ImageRef;
-use gokku_server::follow::{follow, follow_until};
-use gokku_server::lock::{self, Holder};
-use gokku_server::{abort, hook};
+use gokku_core::logs::event::{Event, Finish};
+use gokku_core::config::image_ref::ImageRef;
+use gokku_server::queue::follow::{follow, follow_until};
+use gokku_server::queue::lock::{self, Holder};
+use gokku_server::queue::abort;
+use gokku_server::worker::push;
 
 use super::transition::follow_to_end;
 use super::{Run, wait};
@@ -69,14 +70,14 @@ impl Run for DeployArgs {
 fn deploy_again(context: &Context, app: &AppName, rebuild: bool) -> Result<u8, Error> {
     check_free(context, app)?;
     let server = context.server()?;
-    let submitted = wait(async { Ok(hook::deploy_again(server, app, rebuild).await?) })?;
+    let submitted = wait(async { Ok(push::deploy_again(server, app, rebuild).await?) })?;
     follow_to_end(context, app, submitted)
 }
 
 fn deploy_image(context: &Context, app: &AppName, image: &ImageRef) -> Result<u8, Error> {
     check_free(context, app)?;
     let server = context.server()?;
-    let submitted = wait(async { Ok(hook::deploy_image(server, app, image.clone()).await?) })?;
+    let submitted = wait(async { Ok(push::deploy_image(server, app, image.clone()).await?) })?;
     follow_to_end(context, app, submitted)
 }
 

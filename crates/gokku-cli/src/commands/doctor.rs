@@ -1,8 +1,8 @@
 //! `gokku doctor`: what is missing, and the command that mends it.
 
 use clap::Args;
-use gokku_core::access::Reach;
-use gokku_server::doctor;
+use gokku_core::access::scope::Reach;
+use gokku_server::command::doctor;
 
 use super::{Run, wait};
 use crate::context::Context;

@@ -3,9 +3,9 @@
 use std::io::Write;
 
 use clap::Args;
-use gokku_core::change::Recorded;
-use gokku_server::clock;
-use gokku_server::events::{Wanted, show};
+use gokku_core::logs::audit::Recorded;
+use gokku_server::os::clock;
+use gokku_server::record::audit_log::{Wanted, show};
 
 use super::Run;
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `gokku exec`: a program in the running container.
 
 use clap::Args;
-use gokku_server::inside;
+use gokku_server::command::exec;
 
 use super::{Run, run, wait};
 use crate::context::Context;
@@ -27,7 +27,7 @@ impl Run for ExecArgs {
         let app = context.app()?;
         let tty = terminal::is_one();
         wait(async {
-            let session = inside::exec(server, &app, &self.command, tty).await?;
+            let session = exec::exec(server, &app, &self.command, tty).await?;
             let handle = session.handle();
             tokio::select! {
                 code = terminal::pass_through(session, tty) => code,

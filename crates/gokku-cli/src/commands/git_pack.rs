@@ -3,8 +3,8 @@
 
 use clap::Args;
 use gokku_core::AppName;
-use gokku_core::entry::{Service, repository};
-use gokku_server::serve;
+use gokku_core::access::ssh_command::{Service, repository};
+use gokku_server::command::serve;
 
 use super::Run;
 use crate::context::Context;

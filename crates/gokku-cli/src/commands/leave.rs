@@ -1,7 +1,7 @@
 //! `gokku leave`: the containers' part of taking a server down. `gokku remote teardown` runs it there.
 
 use clap::Args;
-use gokku_server::leave;
+use gokku_server::command::teardown;
 
 use super::{Run, wait};
 use crate::context::Context;
@@ -24,7 +24,7 @@ impl Run for LeaveArgs {
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let (server, printer) = (context.server()?, context.printer);
-        let left = wait(async { Ok(leave::leave(server, self.data).await?) })?;
+        let left = wait(async { Ok(teardown::leave(server, self.data).await?) })?;
         if printer.json {
             printer.facts(&left)?;
         }

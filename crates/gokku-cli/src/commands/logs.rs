@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use clap::Args;
-use gokku_core::log_line::AppLine;
-use gokku_core::log_place::Place;
-use gokku_core::stream::Stream;
+use gokku_core::logs::log_line::AppLine;
+use gokku_core::logs::log_cursor::Place;
+use gokku_core::machine::stream::Stream;
 use gokku_core::{AppName, ProcessKey, ReleaseId, Slot};
 use gokku_remote::ssh::{Exit, Forward, LogUpdate, follow_logs};
-use gokku_server::clock;
-use gokku_server::logs::{Shown, Wanted, show};
+use gokku_server::os::clock;
+use gokku_server::command::logs::{Shown, Wanted, show};
 
 use super::{Run, wait};
 use crate::cli::Options;

@@ -1,8 +1,8 @@
 //! `gokku prune`: what is no longer kept goes.
 
 use clap::Args;
-use gokku_core::disk::Size;
-use gokku_server::prune::{Report, Wanted, run as prune};
+use gokku_core::text::size::Size;
+use gokku_server::space::prune::{Report, Wanted, run as prune};
 
 use super::{Run, wait};
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `gokku releases`: what was deployed, and what can be gone back to.
 
 use clap::Args;
-use gokku_server::releases::{self, ReleaseFacts};
+use gokku_server::command::releases::{self, ReleaseFacts};
 
 use super::Run;
 use super::release_text::{pulled_image, short_commit};

@@ -1,7 +1,7 @@
 //! `gokku restart`: an app's containers are replaced by new ones of the same release.
 
 use clap::Args;
-use gokku_server::request::Ask;
+use gokku_server::worker::request::Ask;
 
 use super::{Run, transition};
 use crate::context::Context;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gokku_core::ReleaseId;
-use gokku_server::request::Ask;
+use gokku_server::worker::request::Ask;
 
 use super::{Run, transition};
 use crate::context::Context;

@@ -1,8 +1,8 @@
 //! `gokku run`: a program in a container of its own.
 
 use clap::Args;
-use gokku_core::entry::Word;
-use gokku_server::inside;
+use gokku_core::access::ssh_command::Word;
+use gokku_server::command::exec;
 
 use super::{Run, wait};
 use crate::context::Context;
@@ -34,7 +34,7 @@ impl Run for RunArgs {
         let app = context.app()?;
         let tty = terminal::is_one();
         wait(async {
-            let (once, session) = inside::run(server, &app, &self.command, tty).await?;
+            let (once, session) = exec::run(server, &app, &self.command, tty).await?;
             let code = tokio::select! {
                 code = terminal::pass_through(session, tty) => code,
                 // The container goes with whoever asked for it.

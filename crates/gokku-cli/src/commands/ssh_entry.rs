@@ -7,12 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches};
-use gokku_core::change::Change;
-use gokku_core::entry::{self, Asked, EntryError, Service};
-use gokku_core::key_name::KeyNameError;
-use gokku_core::name::NameError;
+use gokku_core::logs::audit::Change;
+use gokku_core::access::ssh_command::{self, Asked, EntryError, Service};
+use gokku_core::access::key_name::KeyNameError;
+use gokku_core::app::name::NameError;
 use gokku_core::{Access, AppName, Asker, KeyName};
-use gokku_server::{Server, apps, events, serve};
+use gokku_server::Server;
+use gokku_server::app::apps;
+use gokku_server::record::audit_log;
+use gokku_server::command::serve;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::git_pack::tell_made;
@@ -42,7 +45,7 @@ impl Run for SshEntryArgs {
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let server = &self.server_as_key(context.server()?)?;
-        match entry::parse(&environment::ssh_command(), &server.root.label()) {
+        match ssh_command::parse(&environment::ssh_command(), &server.root.label()) {
             Ok(Asked::Git { service, app }) => git(server, service, &app, context.printer),
             // The folder as the key's line names it.
             Ok(Asked::Gokku(words)) => gokku(server, &context.options.root, words),
@@ -84,7 +87,7 @@ fn refused(server: &Server, error: EntryError) -> Error {
 
 /// Records what was tried, and says what can be done instead.
 fn deny(server: &Server, command: String, error: Error) -> Error {
-    events::note(&server.root, &server.by, None, Change::Denied { command });
+    audit_log::note(&server.root, &server.by, None, Change::Denied { command });
     error.hint(purpose(server))
 }
 
@@ -223,7 +226,7 @@ impl Record {
         if !noted.swap(true, Ordering::SeqCst) {
             let command = command.clone();
             let change = Change::Commanded { command, code };
-            events::note(&server.root, &server.by, app.as_ref(), change);
+            audit_log::note(&server.root, &server.by, app.as_ref(), change);
         }
     }
 

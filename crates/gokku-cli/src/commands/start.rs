@@ -1,8 +1,9 @@
 //! `gokku start`: an app that was stopped is started.
 
 use clap::Args;
-use gokku_server::request::Ask;
-use gokku_server::{apps, status};
+use gokku_server::worker::request::Ask;
+use gokku_server::app::apps;
+use gokku_server::command::status;
 
 use super::{Run, transition, wait};
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `gokku status`: what runs.
 
 use clap::Args;
-use gokku_server::status::{self, AppStatus, ContainerStatus, Seen, VolumeStatus, ago};
+use gokku_server::command::status::{self, AppStatus, ContainerStatus, Seen, VolumeStatus, ago};
 
 use super::release_text::{pulled_image, short_commit};
 use super::{Run, wait};

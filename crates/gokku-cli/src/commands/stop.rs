@@ -1,7 +1,7 @@
 //! `gokku stop`: an app is stopped.
 
 use clap::Args;
-use gokku_server::request::Ask;
+use gokku_server::worker::request::Ask;
 
 use super::{Run, transition};
 use crate::context::Context;

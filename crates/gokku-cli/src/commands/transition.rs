@@ -1,10 +1,10 @@
 //! Hands what changes an app to a worker, and follows it to its end.
 
 use gokku_core::AppName;
-use gokku_core::event::Finish;
-use gokku_server::apps;
-use gokku_server::follow::follow;
-use gokku_server::request::{Ask, Submitted, submit};
+use gokku_core::logs::event::Finish;
+use gokku_server::app::apps;
+use gokku_server::queue::follow::follow;
+use gokku_server::worker::request::{Ask, Submitted, submit};
 
 use crate::context::Context;
 use crate::error::{Error, exit_code_of};

@@ -3,9 +3,10 @@
 use std::io::Read;
 
 use clap::Args;
-use gokku_core::input::RECORD;
-use gokku_server::request::Request;
-use gokku_server::{session, worker};
+use gokku_core::text::read_limits::RECORD;
+use gokku_server::worker::request::Request;
+use gokku_server::os::detached;
+use gokku_server::worker::run;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -25,7 +26,7 @@ impl Run for WorkerArgs {
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let server = context.server()?;
-        session::detach();
+        detached::detach();
         let request: Request =
             serde_json::from_reader(std::io::stdin().lock().take(RECORD.bytes)).map_err(|error| {
                 Error::usage(error).about("a worker is started by other commands, with a request")
@@ -39,7 +40,7 @@ impl Run for WorkerArgs {
                 // Kept, so that whoever listens does not hear of its end.
                 sender.closed().await;
             });
-            Ok(Box::pin(worker::run(server, &request, abort)).await?)
+            Ok(Box::pin(run::run(server, &request, abort)).await?)
         })?;
         Ok(DONE)
     }

@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::path::Path;
 
-use gokku_core::gokku_yml::GokkuYml;
-use gokku_core::input::GOKKU_YML;
-use gokku_core::push::BranchName;
-use gokku_core::{AppName, EnvironmentName, text};
+use gokku_core::config::gokku_yml::GokkuYml;
+use gokku_core::text::read_limits::GOKKU_YML;
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::{AppName, EnvironmentName};
+use gokku_core::text::decode;
 use gokku_git::WorkingCopy;
 use serde::Deserialize;
 
@@ -69,7 +70,7 @@ fn branch(
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::YmlFile(error)),
     };
-    let text = text::read(&bytes).map_err(Error::YmlText)?;
+    let text = decode::read(&bytes).map_err(Error::YmlText)?;
     let yml = GokkuYml::parse("gokku.yml", text.text).map_err(Error::Yml)?;
     let config = yml.app(app).map_err(Error::YmlApp)?;
     Ok(config.branch(environment).cloned())

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use gokku_core::gokku_yml::{AppNotThere, YmlErrors};
-use gokku_core::name::NameError;
-use gokku_core::text::NotText;
+use gokku_core::config::gokku_yml::{AppNotThere, YmlErrors};
+use gokku_core::app::name::NameError;
+use gokku_core::text::decode::NotText;
 
 use super::address::AddressError;
 

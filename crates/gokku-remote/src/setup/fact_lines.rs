@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-use gokku_core::hex;
+use gokku_core::text::hex;
 
 /// Says that what was printed is not what the scripts print.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

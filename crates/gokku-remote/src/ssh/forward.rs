@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::Stdio;
 
 use gokku_core::AppName;
-use gokku_core::client::Client;
+use gokku_core::access::client_hello::Client;
 
 use super::command::{Error, Ssh, SshCall};
 use super::signal_relay::SignalRelay;

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use gokku_core::push::BranchName;
+use gokku_core::app::branch_name::BranchName;
 use gokku_core::{AppName, EnvironmentName};
-use gokku_server::apps;
+use gokku_server::app::apps;
 use serde::Serialize;
 
 use crate::commands::Run;

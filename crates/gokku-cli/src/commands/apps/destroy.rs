@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 
 use clap::Args;
 use gokku_core::AppName;
-use gokku_server::apps;
-use gokku_server::request::Ask;
+use gokku_server::app::apps;
+use gokku_server::worker::request::Ask;
 
 use crate::commands::{Run, transition};
 use crate::context::Context;

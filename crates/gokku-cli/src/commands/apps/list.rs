@@ -1,7 +1,7 @@
 //! `gokku apps list`: the apps that whoever asks may see.
 
 use clap::Args;
-use gokku_server::apps;
+use gokku_server::app::apps;
 
 use crate::commands::Run;
 use crate::context::Context;

@@ -1,9 +1,9 @@
 //! Changes an app's environment, and then what runs.
 
 use gokku_core::AppName;
-use gokku_core::env_file::{EnvKey, EnvValue};
-use gokku_server::config;
-use gokku_server::request::{Ask, submit};
+use gokku_core::config::env_file::{EnvKey, EnvValue};
+use gokku_server::command::config;
+use gokku_server::worker::request::{Ask, submit};
 
 use crate::commands::transition::follow_to_newest;
 use crate::commands::wait;

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use gokku_core::AppName;
-use gokku_core::access::Reach;
-use gokku_server::check;
+use gokku_core::access::scope::Reach;
+use gokku_server::plan::check;
 
 use crate::commands::Run;
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `gokku config get`: one variable's value.
 
 use clap::Args;
-use gokku_server::{apps, env_store};
+use gokku_server::app::{apps, env_store};
 
 use super::audit_name;
 use crate::commands::Run;

@@ -1,8 +1,8 @@
 //! `gokku config import`: the variables of an env file on standard input.
 
 use clap::Args;
-use gokku_core::env_file::EnvFile;
-use gokku_server::{apps, server_config};
+use gokku_core::config::env_file::EnvFile;
+use gokku_server::app::{apps, server_config};
 
 use super::{change, stdin};
 use crate::commands::Run;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-use gokku_server::{apps, env_store};
+use gokku_server::app::{apps, env_store};
 
 use crate::commands::Run;
 use crate::context::Context;

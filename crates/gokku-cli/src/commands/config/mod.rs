@@ -10,7 +10,7 @@ mod stdin;
 mod unset;
 
 use clap::Subcommand;
-use gokku_core::env_file::EnvKey;
+use gokku_core::config::env_file::EnvKey;
 
 use super::Run;
 

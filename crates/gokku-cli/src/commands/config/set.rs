@@ -1,8 +1,8 @@
 //! `gokku config set`: variables that are typed, or come on standard input, each with a NUL byte after it.
 
 use clap::Args;
-use gokku_core::env_file::{PairError, parse_pair};
-use gokku_server::{apps, server_config};
+use gokku_core::config::env_file::{PairError, parse_pair};
+use gokku_server::app::{apps, server_config};
 
 use super::{audit_name, change, stdin};
 use crate::commands::Run;

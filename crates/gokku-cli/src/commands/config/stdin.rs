@@ -1,7 +1,7 @@
 //! Reads an environment from standard input, and no more of it than an env may have.
 
-use gokku_core::input::Limit;
-use gokku_server::bounded;
+use gokku_core::text::read_limits::Limit;
+use gokku_server::fs::bounded;
 
 use crate::error::Error;
 

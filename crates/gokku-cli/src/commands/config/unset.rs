@@ -1,8 +1,9 @@
 //! `gokku config unset`: variables are removed.
 
 use clap::Args;
-use gokku_core::env_file::{EnvKey, PairError};
-use gokku_server::{apps, config};
+use gokku_core::config::env_file::{EnvKey, PairError};
+use gokku_server::app::apps;
+use gokku_server::command::config;
 
 use super::{audit_name, change};
 use crate::commands::Run;

@@ -5,8 +5,10 @@ mod proc_receive;
 
 use clap::Subcommand;
 use gokku_core::AppName;
-use gokku_core::change::Change;
-use gokku_server::{Server, events, intake};
+use gokku_core::logs::audit::Change;
+use gokku_server::Server;
+use gokku_server::record::audit_log;
+use gokku_server::app::intake;
 
 use super::Run;
 use crate::context::Context;
@@ -44,6 +46,6 @@ fn record(server: &Server, app: &AppName, code: u8) {
     if environment::key().is_some() {
         let command = "push".to_owned();
         let change = Change::Commanded { command, code };
-        events::note(&server.root, &server.by, Some(app), change);
+        audit_log::note(&server.root, &server.by, Some(app), change);
     }
 }

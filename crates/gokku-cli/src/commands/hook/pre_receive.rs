@@ -2,8 +2,9 @@
 
 use clap::Args;
 use gokku_core::AppName;
-use gokku_server::hook::judge_push;
-use gokku_server::{Server, intake};
+use gokku_server::worker::push::judge_push;
+use gokku_server::Server;
+use gokku_server::app::intake;
 
 use super::{begin, record};
 use crate::commands::Run;

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use clap::Args;
 use gokku_core::AppName;
-use gokku_core::event::Finish;
-use gokku_core::push::RefUpdate;
-use gokku_server::hook::{Pushed, Received, Reported, listen, receive, report};
-use gokku_server::{Server, refs};
+use gokku_core::logs::event::Finish;
+use gokku_core::push::rules::RefUpdate;
+use gokku_server::worker::push::{Pushed, Received, Reported, listen, receive, report};
+use gokku_server::Server;
+use gokku_server::app::refs;
 
 use super::{begin, record};
 use crate::commands::transition::end_of;

@@ -3,10 +3,12 @@
 use std::io::IsTerminal;
 
 use clap::Args;
-use gokku_core::input::PUBLIC_KEY;
-use gokku_core::public_key::PublicKey;
+use gokku_core::text::read_limits::PUBLIC_KEY;
+use gokku_core::access::public_key::PublicKey;
 use gokku_core::{Access, AppName, KeyName};
-use gokku_server::{apps, bounded, keys};
+use gokku_server::app::apps;
+use gokku_server::fs::bounded;
+use gokku_server::command::keys;
 
 use super::spec_of;
 use crate::commands::Run;
@@ -76,7 +78,7 @@ fn read_key(name: &KeyName) -> Result<PublicKey, Error> {
     let what = "the key on standard input";
     let given = bounded::stream(input.lock(), PUBLIC_KEY)
         .map_err(|error| Error::usage(error).about(what).hint("nobody was let in"))?;
-    let given = gokku_core::text::read(&given).map_err(|error| {
+    let given = gokku_core::text::decode::read(&given).map_err(|error| {
         Error::usage(error)
             .worded(format!("{what}:{error}"))
             .hint("nobody was let in")

@@ -1,7 +1,7 @@
 //! `gokku keys list`: the keys that are let in.
 
 use clap::Args;
-use gokku_server::keys;
+use gokku_server::command::keys;
 
 use super::spec_of;
 use crate::commands::Run;

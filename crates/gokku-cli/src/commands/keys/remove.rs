@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gokku_core::KeyName;
-use gokku_server::keys;
+use gokku_server::command::keys;
 
 use super::spec_of;
 use crate::commands::Run;

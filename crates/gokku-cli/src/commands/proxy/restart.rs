@@ -1,8 +1,8 @@
 //! `gokku proxy restart`: a new daemon takes the running one's place.
 
 use clap::Args;
-use gokku_core::access::Reach;
-use gokku_server::replace::{self, Progress};
+use gokku_core::access::scope::Reach;
+use gokku_server::daemon::upgrade::{self, Progress};
 
 use crate::commands::{Run, wait};
 use crate::context::Context;
@@ -33,7 +33,7 @@ impl Run for RestartArgs {
             };
             printer.note(Look::Plain, &line);
         };
-        let process = wait(async { Ok(replace::replace(server, &caller, tell).await?) })?;
+        let process = wait(async { Ok(upgrade::replace(server, &caller, tell).await?) })?;
         printer.result(&format!("the traffic switch is process {process}"));
         Ok(DONE)
     }

@@ -3,8 +3,10 @@
 use std::sync::Mutex;
 
 use clap::Args;
-use gokku_server::daemon_log::DaemonLog;
-use gokku_server::{Server, daemon, session};
+use gokku_server::os::daemon_log::DaemonLog;
+use gokku_server::Server;
+use gokku_server::daemon::run;
+use gokku_server::os::detached;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -33,7 +35,7 @@ impl Run for RunArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let server = context.server()?;
         if self.detached {
-            session::detach();
+            detached::detach();
         }
         begin_log(server, self.detached);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -48,7 +50,7 @@ impl Run for RunArgs {
                 }
                 let _ = sender.send(());
             });
-            let running = daemon::run(server, self.take_over, tell_service_manager, stop);
+            let running = run::run(server, self.take_over, tell_service_manager, stop);
             Box::pin(running).await.map_err(Error::from)
         })?;
         Ok(DONE)

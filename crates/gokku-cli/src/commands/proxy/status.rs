@@ -1,7 +1,7 @@
 //! `gokku proxy status`: the traffic switch's routes.
 
 use clap::Args;
-use gokku_core::access::Reach;
+use gokku_core::access::scope::Reach;
 
 use crate::commands::{Run, wait};
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! `gokku ps list`: an app's processes, and how many run of each.
 
 use clap::Args;
-use gokku_server::ps::{self, ProcessFacts};
+use gokku_server::command::ps::{self, ProcessFacts};
 
 use crate::commands::{Run, wait};
 use crate::context::Context;

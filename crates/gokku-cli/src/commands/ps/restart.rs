@@ -2,8 +2,8 @@
 
 use clap::Args;
 use gokku_core::ProcessType;
-use gokku_server::ps;
-use gokku_server::request::Ask;
+use gokku_server::command::ps;
+use gokku_server::worker::request::Ask;
 
 use crate::commands::{Run, transition, wait};
 use crate::context::Context;

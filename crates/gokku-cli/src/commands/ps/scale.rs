@@ -1,10 +1,10 @@
 //! `gokku ps scale`: how many containers there are of each process.
 
 use clap::Args;
-use gokku_core::processes::Scale;
+use gokku_core::config::processes::Scale;
 use gokku_core::{AppName, ProcessType};
-use gokku_server::ps::{self, Scaled};
-use gokku_server::request::Ask;
+use gokku_server::command::ps::{self, Scaled};
+use gokku_server::worker::request::Ask;
 
 use crate::commands::{Run, transition, wait};
 use crate::context::Context;

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gokku_core::ProcessType;
-use gokku_core::processes::Scale;
+use gokku_core::config::processes::Scale;
 
 use super::scale::scale;
 use crate::commands::Run;

@@ -1,7 +1,7 @@
 //! `gokku registry list`: the logins that are stored, without their passwords.
 
 use clap::Args;
-use gokku_server::registries;
+use gokku_server::app::registries;
 
 use super::spec_of;
 use crate::commands::Run;

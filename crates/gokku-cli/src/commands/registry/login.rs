@@ -3,9 +3,10 @@
 use std::io::IsTerminal;
 
 use clap::Args;
-use gokku_core::input::PASSWORD;
+use gokku_core::text::read_limits::PASSWORD;
 use gokku_server::engine::Login;
-use gokku_server::{bounded, registries};
+use gokku_server::fs::bounded;
+use gokku_server::app::registries;
 
 use super::spec_of;
 use crate::commands::{Run, wait};
@@ -55,7 +56,7 @@ fn password(username: &str, registry: &str, printer: Printer) -> Result<String, 
     let what = "the password on standard input";
     let given = bounded::stream(std::io::stdin().lock(), PASSWORD)
         .map_err(|error| Error::usage(error).about(what).hint("nothing was stored"))?;
-    let given = gokku_core::text::read(&given).map_err(|error| {
+    let given = gokku_core::text::decode::read(&given).map_err(|error| {
         Error::usage(error)
             .worded(format!("{what}: {}", error.what))
             .hint("nothing was stored")

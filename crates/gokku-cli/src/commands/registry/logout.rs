@@ -1,7 +1,7 @@
 //! `gokku registry logout`: a login is removed.
 
 use clap::Args;
-use gokku_server::registries;
+use gokku_server::app::registries;
 
 use super::spec_of;
 use crate::commands::Run;

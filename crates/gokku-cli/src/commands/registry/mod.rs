@@ -5,7 +5,7 @@ mod login;
 mod logout;
 
 use clap::Subcommand;
-use gokku_core::access::Reach;
+use gokku_core::access::scope::Reach;
 
 use super::Run;
 use crate::spec::Spec;

@@ -12,7 +12,7 @@ mod host;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use gokku_core::access::Reach;
+use gokku_core::access::scope::Reach;
 
 use super::Run;
 use crate::error::Error;
