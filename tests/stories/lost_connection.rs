@@ -127,7 +127,7 @@ fn p19_output_is_followed_across_lost_connections() {
     fs::rename(&blocked, &ssh).unwrap();
     say(&mut expected, "after-the-deploy".to_owned());
     follow.wait_for("after-the-deploy");
-    follow.wait_for("is there again");
+    follow.wait_for("can be reached again");
     follow.signal("INT");
     let told = follow.wait().exits(130);
     let shown: Vec<&str> = told.stdout.lines().collect();

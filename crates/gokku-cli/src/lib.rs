@@ -1,25 +1,27 @@
-//! The gokku program: commands, output, exit codes. What they do is in `gokku-server`.
+//! The gokku program: commands, output, exit codes. What they do is in `gokku-server` and `gokku-remote`.
 //!
-//! - [`cli`]: what can be typed
-//! - `context`: what the environment says, read once
-//! - `elsewhere`: commands that run on another machine; `hang_up`: when whoever asked from there is gone
-//! - `set_aside`: values that are taken off the command line; `owner`: whom commands on a server run as
-//! - `commands`: a file for each
-//! - `render`: events as people read them, `live`: the step that runs; `printer`: which stream gets what; `terminal`: programs in containers
-//! - [`error`]: errors and their exit codes
+//! - `cli`: what can be typed: the global options and the list of commands
+//! - `commands`: a file for each, with its arguments, its [`spec`] and its code; `context`: what it is given
+//! - before a command runs: `argv_secrets` takes values off the command line, `forwarding` sends it to another machine,
+//!   `run_as_owner` makes it the server's owner's, `disconnect` ends it when whoever asked is gone
+//! - `render`: events as people read them, `live`: the step that runs; `printer`: which stream gets what; `terminal`:
+//!   programs in containers
+//! - [`error`]: what went wrong, what to do next, and every exit code; `environment`: the environment, read once
 
-pub mod cli;
 pub mod error;
 
+mod argv_secrets;
+mod cli;
 mod commands;
 mod context;
-mod elsewhere;
-mod hang_up;
+mod disconnect;
+mod environment;
+mod forwarding;
 mod live;
-mod owner;
 mod printer;
 mod render;
-mod set_aside;
+mod run_as_owner;
+mod spec;
 mod terminal;
 
 use std::ffi::OsString;
@@ -27,17 +29,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Everything that can be typed, for whoever writes it down.
+/// Returns everything that can be typed, for whoever writes it down.
 pub fn command() -> clap::Command {
     <cli::Cli as clap::CommandFactory>::command()
 }
 
-/// The program.
+/// Runs the program.
 pub fn main() -> ExitCode {
     let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
     let cli = cli::Cli::try_parse().unwrap_or_else(|error| {
         // An older or newer client may ask for what is not known here: that it is one comes first.
-        elsewhere::tell_difference(&typed);
+        forwarding::warn_of_difference(&typed);
         error.exit()
     });
     let printer = printer::Printer::new(&cli.options);
@@ -45,18 +47,20 @@ pub fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             printer.error(&error);
-            ExitCode::from(error.code)
+            ExitCode::from(error.exit_code())
         }
     }
 }
 
-/// Here or there, and as whom.
+/// Runs what was typed, on the machine and as the user that it is for; returns the exit code.
 fn run(cli: &cli::Cli, typed: &[OsString], printer: printer::Printer) -> Result<u8, error::Error> {
-    set_aside::secrets(cli, typed)?;
-    if let Some(there) = elsewhere::of(cli, printer)? {
-        return elsewhere::run(cli, &there, typed, printer);
+    let command = cli.command.inner();
+    let spec = command.spec();
+    argv_secrets::hide(spec.secrets, typed)?;
+    if let Some(forward) = forwarding::destination_of(&spec, &cli.options, printer)? {
+        return forwarding::run(command, &cli.options, &forward, typed, printer);
     }
-    owner::take_over(cli, typed)?;
-    commands::greet(cli, printer);
-    commands::run(cli, printer)
+    run_as_owner::take_over(&spec, &cli.options, typed)?;
+    commands::welcome_client(&spec, &cli.options, printer);
+    command.run(&context::Context::new(&cli.options, printer))
 }

@@ -1,11 +1,11 @@
-//! The step that runs now, as one line that shows how long it has been at it. Only in a terminal.
+//! Shows the step that runs now as one line, with how long it has run. Only in a terminal.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-/// How often the time is shown anew.
+/// How often the shown time is refreshed.
 const TICK: Duration = Duration::from_millis(100);
 
 /// How much of a part's name is shown, so that the line stays one.
@@ -15,7 +15,7 @@ const LONGEST_PART: usize = 40;
 pub(crate) struct Live(ProgressBar);
 
 impl Live {
-    /// Shows it.
+    /// Shows a line with this text.
     pub(crate) fn new(text: &str, coloured: bool) -> Self {
         let bar = ProgressBar::new_spinner();
         let template = if coloured {
@@ -35,18 +35,18 @@ impl Live {
         Self(bar)
     }
 
-    /// Shows which part of it runs now.
+    /// Shows which part of the step runs now.
     pub(crate) fn part(&self, text: &str) {
         let short: String = text.chars().take(LONGEST_PART).collect();
         self.0.set_prefix(format!(" {short}"));
     }
 
-    /// Ends it, and gives its text.
+    /// Ends the line, and returns its text.
     pub(crate) fn into_text(self) -> String {
         self.0.message()
     }
 
-    /// Does what prints, above the line.
+    /// Runs what prints, so that its output stands above the line.
     pub(crate) fn above(&self, print: impl FnOnce()) {
         self.0.suspend(print);
     }

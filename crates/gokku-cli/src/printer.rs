@@ -1,4 +1,4 @@
-//! Which stream gets what: results go to stdout, everything else to stderr.
+//! Decides which stream gets what: results go to stdout, everything else to stderr.
 
 use std::io::{BufRead, IsTerminal, Read, Write};
 
@@ -12,7 +12,7 @@ use crate::error::Error;
 /// The most that is read of a typed line: what a terminal's line holds, see termios(3).
 const LONGEST_LINE: u64 = 4096;
 
-/// Prints, as the options say.
+/// Prints in the way that the options ask for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Printer {
     pub(crate) json: bool,
@@ -62,17 +62,17 @@ impl Printer {
         }
     }
 
-    /// Whether what is noted is seen in a terminal that can redraw a line.
+    /// Tells whether what is noted is seen in a terminal that can redraw a line.
     pub(crate) fn is_live(self) -> bool {
         self.live
     }
 
-    /// Whether colours are not refused.
+    /// Tells whether colours are not refused.
     pub(crate) fn is_coloured(self) -> bool {
         self.colour != Colour::Never
     }
 
-    /// Whether what is noted is seen in a terminal that shows colours.
+    /// Tells whether what is noted is seen in a terminal that shows colours.
     pub(crate) fn shows_colours(self) -> bool {
         let stderr = std::io::stderr();
         match self.choice(stderr.is_terminal()) {
@@ -90,7 +90,7 @@ impl Printer {
         }
     }
 
-    /// A result, exactly: it may be a value with any character in it.
+    /// Prints a result, exactly: it may be a value with any character in it.
     #[expect(
         clippy::unused_self,
         reason = "every way to print goes through whoever knows the options"
@@ -100,20 +100,20 @@ impl Printer {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
-    /// A result's bytes as they are.
+    /// Prints a result's bytes as they are; returns false when nobody reads them any more.
     pub(crate) fn bytes(bytes: &[u8]) -> bool {
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(bytes).and_then(|()| stdout.flush()).is_ok()
     }
 
-    /// Facts as JSON.
+    /// Prints facts as JSON.
     pub(crate) fn facts(self, facts: &impl Serialize) -> Result<(), Error> {
-        let text = serde_json::to_string_pretty(facts).map_err(|error| Error::failed(error.to_string()))?;
+        let text = serde_json::to_string_pretty(facts).map_err(Error::failed)?;
         self.result(&text);
         Ok(())
     }
 
-    /// Facts that are a list: as JSON, or as a table with a row for each, or as what to say when there are none.
+    /// Prints facts that are a list: as JSON, or as a table with a row for each, or says that there are none.
     pub(crate) fn list<T: Serialize, const N: usize>(
         self,
         all: &[T],
@@ -137,7 +137,7 @@ impl Printer {
         Ok(())
     }
 
-    /// Something on the way.
+    /// Prints something on the way.
     pub(crate) fn note(self, look: Look, text: &str) {
         if !self.quiet {
             self.say(look, text);
@@ -151,11 +151,9 @@ impl Printer {
         let _ = writeln!(AutoStream::new(stderr.lock(), choice), "{style}{text}{style:#}");
     }
 
-    /// An error.
+    /// Prints an error.
     pub(crate) fn error(self, error: &Error) {
-        if !error.message.is_empty() {
-            self.say(Look::Bad, &format!("gokku: {}", error.message));
-        }
+        self.say(Look::Bad, &format!("gokku: {error}"));
     }
 
     /// Asks a question whose answer is a name, and says whether that was typed.
@@ -167,17 +165,17 @@ impl Printer {
             .lock()
             .take(LONGEST_LINE)
             .read_line(&mut typed)
-            .map_err(|error| Error::failed(error.to_string()))?;
+            .map_err(Error::failed)?;
         Ok(typed.trim() == name)
     }
 
-    /// Something that must be seen even when quiet.
+    /// Prints something that must be seen even when quiet.
     pub(crate) fn alert(self, look: Look, text: &str) {
         self.say(look, text);
     }
 }
 
-/// A table of words only.
+/// Makes a table without lines.
 pub(crate) fn plain_table() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);

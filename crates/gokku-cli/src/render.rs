@@ -1,4 +1,4 @@
-//! A transition's events, as people read them: `-----> ` headings, details below them, and in the end what each
+//! Renders a transition's events as people read them: `-----> ` headings, details below them, and in the end what each
 //! step took. In a terminal the heading of the step that runs is a live line, see `live`.
 
 use comfy_table::CellAlignment;
@@ -6,7 +6,6 @@ use gokku_core::config::process_one::KilledBecause;
 use gokku_core::logs::event::{Event, Finish, Since, Source, Stamped};
 use gokku_core::transition::Previous;
 
-use crate::error::{DONE, FAILED, refusal_code};
 use crate::live::Live;
 use crate::printer::{Look, Printer, plain_table};
 
@@ -23,7 +22,7 @@ pub(crate) struct Renderer {
     failed: Option<(String, String)>,
 }
 
-/// A step's heading; none for what is too small to speak of.
+/// Returns a step's heading; none for what is too small to speak of.
 fn heading(step: &str, about: &str) -> Option<String> {
     Some(match step {
         "extract" => "Extracting the code".to_owned(),
@@ -44,7 +43,7 @@ fn heading(step: &str, about: &str) -> Option<String> {
     })
 }
 
-/// What is told of a volume that an image declares: much of it the first time.
+/// Returns what is told of a volume that an image declares: much of it the first time.
 fn carried(path: &str, volume: &str, since: Since, shared: bool) -> String {
     let what = match since {
         Since::Earlier => {
@@ -65,7 +64,7 @@ fn carried(path: &str, volume: &str, since: Since, shared: bool) -> String {
     )
 }
 
-/// What is told of a volume that nothing has any more.
+/// Returns what is told of a volume that nothing has any more.
 fn left_behind(container: &str, path: &str, volume: &str) -> String {
     format!(
         "{container} had a volume of its own at {path}, {volume}. It stays, with what is in it, and no container has it now: \
@@ -73,7 +72,7 @@ fn left_behind(container: &str, path: &str, volume: &str) -> String {
     )
 }
 
-/// How a container that was stopped came to its end, and what to do.
+/// Returns how a container that was stopped came to its end, and what to do.
 fn killed(container: &str, grace: u64, because: KilledBecause) -> String {
     let in_time = format!("{container} did not end within STOP_TIMEOUT ({grace} s) and was killed (SIGKILL)");
     match because {
@@ -116,7 +115,7 @@ impl Renderer {
         self.printer.note(Look::Heading, &format!("-----> {text}"));
     }
 
-    /// The heading of a step that begins.
+    /// Shows the heading of a step that begins.
     fn begin(&mut self, text: &str) {
         if self.printer.is_live() {
             self.source = None;
@@ -126,7 +125,7 @@ impl Renderer {
         }
     }
 
-    /// The step that ran has ended: its heading stays, with what it took.
+    /// Ends the live line of a step: its heading stays, with what it took.
     fn end(&mut self, ms: u64) {
         if let Some(text) = self.live.take().map(Live::into_text) {
             self.printer
@@ -311,14 +310,14 @@ impl Renderer {
         }
     }
 
-    /// Why the last step that failed did.
+    /// Shows why the last step that failed did.
     fn tell_failed(&mut self) {
         if let Some((step, why)) = self.failed.take() {
             self.detail(Look::Bad, &format!("{step}: {why}"));
         }
     }
 
-    /// What each step took.
+    /// Returns a table of what each step took.
     fn table(&self, whole: u64) -> String {
         let mut table = plain_table();
         for (step, ms) in &self.steps {
@@ -332,7 +331,7 @@ impl Renderer {
     }
 }
 
-/// What became of the former release, which serves.
+/// Returns what became of the former release, which serves.
 fn previous_words(previous: Previous) -> &'static str {
     match previous {
         Previous::Untouched => "The former release goes on serving, untouched.",
@@ -345,15 +344,6 @@ fn previous_words(previous: Previous) -> &'static str {
         Previous::NotBack => {
             "The former release was stopped meanwhile and did not come back well. What is left of it has the traffic; `gokku status` shows it."
         }
-    }
-}
-
-/// The exit code of a command that waited for this end.
-pub(crate) fn exit_code(outcome: &Finish) -> u8 {
-    match outcome {
-        Finish::Succeeded { .. } => DONE,
-        Finish::Refused { reason, .. } => refusal_code(*reason),
-        Finish::GaveUp { .. } | Finish::Superseded { .. } | Finish::LeftUnfinished { .. } => FAILED,
     }
 }
 

@@ -1,4 +1,4 @@
-//! A program in a container, with this program's input, output and terminal.
+//! Connects a program in a container with this program's input, output and terminal.
 
 use std::io::{IsTerminal, Read, Write};
 
@@ -9,9 +9,9 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use tokio::io::AsyncWriteExt;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::error::Error;
+use crate::error::{Error, HUNG_UP, INTERRUPTED, TERMINATED};
 
-/// Whether both ends are a terminal, so that the program gets one.
+/// Tells whether both ends are a terminal, so that the program gets one.
 pub(crate) fn is_one() -> bool {
     std::io::stdin().is_terminal() && std::io::stdout().is_terminal()
 }
@@ -20,7 +20,7 @@ pub(crate) fn is_one() -> bool {
 struct Raw(Termios);
 
 impl Raw {
-    /// Every key goes to the program as it is typed.
+    /// Makes the terminal raw: every key goes to the program as it is typed.
     fn new() -> Option<Self> {
         let before = tcgetattr(std::io::stdin()).ok()?;
         let mut raw = before.clone();
@@ -61,10 +61,11 @@ pub(crate) fn typed_unseen() -> Result<String, Error> {
     if !ended {
         return Err(Error::usage("nothing was typed, and nothing was changed"));
     }
-    String::from_utf8(typed).map_err(|_| Error::usage("what was typed is not UTF-8"))
+    String::from_utf8(typed)
+        .map_err(|error| Error::usage(error.utf8_error()).worded("what was typed is not UTF-8"))
 }
 
-/// Passes everything through until the program ends, and gives its exit code.
+/// Passes everything through until the program ends, and returns its exit code.
 pub(crate) async fn pass_through(mut session: Session, tty: bool) -> Result<u8, Error> {
     let handle = session.handle();
     let _raw = if tty { Raw::new() } else { None };
@@ -108,8 +109,8 @@ pub(crate) async fn pass_through(mut session: Session, tty: bool) -> Result<u8, 
     Ok(u8::try_from(code).unwrap_or(1))
 }
 
-/// Waits until this process is told to end: by Ctrl-C, by another process, or because whoever listened is gone. Gives
-/// the exit code that this makes.
+/// Waits until this process is told to end: by Ctrl-C, by another process, or because whoever listened is gone.
+/// Returns the exit code that this makes.
 pub(crate) async fn told_to_end() -> u8 {
     let heard = |kind| async move {
         match signal(kind) {
@@ -118,12 +119,13 @@ pub(crate) async fn told_to_end() -> u8 {
         }
     };
     tokio::select! {
-        _ = heard(SignalKind::interrupt()) => 130,
-        _ = heard(SignalKind::terminate()) => 143,
-        _ = heard(SignalKind::hangup()) => 129,
+        _ = heard(SignalKind::interrupt()) => INTERRUPTED,
+        _ = heard(SignalKind::terminate()) => TERMINATED,
+        _ = heard(SignalKind::hangup()) => HUNG_UP,
     }
 }
 
+/// Tells the program whenever the terminal has another size.
 async fn follow_size(handle: SessionHandle) {
     let Ok(mut changed) = signal(SignalKind::window_change()) else {
         return;

@@ -348,7 +348,7 @@ fn every_command_is_in_the_table() {
     let new: Vec<_> = there.difference(&known).collect();
     assert!(
         new.is_empty(),
-        "say in this table what these are about, and in reach.rs how far they reach: {new:?}"
+        "say in this table what these are about, and in its spec how far each reaches: {new:?}"
     );
     let gone: Vec<_> = known.difference(&there).collect();
     assert!(gone.is_empty(), "there are no such commands: {gone:?}");

@@ -7,7 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use gokku_core::access::client_hello::Client;
 use gokku_core::logs::log_cursor::LogCursor;
 use gokku_core::logs::log_line::AppLine;
-use gokku_remote::{Address, Destination, remotes, ssh};
+use gokku_core::logs::log_cursor::Place;
+use gokku_remote::remotes::{self, Address};
+use gokku_remote::ssh::{self, Destination};
 
 /// Checks all of them.
 pub fn check(data: &[u8]) {
@@ -27,17 +29,17 @@ pub fn check(data: &[u8]) {
         }
         Err(error) => crate::assert_is_a_line(&error.to_string()),
     }
-    if let Ok(address) = Address::of(text) {
+    if let Ok(address) = Address::parse(text) {
         harmless(&address.destination);
         if let Some(root) = &address.root {
             assert!(root.starts_with('/'));
             let url = address
                 .destination
                 .url(&format!("{root}/repos/{}.git", address.app));
-            assert_eq!(Address::of(&url).as_ref(), Ok(&address), "{text:?} as {url:?}");
+            assert_eq!(Address::parse(&url).as_ref(), Ok(&address), "{text:?} as {url:?}");
         }
     }
-    if let Ok((app, _)) = remotes::meant(text, None) {
+    if let Ok((app, _)) = remotes::parse_remote_name(text, None) {
         assert!(text.starts_with(app.as_str()));
     }
     match text.parse::<Client>() {
@@ -75,7 +77,7 @@ fn harmless(destination: &Destination) {
 /// Words come out of a shell as they went in.
 fn words(data: &[u8]) {
     let words: Vec<&OsStr> = data.split(|byte| *byte == b'\n').map(OsStr::from_bytes).collect();
-    match ssh::quoted(&words) {
+    match ssh::quote(&words) {
         Ok(line) => {
             let mut shell = shlex::bytes::Shlex::new(line.as_bytes());
             let again: Vec<Vec<u8>> = shell.by_ref().collect();

@@ -1,134 +1,76 @@
-//! The commands, a file for each.
+//! The commands, a file for each and a folder for each group: its arguments, what the program has to know of it, its code.
 
-mod apps;
-mod build;
-mod completion;
-mod config;
-mod deploy;
-mod doctor;
-mod entry;
-mod events;
-mod hook;
-mod inside;
-mod keys;
-mod leave;
+pub(crate) mod apps;
+pub(crate) mod build;
+pub(crate) mod completion;
+pub(crate) mod config;
+pub(crate) mod deploy;
+pub(crate) mod doctor;
+pub(crate) mod events;
+pub(crate) mod exec;
+pub(crate) mod git_pack;
+pub(crate) mod hook;
+pub(crate) mod keys;
+pub(crate) mod leave;
 pub(crate) mod logs;
-mod proxy;
-mod prune;
-mod ps;
-mod reach;
-mod registry;
-mod releases;
-mod remote;
-mod remote_setup;
-mod serve;
-mod status;
+pub(crate) mod proxy;
+pub(crate) mod prune;
+pub(crate) mod ps;
+pub(crate) mod registry;
+pub(crate) mod releases;
+pub(crate) mod remote;
+pub(crate) mod restart;
+pub(crate) mod rollback;
+pub(crate) mod run;
+pub(crate) mod ssh_entry;
+pub(crate) mod start;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod worker;
+
+mod release_text;
 mod transition;
-mod worker;
 
 use std::future::Future;
 use std::pin::Pin;
 
-use gokku_core::access::ssh_command::Service;
-use gokku_server::Server;
-use gokku_server::worker::request::Ask;
+use gokku_remote::ssh::{Exit, Forward};
 
-use crate::cli::{Cli, Command, Config};
-use crate::context;
+use crate::cli::Options;
+use crate::context::Context;
+use crate::disconnect;
 use crate::error::Error;
-use crate::hang_up;
 use crate::printer::{Look, Printer};
+use crate::spec::{OnDisconnect, Spec};
 
-/// Runs what was typed; gives the exit code.
-pub(crate) fn run(cli: &Cli, printer: Printer) -> Result<u8, Error> {
-    let options = &cli.options;
-    if let Command::Completion { shell } = &cli.command {
-        return Ok(completion::run(*shell));
-    }
-    if let Command::Remote(remote) = &cli.command {
-        return remote::run(remote, options, printer);
-    }
-    if let Command::Config(Config::Check { file }) = &cli.command {
-        return config::check(file, printer);
-    }
-    let server = context::server(options)?;
-    match &cli.command {
-        Command::Entry { key, apps } => entry::run(&server, &options.root, key, apps, printer),
-        _ => run_on(&server, cli, printer),
+/// A command: its arguments, as they were typed, can say what it is, and run it.
+pub(crate) trait Run {
+    /// Says what the program has to know of it before it runs.
+    fn spec(&self) -> Spec<'_>;
+
+    /// Runs it where it belongs; returns the exit code.
+    fn run(&self, context: &Context) -> Result<u8, Error>;
+
+    /// Has it run on a server; none has the command line sent there as it was typed, which does for nearly all.
+    fn run_from_afar(
+        &self,
+        _options: &Options,
+        _forward: &Forward,
+        _printer: Printer,
+    ) -> Option<Result<Exit, Error>> {
+        None
     }
 }
 
-/// What another gokku, which has this run here, is told and promised before its command.
-pub(crate) fn greet(cli: &Cli, printer: Printer) {
-    if let Some(client) = &cli.options.client {
-        // What changes a file, and then what runs, does both: it ends by itself, and soon.
-        let changes_both = matches!(
-            cli.command,
-            Command::Config(_) | Command::Apps(_) | Command::Keys(_)
-        );
-        if !changes_both {
-            hang_up::watch();
-        }
-        if let Some(difference) = client.difference(env!("CARGO_PKG_VERSION")) {
-            printer.note(Look::Plain, &difference);
-        }
+/// Tells another gokku, which has a command run here, what it should know, and keeps its connection in view.
+pub(crate) fn welcome_client(spec: &Spec, options: &Options, printer: Printer) {
+    let Some(client) = &options.client else { return };
+    match spec.on_disconnect {
+        OnDisconnect::Ends => disconnect::watch(),
+        OnDisconnect::Finishes => {}
     }
-}
-
-/// Runs it on a server, as whoever that server says.
-fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
-    let options = &cli.options;
-    match &cli.command {
-        Command::Apps(apps) => apps::run(server, apps, printer),
-        Command::Config(config) => config::run(server, &context::app(server, options)?, config, printer),
-        Command::Deploy {
-            abort: Some(which), ..
-        } => deploy::abort(server, &context::app(server, options)?, which.as_deref(), printer),
-        Command::Deploy { attach: true, .. } => {
-            deploy::attach(server, &context::app(server, options)?, printer)
-        }
-        Command::Deploy {
-            image: Some(image), ..
-        } => deploy::image(server, &context::app(server, options)?, image, printer),
-        Command::Deploy { rebuild, .. } => {
-            deploy::again(server, &context::app(server, options)?, *rebuild, printer)
-        }
-        Command::Build { .. } => build::print(server, &context::app(server, options)?),
-        Command::Rollback { release } => {
-            let release = release.as_deref().map(str::parse).transpose();
-            let release = release.map_err(|error: gokku_core::app::release_id::ReleaseIdError| {
-                Error::usage(error.to_string())
-            })?;
-            transition::run(
-                server,
-                &context::app(server, options)?,
-                Ask::Rollback { release },
-                printer,
-            )
-        }
-        Command::Restart => transition::run(server, &context::app(server, options)?, Ask::Restart, printer),
-        Command::Stop => transition::run(server, &context::app(server, options)?, Ask::Stop, printer),
-        Command::Ps(what) => ps::run(server, &context::app(server, options)?, what, printer),
-        Command::Start => transition::start(server, &context::app(server, options)?, printer),
-        Command::Releases => releases::run(server, &context::app(server, options)?, printer),
-        Command::Status => status::run(server, options, printer),
-        Command::Logs(logs) => logs::run(server, options, logs, printer),
-        Command::Events { follow, lines } => events::run(server, options, *follow, *lines, printer),
-        Command::Run { command } => inside::run(server, &context::app(server, options)?, command),
-        Command::Exec { command } => inside::exec(server, &context::app(server, options)?, command),
-        Command::Proxy(proxy) => proxy::run(server, proxy, printer),
-        Command::Prune { dry_run } => prune::run(server, options, *dry_run, printer),
-        Command::Doctor => doctor::run(server, printer),
-        Command::Worker => worker::run(server),
-        Command::Leave { data } => leave::run(server, *data, printer),
-        Command::Hook(which) => hook::run(server, &context::app(server, options)?, which, printer),
-        Command::Registry(registry) => registry::run(server, registry, printer),
-        Command::Keys(keys) => keys::run(server, keys, printer),
-        Command::ReceivePack { path } => serve::run(server, Service::ReceivePack, path, printer),
-        Command::UploadPack { path } => serve::run(server, Service::UploadPack, path, printer),
-        Command::Completion { shell } => Ok(completion::run(*shell)),
-        Command::Remote(remote) => remote::run(remote, options, printer),
-        Command::Entry { .. } => Err(Error::usage("sshd runs this for a key, and nobody else")),
+    if let Some(difference) = client.difference(env!("CARGO_PKG_VERSION")) {
+        printer.note(Look::Plain, &difference);
     }
 }
 
@@ -139,10 +81,9 @@ fn wait<T>(future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     result.unwrap_or_else(|| Err(Error::failed("it ended without a result")))
 }
 
-/// The runtime, compiled for one future, and not for each command's.
+/// Runs a future on the one runtime, which is compiled once, and not for each command's.
 fn wait_unit(future: Pin<Box<dyn Future<Output = ()> + '_>>) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::failed(error.to_string()))?;
-    runtime.block_on(future);
+    runtime.map_err(Error::failed)?.block_on(future);
     Ok(())
 }

@@ -1,33 +1,49 @@
 //! `gokku prune`: what is no longer kept goes.
 
+use clap::Args;
 use gokku_core::text::size::Size;
 use gokku_server::Server;
 use gokku_server::space::prune::{PruneOptions, Report, run as prune};
+use gokku_server::space::prune::{Report, PruneOptions, run as prune};
 
-use super::wait;
-use crate::cli::Options;
-use crate::context;
+use super::{Run, wait};
+use crate::context::Context;
 use crate::error::{BUSY, DONE, Error, FAILED};
 use crate::printer::{Look, Printer, plain_table};
+use crate::spec::Spec;
 
-pub(super) fn run(server: &Server, options: &Options, dry_run: bool, printer: Printer) -> Result<u8, Error> {
-    let app = context::names_app(options).then(|| context::app(server, options));
-    let wanted = PruneOptions {
-        app: app.transpose()?,
-        dry_run,
-    };
-    let report = wait(async { Ok(prune(server, &wanted).await?) })?;
-    if printer.json {
-        printer.facts(&report)?;
-    } else {
-        show(&report, printer);
+/// Remove what is no longer kept: of one app, or of the whole server and the build cache beyond its budget
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    /// Show what would be removed, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Run for PruneArgs {
+    fn spec(&self) -> Spec<'_> {
+        Spec::of_apps(if self.dry_run { "prune --dry-run" } else { "prune" })
     }
-    Ok(match &report.skipped[..] {
-        skipped if skipped.iter().any(|one| !one.busy) => FAILED,
-        // Whoever names an app wants that one.
-        [_, ..] if wanted.app.is_some() => BUSY,
-        _ => DONE,
-    })
+
+    fn run(&self, context: &Context) -> Result<u8, Error> {
+        let (server, printer) = (context.server()?, context.printer);
+        let wanted = PruneOptions {
+            app: context.optional_app()?,
+            dry_run: self.dry_run,
+        };
+        let report = wait(async { Ok(prune(server, &wanted).await?) })?;
+        if printer.json {
+            printer.facts(&report)?;
+        } else {
+            show(&report, printer);
+        }
+        Ok(match &report.skipped[..] {
+            skipped if skipped.iter().any(|one| !one.busy) => FAILED,
+            // Whoever names an app wants that one.
+            [_, ..] if wanted.app.is_some() => BUSY,
+            _ => DONE,
+        })
+    }
 }
 
 fn show(report: &Report, printer: Printer) {

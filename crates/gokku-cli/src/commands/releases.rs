@@ -1,13 +1,42 @@
 //! `gokku releases`: what was deployed, and what can be gone back to.
 
-use gokku_core::AppName;
-use gokku_server::Server;
-use gokku_server::command::releases;
-use gokku_server::command::releases::ReleaseFacts;
+use clap::Args;
+use gokku_server::command::releases::{self, ReleaseFacts};
 
-use super::status::{pulled, short};
-use crate::error::Error;
-use crate::printer::Printer;
+use super::Run;
+use super::release_text::{pulled_image, short_commit};
+use crate::context::Context;
+use crate::error::{DONE, Error};
+use crate::spec::Spec;
+
+/// List the app's releases
+#[derive(Debug, Args)]
+pub(crate) struct ReleasesArgs {}
+
+impl Run for ReleasesArgs {
+    fn spec(&self) -> Spec<'_> {
+        Spec::of_apps("releases")
+    }
+
+    fn run(&self, context: &Context) -> Result<u8, Error> {
+        let app = context.app()?;
+        context.printer.list(
+            &releases::list(&context.server()?.root, &app)?,
+            &format!("{app} has no release yet: push one with git."),
+            ["RELEASE", "COMMIT", "STATE", "BY", ""],
+            |release| {
+                [
+                    release.id.clone(),
+                    short_commit(release.commit.as_ref()),
+                    release.state.to_owned(),
+                    release.by.clone().unwrap_or_default(),
+                    about(release),
+                ]
+            },
+        )?;
+        Ok(DONE)
+    }
+}
 
 /// How much of a reason the table shows; `--json` has all of it.
 const SHOWN: usize = 80;
@@ -19,28 +48,10 @@ fn cut(reason: String) -> String {
     }
 }
 
-/// Why it failed, or else what was pulled for it.
+/// Returns why it failed, or else what was pulled for it.
 fn about(release: &ReleaseFacts) -> String {
     let reason = release.reason.clone().map(cut);
     reason
-        .or_else(|| pulled(release.image.as_ref(), release.digest.as_ref()))
+        .or_else(|| pulled_image(release.image.as_ref(), release.digest.as_ref()))
         .unwrap_or_default()
-}
-
-pub(super) fn run(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
-    printer.list(
-        &releases::list(&server.root, app)?,
-        &format!("{app} has no release yet: push one with git."),
-        ["RELEASE", "COMMIT", "STATE", "BY", ""],
-        |release| {
-            [
-                release.id.clone(),
-                short(release.commit.as_ref()),
-                release.state.to_owned(),
-                release.by.clone().unwrap_or_default(),
-                about(release),
-            ]
-        },
-    )?;
-    Ok(0)
 }

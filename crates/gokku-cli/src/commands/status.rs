@@ -1,72 +1,63 @@
 //! `gokku status`: what runs.
 
-use gokku_server::Server;
+use clap::Args;
 use gokku_server::command::status::{self, AppStatus, ContainerStatus, Seen, VolumeStatus, ago};
 
-use super::wait;
-use crate::cli::Options;
-use crate::context;
+use super::release_text::{pulled_image, short_commit};
+use super::{Run, wait};
+use crate::context::Context;
 use crate::error::{DONE, Error};
-use crate::printer::{Look, Printer, plain_table};
+use crate::printer::{Look, plain_table};
+use crate::spec::Spec;
 
-pub(super) fn run(server: &Server, options: &Options, printer: Printer) -> Result<u8, Error> {
-    if context::names_app(options) {
-        let app = context::app(server, options)?;
-        let seen = wait(async { Ok(status::one(server, &app).await?) })?;
-        if printer.json {
-            printer.facts(&seen.status)?;
-        } else {
-            printer.result(&one(&seen.status));
+/// Show what runs: of one app, or of all
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {}
+
+impl Run for StatusArgs {
+    fn spec(&self) -> Spec<'_> {
+        Spec::of_apps("status")
+    }
+
+    fn run(&self, context: &Context) -> Result<u8, Error> {
+        let (server, printer) = (context.server()?, context.printer);
+        if let Some(app) = context.optional_app()? {
+            let seen = wait(async { Ok(status::one(server, &app).await?) })?;
+            if printer.json {
+                printer.facts(&seen.status)?;
+            } else {
+                printer.result(&one(&seen.status));
+            }
+            return end(seen);
         }
-        return end(seen);
+        let seen = wait(async { Ok(status::all(server).await?) })?;
+        let all = &seen.status;
+        if printer.json {
+            printer.facts(all)?;
+        } else if all.is_empty() {
+            printer.note(
+                Look::Plain,
+                "There are no apps yet; `gokku apps create NAME` makes one.",
+            );
+        } else {
+            printer.result(&list(all));
+        }
+        end(seen)
     }
-    let seen = wait(async { Ok(status::all(server).await?) })?;
-    let all = &seen.status;
-    if printer.json {
-        printer.facts(all)?;
-    } else if all.is_empty() {
-        printer.note(
-            Look::Plain,
-            "There are no apps yet; `gokku apps create NAME` makes one.",
-        );
-    } else {
-        printer.result(&list(all));
-    }
-    end(seen)
 }
 
-/// What was not told is said last.
+/// Ends with the error of what could not be looked at, told last.
 fn end<T>(seen: Seen<T>) -> Result<u8, Error> {
     seen.engine.map_or(Ok(DONE), |error| Err(error.into()))
 }
 
-pub(super) fn short(commit: Option<&String>) -> String {
-    commit.map_or_else(
-        || "-".to_owned(),
-        |commit| commit.get(..7).unwrap_or(commit).to_owned(),
-    )
-}
-
-/// What was pulled, and what that meant then: `ghcr.io/me/app:1 (sha256:0123456789ab)`.
-pub(super) fn pulled(image: Option<&String>, digest: Option<&String>) -> Option<String> {
-    /// `sha256:` and the twelve characters that ids are shortened to.
-    const SHOWN: usize = 19;
-    let image = image?;
-    let digest = digest.and_then(|digest| digest.split_once('@')?.1.get(..SHOWN));
-    Some(match digest {
-        // One that was asked for by its digest says it already.
-        Some(digest) if !image.contains('@') => format!("{image} ({digest})"),
-        _ => image.clone(),
-    })
-}
-
-/// Whether a container runs, and is well where that is known.
+/// Tells whether a container runs, and is well where that is known.
 fn state(container: &ContainerStatus) -> String {
     let unhealthy = if container.unhealthy { ", unhealthy" } else { "" };
     format!("{}{unhealthy}", container.state)
 }
 
-/// A volume and where it is: `api__data at /data, which the image declares`.
+/// Tells of a volume where it is: `api__data at /data, which the image declares`.
 fn volume(volume: &VolumeStatus) -> String {
     let at = match &volume.path {
         Some(path) => format!("at {path}{}", if volume.read_only { ", read-only" } else { "" }),
@@ -96,7 +87,7 @@ fn list(all: &[AppStatus]) -> String {
         table.add_row([
             app.app.clone(),
             dash(app.release.as_ref()),
-            short(app.commit.as_ref()),
+            short_commit(app.commit.as_ref()),
             app.traffic.clone(),
             if containers.is_empty() {
                 "-".to_owned()
@@ -117,8 +108,8 @@ fn one(app: &AppStatus) -> String {
     };
     row("app", format!("{} ({})", app.app, app.environment));
     row("release", dash(app.release.as_ref()));
-    row("commit", short(app.commit.as_ref()));
-    if let Some(image) = pulled(app.image.as_ref(), app.digest.as_ref()) {
+    row("commit", short_commit(app.commit.as_ref()));
+    if let Some(image) = pulled_image(app.image.as_ref(), app.digest.as_ref()) {
         row("image", image);
     }
     row("traffic", format!("{}, {} in flight", app.traffic, app.in_flight));

@@ -1,71 +1,44 @@
-//! Commands that change what runs: handed to a worker, and followed.
+//! Hands what changes an app to a worker, and follows it to its end.
 
 use gokku_core::AppName;
 use gokku_core::logs::event::Finish;
-use gokku_server::Server;
 use gokku_server::app::apps;
-use gokku_server::command::status;
 use gokku_server::queue::follow::follow;
 use gokku_server::worker::request::{Ask, Submitted, submit};
 
-use super::wait;
-use crate::error::{DONE, Error};
-use crate::printer::{Look, Printer};
-use crate::render::{Renderer, exit_code};
+use crate::context::Context;
+use crate::error::{Error, exit_code_of};
+use crate::render::Renderer;
 
 /// Asks for a transition and follows it to its end; a busy app refuses it.
-pub(super) fn run(server: &Server, app: &AppName, ask: Ask, printer: Printer) -> Result<u8, Error> {
+pub(super) fn run(context: &Context, app: &AppName, ask: Ask) -> Result<u8, Error> {
+    let server = context.server()?;
     apps::load(&server.root, app)?;
-    follow_to_end(server, app, submit(server, app, ask, false)?, printer)
-}
-
-/// Starts an app that was stopped; one that runs is left alone.
-pub(super) fn start(server: &Server, app: &AppName, printer: Printer) -> Result<u8, Error> {
-    apps::load(&server.root, app)?;
-    if wait(async { Ok(status::answers(server, app).await?) })? {
-        printer.note(
-            Look::Plain,
-            &format!("{app} runs already; `gokku restart -a {app}` gives it a new container"),
-        );
-        return Ok(DONE);
-    }
-    run(server, app, Ask::Start, printer)
+    follow_to_end(context, app, submit(server, app, ask, false)?)
 }
 
 /// Follows a worker to its end.
-pub(super) fn follow_to_end(
-    server: &Server,
-    app: &AppName,
-    submitted: Submitted,
-    printer: Printer,
-) -> Result<u8, Error> {
-    Ok(exit_code(&end_of(server, app, submitted, printer)?))
+pub(super) fn follow_to_end(context: &Context, app: &AppName, submitted: Submitted) -> Result<u8, Error> {
+    Ok(exit_code_of(&end_of(context, app, submitted)?))
 }
 
-/// The same, and then whichever newer one of its kind took its place and does what it was to do.
-pub(super) fn follow_to_newest(
-    server: &Server,
-    app: &AppName,
-    submitted: Submitted,
-    printer: Printer,
-) -> Result<u8, Error> {
-    let mut finish = end_of(server, app, submitted, printer)?;
+/// Follows a worker to its end, and then whichever newer one of its kind took its place and does what it was to do.
+pub(super) fn follow_to_newest(context: &Context, app: &AppName, submitted: Submitted) -> Result<u8, Error> {
+    let mut finish = end_of(context, app, submitted)?;
     while let Finish::Superseded { id, process, .. } = finish {
-        let mut renderer = Renderer::new(printer);
-        finish = follow(&server.root, app, id, process, |event| renderer.show(event))?;
+        let mut renderer = Renderer::new(context.printer);
+        finish = follow(&context.server()?.root, app, id, process, |event| {
+            renderer.show(event);
+        })?;
     }
-    Ok(exit_code(&finish))
+    Ok(exit_code_of(&finish))
 }
 
-/// Follows a worker to whatever end it comes to.
-pub(super) fn end_of(
-    server: &Server,
-    app: &AppName,
-    mut submitted: Submitted,
-    printer: Printer,
-) -> Result<Finish, Error> {
-    let mut renderer = Renderer::new(printer);
-    let finish = follow(&server.root, app, submitted.id, submitted.child.id(), |event| {
+/// Follows a worker, and returns whatever end it comes to.
+pub(super) fn end_of(context: &Context, app: &AppName, mut submitted: Submitted) -> Result<Finish, Error> {
+    let mut renderer = Renderer::new(context.printer);
+    let root = &context.server()?.root;
+    let finish = follow(root, app, submitted.id, submitted.child.id(), |event| {
         renderer.show(event);
     })?;
     // It has said its last word: only its end is missing.
