@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use gokku_core::client::Client;
-use gokku_core::image_ref::ImageRef;
+use gokku_core::access::client_hello::Client;
+use gokku_core::config::image_ref::ImageRef;
 
 /// `git push` to your own server, without a dropped request
 #[derive(Debug, Parser)]
@@ -44,7 +44,7 @@ pub struct Options {
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub color: Colour,
     /// The server's folder
-    #[arg(long, global = true, env = "GOKKU_ROOT", default_value = gokku_server::root::DEFAULT, hide = true)]
+    #[arg(long, global = true, env = "GOKKU_ROOT", default_value = gokku_server::fs::root::DEFAULT, hide = true)]
     pub root: PathBuf,
     /// The Docker Engine
     #[arg(long, global = true, env = "DOCKER_HOST", hide = true, hide_env_values = true)]

@@ -5,8 +5,10 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
 use gokku_core::{Access, AppName, Asker};
-use gokku_server::replace::Caller;
-use gokku_server::{Root, Server, apps, serve};
+use gokku_server::app::apps;
+use gokku_server::daemon::upgrade::Caller;
+use gokku_server::os::key_env;
+use gokku_server::{Root, Server};
 use rustix::fs::Mode;
 
 use crate::cli::Options;
@@ -48,12 +50,12 @@ pub(crate) fn user() -> String {
 
 /// Whose push it is, when it came with a key.
 pub(crate) fn key() -> Option<String> {
-    std::env::var(serve::BY).ok().filter(|name| !name.is_empty())
+    std::env::var(key_env::BY).ok().filter(|name| !name.is_empty())
 }
 
 /// Who answers for what is asked: git says it to its hooks.
 fn asker() -> Asker {
-    match std::env::var_os(serve::WITH_KEY) {
+    match std::env::var_os(key_env::WITH_KEY) {
         Some(_) => Asker::Key,
         None => Asker::Owner,
     }
@@ -61,11 +63,11 @@ fn asker() -> Asker {
 
 /// Which apps whoever pushes is let to, when the push came with a key.
 fn access() -> Result<Access, Error> {
-    let Some(only) = std::env::var(serve::ONLY).ok().filter(|only| !only.is_empty()) else {
+    let Some(only) = std::env::var(key_env::ONLY).ok().filter(|only| !only.is_empty()) else {
         return Ok(Access::All);
     };
     let apps: Result<Vec<AppName>, _> = only.split(',').map(str::parse).collect();
-    let apps = apps.map_err(|error| Error::failed(format!("{}: {error}", serve::ONLY)))?;
+    let apps = apps.map_err(|error| Error::failed(format!("{}: {error}", key_env::ONLY)))?;
     Ok(Access::of(apps))
 }
 

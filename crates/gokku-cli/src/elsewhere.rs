@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 
-use gokku_core::client::{Client, PROTOCOL};
+use gokku_core::access::client_hello::{Client, PROTOCOL};
 use gokku_remote::forward::{Ended, Forward, Needs};
 use gokku_remote::logs::Told;
 use gokku_remote::remotes::{self, Found};
@@ -159,7 +159,7 @@ fn follow_logs(there: &Forward, logs: &Logs, cli: &Cli, printer: Printer) -> Res
         let named = cli.options.app.as_deref().ok_or_else(context::which_app)?;
         let named = named
             .parse()
-            .map_err(|error: gokku_core::name::NameError| Error::usage(error.to_string()))?;
+            .map_err(|error: gokku_core::app::name::NameError| Error::usage(error.to_string()))?;
         there.app = Some(named);
     }
     let mut showing = logs::Showing::new(there.app.as_ref(), printer);

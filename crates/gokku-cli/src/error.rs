@@ -1,6 +1,6 @@
 //! Errors and their exit codes.
 
-use gokku_core::event::Refusal;
+use gokku_core::logs::event::Refusal;
 use gokku_server::Kind;
 
 /// Done.

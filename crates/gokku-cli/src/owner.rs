@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 
-use gokku_server::owner;
+use gokku_server::os::owner;
 
 use crate::cli::{Cli, Command, Config};
 use crate::context;

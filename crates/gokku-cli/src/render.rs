@@ -2,8 +2,8 @@
 //! step took. In a terminal the heading of the step that runs is a live line, see `live`.
 
 use comfy_table::CellAlignment;
-use gokku_core::event::{Event, Finish, Since, Source, Stamped};
-use gokku_core::process_one::KilledBecause;
+use gokku_core::config::process_one::KilledBecause;
+use gokku_core::logs::event::{Event, Finish, Since, Source, Stamped};
 use gokku_core::transition::Former;
 
 use crate::error::{DONE, FAILED, refusal_code};

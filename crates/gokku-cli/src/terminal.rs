@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Read, Write};
 
 use futures_util::StreamExt;
-use gokku_core::input::PASSWORD;
+use gokku_core::text::read_limits::PASSWORD;
 use gokku_server::engine::{Session, SessionHandle, Stream};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::io::AsyncWriteExt;

@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use gokku_core::procfile;
-use gokku_core::shell::in_its_place;
+use gokku_core::config::procfile;
+use gokku_core::text::shell::in_its_place;
 
 /// Says which process it is, and what it got.
 const PROBE: &str = "#!/bin/sh

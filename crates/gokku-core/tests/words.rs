@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use gokku_core::release::{Outcome, Record};
-use gokku_core::retention::{Found, Keep, RECORDS, going, rollback_target};
+use gokku_core::release::record::{Outcome, Record};
+use gokku_core::release::retention::{Found, Keep, RECORDS, going, rollback_target};
 use gokku_core::{AppName, CommitId, EnvironmentName, ProcessKey, ProcessType, ReleaseId, Slot};
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! What keeps a build apart from other apps: it gets none of their images, and shares no cache with them.
 //!
 //! Which images a Dockerfile names, the core reads; what these are, the engine is asked. An image that is another app's is
-//! given another name in the Dockerfile that is sent, one that no image has (`gokku_core::image_use::mask`).
+//! given another name in the Dockerfile that is sent, one that no image has (`gokku_core::build::image_sources::mask`).
 //!
 //! BuildKit keeps its cache mounts by their ids, and a step's result by what the step is. Both get a part that is the app's
 //! alone: ids by `BUILDKIT_CACHE_MOUNT_NS`, a build argument that BuildKit itself reads; `RUN` by a host name that it
@@ -10,9 +10,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use gokku_core::image_ref::ImageRef;
-use gokku_core::image_use::whose::{Known, Neighbours};
-use gokku_core::image_use::{BuiltBy, Given, LARGEST, Use, frontend, mask, read, read_trigger};
+use gokku_core::build::image_sources::whose::{Known, Neighbours};
+use gokku_core::build::image_sources::{BuiltBy, Given, LARGEST, Use, frontend, mask, read, read_trigger};
+use gokku_core::config::image_ref::ImageRef;
 
 use crate::build::BuildRequest;
 use crate::engine::Engine;
@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::{context, labels};
 
 /// The build argument that BuildKit reads as the beginning of every cache mount's id.
-pub(crate) const CACHES: &str = gokku_core::build_inputs::CACHES;
+pub(crate) const CACHES: &str = gokku_core::config::build_inputs::CACHES;
 
 /// Docker from this version on obeys `ONBUILD COPY --from`; older ones do with a newer program that reads Dockerfiles.
 const OBEYS_TRIGGERS: u32 = 27;
@@ -73,7 +73,7 @@ pub(crate) fn dockerfile(folder: &Path, name: &str) -> Result<Instead, Error> {
             "{LARGEST} bytes are read of a Dockerfile at most"
         )));
     }
-    let text = gokku_core::text::read(&bytes).map_err(|wrong| problem(wrong.to_string()))?;
+    let text = gokku_core::text::decode::read(&bytes).map_err(|wrong| problem(wrong.to_string()))?;
     Ok(Instead {
         path: inside,
         text: text.text.to_owned(),
@@ -104,7 +104,8 @@ impl Engine {
         buildkit: bool,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<Option<String>, Error> {
-        let unclear = |why: gokku_core::image_use::Unclear| Error::Unclear(why.told(request.dockerfile));
+        let unclear =
+            |why: gokku_core::build::image_sources::Unclear| Error::Unclear(why.told(request.dockerfile));
         let asked = buildkit && frontend::is_asked_for(text, &request.args).map_err(unclear)?;
         let given = Given {
             args: &request.args,

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
-use gokku_core::env_file::EnvValue;
-use gokku_core::image_ref::DEFAULT_REGISTRY;
+use gokku_core::config::env_file::EnvValue;
+use gokku_core::config::image_ref::DEFAULT_REGISTRY;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};

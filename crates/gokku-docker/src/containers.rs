@@ -16,8 +16,8 @@ use bollard::query_parameters::{
     StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
-use gokku_core::privileges::Privileges;
-use gokku_core::resources::Resources;
+use gokku_core::config::privileges::Privileges;
+use gokku_core::config::resources::Resources;
 use gokku_core::{ContainerId, ImageId};
 
 use crate::engine::{Engine, LogLimits};

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use gokku_core::follow::{Entry as At, Led, follow};
-use gokku_core::input::CODE;
+use gokku_core::build::links::{Entry as At, Led, follow};
+use gokku_core::text::read_limits::CODE;
 
 use crate::error::Error;
 use crate::ignore::{Above, Ignore};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gokku_core::subnet::NoRoom;
+use gokku_core::machine::subnet::NoRoom;
 
 use crate::failed_build::FailedBuild;
 

@@ -6,8 +6,8 @@ use bollard::query_parameters::{
     ListImagesOptionsBuilder, PruneImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 use gokku_core::ImageId;
-use gokku_core::process_one::ImageCommand;
-use gokku_core::volume::declared;
+use gokku_core::config::process_one::ImageCommand;
+use gokku_core::config::volume::declared;
 
 use crate::engine::Engine;
 use crate::error::Error;

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use gokku_core::ContainerId;
-use gokku_core::log_place::Stamp;
-pub use gokku_core::stream::Stream;
+use gokku_core::logs::log_cursor::Stamp;
+pub use gokku_core::machine::stream::Stream;
 
 use crate::engine::Engine;
 use crate::error::Error;

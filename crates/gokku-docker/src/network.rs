@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
-use gokku_core::pause::Pause;
+use gokku_core::machine::backoff::Pause;
 use tokio::time::{Instant, sleep};
 
 use gokku_core::ContainerId;
-use gokku_core::subnet::Subnet;
+use gokku_core::machine::subnet::Subnet;
 
 use crate::engine::Engine;
 use crate::error::Error;

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
-use gokku_core::base64;
-use gokku_core::image_ref::{DEFAULT_REGISTRY, ImageRef};
+use gokku_core::config::image_ref::{DEFAULT_REGISTRY, ImageRef};
+use gokku_core::text::base64;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::{Method, Request, StatusCode};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use gokku_core::env_file::EnvValue;
+use gokku_core::config::env_file::EnvValue;
 
 use crate::lines::CUT;
 

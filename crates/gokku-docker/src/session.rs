@@ -11,7 +11,7 @@ use bollard::query_parameters::{
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::ContainerId;
-use gokku_core::pause::Pause;
+use gokku_core::machine::backoff::Pause;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::AsyncWrite;
 

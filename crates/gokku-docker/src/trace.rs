@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gokku_core::base64::decode;
+use gokku_core::text::base64::decode;
 
 use crate::failed_build::{Begun, FailedBuild};
 use crate::lines::Unended;

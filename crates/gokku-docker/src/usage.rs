@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gokku_core::ImageId;
-use gokku_core::pause::Pause;
+use gokku_core::machine::backoff::Pause;
 use http_body_util::{BodyExt, Empty};
 use hyper::Method;
 use serde::Deserialize;

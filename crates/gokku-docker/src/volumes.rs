@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bollard::models::{MountPoint, MountType, MountVolumeOptions};
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
-use gokku_core::volume::{can_replace, declared};
+use gokku_core::config::volume::{can_replace, declared};
 
 use crate::engine::Engine;
 use crate::error::Error;

@@ -38,7 +38,7 @@ pub enum Error {
         /// Which.
         path: String,
         /// How much is read.
-        source: gokku_core::input::TooMuch,
+        source: gokku_core::text::read_limits::TooMuch,
     },
     /// git answered what it does not answer.
     #[error("git {command} answered {answer:?}, which was not expected")]

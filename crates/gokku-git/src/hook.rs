@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use gokku_core::AppName;
 
-use gokku_core::push::RefUpdate;
+use gokku_core::push::rules::RefUpdate;
 
 use crate::command::{git, git_anywhere, output, run};
 use crate::error::Error;

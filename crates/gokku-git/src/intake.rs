@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gokku_core::CommitId;
-use gokku_core::disk::Size;
-use gokku_core::intake::{PushLimits, TooMuch, Tree, exceeds};
+use gokku_core::push::intake::{PushLimits, TooMuch, Tree, exceeds};
+use gokku_core::text::size::Size;
 
 use crate::command::{QUARANTINE, failed, git, last_words, spawn, words};
 use crate::error::Error;

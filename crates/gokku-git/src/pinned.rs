@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use gokku_core::disk::Size;
+use gokku_core::text::size::Size;
 
 use crate::command::{git_anywhere, run};
 use crate::error::Error;

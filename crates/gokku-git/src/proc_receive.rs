@@ -4,7 +4,7 @@
 
 use std::io::{self, Read, Write};
 
-use gokku_core::push::{RefUpdate, RefUpdateError};
+use gokku_core::push::rules::{RefUpdate, RefUpdateError};
 
 /// The only version there is.
 const VERSION: &[u8] = b"version=1";
@@ -84,7 +84,7 @@ pub fn listen(from: &mut impl Read, to: &mut impl Write) -> Result<Wanted, Proto
         Vec::new()
     };
     Ok(Wanted {
-        updates: gokku_core::push::updates(&commands.join(&b'\n'))?,
+        updates: gokku_core::push::rules::updates(&commands.join(&b'\n'))?,
         options: options
             .iter()
             .map(|option| String::from_utf8_lossy(option).into_owned())

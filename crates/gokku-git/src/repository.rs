@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use gokku_core::CommitId;
-use gokku_core::intake::PushLimits;
-use gokku_core::push::{BranchName, NoCommit, RefUpdate, Rule};
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::push::intake::PushLimits;
+use gokku_core::push::rules::{NoCommit, RefUpdate, Rule};
 
 use crate::command::{git, output, run, words};
 use crate::error::Error;

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::process::{Command, ExitStatus};
 
-use gokku_core::entry::Service;
+use gokku_core::access::ssh_command::Service;
 
 use crate::command::as_nobody;
 use crate::error::Error;

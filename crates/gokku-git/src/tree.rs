@@ -5,8 +5,8 @@ use std::io::{self, BufRead, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use gokku_core::follow::{Entry as At, Led, follow};
-use gokku_core::input::{CODE, Limit, TooMuch};
+use gokku_core::build::links::{Entry as At, Led, follow};
+use gokku_core::text::read_limits::{CODE, Limit, TooMuch};
 use gokku_core::{CommitId, TreeId};
 
 use crate::command::{absolute, converse, git, run};

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use gokku_core::CommitId;
-use gokku_core::intake::PushLimits;
-use gokku_core::push::BranchName;
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::push::intake::PushLimits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::command::{failed, git, run, spawn, words};

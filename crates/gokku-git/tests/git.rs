@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use gokku_core::CommitId;
-use gokku_core::input::CODE;
-use gokku_core::push::{BranchName, RefUpdate};
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::push::rules::RefUpdate;
+use gokku_core::text::read_limits::CODE;
 use gokku_git::{Hook, Obstacle, Repository};
 
 #[path = "git/bombs.rs"]

@@ -16,7 +16,7 @@
 
 use std::net::SocketAddr;
 
-use gokku_core::host_ports::PortRange;
+use gokku_core::access::host_ports::PortRange;
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use serde::{Deserialize, Serialize};
 

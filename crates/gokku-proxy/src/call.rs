@@ -1,7 +1,7 @@
 //! What can be asked on the control API, understood: a method, a path and a body become a call. See [`crate::api`].
 
 use gokku_core::AppName;
-use gokku_core::name::NameError;
+use gokku_core::app::name::NameError;
 use serde::de::DeserializeOwned;
 
 use crate::api::{Drain, Hold, PutRoute, Refused, SwitchTo};

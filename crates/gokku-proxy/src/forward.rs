@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gokku_core::pause::Pause;
+use gokku_core::machine::backoff::Pause;
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
 use hyper::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRANSFER_ENCODING};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::AppName;
-use gokku_core::pause::Pause;
+use gokku_core::machine::backoff::Pause;
 use tokio::time::sleep;
 
 use crate::api::{PutRoute, Refused, RouteStatus, Search, Status};

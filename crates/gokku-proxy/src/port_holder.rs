@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gokku_core::listeners::listeners;
+use gokku_core::machine::listeners::listeners;
 
 /// The program that listens on a TCP port, `nginx (process 812)`; as much as may be known.
 pub fn port_holder(port: u16) -> String {

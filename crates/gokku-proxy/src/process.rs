@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use gokku_core::{ContainerId, container_process};
+use gokku_core::ContainerId;
+use gokku_core::machine::container_process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use gokku_core::pause::Pause;
+use gokku_core::machine::backoff::Pause;
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 

@@ -10,7 +10,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher};
 
-use gokku_core::hex;
+use gokku_core::text::hex;
 
 /// Says who asks, and whether root's work can be done. Run as that user.
 pub const PROBE: &str = include_str!("probe.sh");

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::Stdio;
 
 use gokku_core::AppName;
-use gokku_core::client::Client;
+use gokku_core::access::client_hello::Client;
 
 use crate::relay::Relay;
 use crate::ssh::{Call, Error, Ssh};

@@ -6,9 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use gokku_core::log_line::AppLine;
-use gokku_core::log_place::Place;
-use gokku_core::pause::Pause;
+use gokku_core::logs::log_cursor::Place;
+use gokku_core::logs::log_line::AppLine;
+use gokku_core::machine::backoff::Pause;
 
 use crate::forward::{Ended, Forward, Needs, ended};
 use crate::relay::Relay;

@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::path::Path;
 
-use gokku_core::gokku_yml::GokkuYml;
-use gokku_core::input::GOKKU_YML;
-use gokku_core::name::NameError;
-use gokku_core::push::BranchName;
-use gokku_core::{AppName, EnvironmentName, text};
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::app::name::NameError;
+use gokku_core::config::gokku_yml::GokkuYml;
+use gokku_core::text::decode;
+use gokku_core::text::read_limits::GOKKU_YML;
+use gokku_core::{AppName, EnvironmentName};
 use gokku_git::WorkingCopy;
 use serde::{Deserialize, Serialize};
 
@@ -245,7 +246,7 @@ fn branch(
         Err(error) => return Err(Error::Yml(format!("gokku.yml: {error}"))),
     };
     let wrong = |words: String| Error::Yml(format!("{words}. Nothing was added"));
-    let text = text::read(&bytes).map_err(|error| wrong(format!("gokku.yml:{error}")))?;
+    let text = decode::read(&bytes).map_err(|error| wrong(format!("gokku.yml:{error}")))?;
     let yml = GokkuYml::parse("gokku.yml", text.text).map_err(|error| wrong(error.to_string()))?;
     let config = yml.app(app).map_err(|error| wrong(error.to_string()))?;
     Ok(config.branch(environment).cloned())

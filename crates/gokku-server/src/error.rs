@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use gokku_core::event::Refusal;
+use gokku_core::logs::event::Refusal;
 
 /// What kind of thing went wrong; the command line's exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

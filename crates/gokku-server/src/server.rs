@@ -7,7 +7,7 @@ use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::Client;
 
 use crate::error::Error;
-use crate::root::Root;
+use crate::fs::root::Root;
 
 /// What everything on the server needs to know; read from the environment by the program.
 #[derive(Clone, Debug)]

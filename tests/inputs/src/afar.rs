@@ -4,9 +4,9 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use gokku_core::client::Client;
-use gokku_core::log_line::AppLine;
-use gokku_core::log_place::Place;
+use gokku_core::access::client_hello::Client;
+use gokku_core::logs::log_cursor::Place;
+use gokku_core::logs::log_line::AppLine;
 use gokku_remote::{Address, Destination, remotes, ssh};
 
 /// Checks all of them.

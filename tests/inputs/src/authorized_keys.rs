@@ -1,10 +1,10 @@
 //! The keys that are let in, and what is asked for with one: others' lines stay as they are, a line of ours says to sshd
 //! what it says to us, and of any command line only two forms are taken.
 
-use gokku_core::access::Access;
-use gokku_core::authorized_keys::{AuthorizedKeys, Binding, BoundKey};
-use gokku_core::entry::{Asked, EntryError, Service, parse, repository};
-use gokku_core::public_key::PublicKey;
+use gokku_core::access::authorized_keys::{AuthorizedKeys, Binding, BoundKey};
+use gokku_core::access::public_key::PublicKey;
+use gokku_core::access::scope::Access;
+use gokku_core::access::ssh_command::{Asked, EntryError, Service, parse, repository};
 use gokku_core::{AppName, KeyName};
 
 const ROOT: &str = "/opt/gokku";

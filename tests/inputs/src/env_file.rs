@@ -1,6 +1,6 @@
 //! An env file is written back to the byte, and an edit changes what it is about and nothing else.
 
-use gokku_core::env_file::{EnvFile, EnvKey, EnvValue, parse_pair};
+use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue, parse_pair};
 
 /// Checks a file, and edits of it that are made of its own words.
 pub fn check(data: &[u8]) {

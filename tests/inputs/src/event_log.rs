@@ -1,7 +1,7 @@
 //! A transition's log: every whole line is an event or none, and a line that was cut off spoils no other.
 
-use gokku_core::event::{Event, Stamped};
-use gokku_server::log::{event, events};
+use gokku_core::logs::event::{Event, Stamped};
+use gokku_server::queue::transition_log::{event, events};
 
 /// Checks a log's content.
 pub fn check(data: &[u8]) {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gokku_core::AppName;
-use gokku_core::gokku_yml::{AppConfig, BuildKeys, GokkuYml};
-use gokku_core::volume::Source;
+use gokku_core::config::gokku_yml::{AppConfig, BuildKeys, GokkuYml};
+use gokku_core::config::volume::Source;
 
 /// Checks a file.
 pub fn check(data: &[u8]) {

@@ -1,6 +1,7 @@
 //! What git tells a hook: every line is understood or refused, and a push is judged by all of them.
 
-use gokku_core::push::{BranchName, DeployBranch, Judgement, MOST_REFS, RefUpdate, Refusal, judge, updates};
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::push::rules::{DeployBranch, Judgement, MOST_REFS, RefUpdate, Refusal, judge, updates};
 
 /// Checks what a hook is given.
 pub fn check(data: &[u8]) {

@@ -3,8 +3,8 @@
 //!
 //! An input is a Dockerfile.
 
-use gokku_core::image_use::mask::{PREFIX, masked, unmasked};
-use gokku_core::image_use::{BuiltBy, Given, Unclear, Use, frontend, read, read_trigger};
+use gokku_core::build::image_sources::mask::{PREFIX, masked, unmasked};
+use gokku_core::build::image_sources::{BuiltBy, Given, Unclear, Use, frontend, read, read_trigger};
 
 /// Checks a Dockerfile.
 pub fn check(data: &[u8]) {

@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gokku_core::AppName;
-use gokku_core::gokku_yml::{AppConfig, GokkuYml};
-use gokku_core::languages::dockerfile::Mounts;
-use gokku_core::languages::{Detected, Project, detect, free_name, to_read};
+use gokku_core::build::languages::dockerfile::Mounts;
+use gokku_core::build::languages::{Detected, Project, detect, free_name, to_read};
+use gokku_core::config::gokku_yml::{AppConfig, GokkuYml};
 
 /// Checks a project.
 pub fn check(data: &[u8]) {

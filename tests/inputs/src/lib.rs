@@ -12,7 +12,7 @@
 //! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
 #![allow(clippy::missing_panics_doc, reason = "a check panics, that is what it is for")]
 
-use gokku_core::text;
+use gokku_core::text::decode;
 
 pub mod afar;
 pub mod authorized_keys;
@@ -60,9 +60,9 @@ pub const SUBJECTS: [(&str, Check); 18] = [
 
 /// The text of a file that people write, as whoever reads it has it; none where it is told that it is no text.
 fn text_of(data: &[u8]) -> Option<&str> {
-    match text::read(data) {
+    match decode::read(data) {
         Ok(text) => {
-            let mark = if text.marked { text::MARK } else { "" };
+            let mark = if text.marked { decode::MARK } else { "" };
             assert_eq!([mark, text.text].concat().as_bytes(), data);
             Some(text.text)
         }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use gokku_core::listeners::{Listener, listeners};
+use gokku_core::machine::listeners::{Listener, listeners};
 
 /// Checks a table.
 pub fn check(data: &[u8]) {

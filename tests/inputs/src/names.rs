@@ -5,12 +5,12 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use gokku_core::env_file::{EnvFile, EnvKey, EnvValue};
-use gokku_core::push::BranchName;
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue};
 use gokku_core::{
     AppName, CommitId, ContainerId, EnvironmentName, ImageId, ProcessKey, ProcessType, ReleaseId, Slot,
 };
-use gokku_server::clock;
+use gokku_server::os::clock;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! What git says to its proc-receive hook: what was understood is what git would say so, and the answer is one that git
 //! understands.
 
-use gokku_server::hook::{Reported, listen, report};
+use gokku_server::worker::push::{Reported, listen, report};
 
 /// Checks a conversation, whatever git has said in it.
 pub fn check(data: &[u8]) {

@@ -1,8 +1,8 @@
 //! What a `Procfile` says can be run as it is, or is refused with a place that is in the file.
 
-use gokku_core::gokku_yml::AppConfig;
-use gokku_core::processes::{Processes, Scale};
-use gokku_core::procfile::{Command, Procfile};
+use gokku_core::config::gokku_yml::AppConfig;
+use gokku_core::config::processes::{Processes, Scale};
+use gokku_core::config::procfile::{Command, Procfile};
 
 /// Checks a file.
 pub fn check(data: &[u8]) {

@@ -4,12 +4,16 @@
 use std::fmt::Debug;
 use std::path::Path;
 
-use gokku_core::release::{Record, VERSION};
+use gokku_core::release::record::{Record, VERSION};
 use gokku_core::transition::{Container, Decision, Journal, Observed, State, next};
-use gokku_server::apps::App;
-use gokku_server::lock::Holder;
-use gokku_server::request::Request;
-use gokku_server::{Error, apps, clock, journal, records, server_config, toml_file};
+use gokku_server::Error;
+use gokku_server::app::apps::App;
+use gokku_server::app::{apps, records, server_config};
+use gokku_server::fs::toml_file;
+use gokku_server::os::clock;
+use gokku_server::queue::journal;
+use gokku_server::queue::lock::Holder;
+use gokku_server::worker::request::Request;
 use serde::Serialize;
 
 const PATH: &str = "file.toml";
@@ -44,7 +48,7 @@ fn kept<T: Serialize + PartialEq + Debug>(
         }
         Err(error) => {
             // What is wrong with the rest of it does not matter where another version wrote it.
-            let text = gokku_core::text::read(data).ok();
+            let text = gokku_core::text::decode::read(data).ok();
             let table: Option<toml::Table> = text.and_then(|text| toml::from_str(text.text).ok());
             let version = table.and_then(|table| table.get("version")?.as_integer());
             let is_other = |version: i64| !(1..=newest).contains(&version) && u32::try_from(version).is_ok();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use gokku_core::env_file::{EnvFile, EnvKey, EnvValue};
-use gokku_core::settings::Settings;
+use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue};
+use gokku_core::config::settings::Settings;
 use gokku_core::transition::Mode;
 
 /// Checks the settings in an env file.

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use gokku_core::push::BranchName;
+use gokku_core::app::branch_name::BranchName;
 
 #[test]
 fn no_branch_is_taken_that_git_would_not_take() {

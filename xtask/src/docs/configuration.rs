@@ -1,7 +1,7 @@
 //! `docs/configuration.md`: the settings, the keys of `gokku.yml` and those of `config.toml`.
 
-use gokku_core::gokku_yml::KEYS;
-use gokku_core::settings::SETTINGS;
+use gokku_core::config::gokku_yml::KEYS;
+use gokku_core::config::settings::SETTINGS;
 use gokku_proxy::health::CHECKS;
 use gokku_proxy::limits::{LIMITS, Limit};
 
@@ -199,7 +199,8 @@ mod tests {
     use std::collections::BTreeSet;
     use std::fs;
 
-    use gokku_server::{Root, server_config};
+    use gokku_server::Root;
+    use gokku_server::app::server_config;
 
     use super::*;
 
@@ -296,7 +297,7 @@ mod tests {
         assert!(!config.proxy.forbidden_ports.is_empty());
         let given = &config.apps[&"api".parse().unwrap()];
         assert!(!given.ports.is_empty() && !given.capabilities.is_empty());
-        assert_ne!(config.push, gokku_core::intake::PushLimits::default());
+        assert_ne!(config.push, gokku_core::push::intake::PushLimits::default());
         assert_ne!(
             config.deploy.max_log,
             server_config::DeployConfig::default().max_log
@@ -312,7 +313,7 @@ mod tests {
         let template = include_str!("configuration.md");
         let (_, after) = template.split_once("```yaml\n").unwrap();
         let (example, _) = after.split_once("```").unwrap();
-        let yml = gokku_core::gokku_yml::GokkuYml::parse("gokku.yml", example).unwrap();
+        let yml = gokku_core::config::gokku_yml::GokkuYml::parse("gokku.yml", example).unwrap();
         assert!(yml.app(&"api".parse().unwrap()).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! `docs/gokku.schema.json`: what a `gokku.yml` may be, for editors.
 
-use gokku_core::gokku_yml::schema::schema;
+use gokku_core::config::gokku_yml::schema::schema;
 
 /// The file.
 pub(super) fn page() -> Result<String, String> {
@@ -12,7 +12,7 @@ pub(super) fn page() -> Result<String, String> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use gokku_core::gokku_yml::KEYS;
+    use gokku_core::config::gokku_yml::KEYS;
     use serde_json::Value;
 
     use super::*;

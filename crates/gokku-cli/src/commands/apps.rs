@@ -3,10 +3,11 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use gokku_core::push::{BranchName, BranchNameError};
+use gokku_core::app::branch_name::{BranchName, BranchNameError};
 use gokku_core::{AppName, EnvironmentName};
-use gokku_server::request::Ask;
-use gokku_server::{Server, apps};
+use gokku_server::Server;
+use gokku_server::app::apps;
+use gokku_server::worker::request::Ask;
 use serde::Serialize;
 
 use super::transition;
@@ -51,7 +52,7 @@ fn create(
     if_missing: bool,
     printer: Printer,
 ) -> Result<u8, Error> {
-    let wrong = |error: gokku_core::name::NameError| Error::usage(error.to_string());
+    let wrong = |error: gokku_core::app::name::NameError| Error::usage(error.to_string());
     let name: AppName = name.parse().map_err(wrong)?;
     let environment: EnvironmentName = environment.parse().map_err(wrong)?;
     let branch: Option<BranchName> = branch

@@ -1,7 +1,8 @@
 //! `gokku build --print`: the Dockerfile that the current commit is built with.
 
 use gokku_core::AppName;
-use gokku_server::{Server, languages};
+use gokku_server::Server;
+use gokku_server::plan::languages;
 
 use crate::error::{DONE, Error, FAILED};
 use crate::printer::Printer;

@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use gokku_core::AppName;
-use gokku_core::env_file::{EnvFile, EnvKey, EnvValue, PairError, parse_pair};
-use gokku_core::input::Limit;
-use gokku_server::request::{Ask, submit};
-use gokku_server::{Server, apps, bounded, config, env_store, server_config};
+use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue, PairError, parse_pair};
+use gokku_core::text::read_limits::Limit;
+use gokku_server::Server;
+use gokku_server::app::{apps, env_store, server_config};
+use gokku_server::command::config;
+use gokku_server::fs::bounded;
+use gokku_server::worker::request::{Ask, submit};
 
 use super::transition::follow_to_newest;
 use super::wait;
@@ -85,7 +88,7 @@ pub(super) fn run(server: &Server, app: &AppName, command: &Config, printer: Pri
 
 /// Checks a `gokku.yml` of this machine.
 pub(super) fn check(file: &Path, printer: Printer) -> Result<u8, Error> {
-    let checked = gokku_server::check::gokku_yml(file)?;
+    let checked = gokku_server::plan::check::gokku_yml(file)?;
     for note in &checked.notes {
         printer.note(Look::Plain, note);
     }

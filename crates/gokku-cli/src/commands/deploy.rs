@@ -3,11 +3,13 @@
 use std::ops::ControlFlow;
 
 use gokku_core::AppName;
-use gokku_core::event::{Event, Finish};
-use gokku_core::image_ref::ImageRef;
-use gokku_server::follow::{follow, follow_until};
-use gokku_server::lock::{self, Holder};
-use gokku_server::{Server, abort, hook};
+use gokku_core::config::image_ref::ImageRef;
+use gokku_core::logs::event::{Event, Finish};
+use gokku_server::Server;
+use gokku_server::queue::abort;
+use gokku_server::queue::follow::{follow, follow_until};
+use gokku_server::queue::lock::{self, Holder};
+use gokku_server::worker::push;
 
 use super::transition::follow_to_end;
 use super::wait;
@@ -17,13 +19,13 @@ use crate::render::{Renderer, exit_code};
 
 pub(super) fn again(server: &Server, app: &AppName, rebuild: bool, printer: Printer) -> Result<u8, Error> {
     is_free(server, app)?;
-    let submitted = wait(async { Ok(hook::deploy_again(server, app, rebuild).await?) })?;
+    let submitted = wait(async { Ok(push::deploy_again(server, app, rebuild).await?) })?;
     follow_to_end(server, app, submitted, printer)
 }
 
 pub(super) fn image(server: &Server, app: &AppName, image: &ImageRef, printer: Printer) -> Result<u8, Error> {
     is_free(server, app)?;
-    let submitted = wait(async { Ok(hook::deploy_image(server, app, image.clone()).await?) })?;
+    let submitted = wait(async { Ok(push::deploy_image(server, app, image.clone()).await?) })?;
     follow_to_end(server, app, submitted, printer)
 }
 

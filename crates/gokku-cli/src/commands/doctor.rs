@@ -1,6 +1,7 @@
 //! `gokku doctor`: what is missing, and the command that mends it.
 
-use gokku_server::{Server, doctor};
+use gokku_server::Server;
+use gokku_server::command::doctor;
 
 use super::wait;
 use crate::error::{DONE, Error, FAILED};

@@ -7,10 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
-use gokku_core::change::Change;
-use gokku_core::entry::{self, Asked, EntryError, Service};
+use gokku_core::access::ssh_command::{self, Asked, EntryError, Service};
+use gokku_core::logs::audit::Change;
 use gokku_core::{Access, AppName, Asker};
-use gokku_server::{Server, apps, events, serve};
+use gokku_server::Server;
+use gokku_server::app::apps;
+use gokku_server::command::serve;
+use gokku_server::record::audit_log;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::serve::tell;
@@ -31,16 +34,16 @@ pub(super) fn run(
     let wrong = |why: String| Error::usage(format!("this key's line in authorized_keys is damaged: {why}"));
     let key: gokku_core::KeyName = key
         .parse()
-        .map_err(|error: gokku_core::key_name::KeyNameError| wrong(error.to_string()))?;
+        .map_err(|error: gokku_core::access::key_name::KeyNameError| wrong(error.to_string()))?;
     let apps: Result<Vec<AppName>, _> = apps.iter().map(|app| app.parse()).collect();
-    let apps = apps.map_err(|error: gokku_core::name::NameError| wrong(error.to_string()))?;
+    let apps = apps.map_err(|error: gokku_core::app::name::NameError| wrong(error.to_string()))?;
     let server = Server {
         by: key.to_string(),
         access: Access::of(apps),
         asker: Asker::Key,
         ..server.clone()
     };
-    match entry::parse(&context::asked(), &server.root.label()) {
+    match ssh_command::parse(&context::asked(), &server.root.label()) {
         Ok(Asked::Git { service, app }) => git(&server, service, &app, printer),
         Ok(Asked::Gokku(words)) => gokku(&server, bound_to, words),
         Err(error) => Err(refused(&server, &error)),
@@ -61,7 +64,7 @@ fn refused(server: &Server, error: &EntryError) -> Error {
 
 /// Records what was tried, and says what can be done instead.
 fn deny(server: &Server, command: String, why: &str) -> Error {
-    events::note(&server.root, &server.by, None, Change::Denied { command });
+    audit_log::note(&server.root, &server.by, None, Change::Denied { command });
     Error::failed(format!("{why}. {}", purpose(server)))
 }
 
@@ -197,7 +200,7 @@ impl Record {
         if !noted.swap(true, Ordering::SeqCst) {
             let command = command.clone();
             let change = Change::Commanded { command, code };
-            events::note(&server.root, &server.by, app.as_ref(), change);
+            audit_log::note(&server.root, &server.by, app.as_ref(), change);
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use gokku_core::change::Recorded;
-use gokku_server::events::{Wanted, show};
-use gokku_server::{Server, clock};
+use gokku_core::logs::audit::Recorded;
+use gokku_server::Server;
+use gokku_server::os::clock;
+use gokku_server::record::audit_log::{Wanted, show};
 
 use crate::cli::Options;
 use crate::context;

@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use gokku_core::AppName;
-use gokku_core::change::Change;
-use gokku_core::event::Finish;
-use gokku_core::push::RefUpdate;
-use gokku_server::hook::{Pushed, Received, Reported, judge_push, listen, receive, report};
-use gokku_server::{Server, events, intake, refs};
+use gokku_core::logs::audit::Change;
+use gokku_core::logs::event::Finish;
+use gokku_core::push::rules::RefUpdate;
+use gokku_server::Server;
+use gokku_server::app::{intake, refs};
+use gokku_server::record::audit_log;
+use gokku_server::worker::push::{Pushed, Received, Reported, judge_push, listen, receive, report};
 
 use super::transition::end_of;
 use super::wait;
@@ -30,7 +32,7 @@ pub(super) fn run(server: &Server, app: &AppName, hook: &Hook, printer: Printer)
         .map_or_else(|error| Some(error.code), |code| *code);
     if let Some(code) = code.filter(|_| context::key().is_some()) {
         let command = "push".to_owned();
-        events::note(
+        audit_log::note(
             &server.root,
             &server.by,
             Some(app),

@@ -1,7 +1,8 @@
 //! `gokku run` and `gokku exec`: programs in containers.
 
 use gokku_core::AppName;
-use gokku_server::{Server, inside};
+use gokku_server::Server;
+use gokku_server::command::exec;
 
 use super::wait;
 use crate::error::Error;
@@ -10,7 +11,7 @@ use crate::terminal;
 pub(super) fn exec(server: &Server, app: &AppName, command: &[String]) -> Result<u8, Error> {
     let tty = terminal::is_one();
     wait(async {
-        let session = inside::exec(server, app, command, tty).await?;
+        let session = exec::exec(server, app, command, tty).await?;
         let handle = session.handle();
         tokio::select! {
             code = terminal::pass_through(session, tty) => code,
@@ -26,7 +27,7 @@ pub(super) fn exec(server: &Server, app: &AppName, command: &[String]) -> Result
 pub(super) fn run(server: &Server, app: &AppName, command: &[String]) -> Result<u8, Error> {
     let tty = terminal::is_one();
     wait(async {
-        let (once, session) = inside::run(server, app, command, tty).await?;
+        let (once, session) = exec::run(server, app, command, tty).await?;
         let code = tokio::select! {
             code = terminal::pass_through(session, tty) => code,
             // The container goes with whoever asked for it.

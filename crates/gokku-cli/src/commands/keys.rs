@@ -2,9 +2,12 @@
 
 use std::io::IsTerminal;
 
-use gokku_core::input::PUBLIC_KEY;
+use gokku_core::text::read_limits::PUBLIC_KEY;
 use gokku_core::{Access, AppName, KeyName};
-use gokku_server::{Server, apps, bounded, keys};
+use gokku_server::Server;
+use gokku_server::app::apps;
+use gokku_server::command::keys;
+use gokku_server::fs::bounded;
 
 use crate::cli::Keys;
 use crate::context;
@@ -25,7 +28,7 @@ pub(super) fn run(server: &Server, command: &Keys, printer: Printer) -> Result<u
 
 fn named(name: &str) -> Result<KeyName, Error> {
     name.parse()
-        .map_err(|error: gokku_core::key_name::KeyNameError| Error::usage(error.to_string()))
+        .map_err(|error: gokku_core::access::key_name::KeyNameError| Error::usage(error.to_string()))
 }
 
 fn add(server: &Server, name: &KeyName, given: &[String], printer: Printer) -> Result<u8, Error> {
@@ -34,7 +37,7 @@ fn add(server: &Server, name: &KeyName, given: &[String], printer: Printer) -> R
     for app in given {
         let app: AppName = app
             .parse()
-            .map_err(|error: gokku_core::name::NameError| Error::usage(error.to_string()))?;
+            .map_err(|error: gokku_core::app::name::NameError| Error::usage(error.to_string()))?;
         let there = apps::find(server, &app)?;
         if there.is_none() {
             missing.push(app.to_string());
@@ -61,7 +64,7 @@ fn add(server: &Server, name: &KeyName, given: &[String], printer: Printer) -> R
     Ok(0)
 }
 
-fn given_key(name: &KeyName) -> Result<gokku_core::public_key::PublicKey, Error> {
+fn given_key(name: &KeyName) -> Result<gokku_core::access::public_key::PublicKey, Error> {
     let input = std::io::stdin();
     if input.is_terminal() {
         return Err(Error::usage(format!(
@@ -70,12 +73,12 @@ fn given_key(name: &KeyName) -> Result<gokku_core::public_key::PublicKey, Error>
     }
     let given = bounded::stream(input.lock(), PUBLIC_KEY)
         .map_err(|error| Error::usage(format!("the key on standard input: {error}; nobody was let in")))?;
-    let given = gokku_core::text::read(&given)
+    let given = gokku_core::text::decode::read(&given)
         .map_err(|wrong| Error::usage(format!("the key on standard input:{wrong}; nobody was let in")))?;
     given
         .text
         .parse()
-        .map_err(|error: gokku_core::public_key::PublicKeyError| Error::usage(error.to_string()))
+        .map_err(|error: gokku_core::access::public_key::PublicKeyError| Error::usage(error.to_string()))
 }
 
 fn list(server: &Server, printer: Printer) -> Result<u8, Error> {

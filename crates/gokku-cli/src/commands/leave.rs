@@ -1,13 +1,14 @@
 //! `gokku leave`: the containers' part of taking a server down. `gokku remote teardown` runs it there.
 
-use gokku_server::{Server, leave};
+use gokku_server::Server;
+use gokku_server::command::teardown;
 
 use super::wait;
 use crate::error::{DONE, Error};
 use crate::printer::{Look, Printer};
 
 pub(super) fn run(server: &Server, data: bool, printer: Printer) -> Result<u8, Error> {
-    let left = wait(async { Ok(leave::leave(server, data).await?) })?;
+    let left = wait(async { Ok(teardown::leave(server, data).await?) })?;
     if printer.json {
         printer.facts(&left)?;
     }

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 
-use gokku_core::log_line::AppLine;
-use gokku_core::log_place::{Place, PlaceError};
-use gokku_core::process::ProcessKeyError;
-use gokku_core::stream::Stream;
+use gokku_core::app::process_key::ProcessKeyError;
+use gokku_core::logs::log_cursor::{Place, PlaceError};
+use gokku_core::logs::log_line::AppLine;
+use gokku_core::machine::stream::Stream;
 use gokku_core::{AppName, ProcessKey, ReleaseId, Slot};
-use gokku_server::logs::{Shown, Wanted, show};
-use gokku_server::{Server, clock};
+use gokku_server::Server;
+use gokku_server::command::logs::{Shown, Wanted, show};
+use gokku_server::os::clock;
 
 use super::wait;
 use crate::cli::{Logs, Options};

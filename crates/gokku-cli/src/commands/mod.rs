@@ -28,9 +28,9 @@ mod worker;
 
 use std::future::Future;
 
-use gokku_core::entry::Service;
+use gokku_core::access::ssh_command::Service;
 use gokku_server::Server;
-use gokku_server::request::Ask;
+use gokku_server::worker::request::Ask;
 
 use crate::cli::{Cli, Command, Config};
 use crate::context;
@@ -95,8 +95,9 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
         Command::Build { .. } => build::print(server, &context::app(server, options)?),
         Command::Rollback { release } => {
             let release = release.as_deref().map(str::parse).transpose();
-            let release = release
-                .map_err(|error: gokku_core::release_id::ReleaseIdError| Error::usage(error.to_string()))?;
+            let release = release.map_err(|error: gokku_core::app::release_id::ReleaseIdError| {
+                Error::usage(error.to_string())
+            })?;
             transition::run(
                 server,
                 &context::app(server, options)?,

@@ -2,9 +2,11 @@
 
 use std::sync::Mutex;
 
-use gokku_server::daemon_log::DaemonLog;
-use gokku_server::replace::{self, Progress};
-use gokku_server::{Server, daemon, session};
+use gokku_server::Server;
+use gokku_server::daemon::run;
+use gokku_server::daemon::upgrade::{self, Progress};
+use gokku_server::os::daemon_log::DaemonLog;
+use gokku_server::os::detached;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -25,7 +27,7 @@ pub(super) fn run(server: &Server, proxy: &Proxy, printer: Printer) -> Result<u8
 
 fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> {
     if detached {
-        session::detach();
+        detached::detach();
     }
     // Where a service manager or a person takes its words, the file is theirs.
     let log = detached.then(|| server.root.daemon_log());
@@ -50,7 +52,7 @@ fn serve(server: &Server, detached: bool, take_over: bool) -> Result<u8, Error> 
                 }
                 let _ = sender.send(());
             });
-            let running = daemon::run(server, take_over, tell_service_manager, stop);
+            let running = run::run(server, take_over, tell_service_manager, stop);
             Box::pin(running).await.map_err(Error::from)
         })?;
     Ok(0)
@@ -63,7 +65,7 @@ fn tell_service_manager() {
 
 async fn restart(server: &Server, printer: Printer) -> Result<u8, Error> {
     let caller = context::caller();
-    let replaced = replace::replace(server, &caller, |progress| {
+    let replaced = upgrade::replace(server, &caller, |progress| {
         let line = match progress {
             Progress::Waits(app, Some(holder)) => format!("waiting for {app}: {holder}"),
             Progress::Waits(app, None) => format!("waiting for {app}, which is busy"),

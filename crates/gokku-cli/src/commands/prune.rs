@@ -1,8 +1,8 @@
 //! `gokku prune`: what is no longer kept goes.
 
-use gokku_core::disk::Size;
+use gokku_core::text::size::Size;
 use gokku_server::Server;
-use gokku_server::prune::{Report, Wanted, run as prune};
+use gokku_server::space::prune::{Report, Wanted, run as prune};
 
 use super::wait;
 use crate::cli::Options;

@@ -1,10 +1,10 @@
 //! `gokku ps`: an app's processes.
 
-use gokku_core::processes::Scale;
+use gokku_core::config::processes::Scale;
 use gokku_core::{AppName, ProcessType};
 use gokku_server::Server;
-use gokku_server::ps::{self, ProcessFacts, Scaled};
-use gokku_server::request::Ask;
+use gokku_server::command::ps::{self, ProcessFacts, Scaled};
+use gokku_server::worker::request::Ask;
 
 use super::{transition, wait};
 use crate::cli::Ps;
@@ -50,7 +50,7 @@ pub(super) fn run(server: &Server, app: &AppName, what: &Ps, printer: Printer) -
 fn kind(given: &str) -> Result<ProcessType, Error> {
     given
         .parse()
-        .map_err(|error: gokku_core::process::ProcessTypeError| Error::usage(error.to_string()))
+        .map_err(|error: gokku_core::app::process_key::ProcessTypeError| Error::usage(error.to_string()))
 }
 
 fn scale(server: &Server, app: &AppName, wanted: Scale, printer: Printer) -> Result<u8, Error> {

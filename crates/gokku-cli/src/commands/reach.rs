@@ -1,8 +1,8 @@
 //! How far a command reaches, and how it is called in the record: without anything that may be secret.
 
-use gokku_core::access::Reach;
-use gokku_core::entry::Word;
-use gokku_core::env_file::EnvKey;
+use gokku_core::access::scope::Reach;
+use gokku_core::access::ssh_command::Word;
+use gokku_core::config::env_file::EnvKey;
 use gokku_core::{AppName, ProcessType, ReleaseId};
 
 use crate::cli::{Apps, Command, Config, Keys, Proxy, Ps, Registry};

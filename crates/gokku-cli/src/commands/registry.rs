@@ -2,9 +2,11 @@
 
 use std::io::IsTerminal;
 
-use gokku_core::input::PASSWORD;
+use gokku_core::text::read_limits::PASSWORD;
+use gokku_server::Server;
+use gokku_server::app::registries;
 use gokku_server::engine::Login;
-use gokku_server::{Server, bounded, registries};
+use gokku_server::fs::bounded;
 
 use super::wait;
 use crate::cli::Registry;
@@ -55,7 +57,7 @@ fn password(username: &str, registry: &str, printer: Printer) -> Result<String, 
             "the password on standard input: {error}; nothing was stored"
         ))
     })?;
-    let given = gokku_core::text::read(&given).map_err(|wrong| {
+    let given = gokku_core::text::decode::read(&given).map_err(|wrong| {
         Error::usage(format!(
             "the password on standard input: {}; nothing was stored",
             wrong.what

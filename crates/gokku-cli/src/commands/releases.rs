@@ -1,8 +1,9 @@
 //! `gokku releases`: what was deployed, and what can be gone back to.
 
 use gokku_core::AppName;
-use gokku_server::releases::ReleaseFacts;
-use gokku_server::{Server, releases};
+use gokku_server::Server;
+use gokku_server::command::releases;
+use gokku_server::command::releases::ReleaseFacts;
 
 use super::status::{pulled, short};
 use crate::error::Error;

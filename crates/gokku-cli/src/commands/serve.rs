@@ -1,7 +1,8 @@
 //! A push or a fetch over ssh: git, for one app's repository, and nothing else that a path could name.
 
-use gokku_core::entry::{Service, repository};
-use gokku_server::{Server, serve};
+use gokku_core::access::ssh_command::{Service, repository};
+use gokku_server::Server;
+use gokku_server::command::serve;
 
 use crate::context;
 use crate::error::Error;

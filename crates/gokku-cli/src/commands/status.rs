@@ -1,7 +1,7 @@
 //! `gokku status`: what runs.
 
 use gokku_server::Server;
-use gokku_server::status::{self, AppStatus, ContainerStatus, Seen, VolumeStatus, ago};
+use gokku_server::command::status::{self, AppStatus, ContainerStatus, Seen, VolumeStatus, ago};
 
 use super::wait;
 use crate::cli::Options;

@@ -1,10 +1,12 @@
 //! Commands that change what runs: handed to a worker, and followed.
 
 use gokku_core::AppName;
-use gokku_core::event::Finish;
-use gokku_server::follow::follow;
-use gokku_server::request::{Ask, Submitted, submit};
-use gokku_server::{Server, apps, status};
+use gokku_core::logs::event::Finish;
+use gokku_server::Server;
+use gokku_server::app::apps;
+use gokku_server::command::status;
+use gokku_server::queue::follow::follow;
+use gokku_server::worker::request::{Ask, Submitted, submit};
 
 use super::wait;
 use crate::error::{DONE, Error};

@@ -2,9 +2,11 @@
 
 use std::io::Read;
 
-use gokku_core::input::RECORD;
-use gokku_server::request::Request;
-use gokku_server::{Server, session, worker};
+use gokku_core::text::read_limits::RECORD;
+use gokku_server::Server;
+use gokku_server::os::detached;
+use gokku_server::worker::request::Request;
+use gokku_server::worker::run;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -12,7 +14,7 @@ use super::wait;
 use crate::error::Error;
 
 pub(super) fn run(server: &Server) -> Result<u8, Error> {
-    session::detach();
+    detached::detach();
     let request: Request =
         serde_json::from_reader(std::io::stdin().lock().take(RECORD.bytes)).map_err(|error| {
             Error::usage(format!(
@@ -28,7 +30,7 @@ pub(super) fn run(server: &Server) -> Result<u8, Error> {
             // Kept, so that whoever listens does not hear of its end.
             sender.closed().await;
         });
-        Ok(Box::pin(worker::run(server, &request, abort)).await?)
+        Ok(Box::pin(run::run(server, &request, abort)).await?)
     })?;
     Ok(0)
 }

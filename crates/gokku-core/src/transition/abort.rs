@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
     use crate::ReleaseId;
-    use crate::ids::ContainerId;
+    use crate::app::ids::ContainerId;
     use crate::transition::{Activation, Cause, FailureKind, Mode, Route};
 
     fn routed(target: &str) -> Observed {

@@ -4,13 +4,13 @@
 //! transition is finished, whatever it takes, as long as the new containers are alive.
 
 use super::failure::FailureKind;
-use super::goal::Mode;
 use super::journal::Migration;
 use super::observed::{Container, RecordState, Refs, State};
 use super::step::Step;
 use super::view::{View, busy, ids, running};
 use super::{Decision, undo};
-use crate::slot::Slot;
+use crate::app::mode::Mode;
+use crate::app::slot::Slot;
 
 pub(super) fn next(view: &View<'_>) -> Decision {
     match &view.journal.failure {

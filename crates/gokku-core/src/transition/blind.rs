@@ -21,7 +21,7 @@ mod tests {
 
     use super::*;
     use crate::ReleaseId;
-    use crate::ids::ContainerId;
+    use crate::app::ids::ContainerId;
     use crate::transition::{Activation, Cause, Mode};
 
     #[test]

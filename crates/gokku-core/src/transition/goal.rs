@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::observed::{Container, Observed, State};
-use crate::ids::ContainerId;
-use crate::process::{ProcessKey, ProcessType, leading};
-use crate::push::{BranchName, RefUpdate};
-use crate::release_id::ReleaseId;
-use crate::slot::Slot;
+use crate::app::branch_name::BranchName;
+use crate::app::ids::ContainerId;
+use crate::app::mode::Mode;
+use crate::app::process_key::{ProcessKey, ProcessType, leading};
+use crate::app::release_id::ReleaseId;
+use crate::app::slot::Slot;
+use crate::push::rules::RefUpdate;
 
 /// What is wanted of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,16 +83,6 @@ impl Cause {
             Self::Scale => "scale",
         }
     }
-}
-
-/// The order of steps, `ZERO_DOWNTIME`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mode {
-    /// New and old run side by side; the route always has a live target.
-    ZeroDowntime,
-    /// Old stops before new starts; requests that arrive meanwhile are held.
-    StopFirst,
 }
 
 impl Goal {

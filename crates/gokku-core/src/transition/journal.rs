@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::failure::{Failure, FailureKind, Former};
-use super::goal::{Goal, Mode};
+use super::goal::Goal;
 use super::observed::{Observed, State};
 use super::step::Step;
-use crate::ids::ContainerId;
-use crate::process::ProcessKey;
-use crate::release_id::ReleaseId;
-use crate::slot::Slot;
+use crate::app::ids::ContainerId;
+use crate::app::mode::Mode;
+use crate::app::process_key::ProcessKey;
+use crate::app::release_id::ReleaseId;
+use crate::app::slot::Slot;
 
 /// The newest version of the journal's format.
 pub const VERSION: u32 = 1;
@@ -28,7 +29,7 @@ pub struct Journal {
     /// The containers that were active at the beginning: those with the traffic, and those that ran in the
     /// blue slot.
     pub former: BTreeSet<ContainerId>,
-    /// Whether none of them was web: then the traffic was theirs all together, see [`leading`](crate::process::leading).
+    /// Whether none of them was web: then the traffic was theirs all together, see [`leading`](crate::app::process_key::leading).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub former_without_web: bool,
     /// What `current` pointed at in the beginning.

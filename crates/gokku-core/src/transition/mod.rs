@@ -29,10 +29,11 @@ mod retire;
 mod undo;
 mod view;
 
+pub use crate::app::mode::Mode;
 pub use abort::{Abort, abort, abort_detail};
 pub use blind::lets_go;
 pub use failure::{Failure, FailureKind, Former};
-pub use goal::{Activation, Cause, Goal, Mode};
+pub use goal::{Activation, Cause, Goal};
 pub use journal::{Journal, Migration};
 pub use observed::{Container, Observed, RecordState, Refs, Route, State};
 pub use step::Step;

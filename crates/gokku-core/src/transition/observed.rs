@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::ContainerId;
-use crate::process::ProcessKey;
-use crate::release_id::ReleaseId;
-use crate::slot::Slot;
+use crate::app::ids::ContainerId;
+use crate::app::process_key::ProcessKey;
+use crate::app::release_id::ReleaseId;
+use crate::app::slot::Slot;
 
 /// What the driver sees when it looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use super::journal::Journal;
 use super::observed::Observed;
 use super::step::Step;
 use super::view::{busy, ids, running};
-use crate::slot::Slot;
+use crate::app::slot::Slot;
 
 /// What becomes of the stopped containers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! The steps a transition is made of. Each can be performed again after it was cut off anywhere.
 
-use crate::ids::ContainerId;
-use crate::process::ProcessKey;
-use crate::release_id::ReleaseId;
+use crate::app::ids::ContainerId;
+use crate::app::process_key::ProcessKey;
+use crate::app::release_id::ReleaseId;
 
 use super::failure::FailureKind;
 

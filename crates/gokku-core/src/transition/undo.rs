@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Decision;
 use super::failure::{Failure, FailureKind};
-use super::goal::Mode;
 use super::observed::{RecordState, Refs, State};
 use super::step::Step;
 use super::view::{View, ids, running};
+use crate::app::mode::Mode;
 
 pub(super) fn next(view: &View<'_>) -> Decision {
     let (activation, journal, observed) = (view.activation, view.journal, view.observed);

@@ -3,8 +3,8 @@
 use super::goal::Activation;
 use super::journal::Journal;
 use super::observed::{Container, Observed, State};
-use crate::ids::ContainerId;
-use crate::process::ProcessKey;
+use crate::app::ids::ContainerId;
+use crate::app::process_key::ProcessKey;
 
 /// Of an activation.
 pub(super) struct View<'a> {

@@ -4,12 +4,13 @@ mod shapes;
 
 use std::collections::BTreeSet;
 
-use gokku_core::gokku_yml::{AppConfig, GokkuYml};
-use gokku_core::languages::dockerfile::Mounts;
-use gokku_core::languages::version::DEFAULTS;
-use gokku_core::languages::{
-    Detected, Lang, Project, Undetected, detect, free_name, keys_beside_a_dockerfile, to_read,
+use gokku_core::build::languages::dockerfile::Mounts;
+use gokku_core::build::languages::version::DEFAULTS;
+use gokku_core::build::languages::{
+    Detected, Project, Undetected, detect, free_name, keys_beside_a_dockerfile, to_read,
 };
+use gokku_core::config::gokku_yml::{AppConfig, GokkuYml};
+use gokku_core::config::lang::Lang;
 
 /// A project's files, each with its text.
 type Files = &'static [(&'static str, &'static str)];

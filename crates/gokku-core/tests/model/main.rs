@@ -14,8 +14,8 @@ mod world;
 
 use std::collections::BTreeSet;
 
-use gokku_core::process::leading;
-use gokku_core::push::RefUpdate;
+use gokku_core::app::process_key::leading;
+use gokku_core::push::rules::RefUpdate;
 use gokku_core::transition::{
     Activation, Cause, Decision, Goal, Journal, Mode, Observed, RecordState, Refs, State, Step, next,
 };

@@ -1,6 +1,6 @@
 //! Networks that are made from a range of addresses, and containers that are on several.
 
-use gokku_core::subnet::{RANGE, Subnet};
+use gokku_core::machine::subnet::{RANGE, Subnet};
 use gokku_docker::{Engine, Error, NetworkFacts, NewNetwork, labels};
 
 use crate::support::{Lab, Middle, answer, docker};

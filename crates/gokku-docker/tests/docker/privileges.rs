@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gokku_core::privileges::Privileges;
-use gokku_core::resources::Resources;
+use gokku_core::config::privileges::Privileges;
+use gokku_core::config::resources::Resources;
 use gokku_docker::{ContainerSpec, LogOptions};
 
 use crate::support::{Lab, soon};

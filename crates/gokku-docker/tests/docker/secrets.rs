@@ -1,6 +1,6 @@
 //! A build's secrets: where they come to, and where they do not.
 
-use gokku_core::env_file::EnvValue;
+use gokku_core::config::env_file::EnvValue;
 use gokku_docker::{BuildRequest, Builder, Engine, Error, Secrets};
 
 use crate::support::{Folder, Lab, Middle, Reply, answer, docker, soon};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
-use gokku_core::image_ref::ImageRef;
+use gokku_core::config::image_ref::ImageRef;
 use gokku_core::{ContainerId, ImageId};
 use gokku_docker::{Builder, Engine, Error, Limits, LogOptions, Login};
 

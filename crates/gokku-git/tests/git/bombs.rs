@@ -10,9 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use gokku_core::CommitId;
-use gokku_core::disk::Size;
-use gokku_core::input::GOKKU_YML;
-use gokku_core::intake::PushLimits;
+use gokku_core::push::intake::PushLimits;
+use gokku_core::text::read_limits::GOKKU_YML;
+use gokku_core::text::size::Size;
 use gokku_git::{Error, Repository};
 
 use super::{git, pair, push};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use gokku_core::CommitId;
-use gokku_core::input::CODE;
+use gokku_core::text::read_limits::CODE;
 use gokku_git::obstacle::filters_in;
 use gokku_git::{Obstacle, Repository};
 
@@ -125,7 +125,9 @@ fn what_is_built_is_what_a_fresh_clone_has() {
 fn what_is_built_does_not_depend_on_the_umask() {
     if let Some(folder) = shows() {
         let repository = Repository::at(folder.join("api.git"));
-        let head = repository.head_of(&gokku_core::push::BranchName::main()).unwrap();
+        let head = repository
+            .head_of(&gokku_core::app::branch_name::BranchName::main())
+            .unwrap();
         repository.export(&head.unwrap(), &folder.join("tree")).unwrap();
         return;
     }

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::process::Command;
 
 use gokku_core::CommitId;
-use gokku_core::disk::Size;
-use gokku_core::input::CODE;
-use gokku_core::push::BranchName;
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::text::read_limits::CODE;
+use gokku_core::text::size::Size;
 use gokku_git::obstacle::filters_in;
 use gokku_git::{Difference, Hook, Repository, git_version};
 

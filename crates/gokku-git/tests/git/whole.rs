@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use gokku_core::push::BranchName;
+use gokku_core::app::branch_name::BranchName;
 use gokku_git::{History, Repository};
 
 use super::{git, pair, push};

@@ -1,0 +1,247 @@
+//! What is told about a transition: the one stream that the terminal, the hook, the log and `--json` show.
+//!
+//! Events are facts, past tense. A transition's log, `apps/<app>/deploys/<id>.log`, is one JSON object a line,
+//! each a [`Stamped`] event; it begins with [`Event::Started`] and ends with [`Event::Finished`]. Nothing in
+//! an event is secret.
+
+use serde::{Deserialize, Serialize};
+
+use crate::app::ids::CommitId;
+use crate::app::name::AppName;
+use crate::app::release_id::ReleaseId;
+use crate::config::image_ref::ImageRef;
+use crate::config::process_one::KilledBecause;
+use crate::transition::{FailureKind, Former};
+
+/// An event and when it happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    pub at: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// A transition began.
+    Started {
+        /// Its id; for a deploy the release's.
+        id: ReleaseId,
+        /// The app.
+        app: AppName,
+        /// `deploy`, `rollback`, `restart`, `config`, `start`, `scale`, `stop` or `destroy`.
+        what: String,
+        /// The release it is about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        release: Option<ReleaseId>,
+        /// The commit of that release.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        commit: Option<CommitId>,
+        /// What the image of that release is pulled by, where none is built.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        image: Option<ImageRef>,
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// It waits for another transition of the same app.
+    Waited {
+        /// Who holds the app, in words.
+        holder: String,
+    },
+    /// Somebody took over a transition whose process had died.
+    Resumed,
+    /// A step began.
+    StepStarted {
+        /// The step's name.
+        step: String,
+        /// The containers or the release it is about, in words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        about: String,
+        /// Why now.
+        why: String,
+    },
+    /// A step ended well.
+    StepFinished {
+        /// The step's name.
+        step: String,
+        /// How long it took, in milliseconds.
+        ms: u64,
+    },
+    /// A step failed.
+    StepFailed {
+        /// The step's name.
+        step: String,
+        /// How long it took, in milliseconds.
+        ms: u64,
+        /// What went wrong; may have several lines.
+        error: String,
+    },
+    /// A line of output of something that was run.
+    Output {
+        /// Of what.
+        source: Source,
+        /// The line, without its end.
+        line: String,
+    },
+    /// Something worth knowing.
+    Noted {
+        /// One line.
+        line: String,
+    },
+    /// Something that should be mended, and did not stop the transition.
+    Warned {
+        /// One line.
+        line: String,
+    },
+    /// What the image declares as a volume is carried from release to release.
+    VolumeCarried {
+        /// Where in the container.
+        path: String,
+        /// The volume's name on the engine.
+        volume: String,
+        /// Since when.
+        since: Since,
+        /// Whether the old release and the new one have it at once for a moment.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        shared: bool,
+    },
+    /// A container was removed, and the volume of its own that it had, because its image declares one, was not.
+    VolumeLeft {
+        /// The container's name.
+        container: String,
+        /// Where in the container it was.
+        path: String,
+        /// The volume's name on the engine.
+        volume: String,
+    },
+    /// A container that was stopped, or what ran in it, did not end by itself.
+    Killed {
+        /// Its name.
+        container: String,
+        /// How many seconds it was given to end: `STOP_TIMEOUT`.
+        grace: u64,
+        /// Why.
+        because: KilledBecause,
+    },
+    /// The Docker Engine has no init, and containers run without one.
+    NoInit,
+    /// Somebody asked for its end, and it goes on.
+    AbortRefused {
+        /// Who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Why.
+        why: String,
+    },
+    /// It ended.
+    Finished {
+        /// How.
+        outcome: Finish,
+        /// How long it took, in milliseconds.
+        ms: u64,
+    },
+}
+
+/// Whose output a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// The image's build, or its pull.
+    Build,
+    /// The migration.
+    Migration,
+    /// The app itself: its last lines before it failed.
+    App,
+    /// What is run once the new release has the traffic.
+    PostDeploy,
+}
+
+/// Since when a volume is carried from release to release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Since {
+    /// It was made now, and begins with what the image has in its place.
+    Now,
+    /// A container had it until now that would have lost it.
+    Before,
+    /// It was carried already, or is what an earlier app of that name has left.
+    Earlier,
+}
+
+/// How a transition ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Finish {
+    /// The goal was reached.
+    Succeeded {
+        /// The host port that answers, when the app has traffic.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<u16>,
+    },
+    /// The goal was given up; everything is as it was before.
+    GaveUp {
+        /// Which of the things that can go wrong.
+        kind: FailureKind,
+        /// What is known about it; may have several lines.
+        detail: String,
+        /// Whether a former release serves.
+        serving: bool,
+        /// What became of it meanwhile.
+        #[serde(default)]
+        former: Former,
+    },
+    /// It was refused before it began to change anything.
+    Refused {
+        /// Why.
+        reason: Refusal,
+        /// What went wrong and what to do; may have several lines.
+        detail: String,
+    },
+    /// A newer one of its kind took its place while it waited.
+    Superseded {
+        /// The newer one.
+        id: ReleaseId,
+        /// Who asked for it.
+        by: String,
+        /// Its process.
+        process: u32,
+    },
+    /// It could not go on, and is not at an end: the traffic switch's daemon or the next command continues it.
+    LeftUnfinished {
+        /// What stood in the way.
+        detail: String,
+    },
+}
+
+impl Finish {
+    /// In one line: `succeeded`, or why not. Nothing of what an app printed is in it.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Succeeded { .. } => "succeeded".to_owned(),
+            Self::GaveUp { kind, .. } => format!("failed: {}", kind.as_str()),
+            Self::Refused { detail, .. } => format!("refused: {}", detail.lines().next().unwrap_or("")),
+            Self::Superseded { id, .. } => format!("replaced by {id}"),
+            Self::LeftUnfinished { .. } => "left unfinished".to_owned(),
+        }
+    }
+}
+
+/// Why a transition was refused before it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// Something in the app's settings, its gokku.yml or its code.
+    Input,
+    /// There is no such app or release.
+    Missing,
+    /// Another transition of the app is under way.
+    Busy,
+    /// The Docker Engine or the traffic switch is not there.
+    Unavailable,
+    /// Something else failed, the disk for example.
+    Failed,
+}

@@ -1,0 +1,69 @@
+//! A release's code: put in its place, and found to be there.
+
+use std::path::Path;
+
+use gokku_core::release::record::Record;
+use gokku_core::{AppName, CommitId};
+use gokku_git::Repository;
+
+use crate::error::Error;
+use crate::fs::root::Root;
+use crate::fs::{atomic, durable};
+
+/// Puts a commit's files into a folder that is not there yet; an empty one where there is no commit.
+pub(crate) fn put(root: &Root, app: &AppName, commit: Option<&CommitId>, folder: &Path) -> Result<(), Error> {
+    match commit {
+        Some(commit) => Ok(Repository::at(root.repository(app)).export(commit, folder)?),
+        None => std::fs::create_dir(folder).map_err(|error| Error::file(folder, &error)),
+    }
+}
+
+/// The files of a release's commit that its code does not have, or has without content: what a power cut leaves of code
+/// that was not on the disk yet. None where that cannot be told, because the commit is not in the repository any more.
+pub(crate) fn lost(root: &Root, app: &AppName, record: &Record) -> Vec<String> {
+    let Some(commit) = &record.commit else {
+        return Vec::new();
+    };
+    let lost = Repository::at(root.repository(app)).lost(commit, &root.tree(app, record.id));
+    lost.unwrap_or_default()
+}
+
+/// What of a release's code is not there, in words.
+pub(crate) fn lost_words(root: &Root, app: &AppName, record: &Record) -> Option<String> {
+    let lost = lost(root, app, record);
+    let (first, place) = (lost.first()?, root.tree(app, record.id));
+    let (files, are) = match lost.len() {
+        1 => (first.clone(), "is"),
+        all => (format!("{first} and {} more", all - 1), "are"),
+    };
+    Some(format!(
+        "the code of the release {} is not whole: {files} {are} empty or missing in {}, as after a power cut",
+        record.id,
+        place.display()
+    ))
+}
+
+/// Takes a release's code out of the repository again where it is not whole; with what is to be told of that. Whoever calls
+/// holds the app's lock.
+pub(crate) fn mend(root: &Root, app: &AppName, record: &Record) -> Result<Option<String>, Error> {
+    let Some(words) = lost_words(root, app, record) else {
+        return Ok(None);
+    };
+    let (beside, place) = (root.incoming(app, record.id), root.tree(app, record.id));
+    let replaced = || -> Result<(), Error> {
+        atomic::remove_tree(&beside)?;
+        put(root, app, record.commit.as_ref(), &beside)?;
+        durable::write(root.path())?;
+        atomic::remove_whole(&place)?;
+        std::fs::rename(&beside, &place).map_err(|error| Error::file(&place, &error))
+    };
+    match replaced() {
+        Ok(()) => Ok(Some(format!("{words}; it was taken out of the repository again"))),
+        Err(error) => {
+            atomic::remove_tree(&beside)?;
+            Err(Error::failed(format!(
+                "{words}, and it cannot be taken out of the repository again: {error}. Push it once more, with git: that makes a new release"
+            )))
+        }
+    }
+}

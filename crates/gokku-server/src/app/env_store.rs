@@ -1,0 +1,74 @@
+//! Apps' env files on disk.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+
+use gokku_core::AppName;
+use gokku_core::config::env_file::{EnvFile, can_be_given};
+use gokku_core::text::fingerprint::Fingerprint;
+
+use crate::error::Error;
+use crate::fs::atomic;
+use crate::fs::root::Root;
+
+/// An app's env; empty when it has none.
+pub fn read(root: &Root, app: &AppName) -> Result<EnvFile, Error> {
+    let path = root.env(app);
+    let bytes = atomic::read(&path)?.unwrap_or_default();
+    EnvFile::parse(&bytes).map_err(|error| {
+        Error::failed(format!(
+            "{}:{}:{}: {}",
+            path.display(),
+            error.line,
+            error.column,
+            error.what
+        ))
+    })
+}
+
+/// Refuses an env in which there is a variable that no process can be started with. One that was set by gokku has none.
+pub fn check(root: &Root, app: &AppName, env: &EnvFile) -> Result<(), Error> {
+    let wrong = env.iter().find_map(|(key, value)| can_be_given(key, value).err());
+    wrong.map_or(Ok(()), |wrong| {
+        Err(Error::input(format!("{}: {wrong}", root.env(app).display())))
+    })
+}
+
+/// Changes an app's env: read, changed and replaced by one process at a time. Nothing is written when `change`
+/// fails.
+pub fn edit<T>(
+    root: &Root,
+    app: &AppName,
+    change: impl FnOnce(&mut EnvFile) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let path = root.env(app);
+    let lock_path = path.with_file_name(".env.lock");
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(|error| Error::file(&lock_path, &error))?;
+    lock.lock().map_err(|error| Error::file(&lock_path, &error))?;
+    let mut env = read(root, app)?;
+    let before = env.to_string();
+    let result = change(&mut env)?;
+    let after = env.to_string();
+    if after != before || !path.exists() {
+        atomic::replace(&path, after.as_bytes(), 0o600)?;
+    }
+    Ok(result)
+}
+
+/// Tells whether two envs are the same, without telling what is in them. It stays in files that only the owner reads.
+pub fn hash(env: &EnvFile) -> String {
+    let mut hash = Fingerprint::default();
+    let mut pairs: Vec<_> = env.iter().collect();
+    pairs.sort_by_key(|(key, _)| *key);
+    for (key, value) in pairs {
+        hash.add(key.as_str());
+        hash.add(value.expose());
+    }
+    hash.to_string()
+}

@@ -1,0 +1,17 @@
+//! An app as it stands on the disk, and the server's settings for it.
+//!
+//! - [`apps`]: `app.toml`, made, found, listed; `scale`: how many containers of each process; [`env_store`]: its environment
+//! - [`records`]: its releases; `code`: a release's files
+//! - [`registries`]: logins for images; [`server_config`]: `config.toml`
+//! - `branch`, [`refs`], [`intake`]: its repository: what deploys, which refs move, what a push may bring
+
+pub mod apps;
+pub(crate) mod branch;
+pub(crate) mod code;
+pub mod env_store;
+pub mod intake;
+pub mod records;
+pub mod refs;
+pub mod registries;
+pub(crate) mod scale;
+pub mod server_config;

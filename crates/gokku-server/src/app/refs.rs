@@ -1,0 +1,169 @@
+//! The refs of a push: prepared, moved, and moved back, by git, in one transaction. What git refuses is told in its own
+//! words, with what can be done about it.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use gokku_core::AppName;
+use gokku_core::push::rules::RefUpdate;
+use gokku_core::transition::Refs;
+use gokku_git::{RefTransaction, Repository};
+
+use crate::error::Error;
+use crate::fs::root::Root;
+
+/// Has git check that a push's refs can be moved, without moving them.
+pub(crate) fn check(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
+    lock(root, app, updates).map(drop)
+}
+
+/// Moves a push's refs at once.
+pub(crate) fn apply(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
+    commit(lock(root, app, updates)?)
+}
+
+/// Moves refs that are locked.
+pub(crate) fn commit(locked: RefTransaction) -> Result<(), Error> {
+    locked.commit().map_err(refused)
+}
+
+/// Locks a push's refs, so that they can be moved.
+pub(crate) fn lock(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<RefTransaction, Error> {
+    let prepared = Repository::at(root.repository(app)).prepare_refs(updates);
+    prepared.map_err(refused)
+}
+
+/// Moves what is not there yet of a push's refs, for a transition that somebody else began: the locks that it left go.
+pub(crate) fn move_rest(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
+    let repository = Repository::at(root.repository(app));
+    let rest = repository.unmoved_refs(updates)?;
+    if rest.is_empty() {
+        return Ok(());
+    }
+    repository.remove_left_locks(&rest)?;
+    apply(root, app, &rest)
+}
+
+/// Moves a push's refs back to where they were, those that have moved.
+pub(crate) fn move_back(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
+    let repository = Repository::at(root.repository(app));
+    let unmoved = repository.unmoved_refs(updates)?;
+    repository.remove_left_locks(&unmoved)?;
+    let back: Vec<RefUpdate> = updates
+        .iter()
+        .filter(|update| !unmoved.contains(update))
+        .map(|update| RefUpdate {
+            old: update.new.clone(),
+            new: update.old.clone(),
+            name: update.name.clone(),
+        })
+        .collect();
+    if back.is_empty() {
+        return Ok(());
+    }
+    apply(root, app, &back)
+}
+
+/// How far a push's refs are, for whoever goes on with its transition.
+pub(crate) fn look(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<Refs, Error> {
+    if updates.is_empty() {
+        return Ok(Refs::Unmoved);
+    }
+    let unmoved = Repository::at(root.repository(app)).unmoved_refs(updates)?;
+    Ok(match unmoved.len() {
+        0 => Refs::Moved,
+        all if all == updates.len() => Refs::Unmoved,
+        // Some: they are to go on, or back, like those that are locked.
+        _ => Refs::Prepared,
+    })
+}
+
+/// Whether the branch of a push is at the commit that it brought.
+pub fn is_moved(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<bool, Error> {
+    Ok(look(root, app, updates)? == Refs::Moved)
+}
+
+/// Whether a push brings commits without their parents that the repository has not noted as such. `told` is the file in
+/// which git keeps them while the push is under way, beside its own, `shallow`.
+pub fn has_new_roots(told: &Path) -> bool {
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+    let (new, noted) = (read(told), read(&told.with_file_name("shallow")));
+    let noted: HashSet<&str> = noted.lines().collect();
+    new.lines().any(|line| !noted.contains(line))
+}
+
+/// Whether git can note such commits, which it does when it moves their refs.
+pub(crate) fn can_note_roots(root: &Root, app: &AppName) -> Result<(), Error> {
+    Repository::at(root.repository(app))
+        .check_shallow()
+        .map_err(refused)
+}
+
+/// What git refuses, with what to do.
+fn refused(error: gokku_git::Error) -> Error {
+    let words = match error {
+        gokku_git::Error::Failed { message, .. } => message,
+        other => other.to_string(),
+    };
+    let words = words.trim_end_matches('.');
+    let hint = match blocking(words) {
+        Some(Blocking::Lock(path)) => format!(
+            ". If no git is at work in that repository, a killed one has left the lock: remove it, rm '{path}', and push again"
+        ),
+        Some(Blocking::Ref(name)) => {
+            format!(". Remove the ref that is in the way, git push <remote> --delete {name}, and push again")
+        }
+        None => ". Push again once that is mended".to_owned(),
+    };
+    Error::input(format!(
+        "git cannot store this push, so nothing of it is deployed: {words}{hint}"
+    ))
+}
+
+/// What git says is in a ref's way.
+#[derive(Debug, PartialEq, Eq)]
+enum Blocking<'a> {
+    /// A file that locks it.
+    Lock(&'a str),
+    /// Another ref, which would have to be a folder, or the other way round.
+    Ref(&'a str),
+}
+
+/// Reads it out of git's words; git has no other form of them.
+fn blocking(words: &str) -> Option<Blocking<'_>> {
+    let quoted_before = |mark: &str| {
+        let before = &words[..words.find(mark)?];
+        let before = before.strip_suffix('\'')?;
+        Some(&before[before.rfind('\'')? + 1..])
+    };
+    quoted_before(": File exists")
+        .map(Blocking::Lock)
+        .or_else(|| quoted_before(" exists; cannot create").map(Blocking::Ref))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_the_way_is_read_out_of_gits_words() {
+        for (words, found) in [
+            (
+                "cannot lock ref 'refs/heads/main': Unable to create '/r/api.git/refs/heads/main.lock': File exists.; ; Another git process",
+                Some(Blocking::Lock("/r/api.git/refs/heads/main.lock")),
+            ),
+            (
+                "cannot lock ref 'refs/heads/main': 'refs/heads/main/x' exists; cannot create 'refs/heads/main'",
+                Some(Blocking::Ref("refs/heads/main/x")),
+            ),
+            (
+                "trying to write non-commit object 1 to branch 'refs/heads/main'",
+                None,
+            ),
+            ("Unable to create '/r/main.lock': No space left on device", None),
+            ("", None),
+        ] {
+            assert_eq!(blocking(words), found, "{words}");
+        }
+    }
+}

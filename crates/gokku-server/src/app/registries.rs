@@ -1,0 +1,179 @@
+//! The logins to registries, `registries.toml`: checked before they are kept, used for pulling alone, and shown without
+//! their passwords.
+
+use std::path::Path;
+
+use gokku_core::config::image_ref::{ImageRef, is_host};
+use gokku_core::logs::audit::Change;
+use gokku_docker::Login;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind};
+use crate::fs::root::Root;
+use crate::fs::{atomic, toml_file};
+use crate::record::audit_log;
+use crate::server::Server;
+
+/// The newest version of the file's format.
+const VERSION: u32 = 1;
+
+/// The file.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    #[serde(default, rename = "registry")]
+    registries: Vec<Kept>,
+}
+
+/// A login in it. Never shown whole: it has no `Debug`.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    host: String,
+    username: String,
+    password: String,
+}
+
+/// What is shown of a login.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RegistryFacts {
+    /// The registry's host, with its port.
+    pub host: String,
+    /// The user.
+    pub username: String,
+}
+
+fn read(root: &Root) -> Result<Stored, Error> {
+    let path = root.registries();
+    let none = Stored {
+        version: VERSION,
+        registries: Vec::new(),
+    };
+    atomic::read(&path)?.map_or(Ok(none), |bytes| parse(&path, &bytes))
+}
+
+fn parse(path: &Path, bytes: &[u8]) -> Result<Stored, Error> {
+    // What a parser says of a mistake may repeat what stands there: only its place is told.
+    toml_file::parse_versioned(path, bytes, VERSION).map_err(|error| {
+        if error.message.contains(" is of version ") {
+            return error;
+        }
+        let place: Vec<&str> = error.message.splitn(4, ':').take(3).collect();
+        Error::failed(format!(
+            "{}: this is not as gokku wrote it; `gokku registry login` writes it anew once the file is removed",
+            place.join(":")
+        ))
+    })
+}
+
+/// A registry's host as a user writes it.
+pub fn host(given: &str) -> Result<String, Error> {
+    let host = given.to_ascii_lowercase();
+    let host = match host.as_str() {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
+        _ => host,
+    };
+    if is_host(&host) && !host.starts_with("*.") {
+        Ok(host)
+    } else {
+        Err(Error::input(format!(
+            "{given:?} is no registry's host: it is written as in an image's name, ghcr.io or registry.example.com:5000, without https:// and a path"
+        )))
+    }
+}
+
+/// Every login, by host.
+pub fn list(root: &Root) -> Result<Vec<RegistryFacts>, Error> {
+    let stored = read(root)?.registries.into_iter();
+    let mut all: Vec<RegistryFacts> = stored
+        .map(|kept| RegistryFacts {
+            host: kept.host,
+            username: kept.username,
+        })
+        .collect();
+    all.sort_by(|one, other| one.host.cmp(&other.host));
+    Ok(all)
+}
+
+/// Keeps a login that the registry lets in, in the place of the one there may be.
+pub async fn login(server: &Server, login: Login) -> Result<(), Error> {
+    if login.username.is_empty() || login.username.contains(char::is_control) {
+        return Err(Error::input("the user has to have a name, in one line"));
+    }
+    if login.password.is_empty() {
+        return Err(Error::input(
+            "the password is empty: it is read from standard input, `gokku registry login HOST --username USER < FILE`",
+        ));
+    }
+    let engine = server.engine().await?;
+    engine.check_login(&login).await.map_err(|error| match error {
+        gokku_docker::Error::Denied(words) => Error::failed(format!(
+            "{} does not let {} in with this password: {words}. Nothing was stored",
+            login.registry, login.username
+        )),
+        error => {
+            let error = Error::from(error);
+            Error::new(
+                error.kind,
+                format!(
+                    "{} could not be asked, and nothing was stored: {error}",
+                    login.registry
+                ),
+            )
+        }
+    })?;
+    let mut stored = read(&server.root)?;
+    stored.registries.retain(|kept| kept.host != login.registry);
+    let change = Change::RegistryAdded {
+        registry: login.registry.clone(),
+        username: login.username.clone(),
+    };
+    stored.registries.push(Kept {
+        host: login.registry,
+        username: login.username,
+        password: login.password,
+    });
+    toml_file::write(&server.root.registries(), &stored)?;
+    audit_log::note(&server.root, &server.by, None, change);
+    Ok(())
+}
+
+/// Keeps the login to a registry no longer.
+pub fn logout(server: &Server, host: &str) -> Result<(), Error> {
+    let mut stored = read(&server.root)?;
+    let before = stored.registries.len();
+    stored.registries.retain(|kept| kept.host != host);
+    if stored.registries.len() == before {
+        return Err(Error::new(
+            Kind::Missing,
+            format!("there is no login to {host}; `gokku registry list` shows those there are"),
+        ));
+    }
+    toml_file::write(&server.root.registries(), &stored)?;
+    let registry = host.to_owned();
+    audit_log::note(
+        &server.root,
+        &server.by,
+        None,
+        Change::RegistryRemoved { registry },
+    );
+    Ok(())
+}
+
+/// Every login, for a build: which of them its base images need is known by the builder alone.
+pub(crate) fn logins(root: &Root) -> Result<Vec<Login>, Error> {
+    let stored = read(root)?.registries.into_iter();
+    let login = |kept: Kept| Login {
+        registry: kept.host,
+        username: kept.username,
+        password: kept.password,
+    };
+    Ok(stored.map(login).collect())
+}
+
+/// The login for an image's registry.
+pub(crate) fn for_image(root: &Root, image: &ImageRef) -> Result<Option<Login>, Error> {
+    let host = host(image.registry())?;
+    Ok(logins(root)?.into_iter().find(|login| login.registry == host))
+}

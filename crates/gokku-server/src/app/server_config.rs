@@ -1,0 +1,349 @@
+//! The server's settings, `config.toml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::Path;
+
+use gokku_core::AppName;
+use gokku_core::access::host_ports::{HostPorts, PortRange};
+use gokku_core::config::privileges::Capability;
+use gokku_core::machine::subnet::{RANGE, Subnet};
+use gokku_core::push::intake::PushLimits;
+use gokku_core::text::read_limits::{self, Limit};
+use gokku_core::text::size::Size;
+use gokku_proxy::health::Checks;
+use gokku_proxy::{Limits, Network};
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::fs::root::Root;
+use crate::fs::{atomic, toml_file};
+
+/// The server's settings.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// The traffic switch.
+    pub proxy: ProxyConfig,
+    /// What apps may mount.
+    pub volumes: VolumesConfig,
+    /// The networks of apps.
+    pub networks: NetworksConfig,
+    /// The disks.
+    pub disk: DiskConfig,
+    /// What apps are given that others have not.
+    pub apps: BTreeMap<AppName, AppGiven>,
+    /// Apps' environment variables.
+    pub env: EnvConfig,
+    /// What a push may bring.
+    pub push: PushLimits,
+    /// What is kept of a deploy.
+    pub deploy: DeployConfig,
+    /// What is kept of what containers print.
+    pub logs: LogsConfig,
+}
+
+/// What one app is given that others have not.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AppGiven {
+    /// The capabilities that its containers may have.
+    pub capabilities: BTreeSet<Capability>,
+    /// The host ports that it may take, and that no other app takes with a key.
+    pub ports: Vec<PortRange>,
+}
+
+/// What is kept of a deploy, and of every other transition.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeployConfig {
+    /// How large its log may become by what its build, its migration and its commands print.
+    pub max_log: Size,
+}
+
+impl Default for DeployConfig {
+    fn default() -> Self {
+        Self {
+            max_log: Size(16 << 20),
+        }
+    }
+}
+
+/// What the engine keeps of what an app's containers print.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogsConfig {
+    /// How large a file of it becomes before the next one is begun; `0b` leaves both to the engine's own `log-opts`.
+    pub max_size: Size,
+    /// How many such files a container has.
+    pub max_files: u32,
+}
+
+impl Default for LogsConfig {
+    fn default() -> Self {
+        Self {
+            max_size: Size(50 << 20),
+            max_files: 3,
+        }
+    }
+}
+
+impl LogsConfig {
+    /// The same for the engine.
+    pub(crate) fn limits(&self) -> Option<gokku_docker::LogLimits> {
+        (self.max_size.0 > 0).then_some(gokku_docker::LogLimits {
+            size: self.max_size.0,
+            files: self.max_files.max(1),
+        })
+    }
+}
+
+/// What apps may mount.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VolumesConfig {
+    /// The folders of the server that they may have, each with what is below it.
+    pub folders: Vec<Folder>,
+    /// The engine's volumes that an app may have by its own name for them although they were not made for it.
+    pub adopt: Vec<String>,
+}
+
+/// The networks of apps.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworksConfig {
+    /// Those that several apps may be on.
+    pub shared: Vec<String>,
+    /// The addresses that apps' own networks are made from.
+    pub range: Subnet,
+}
+
+impl Default for NetworksConfig {
+    fn default() -> Self {
+        Self {
+            shared: Vec::new(),
+            range: RANGE,
+        }
+    }
+}
+
+/// A folder of the server: an absolute path in its shortest form.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Folder(String);
+
+impl Folder {
+    /// Its path.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Folder {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let path = gokku_core::config::volume::absolute(&text);
+        path.map(Self)
+            .ok_or_else(|| format!("{text:?} is no folder: it is an absolute path without .."))
+    }
+}
+
+/// What gokku leaves of the disks to others.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiskConfig {
+    /// What is to stay free beside what a build takes; nothing is checked without.
+    pub reserve: Size,
+    /// How large the engine's build cache may be after a build.
+    pub build_cache: Size,
+}
+
+impl Default for DiskConfig {
+    fn default() -> Self {
+        Self {
+            reserve: Size(500 << 20),
+            build_cache: Size(10 << 30),
+        }
+    }
+}
+
+/// How much of an environment an app may have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnvConfig {
+    /// How large its file may be, and what is set or imported at once.
+    pub size: Size,
+    /// How many variables there may be in it.
+    pub variables: usize,
+}
+
+impl EnvConfig {
+    /// What is read of an env file.
+    pub fn limit(&self) -> Limit {
+        read_limits::ENV.or(self.size.0)
+    }
+}
+
+impl Default for EnvConfig {
+    fn default() -> Self {
+        Self {
+            size: Size(read_limits::ENV.bytes),
+            variables: read_limits::ENV_VARIABLES,
+        }
+    }
+}
+
+/// The traffic switch's settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProxyConfig {
+    /// The address that host ports are opened on; all addresses without.
+    pub bind: Option<IpAddr>,
+    /// Where the search for a free host port begins.
+    pub first_port: u16,
+    /// Host ports that no app takes with a key, nor without naming them.
+    pub forbidden_ports: Vec<PortRange>,
+    /// The proxies in front whose word counts for where a request came from.
+    pub trusted_proxies: Vec<Network>,
+    /// What clients and apps may cost.
+    pub limits: Limits,
+    /// How what has traffic is asked whether it is healthy.
+    pub health_check: Checks,
+}
+
+impl Default for ProxyConfig {
+    fn default() -> Self {
+        Self {
+            bind: None,
+            first_port: 8000,
+            forbidden_ports: Vec::new(),
+            trusted_proxies: Vec::new(),
+            limits: Limits::default(),
+            health_check: Checks::default(),
+        }
+    }
+}
+
+impl ServerConfig {
+    /// The capabilities that an app's containers may have.
+    pub fn capabilities_of(&self, app: &AppName) -> BTreeSet<Capability> {
+        let given = self.apps.get(app);
+        given.map(|given| given.capabilities.clone()).unwrap_or_default()
+    }
+
+    /// What is said of host ports, as it is for an app that has this one.
+    pub fn host_ports_of(&self, app: &AppName, has: Option<u16>) -> HostPorts {
+        let others = self.apps.iter().filter(|(name, _)| *name != app);
+        let others = others.flat_map(|(_, given)| &given.ports);
+        HostPorts {
+            kept: self.proxy.forbidden_ports.iter().chain(others).copied().collect(),
+            given: self
+                .apps
+                .get(app)
+                .map(|given| given.ports.clone())
+                .unwrap_or_default(),
+            has,
+        }
+    }
+}
+
+/// Reads the server's settings.
+pub fn read(root: &Root) -> Result<ServerConfig, Error> {
+    let path = root.config();
+    match atomic::read_of(&path, read_limits::SETTINGS)? {
+        Some(bytes) => parse(&path, &bytes),
+        None => Ok(ServerConfig::default()),
+    }
+}
+
+/// Understands the content of a `config.toml`.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<ServerConfig, Error> {
+    toml_file::parse(path, bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<ServerConfig, String> {
+        parse(Path::new("config.toml"), text.as_bytes()).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn what_an_app_is_given_is_kept_from_others() {
+        let config = read(
+            "[proxy]\nforbidden_ports = [5432, \"6000-6063\"]\n\n[apps.api]\nports = [443, \"7000-7009\"]\n\
+             capabilities = [\"net_raw\", \"CAP_SYS_NICE\"]\n\n[apps.shop]\nports = [80]\n",
+        );
+        let config = config.expect("read");
+        let of = |app: &str| {
+            let app: AppName = app.parse().expect("a name");
+            let ports = config.host_ports_of(&app, None);
+            let show = |ranges: &[PortRange]| {
+                let shown: Vec<String> = ranges.iter().map(ToString::to_string).collect();
+                shown.join(" ")
+            };
+            let capabilities = config.capabilities_of(&app);
+            let capabilities: Vec<&str> = capabilities.iter().map(|one| one.as_str()).collect();
+            (show(&ports.kept), show(&ports.given), capabilities.join(" "))
+        };
+        let said = |kept: &str, given: &str, capabilities: &str| {
+            (kept.to_owned(), given.to_owned(), capabilities.to_owned())
+        };
+        assert_eq!(
+            of("api"),
+            said("5432 6000-6063 80", "443 7000-7009", "NET_RAW SYS_NICE")
+        );
+        assert_eq!(of("shop"), said("5432 6000-6063 443 7000-7009", "80", ""));
+        assert_eq!(of("other"), said("5432 6000-6063 443 7000-7009 80", "", ""));
+    }
+
+    #[test]
+    fn what_cannot_be_given_is_told_with_its_place() {
+        for (text, place, what) in [
+            (
+                "[apps.api]\ncapabilities = [\"NET_RWA\"]\n",
+                "2:17",
+                "did you mean \"NET_RAW\"?",
+            ),
+            (
+                "[apps.api]\ncapabilities = [\"CHOWN\"]\n",
+                "2:17",
+                "every container has CHOWN anyway",
+            ),
+            (
+                "[apps.api]\ncapabilities = \"NET_RAW\"\n",
+                "2:16",
+                "expected a sequence",
+            ),
+            (
+                "[apps.api]\nports = [0]\n",
+                "2:10",
+                "expected a port from 1 to 65535",
+            ),
+            (
+                "[apps.api]\nports = [443, 65536]\n",
+                "2:15",
+                "expected a port from 1 to 65535",
+            ),
+            (
+                "[apps.api]\nports = [\"90-80\"]\n",
+                "2:10",
+                "\"90-80\" is no port",
+            ),
+            ("[apps.api]\nports = 443\n", "2:9", "expected a sequence"),
+            ("[apps.Api]\nports = [443]\n", "1:7", "has 'A' in it"),
+            ("[apps.api]\nport = [443]\n", "2:1", "unknown field `port`"),
+            (
+                "[proxy]\nforbidden_ports = [-1]\n",
+                "2:20",
+                "expected a port from 1 to 65535",
+            ),
+        ] {
+            let told = read(text).expect_err(text);
+            let begins = told.starts_with(&format!("config.toml:{place}: "));
+            assert!(begins && told.contains(what), "{told}");
+        }
+    }
+}

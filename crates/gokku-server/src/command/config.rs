@@ -1,0 +1,110 @@
+//! Changing an app's env, checked before it is written.
+
+use gokku_core::AppName;
+use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue, can_be_given};
+use gokku_core::logs::audit::Change;
+use gokku_docker::{ContainerState, labels};
+
+use crate::app::{env_store, records, server_config};
+use crate::error::Error;
+use crate::plan::release_plan::settings_of;
+use crate::record::audit_log;
+use crate::server::Server;
+use crate::worker::host_ports;
+
+/// Sets variables, all or none. True when that changed anything.
+pub async fn set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+    host_ports::may_set(server, app, pairs).await?;
+    for (key, value) in pairs {
+        can_be_given(key, value).map_err(|wrong| Error::input(format!("{wrong}. Nothing was set")))?;
+    }
+    let changed = env_store::edit(&server.root, app, |env| {
+        let before = env.clone();
+        for (key, value) in pairs {
+            env.set(key, value);
+        }
+        settings_of(env)?;
+        within(server, app, env)?;
+        Ok(*env != before)
+    })?;
+    if changed {
+        let set = pairs.iter().map(|(key, _)| key.to_string()).collect();
+        record(server, app, set, Vec::new());
+    }
+    Ok(changed)
+}
+
+/// Refuses an env that is larger than the server's owner lets them be.
+fn within(server: &Server, app: &AppName, env: &EnvFile) -> Result<(), Error> {
+    let limits = server_config::read(&server.root)?.env;
+    let refused = |why: String, setting: &str| {
+        Error::input(format!(
+            "{app} would have {why} ([env] {setting} in config.toml). Nothing was set"
+        ))
+    };
+    let variables = env.iter().count();
+    if variables > limits.variables {
+        let why = format!(
+            "{variables} variables, and {} are the most that an app may have",
+            limits.variables
+        );
+        return Err(refused(why, "variables"));
+    }
+    let bytes = env.to_string().len() as u64;
+    if bytes > limits.size.0 {
+        let why = format!(
+            "an env file of {bytes} bytes, and {} is the most that one may have",
+            limits.size
+        );
+        return Err(refused(why, "size"));
+    }
+    Ok(())
+}
+
+/// Removes variables, all or none; one that is not there is an error. True when that changed anything.
+pub fn unset(server: &Server, app: &AppName, keys: &[EnvKey]) -> Result<bool, Error> {
+    env_store::edit(&server.root, app, |env| {
+        for key in keys {
+            if !env.unset(key) {
+                return Err(Error::missing(format!(
+                    "{app} has no {key}; `gokku config list -a {app}` shows what it has"
+                )));
+            }
+        }
+        settings_of(env)
+    })?;
+    record(
+        server,
+        app,
+        Vec::new(),
+        keys.iter().map(ToString::to_string).collect(),
+    );
+    Ok(!keys.is_empty())
+}
+
+fn record(server: &Server, app: &AppName, set: Vec<String>, unset: Vec<String>) {
+    audit_log::note(
+        &server.root,
+        &server.by,
+        Some(app),
+        Change::EnvChanged { set, unset },
+    );
+}
+
+/// Whether the app runs, so that a change of its env is to be applied to what runs.
+pub async fn is_running(server: &Server, app: &AppName) -> Result<bool, Error> {
+    use gokku_proxy::client::Error as Theirs;
+    match server.switch().route(app).await {
+        Ok(route) => Ok(!route.targets.is_empty()),
+        Err(Theirs::Refused(_)) => Ok(false),
+        // A switch that is down says nothing of the app.
+        Err(Theirs::NotRunning(_)) if records::active(&server.root, app).is_none() => Ok(false),
+        Err(Theirs::NotRunning(_)) => {
+            let containers = server.containers(&server.engine().await?, app).await?;
+            Ok(containers
+                .iter()
+                .any(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running))
+        }
+        Err(error) => Err(error.into()),
+    }
+}

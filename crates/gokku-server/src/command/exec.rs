@@ -1,0 +1,87 @@
+//! Being inside an app: a program in its running container, or in a container of its own.
+
+use std::collections::BTreeMap;
+
+use gokku_core::AppName;
+use gokku_docker::once::Once;
+use gokku_docker::{ContainerSpec, Session, labels};
+
+use crate::app::{apps, records};
+use crate::command::logs;
+use crate::error::Error;
+use crate::os::clock;
+use crate::plan::release_plan::Plan;
+use crate::plan::{mounts, networks, privileges};
+use crate::server::Server;
+use crate::transition::carried;
+
+/// Starts a program in the active container.
+pub async fn exec(server: &Server, app: &AppName, command: &[String], tty: bool) -> Result<Session, Error> {
+    apps::load(&server.root, app)?;
+    let engine = server.engine().await?;
+    match logs::active(server, app, &engine).await? {
+        Some((id, true)) => Ok(engine.exec(&id, command, tty, true).await?),
+        None => Err(Error::missing(format!(
+            "{app} has no container yet: push a release with git first"
+        ))),
+        Some((_, false)) => Err(Error::failed(format!(
+            "{app} does not run: `gokku start -a {app}` starts it"
+        ))),
+    }
+}
+
+/// Starts a program in a container of its own, with the active release's image and the app's env.
+pub async fn run(
+    server: &Server,
+    app: &AppName,
+    command: &[String],
+    tty: bool,
+) -> Result<(Once, Session), Error> {
+    apps::load(&server.root, app)?;
+    let engine = server.engine().await?;
+    let release = records::active(&server.root, app)
+        .ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))?;
+    let image = records::load(&server.root, app, release)?.and_then(|record| record.image);
+    let image = image.ok_or_else(|| Error::missing(format!("the release {release} has no image")))?;
+    let plan = Plan::of_release(&server.root, app, release)?;
+    let (seen, network, mounted) = tokio::join!(
+        engine.image(image.as_str()),
+        networks::ready(
+            &engine,
+            &server.root,
+            app,
+            &plan,
+            networks::containers_of(&server.root, app)
+        ),
+        mounts::check(&engine, &server.root, app, &plan)
+    );
+    let networks = network?;
+    mounted?;
+    let seen = seen?;
+    let mounts = carried::mounts_of(&engine, &server.root, app, &plan, seen.as_ref()).await?;
+    let exposed = seen.map(|image| image.exposed).unwrap_or_default();
+    let spec = ContainerSpec {
+        name: format!("{app}-run-{}", clock::now_ms()),
+        image: image.to_string(),
+        env: plan.environment(plan.container_port(&exposed).ok()),
+        labels: BTreeMap::from([
+            (labels::ROOT.to_owned(), server.root.label()),
+            (labels::APP.to_owned(), app.to_string()),
+            (labels::RELEASE.to_owned(), release.to_string()),
+            (labels::KIND.to_owned(), "once".to_owned()),
+        ]),
+        network: networks.own,
+        beside: networks.beside,
+        entrypoint: Some(Vec::new()),
+        command: Some(command.to_vec()),
+        stop_timeout: plan.settings.stop,
+        tty,
+        stdin: true,
+        resources: plan.config.resources,
+        logs: plan.server.logs.limits(),
+        privileges: privileges::of(&server.root, app, &plan)?,
+        mounts,
+        init: plan.gets_init(command),
+    };
+    Ok(engine.start_once(&spec).await?)
+}

@@ -1,0 +1,17 @@
+//! What single commands do, for the command line to show.
+//!
+//! - [`status`], [`releases`], [`logs`], [`doctor`] with `usage` and `whole`: facts
+//! - [`config`], [`ps`], [`exec`], [`keys`]: changes and visits; [`serve`]: git, for a key; [`teardown`]: the end of a server
+
+pub mod config;
+pub mod doctor;
+pub mod exec;
+pub mod keys;
+pub mod logs;
+pub mod ps;
+pub mod releases;
+pub mod serve;
+pub mod status;
+pub mod teardown;
+pub(crate) mod usage;
+pub(crate) mod whole;

@@ -1,0 +1,153 @@
+//! An app's processes: which there are, how many of each, and how that is changed.
+
+use gokku_core::config::processes::Scale;
+use gokku_core::{AppName, ProcessKey, ProcessType, Slot};
+use gokku_docker::{ContainerState, labels};
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::app::{apps, records};
+use crate::command::config;
+use crate::engine::health::await_good;
+use crate::error::Error;
+use crate::plan::release_plan::Plan;
+use crate::queue::lock::{self, AppLock, Attempt, Holder};
+use crate::queue::transition_log;
+use crate::server::Server;
+
+/// One type of an app's processes.
+#[derive(Clone, Debug, Serialize)]
+pub struct ProcessFacts {
+    /// The type.
+    pub process: String,
+    /// How many containers there are to be.
+    pub count: u16,
+    /// How many run.
+    pub running: usize,
+    /// How many of them fail their health check; known of web alone.
+    pub unhealthy: usize,
+    /// What they run, as it was written; the image's own command without.
+    pub command: Option<String>,
+}
+
+/// What becomes of a scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scaled {
+    /// It is already so.
+    Already,
+    /// The app does not run: it counts when it does.
+    Noted,
+    /// A transition is to bring it about.
+    ToBeDone,
+}
+
+fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
+    let release = records::active(&server.root, app)
+        .ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))?;
+    Plan::of_release(&server.root, app, release)
+}
+
+/// Every type of the active release.
+pub async fn list(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
+    let scale = apps::load(&server.root, app)?.scale;
+    let processes = plan_of(server, app)?.processes;
+    let engine = server.engine().await?;
+    let switch = server.switch();
+    let (containers, route) = tokio::join!(server.containers(&engine, app), switch.find_route(app));
+    let containers = containers?;
+    // A switch that does not run knows of none.
+    let targets = route
+        .ok()
+        .flatten()
+        .map(|route| route.targets)
+        .unwrap_or_default();
+    let running: Vec<ProcessKey> = containers
+        .iter()
+        .filter(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running)
+        .filter_map(|facts| facts.read_label(labels::PROCESS))
+        .collect();
+    let all = processes.types().map(|(kind, what)| ProcessFacts {
+        process: kind.to_string(),
+        count: processes.count(kind, &scale),
+        running: running.iter().filter(|process| process.kind() == kind).count(),
+        unhealthy: targets
+            .iter()
+            .filter(|target| target.unhealthy && kind.is_web())
+            .count(),
+        command: what.command.as_ref().map(|command| command.text().to_owned()),
+    });
+    Ok(all.collect())
+}
+
+/// Looks at a scale that somebody wants. One of an app that does not run is noted at once; of one that runs it is
+/// kept when its transition has reached its goal.
+pub async fn scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Scaled, Error> {
+    let record = apps::load(&server.root, app)?;
+    let processes = plan_of(server, app)?.processes;
+    let scale = processes.scaled(&record.scale, wanted);
+    let scale = scale.map_err(|error| Error::input(error.to_string()))?;
+    if processes.keys(&scale) == processes.keys(&record.scale) {
+        return Ok(Scaled::Already);
+    }
+    if config::is_running(server, app).await? {
+        return Ok(Scaled::ToBeDone);
+    }
+    let _taken = take(server, app, "scale")?;
+    let mut record = apps::load(&server.root, app)?;
+    record.scale.extend(wanted.clone());
+    apps::save(&server.root, &record)?;
+    Ok(Scaled::Noted)
+}
+
+/// The app, while nobody else has it and nothing of it was cut off.
+fn take(server: &Server, app: &AppName, what: &str) -> Result<AppLock, Error> {
+    let holder = Holder {
+        pid: std::process::id(),
+        by: server.by.clone(),
+        what: what.to_owned(),
+        id: transition_log::next_id(&server.root, app),
+    };
+    let taken = match lock::try_acquire(&server.root, app, &holder)? {
+        Attempt::Got(taken) => taken,
+        Attempt::Busy(other) => return Err(lock::busy(app, other.as_ref())),
+    };
+    if server.root.journal(app).exists() {
+        return Err(Error::failed(format!(
+            "a transition of {app} was cut off, and the daemon is about to end it: try again in a moment"
+        )));
+    }
+    Ok(taken)
+}
+
+/// Restarts the containers of a type that has no traffic, one after the other, each where it is: its env and its image
+/// stay. Gives how many.
+pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
+    apps::load(&server.root, app)?;
+    let plan = plan_of(server, app)?;
+    let what = plan.processes.find(kind);
+    let what = what.map_err(|error| Error::input(error.to_string()))?;
+    if !config::is_running(server, app).await? {
+        return Err(Error::failed(format!(
+            "{app} does not run: `gokku start -a {app}` starts it"
+        )));
+    }
+    let _taken = take(server, app, "restart")?;
+    let engine = server.engine().await?;
+    let containers = server.containers(&engine, app).await?;
+    let mut restarted = 0;
+    for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {
+        let name = Slot::Blue.container_name(app, &process);
+        let Some(facts) = containers.iter().find(|facts| facts.name == name) else {
+            return Err(Error::missing(format!(
+                "there is no container {name}: `gokku restart -a {app}` makes a new one"
+            )));
+        };
+        let since = Instant::now();
+        engine.restart(&facts.id, plan.settings.stop).await?;
+        await_good(&engine, &facts.id, what, plan.settings.health_timeout, since)
+            .await
+            .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
+        restarted += 1;
+    }
+    Ok(restarted)
+}

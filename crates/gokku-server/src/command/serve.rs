@@ -1,0 +1,63 @@
+//! A push or a fetch that comes over ssh with a key: git, for one app's repository.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+
+use gokku_core::access::ssh_command::Service;
+use gokku_core::{AppName, EnvironmentName};
+use gokku_git::Repository;
+
+use crate::app::{apps, intake};
+use crate::error::Error;
+use crate::os::key_env::{BY, ONLY, WITH_KEY};
+use crate::server::Server;
+
+/// The app whose repository is meant. The first push to one that is not there makes it; true when it did.
+pub fn app(server: &Server, service: Service, named: &AppName) -> Result<(AppName, bool), Error> {
+    if let Some(app) = apps::find(server, named)? {
+        return Ok((app, false));
+    }
+    if service == Service::UploadPack || !server.access.allows(named) {
+        return Err(apps::missing(server, named.as_str())?);
+    }
+    match apps::create(server, named, &EnvironmentName::default(), None) {
+        Ok(_) => Ok((named.clone(), true)),
+        // Another first push may have come before.
+        Err(error) => match apps::find(server, named)? {
+            Some(app) => Ok((app, false)),
+            None => Err(error),
+        },
+    }
+}
+
+/// Lets git serve it, without these variables; gives git's exit code. `key` is whose push it is, when it is a key's.
+pub fn git(
+    server: &Server,
+    service: Service,
+    app: &AppName,
+    key: Option<&str>,
+    without: &[OsString],
+) -> Result<u8, Error> {
+    // What is pushed past gokku's hook would be accepted with nothing deployed.
+    let repository = Repository::at(server.root.repository(app));
+    if service == Service::ReceivePack {
+        apps::mend_repository(server, app, false)?;
+        apps::refresh_repository(server, app)?;
+        intake::check_size(&repository, &intake::limits(server)?)?;
+    }
+    intake::bound_memory(server)?;
+    let only = server.access.apps().map(|apps| {
+        let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
+        names.join(",")
+    });
+    let with: Vec<(&str, &str)> = key
+        .into_iter()
+        .flat_map(|key| [(BY, key), (WITH_KEY, "1")])
+        .chain(only.as_deref().map(|only| (ONLY, only)))
+        .collect();
+    let status = repository.serve(service, &with, without)?;
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}

@@ -1,0 +1,504 @@
+//! What is known of apps: P20.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use gokku_core::config::volume::Volume;
+use gokku_core::logs::event::Event;
+use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
+use gokku_docker::{ContainerFacts, ContainerState, Engine, Mounted, VolumeFacts, Why, labels};
+use gokku_proxy::api::RouteStatus;
+use gokku_proxy::probe::probe;
+use serde::Serialize;
+
+use crate::app::apps::App;
+use crate::app::{apps, records};
+use crate::command::config;
+use crate::engine::health;
+use crate::error::Error;
+use crate::os::clock;
+use crate::plan::networks;
+use crate::plan::release_plan::Plan;
+use crate::queue::{lock, transition_log, waiting};
+use crate::reconcile::drift;
+use crate::server::Server;
+
+/// What is known of an app.
+#[derive(Clone, Debug, Serialize)]
+pub struct AppStatus {
+    /// The app.
+    pub app: String,
+    /// Its environment.
+    pub environment: String,
+    /// The active release.
+    pub release: Option<String>,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// What its image is pulled by, where none is built.
+    pub image: Option<String>,
+    /// What that meant when it was pulled.
+    pub digest: Option<String>,
+    /// The app's containers.
+    pub containers: Vec<ContainerStatus>,
+    /// The volumes that are the app's; only for a single app.
+    pub volumes: Vec<VolumeStatus>,
+    /// The host port that answers.
+    pub port: Option<u16>,
+    /// Whether it gets traffic: `routed`, `held`, `no web`, `stopped`, `never deployed`, or `unknown` while the switch is
+    /// down.
+    pub traffic: String,
+    /// Requests in flight.
+    pub in_flight: u64,
+    /// `healthy`, or what the health check found; only for a single app.
+    pub health: Option<String>,
+    /// How the last transition ended; only for a single app.
+    pub last: Option<LastTransition>,
+    /// Who changes it now.
+    pub busy: Option<String>,
+    /// Who waits for that, oldest first; only for a single app.
+    pub waiting: Vec<String>,
+    /// What is not as it should be, each in a line; what gokku does not mend itself says what does.
+    pub trouble: Vec<String>,
+}
+
+/// One of an app's containers.
+#[derive(Clone, Debug, Serialize)]
+pub struct ContainerStatus {
+    /// Its name.
+    pub name: String,
+    /// Its process, `web-1`.
+    pub process: ProcessKey,
+    /// Its id.
+    pub id: ContainerId,
+    /// `blue` or `green`.
+    pub slot: Option<Slot>,
+    /// Its release.
+    pub release: String,
+    /// `created`, `running` or `exited`.
+    pub state: &'static str,
+    /// Whether it fails its health check although it has traffic: the other web containers get the requests, as long as
+    /// one of them is good.
+    pub unhealthy: bool,
+    /// When it was started, RFC 3339; only for a single app.
+    pub started: Option<String>,
+    /// Where it is, with the port the app listens on.
+    pub address: Option<String>,
+}
+
+/// A volume that is an app's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct VolumeStatus {
+    /// Where the app's containers have it; none when none of them has it now.
+    pub path: Option<String>,
+    /// Its name on the engine.
+    pub name: String,
+    /// Whether they cannot write to it.
+    pub read_only: bool,
+    /// Whether it is there because the image declares it, and not because `gokku.yml` says so.
+    pub of_image: bool,
+}
+
+/// How a transition ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct LastTransition {
+    /// Its id.
+    pub id: String,
+    /// `deploy`, `rollback`, ….
+    pub what: String,
+    /// `succeeded`, or why not.
+    pub outcome: String,
+    /// How long it took, in milliseconds.
+    pub ms: Option<u64>,
+}
+
+/// What is known, and what the engine did not tell.
+#[derive(Debug)]
+pub struct Seen<T> {
+    /// As far as it is known.
+    pub status: T,
+    /// Why there is nothing in it that only the engine knows.
+    pub engine: Option<Error>,
+}
+
+/// The engine, and why it tells nothing.
+#[derive(Default)]
+struct Asked {
+    engine: Option<Engine>,
+    error: Option<Error>,
+}
+
+impl Asked {
+    async fn connect(server: &Server) -> Self {
+        match server.engine().await {
+            // Somebody waits: what is not answered once is not asked again.
+            Ok(engine) => Self {
+                engine: Some(engine.brief()),
+                error: None,
+            },
+            Err(error) => Self {
+                engine: None,
+                error: Some(error),
+            },
+        }
+    }
+
+    /// What is answered to a question; nothing where there is no engine that does.
+    async fn ask<T: Default, E: Into<Error>>(
+        &mut self,
+        question: impl AsyncFnOnce(Engine) -> Result<T, E>,
+    ) -> T {
+        let Some(engine) = self.engine.clone() else {
+            return T::default();
+        };
+        match question(engine).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.error.get_or_insert(error.into());
+                T::default()
+            }
+        }
+    }
+}
+
+/// Every app, by name: one question to the engine and one to the switch.
+pub async fn all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
+    let apps = apps::visible(server)?;
+    let label = server.root.label();
+    let mut asked = Asked::connect(server).await;
+    let switch = server.switch();
+    let wanted = [(labels::ROOT, label.as_str())];
+    let (containers, switch) = tokio::join!(
+        asked.ask(async |engine| engine.containers(&wanted).await),
+        switch.status()
+    );
+    let routes = Routes::of(switch);
+    let mut all = Vec::new();
+    for app in &apps {
+        let mine = || {
+            containers
+                .iter()
+                .filter(|facts| facts.label(labels::APP) == Some(app.name.as_str()))
+        };
+        let mut status = facts(server, app, mine(), &routes);
+        if asked.error.is_none() && routes.differ(server, &app.name, mine()) {
+            status
+                .trouble
+                .extend(differences(server, &asked, &app.name).await);
+        }
+        all.push(status);
+    }
+    for status in &mut all {
+        add_silence(asked.error.as_ref(), status);
+    }
+    Ok(Seen {
+        status: all,
+        engine: asked.error,
+    })
+}
+
+/// One app, with its health asked now.
+pub async fn one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Error> {
+    let app = apps::load(&server.root, name)?;
+    let mut asked = Asked::connect(server).await;
+    let switch = server.switch();
+    let (containers, switch) = tokio::join!(
+        asked.ask(async |engine| server.containers(&engine, name).await),
+        switch.status()
+    );
+    let routes = Routes::of(switch);
+    let mut status = facts(server, &app, containers.iter(), &routes);
+    if asked.error.is_none() && routes.differ(server, name, containers.iter()) {
+        status.trouble.extend(differences(server, &asked, name).await);
+    }
+    let mut mounted = Vec::new();
+    for container in &mut status.containers {
+        let id = container.id.clone();
+        let facts = asked.ask(async |engine| engine.container(id.as_str()).await);
+        let details = facts.await.and_then(|facts| facts.details);
+        mounted.extend(details.iter().flat_map(|details| details.volumes.clone()));
+        container.started = details
+            .map(|details| details.started_at)
+            .filter(|_| container.state == "running");
+    }
+    let root = server.root.label();
+    let mine = [(labels::ROOT, root.as_str()), (labels::APP, name.as_str())];
+    let labelled = asked.ask(async |engine| engine.volumes(&mine).await).await;
+    status.volumes = volumes(&app, mounted, labelled);
+    if let Some(route) = routes.get(name).filter(|route| route.answers()) {
+        status.health = Some(health_of(server, name, route, &status.containers).await);
+    }
+    status.busy = lock::holder(&server.root, name)?.map(|holder| holder.to_string());
+    let waiting = waiting::waiting(&server.root, name);
+    status.waiting = waiting.iter().map(ToString::to_string).collect();
+    status.last = last(server, name, status.busy.is_some());
+    add_silence(asked.error.as_ref(), &mut status);
+    Ok(Seen {
+        status,
+        engine: asked.error,
+    })
+}
+
+/// That of what is shown the engine's part is missing.
+fn add_silence(error: Option<&Error>, status: &mut AppStatus) {
+    status
+        .trouble
+        .extend(error.map(|error| format!("what runs is not known. {}", error.message)));
+}
+
+/// The health of what has an app's traffic; where that is several containers, with the names of those that are not well.
+async fn health_of(
+    server: &Server,
+    app: &AppName,
+    route: &RouteStatus,
+    containers: &[ContainerStatus],
+) -> String {
+    let path = Plan::lenient(&server.root, app).settings.health_path;
+    let asked = route.targets.iter().map(|target| async {
+        // Its address may be another one's by now.
+        if target.down {
+            return "does not run".to_owned();
+        }
+        health::words(&probe(target.address, &path, None, Duration::from_secs(2)).await)
+    });
+    let words = join_all(asked).await;
+    if let [only] = words.as_slice() {
+        return only.clone();
+    }
+    let ill: Vec<String> = route
+        .targets
+        .iter()
+        .zip(&words)
+        .filter(|(_, words)| *words != health::HEALTHY)
+        .map(|(target, words)| {
+            let name = containers
+                .iter()
+                .find(|container| container.id == target.container);
+            let name = name.map_or_else(|| target.container.short(), |container| &container.name);
+            format!("{name} {words}")
+        })
+        .collect();
+    if ill.is_empty() {
+        health::HEALTHY.to_owned()
+    } else {
+        ill.join(", ")
+    }
+}
+
+/// What the switch says, when it can be asked.
+struct Routes {
+    known: Option<HashMap<AppName, RouteStatus>>,
+    trouble: Option<String>,
+}
+
+impl Routes {
+    fn of(asked: Result<gokku_proxy::api::Status, gokku_proxy::client::Error>) -> Self {
+        match asked {
+            Ok(status) => Self {
+                known: Some(
+                    status
+                        .routes
+                        .into_iter()
+                        .map(|route| (route.app.clone(), route))
+                        .collect(),
+                ),
+                trouble: status.trouble,
+            },
+            Err(error) => Self {
+                known: None,
+                trouble: Some(error.to_string()),
+            },
+        }
+    }
+
+    fn get(&self, app: &AppName) -> Option<&RouteStatus> {
+        self.known.as_ref().and_then(|routes| routes.get(app))
+    }
+
+    /// Whether anything of an app may not be as it should be.
+    fn differ<'a>(
+        &self,
+        server: &Server,
+        app: &AppName,
+        containers: impl Iterator<Item = &'a ContainerFacts>,
+    ) -> bool {
+        let route = self.get(app);
+        self.known.is_some()
+            && !drift::differences(&server.root, app, containers, route, &HashSet::new()).is_empty()
+    }
+}
+
+/// What differs from what should be. Seen once, it may have been in the midst of a transition: then it is looked at again.
+async fn differences(server: &Server, asked: &Asked, app: &AppName) -> Vec<String> {
+    let Some(engine) = asked
+        .engine
+        .as_ref()
+        .filter(|_| !drift::is_under_way(&server.root, app))
+    else {
+        return Vec::new();
+    };
+    match drift::look(server, engine, app, &HashSet::new()).await {
+        Ok(differences) if !drift::is_under_way(&server.root, app) => {
+            differences.iter().map(|one| one.words(app)).collect()
+        }
+        // A switch that does not answer is said already.
+        _ => Vec::new(),
+    }
+}
+
+fn facts<'a>(
+    server: &Server,
+    app: &App,
+    containers: impl Iterator<Item = &'a ContainerFacts>,
+    routes: &Routes,
+) -> AppStatus {
+    let route = routes.get(&app.name);
+    let release = records::active(&server.root, &app.name);
+    let loaded = release.map(|id| records::load(&server.root, &app.name, id));
+    // One that is broken is told, and keeps nobody from seeing the rest.
+    let (record, broken) = match loaded.transpose() {
+        Ok(record) => (record.flatten(), None),
+        Err(error) => (None, Some(error.message)),
+    };
+    let mut containers: Vec<ContainerStatus> = containers
+        // One that somebody ran from the app's image by hand has the image's labels, and no process.
+        .filter(|facts| facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS).is_some())
+        .map(|facts| container(app, facts, route))
+        .collect();
+    containers.sort_by(|one, other| (one.slot, &one.process).cmp(&(other.slot, &other.process)));
+    let traffic = match route {
+        Some(route) if route.held => "held",
+        Some(route) if route.answers() => "routed",
+        Some(route) if !route.targets.is_empty() => "no web",
+        _ if release.is_none() => "never deployed",
+        None if routes.known.is_none() => "unknown",
+        _ => "stopped",
+    };
+    AppStatus {
+        app: app.name.to_string(),
+        environment: app.environment.to_string(),
+        release: release.map(|id| id.to_string()),
+        commit: record
+            .as_ref()
+            .and_then(|record| Some(record.commit.as_ref()?.to_string())),
+        image: record
+            .as_ref()
+            .and_then(|record| Some(record.reference.as_ref()?.to_string())),
+        digest: record.and_then(|record| Some(record.digest?.to_string())),
+        volumes: Vec::new(),
+        port: route.map(|route| route.port),
+        traffic: traffic.to_owned(),
+        in_flight: route.map_or(0, |route| {
+            route.targets.iter().map(|target| target.in_flight).sum()
+        }),
+        health: None,
+        last: None,
+        busy: None,
+        waiting: Vec::new(),
+        trouble: routes
+            .trouble
+            .iter()
+            .chain(route.and_then(|route| route.trouble.as_ref()))
+            .cloned()
+            .chain(broken)
+            .collect(),
+        containers,
+    }
+}
+
+/// What is mounted into an app's containers, and what is the app's and is not.
+fn volumes(app: &App, mounted: Vec<Mounted>, labelled: Vec<VolumeFacts>) -> Vec<VolumeStatus> {
+    let carried_at = |name: &str, path: &str| {
+        app.volumes.get(path).is_some_and(|volume| volume == name)
+            || Volume::carried_name(&app.name, path) == name
+    };
+    let mut all: BTreeSet<VolumeStatus> = mounted
+        .into_iter()
+        .filter(|volume| volume.why != Why::Anonymous)
+        .map(|volume| VolumeStatus {
+            of_image: volume.why == Why::Image || carried_at(&volume.name, &volume.target),
+            path: Some(volume.target),
+            name: volume.name,
+            read_only: volume.read_only,
+        })
+        .collect();
+    let own = labelled.into_iter().map(|volume| volume.name);
+    for name in own.chain(app.volumes.values().cloned()) {
+        if !all.iter().any(|volume| volume.name == name) {
+            all.insert(VolumeStatus {
+                path: None,
+                of_image: Volume::is_carried_name(&app.name, &name)
+                    || app.volumes.values().any(|one| *one == name),
+                name,
+                read_only: false,
+            });
+        }
+    }
+    all.into_iter().collect()
+}
+
+fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> ContainerStatus {
+    let process = facts
+        .read_label(labels::PROCESS)
+        .unwrap_or_else(ProcessKey::first_web);
+    let port = facts.label(labels::PORT);
+    let mut targets = route.into_iter().flat_map(|route| &route.targets);
+    ContainerStatus {
+        name: facts.name.clone(),
+        process: process.clone(),
+        id: facts.id.clone(),
+        slot: Slot::of_container(&facts.name, &app.name, &process),
+        release: facts.label(labels::RELEASE).unwrap_or("?").to_owned(),
+        state: match facts.state {
+            ContainerState::Created => "created",
+            ContainerState::Running => "running",
+            ContainerState::Exited => "exited",
+        },
+        unhealthy: targets.any(|target| target.container == facts.id && target.unhealthy),
+        started: None,
+        address: networks::address(facts)
+            .zip(port)
+            .map(|(address, port)| format!("{address}:{port}")),
+    }
+}
+
+/// How the app's last transition ended. One that nobody is at any more and that has no end was killed after its last
+/// step, before it could say so; otherwise its journal would be there and somebody would be at it.
+fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
+    let id = transition_log::list(&server.root, app).pop()?;
+    let (mut what, mut outcome, mut took) = ("transition".to_owned(), "under way".to_owned(), None);
+    for stamped in transition_log::read(&server.root, app, id) {
+        match stamped.event {
+            Event::Started { what: word, .. } => what = word,
+            Event::Finished { outcome: finish, ms } => {
+                took = Some(ms);
+                outcome = finish.words();
+            }
+            _ => {}
+        }
+    }
+    if took.is_none() && !busy && !server.root.journal(app).exists() {
+        "killed when all was done".clone_into(&mut outcome);
+    }
+    Some(LastTransition {
+        id: id.to_string(),
+        what,
+        outcome,
+        ms: took,
+    })
+}
+
+/// Whether an app has traffic and a container that runs for it.
+pub async fn answers(server: &Server, app: &AppName) -> Result<bool, Error> {
+    match server.switch().route(app).await {
+        Ok(route) => Ok(route.targets.iter().any(|target| !target.down)),
+        Err(gokku_proxy::client::Error::Refused(_)) => Ok(false),
+        Err(gokku_proxy::client::Error::NotRunning(_)) => config::is_running(server, app).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// How long ago a time was, in words.
+pub fn ago(started: &str) -> String {
+    clock::parse(started).map_or_else(String::new, |at| clock::span(clock::now_seconds() - at))
+}

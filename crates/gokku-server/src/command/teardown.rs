@@ -1,0 +1,90 @@
+//! What the Docker Engine has of this server, when the server is taken down: it is stopped, or removed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use gokku_core::config::network_name::OF_ALL;
+use gokku_docker::containers::ContainerState;
+use gokku_docker::{Engine, labels};
+use serde::Serialize;
+
+use crate::app::apps;
+use crate::error::{Error, Kind};
+use crate::server::Server;
+use crate::transition::{carried, pull};
+
+/// How long containers may take to answer their last requests; no new ones come.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Left {
+    /// How many containers were stopped or removed.
+    pub containers: usize,
+    /// How many images were removed.
+    pub images: usize,
+    /// How many networks were removed.
+    pub networks: usize,
+    /// The apps' volumes, which stay.
+    pub volumes: Vec<String>,
+}
+
+/// Stops every container of this server, and removes it with the images and the network when `data` goes, too.
+pub async fn leave(server: &Server, data: bool) -> Result<Left, Error> {
+    if server.switch().status().await.is_ok() {
+        return Err(Error::new(
+            Kind::Busy,
+            "the traffic switch runs, and would start the containers again: end it first, by `systemctl stop gokku` or its process",
+        ));
+    }
+    let engine = server.engine().await?;
+    let label = server.root.label();
+    let mine = [(labels::ROOT, label.as_str())];
+    let mut left = Left::default();
+    let all = engine.containers(&mine).await?;
+    let running = all.iter().filter(|facts| facts.state == ContainerState::Running);
+    let stopped = try_join_all(running.map(|facts| engine.stop(&facts.id, GRACE))).await?;
+    if !data {
+        left.containers = stopped.len();
+        return Ok(left);
+    }
+    // What images declare stays, too, also where no volume of the app's was made of it yet.
+    let mut unlabelled = BTreeSet::new();
+    for facts in &all {
+        if let Some(facts) = engine.container(facts.id.as_str()).await? {
+            unlabelled.extend(carried::of_image(&facts).map(|(_, volume)| volume));
+        }
+        engine.remove(&facts.id).await?;
+    }
+    left.containers = all.len();
+    for app in apps::list(&server.root).unwrap_or_default() {
+        pull::forget_all(&engine, &server.root, &app.name).await?;
+        for volume in app.volumes.into_values() {
+            if engine.volume(&volume).await?.is_some() {
+                unlabelled.insert(volume);
+            }
+        }
+    }
+    left.images = images(&engine, &mine).await?;
+    let networks = engine.networks_with(&mine).await?;
+    let names = networks.iter().map(|network| network.name.as_str());
+    for name in names.chain([OF_ALL]) {
+        left.networks += usize::from(engine.remove_network(name).await?);
+    }
+    let volumes = engine.volumes(&mine).await?;
+    let own = volumes.into_iter().map(|volume| volume.name);
+    left.volumes = own.chain(unlabelled).collect();
+    Ok(left)
+}
+
+async fn images(engine: &Engine, mine: &[(&str, &str)]) -> Result<usize, Error> {
+    let images = engine.images(mine).await?;
+    for image in &images {
+        for tag in &image.tags {
+            engine.remove_image(tag).await?;
+        }
+    }
+    engine.prune_images(mine).await?;
+    Ok(images.len())
+}

@@ -1,0 +1,144 @@
+//! The daemon: the traffic switch, the supervisor of the containers behind it, and the one who ends transitions
+//! that were cut off.
+
+use std::time::Duration;
+
+use gokku_core::logs::audit::Change;
+use gokku_proxy::health::Turn;
+use gokku_proxy::task::again;
+use gokku_proxy::watch::{Turned, watch};
+use gokku_proxy::{Config, Proxy};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::app::{apps, server_config};
+use crate::daemon::supervisor;
+use crate::engine::health;
+use crate::error::Error;
+use crate::fs::{atomic, boot};
+use crate::queue::leftovers;
+use crate::record::audit_log;
+use crate::server::Server;
+
+/// How long a stop waits for requests in flight.
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long the engine may take to say what a container is called.
+const NAME_LIMIT: Duration = Duration::from_secs(5);
+
+/// Runs until it is told to stop, or another one has taken its place. `take_over`: to take the place of the one that
+/// runs. `ready` is called once it serves.
+pub async fn run(
+    server: &Server,
+    take_over: bool,
+    ready: impl FnOnce(),
+    stop: oneshot::Receiver<()>,
+) -> Result<(), Error> {
+    for app in apps::list(&server.root).unwrap_or_default() {
+        leftovers::sweep_temporary(&server.root, &app.name);
+    }
+    for folder in [server.root.path().to_owned(), server.root.apps()] {
+        atomic::sweep(&folder);
+    }
+    raise_descriptors();
+    let settings = server_config::read(&server.root)?.proxy;
+    let config = Config {
+        table: server.root.routes(),
+        socket: server.root.socket(),
+        bind: settings.bind,
+        limits: settings.limits,
+        trusted_proxies: settings.trusted_proxies,
+        version: server.version.clone(),
+        take_over,
+    };
+    let proxy = Proxy::start(config).await;
+    let proxy = proxy.map_err(|error| Error::failed(error.to_string()))?;
+    tracing::info!(
+        "the traffic switch runs, {} routes",
+        proxy.switch().routes().len()
+    );
+    let started = Change::SwitchStarted {
+        version: server.version.clone(),
+        pid: std::process::id(),
+    };
+    audit_log::note(&server.root, audit_log::DAEMON, None, started);
+    // Also what panics in a task that nobody waits for is told in the log.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    ready();
+    let repositories = server.clone();
+    // Nobody who asks for an app waits for that.
+    drop(tokio::task::spawn_blocking(move || {
+        refresh_repositories(&repositories);
+    }));
+    let checks = settings.health_check;
+    let successor = proxy.successor();
+    let successor = tokio::select! {
+        () = again("the supervisor", || supervisor::run(server, proxy.switch())) => None,
+        () = again("the health checks", || watch(proxy.switch(), checks, |turned| note_turn(server, turned))) => None,
+        successor = successor => Some(successor),
+        _ = stop => None,
+    };
+    if let Some(successor) = successor {
+        tracing::info!("another one has taken over");
+        proxy.leave(successor, STOP_LIMIT).await;
+        return Ok(());
+    }
+    tracing::info!("stopping");
+    proxy.stop(STOP_LIMIT).await;
+    audit_log::note(&server.root, audit_log::DAEMON, None, Change::SwitchStopped);
+    Ok(())
+}
+
+/// Brings the apps' repositories up to date, where an earlier gokku made them.
+fn refresh_repositories(server: &Server) {
+    // What was not on the disk when the machine stopped is missed once, when it is there again.
+    let noted = server.root.looked_at();
+    let anew = boot::is_before(&noted) || !noted.exists();
+    for app in apps::list(&server.root).unwrap_or_default() {
+        let mended = apps::mend_repository(server, &app.name, anew);
+        if let Err(error) = mended.and_then(|()| apps::refresh_repository(server, &app.name)) {
+            tracing::warn!(app = %app.name, "its repository: {error}");
+        }
+    }
+    if anew && let Err(error) = boot::note(&noted) {
+        tracing::warn!("{error}");
+    }
+}
+
+/// Tells of a container that was taken out of the balance or put back.
+fn note_turn(server: &Server, turned: Turned) {
+    let server = server.clone();
+    tokio::spawn(async move {
+        let id = &turned.container;
+        let asked = async {
+            let engine = server.engine().await.ok()?;
+            engine.container(id.as_str()).await.ok().flatten()
+        };
+        // Without an answer it is called by its id.
+        let facts = timeout(NAME_LIMIT, asked).await.ok().flatten();
+        let container = facts.map_or_else(|| id.short().to_owned(), |facts| facts.name);
+        let change = match turned.turn {
+            Turn::Out => Change::ContainerUnhealthy {
+                container,
+                found: health::words(&turned.found),
+            },
+            Turn::Back => Change::ContainerHealthy { container },
+        };
+        tracing::info!(app = %turned.app, "{change}");
+        audit_log::note(&server.root, audit_log::DAEMON, Some(&turned.app), change);
+    });
+}
+
+/// Lets this process have as many files and connections open as it may: the usual limit is for programs that use an old
+/// system call, see select(2).
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
+}

@@ -1,0 +1,13 @@
+//! What is asked of the engine that runs containers.
+//!
+//! - [`runtime`]: the calls, as a trait; [`health`]: a container is good; `stopping`: a container is stopped
+//! - `daemon_client`: the daemon runs, and sees which containers do
+
+pub(crate) mod daemon_client;
+pub mod health;
+pub mod runtime;
+pub(crate) mod stopping;
+
+/// What of the engine is given to the command line.
+pub use gokku_docker::session::SessionHandle;
+pub use gokku_docker::{LogLine, Login, Session, Stream};

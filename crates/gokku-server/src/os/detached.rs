@@ -1,0 +1,74 @@
+//! Processes that outlive whoever started them.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::error::Error;
+use crate::os::{daemon_log, key_env, memory_limit};
+
+/// Starts this program again with other arguments, its words going to a file, or to where this one's go. It leaves the
+/// session by itself, with [`detach`].
+pub fn spawn(
+    program: &Path,
+    args: &[&str],
+    root: &Path,
+    input: &[u8],
+    words: Option<&Path>,
+) -> Result<Child, Error> {
+    let (out, err): (Stdio, Stdio) = match words {
+        Some(words) => {
+            daemon_log::keep_short(words);
+            let opened = OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(words);
+            let both = opened.and_then(|file| Ok((file.try_clone()?, file)));
+            let (out, err) = both.map_err(|error| Error::file(words, &error))?;
+            (out.into(), err.into())
+        }
+        None => (Stdio::inherit(), Stdio::inherit()),
+    };
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env("GOKKU_ROOT", root)
+        .current_dir("/")
+        .stdin(if input.is_empty() {
+            Stdio::null()
+        } else {
+            Stdio::piped()
+        })
+        .stdout(out)
+        .stderr(err);
+    // A push tells git by these where its objects are; they are gone when the push is.
+    for variable in [
+        "GIT_DIR",
+        "GIT_QUARANTINE_PATH",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        // What came with a key is this command's only: its words may be secret, and the daemon outlives it.
+        "SSH_ORIGINAL_COMMAND",
+        key_env::BY,
+        key_env::WITH_KEY,
+    ] {
+        command.env_remove(variable);
+    }
+    let mut child = command.spawn().map_err(|error| Error::file(program, &error))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin
+            .write_all(input)
+            .map_err(|error| Error::file(program, &error))?;
+    }
+    Ok(child)
+}
+
+/// Leaves the session this process was started in, so that its end does not end this one, and the limits of a push.
+pub fn detach() {
+    memory_limit::lift();
+    // Fails only for the leader of a process group: started by hand from a shell, it stays in that shell's session.
+    let _ = rustix::process::setsid();
+}

@@ -1,0 +1,14 @@
+//! What a release is made of and run with, read from its code and the app's settings.
+//!
+//! - [`release_plan`]: all of it; [`languages`]: a project without a Dockerfile; `caches`: of its builds
+//! - [`check`]: a `gokku.yml` before it is pushed; `unread`: what in it is meant for somebody else
+//! - `mounts`, `networks`, `privileges`: what its containers have, are on and may do
+
+pub(crate) mod caches;
+pub mod check;
+pub mod languages;
+pub(crate) mod mounts;
+pub(crate) mod networks;
+pub(crate) mod privileges;
+pub mod release_plan;
+pub(crate) mod unread;

@@ -1,0 +1,165 @@
+//! What is mounted into an app's containers as its `gokku.yml` says: its own volumes, and folders of the server that the
+//! server's `config.toml` allows. What an image declares is `carried`.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use gokku_core::AppName;
+use gokku_core::config::volume::{Source, Volume, lies_below};
+use gokku_docker::{Engine, Mount, MountSource, VolumeFacts, labels};
+
+use crate::app::apps;
+use crate::error::Error;
+use crate::fs::root::Root;
+use crate::plan::release_plan::{GOKKU_YML, Plan};
+
+/// What a release's containers have; an error when a folder may not be mounted.
+pub(crate) fn of(root: &Root, app: &AppName, plan: &Plan) -> Result<Vec<Mount>, Error> {
+    let mount = |volume: &Volume| {
+        let source = match &volume.source {
+            Source::Named(name) => MountSource::Volume {
+                name: Volume::engine_name(app, name),
+                labels: own_labels(root, app),
+            },
+            Source::Anonymous => MountSource::Anonymous,
+            Source::Folder(path) => MountSource::Folder(folder(root, plan, path)?),
+        };
+        Ok(Mount {
+            source,
+            target: volume.target.clone(),
+            read_only: volume.read_only,
+        })
+    };
+    let mounts: Result<Vec<Mount>, String> = plan.config.volumes.iter().map(mount).collect();
+    mounts.map_err(|why| refused(&why))
+}
+
+/// The labels by which an app's own volumes are known.
+pub(crate) fn own_labels(root: &Root, app: &AppName) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        (labels::ROOT.to_owned(), root.label()),
+        (labels::APP.to_owned(), app.to_string()),
+    ])
+}
+
+fn refused(why: &str) -> Error {
+    Error::input(format!("{GOKKU_YML}: volumes: {why}"))
+}
+
+/// Where a folder really is, if it may be mounted: whoever may push must not get the whole server.
+fn folder(root: &Root, plan: &Plan, path: &str) -> Result<String, String> {
+    let config = root.config();
+    let allowed = &plan.server.volumes.folders;
+    let is_in = |path: &str, allowed: &str| path == allowed || lies_below(path, allowed);
+    // What is not allowed is not looked at: that it is there is not told.
+    if !allowed.iter().any(|allowed| is_in(path, allowed.as_str())) {
+        return Err(format!(
+            "{path} is a folder of the server that apps may not have: let them, with folders = [{path:?}] below [volumes] \
+             in {}; or mount a volume, NAME:/path",
+            config.display()
+        ));
+    }
+    let real = |path: &str| {
+        let real = Path::new(path).canonicalize()?;
+        let text = real.to_str().ok_or(ErrorKind::InvalidData)?;
+        std::io::Result::Ok((real.is_dir(), text.to_owned()))
+    };
+    let (is_folder, found) = real(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => format!(
+            "there is no folder {path} on the server, and it is not made: its owner would be root. Make it, for the user \
+             that the app runs as"
+        ),
+        _ => format!("{path} cannot be looked at: {error}"),
+    })?;
+    if !is_folder {
+        return Err(format!(
+            "{path} is no folder on the server: only folders can be mounted"
+        ));
+    }
+    let leads_in = |allowed: &str| real(allowed).is_ok_and(|(_, allowed)| is_in(&found, &allowed));
+    if !allowed.iter().any(|allowed| leads_in(allowed.as_str())) {
+        return Err(format!(
+            "{path} is a link out of the folders that apps may have: name the folder itself, and allow it in {}",
+            config.display()
+        ));
+    }
+    Ok(found)
+}
+
+/// Looks whether everything can be mounted, before anything is begun.
+pub(crate) async fn check(engine: &Engine, root: &Root, app: &AppName, plan: &Plan) -> Result<(), Error> {
+    let mounts = of(root, app, plan)?;
+    for mount in &mounts {
+        if let MountSource::Volume { name, .. } = &mount.source
+            && let Some(there) = engine.volume(name).await?
+            && !is_own(&there, root, app)
+            && !plan.server.volumes.adopt.contains(name)
+        {
+            return Err(refused(&format!(
+                "the Docker Engine has a volume {name} that was not made for this app: choose another name; or, if what is \
+                 in it is this app's, let it have it, with adopt = [{name:?}] below [volumes] in {}",
+                root.config().display()
+            )));
+        }
+    }
+    let checked = engine.check_folders(&mounts, app.as_str()).await;
+    checked.map_err(|error| refused(&error.to_string()))
+}
+
+pub(crate) fn is_own(volume: &VolumeFacts, root: &Root, app: &AppName) -> bool {
+    let is = |key: &str, value: &str| volume.labels.get(key).is_some_and(|there| there == value);
+    is(labels::ROOT, &root.label()) && is(labels::APP, app.as_str())
+}
+
+/// What becomes of the volumes of an app that is no more, in words: its own are removed if that was asked for; others
+/// that it had never are.
+pub(crate) async fn leave(
+    engine: &Engine,
+    root: &Root,
+    app: &AppName,
+    adopted: &[String],
+    remove: bool,
+) -> Result<Vec<String>, Error> {
+    let label = root.label();
+    let own = engine
+        .volumes(&[(labels::ROOT, &label), (labels::APP, app.as_str())])
+        .await?;
+    let mut stay: Vec<String> = own.into_iter().map(|volume| volume.name).collect();
+    // Like everything else here: an unreadable record keeps no app.
+    let before = apps::load(root, app).map(|app| app.volumes).unwrap_or_default();
+    for volume in before.values() {
+        if engine.volume(volume).await?.is_some() {
+            stay.push(volume.clone());
+        }
+    }
+    let mut lines = Vec::new();
+    if remove {
+        let mut left = Vec::new();
+        for name in stay {
+            match engine.remove_volume(&name).await {
+                Ok(()) => lines.push(format!("The volume {name} is removed")),
+                Err(error) => {
+                    lines.push(error.to_string());
+                    left.push(name);
+                }
+            }
+        }
+        stay = left;
+    }
+    for name in adopted.iter().filter(|name| name.starts_with(&format!("{app}_"))) {
+        if !stay.contains(name) && engine.volume(name).await?.is_some() {
+            stay.push(name.clone());
+        }
+    }
+    lines.extend(stay.iter().map(|name| {
+        let removes = format!("`docker volume rm {name}` removes it");
+        match before.iter().find(|(_, volume)| *volume == name) {
+            None => format!("The volume {name} stays: a new app {app} finds it again, and {removes}"),
+            Some((path, _)) => {
+                format!("The volume {name}, which {app} had at {path}, stays: no new app finds it by itself, and {removes}")
+            }
+        }
+    }));
+    Ok(lines)
+}

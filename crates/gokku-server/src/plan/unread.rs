@@ -1,0 +1,104 @@
+//! What in a release's code its author means, and nothing here reads: told before anything is built, and refused where what
+//! would run is another thing than what was meant.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use gokku_core::build::links::{Entry, Led};
+use gokku_core::config::gokku_yml::AppConfig;
+use gokku_core::config::misnamed::{Misnamed, Origin, misnamed};
+use gokku_git::obstacle::filters_in;
+
+use crate::error::Error;
+use crate::fs::tree_file;
+use crate::plan::release_plan::Plan;
+
+/// Filters whose files are told by what is in them, as obstacles; one that has its real content is no news.
+const KNOWN: [&str; 2] = ["lfs", "git-crypt"];
+
+/// What is told of a deploy's code; an error where nothing may be deployed with it.
+pub(crate) fn of_release(tree: &Path, plan: &Plan) -> Result<Vec<String>, Error> {
+    let origin = if plan.config.image.is_some() {
+        Origin::Image
+    } else if plan.generated.is_some() {
+        Origin::Language
+    } else if plan.dockerfile.is_empty() {
+        // An image that somebody has named: no code is built.
+        Origin::Image
+    } else {
+        Origin::Dockerfile
+    };
+    let mut notes = checked(misnamed_in(tree, &plan.config, origin))?;
+    if origin != Origin::Image {
+        for (filter, paths) in filters_in(tree)? {
+            if !KNOWN.contains(&filter.as_str()) {
+                notes.push(not_run(&filter, &paths));
+            }
+        }
+    }
+    Ok(notes)
+}
+
+fn not_run(filter: &str, paths: &[String]) -> String {
+    let first = paths.first().map_or("", String::as_str).escape_debug();
+    let more = match paths.len() {
+        0 | 1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    format!(
+        "{first}{more}: .gitattributes names the filter {}, which is not run here; built is what is committed",
+        filter.escape_debug()
+    )
+}
+
+/// Those that are only to be told; an error where one is refused.
+pub(crate) fn checked(all: Vec<Misnamed>) -> Result<Vec<String>, Error> {
+    let (refused, noted): (Vec<_>, Vec<_>) = all.into_iter().partition(|found| found.refused);
+    if refused.is_empty() {
+        Ok(lines(&noted))
+    } else {
+        Err(Error::input(lines(&refused).join("\n")))
+    }
+}
+
+fn lines(all: &[Misnamed]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+/// The files at a tree's top and in an app's folder that are nearly called what is looked for there.
+pub(crate) fn misnamed_in(tree: &Path, config: &AppConfig, origin: Origin) -> Vec<Misnamed> {
+    let mut all = Vec::new();
+    for folder in BTreeSet::from(["", config.path.as_str()]) {
+        all.extend(misnamed(folder, &names(tree, folder), origin));
+    }
+    // What gokku.yml names is read.
+    all.retain(|found| config.dockerfile.as_ref() != Some(&found.path));
+    all
+}
+
+/// Why a release cannot be built, with what there is that its author may have meant.
+pub(crate) fn with_what_is_there(tree: &Path, config: &AppConfig, mut error: Error) -> Error {
+    let there = misnamed_in(tree, config, Origin::Nothing);
+    let there: Vec<_> = there.into_iter().filter(|found| found.refused).collect();
+    for line in lines(&there) {
+        error.message.push('\n');
+        error.message.push_str(&line);
+    }
+    error
+}
+
+/// The names of the files of a folder; none where there is no such folder in the tree.
+fn names(tree: &Path, folder: &str) -> Vec<String> {
+    let Ok(Led::To(within, Entry::Folder)) = tree_file::led(tree, folder) else {
+        return Vec::new();
+    };
+    let Ok(entries) = std::fs::read_dir(tree.join(within)) else {
+        return Vec::new();
+    };
+    let is_no_folder = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|kind| !kind.is_dir());
+    entries
+        .flatten()
+        .filter(is_no_folder)
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect()
+}

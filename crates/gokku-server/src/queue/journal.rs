@@ -1,0 +1,74 @@
+//! The journal on disk.
+
+use std::path::Path;
+
+use gokku_core::AppName;
+use gokku_core::transition::Journal;
+use gokku_core::transition::journal::VERSION;
+
+use crate::error::Error;
+use crate::fs::root::Root;
+use crate::fs::{atomic, toml_file};
+
+/// The journal of the transition that is under way; none when none is.
+pub fn load(root: &Root, app: &AppName) -> Result<Option<Journal>, Error> {
+    let path = root.journal(app);
+    let bytes = atomic::read(&path)?;
+    if bytes.as_deref().is_some_and(toml_file::is_torn) {
+        // Nothing can be known of what it was of, and what there is can be looked at: whoever comes next begins with that.
+        tracing::warn!("{} has lost its content, and is removed", path.display());
+        remove(root, app)?;
+        return Ok(None);
+    }
+    bytes.map(|bytes| parse(&path, &bytes)).transpose()
+}
+
+/// Understands a journal's content.
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<Journal, Error> {
+    toml_file::parse_versioned(path, bytes, VERSION)
+}
+
+/// Replaces it.
+pub fn save(root: &Root, app: &AppName, journal: &Journal) -> Result<(), Error> {
+    toml_file::write(&root.journal(app), journal)
+}
+
+/// The transition has ended.
+pub fn remove(root: &Root, app: &AppName) -> Result<(), Error> {
+    atomic::remove_for_good(&root.journal(app))
+}
+
+#[cfg(test)]
+mod tests {
+    use gokku_core::transition::{Goal, Observed};
+
+    use super::*;
+
+    #[test]
+    fn a_journal_that_is_read_back_knows_that_it_was_interrupted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let app: AppName = "api".parse().expect("a name");
+        std::fs::create_dir(root.app(&app)).expect("a folder");
+        for torn in ["", "\0\0"] {
+            std::fs::write(root.journal(&app), torn).expect("written");
+            assert!(load(&root, &app).expect("nothing").is_none());
+            assert!(!root.journal(&app).exists());
+        }
+        let id = gokku_core::ReleaseId::at(1);
+        let mut journal = Journal::begin(id, Goal::Stop, &Observed::default());
+        journal.drained = true;
+        journal.displaced = true;
+        save(&root, &app, &journal).expect("written");
+        let back = load(&root, &app).expect("read").expect("a journal");
+        assert!(back.resumed && back.displaced && !back.drained);
+        assert_eq!(
+            Journal {
+                resumed: false,
+                drained: true,
+                ..back
+            },
+            journal
+        );
+    }
+}

@@ -1,0 +1,284 @@
+//! One transition of an app at a time: a file lock, which the kernel frees when its holder dies. The file is
+//! never unlinked; in it stands who holds it. Who waits for it stands in [`crate::queue::waiting`].
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use gokku_core::{AppName, ReleaseId};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind};
+use crate::fs::root::Root;
+use crate::os::clock;
+use crate::queue::pending_ref::Landing;
+
+/// What the daemon does with an app that it ends a transition of, or mends.
+pub(crate) const RECOVERY: &str = "recovery";
+/// What somebody does who removes what an app no longer keeps.
+pub(crate) const PRUNE: &str = "prune";
+/// What whoever replaces the daemon does with every app.
+pub(crate) const RESTART_OF_SWITCH: &str = "restart of the traffic switch";
+
+/// Who holds an app, or waits for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// Who asked for it.
+    pub by: String,
+    /// What it does: `deploy`, `rollback`, ….
+    pub what: String,
+    /// The transition.
+    pub id: ReleaseId,
+}
+
+impl Holder {
+    /// Whether nobody's transition is under way: gokku itself has the app for a moment.
+    pub fn is_brief(&self) -> bool {
+        [RECOVERY, RESTART_OF_SWITCH, PRUNE].contains(&self.what.as_str())
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} by {}", self.what, self.id, self.by)
+    }
+}
+
+/// Who holds an app, and since when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Who.
+    pub holder: Holder,
+    /// Since when, RFC 3339.
+    pub since: String,
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} since {} (process {})",
+            self.holder, self.since, self.holder.pid
+        )
+    }
+}
+
+/// What stands in the lock file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Written {
+    pid: u32,
+    by: String,
+    what: String,
+    id: ReleaseId,
+    #[serde(default)]
+    since: String,
+    /// The last push whose deploy went well: it stays when its holder has gone, for whoever comes next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    landing: Option<Landing>,
+}
+
+impl Written {
+    fn held(self) -> Held {
+        Held {
+            holder: Holder {
+                pid: self.pid,
+                by: self.by,
+                what: self.what,
+                id: self.id,
+            },
+            since: self.since,
+        }
+    }
+}
+
+/// The lock, held until it is dropped.
+#[derive(Debug)]
+pub struct AppLock {
+    file: File,
+    written: Written,
+}
+
+impl AppLock {
+    /// The push before this transition, whose branch git may still have to move.
+    pub fn landing(&self) -> Option<&Landing> {
+        self.written.landing.as_ref()
+    }
+
+    /// Leaves word for whoever comes next that git is about to move a branch.
+    pub fn lands(&mut self, landing: Landing) -> std::io::Result<()> {
+        self.written.landing = Some(landing);
+        self.write()
+    }
+
+    fn write(&mut self) -> std::io::Result<()> {
+        // The file is the lock, so that it is written in place; whoever reads it checks that it is held.
+        let text = serde_json::to_vec(&self.written).unwrap_or_default();
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(&text)
+    }
+}
+
+/// How an attempt to get the lock ended.
+#[derive(Debug)]
+pub enum Attempt {
+    /// It is held now.
+    Got(AppLock),
+    /// Somebody else holds it.
+    Busy(Option<Held>),
+}
+
+fn open(root: &Root, app: &AppName) -> Result<File, Error> {
+    let path = root.lock(app);
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Error::missing(format!("there is no app {app}")),
+            _ => Error::file(&path, &error),
+        })
+}
+
+/// Tries once.
+pub fn try_acquire(root: &Root, app: &AppName, holder: &Holder) -> Result<Attempt, Error> {
+    let mut file = open(root, app)?;
+    match lock(&file) {
+        Ok(()) => {
+            let before = read(&mut file);
+            let mut lock = AppLock {
+                file,
+                written: Written {
+                    pid: holder.pid,
+                    by: holder.by.clone(),
+                    what: holder.what.clone(),
+                    id: holder.id,
+                    since: clock::now_text(),
+                    landing: before.and_then(|before| before.landing),
+                },
+            };
+            lock.write()
+                .map_err(|error| Error::file(&root.lock(app), &error))?;
+            Ok(Attempt::Got(lock))
+        }
+        Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(read(&mut file).map(Written::held))),
+        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
+    }
+}
+
+/// Locks it, unless somebody holds it. Whoever only looks has it for a moment too, and is no holder.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => file.try_lock_shared()?,
+            result => return result,
+        }
+        file.unlock().map_err(TryLockError::Error)?;
+        std::thread::yield_now();
+    }
+}
+
+fn read(file: &mut File) -> Option<Written> {
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// The last push whose deploy went well.
+pub fn landing(root: &Root, app: &AppName) -> Result<Option<Landing>, Error> {
+    let mut file = open(root, app)?;
+    Ok(read(&mut file).and_then(|written| written.landing))
+}
+
+/// Who holds an app now; none when nobody does.
+pub fn holder(root: &Root, app: &AppName) -> Result<Option<Held>, Error> {
+    let mut file = open(root, app)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(read(&mut file).map(Written::held)),
+        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
+    }
+}
+
+/// Marks a push's code as in use by this process, for as long as the file is open. It need not be there.
+pub fn use_code(incoming: &Path) -> Option<File> {
+    let folder = File::open(incoming).ok()?;
+    folder.lock_shared().ok()?;
+    Some(folder)
+}
+
+/// Whether a push's code is in use by a process that lives.
+pub fn code_is_used(incoming: &Path) -> bool {
+    let locked = File::open(incoming).map(|folder| folder.try_lock());
+    matches!(locked, Ok(Err(TryLockError::WouldBlock)))
+}
+
+/// The error for a busy app.
+pub fn busy(app: &AppName, held: Option<&Held>) -> Error {
+    let who = held.map_or_else(|| "something".to_owned(), ToString::to_string);
+    Error::new(
+        Kind::Busy,
+        format!(
+            "{app} is busy with {who}: wait for it (`gokku deploy --attach -a {app}` follows it), or end it with `gokku deploy --abort -a {app}`"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use gokku_core::app::branch_name::BranchName;
+
+    use super::*;
+
+    fn me(id: i64) -> Holder {
+        Holder {
+            pid: std::process::id(),
+            by: "anna".to_owned(),
+            what: "deploy".to_owned(),
+            id: ReleaseId::at(id),
+        }
+    }
+
+    #[test]
+    fn one_holds_it_and_the_next_hears_of_the_push_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let app: AppName = "api".parse().expect("a name");
+        assert!(
+            holder(&root, &app).is_err(),
+            "an app that is not there has no holder"
+        );
+        std::fs::create_dir(root.app(&app)).expect("a folder");
+        let Ok(Attempt::Got(mut lock)) = try_acquire(&root, &app, &me(1)) else {
+            panic!("it is free")
+        };
+        let Ok(Attempt::Busy(Some(other))) = try_acquire(&root, &app, &me(2)) else {
+            panic!("it is held")
+        };
+        assert_eq!(other.holder, me(1));
+        assert!(busy(&app, Some(&other)).to_string().contains(" by anna since 20"));
+        let landing = Landing {
+            branch: BranchName::main(),
+            commit: "1".repeat(40).parse().expect("an id"),
+            receiver: 1,
+            until: 0,
+        };
+        lock.lands(landing.clone()).expect("written");
+        drop(lock);
+        assert_eq!(holder(&root, &app).expect("read"), None);
+        // Also when another transition comes between.
+        for id in [2, 3] {
+            let Ok(Attempt::Got(lock)) = try_acquire(&root, &app, &me(id)) else {
+                panic!("it is free")
+            };
+            assert_eq!(lock.landing(), Some(&landing));
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! What is and what should be, while nothing is under way.
+//!
+//! - `drift`: the differences; `settle`: those that are repaired without asking
+
+pub(crate) mod drift;
+pub(crate) mod settle;

@@ -1,0 +1,158 @@
+//! Brings an app to how it should be, with no person's help: a transition that was cut off is ended, and what differs is
+//! mended where that is safe. What is neither is recorded.
+
+use std::collections::{BTreeSet, HashSet};
+
+use gokku_core::config::processes::Scale;
+use gokku_core::logs::audit::Change;
+use gokku_core::reconcile::{Difference, Mend};
+use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
+use gokku_docker::Engine;
+
+use crate::error::Error;
+use crate::fs::atomic;
+use crate::queue::journal;
+use crate::queue::leftovers;
+use crate::queue::lock::{self, AppLock, Attempt, Holder};
+use crate::reconcile::drift;
+use crate::record::audit_log;
+use crate::server::Server;
+use crate::space::prune;
+use crate::transition::recover;
+use crate::worker::request::{Ask, submit};
+
+/// What is known of an app from the last time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Known {
+    /// What differed, and was recorded.
+    pub(crate) differences: BTreeSet<Difference>,
+    /// Containers that are about to be started.
+    pub(crate) coming: HashSet<ContainerId>,
+    /// Whether what is known is to be mended once more.
+    pub(crate) again: bool,
+}
+
+/// Takes the app, unless somebody has it.
+fn take(server: &Server, app: &AppName) -> Option<AppLock> {
+    let journal = journal::load(&server.root, app).ok().flatten();
+    let holder = Holder {
+        pid: std::process::id(),
+        by: audit_log::DAEMON.to_owned(),
+        what: lock::RECOVERY.to_owned(),
+        id: journal.map_or(ReleaseId::at(0), |journal| journal.id),
+    };
+    match lock::try_acquire(&server.root, app, &holder) {
+        Ok(Attempt::Got(lock)) => Some(lock),
+        _ => None,
+    }
+}
+
+/// Ends an app's transition, unless its process lives.
+pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
+    let Some(_lock) = take(server, app) else { return };
+    let ended = Box::pin(recover::recover(server, app, engine)).await;
+    let swept = ended.and_then(|()| leftovers::sweep(&server.root, app));
+    let pruned = match swept {
+        Ok(()) => prune::finish(&server.root, app, engine).await,
+        error => error,
+    };
+    if let Err(error) = pruned {
+        tracing::error!("{error}");
+    }
+}
+
+/// Compares an app with what it should be and mends it. What differs still, as far as is known; none when that cannot
+/// be told now.
+pub(crate) async fn mend(
+    server: &Server,
+    app: &AppName,
+    engine: &Engine,
+    known: &Known,
+) -> Option<BTreeSet<Difference>> {
+    // Looked at without the lock at first: hardly ever is anything to be mended, and nobody should have to wait for that.
+    let look = || drift::look(server, engine, app, &known.coming);
+    if !drift::is_under_way(&server.root, app) && look().await.ok()?.is_empty() {
+        return Some(BTreeSet::new());
+    }
+    let taken = take(server, app)?;
+    if server.root.journal(app).exists() {
+        return None;
+    }
+    let mut differing: BTreeSet<Difference> = look().await.ok()?.into_iter().collect();
+    let to_be_mended: Vec<(Difference, Mend)> = differing
+        .iter()
+        .filter(|one| known.again || !known.differences.contains(one))
+        .filter_map(|one| Some((one.clone(), one.mend()?)))
+        .collect();
+    let mut bring_up = None;
+    for (difference, mend) in to_be_mended {
+        let words = difference.words(app);
+        let done = match mend {
+            Mend::Activate => {
+                // What is there may stay, where nothing but a container without traffic is gone.
+                let only_missing = matches!(difference, Difference::Missing { .. });
+                bring_up = Some(bring_up.unwrap_or(true) && only_missing);
+                continue;
+            }
+            Mend::Remove(id) => engine.remove(&id).await.map_err(Error::from),
+            Mend::Rename(id, name) => engine.rename(&id, &name).await.map_err(Error::from),
+            Mend::SetCurrent(release) => point(server, app, release),
+        };
+        let change = match done {
+            Ok(()) => {
+                differing.remove(&difference);
+                Change::Mended { difference: words }
+            }
+            Err(error) => Change::MendFailed {
+                difference: words,
+                reason: error.message,
+            },
+        };
+        tracing::info!(%app, "{change}");
+        audit_log::note(&server.root, audit_log::DAEMON, Some(app), change);
+    }
+    for difference in &differing {
+        let told = known.differences.contains(difference);
+        if !told && !matches!(difference.mend(), Some(mend) if mend != Mend::Activate) {
+            let change = Change::Differed {
+                difference: difference.words(app),
+            };
+            tracing::warn!(%app, "{change}");
+            audit_log::note(&server.root, audit_log::DAEMON, Some(app), change);
+        }
+    }
+    drop(taken);
+    match bring_up {
+        Some(true) => activate(server, app, Ask::Scale { scale: Scale::new() }).await,
+        Some(false) => activate(server, app, Ask::Restart).await,
+        None => {}
+    }
+    Some(differing)
+}
+
+fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error> {
+    let link = server.root.current(app);
+    atomic::replace_link(&link, &std::path::Path::new("releases").join(release.to_string()))
+}
+
+/// Brings the active release up, in new containers or with those that are missing: a transition like every other, in a
+/// worker of its own.
+async fn activate(server: &Server, app: &AppName, ask: Ask) {
+    let server = Server {
+        by: audit_log::DAEMON.to_owned(),
+        // What is brought up again was asked for before, by whoever might.
+        asker: Asker::Owner,
+        ..server.clone()
+    };
+    let app = app.clone();
+    let done = tokio::task::spawn_blocking(move || {
+        let mut submitted = submit(&server, &app, ask, false)?;
+        let waited = submitted.child.wait();
+        waited.map(drop).map_err(|error| Error::failed(error.to_string()))
+    });
+    match done.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("{error}"),
+        Err(error) => tracing::error!("{error}"),
+    }
+}

@@ -1,0 +1,131 @@
+//! Whether a build fits on the disks, before anything is built. Where it does not, what is no longer kept goes first, and as
+//! much of the build cache as is missing.
+
+use gokku_core::AppName;
+use gokku_core::release::disk::{Need, Place, Shortage, Space, cache_to_keep, need, shortage};
+use gokku_core::text::size::Size;
+use gokku_docker::Engine;
+
+use crate::app::{records, server_config};
+use crate::error::Error;
+use crate::fs::disk;
+use crate::server::Server;
+use crate::space::prune;
+
+/// What the next build of an app needs.
+fn needed(server: &Server, app: &AppName) -> Result<Need, Error> {
+    let reserve = server_config::read(&server.root)?.disk.reserve;
+    Ok(need(&records::list(&server.root, app)?, reserve.0))
+}
+
+/// What a build does not fit into. Where it cannot be told, it is let through: the engine says when its disk is full.
+async fn short(server: &Server, engine: &Engine, need: Need) -> Option<Shortage> {
+    let data = engine.data_root().await.ok()?;
+    shortage(disk::space(server.root.path(), &data)?, need)
+}
+
+/// What the next build of an app does not fit into, with its place in words.
+pub(crate) async fn next_build(
+    server: &Server,
+    engine: &Engine,
+    app: &AppName,
+) -> Result<Option<String>, Error> {
+    let short = short(server, engine, needed(server, app)?).await;
+    match short {
+        Some(short) => Ok(Some(words(server, engine, &short).await)),
+        None => Ok(None),
+    }
+}
+
+async fn words(server: &Server, engine: &Engine, short: &Shortage) -> String {
+    let place = match short.place {
+        Place::Root => server.root.path().to_owned(),
+        Place::Engine => engine.data_root().await.unwrap_or_default(),
+    };
+    format!("on the disk of {} {short}", place.display())
+}
+
+/// Before a push's code is taken out of it: whether that fits on the server's disk. The engine is asked only if it does not.
+pub(crate) async fn for_code(server: &Server, app: &AppName) -> Result<(), Error> {
+    let need = needed(server, app)?;
+    let Some(root) = disk::free(server.root.path()) else {
+        return Ok(());
+    };
+    let alone = Space::Two {
+        root,
+        engine: u64::MAX,
+    };
+    if shortage(alone, need).is_none() {
+        return Ok(());
+    }
+    make(server, app, &server.engine().await?, need, false, &mut |line| {
+        tracing::info!("{line}");
+    })
+    .await
+}
+
+/// Before a release is built: whether that fits. Its code is there, and whoever calls holds the app's lock.
+pub(crate) async fn for_build(
+    server: &Server,
+    app: &AppName,
+    engine: &Engine,
+    tell: &mut (dyn FnMut(String) + Send),
+) -> Result<(), Error> {
+    let need = Need {
+        root: 0,
+        ..needed(server, app)?
+    };
+    make(server, app, engine, need, true, tell).await
+}
+
+async fn make(
+    server: &Server,
+    app: &AppName,
+    engine: &Engine,
+    need: Need,
+    held: bool,
+    tell: &mut (dyn FnMut(String) + Send),
+) -> Result<(), Error> {
+    let Some(before) = short(server, engine, need).await else {
+        return Ok(());
+    };
+    let place = words(server, engine, &before).await;
+    tell(format!("There is not enough room: {place}. Pruning"));
+    // What keeps it from being pruned must not hide what is to be said of the room.
+    let mut freed = match prune::for_room(server, engine, held.then_some(app)).await {
+        Ok(report) => report.bytes,
+        Err(error) => {
+            tell(error.message);
+            0
+        }
+    };
+    if let Some(still) = short(server, engine, need).await
+        && still.place == Place::Engine
+    {
+        let budget = server_config::read(&server.root)?.disk.build_cache;
+        let pruned = async {
+            let keep = cache_to_keep(engine.usage().await?.cache, budget.0, still.missing().0);
+            prune::prune_cache(server, engine, keep).await
+        };
+        match pruned.await {
+            Ok(pruned) => freed += pruned.bytes,
+            Err(error) => tell(error.message),
+        }
+    }
+    match short(server, engine, need).await {
+        None => {
+            tell(format!("Pruned {}: the build fits now", Size(freed)));
+            Ok(())
+        }
+        Some(after) => Err(refusal(&words(server, engine, &after).await, Size(freed))),
+    }
+}
+
+fn refusal(place: &str, freed: Size) -> Error {
+    Error::failed(format!(
+        "there is not enough room to build: {place} ([disk] reserve in config.toml). Nothing was built, and what runs goes on. \
+         What gokku may remove was removed before that ({freed}). Make room and try again: `gokku doctor` shows what gokku uses, \
+         a smaller keep_images in gokku.yml and then `gokku prune` leave fewer releases, `docker system df` shows what else the \
+         engine keeps, `docker builder prune` empties its build cache"
+    ))
+}

@@ -1,0 +1,6 @@
+//! Room on the disks: what is no longer kept goes, and what a build needs is there before it begins.
+//!
+//! - [`prune`]; `build_space`
+
+pub(crate) mod build_space;
+pub mod prune;

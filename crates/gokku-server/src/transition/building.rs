@@ -1,0 +1,181 @@
+//! The step that makes a release's image: an earlier release's, where that was built from the same, or a new one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gokku_core::build::image_sources::whose::Neighbours;
+use gokku_core::build::languages::DOCKERIGNORE;
+use gokku_core::build::languages::dockerfile::Mounts;
+use gokku_core::logs::event::{Event, Source};
+use gokku_core::release::build_key::made_before;
+use gokku_core::release::disk::Taken;
+use gokku_core::release::record::Record;
+use gokku_core::transition::Cause;
+use gokku_core::{AppName, ImageId, ReleaseId};
+use gokku_docker::{Apart, BuildRequest, Builder, Generated, labels};
+
+use crate::app::{apps, code, records, registries};
+use crate::engine::runtime::Runtime;
+use crate::error::Error;
+use crate::fs::{boot, disk};
+use crate::plan::caches;
+use crate::plan::release_plan::Plan;
+use crate::transition::driver::Driver;
+
+impl<R: Runtime> Driver<R> {
+    pub(crate) async fn build(&mut self) -> Result<(), Error> {
+        let id = self.activation()?.release;
+        let mut record = self.record(id)?;
+        self.tell_notes();
+        if boot::is_before(&self.root.unwritten(&self.app)) {
+            // No release has anything of it; the builder's cache may.
+            let line =
+                "the power was cut after an earlier build: this one takes nothing from the builder's cache";
+            self.log.tell(Event::Noted {
+                line: line.to_owned(),
+            });
+            self.without_cache = true;
+        }
+        let image = if let Some(image) = self.built_before(&record).await? {
+            image
+        } else {
+            let (image, taken) = self.build_anew(id).await?;
+            record.disk = Some(taken);
+            image
+        };
+        record.image = Some(image);
+        records::save(&self.root, &self.app, &record)?;
+        self.begin_to_write().await;
+        Ok(())
+    }
+
+    /// Tells what is to be told of the release's code, once.
+    pub(crate) fn tell_notes(&mut self) {
+        for line in std::mem::take(&mut self.plan.notes) {
+            self.log.tell(Event::Noted { line });
+        }
+    }
+
+    /// The image of an earlier release that was built from the same, with this release's name.
+    async fn built_before(&mut self, record: &Record) -> Result<Option<ImageId>, Error> {
+        let Some(key) = record.build.as_ref().filter(|_| !self.plan.rebuild) else {
+            return Ok(None);
+        };
+        let records = records::list(&self.root, &self.app)?;
+        for (earlier, image) in made_before(&records, key) {
+            // What lost its code has an image of the same time.
+            if let Some(words) = code::lost_words(&self.root, &self.app, earlier) {
+                let line =
+                    format!("{words}; its image is not used either, and nothing of the builder's cache");
+                self.log.tell(Event::Noted { line });
+                self.without_cache = true;
+                continue;
+            }
+            if self.runtime.image(image.as_str()).await?.is_none() {
+                continue;
+            }
+            let (name, tag) = records::image_name(&self.app, record.id);
+            match self.runtime.tag(image.as_str(), &name, &tag).await {
+                Ok(()) => {
+                    let line = format!(
+                        "nothing to build: the code and what it is built with are those of {}, and so is the image",
+                        earlier.id
+                    );
+                    self.log.tell(Event::Noted { line });
+                    return Ok(Some(image.clone()));
+                }
+                // Somebody has removed it meanwhile.
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The new image, and what it took of the disks.
+    async fn build_anew(&mut self, id: ReleaseId) -> Result<(ImageId, Taken), Error> {
+        let tree = self.root.tree(&self.app, id);
+        if self.activation()?.cause != Cause::Deploy {
+            // A release that was built before, and whose image is gone: how it is built was not read.
+            self.plan = Plan::read(&self.root, &self.app, &tree, true)?;
+        }
+        let generated = self.plan.generated.as_ref().map(|detected| Generated {
+            buildkit: detected.dockerfile(Mounts::Cached),
+            classic: detected.dockerfile(Mounts::Plain),
+            dockerignore: DOCKERIGNORE,
+        });
+        if let Some(detected) = &self.plan.generated {
+            let line = detected.summary.clone();
+            self.log.tell(Event::Noted { line });
+        }
+        let request = BuildRequest {
+            folder: &tree,
+            dockerfile: &self.plan.dockerfile,
+            generated,
+            tag: records::image_tag(&self.app, id),
+            labels: self.image_labels(id),
+            args: self.plan.build_args(),
+            secrets: self.plan.secrets.clone(),
+            logins: registries::logins(&self.root)?,
+            apart: self.apart()?,
+            cache: !self.plan.rebuild && !self.without_cache,
+            builder: Builder::Any,
+        };
+        boot::note(&self.root.unwritten(&self.app))?;
+        let log = &mut self.log;
+        let mut on_line = |line: String| {
+            log.tell(Event::Output {
+                source: Source::Build,
+                line,
+            });
+        };
+        let data = self.runtime.data_root().await.ok();
+        let free = || data.as_deref().and_then(disk::free);
+        let code = tree.clone();
+        let code = tokio::task::spawn_blocking(move || disk::held(&code));
+        let before = free();
+        let built = self.runtime.build(&request, &mut on_line).await;
+        let after = free();
+        let image = built.map_err(|error| {
+            let mut error = Error::from(error);
+            if self.plan.generated.is_some() {
+                let more = format!(
+                    "\nThe Dockerfile is gokku's: `gokku build --print -a {}` shows it.",
+                    self.app
+                );
+                error.message.push_str(&more);
+            }
+            error
+        })?;
+        self.image = self.runtime.image(image.as_str()).await?;
+        let taken = Taken {
+            code: code.await.unwrap_or(0),
+            image: self.image.as_ref().map_or(0, |image| image.size),
+            build: before
+                .zip(after)
+                .map_or(0, |(before, after)| before.saturating_sub(after)),
+        };
+        Ok((image, taken))
+    }
+
+    /// From what its builds are kept apart.
+    fn apart(&self) -> Result<Apart, Error> {
+        let mut others: BTreeSet<AppName> = apps::names(&self.root)?.into_iter().collect();
+        others.remove(&self.app);
+        Ok(Apart {
+            neighbours: Neighbours {
+                root: self.root.label(),
+                own: self.app.clone(),
+                others,
+            },
+            caches: caches::of_app(&self.root, &self.app)?,
+        })
+    }
+
+    pub(crate) fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (labels::ROOT.to_owned(), self.root.label()),
+            (labels::APP.to_owned(), self.app.to_string()),
+            (labels::RELEASE.to_owned(), id.to_string()),
+        ])
+    }
+}

@@ -1,0 +1,232 @@
+//! What an image declares as volumes: carried from release to release, like volumes of the app. Which ones, and what they
+//! are called, is the core's; what is mounted because `gokku.yml` says so is `mounts`.
+
+use std::collections::BTreeMap;
+
+use gokku_core::config::volume::{Volume, carried};
+use gokku_core::logs::event::{Event, Since};
+use gokku_core::transition::{Goal, Mode};
+use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
+use gokku_docker::{ContainerFacts, ImageFacts, Mount, MountSource, Why, labels};
+
+use crate::app::apps;
+use crate::engine::runtime::Runtime;
+use crate::error::Error;
+use crate::fs::root::Root;
+use crate::plan::mounts::{self, is_own, own_labels};
+use crate::plan::release_plan::Plan;
+use crate::transition::driver::Driver;
+
+/// A volume of an app's, because its image declares one.
+#[derive(Clone, Debug)]
+pub(crate) struct Carried {
+    /// Where in the container.
+    path: String,
+    /// Its name on the engine.
+    volume: String,
+    /// Since when.
+    since: Since,
+}
+
+impl Carried {
+    fn mount(&self, root: &Root, app: &AppName) -> Mount {
+        Mount {
+            source: MountSource::Volume {
+                name: self.volume.clone(),
+                labels: own_labels(root, app),
+            },
+            target: self.path.clone(),
+            read_only: false,
+        }
+    }
+}
+
+/// What is carried into the containers of a release with this image. The same for every release of the app, whoever makes
+/// them, one-off containers included.
+async fn of<R: Runtime>(
+    runtime: &R,
+    root: &Root,
+    app: &AppName,
+    plan: &Plan,
+    image: &ImageFacts,
+) -> Result<Vec<Carried>, Error> {
+    let paths = carried(&image.volumes, &plan.config.volumes);
+    let (mut all, mut before) = (Vec::new(), None);
+    if paths.is_empty() {
+        return Ok(all);
+    }
+    let known = apps::load(root, app)?.volumes;
+    for path in paths {
+        if let Some(volume) = known.get(&path)
+            && runtime.volume(volume).await?.is_some()
+        {
+            let volume = volume.clone();
+            all.push(Carried {
+                path,
+                volume,
+                since: Since::Earlier,
+            });
+            continue;
+        }
+        if before.is_none() {
+            before = Some(had_before(runtime, root, app).await?);
+        }
+        if let Some(volume) = before.as_ref().and_then(|before| before.get(&path)) {
+            let volume = volume.clone();
+            all.push(Carried {
+                path,
+                volume,
+                since: Since::Before,
+            });
+            continue;
+        }
+        let volume = Volume::carried_name(app, &path);
+        let since = match runtime.volume(&volume).await? {
+            None => Since::Now,
+            Some(there) if is_own(&there, root, app) || plan.server.volumes.adopt.contains(&volume) => {
+                Since::Earlier
+            }
+            Some(_) => {
+                return Err(Error::input(format!(
+                    "the image declares a volume at {path}, which is to be the volume {volume}, and the Docker Engine has \
+                     one of that name that was not made for this app. Mount another one there, with \
+                     volumes: [\"NAME:{path}\"] in gokku.yml; or, if what is in it is this app's, let it have it, with \
+                     adopt = [{volume:?}] below [volumes] in {}",
+                    root.config().display()
+                )));
+            }
+        };
+        all.push(Carried { path, volume, since });
+    }
+    Ok(all)
+}
+
+/// The volumes that the engine made for the running containers because their image declares them, by their place: of
+/// containers from before gokku carried any, which had one each. Of several, the web process's first one counts.
+async fn had_before<R: Runtime>(
+    runtime: &R,
+    root: &Root,
+    app: &AppName,
+) -> Result<BTreeMap<String, String>, Error> {
+    let mut active: Vec<(ProcessKey, ContainerId)> = Vec::new();
+    let label = root.label();
+    let mine = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
+    for facts in runtime.containers(&mine).await? {
+        let process: Option<ProcessKey> = facts.read_label(labels::PROCESS);
+        if let Some(process) = process.filter(|_| facts.label(labels::KIND).is_none())
+            && Slot::of_container(&facts.name, app, &process) == Some(Slot::Blue)
+        {
+            active.push((process, facts.id));
+        }
+    }
+    active.sort_by_key(|(process, _)| (!process.is_web(), process.clone()));
+    let mut before = BTreeMap::new();
+    for (_, id) in active {
+        let Some(facts) = runtime.container(id.as_str()).await? else {
+            continue;
+        };
+        for (path, volume) in of_image(&facts) {
+            before.entry(path).or_insert(volume);
+        }
+    }
+    Ok(before)
+}
+
+/// The volumes that a container has because its image declares them and nothing was mounted there, with their places.
+pub(crate) fn of_image(facts: &ContainerFacts) -> impl Iterator<Item = (String, String)> {
+    let volumes = facts.details.iter().flat_map(|details| &details.volumes);
+    volumes
+        .filter(|volume| volume.why == Why::Image)
+        .map(|volume| (volume.target.clone(), volume.name.clone()))
+}
+
+/// What a one-off container of a release has: what `gokku.yml` says, and what the image declares.
+pub(crate) async fn mounts_of<R: Runtime>(
+    runtime: &R,
+    root: &Root,
+    app: &AppName,
+    plan: &Plan,
+    image: Option<&ImageFacts>,
+) -> Result<Vec<Mount>, Error> {
+    let mut all = mounts::of(root, app, plan)?;
+    if let Some(image) = image {
+        let carried = of(runtime, root, app, plan, image).await?;
+        all.extend(carried.iter().map(|one| one.mount(root, app)));
+    }
+    Ok(all)
+}
+
+impl<R: Runtime> Driver<R> {
+    /// What the containers of the release have, the migration's, too. What is carried is told with the first of them.
+    pub(crate) async fn mounts(&mut self) -> Result<Vec<Mount>, Error> {
+        let mut all = mounts::of(&self.root, &self.app, &self.plan)?;
+        if self.carried.is_none()
+            && let Some(image) = self.image.clone()
+        {
+            let found = of(&self.runtime, &self.root, &self.app, &self.plan, &image).await?;
+            self.keep_those_from_before(&found)?;
+            self.tell_carried(&found)?;
+            self.carried = Some(found);
+        }
+        let carried = self.carried.iter().flatten();
+        all.extend(carried.map(|one| one.mount(&self.root, &self.app)));
+        Ok(all)
+    }
+
+    /// Before a container has one: it is the app's from now on, also when its first container is gone.
+    fn keep_those_from_before(&self, found: &[Carried]) -> Result<(), Error> {
+        let before: Vec<&Carried> = found.iter().filter(|one| one.since == Since::Before).collect();
+        if before.is_empty() {
+            return Ok(());
+        }
+        let mut app = apps::load(&self.root, &self.app)?;
+        let pairs = before.iter().map(|one| (one.path.clone(), one.volume.clone()));
+        app.volumes.extend(pairs);
+        apps::save(&self.root, &app)
+    }
+
+    fn tell_carried(&mut self, found: &[Carried]) -> Result<(), Error> {
+        let activation = self.activation()?;
+        for one in found {
+            if one.since != Since::Earlier || activation.makes_release() {
+                self.log.tell(Event::VolumeCarried {
+                    path: one.path.clone(),
+                    volume: one.volume.clone(),
+                    since: one.since,
+                    shared: activation.mode == Mode::ZeroDowntime,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a container; what it had because its image declares it stays, unless the app goes with its volumes. It is
+    /// told of, where the app does not have it any more.
+    pub(crate) async fn remove_container(&mut self, id: &ContainerId) -> Result<(), Error> {
+        if self.goal == Goal::Destroy && self.root.volumes_go(&self.app).exists() {
+            return Ok(self.runtime.remove_with_volumes(id).await?);
+        }
+        let left: Vec<(String, String)> = match self.runtime.container(id.as_str()).await? {
+            Some(facts) => of_image(&facts).collect(),
+            None => Vec::new(),
+        };
+        self.runtime.remove(id).await?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let name = self.facts.iter().find(|facts| facts.id == *id);
+        let container = name.map_or_else(|| id.short().to_owned(), |facts| facts.name.clone());
+        let known = apps::load(&self.root, &self.app)?.volumes;
+        for (path, volume) in left {
+            if known.get(&path) != Some(&volume) {
+                let container = container.clone();
+                self.log.tell(Event::VolumeLeft {
+                    container,
+                    path,
+                    volume,
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,65 @@
+//! What belongs to a transition's end, whoever comes to it: the worker, or recovery after a crash.
+
+use gokku_core::AppName;
+use gokku_core::app::branch_name::BranchName;
+use gokku_docker::{Engine, labels};
+use gokku_git::Repository;
+
+use crate::app::{apps, server_config};
+use crate::error::Error;
+use crate::fs::{atomic, durable};
+use crate::plan::{mounts, networks};
+use crate::queue::transition_log;
+use crate::server::Server;
+use crate::transition::pull;
+
+/// Notes the branch that deploys from now on.
+pub(crate) fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> Result<(), Error> {
+    let mut record = apps::load(&server.root, app)?;
+    if record.branch.as_ref() != Some(branch) {
+        record.branch = Some(branch.clone());
+        apps::save(&server.root, &record)?;
+        let repository = Repository::at(server.root.repository(app));
+        repository.set_head(branch)?;
+        durable::write_file(&repository.path().join("HEAD"))?;
+        durable::write_file(repository.path())?;
+    }
+    transition_log::prune(&server.root, app);
+    Ok(())
+}
+
+/// Nothing of an app is left, but what is told of.
+pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<Vec<String>, Error> {
+    match server.switch().delete(app).await {
+        Ok(()) | Err(gokku_proxy::client::Error::Refused(gokku_proxy::api::Refused::NoRoute { .. })) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let label = server.root.label();
+    let mine = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
+    // A program that somebody has run in a container of its own would keep its image.
+    for facts in engine.containers(&mine).await? {
+        if facts.label(labels::KIND).is_some() {
+            engine.remove(&facts.id).await?;
+        }
+    }
+    for image in engine.images(&mine).await? {
+        for tag in image.tags {
+            engine.remove_image(&tag).await?;
+        }
+    }
+    let root = &server.root;
+    if root.app(app).exists() {
+        pull::forget_all(engine, root, app).await?;
+    }
+    let remove = root.volumes_go(app).exists();
+    // Like everything else here: an unreadable configuration keeps no app.
+    let adopted = server_config::read(root).unwrap_or_default().volumes.adopt;
+    let mut lines = mounts::leave(engine, root, app, &adopted, remove).await?;
+    let networks = networks::remove_unused(engine, root, app).await?;
+    lines.extend(networks.iter().map(|name| {
+        format!("The network {name} stays, because other containers are on it: `docker network rm {name}` removes it")
+    }));
+    atomic::remove_tree(&root.repository(app))?;
+    atomic::remove_whole(&root.app(app))?;
+    Ok(lines)
+}

@@ -1,0 +1,71 @@
+//! What is left to do once a transition has reached its goal: what is no longer kept goes.
+
+use gokku_core::AppName;
+use gokku_core::logs::event::Event;
+use gokku_core::release::retention::Keep;
+use gokku_docker::Engine;
+
+use crate::app::records;
+use crate::error::Error;
+use crate::fs::atomic;
+use crate::fs::root::Root;
+use crate::queue::transition_log::{self, Log};
+use crate::server::Server;
+use crate::space::prune;
+use crate::transition::ending;
+use crate::worker::request::{Ask, Request};
+
+/// What is left to do once the goal is reached: nothing of it can fail the transition any more.
+pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, keep: Keep, log: &mut Log) {
+    let result = match &request.ask {
+        Ask::Deploy { branch, .. } => {
+            let pruned = prune(server, &request.app, engine, keep, log).await;
+            ending::deployed(server, &request.app, branch).and(pruned)
+        }
+        Ask::Image { .. } => {
+            transition_log::prune(&server.root, &request.app);
+            prune(server, &request.app, engine, keep, log).await
+        }
+        Ask::Destroy { .. } => match ending::destroyed(server, &request.app, engine).await {
+            Ok(lines) => {
+                for line in lines {
+                    log.tell(Event::Noted { line });
+                }
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
+        _ => Ok(()),
+    };
+    if let Err(error) = result {
+        log.tell(Event::Warned { line: error.message });
+    }
+}
+
+/// P32: the releases that are no longer kept.
+async fn prune(
+    server: &Server,
+    app: &AppName,
+    engine: &Engine,
+    keep: Keep,
+    log: &mut Log,
+) -> Result<(), Error> {
+    for id in records::forget_torn(&server.root, app)? {
+        engine.remove_image(&records::image_tag(app, id)).await?;
+    }
+    for image in prune::beyond_keeping(&server.root, app, engine, keep).await? {
+        let line = format!("{image} is in use by a container: `gokku prune` removes it once that is gone");
+        log.tell(Event::Warned { line });
+    }
+    Ok(())
+}
+
+/// Writes down whether the volumes of an app that is destroyed go, too: whoever ends it after a crash must know.
+pub(crate) fn remember_volumes(root: &Root, app: &AppName, go: bool) -> Result<(), Error> {
+    let path = root.volumes_go(app);
+    if go {
+        atomic::replace(&path, b"", 0o600)
+    } else {
+        atomic::remove(&path)
+    }
+}

@@ -1,0 +1,117 @@
+//! An app's port at the traffic switch, seen to before anything is changed: whether it may be taken by whoever asks for it,
+//! and whether it can be had.
+
+use gokku_core::AppName;
+use gokku_core::access::host_ports::HostPorts;
+use gokku_core::config::env_file::{EnvKey, EnvValue};
+use gokku_core::config::settings::PORT;
+use gokku_core::{Access, Asker, EnvironmentName};
+use gokku_proxy::api::{PutRoute, Refused, RouteStatus};
+use gokku_proxy::client::Error as Theirs;
+
+use crate::app::{apps, env_store, server_config};
+use crate::error::Error;
+use crate::fs::root::Root;
+use crate::plan::release_plan::{GOKKU_YML, Plan};
+use crate::server::Server;
+use crate::worker::request::Request;
+
+/// Sees to the app's host port before anything is built. The port of an app that has traffic changes only with the
+/// switch; that the new one can be had is checked here.
+pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> Result<(), Error> {
+    let app = &request.app;
+    let status = server.switch().status().await?;
+    let mine = status.routes.iter().find(|route| route.app == *app);
+    may_take(&server.root, request, plan, mine)?;
+    let wanted = plan.host_port(app);
+    if let (Some(route), PutRoute::Port(port)) = (mine, &wanted)
+        && !route.targets.is_empty()
+        && route.port != *port
+    {
+        let port = *port;
+        let other = status.routes.iter().find(|other| other.port == port);
+        return match other {
+            Some(other) => Err(Refused::port_of(&other.app, port)),
+            None => gokku_proxy::listen::can_be_had(plan.server.proxy.bind, port),
+        }
+        .map_err(|refused| told(server, refused));
+    }
+    server
+        .switch()
+        .put(app, wanted)
+        .await
+        .map(drop)
+        .map_err(|error| match error {
+            Theirs::Refused(refused) => told(server, refused),
+            error => error.into(),
+        })
+}
+
+/// Whose a port is, to whoever may know that.
+fn told(server: &Server, refused: Refused) -> Error {
+    if server.access == Access::All {
+        return Error::failed(refused.to_string());
+    }
+    let refused = refused.without_names(|app| server.access.allows(app));
+    Error::failed(refused.to_string())
+}
+
+/// Whether an app may come to the port it is to have. Of code that is deployed every port is looked at that it names: one
+/// that does not count now may when a variable is set or unset, and then it is the owner, or the server, who asks.
+fn may_take(root: &Root, request: &Request, plan: &Plan, mine: Option<&RouteStatus>) -> Result<(), Error> {
+    let app = &request.app;
+    let ports = plan.server.host_ports_of(app, mine.map(|route| route.port));
+    let settings = root.config().display().to_string();
+    let check = |port| ports.check(request.asker, app, port, &settings);
+    if request.ask.deploys() {
+        let environment: EnvironmentName = apps::load(root, app)?.environment;
+        for named in plan.config.host_ports_in(&environment) {
+            check(named.value.port).map_err(|refused| {
+                let what = format!("{}: {refused}", named.value.key);
+                Error::input(named.refused(what).to_string())
+            })?;
+        }
+    }
+    let Some(port) = plan.said_port() else {
+        return Ok(());
+    };
+    let at = if plan.config.ports.is_some() {
+        format!("{GOKKU_YML}: ports")
+    } else {
+        PORT.to_owned()
+    };
+    check(port).map_err(|refused| Error::input(format!("{at}: {refused}")))
+}
+
+/// Whether `PORT` may be set to this, whatever counts before it now: a variable that is set stays, and whoever asks for the
+/// app next may be its owner.
+pub(crate) async fn may_set(
+    server: &Server,
+    app: &AppName,
+    pairs: &[(EnvKey, EnvValue)],
+) -> Result<(), Error> {
+    if server.asker == Asker::Owner {
+        return Ok(());
+    }
+    let env = env_store::read(&server.root, app)?;
+    let is_there = |value: &EnvValue| env.get(PORT) == Some(value);
+    let pairs = pairs.iter();
+    let said = pairs.filter(|(key, value)| key.as_str() == PORT && !is_there(value));
+    // What is no port is told by whoever reads the settings.
+    let wanted: Vec<u16> = said
+        .filter_map(|(_, value)| value.expose().parse().ok())
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    // Of a switch that cannot be asked nothing is known, and so that the app has no port.
+    let route = server.switch().find_route(app).await.unwrap_or_default();
+    let config = server_config::read(&server.root)?;
+    let ports: HostPorts = config.host_ports_of(app, route.map(|route| route.port));
+    let settings = server.root.config().display().to_string();
+    for port in wanted {
+        let may = ports.check(server.asker, app, port, &settings);
+        may.map_err(|refused| Error::input(format!("{PORT}: {refused}. Nothing was set")))?;
+    }
+    Ok(())
+}

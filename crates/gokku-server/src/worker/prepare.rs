@@ -1,0 +1,206 @@
+//! What is checked of a request before anything is changed, and what comes of it: a goal, and the plan to reach it.
+
+use gokku_core::config::image_ref::ImageRef;
+use gokku_core::config::processes::Scale;
+use gokku_core::release::build_key::BuildKey;
+use gokku_core::release::record::{FIRST_VERSION, Outcome, Record, VERSION};
+use gokku_core::release::retention::rollback_target;
+use gokku_core::transition::{Activation, Cause, Goal};
+use gokku_core::{AppName, CommitId, ReleaseId};
+
+use crate::app::{apps, code, records};
+use crate::error::Error;
+use crate::os::clock;
+use crate::plan::release_plan::{GOKKU_YML, Plan};
+use crate::plan::unread;
+use crate::server::Server;
+use crate::worker::request::{Ask, Request};
+
+/// What a request comes to.
+pub(crate) struct Prepared {
+    pub(crate) goal: Goal,
+    pub(crate) plan: Plan,
+    pub(crate) release: Option<ReleaseId>,
+    pub(crate) commit: Option<CommitId>,
+    /// What the release's image is pulled by.
+    pub(crate) reference: Option<ImageRef>,
+    /// The record of a release that is to be made.
+    pub(crate) record: Option<Record>,
+}
+
+/// Checks everything that can be checked before anything is changed.
+pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Error> {
+    let (root, app) = (&server.root, &request.app);
+    let mut scale = apps::load(root, app)?.scale;
+    let active = records::active(root, app);
+    let (release, cause) = match &request.ask {
+        Ask::Deploy {
+            commit,
+            tree,
+            rebuild,
+            push,
+            ..
+        } => {
+            let code = root.incoming(app, request.id);
+            let mut plan = Plan::read(root, app, &code, true)?;
+            plan.rebuild = *rebuild;
+            plan.notes = unread::of_release(&code, &plan)?;
+            let reference = plan.config.image.clone();
+            let build = reference.is_none().then(|| plan.build_key(tree));
+            let mut prepared = made_anew(request, plan, Some(commit), reference, build, &scale)?;
+            if let (Goal::Activate(activation), Some(push)) = (&mut prepared.goal, push) {
+                activation.refs = push.moved().to_vec();
+            }
+            return Ok(prepared);
+        }
+        Ask::Image { image, commit } => {
+            let code = root.incoming(app, request.id);
+            let mut plan = Plan::read(root, app, &code, false)?;
+            plan.notes = unread::of_release(&code, &plan)?;
+            let image = Some(image.clone());
+            return made_anew(request, plan, commit.as_ref(), image, None, &scale);
+        }
+        Ask::Stop | Ask::Destroy { .. } => {
+            let goal = if matches!(request.ask, Ask::Stop) {
+                Goal::Stop
+            } else {
+                Goal::Destroy
+            };
+            return Ok(Prepared {
+                goal,
+                plan: Plan::lenient(root, app),
+                release: None,
+                commit: None,
+                reference: None,
+                record: None,
+            });
+        }
+        Ask::Rollback { release } => (rollback_to(server, app, *release)?, Cause::Rollback),
+        Ask::Restart => (running(app, active)?, Cause::Restart),
+        Ask::Config => (running(app, active)?, Cause::Config),
+        Ask::Start => (running(app, active)?, Cause::Start),
+        Ask::Scale { .. } => (running(app, active)?, Cause::Scale),
+    };
+    let record = records::load(root, app, release)?;
+    let mended = record
+        .as_ref()
+        .map(|record| code::mend(root, app, record))
+        .transpose()?;
+    let mut plan = Plan::of_release(root, app, release)?;
+    plan.notes.extend(mended.flatten());
+    if let Ask::Scale { scale: said } = &request.ask {
+        let scaled = plan.processes.scaled(&scale, said);
+        scale = scaled.map_err(|error| Error::input(error.to_string()))?;
+    }
+    let (commit, reference) = record.map_or((None, None), |record| (record.commit, record.reference));
+    let goal = activation(request.id, release, cause, reference.is_some(), &plan, &scale)?;
+    Ok(Prepared {
+        goal,
+        plan,
+        release: Some(release),
+        commit,
+        reference,
+        record: None,
+    })
+}
+
+/// A release that is to be made: built, or pulled by its reference.
+fn made_anew(
+    request: &Request,
+    plan: Plan,
+    commit: Option<&CommitId>,
+    reference: Option<ImageRef>,
+    build: Option<BuildKey>,
+    scale: &Scale,
+) -> Result<Prepared, Error> {
+    let record = Record {
+        version: if reference.is_some() {
+            VERSION
+        } else {
+            FIRST_VERSION
+        },
+        commit: commit.cloned(),
+        reference: reference.clone(),
+        build,
+        by: Some(request.by.clone()),
+        begun: clock::unlike(request.id.seconds()),
+        ..Record::begun(request.id)
+    };
+    Ok(Prepared {
+        goal: activation(
+            request.id,
+            request.id,
+            Cause::Deploy,
+            reference.is_some(),
+            &plan,
+            scale,
+        )?,
+        plan,
+        release: Some(request.id),
+        commit: commit.cloned(),
+        reference,
+        record: Some(record),
+    })
+}
+
+fn activation(
+    id: ReleaseId,
+    release: ReleaseId,
+    cause: Cause,
+    pulls: bool,
+    plan: &Plan,
+    scale: &Scale,
+) -> Result<Goal, Error> {
+    let processes = plan.processes.keys(scale);
+    let processes = processes.map_err(|error| Error::input(format!("{GOKKU_YML}: {error}")))?;
+    Ok(Goal::Activate(Activation {
+        id,
+        release,
+        cause,
+        mode: plan.settings.mode,
+        migrate: cause == Cause::Deploy && plan.migration().is_some(),
+        pulls,
+        processes,
+        alone: plan.processes.alone(),
+        refs: Vec::new(),
+    }))
+}
+
+fn running(app: &AppName, active: Option<ReleaseId>) -> Result<ReleaseId, Error> {
+    active.ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))
+}
+
+/// P22, P23: the release that a rollback goes to.
+fn rollback_to(server: &Server, app: &AppName, wanted: Option<ReleaseId>) -> Result<ReleaseId, Error> {
+    let active = running(app, records::active(&server.root, app))?;
+    let records = records::list(&server.root, app)?;
+    let can_be_had: Vec<String> = records
+        .iter()
+        .filter(|record| record.can_return() && record.id != active)
+        .map(|record| record.id.to_string())
+        .collect();
+    let choice = if can_be_had.is_empty() {
+        "there is no release to go back to".to_owned()
+    } else {
+        format!("these can be had: {}", can_be_had.join(", "))
+    };
+    let Some(id) = wanted else {
+        return rollback_target(&records, active)
+            .ok_or_else(|| Error::missing(format!("{app} has no good release before {active}; {choice}")));
+    };
+    let problem = match records
+        .iter()
+        .find(|record| record.id == id)
+        .map(|record| record.outcome)
+    {
+        None => "there is no such release",
+        Some(Outcome::Failed) => "it failed and has nothing to run",
+        Some(Outcome::Pruned) => "it was pruned and has nothing to run",
+        Some(Outcome::Unfinished) => "it was never finished",
+        Some(Outcome::Good) if id == active => "it is the active one already",
+        Some(Outcome::Good) => return Ok(id),
+    };
+    Err(Error::missing(format!(
+        "{app} cannot go back to {id}: {problem}; {choice}"
+    )))
+}

@@ -1,0 +1,434 @@
+//! A push, as git's hooks see it: judged before git takes its objects (pre-receive), and then handed to a worker, which
+//! moves the refs itself (proc-receive).
+
+use std::path::Path;
+
+use gokku_core::app::branch_name::BranchName;
+use gokku_core::build::languages::DOCKERIGNORE;
+use gokku_core::config::image_ref::ImageRef;
+use gokku_core::push::intake::PushLimits;
+use gokku_core::push::ref_name::storable;
+use gokku_core::push::rules::{
+    self, Deploy, DeployBranch, Judgement, RefUpdate, Refusal, check_unmoved, judge,
+};
+use gokku_core::release::record::Outcome;
+use gokku_core::text::read_limits;
+use gokku_core::{AppName, CommitId, ReleaseId, TreeId};
+pub use gokku_git::proc_receive::{Reported, listen, report};
+use gokku_git::{OLDEST_GIT, Obstacle, Repository, git_version};
+
+use crate::app::branch;
+use crate::app::{apps, code, intake, records, refs};
+use crate::error::Error;
+use crate::fs::root::Root;
+use crate::fs::{atomic, durable, tree_file};
+use crate::os::clock;
+use crate::plan::release_plan::{GOKKU_YML, config_of};
+use crate::queue::lock::{AppLock, Attempt, Holder};
+use crate::queue::pending_ref::Landing;
+use crate::queue::{lock, transition_log};
+use crate::server::Server;
+use crate::space::build_space;
+use crate::worker::request::{Ask, Push, Submitted, submit_as};
+
+/// A push that git has taken the objects of, and that is to be deployed or stored.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    /// What it wants of each ref.
+    pub updates: Vec<RefUpdate>,
+    /// git's process, where git has to move the refs itself: a push from a shallow clone that brings commits without
+    /// their parents. git notes these when it moves a ref, and only then.
+    pub mover: Option<u32>,
+}
+
+/// What becomes of a push.
+#[derive(Debug)]
+pub enum Received {
+    /// A worker deploys it, and moves its refs.
+    Deploying {
+        /// The worker.
+        submitted: Submitted,
+        /// What it deploys, and what it stores with it.
+        deploy: Deploy,
+    },
+    /// What it deploys runs already, and its refs are moved.
+    Deployed(Vec<String>),
+    /// Nothing is deployed, and git moves its refs.
+    Stored(Vec<String>),
+}
+
+/// Judges a push before git takes its objects: what is refused here leaves nothing behind.
+pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
+    let repository = Repository::at(server.root.repository(app));
+    let limits = intake::limits(server)?;
+    is_ready(server, app, &repository, &limits)?;
+    intake::check(&repository, updates, &limits)?;
+    for update in updates.iter().filter(|update| !update.new.is_zero()) {
+        storable(&update.name).map_err(|why| Error::input(why.to_string()))?;
+    }
+    let Judgement::Deploy(deploy) = judgement(server, app, &repository, updates)? else {
+        return Ok(());
+    };
+    let refused = |refusal: Refusal| Error::input(refusal.to_string());
+    if let Some(object) = repository.no_commit(deploy.commit())? {
+        let branch = deploy.branch;
+        return Err(refused(Refusal::NoCommit { branch, object }));
+    }
+    for update in &deploy.refs {
+        if let Some(rule) = repository.broken_rule(update)? {
+            let name = update.name.clone();
+            return Err(refused(Refusal::Denied { name, rule }));
+        }
+    }
+    unmoved(&repository, &deploy)?;
+    intake::measure(&repository, deploy.commit(), &limits)
+}
+
+/// Takes the code out of a push and hands it to a worker.
+pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
+    let repository = Repository::at(server.root.repository(app));
+    let deploy = match judgement(server, app, &repository, &pushed.updates)? {
+        Judgement::StoreOnly { lines } => {
+            // git moves the refs when this is told: what they name is there before them, whichever git it is.
+            durable::write(server.root.path())?;
+            return Ok(Received::Stored(lines));
+        }
+        Judgement::Deploy(deploy) => deploy,
+    };
+    unmoved(&repository, &deploy)?;
+    // git runs it for what it moves itself, and only then: after the deploy.
+    for update in &deploy.refs {
+        if !repository.run_update_hook(update)? {
+            return Err(Error::input(format!(
+                "{} is not moved, and nothing is deployed: the update hook of the repository on the server refuses it",
+                update.name
+            )));
+        }
+    }
+    let push = Push {
+        refs: deploy.refs.clone(),
+        mover: pushed.mover,
+    };
+    if is_whole(server, app, deploy.commit()).await
+        && let Some(line) = deployed_already(server, app, &deploy, &push)?
+    {
+        let lines = std::iter::once(line).chain(deploy.lines);
+        return Ok(Received::Deployed(lines.collect()));
+    }
+    build_space::for_code(server, app).await?;
+    let (id, tree, took_out) = take_out(server, app, &repository, deploy.commit())?;
+    let ask = Ask::Deploy {
+        commit: deploy.commit().clone(),
+        tree,
+        branch: deploy.branch.clone(),
+        push: Some(push),
+        rebuild: false,
+        took_out,
+    };
+    let submitted = submit_as(server, app, id, ask, true)?;
+    Ok(Received::Deploying { submitted, deploy })
+}
+
+/// Whether a push will come to the second hook, and not be stored in silence.
+fn is_ready(
+    server: &Server,
+    app: &AppName,
+    repository: &Repository,
+    limits: &PushLimits,
+) -> Result<(), Error> {
+    let version = git_version()?;
+    if version < Some(OLDEST_GIT) {
+        let (major, minor) = OLDEST_GIT;
+        return Err(Error::failed(format!(
+            "the server's git is too old: {major}.{minor} is the oldest whose pushes can be deployed. Upgrade it there: apt-get install git"
+        )));
+    }
+    if repository.has_hooks(&apps::hook(server, app))? {
+        // What else is pinned counts from the next push on.
+        if let Err(error) = repository.pin(limits.max_size) {
+            tracing::warn!("{app}'s repository: {error}");
+        }
+        return Ok(());
+    }
+    // git has read the configuration for this push already.
+    apps::refresh_repository(server, app)?;
+    Err(Error::failed(format!(
+        "the repository of {app} was not set up for this version of gokku, and is now: push again. Nothing was deployed"
+    )))
+}
+
+/// Which of a push's refs deploys, by the pushed `gokku.yml`s.
+fn judgement(
+    server: &Server,
+    app: &AppName,
+    repository: &Repository,
+    updates: &[RefUpdate],
+) -> Result<Judgement, Error> {
+    let record = apps::load(&server.root, app)?;
+    let deploys = deploy_branch(repository, app, &record, updates)?;
+    judge(updates, &deploys).map_err(|refusal| Error::input(refusal.to_string()))
+}
+
+fn unmoved(repository: &Repository, deploy: &Deploy) -> Result<(), Error> {
+    let now = repository.head_of(&deploy.branch)?;
+    check_unmoved(&deploy.branch, deploy.old(), deploy.commit(), now.as_ref())
+        .map_err(|refusal| Error::input(refusal.to_string()))
+}
+
+/// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed. With how long that took,
+/// in milliseconds.
+fn take_out(
+    server: &Server,
+    app: &AppName,
+    repository: &Repository,
+    commit: &CommitId,
+) -> Result<(ReleaseId, TreeId, u64), Error> {
+    let began = std::time::Instant::now();
+    let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
+    let unreadable = |error| not_whole(app, repository, error);
+    let (missing, stand_ins): (Vec<_>, Vec<_>) = repository
+        .obstacles(commit)
+        .map_err(unreadable)?
+        .into_iter()
+        .partition(|obstacle| matches!(obstacle, Obstacle::Submodules(_)));
+    if let Some(missing) = missing.into_iter().next() {
+        return Err(refused(missing));
+    }
+    let tree = repository.tree(commit).map_err(unreadable)?;
+    let id = transition_log::allocate(&server.root, app)?;
+    let incoming = server.root.incoming(app, id);
+    let export = || -> Result<(), Error> {
+        repository.export(commit, &incoming).map_err(unreadable)?;
+        // What no build is sent may stand for something else.
+        for obstacle in stand_ins {
+            if let Some(sent) = obstacle.only(|paths| sent_to_builds(app, &incoming, paths))? {
+                return Err(refused(sent));
+            }
+        }
+        Ok(())
+    };
+    if let Err(error) = export() {
+        atomic::remove_tree(&incoming)?;
+        return Err(error);
+    }
+    let took = clock::elapsed_ms(began);
+    Ok((id, tree, took))
+}
+
+/// Why a commit's files cannot be had; where the repository has lost something, with what to do.
+fn not_whole(app: &AppName, repository: &Repository, error: gokku_git::Error) -> Error {
+    let mut error = Error::from(error);
+    if !repository.torn().is_empty() {
+        let more = format!(
+            ". The repository of {app} has files without content, as after a power cut: `gokku doctor` tells which, and what to do"
+        );
+        error.message.push_str(&more);
+    }
+    error
+}
+
+/// Which of some files are sent to the builder.
+fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<Vec<String>, Error> {
+    let config = config_of(
+        app,
+        tree_file::read(tree, GOKKU_YML, read_limits::GOKKU_YML)?.as_deref(),
+    )?;
+    let dockerfiles = config.dockerfiles();
+    let dockerfile = dockerfiles.iter().find(|name| tree_file::is_there(tree, name));
+    let ignore = match dockerfile {
+        Some(dockerfile) => gokku_docker::context::ignore(tree, dockerfile, ""),
+        None => gokku_docker::context::ignore(tree, "Dockerfile", DOCKERIGNORE),
+    }?;
+    files.retain(|file| tree.join(file).symlink_metadata().is_ok() && !ignore.leaves_out(file));
+    Ok(files)
+}
+
+/// Whether all is there of what the active release is made of, as far as it can be told: what is not is made anew. Of another
+/// commit's release nobody looks: this one is made in any case.
+async fn is_whole(server: &Server, app: &AppName, commit: &CommitId) -> bool {
+    let root = &server.root;
+    let record = records::active(root, app).and_then(|id| records::load(root, app, id).ok().flatten());
+    let Some(record) = record else { return false };
+    if record.commit.as_ref() != Some(commit) {
+        return true;
+    }
+    if !code::lost(root, app, &record).is_empty() {
+        return false;
+    }
+    match (&record.image, server.engine().await) {
+        (Some(image), Ok(engine)) => !matches!(engine.image(image.as_str()).await, Ok(None)),
+        _ => true,
+    }
+}
+
+/// What to tell when a commit is what runs: its deploy went well and only the push was cut off. Its refs are moved then.
+/// While something changes the app nobody knows what will run, and the push waits like any other.
+fn deployed_already(
+    server: &Server,
+    app: &AppName,
+    deploy: &Deploy,
+    push: &Push,
+) -> Result<Option<String>, Error> {
+    let root = &server.root;
+    let commit = deploy.commit();
+    let runs = || -> Result<_, Error> {
+        let Some(active) = records::active(root, app) else {
+            return Ok(None);
+        };
+        let record = records::load(root, app, active).ok().flatten();
+        let same = record
+            .is_some_and(|record| record.outcome == Outcome::Good && record.commit.as_ref() == Some(commit));
+        Ok(same.then_some(active))
+    };
+    let Some(active) = runs()? else { return Ok(None) };
+    let me = Holder {
+        pid: std::process::id(),
+        by: server.by.clone(),
+        what: "push".to_owned(),
+        id: active,
+    };
+    let Attempt::Got(mut lock) = lock::try_acquire(root, app, &me)? else {
+        return Ok(None);
+    };
+    if let Some(before) = lock.landing() {
+        before.wait(root, app)?;
+    }
+    // One that was cut off is ended by a worker.
+    if root.journal(app).exists() {
+        return Ok(None);
+    }
+    let Some(active) = runs()? else { return Ok(None) };
+    match push.mover {
+        Some(_) => refs::check(root, app, &deploy.refs)?,
+        None => refs::apply(root, app, &deploy.refs)?,
+    }
+    expect(root, app, &mut lock, &deploy.branch, push)?;
+    durable::write(root.path())?;
+    Ok(Some(format!(
+        "{} is deployed already, as release {active}; `gokku deploy -a {app}` deploys it again",
+        commit.short()
+    )))
+}
+
+/// Where git moves the branch, it does so when this process has ended and the app is free already: whoever comes next is
+/// left word.
+pub(crate) fn expect(
+    root: &Root,
+    app: &AppName,
+    lock: &mut AppLock,
+    branch: &BranchName,
+    push: &Push,
+) -> Result<(), Error> {
+    let (Some(mover), Some(first)) = (push.mover, push.refs.first()) else {
+        return Ok(());
+    };
+    lock.lands(Landing::new(branch.clone(), first.new.clone(), mover))
+        .map_err(|error| Error::file(&root.lock(app), &error))
+}
+
+/// The branch that deploys: what the pushed `gokku.yml`s say, what deployed before, or the first pushed.
+fn deploy_branch(
+    repository: &Repository,
+    app: &AppName,
+    record: &apps::App,
+    updates: &[RefUpdate],
+) -> Result<DeployBranch, Error> {
+    let before = record
+        .branch
+        .clone()
+        .map_or(DeployBranch::FirstPushed, DeployBranch::Known);
+    let mut declared = Vec::new();
+    let mut unreadable = Vec::new();
+    for update in updates.iter().filter(|update| !update.new.is_zero()) {
+        let Some(branch) = update.branch() else { continue };
+        let yml = repository.file(&update.new, GOKKU_YML, read_limits::GOKKU_YML)?;
+        match config_of(app, yml.as_deref()) {
+            Ok(config) => declared.push((branch, config.branch(&record.environment).cloned())),
+            Err(error) => {
+                unreadable.push((branch.full(), error));
+                declared.push((branch, None));
+            }
+        }
+    }
+    let deploys = rules::deploy_branch(before, &declared);
+    // A branch that is only stored may have any gokku.yml.
+    if let Ok(Judgement::Deploy(deploy)) = judge(updates, &deploys)
+        && let Some((_, error)) = unreadable
+            .into_iter()
+            .find(|(name, _)| *name == deploy.refs[0].name)
+    {
+        return Err(error);
+    }
+    Ok(deploys)
+}
+
+/// `gokku deploy`: the deploy branch's commit again, as a new release.
+pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
+    let record = apps::load(&server.root, app)?;
+    if let Some(landing) = lock::landing(&server.root, app)? {
+        landing.wait(&server.root, app)?;
+    }
+    let repository = Repository::at(server.root.repository(app));
+    let (branch, commit) = branch::deployable(&repository, app, &record)?;
+    if let Some(newer) = runs_without_branch(server, app, &repository, &commit)? {
+        return Err(Error::failed(format!(
+            "{} is what runs, and {branch} is at {}, which it does not build on: its push was cut off before git had it. Push it again first; deploying {branch} now would deploy something older",
+            newer.short(),
+            commit.short()
+        )));
+    }
+    build_space::for_code(server, app).await?;
+    intake::measure(&repository, &commit, &intake::limits(server)?)?;
+    let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
+    let ask = Ask::Deploy {
+        commit,
+        tree,
+        branch,
+        push: None,
+        rebuild,
+        took_out,
+    };
+    submit_as(server, app, id, ask, false)
+}
+
+/// The commit of the newest release, where that is what runs and the branch is not at it, nor ahead of it.
+fn runs_without_branch(
+    server: &Server,
+    app: &AppName,
+    repository: &Repository,
+    head: &CommitId,
+) -> Result<Option<CommitId>, Error> {
+    let all = records::list(&server.root, app)?;
+    let newest = all.iter().rfind(|record| record.outcome == Outcome::Good);
+    let Some(newest) = newest.filter(|newest| records::active(&server.root, app) == Some(newest.id)) else {
+        return Ok(None);
+    };
+    match &newest.commit {
+        Some(runs) if runs != head && !repository.is_ancestor(runs, head)? => Ok(Some(runs.clone())),
+        _ => Ok(None),
+    }
+}
+
+/// `gokku deploy --image`: an image as a new release. What is on the deploy branch, if there is anything, says how it is run.
+pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
+    let record = apps::load(&server.root, app)?;
+    if let Some(landing) = lock::landing(&server.root, app)? {
+        landing.wait(&server.root, app)?;
+    }
+    let repository = Repository::at(server.root.repository(app));
+    let commit = match &record.branch {
+        Some(branch) => repository.head_of(branch)?,
+        None => None,
+    };
+    build_space::for_code(server, app).await?;
+    if let Some(commit) = &commit {
+        intake::measure(&repository, commit, &intake::limits(server)?)?;
+    }
+    let id = transition_log::allocate(&server.root, app)?;
+    let incoming = server.root.incoming(app, id);
+    if let Err(error) = code::put(&server.root, app, commit.as_ref(), &incoming) {
+        atomic::remove_tree(&incoming)?;
+        return Err(error);
+    }
+    submit_as(server, app, id, Ask::Image { image, commit }, false)
+}

@@ -1,0 +1,368 @@
+//! Does what was asked: one process for one transition, in a session of its own, with its words in a log.
+
+use gokku_core::config::image_ref::ImageRef;
+use gokku_core::logs::event::{Event, Finish};
+use gokku_core::push::rules::check_unmoved;
+use gokku_core::transition::{FailureKind, Former, Goal};
+use gokku_core::{Access, CommitId, ReleaseId};
+use gokku_docker::Engine;
+use gokku_git::Repository;
+use tokio::sync::watch;
+
+use crate::app::{records, refs};
+use crate::engine::daemon_client;
+use crate::error::Error;
+use crate::fs::atomic;
+use crate::os::clock;
+use crate::plan::{mounts, networks, privileges};
+use crate::queue::lock::{self, AppLock, Attempt, Holder};
+use crate::queue::transition_log::Log;
+use crate::queue::waiting::{self, Waited};
+use crate::queue::{abort, transition_log};
+use crate::server::Server;
+use crate::space::{build_space, prune};
+use crate::transition::driver::{Driver, Parts};
+use crate::transition::recover::{finish, recover};
+use crate::worker::prepare::{Prepared, prepare};
+use crate::worker::request::{Ask, Request};
+use crate::worker::{cleanup, host_ports, push};
+
+/// Does a request from beginning to end. All that is to be known of it is in its log.
+pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
+    let began = std::time::Instant::now();
+    // What is told is told to whoever asked.
+    let server = &Server {
+        access: request.only.clone().map_or(Access::All, Access::Only),
+        ..server.clone()
+    };
+    let mut log = Log::open(&server.root, &request.app, request.id)?;
+    let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
+    let (finish, lock) = match make_ready(server, request, &asked, &mut log).await {
+        Ok(ready) => {
+            let prepared = &ready.prepared;
+            log.tell(started(
+                request,
+                prepared.release,
+                prepared.commit.clone(),
+                prepared.reference.clone(),
+            ));
+            go(server, request, ready, asked, &mut log).await
+        }
+        Err(stopped) => {
+            log.tell(started_unprepared(request));
+            (Err(stopped), None)
+        }
+    };
+    let finish = finish.unwrap_or_else(|stopped| {
+        clean_up(server, request);
+        match stopped {
+            Stopped::Superseded(newer) => Finish::Superseded {
+                id: newer.id,
+                by: newer.by,
+                process: newer.pid,
+            },
+            Stopped::Aborted => Finish::GaveUp {
+                kind: FailureKind::Aborted,
+                detail: abort::asked_by(&server.root, &request.app, request.id)
+                    .map_or_else(String::new, |by| format!("by {by}")),
+                serving: records::active(&server.root, &request.app).is_some(),
+                former: Former::Untouched,
+            },
+            Stopped::Refused(error) => Finish::Refused {
+                reason: error.refusal(),
+                detail: error.message,
+            },
+        }
+    });
+    abort::forget(&server.root, &request.app, request.id);
+    let ms = clock::elapsed_ms(began) + request.ask.took_out();
+    let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
+    let left = matches!(finish, Finish::LeftUnfinished { .. });
+    let end = Event::Finished { outcome: finish, ms };
+    if left {
+        // Whoever takes it over says the end of it, and says it later.
+        log.tell(end);
+        drop(lock);
+    } else {
+        // Who reads of the end may act at once: the app must be free by then.
+        drop(lock);
+        log.tell(end);
+    }
+    if matches!(request.ask, Ask::Deploy { .. }) && !refused {
+        prune::note_build(&server.root);
+    }
+    // Whatever became of it: those that fail must not fill the disk either.
+    transition_log::prune_ended(&server.root, &request.app);
+    Ok(())
+}
+
+/// Nothing of a push that was not begun stays.
+fn clean_up(server: &Server, request: &Request) {
+    if request.ask.deploys() {
+        let gone = atomic::remove_tree(&server.root.incoming(&request.app, request.id))
+            .and_then(|()| atomic::remove(&server.root.record(&request.app, request.id)));
+        if let Err(error) = gone {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+enum Stopped {
+    Refused(Error),
+    Superseded(Holder),
+    Aborted,
+}
+
+impl<E: Into<Error>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// What there is before a transition changes anything.
+struct Ready {
+    lock: AppLock,
+    engine: Engine,
+    prepared: Prepared,
+}
+
+/// Everything before the first change: the lock, what an earlier process left unfinished, what can be checked.
+async fn make_ready(
+    server: &Server,
+    request: &Request,
+    asked: &watch::Receiver<bool>,
+    log: &mut Log,
+) -> Result<Ready, Stopped> {
+    let lock = acquire(server, request, asked, log).await?;
+    let earlier = async {
+        // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
+        let engine = prepare_server(server, request.ask.deploys()).await?;
+        recover(server, &request.app, &engine).await?;
+        Ok::<_, Error>(engine)
+    };
+    let engine = unless_asked(asked, earlier).await?;
+    look_at_refs(server, request, &lock).await?;
+    let mut prepared = prepare(server, request)?;
+    if prepared.record.is_none() {
+        // Nothing is built, which would tell them.
+        for line in std::mem::take(&mut prepared.plan.notes) {
+            log.tell(Event::Noted { line });
+        }
+    }
+    if prepared.release.is_some() {
+        privileges::of(&server.root, &request.app, &prepared.plan)?;
+        if request.ask.deploys() {
+            networks::check_new(&prepared.plan)?;
+        }
+    }
+    let room = async {
+        if prepared.record.is_some() {
+            let mut tell = |line| log.tell(Event::Noted { line });
+            build_space::for_build(server, &request.app, &engine, &mut tell).await?;
+        }
+        if prepared.release.is_some() {
+            let containers = match &prepared.goal {
+                Goal::Activate(activation) => activation.processes.len(),
+                Goal::Stop | Goal::Destroy => 0,
+            };
+            let notes =
+                networks::prepare(&engine, &server.root, &request.app, &prepared.plan, containers).await?;
+            for line in notes {
+                log.tell(Event::Noted { line });
+            }
+            mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
+            host_ports::reserve(server, request, &prepared.plan).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    unless_asked(asked, room).await?;
+    Ok(Ready {
+        lock,
+        engine,
+        prepared,
+    })
+}
+
+/// What may take as long as an engine that hangs: cut off when somebody asks for the end, as if this process were killed.
+async fn unless_asked<T>(
+    asked: &watch::Receiver<bool>,
+    act: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Stopped> {
+    let mut asked = asked.clone();
+    tokio::select! {
+        done = Box::pin(act) => Ok(done?),
+        () = abort::asked(&mut asked) => Err(Stopped::Aborted),
+    }
+}
+
+/// A deploy whose push git would refuse is not begun. The refs are let go of again: others may push while this is built.
+async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Result<(), Error> {
+    let Ask::Deploy {
+        commit,
+        branch,
+        push: Some(push),
+        ..
+    } = &request.ask
+    else {
+        return Ok(());
+    };
+    let (root, app, landing) = (server.root.clone(), request.app.clone(), lock.landing().cloned());
+    let (commit, branch, push) = (commit.clone(), branch.clone(), push.clone());
+    let looked = tokio::task::spawn_blocking(move || {
+        if let Some(landing) = landing {
+            landing.wait(&root, &app)?;
+        }
+        let now = Repository::at(root.repository(&app)).head_of(&branch)?;
+        let old = push.refs.first().map(|update| &update.old);
+        check_unmoved(&branch, old.filter(|old| !old.is_zero()), &commit, now.as_ref())
+            .map_err(|refusal| Error::input(refusal.to_string()))?;
+        if push.mover.is_some() {
+            refs::can_note_roots(&root, &app)?;
+        }
+        refs::check(&root, &app, &push.refs)
+    });
+    looked.await.map_err(|error| Error::failed(error.to_string()))?
+}
+
+/// The transition itself; the lock is held until its end was told.
+async fn go(
+    server: &Server,
+    request: &Request,
+    ready: Ready,
+    asked: watch::Receiver<bool>,
+    log: &mut Log,
+) -> (Result<Finish, Stopped>, Option<AppLock>) {
+    let Ready {
+        mut lock,
+        engine,
+        prepared,
+    } = ready;
+    let keep = prune::keep(&prepared.plan.config.deployment);
+    let (end, networks) = match begin(server, request, &engine, prepared, asked).await {
+        Ok(mut driver) => {
+            let end = Box::pin(driver.run()).await;
+            (end, driver.networks.map(|now| (driver.networks_before, now)))
+        }
+        Err(error) => return (Err(error.into()), Some(lock)),
+    };
+    let finish = finish(server, &request.app, end).await;
+    if matches!(finish, Finish::Succeeded { .. }) {
+        cleanup::after(server, request, &engine, keep, log).await;
+        if let Some((before, now)) = networks
+            && let Err(error) = networks::left(&engine, &server.root, &before, &now).await
+        {
+            tracing::warn!("{error}");
+        }
+        if let Ask::Deploy {
+            branch,
+            push: Some(push),
+            ..
+        } = &request.ask
+            && let Err(error) = push::expect(&server.root, &request.app, &mut lock, branch, push)
+        {
+            tracing::warn!("{error}");
+        }
+    }
+    (Ok(finish), Some(lock))
+}
+
+async fn begin(
+    server: &Server,
+    request: &Request,
+    engine: &Engine,
+    prepared: Prepared,
+    asked: watch::Receiver<bool>,
+) -> Result<Driver<Engine>, Error> {
+    if let Some(record) = &prepared.record {
+        records::save(&server.root, &request.app, record)?;
+    }
+    if let Ask::Destroy { volumes } = &request.ask {
+        cleanup::remember_volumes(&server.root, &request.app, *volumes)?;
+    }
+    let parts = Parts {
+        server: server.clone(),
+        app: request.app.clone(),
+        runtime: engine.clone(),
+        plan: prepared.plan,
+        goal: prepared.goal,
+        log: Log::open(&server.root, &request.app, request.id)?,
+        asked,
+        took_out: request.ask.took_out(),
+    };
+    Box::pin(Driver::begin(parts, request.id)).await
+}
+
+async fn acquire(
+    server: &Server,
+    request: &Request,
+    asked: &watch::Receiver<bool>,
+    log: &mut Log,
+) -> Result<AppLock, Stopped> {
+    let holder = Holder {
+        pid: std::process::id(),
+        by: request.by.clone(),
+        what: request.ask.word().to_owned(),
+        id: request.id,
+    };
+    let (root, app) = (&server.root, &request.app);
+    match lock::try_acquire(root, app, &holder)? {
+        Attempt::Got(lock) => return Ok(lock),
+        // The daemon is done with an app in a moment: nobody is refused for that.
+        Attempt::Busy(other)
+            if !request.wait && other.as_ref().is_none_or(|other| !other.holder.is_brief()) =>
+        {
+            return Err(lock::busy(app, other.as_ref()).into());
+        }
+        Attempt::Busy(other) => {
+            let holder = other.map_or_else(|| "something else".to_owned(), |other| other.to_string());
+            log.tell(Event::Waited { holder });
+        }
+    }
+    match waiting::wait(root, app, &holder, asked.clone()).await? {
+        Waited::Got(lock) => Ok(lock),
+        Waited::Superseded(newer) => Err(Stopped::Superseded(newer)),
+        Waited::Aborted => Err(Stopped::Aborted),
+    }
+}
+
+/// The engine and the switch, both running.
+async fn prepare_server(server: &Server, deploys: bool) -> Result<Engine, Error> {
+    let (engine, switch) = tokio::join!(server.engine(), daemon_client::running(server));
+    let engine = engine?;
+    switch?;
+    if deploys {
+        // It will be asked before a release is made.
+        engine.data_root().await?;
+    }
+    Ok(engine)
+}
+
+/// The event that a request's transition begins with.
+fn started(
+    request: &Request,
+    release: Option<ReleaseId>,
+    commit: Option<CommitId>,
+    image: Option<ImageRef>,
+) -> Event {
+    Event::Started {
+        id: request.id,
+        app: request.app.clone(),
+        what: request.ask.word().to_owned(),
+        release,
+        commit,
+        image,
+        by: Some(request.by.clone()),
+    }
+}
+
+/// The same for one that was stopped before it was prepared: with what the request says itself.
+fn started_unprepared(request: &Request) -> Event {
+    match &request.ask {
+        Ask::Deploy { commit, .. } => started(request, Some(request.id), Some(commit.clone()), None),
+        Ask::Image { image, commit } => {
+            started(request, Some(request.id), commit.clone(), Some(image.clone()))
+        }
+        Ask::Rollback { release } => started(request, *release, None, None),
+        _ => started(request, None, None, None),
+    }
+}
