@@ -87,6 +87,66 @@ fn what_an_engine_made_goes_with_it() {
     }
 }
 
+/// The images that tests begin with stay; nothing else does, also of a run that was killed. What is reached outside is reached from
+/// the run's network, too.
+#[test]
+fn a_runs_engine_begins_like_the_one_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = unique("run");
+    let start = || Engine::start_for_run(&name, folder.path());
+    std::thread::scope(|scope| {
+        let killed = scope.spawn(|| {
+            let engine = start();
+            let server = Server::on(&engine);
+            let copy = WorkingCopy::new(&server);
+            copy.write_app("v1", &[]);
+            let source = copy.folder().to_str().unwrap();
+            engine.docker(["build", "--quiet", "--tag", "app", source]).ok();
+            let label = "gokku.stand-in=harness";
+            engine
+                .docker(["build", "--quiet", "--label", label, "--tag", "stand-in", source])
+                .ok();
+            engine.docker(["network", "create", "left"]).ok();
+            let run = [
+                "run",
+                "--detach",
+                "--network",
+                "left",
+                "--volume",
+                "left:/left",
+                "app",
+            ];
+            engine.docker(run).ok();
+            std::mem::forget(engine);
+        });
+        killed.join().unwrap();
+    });
+
+    let outside = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let engine = start();
+    let gateway = Output::of(std::process::Command::new("ip").args(["route", "show", "default"])).ok();
+    let gateway = gateway.line().split(' ').nth(2).unwrap().to_owned();
+    let port = outside.local_addr().unwrap().port();
+    std::net::TcpStream::connect((gateway.as_str(), port)).unwrap();
+
+    assert_eq!(
+        engine.docker(["info", "--format", "{{.Driver}}"]).ok().line(),
+        "overlay2"
+    );
+    let list = |args: &[&str]| engine.docker(args).ok().stdout;
+    assert_eq!(list(&["images", "--format", "{{.Repository}}"]), "stand-in\n");
+    assert_eq!(list(&["ps", "--all", "--quiet"]), "");
+    assert_eq!(list(&["volume", "ls", "--quiet"]), "");
+    assert_eq!(list(&["network", "ls", "--quiet", "--filter", "type=custom"]), "");
+    drop(engine);
+    assert_eq!(
+        docker(["network", "ls", "--quiet", "--filter", &format!("name={name}")])
+            .ok()
+            .stdout,
+        ""
+    );
+}
+
 #[test]
 fn a_push_goes_over_a_real_ssh() {
     let server = Server::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -33,6 +33,13 @@ pub struct Container {
 #[track_caller]
 pub fn docker<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Output {
     Output::of(at(None).args(args))
+}
+
+/// The socket of the engine that the tests run on: the one that `DOCKER_HOST` names, or the machine's own.
+pub(crate) fn socket() -> PathBuf {
+    let host = std::env::var("DOCKER_HOST").unwrap_or_default();
+    let socket = host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
+    PathBuf::from(socket)
 }
 
 /// The `docker` program, for the engine at this address; without one, for the machine's own.

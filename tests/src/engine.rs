@@ -2,6 +2,8 @@
 //!
 //! It has a network of its own, and so has the thread that makes it: whatever a story starts or asks from then on
 //! is where the containers are. The thread goes back when the engine goes.
+//!
+//! A whole run of the tests can have one, too, whose images stay for the next run and whose network leads outside.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -17,6 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
+use crate::uplink;
 use crate::{Disk, Output, PATIENCE, Server, gokku_program, test_app_program, unique, wait_until};
 
 /// An engine and its containerd, with folders of their own. With it go its processes, containers, mounts and network.
@@ -26,7 +29,7 @@ use crate::{Disk, Output, PATIENCE, Server, gokku_program, test_app_program, uni
 pub struct Engine {
     /// Its data's own disk. where it has one; it goes before the folder it is mounted in.
     disk: Option<Disk>,
-    folder: TempDir,
+    folder: Folder,
     /// Its control group, below which its containers are.
     group: String,
     containerd: Option<Child>,
@@ -35,6 +38,23 @@ pub struct Engine {
     outside: File,
     /// A thread's network is its own: an engine stays on the thread that made it.
     on_its_thread: PhantomData<*const ()>,
+}
+
+/// Where an engine has its files.
+enum Folder {
+    /// It goes with the engine.
+    Temporary(TempDir),
+    /// It stays, for the next run's engine.
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
 }
 
 impl Engine {
@@ -68,8 +88,74 @@ impl Engine {
             .prefix("gokku-engine-")
             .tempdir()
             .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
+        Self::start_in(Folder::Temporary(folder), unique("gokku-engine"), "{}", disk)
+    }
+
+    /// One for a whole run of the tests, in a folder that nobody else uses. The images in it are those of the runs before; whatever
+    /// else they have left, running or not, goes. So do networks named like it. Its own leads outside through the machine's own
+    /// engine, and so does this thread's from now on.
+    ///
+    /// The name, also of its control group and its networks, is a short one: the kernel's limit for an interface's is 15 bytes.
+    #[track_caller]
+    pub fn start_for_run(name: &str, folder: &Path) -> Self {
+        let left = Self {
+            disk: None,
+            folder: Folder::Kept(folder.to_owned()),
+            group: name.to_owned(),
+            containerd: None,
+            dockerd: None,
+            outside: open(Path::new("/proc/thread-self/ns/net")),
+            on_its_thread: PhantomData,
+        };
+        // As its own end would have done.
+        drop(left);
+        // Its networks may have addresses that this one's way outside has.
+        let _ = fs::remove_dir_all(folder.join("lib/docker/network"));
+        let engine = Self::start_in(
+            Folder::Kept(folder.to_owned()),
+            name.to_owned(),
+            "{\"storage-driver\": \"overlay2\"}",
+            |_| None,
+        );
+        let inside = open(Path::new("/proc/thread-self/ns/net"));
+        uplink::connect(name, &inside, &engine.outside);
+        for (list, remove) in [
+            (
+                ["container", "ls", "--all"].as_slice(),
+                ["container", "rm", "--force"].as_slice(),
+            ),
+            (&["volume", "ls"], &["volume", "rm", "--force"]),
+        ] {
+            let all = engine.docker(list.iter().chain(&["--quiet"])).ok();
+            if !all.stdout.is_empty() {
+                engine
+                    .docker(remove.iter().copied().chain(all.stdout.lines()))
+                    .ok();
+            }
+        }
+        // All but the stand-ins, which each run begins with.
+        engine
+            .docker([
+                "image",
+                "prune",
+                "--all",
+                "--force",
+                "--filter",
+                "label!=gokku.stand-in",
+            ])
+            .ok();
+        engine.docker(["builder", "prune", "--all", "--force"]).ok();
+        engine
+    }
+
+    #[track_caller]
+    fn start_in(
+        folder: Folder,
+        group: String,
+        config: &str,
+        disk: impl FnOnce(&Path) -> Option<Disk>,
+    ) -> Self {
         let outside = open(Path::new("/proc/thread-self/ns/net"));
-        let group = unique("gokku-engine");
         let inside = new_network(&group);
         enter(&inside);
         let mut engine = Self {
@@ -84,9 +170,9 @@ impl Engine {
         // From here on its Drop brings the thread back.
         Output::of(Command::new("ip").args(["link", "set", "lo", "up"])).ok();
         let data = engine.path("lib");
-        fs::create_dir(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
+        fs::create_dir_all(&data).unwrap_or_else(|error| panic!("{}: {error}", data.display()));
         engine.disk = disk(&data);
-        engine.write("daemon.json", "{}");
+        engine.write("daemon.json", config);
         let opt = engine.path("lib/opt");
         engine.write(
             "containerd.toml",
@@ -325,6 +411,9 @@ impl Drop for Engine {
         self.reap();
         self.clear();
         enter(&self.outside);
+        if matches!(self.folder, Folder::Kept(_)) {
+            uplink::disconnect(&self.group);
+        }
     }
 }
 
@@ -339,7 +428,7 @@ fn new_network(name: &str) -> File {
 
 /// Moves this thread into a network.
 #[track_caller]
-fn enter(network: &File) {
+pub(crate) fn enter(network: &File) {
     move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))
         .unwrap_or_else(|error| panic!("a network could not be entered: {error}"));
 }

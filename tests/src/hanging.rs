@@ -70,9 +70,7 @@ impl Hanging {
     /// In front of the machine's own engine, or the one that `DOCKER_HOST` names.
     #[track_caller]
     pub fn in_front_of_the_machines() -> Self {
-        let host = std::env::var("DOCKER_HOST").unwrap_or_default();
-        let socket = host.strip_prefix("unix://").unwrap_or("/var/run/docker.sock");
-        Self::in_front_of(Path::new(socket))
+        Self::in_front_of(&crate::docker::socket())
     }
 
     /// Its socket.

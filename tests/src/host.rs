@@ -9,9 +9,11 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::docker::socket;
 use crate::ssh_client::{self, read, write};
 use crate::{Output, PATIENCE, docker, ensure_machine, unique, wait_until};
 
+/// Where it has the engine's socket.
 const SOCKET: &str = "/var/run/docker.sock";
 
 /// A machine. Its users `root`, `ubuntu` (who may use sudo without a password) and `guest` (who may not) let the laptop
@@ -34,7 +36,7 @@ impl Host {
             .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
         let name = unique("gokku-host");
         docker(["network", "create", &name]).ok();
-        let mount = format!("{SOCKET}:{SOCKET}");
+        let mount = format!("{}:{SOCKET}", socket().display());
         // A root that no other server on this engine has: it is in the labels of all that is made there.
         let root = format!("/srv/{name}");
         let environment = format!("SetEnv=GOKKU_ROOT={root}");
@@ -141,7 +143,8 @@ impl Host {
         let key = self.key();
         ssh_client::make_key(&key, "laptop");
         let public = read(&key.with_extension("pub"));
-        let socket = std::fs::metadata(SOCKET).unwrap_or_else(|error| panic!("{SOCKET}: {error}"));
+        let path = socket();
+        let socket = std::fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let script = format!(
             "getent group {gid} >/dev/null || groupadd --gid {gid} docker
              useradd --create-home --shell /bin/bash --password '*' ubuntu

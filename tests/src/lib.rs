@@ -62,6 +62,7 @@ mod running;
 mod server;
 mod ssh_client;
 mod sshd;
+mod uplink;
 mod wait;
 mod working_copy;
 

@@ -106,6 +106,11 @@ impl Server {
         self.disk.as_ref()
     }
 
+    /// The address of its Docker Engine, where it is not the one that is found without.
+    pub(crate) fn engine(&self) -> Option<&OsStr> {
+        self.engine.as_deref()
+    }
+
     /// A file below the root.
     pub fn path(&self, below: impl AsRef<Path>) -> PathBuf {
         self.root.join(below)

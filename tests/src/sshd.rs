@@ -146,6 +146,10 @@ fn program() -> PathBuf {
 fn config(server: &Server, folder: &Path, port: u16) -> String {
     let at = |name: &str| folder.join(name).display().to_string();
     let machine = std::env::var("PATH").unwrap_or_default();
+    let engine = server
+        .engine()
+        .map(|host| format!(" \"DOCKER_HOST={}\"", host.display()));
+    let engine = engine.unwrap_or_default();
     // All that a session can be given is on, so that it is a key's own limits that keep it from one.
     // One SetEnv: of several, sshd takes the first only. In a shell within a shell bash reads no ~/.bashrc: the sessions are
     // a server's, and who tests has whatever in that file.
@@ -153,7 +157,7 @@ fn config(server: &Server, folder: &Path, port: u16) -> String {
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey {}\nAuthorizedKeysFile {} {}\nPidFile none\nUsePAM no\n\
          StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n\
          Subsystem sftp internal-sftp\nX11Forwarding yes\nXAuthLocation /bin/true\n\
-         SetEnv \"GOKKU_ROOT={}\" \"PATH={}:{machine}\" SHLVL=1\n",
+         SetEnv \"GOKKU_ROOT={}\" \"PATH={}:{machine}\" SHLVL=1{engine}\n",
         at("host_key"),
         at("authorized_keys"),
         server.home().join(".ssh/authorized_keys").display(),

@@ -6,11 +6,10 @@
 //! put it there (archives for npm, `vendor/cache`, Go's `vendor`).
 
 use std::process::Command;
-use std::time::SystemTime;
 
 use gokku_tests::{App, Load, LoadPlan, Output, Server, Timeline, WorkingCopy, docker, ensure_image, vendor};
 
-/// A project, and what must be true of it.
+/// A project, and what must be true of it. What came of it is printed, as `cargo xtask projects` writes it down.
 struct Project {
     /// Its folder in `tests/projects`.
     name: &'static str,
@@ -30,11 +29,14 @@ struct Project {
 
 impl Project {
     /// It answers, and goes on answering while it is changed.
+    #[expect(clippy::print_stdout, reason = "what came of it is the result")]
     fn lives(&self, check: impl Fn(&App<'_>)) {
         let server = self.server();
         let (app, dev) = self.starts(&server);
         check(&app);
-        self.is_changed(&app, &dev);
+        let requests = self.is_changed(&app, &dev);
+        let (name, found) = (self.name, self.found);
+        println!("project {name}: lives ({found}); of {requests} requests during its change none failed");
     }
 
     fn server(&self) -> Server {
@@ -61,8 +63,8 @@ impl Project {
         (app, dev)
     }
 
-    /// Another push, while requests go on.
-    fn is_changed(&self, app: &App<'_>, dev: &WorkingCopy<'_>) {
+    /// Another push, while requests go on: so many.
+    fn is_changed(&self, app: &App<'_>, dev: &WorkingCopy<'_>) -> u64 {
         let mut timeline = Timeline::new("v1");
         let load = Load::start(LoadPlan {
             files: self.name == "site",
@@ -73,7 +75,8 @@ impl Project {
         dev.edit(self.source, "v1", "v2");
         dev.commit("v2");
         let push = timeline.change("v2", || dev.push().ok());
-        load.stop().assert_clean(&timeline);
+        let report = load.stop();
+        report.assert_clean(&timeline);
         assert_eq!(app.version(), "v2");
         // Dependencies come before sources: these are as they were.
         assert!(
@@ -85,6 +88,7 @@ impl Project {
         app.gokku(["stop"]).ok();
         let ended = docker(["inspect", "--format", "{{.State.ExitCode}}", &app.blue()]).ok();
         assert_ne!(ended.line(), "137", "{}: killed", self.name);
+        report.total().requests()
     }
 
     /// Not as root, under an init, with a folder of its own where it may write, and without what no image should have.
@@ -115,48 +119,8 @@ fn text(app: &App<'_>, path: &str) -> String {
     app.get(path).unwrap().text()
 }
 
-/// All of them, by name.
-const ALL: [(&str, fn()); 6] = [
-    ("go", a_go_project_lives),
-    ("python", python_projects_live),
-    ("sinatra", a_sinatra_project_lives),
-    ("express", an_express_project_lives),
-    ("site", a_static_site_lives),
-    ("rust", a_rust_project_lives),
-];
-
-/// One a day, because with its base images each takes a minute or two on a machine that has none: `GOKKU_PROJECTS=all` runs
-/// all of them, or those that it names, `go,rust`.
-#[test]
-#[expect(clippy::print_stdout, reason = "which of them lived is the result")]
-fn projects_live() {
-    let wanted = std::env::var("GOKKU_PROJECTS").ok();
-    let today = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs() / 86_400;
-    let is_todays = |place: usize| place as u64 == today % ALL.len() as u64;
-    let is_wanted = |name: &str, place| match wanted.as_deref() {
-        None => is_todays(place),
-        Some("all") => true,
-        Some(names) => names.split(',').any(|wanted| wanted == name),
-    };
-    let chosen = ALL.iter().enumerate();
-    let chosen: Vec<_> = chosen
-        .filter(|(place, (name, _))| is_wanted(name, *place))
-        .collect();
-    assert!(
-        !chosen.is_empty(),
-        "GOKKU_PROJECTS={wanted:?} names none of {:?}",
-        ALL.map(|(name, _)| name)
-    );
-    for (_, (name, lives)) in chosen {
-        lives();
-        println!(
-            "{name} lives (GOKKU_PROJECTS=all for all of {:?})",
-            ALL.map(|(name, _)| name)
-        );
-    }
-}
-
 /// Express, installed by npm from archives in the project.
+#[test]
 fn an_express_project_lives() {
     Project {
         name: "express",
@@ -171,6 +135,7 @@ fn an_express_project_lives() {
 }
 
 /// Sinatra under Puma, installed by Bundler from `vendor/cache`.
+#[test]
 fn a_sinatra_project_lives() {
     Project {
         name: "sinatra",
@@ -185,6 +150,7 @@ fn a_sinatra_project_lives() {
 }
 
 /// A Rust program with a crate from crates.io.
+#[test]
 fn a_rust_project_lives() {
     Project {
         name: "rust",
@@ -199,6 +165,7 @@ fn a_rust_project_lives() {
 }
 
 /// A Go program with a module in `vendor`.
+#[test]
 fn a_go_project_lives() {
     Project {
         name: "go",
@@ -214,6 +181,7 @@ fn a_go_project_lives() {
 
 /// Flask and Django from the package index, under gunicorn. One after the other: BuildKit of Docker 20.10 builds anew what it
 /// has in its cache when two builds that begin alike run at once.
+#[test]
 fn python_projects_live() {
     a_flask_project_lives();
     a_django_project_starts();
@@ -234,6 +202,7 @@ fn a_flask_project_lives() {
 }
 
 /// Its static files are collected by the build, and its settings want a secret that no build has.
+#[expect(clippy::print_stdout, reason = "what came of it is the result")]
 fn a_django_project_starts() {
     let project = Project {
         name: "django",
@@ -252,9 +221,11 @@ fn a_django_project_starts() {
         "{style}"
     );
     assert_eq!(text(&app, &style), "h1 { color: green }\n");
+    println!("project django: starts ({})", project.found);
 }
 
 /// Files as they are, and an answer for the health check that they lack.
+#[test]
 fn a_static_site_lives() {
     Project {
         name: "site",

@@ -16,6 +16,7 @@ mod fuzz;
 #[cfg(test)]
 mod layers;
 mod packages;
+mod projects;
 #[cfg(test)]
 mod promises;
 mod release;
@@ -36,11 +37,19 @@ struct Chores {
 #[derive(Subcommand)]
 enum Chore {
     /// Install what is missing, start an engine if none runs, then check everything
-    Test,
+    Test {
+        #[arg(value_enum)]
+        part: Option<test::Part>,
+    },
+    /// Make the images that tests begin with
+    #[command(hide = true)]
+    Images,
     /// Show the main job from nothing, on a real engine, and clean up
     Demo,
     /// Kill transitions at every step, and print what came of it
     Faults,
+    /// Push every real project, and write down which of them live
+    Projects,
     /// Look for inputs that break something, with each fuzz target, and print how many were tried
     Fuzz(fuzz::Options),
     /// Measure, side by side with what is to be beaten
@@ -56,9 +65,14 @@ enum Chore {
 
 fn main() -> ExitCode {
     let result = match Chores::parse().chore {
-        Chore::Test => return test::run(),
+        Chore::Test { part } => return test::run(part),
+        Chore::Images => {
+            gokku_tests::ensure_images();
+            Ok(())
+        }
         Chore::Demo => demo::run(),
         Chore::Faults => faults::run(),
+        Chore::Projects => projects::run(),
         Chore::Fuzz(options) => fuzz::run(options),
         Chore::Bench(what) => bench::run(what),
         Chore::Docs { check } => docs::run(check),

@@ -2,14 +2,26 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, Receiver, Sender};
 
-use crate::{engine, packages};
+use crate::engine::{self, OwnEngine};
+use crate::packages;
+
+/// A part of the tests.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// What one wants between two edits: lints, and the tests that need no engine and take no longer than seconds
+    Quick,
+}
 
 /// Installs, starts, checks. Its last line on stdout is one `test result:` of all tests, also when it failed.
-pub(crate) fn run() -> ExitCode {
+pub(crate) fn run(part: Option<Part>) -> ExitCode {
     let mut counts = Counts::default();
-    let result = all(&mut counts);
+    let result = match part {
+        None => all(&mut counts),
+        Some(Part::Quick) => quick(&mut counts),
+    };
     let failed = counts.failed + u32::from(result.is_err() && counts.failed == 0);
     let word = if failed == 0 { "ok" } else { "FAILED" };
     // Once more at the end, where it is looked for: what went before is long.
@@ -30,26 +42,77 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
+const FORMATTING: &[&str] = &["fmt", "--all", "--check"];
+const LINTS: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+
 fn all(counts: &mut Counts) -> Result<(), String> {
     packages::install_missing()?;
     engine::ensure()?;
-    // Neither this nor compiling keeps all cores busy all the time.
-    std::thread::spawn(gokku_tests::ensure_images);
-    check("formatting", &["fmt", "--all", "--check"], &[])?;
-    check(
-        "lints",
-        &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"],
-        &[],
-    )?;
+    let (compiled, when_compiled) = mpsc::channel();
+    std::thread::scope(|scope| {
+        // A thread of its own, because it may have to go into another network than cargo fetches crates from.
+        let tests = scope.spawn(move || tests(counts, &when_compiled));
+        let result = compile(&compiled);
+        // Where it failed, the other side hears that nothing comes.
+        drop(compiled);
+        result?;
+        tests
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// Checks what needs no engine, compiles what does, and says so.
+fn compile(compiled: &Sender<()>) -> Result<(), String> {
+    check("formatting", FORMATTING, &[])?;
+    check("lints", LINTS, &[])?;
     check(
         "docs",
         &["doc", "--workspace", "--no-deps"],
         &[("RUSTDOCFLAGS", "-D warnings")],
     )?;
-    tests(counts)
+    check("the tests' build", &["test", "--workspace", "--no-run"], &[])?;
+    compiled
+        .send(())
+        .map_err(|_| "the tests have ended already".to_owned())
 }
 
-fn cargo() -> Command {
+fn quick(counts: &mut Counts) -> Result<(), String> {
+    check("formatting", FORMATTING, &[])?;
+    check("lints", LINTS, &[])?;
+    cargo_test(counts, &["--workspace", "--lib", "--bins"], None)
+}
+
+/// Runs all tests, once they are compiled, on the engine that is fastest.
+fn tests(counts: &mut Counts, when_compiled: &Receiver<()>) -> Result<(), String> {
+    let engine = OwnEngine::start_if_faster();
+    // Neither this nor compiling keeps all cores busy all the time.
+    let mut images = images(engine.as_ref())?;
+    let result = when_compiled
+        .recv()
+        .map_err(|_| "they were not compiled".to_owned())
+        .and_then(|()| cargo_test(counts, &["--workspace"], engine.as_ref()));
+    // It has ended long ago, unless nothing was compiled.
+    let _ = images.kill();
+    let _ = images.wait();
+    result
+}
+
+/// Starts to make the images that tests begin with.
+fn images(engine: Option<&OwnEngine>) -> Result<Child, String> {
+    let this = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut images = Command::new(this);
+    images.arg("images");
+    if let Some(engine) = engine {
+        engine.give(&mut images);
+    }
+    images
+        .spawn()
+        .map_err(|error| format!("the images could not be made: {error}"))
+}
+
+/// Cargo, in the repository.
+pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     command
@@ -69,6 +132,7 @@ fn check(what: &str, args: &[&str], env: &[(&str, &str)]) -> Result<(), String> 
     }
 }
 
+/// What became of tests.
 #[derive(Default)]
 struct Counts {
     passed: u32,
@@ -113,23 +177,27 @@ impl Counts {
     }
 }
 
-fn tests(counts: &mut Counts) -> Result<(), String> {
+/// Runs tests: these of cargo's targets, on this engine or on the machine's own.
+fn cargo_test(counts: &mut Counts, targets: &[&str], engine: Option<&OwnEngine>) -> Result<(), String> {
     // They wait for engines and clocks more than they compute.
     let threads = std::thread::available_parallelism().map_or(2, usize::from) + 1;
     let threads = threads.to_string();
+    let mut command = cargo();
+    command.arg("test").args(targets);
     // What tests that pass print is part of the proof: states visited, requests counted.
-    let args = [
-        "test",
-        "--workspace",
+    command.args([
         "--no-fail-fast",
         "--",
         "--show-output",
         "--test-threads",
         &threads,
-    ];
+    ]);
+    if let Some(engine) = engine {
+        engine.give(&mut command);
+    }
+    let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
     println!("==> tests: cargo {}", args.join(" "));
-    let mut child = cargo()
-        .args(args)
+    let mut child = command
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("cargo could not be run: {error}"))?;
