@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
 
 use gokku_core::logs::audit::{Change, Recorded};
-use gokku_core::logs::audit_retention::{Whose, leaving};
+use gokku_core::logs::audit_retention::{Owner, leaving};
 use gokku_core::text::fingerprint::Fingerprint;
 use gokku_core::{Access, AppName};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -141,9 +141,9 @@ fn kept_of(parts: &[Vec<u8>], head: &Head, most: u64) -> io::Result<Vec<u8>> {
         .flat_map(|part| part.split_inclusive(|byte| *byte == b'\n'))
         .filter(|line| line.ends_with(b"\n") && serde_json::from_slice::<Head>(line).is_err())
         .collect();
-    let sizes: Vec<(Whose, u64)> = lines
+    let sizes: Vec<(Owner, u64)> = lines
         .iter()
-        .map(|line| (Whose::of(line, DAEMON), line.len() as u64))
+        .map(|line| (Owner::of(line, DAEMON), line.len() as u64))
         .collect();
     let mut kept = serde_json::to_vec(head)?;
     kept.push(b'\n');
