@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use gokku_core::ImageId;
 use gokku_core::build::image_sources::mask::unmasked;
-use gokku_core::build::image_sources::whose::Neighbours;
+use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::text::fingerprint::Fingerprint;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::Request;
