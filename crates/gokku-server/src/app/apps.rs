@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gokku_core::app::branch_name::BranchName;
-use gokku_core::app::meaning::{Named, Resolved, may_be_made, resolve};
+use gokku_core::app::meaning::{self, Named, Resolved, may_be_made};
 use gokku_core::build::image_sources::mask;
 use gokku_core::build::official_images;
 use gokku_core::config::processes::Scale;
@@ -294,7 +294,7 @@ pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> 
         }
     }
     let apps: Vec<Named> = visible(server)?.iter().map(App::named).collect();
-    match resolve(given.as_str(), &apps, server.access.apps().is_some()) {
+    match meaning::resolve(given.as_str(), &apps, server.access.apps().is_some()) {
         Resolved::App(app) => Ok(Some(app.clone())),
         Resolved::Nothing => Ok(None),
         Resolved::Several(all) => {
