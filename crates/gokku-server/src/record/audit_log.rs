@@ -5,7 +5,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gokku_core::logs::audit::{Change, Recorded};
 use gokku_core::logs::audit_retention::{Owner, leaving};
@@ -154,7 +154,7 @@ fn kept_of(parts: &[Vec<u8>], head: &Head, most: u64) -> io::Result<Vec<u8>> {
 struct Reader(Lines);
 
 impl Reader {
-    fn open(path: &PathBuf) -> io::Result<Option<Self>> {
+    fn open(path: &Path) -> io::Result<Option<Self>> {
         match Lines::open(path) {
             Ok(lines) => Ok(Some(Self(lines))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
