@@ -197,7 +197,7 @@ fn what_is_typed_means_a_process_that_is_there() {
         ("worker-2-1", &["worker-2-1"], "worker-2-1"),
     ] {
         assert_eq!(
-            *key(typed).meant_of(&there(all)),
+            *key(typed).resolve_in(&there(all)),
             key(meant),
             "{typed} of {all:?}"
         );

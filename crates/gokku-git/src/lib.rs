@@ -7,7 +7,7 @@
 //! - [`pinned`]: what its configuration says, so that nobody else's counts
 //! - [`tree`]: a commit's files: exported, and read one by one
 //! - [`intake`]: how much a push has brought, and how much a commit's files are
-//! - [`whole`]: whether all is there that its refs name, and what becomes of it where not
+//! - [`integrity`]: whether all is there that its refs name, and what becomes of it where not
 //! - [`obstacle`]: what in them cannot be deployed
 //! - [`working_copy`]: a developer's own repository, and its remotes
 //! - `command`: how git is run
@@ -15,13 +15,13 @@
 
 pub mod hook;
 pub mod intake;
+pub mod integrity;
 pub mod obstacle;
 pub mod pinned;
 pub mod proc_receive;
 pub mod ref_transaction;
 pub mod repository;
 pub mod tree;
-pub mod whole;
 pub mod working_copy;
 
 mod command;
@@ -31,9 +31,9 @@ mod serve;
 
 pub use error::Error;
 pub use hook::{Hook, OLDEST_GIT, git_version};
+pub use integrity::{History, Repaired};
 pub use obstacle::Obstacle;
 pub use pinned::Difference;
 pub use ref_transaction::RefTransaction;
 pub use repository::Repository;
-pub use whole::{History, Repaired};
 pub use working_copy::WorkingCopy;

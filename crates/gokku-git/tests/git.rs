@@ -14,10 +14,10 @@ use gokku_git::{Hook, Obstacle, Repository};
 mod bombs;
 #[path = "git/checkout.rs"]
 mod checkout;
+#[path = "git/integrity.rs"]
+mod integrity;
 #[path = "git/nobody.rs"]
 mod nobody;
-#[path = "git/whole.rs"]
-mod whole;
 
 fn git(folder: &Path, args: &[&str]) -> String {
     let output = Command::new("git")

@@ -30,8 +30,14 @@ fn is_source(path: &Path) -> bool {
 /// What a text names between backticks that ends as a source file does.
 fn named(text: &str) -> Vec<&str> {
     let between = text.split('`').skip(1).step_by(2);
+    let is_source = |name: &&str| {
+        Path::new(name)
+            .extension()
+            .is_some_and(|extension| extension == "rs")
+    };
     between
-        .filter(|name| name.ends_with(".rs") && !name.contains(' '))
+        .filter(is_source)
+        .filter(|name| !name.contains(' '))
         .collect()
 }
 

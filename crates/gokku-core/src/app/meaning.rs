@@ -22,7 +22,7 @@ pub struct Named {
 
 /// Which app a name means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Meant<'a> {
+pub enum Resolved<'a> {
     /// This one.
     App(&'a AppName),
     /// It could be any of these, and is none.
@@ -51,7 +51,7 @@ impl Named {
 
 /// Returns the app that a name means among those that whoever asks may see. `limited` is whether these are all that
 /// there is to whoever asks: a key that is limited to them.
-pub fn meant<'a>(given: &str, apps: &'a [Named], limited: bool) -> Meant<'a> {
+pub fn resolve<'a>(given: &str, apps: &'a [Named], limited: bool) -> Resolved<'a> {
     let by_name = |stands_back: bool| {
         let is = |app: &&Named| app.stands_back == stands_back && app.name.as_str() == given;
         apps.iter().filter(is).map(|app| &app.name).collect()
@@ -65,10 +65,10 @@ pub fn meant<'a>(given: &str, apps: &'a [Named], limited: bool) -> Meant<'a> {
         in_order.push(by_pair(true));
     }
     match in_order.into_iter().find(|found| !found.is_empty()) {
-        None => Meant::Nothing,
+        None => Resolved::Nothing,
         Some(found) => match found[..] {
-            [one] => Meant::App(one),
-            _ => Meant::Several(found),
+            [one] => Resolved::App(one),
+            _ => Resolved::Several(found),
         },
     }
 }
@@ -158,10 +158,10 @@ mod tests {
             ),
         ] {
             let apps = all(apps);
-            let told = |limited| match meant(given, &apps, limited) {
-                Meant::Nothing => "-".to_owned(),
-                Meant::App(app) => app.to_string(),
-                Meant::Several(all) => all.iter().map(|app| app.as_str()).collect::<Vec<_>>().join(", "),
+            let told = |limited| match resolve(given, &apps, limited) {
+                Resolved::Nothing => "-".to_owned(),
+                Resolved::App(app) => app.to_string(),
+                Resolved::Several(all) => all.iter().map(|app| app.as_str()).collect::<Vec<_>>().join(", "),
             };
             assert_eq!(
                 (told(false).as_str(), told(true).as_str()),
@@ -242,15 +242,15 @@ mod tests {
                         after.sort_by(|one, other| one.name.cmp(&other.name));
                         for given in [owned.to_owned(), format!("{owned}-{of_owned}")] {
                             assert_eq!(
-                                meant(&given, &after, false),
-                                Meant::App(&app(owned)),
+                                resolve(&given, &after, false),
+                                Resolved::App(&app(owned)),
                                 "{given} beside {keyed}/{chosen}"
                             );
                         }
                         // What is not the owner's comes to mean the key's app by its name alone, or by the usual environment.
                         let pair = format!("{keyed}-{chosen}");
                         if chosen != "production" && pair != owned && pair != format!("{owned}-{of_owned}") {
-                            assert_eq!(meant(&pair, &after, false), Meant::Nothing, "{pair}");
+                            assert_eq!(resolve(&pair, &after, false), Resolved::Nothing, "{pair}");
                         }
                     }
                 }

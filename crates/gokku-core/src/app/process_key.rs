@@ -103,7 +103,7 @@ impl ProcessKey {
 
     /// Returns which of those there are it means, as somebody has typed it: `worker-2` is the second of `worker`, or
     /// where there is none, the first of a type of that name.
-    pub fn meant_of<'a>(&'a self, there: &'a BTreeSet<Self>) -> &'a Self {
+    pub fn resolve_in<'a>(&'a self, there: &'a BTreeSet<Self>) -> &'a Self {
         let named = || {
             let kind = self.to_string().parse().ok()?;
             there.get(&Self { kind, number: 1 })

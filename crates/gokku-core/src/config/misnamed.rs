@@ -18,7 +18,7 @@ pub enum Origin {
 
 /// What a file was to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meant {
+enum Intended {
     GokkuYml,
     Procfile,
     Dockerfile,
@@ -28,30 +28,30 @@ enum Meant {
 
 /// The names that are looked at, in small letters, and what each was to be. Windows' Notepad adds `.txt`; Podman's names are
 /// those with `container`.
-const NAMES: [(&str, Meant); 20] = [
-    ("gokku.yml", Meant::GokkuYml),
-    ("gokku.yaml", Meant::GokkuYml),
-    (".gokku.yml", Meant::GokkuYml),
-    (".gokku.yaml", Meant::GokkuYml),
-    ("gokku.yml.txt", Meant::GokkuYml),
-    ("procfile", Meant::Procfile),
-    ("procfile.txt", Meant::Procfile),
-    ("dockerfile", Meant::Dockerfile),
-    ("dockerfile.txt", Meant::Dockerfile),
-    ("containerfile", Meant::Dockerfile),
-    (".dockerfile", Meant::Dockerfile),
-    (".dockerignore", Meant::Dockerignore),
-    ("dockerignore", Meant::Dockerignore),
-    (".dockerignore.txt", Meant::Dockerignore),
-    (".containerignore", Meant::Dockerignore),
-    ("docker-compose.yml", Meant::Compose),
-    ("docker-compose.yaml", Meant::Compose),
-    ("compose.yml", Meant::Compose),
-    ("compose.yaml", Meant::Compose),
-    ("container-compose.yml", Meant::Compose),
+const NAMES: [(&str, Intended); 20] = [
+    ("gokku.yml", Intended::GokkuYml),
+    ("gokku.yaml", Intended::GokkuYml),
+    (".gokku.yml", Intended::GokkuYml),
+    (".gokku.yaml", Intended::GokkuYml),
+    ("gokku.yml.txt", Intended::GokkuYml),
+    ("procfile", Intended::Procfile),
+    ("procfile.txt", Intended::Procfile),
+    ("dockerfile", Intended::Dockerfile),
+    ("dockerfile.txt", Intended::Dockerfile),
+    ("containerfile", Intended::Dockerfile),
+    (".dockerfile", Intended::Dockerfile),
+    (".dockerignore", Intended::Dockerignore),
+    ("dockerignore", Intended::Dockerignore),
+    (".dockerignore.txt", Intended::Dockerignore),
+    (".containerignore", Intended::Dockerignore),
+    ("docker-compose.yml", Intended::Compose),
+    ("docker-compose.yaml", Intended::Compose),
+    ("compose.yml", Intended::Compose),
+    ("compose.yaml", Intended::Compose),
+    ("container-compose.yml", Intended::Compose),
 ];
 
-impl Meant {
+impl Intended {
     /// What is read.
     fn right(self) -> &'static str {
         match self {
@@ -75,28 +75,28 @@ pub struct Misnamed {
     pub path: String,
     /// Whether nothing may be deployed with it: what runs would be another thing than what it says.
     pub refused: bool,
-    meant: Meant,
+    intended: Intended,
     beside: bool,
 }
 
 impl fmt::Display for Misnamed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, right) = (&self.path, self.meant.right());
+        let (path, right) = (&self.path, self.intended.right());
         write!(f, "{path} is not read")?;
-        match self.meant {
-            Meant::Compose => f.write_str(
+        match self.intended {
+            Intended::Compose => f.write_str(
                 ", because Docker Compose's services are not run here: add a Dockerfile for the app, or `image:` to gokku.yml",
             ),
             _ if self.beside => write!(f, ", because there is {right}, too: remove one of the two"),
-            Meant::Dockerfile => write!(
+            Intended::Dockerfile => write!(
                 f,
                 ": call it Dockerfile, or name it in gokku.yml, `dockerfile: {path}`"
             ),
-            Meant::Dockerignore => write!(
+            Intended::Dockerignore => write!(
                 f,
                 ", and what it lists is sent to the builder: call it {right}"
             ),
-            Meant::GokkuYml | Meant::Procfile => write!(f, ": call it {right}"),
+            Intended::GokkuYml | Intended::Procfile => write!(f, ": call it {right}"),
         }
     }
 }
@@ -108,24 +108,24 @@ pub fn misnamed(folder: &str, names: &[String], origin: Origin) -> Vec<Misnamed>
     let mut found = Vec::new();
     for name in names {
         let small = name.to_lowercase();
-        let Some((_, meant)) = NAMES.iter().find(|(known, _)| *known == small) else {
+        let Some((_, intended)) = NAMES.iter().find(|(known, _)| *known == small) else {
             continue;
         };
-        let (meant, right) = (*meant, meant.right());
+        let (intended, right) = (*intended, intended.right());
         let beside = has(right);
         let told = name != right
-            && (folder.is_empty() || !meant.at_top())
-            && match meant {
-                Meant::GokkuYml | Meant::Procfile => true,
-                Meant::Dockerfile => matches!(origin, Origin::Language | Origin::Nothing) && !beside,
-                Meant::Dockerignore => matches!(origin, Origin::Language | Origin::Dockerfile) && !beside,
-                Meant::Compose => origin == Origin::Nothing,
+            && (folder.is_empty() || !intended.at_top())
+            && match intended {
+                Intended::GokkuYml | Intended::Procfile => true,
+                Intended::Dockerfile => matches!(origin, Origin::Language | Origin::Nothing) && !beside,
+                Intended::Dockerignore => matches!(origin, Origin::Language | Origin::Dockerfile) && !beside,
+                Intended::Compose => origin == Origin::Nothing,
             };
         if told {
-            let refused = match meant {
-                Meant::GokkuYml | Meant::Procfile => !beside,
-                Meant::Dockerfile | Meant::Compose => origin == Origin::Nothing,
-                Meant::Dockerignore => false,
+            let refused = match intended {
+                Intended::GokkuYml | Intended::Procfile => !beside,
+                Intended::Dockerfile | Intended::Compose => origin == Origin::Nothing,
+                Intended::Dockerignore => false,
             };
             let path = if folder.is_empty() {
                 name.clone()
@@ -135,7 +135,7 @@ pub fn misnamed(folder: &str, names: &[String], origin: Origin) -> Vec<Misnamed>
             found.push(Misnamed {
                 path,
                 refused,
-                meant,
+                intended,
                 beside,
             });
         }

@@ -8,20 +8,20 @@ use serde::Deserialize;
 /// much that is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(default)]
-pub struct Whose {
+pub struct Owner {
     by: String,
     app: Option<String>,
 }
 
-impl Whose {
+impl Owner {
     /// Returns whose a line is, as it stands in the record; `daemon` is who the daemon is there. Those that nobody can
     /// read are one's.
     pub fn of(line: &[u8], daemon: &str) -> Self {
-        let mut whose: Self = serde_json::from_slice(line).unwrap_or_default();
-        if whose.by != daemon {
-            whose.app = None;
+        let mut owner: Self = serde_json::from_slice(line).unwrap_or_default();
+        if owner.by != daemon {
+            owner.app = None;
         }
-        whose
+        owner
     }
 }
 
@@ -31,14 +31,14 @@ impl Whose {
 /// Each line is whose it is and how much it takes. Gives whether each one goes.
 pub fn leaving<W: Ord>(lines: &[(W, u64)], room: u64) -> Vec<bool> {
     let mut all: BTreeMap<&W, u64> = BTreeMap::new();
-    for (whose, size) in lines {
-        *all.entry(whose).or_default() += size;
+    for (owner, size) in lines {
+        *all.entry(owner).or_default() += size;
     }
     let most = share(all.values().copied().collect(), room);
     lines
         .iter()
-        .map(|(whose, size)| {
-            let left = all.get_mut(whose).filter(|left| **left > most);
+        .map(|(owner, size)| {
+            let left = all.get_mut(owner).filter(|left| **left > most);
             left.map(|left| *left -= size).is_some()
         })
         .collect()
@@ -68,8 +68,8 @@ mod tests {
     /// The lines of a text: a letter is whose one is, and the number behind it how much it takes.
     fn lines(text: &str) -> Vec<(char, u64)> {
         let line = |word: &str| {
-            let whose = word.chars().next()?;
-            Some((whose, word[1..].parse().ok()?))
+            let owner = word.chars().next()?;
+            Some((owner, word[1..].parse().ok()?))
         };
         text.split(' ').filter_map(line).collect()
     }
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_the_daemon_saw_of_an_app_is_the_apps() {
-        let of = |line: &str| Whose::of(line.as_bytes(), "gokku");
+        let of = |line: &str| Owner::of(line.as_bytes(), "gokku");
         let ada = of(r#"{"at":1,"by":"ada","app":"api","change":{"denied":{"command":"sh"}}}"#);
         assert_eq!(ada, of(r#"{"at":2,"by":"ada","change":"engine-lost"}"#));
         let seen = of(r#"{"at":1,"by":"gokku","app":"api","change":"engine-lost"}"#);
@@ -136,10 +136,10 @@ mod tests {
             all.push(("flood".to_owned(), 4096));
         }
         let gone = leaving(&all, 16 << 20);
-        let lost = |whose: &str| {
+        let lost = |owner: &str| {
             all.iter()
                 .zip(&gone)
-                .filter(|((who, _), gone)| **gone && who.starts_with(whose))
+                .filter(|((who, _), gone)| **gone && who.starts_with(owner))
                 .count()
         };
         assert_eq!(lost("user-"), 0);

@@ -245,3 +245,23 @@ pub enum Refusal {
     /// Something else failed, the disk for example.
     Failed,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A log is read by whoever follows it, which may be an older program.
+    #[test]
+    fn its_words_in_the_log_stay() {
+        let text = r#"{"gave-up":{"kind":"former","detail":"","serving":true,"former":"started-again"}}"#;
+        let finish: Finish = serde_json::from_str(text).expect("an end");
+        let Finish::GaveUp { kind, previous, .. } = &finish else {
+            panic!("{finish:?}")
+        };
+        assert_eq!(
+            (*kind, *previous),
+            (FailureKind::Previous, Previous::StartedAgain)
+        );
+        assert_eq!(serde_json::to_string(&finish).expect("a text"), text);
+    }
+}

@@ -1,5 +1,7 @@
 //! A piece of what an app printed, with where it comes from: what a line of `gokku logs --json` says.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::app::process_key::ProcessKey;
@@ -7,7 +9,6 @@ use crate::app::release_id::ReleaseId;
 use crate::app::slot::Slot;
 use crate::logs::log_cursor::{LogCursor, Stamp};
 use crate::machine::stream::Stream;
-use crate::text::base64;
 
 /// A piece of what an app printed: mostly a line with its end. The engine cuts a line of more than 16 KiB into parts,
 /// which all have the line's stamp.
@@ -80,7 +81,7 @@ impl From<AppLine> for Written {
         let partial = content.pop_if(|last| *last == b'\n').is_none();
         let (line, bytes) = match String::from_utf8(content) {
             Ok(text) => (Some(text), None),
-            Err(error) => (None, Some(base64::encode(error.as_bytes()))),
+            Err(error) => (None, Some(BASE64.encode(error.as_bytes()))),
         };
         Self {
             at: piece.at,
@@ -103,7 +104,7 @@ impl TryFrom<Written> for AppLine {
     fn try_from(written: Written) -> Result<Self, String> {
         let mut bytes = match (written.line, written.bytes) {
             (Some(line), None) => line.into_bytes(),
-            (None, Some(bytes)) => base64::decode(&bytes).ok_or("bytes is not base64")?,
+            (None, Some(bytes)) => BASE64.decode(bytes).map_err(|_| "bytes is not base64")?,
             _ => return Err("a piece has either line or bytes".to_owned()),
         };
         if !written.partial {

@@ -2,9 +2,8 @@
 //!
 //! - [`decode`]: a file's bytes as text; [`read_limits`]: how much of it is read
 //! - [`size`]: amounts of bytes; [`shell`]: a line as a shell reads it
-//! - [`hex`], [`base64`]: bytes in texts; [`fingerprint`]: whether two things are the same
+//! - [`hex`]: bytes in texts; [`fingerprint`]: whether two things are the same
 
-pub mod base64;
 pub mod decode;
 pub mod fingerprint;
 pub mod hex;

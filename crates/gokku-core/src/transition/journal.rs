@@ -321,6 +321,45 @@ mod tests {
         }
     }
 
+    /// What earlier versions wrote is read, and written in the same words: a journal outlives the program that began it.
+    #[test]
+    fn its_words_on_the_disk_stay() {
+        let text = r#"version = 1
+id = "20240115-113000"
+former = ["old"]
+former_without_web = true
+former_release = "20240114-000000"
+migration = "not-started"
+displaced = true
+former_failed = true
+
+[goal]
+want = "activate"
+id = "20240115-113000"
+release = "20240115-113000"
+cause = "deploy"
+mode = "zero-downtime"
+migrate = false
+processes = ["worker-1"]
+alone = ["worker"]
+
+[failure]
+kind = "former"
+detail = ""
+"#;
+        let journal: Journal = toml::from_str(text).expect("a journal");
+        assert_eq!(journal.previous, BTreeSet::from([ContainerId::new("old")]));
+        assert!(journal.previous_without_web && journal.previous_failed);
+        assert!(journal.previous_release.is_some());
+        let Goal::Activate(activation) = &journal.goal else {
+            panic!("{journal:?}")
+        };
+        assert_eq!(activation.exclusive.len(), 1);
+        let failure = journal.failure.as_ref().map(|failure| failure.kind);
+        assert_eq!(failure, Some(FailureKind::Previous));
+        assert_eq!(toml::to_string(&journal).expect("a text"), text);
+    }
+
     #[test]
     fn a_step_that_is_cut_short_by_an_abort_says_nothing_of_the_previous() {
         let [old, new] = ["old", "new"].map(ContainerId::new);

@@ -16,6 +16,7 @@ use gokku_core::build::image_sources::mask::unmasked;
 use gokku_core::build::image_sources::whose::Neighbours;
 use gokku_core::containers::build::{BuildRequest, Builder, Secrets};
 use gokku_core::containers::image::Login;
+use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::text::fingerprint::Fingerprint;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::Request;

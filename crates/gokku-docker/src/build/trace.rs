@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gokku_core::text::base64::decode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::build::protobuf::Fields;
 use crate::engine::failed_build::{Begun, FailedBuild};
@@ -31,7 +32,9 @@ impl Trace {
     /// The lines that a message brings.
     pub fn lines(&mut self, base64: &str) -> Vec<String> {
         let mut lines = Vec::new();
-        let Some(bytes) = decode(base64) else { return lines };
+        let Ok(bytes) = BASE64.decode(base64) else {
+            return lines;
+        };
         let of = |wanted| {
             Fields(&bytes)
                 .filter(move |(number, _, _)| *number == wanted)

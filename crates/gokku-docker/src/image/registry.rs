@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::{DEFAULT_REGISTRY, ImageRef};
@@ -63,7 +65,7 @@ fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
 
 /// Base64 in the alphabet for URLs, RFC 4648 section 5.
 fn for_url(bytes: &[u8]) -> String {
-    base64::encode(bytes).replace('+', "-").replace('/', "_")
+    URL_SAFE.encode(bytes)
 }
 
 /// What the engine answers, as far as it is read: of a refusal, of an image in a registry, or of a pull.
@@ -284,7 +286,7 @@ mod tests {
             header.contains(['-', '_']) && !header.contains(['+', '/']),
             "{header}"
         );
-        let plain = base64::decode(&header.replace('-', "+").replace('_', "/")).expect("base64");
+        let plain = URL_SAFE.decode(header).expect("base64");
         assert_eq!(
             String::from_utf8_lossy(&plain),
             r#"{"username":"me","password":"?>~???>>>~~~","serveraddress":"https://index.docker.io/v1/"}"#
@@ -301,7 +303,7 @@ mod tests {
             password: "?>~".to_owned(),
         };
         let header = all_logins(&[login("localhost:5000"), login("docker.io")]).expect("a header");
-        let plain = base64::decode(&header.replace('-', "+").replace('_', "/")).expect("base64");
+        let plain = URL_SAFE.decode(header).expect("base64");
         let all: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&plain).expect("JSON");
         let addresses: Vec<&str> = all.keys().map(String::as_str).collect();
         assert_eq!(addresses, ["https://index.docker.io/v1/", "localhost:5000"]);

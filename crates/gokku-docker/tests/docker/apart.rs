@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use gokku_core::AppName;
-use gokku_core::build::image_sources::whose::Neighbours;
+use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_docker::{Apart, BuildRequest, Builder, Error, labels};
 
 use crate::support::{BUILDERS, Folder, Lab, docker};

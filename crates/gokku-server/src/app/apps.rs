@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use gokku_core::app::branch_name::BranchName;
-use gokku_core::app::meaning::{Meant, Named, may_be_made, meant};
+use gokku_core::app::meaning::{self, Named, Resolved, may_be_made};
 use gokku_core::build::image_sources::mask;
 use gokku_core::build::official_images;
 use gokku_core::config::processes::Scale;
@@ -294,10 +294,10 @@ pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> 
         }
     }
     let apps: Vec<Named> = visible(server)?.iter().map(App::named).collect();
-    match meant(given.as_str(), &apps, server.access.apps().is_some()) {
-        Meant::App(app) => Ok(Some(app.clone())),
-        Meant::Nothing => Ok(None),
-        Meant::Several(all) => {
+    match meaning::resolve(given.as_str(), &apps, server.access.apps().is_some()) {
+        Resolved::App(app) => Ok(Some(app.clone())),
+        Resolved::Nothing => Ok(None),
+        Resolved::Several(all) => {
             let all: Vec<&str> = all.iter().map(|app| app.as_str()).collect();
             Err(Error::input(format!(
                 "{given} could mean each of these apps, with its environment: {}. Name one by its name alone",

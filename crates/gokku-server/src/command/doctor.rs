@@ -1,4 +1,4 @@
-//! What is missing on this server, and what mends it; what apps have lost is in `whole`, what the disks
+//! What is missing on this server, and what mends it; what apps have lost is in `integrity`, what the disks
 //! are used for in `usage`.
 
 use std::process::{Command, Stdio};
@@ -10,7 +10,7 @@ use gokku_git::{Difference, OLDEST_GIT, Repository, git_version};
 use serde::Serialize;
 
 use crate::app::{apps, server_config};
-use crate::command::{usage, whole};
+use crate::command::{integrity, usage};
 use crate::error::Error;
 use crate::plan::networks;
 use crate::server::Server;
@@ -48,7 +48,7 @@ async fn examine_all(server: &Server) -> Vec<Finding> {
     findings.extend(switch(server).await);
     findings.extend(broken_apps(server));
     findings.extend(repositories(server));
-    findings.extend(whole::examine(server, connected.as_ref().ok()).await);
+    findings.extend(integrity::examine(server, connected.as_ref().ok()).await);
     findings.extend(usage::examine(server, connected.as_ref().ok()).await);
     findings
 }

@@ -450,7 +450,7 @@ async fn look(
         Err(_) => Vec::new(),
     };
     let there = containers.iter().map(process_of).collect();
-    let process = process.map(|asked| asked.meant_of(&there));
+    let process = process.map(|asked| asked.resolve_in(&there));
     let is_routed = |facts: &&ContainerFacts| routed.contains(&facts.id);
     let is_blue = |facts: &&ContainerFacts| facts.name == Slot::Blue.container_name(app, &process_of(facts));
     let is_it = |facts: &&ContainerFacts| process.is_none_or(|process| process_of(facts) == *process);

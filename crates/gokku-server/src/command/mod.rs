@@ -1,11 +1,12 @@
 //! What single commands do, for the command line to show.
 //!
-//! - [`status`], [`releases`], [`logs`], [`doctor`] with `usage` and `whole`: facts
+//! - [`status`], [`releases`], [`logs`], [`doctor`] with `usage` and `integrity`: facts
 //! - [`config`], [`ps`], [`exec`], [`keys`]: changes and visits; [`serve`]: git, for a key; [`teardown`]: the end of a server
 
 pub mod config;
 pub mod doctor;
 pub mod exec;
+pub(crate) mod integrity;
 pub mod keys;
 pub mod logs;
 pub mod ps;
@@ -14,4 +15,3 @@ pub mod serve;
 pub mod status;
 pub mod teardown;
 pub(crate) mod usage;
-pub(crate) mod whole;

@@ -2,21 +2,17 @@
 //! died.
 
 use std::convert::Infallible;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::ops::ControlFlow;
-use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use gokku_core::logs::event::{Event, Finish, Stamped};
 use gokku_core::{AppName, ReleaseId};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::inotify;
 
 use crate::error::Error;
 use crate::fs::root::Root;
 use crate::os::{clock, process};
-use crate::queue::{journal, lock, transition_log};
+use crate::queue::{journal, lock};
+use crate::record::jsonl::{Lines, Watch, WatchFlags};
 
 /// How long what a process has left, in the midst of its work, may wait for the daemon, which looks every two seconds.
 const TAKEN_OVER: Duration = Duration::from_secs(10);
@@ -52,60 +48,50 @@ pub fn follow_until<B>(
     let path = root.log(app, id);
     let began = Instant::now();
     let failed = |error: std::io::Error| Error::file(&path, &error);
-    let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
-        .map_err(|error| failed(error.into()))?;
-    inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY).map_err(|error| failed(error.into()))?;
+    let watch = Watch::begin(&path, WatchFlags::MODIFY).map_err(failed)?;
     let process = process::watch(pid);
     // Until when somebody may take over what its process has left.
     let mut until: Option<Instant> = None;
     // What the process said itself, if it could, of why it left.
     let mut left: Option<String> = None;
-    let mut reader = BufReader::new(File::open(&path).map_err(failed)?);
-    let mut line = Vec::new();
+    let mut lines = Lines::open(&path).map_err(failed)?;
     loop {
         // What the process said before it died is read after its death is known.
         let died = process
             .as_ref()
             .is_none_or(|watched| process::has_ended(watched, Duration::ZERO));
-        loop {
-            reader.read_until(b'\n', &mut line).map_err(failed)?;
-            if !line.ends_with(b"\n") {
-                break;
+        while let Some(stamped) = lines.next::<Stamped>().map_err(failed)? {
+            if matches!(stamped.event, Event::Finished { .. }) {
+                // Nobody is told of an end that a power cut takes back.
+                lines.file().sync_all().map_err(failed)?;
             }
-            if let Some(stamped) = transition_log::event(&line) {
-                if matches!(stamped.event, Event::Finished { .. }) {
-                    // Nobody is told of an end that a power cut takes back.
-                    reader.get_ref().sync_all().map_err(failed)?;
-                }
-                // That is no end yet: as when the process had died, somebody takes it over.
-                let told = match stamped.event {
-                    Event::Finished {
-                        outcome: Finish::LeftUnfinished { detail },
-                        ..
-                    } => {
-                        let line = format!("{detail}: the daemon finishes or undoes it");
-                        left = Some(detail);
-                        Stamped {
-                            at: stamped.at,
-                            event: Event::Warned { line },
-                        }
+            // That is no end yet: as when the process had died, somebody takes it over.
+            let told = match stamped.event {
+                Event::Finished {
+                    outcome: Finish::LeftUnfinished { detail },
+                    ..
+                } => {
+                    let line = format!("{detail}: the daemon finishes or undoes it");
+                    left = Some(detail);
+                    Stamped {
+                        at: stamped.at,
+                        event: Event::Warned { line },
                     }
-                    event => Stamped { event, ..stamped },
-                };
-                if let ControlFlow::Break(enough) = on_event(&told) {
-                    return Ok(ControlFlow::Break(enough));
                 }
-                if let Event::Finished { outcome, .. } = told.event {
-                    return Ok(ControlFlow::Continue(outcome));
-                }
-                if left.is_some() || until.is_some() {
-                    until = Some(Instant::now() + TAKEN_OVER);
-                }
+                event => Stamped { event, ..stamped },
+            };
+            if let ControlFlow::Break(enough) = on_event(&told) {
+                return Ok(ControlFlow::Break(enough));
             }
-            line.clear();
+            if let Event::Finished { outcome, .. } = told.event {
+                return Ok(ControlFlow::Continue(outcome));
+            }
+            if left.is_some() || until.is_some() {
+                until = Some(Instant::now() + TAKEN_OVER);
+            }
         }
         if !died {
-            wait(&watch, process.as_ref(), None);
+            watch.wait(process.as_ref(), None).map_err(failed)?;
             continue;
         }
         if until.is_none() && is_begun(root, app, id) {
@@ -123,7 +109,7 @@ pub fn follow_until<B>(
             && Instant::now() < until
         {
             // That somebody takes it over is seen when it is looked at, not heard of.
-            wait(&watch, None::<&OwnedFd>, Some(LOOK));
+            watch.wait(None, Some(LOOK)).map_err(failed)?;
             continue;
         }
         let why = left.unwrap_or_else(|| format!("the process {pid} that ran it is gone"));
@@ -160,23 +146,13 @@ fn is_taken_over(root: &Root, app: &AppName, id: ReleaseId) -> bool {
     held.is_some_and(|held| held.holder.id == id && held.holder.what == lock::RECOVERY)
 }
 
-/// Waits until the log has grown, the process has died, or the time is over.
-fn wait(watch: &impl AsFd, process: Option<&impl AsFd>, limit: Option<Duration>) {
-    let mut fds = vec![PollFd::new(watch, PollFlags::IN)];
-    fds.extend(process.map(|process| PollFd::new(process, PollFlags::IN)));
-    let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-    // An interruption by a signal only means to look again.
-    let _ = poll(&mut fds, limit.as_ref());
-    let mut space = [std::mem::MaybeUninit::uninit(); 4096];
-    let mut events = inotify::Reader::new(watch, &mut space);
-    while events.next().is_ok() {}
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Write as _;
 
     use super::*;
+    use crate::queue::transition_log;
 
     /// A log with these ends, and a process that has ended.
     fn logged(ends: &[Finish]) -> (tempfile::TempDir, Root, AppName, ReleaseId) {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind};
 use crate::fs::root::Root;
 use crate::os::clock;
-use crate::queue::pending_ref::Landing;
+use crate::queue::pending_ref::PendingRef;
 
 /// What the daemon does with an app that it ends a transition of, or mends.
 pub(crate) const RECOVERY: &str = "recovery";
@@ -76,8 +76,8 @@ struct Written {
     #[serde(default)]
     since: String,
     /// The last push whose deploy went well: it stays when its holder has gone, for whoever comes next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    landing: Option<Landing>,
+    #[serde(rename = "landing", default, skip_serializing_if = "Option::is_none")]
+    pending_ref: Option<PendingRef>,
 }
 
 impl Written {
@@ -103,13 +103,13 @@ pub struct AppLock {
 
 impl AppLock {
     /// The push before this transition, whose branch git may still have to move.
-    pub fn landing(&self) -> Option<&Landing> {
-        self.written.landing.as_ref()
+    pub fn pending_ref(&self) -> Option<&PendingRef> {
+        self.written.pending_ref.as_ref()
     }
 
     /// Leaves word for whoever comes next that git is about to move a branch.
-    pub fn lands(&mut self, landing: Landing) -> std::io::Result<()> {
-        self.written.landing = Some(landing);
+    pub fn set_pending_ref(&mut self, pending_ref: PendingRef) -> std::io::Result<()> {
+        self.written.pending_ref = Some(pending_ref);
         self.write()
     }
 
@@ -160,7 +160,7 @@ pub fn try_acquire(root: &Root, app: &AppName, holder: &Holder) -> Result<Attemp
                     what: holder.what.clone(),
                     id: holder.id,
                     since: clock::now_text(),
-                    landing: before.and_then(|before| before.landing),
+                    pending_ref: before.and_then(|before| before.pending_ref),
                 },
             };
             lock.write()
@@ -192,9 +192,9 @@ fn read(file: &mut File) -> Option<Written> {
 }
 
 /// The last push whose deploy went well.
-pub fn landing(root: &Root, app: &AppName) -> Result<Option<Landing>, Error> {
+pub fn pending_ref(root: &Root, app: &AppName) -> Result<Option<PendingRef>, Error> {
     let mut file = open(root, app)?;
-    Ok(read(&mut file).and_then(|written| written.landing))
+    Ok(read(&mut file).and_then(|written| written.pending_ref))
 }
 
 /// Who holds an app now; none when nobody does.
@@ -264,13 +264,13 @@ mod tests {
         };
         assert_eq!(other.holder, me(1));
         assert!(busy(&app, Some(&other)).to_string().contains(" by anna since 20"));
-        let landing = Landing {
+        let pending_ref = PendingRef {
             branch: BranchName::main(),
             commit: "1".repeat(40).parse().expect("an id"),
             receiver: 1,
             until: 0,
         };
-        lock.lands(landing.clone()).expect("written");
+        lock.set_pending_ref(pending_ref.clone()).expect("written");
         drop(lock);
         assert_eq!(holder(&root, &app).expect("read"), None);
         // Also when another transition comes between.
@@ -278,7 +278,7 @@ mod tests {
             let Ok(Attempt::Got(lock)) = try_acquire(&root, &app, &me(id)) else {
                 panic!("it is free")
             };
-            assert_eq!(lock.landing(), Some(&landing));
+            assert_eq!(lock.pending_ref(), Some(&pending_ref));
         }
     }
 }

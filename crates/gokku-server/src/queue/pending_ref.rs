@@ -20,7 +20,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The branch that is about to move.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Landing {
+pub struct PendingRef {
     /// Which.
     pub branch: BranchName,
     /// To what.
@@ -31,7 +31,7 @@ pub struct Landing {
     pub until: i64,
 }
 
-impl Landing {
+impl PendingRef {
     /// One that begins now.
     pub fn new(branch: BranchName, commit: CommitId, receiver: u32) -> Self {
         let limit = i64::try_from(LIMIT.as_millis()).unwrap_or(i64::MAX);
@@ -80,21 +80,21 @@ mod tests {
         Repository::at(root.repository(&app)).create().expect("made");
         let mut git = Command::new("sleep").arg("600").spawn().expect("a process");
         let commit: CommitId = "1".repeat(40).parse().expect("an id");
-        let landing = Landing::new(BranchName::main(), commit, git.id());
+        let pending_ref = PendingRef::new(BranchName::main(), commit, git.id());
         let waits = {
-            let (landing, root, app) = (landing.clone(), root.clone(), app.clone());
-            thread::spawn(move || landing.wait(&root, &app))
+            let (pending_ref, root, app) = (pending_ref.clone(), root.clone(), app.clone());
+            thread::spawn(move || pending_ref.wait(&root, &app))
         };
         assert!(!waits.is_finished());
         git.kill().expect("killed");
         waits.join().expect("no panic").expect("no error");
         git.wait().expect("gone");
         // Nobody waits for one that has gone, nor for one of long ago, whatever has its number now.
-        landing.wait(&root, &app).expect("no error");
-        let old = Landing {
+        pending_ref.wait(&root, &app).expect("no error");
+        let old = PendingRef {
             receiver: std::process::id(),
             until: clock::uptime_ms() - 1,
-            ..landing
+            ..pending_ref
         };
         old.wait(&root, &app).expect("no error");
     }

@@ -115,10 +115,7 @@ impl Log {
             at: clock::now_ms(),
             event,
         };
-        let Ok(mut line) = serde_json::to_vec(&stamped) else {
-            return;
-        };
-        line.push(b'\n');
+        let Ok(line) = jsonl::line(&stamped) else { return };
         // Whoever follows this log tells the end as soon as it stands here: it is recorded, and what was told before is on
         // the disk, by then.
         let ends = matches!(stamped.event, Event::Finished { .. });
@@ -207,7 +204,7 @@ pub fn events(bytes: &[u8]) -> Vec<Stamped> {
 }
 
 /// The event of a line.
-pub fn event(line: &[u8]) -> Option<Stamped> {
+fn event(line: &[u8]) -> Option<Stamped> {
     serde_json::from_slice(line).ok()
 }
 

@@ -2,24 +2,22 @@
 //! When it has grown it is put behind what is kept of before, `events.log.1`; what goes of that is the core's to say
 //! (`gokku_core::logs::audit_retention`), so that nobody's events push out anybody else's.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gokku_core::logs::audit::{Change, Recorded};
-use gokku_core::logs::audit_retention::{Whose, leaving};
+use gokku_core::logs::audit_retention::{Owner, leaving};
 use gokku_core::text::fingerprint::Fingerprint;
 use gokku_core::{Access, AppName};
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::inotify;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
 use crate::os::clock;
-use crate::record::jsonl;
+use crate::record::jsonl::{self, Lines, Watch, WatchFlags};
 
 /// Who the daemon is in it.
 pub const DAEMON: &str = "gokku";
@@ -52,8 +50,7 @@ fn part(root: &Root, number: usize) -> PathBuf {
 }
 
 fn append(root: &Root, recorded: &Recorded, limit: u64) -> io::Result<()> {
-    let mut line = serde_json::to_vec(recorded)?;
-    line.push(b'\n');
+    let mut line = jsonl::line(recorded)?;
     let path = root.events();
     loop {
         let mut file = OpenOptions::new()
@@ -141,12 +138,11 @@ fn kept_of(parts: &[Vec<u8>], head: &Head, most: u64) -> io::Result<Vec<u8>> {
         .flat_map(|part| part.split_inclusive(|byte| *byte == b'\n'))
         .filter(|line| line.ends_with(b"\n") && serde_json::from_slice::<Head>(line).is_err())
         .collect();
-    let sizes: Vec<(Whose, u64)> = lines
+    let sizes: Vec<(Owner, u64)> = lines
         .iter()
-        .map(|line| (Whose::of(line, DAEMON), line.len() as u64))
+        .map(|line| (Owner::of(line, DAEMON), line.len() as u64))
         .collect();
-    let mut kept = serde_json::to_vec(head)?;
-    kept.push(b'\n');
+    let mut kept = jsonl::line(head)?;
     let gone = leaving(&sizes, most);
     for (line, _) in lines.iter().zip(gone).filter(|(_, gone)| !gone) {
         kept.extend_from_slice(line);
@@ -154,19 +150,13 @@ fn kept_of(parts: &[Vec<u8>], head: &Head, most: u64) -> io::Result<Vec<u8>> {
     Ok(kept)
 }
 
-/// Where somebody who reads the record is.
-struct Reader {
-    file: BufReader<File>,
-    line: Vec<u8>,
-}
+/// Where somebody who reads the record is: in one of its parts.
+struct Reader(Lines);
 
 impl Reader {
-    fn open(path: &PathBuf) -> io::Result<Option<Self>> {
-        match File::open(path) {
-            Ok(file) => Ok(Some(Self {
-                file: BufReader::new(file),
-                line: Vec::new(),
-            })),
+    fn open(path: &Path) -> io::Result<Option<Self>> {
+        match Lines::open(path) {
+            Ok(lines) => Ok(Some(Self(lines))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }
@@ -178,7 +168,7 @@ impl Reader {
             // Nobody puts it aside while others hold its lock.
             let newest = Self::open(&root.events())?;
             if let Some(newest) = &newest {
-                newest.file.get_ref().lock_shared()?;
+                newest.0.file().lock_shared()?;
                 if !newest.is(&root.events()) {
                     continue;
                 }
@@ -188,30 +178,19 @@ impl Reader {
                 older.extend(Self::open(&part(root, number))?);
             }
             if let Some(newest) = &newest {
-                newest.file.get_ref().unlock()?;
+                newest.0.file().unlock()?;
             }
             return Ok((older, newest));
         }
     }
 
-    /// The next change; none at the end, for now. A line that is none is passed over.
+    /// The next change; none at the end, for now.
     fn next(&mut self) -> io::Result<Option<Recorded>> {
-        loop {
-            // A line that was cut off inside a character is no text.
-            self.file.read_until(b'\n', &mut self.line)?;
-            if !self.line.ends_with(b"\n") {
-                return Ok(None);
-            }
-            let read = serde_json::from_slice(&self.line).ok();
-            self.line.clear();
-            if read.is_some() {
-                return Ok(read);
-            }
-        }
+        self.0.next()
     }
 
     fn is(&self, path: &PathBuf) -> bool {
-        let mine = self.file.get_ref().metadata().map(|there| there.ino());
+        let mine = self.0.file().metadata().map(|there| there.ino());
         let now = fs::metadata(path).map(|there| there.ino());
         matches!((mine, now), (Ok(mine), Ok(now)) if mine == now)
     }
@@ -245,9 +224,8 @@ pub fn show(
     let is_wanted =
         |recorded: &Recorded| (wanted.app.is_none() || recorded.app == wanted.app) && may_be_seen(recorded);
     // Before anything is read, so that what comes meanwhile is heard.
-    let watch = inotify::init(inotify::CreateFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
-    let flags = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_FROM;
-    inotify::add_watch(&watch, root.path(), flags).map_err(|error| failed(error.into()))?;
+    let flags = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_FROM;
+    let watch = Watch::begin(root.path(), flags).map_err(failed)?;
 
     let mut kept = Vec::new();
     let (mut older, mut newest) = Reader::open_all(root).map_err(failed)?;
@@ -281,18 +259,8 @@ pub fn show(
             newest = Some(next);
             continue;
         }
-        wait(&watch).map_err(|error| failed(error.into()))?;
+        watch.wait(None, None).map_err(failed)?;
     }
-}
-
-/// Waits until something in the server's folder has changed.
-fn wait(watch: &impl std::os::fd::AsFd) -> Result<(), rustix::io::Errno> {
-    match poll(&mut [PollFd::new(watch, PollFlags::IN)], None) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(error) => return Err(error),
-    }
-    let mut space = [std::mem::MaybeUninit::uninit(); 4096];
-    inotify::Reader::new(watch, &mut space).next().map(drop)
 }
 
 #[cfg(test)]

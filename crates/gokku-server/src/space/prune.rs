@@ -294,7 +294,7 @@ async fn forget_image(engine: &Engine, name: &str, digest: Option<&ImageRef>) ->
 }
 
 /// Whether an app may be touched.
-enum Turn {
+enum LockOutcome {
     /// With this lock.
     Taken(AppLock),
     /// Without one: nothing is removed, or whoever calls holds it.
@@ -355,11 +355,15 @@ impl<'a> Pruning<'a> {
     /// An app's, unless somebody is at it. One that cannot be looked at keeps no other from it.
     async fn app(&mut self, app: &AppName, held: bool) {
         let since = self.report.removed.len();
-        let turn = if held { Ok(Turn::Granted) } else { self.take(app) };
-        let result = match turn {
-            Ok(Turn::Granted) => self.taken(app).await,
-            Ok(Turn::Taken(_lock)) => self.taken(app).await,
-            Ok(Turn::Theirs) => Ok(()),
+        let outcome = if held {
+            Ok(LockOutcome::Granted)
+        } else {
+            self.take(app)
+        };
+        let result = match outcome {
+            Ok(LockOutcome::Granted) => self.taken(app).await,
+            Ok(LockOutcome::Taken(_lock)) => self.taken(app).await,
+            Ok(LockOutcome::Theirs) => Ok(()),
             Err(error) => Err(error),
         };
         if let Err(error) = result {
@@ -369,10 +373,10 @@ impl<'a> Pruning<'a> {
     }
 
     /// Takes the app, unless somebody is at it, or was when it was killed.
-    fn take(&mut self, app: &AppName) -> Result<Turn, Error> {
+    fn take(&mut self, app: &AppName) -> Result<LockOutcome, Error> {
         let root = &self.server.root;
-        let (turn, other) = if self.report.dry_run {
-            (Turn::Granted, lock::holder(root, app)?.map(Some))
+        let (outcome, other) = if self.report.dry_run {
+            (LockOutcome::Granted, lock::holder(root, app)?.map(Some))
         } else {
             let holder = Holder {
                 pid: std::process::id(),
@@ -381,8 +385,8 @@ impl<'a> Pruning<'a> {
                 id: ReleaseId::at(0),
             };
             match lock::try_acquire(root, app, &holder)? {
-                Attempt::Got(lock) => (Turn::Taken(lock), None),
-                Attempt::Busy(other) => (Turn::Theirs, Some(other)),
+                Attempt::Got(lock) => (LockOutcome::Taken(lock), None),
+                Attempt::Busy(other) => (LockOutcome::Theirs, Some(other)),
             }
         };
         let why = if let Some(other) = other {
@@ -391,10 +395,10 @@ impl<'a> Pruning<'a> {
         } else if journal::load(root, app)?.is_some() {
             "a transition was cut off: the traffic switch's daemon ends it first".to_owned()
         } else {
-            return Ok(turn);
+            return Ok(outcome);
         };
         self.skip(Some(app), why, true);
-        Ok(Turn::Theirs)
+        Ok(LockOutcome::Theirs)
     }
 
     /// What of an app goes, while nobody else is at it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gokku_core::build::image_sources::whose::Neighbours;
+use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::build::languages::DOCKERIGNORE;
 use gokku_core::build::languages::dockerfile::Mounts;
 use gokku_core::logs::event::{Event, Source};

@@ -29,7 +29,7 @@ use crate::fs::{atomic, durable, tree_file};
 use crate::os::{blocking, clock};
 use crate::plan::release_plan::{GOKKU_YML, config_of};
 use crate::queue::lock::{AppLock, Attempt, Holder};
-use crate::queue::pending_ref::Landing;
+use crate::queue::pending_ref::PendingRef;
 use crate::queue::{lock, transition_log};
 use crate::server::Server;
 use crate::space::build_space;
@@ -349,7 +349,7 @@ fn deployed_already(
     let Attempt::Got(mut lock) = lock::try_acquire(root, app, &me)? else {
         return Ok(None);
     };
-    if let Some(before) = lock.landing() {
+    if let Some(before) = lock.pending_ref() {
         before.wait(root, app)?;
     }
     // One that was cut off is ended by a worker.
@@ -381,7 +381,7 @@ pub(crate) fn expect(
     let (Some(mover), Some(first)) = (push.mover, push.refs.first()) else {
         return Ok(());
     };
-    lock.lands(Landing::new(branch.clone(), first.new.clone(), mover))
+    lock.set_pending_ref(PendingRef::new(branch.clone(), first.new.clone(), mover))
         .map_err(|error| Error::file(&root.lock(app), &error))
 }
 
@@ -453,8 +453,8 @@ async fn submit_again(server: &Server, app: &AppName, rebuild: bool) -> Result<S
 /// The deploy branch and its commit, where deploying it brings nothing older than what runs.
 fn to_deploy_again(server: &Server, app: &AppName) -> Result<(BranchName, CommitId), Error> {
     let record = apps::load(&server.root, app)?;
-    if let Some(landing) = lock::landing(&server.root, app)? {
-        landing.wait(&server.root, app)?;
+    if let Some(pending_ref) = lock::pending_ref(&server.root, app)? {
+        pending_ref.wait(&server.root, app)?;
     }
     let repository = Repository::at(server.root.repository(app));
     let (branch, commit) = branch::deployable(&repository, app, &record)?;
@@ -498,8 +498,8 @@ pub fn deploy_image<'a>(
 async fn submit_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
     let commit = run_blocking(server, app, |server, app| {
         let record = apps::load(&server.root, app)?;
-        if let Some(landing) = lock::landing(&server.root, app)? {
-            landing.wait(&server.root, app)?;
+        if let Some(pending_ref) = lock::pending_ref(&server.root, app)? {
+            pending_ref.wait(&server.root, app)?;
         }
         let repository = Repository::at(server.root.repository(app));
         match &record.branch {

@@ -215,11 +215,15 @@ async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Res
     else {
         return Ok(());
     };
-    let (root, app, landing) = (server.root.clone(), request.app.clone(), lock.landing().cloned());
+    let (root, app, pending_ref) = (
+        server.root.clone(),
+        request.app.clone(),
+        lock.pending_ref().cloned(),
+    );
     let (commit, branch, push) = (commit.clone(), branch.clone(), push.clone());
     let looked = tokio::task::spawn_blocking(move || {
-        if let Some(landing) = landing {
-            landing.wait(&root, &app)?;
+        if let Some(pending_ref) = pending_ref {
+            pending_ref.wait(&root, &app)?;
         }
         let now = Repository::at(root.repository(&app)).head_of(&branch)?;
         let old = push.refs.first().map(|update| &update.old);

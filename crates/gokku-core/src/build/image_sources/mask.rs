@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::whose::Named;
+use super::ownership::Named;
 use super::{Kind, Use};
 use crate::text::hex;
 

@@ -12,12 +12,12 @@
 //! - `lines`: instructions with their flags
 //! - `words`: variables and quotes
 //! - `frontend`: which program reads the Dockerfile
-//! - `whose`: what a name or an image says of its owner
+//! - `ownership`: what a name or an image says of its owner
 //! - `mask`: names that no image has
 
 pub mod frontend;
 pub mod mask;
-pub mod whose;
+pub mod ownership;
 
 mod lines;
 mod pattern;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
-use gokku_core::build::image_sources::whose::Neighbours;
+use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::{ContainerId, ImageId};
 use gokku_docker::engine::{connection, labels};
 use gokku_docker::{Apart, BuildRequest, Builder, ContainerSpec, Engine, Error, LogLine, LogOptions};
