@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use gokku_core::containers::usage::{PrunedCache, Usage};
 use gokku_core::machine::backoff::Pause;
 use http_body_util::{BodyExt, Empty};
 use hyper::Method;
@@ -17,7 +18,7 @@ use crate::engine::connection::Engine;
 use crate::engine::error::{Error, causes};
 use crate::engine::limits::Call;
 use crate::engine::raw_http;
-use crate::image::disk_usage::{self, Usage};
+use crate::image::disk_usage;
 
 /// The newest API whose answer is known (`disk_usage.rs`).
 const NEWEST_DF: (u32, u32) = (1, 52);
@@ -34,15 +35,6 @@ struct Pruned {
 #[derive(Deserialize)]
 struct Refused {
     message: String,
-}
-
-/// What became of a part of the build cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PrunedCache {
-    /// How many records of it are gone.
-    pub records: usize,
-    /// How much that freed, in bytes.
-    pub bytes: u64,
 }
 
 const MEASURE: &str = "ask what the disk is used for";

@@ -1,16 +1,18 @@
 //! Does what was asked: one process for one transition, in a session of its own, with its words in a log.
 
+use std::sync::Arc;
+
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::push::rules::check_unmoved;
 use gokku_core::transition::{FailureKind, Former, Goal};
 use gokku_core::{Access, CommitId, ReleaseId};
-use gokku_docker::Engine;
 use gokku_git::Repository;
 use tokio::sync::watch;
 
 use crate::app::{records, refs};
 use crate::engine::daemon_client;
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::atomic;
 use crate::os::clock;
@@ -29,6 +31,17 @@ use crate::worker::{cleanup, host_ports, push};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
+    let connecting = async { Ok(Arc::new(server.engine().await?) as Arc<dyn Runtime>) };
+    Box::pin(run_on(server, connecting, request, asked)).await
+}
+
+/// The same, with what comes of `connecting` for what runs containers.
+pub(crate) async fn run_on(
+    server: &Server,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
+    request: &Request,
+    asked: watch::Receiver<bool>,
+) -> Result<(), Error> {
     let began = std::time::Instant::now();
     // What is told is told to whoever asked.
     let server = &Server {
@@ -37,7 +50,7 @@ pub async fn run(server: &Server, request: &Request, asked: watch::Receiver<bool
     };
     let mut log = Log::open(&server.root, &request.app, request.id)?;
     let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
-    let (finish, lock) = match make_ready(server, request, &asked, &mut log).await {
+    let (finish, lock) = match make_ready(server, connecting, request, &asked, &mut log).await {
         Ok(ready) => {
             let prepared = &ready.prepared;
             log.tell(started(
@@ -122,13 +135,14 @@ impl<E: Into<Error>> From<E> for Stopped {
 /// What there is before a transition changes anything.
 struct Ready {
     lock: AppLock,
-    engine: Engine,
+    engine: Arc<dyn Runtime>,
     prepared: Prepared,
 }
 
 /// Everything before the first change: the lock, what an earlier process left unfinished, what can be checked.
 async fn make_ready(
     server: &Server,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
     request: &Request,
     asked: &watch::Receiver<bool>,
     log: &mut Log,
@@ -136,7 +150,7 @@ async fn make_ready(
     let lock = acquire(server, request, asked, log).await?;
     let earlier = async {
         // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
-        let engine = prepare_server(server, request.ask.deploys()).await?;
+        let engine = prepare_server(server, connecting, request.ask.deploys()).await?;
         recover(server, &request.app, &engine).await?;
         Ok::<_, Error>(engine)
     };
@@ -158,7 +172,7 @@ async fn make_ready(
     let room = async {
         if prepared.record.is_some() {
             let mut tell = |line| log.tell(Event::Noted { line });
-            build_space::for_build(server, &request.app, &engine, &mut tell).await?;
+            build_space::for_build(server, &request.app, &*engine, &mut tell).await?;
         }
         if prepared.release.is_some() {
             let containers = match &prepared.goal {
@@ -170,7 +184,7 @@ async fn make_ready(
             for line in notes {
                 log.tell(Event::Noted { line });
             }
-            mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
+            mounts::check(&*engine, &server.root, &request.app, &prepared.plan).await?;
             host_ports::reserve(server, request, &prepared.plan).await?;
         }
         Ok::<_, Error>(())
@@ -247,9 +261,9 @@ async fn go(
     };
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
-        cleanup::after(server, request, &engine, keep, log).await;
+        cleanup::after(server, request, &*engine, keep, log).await;
         if let Some((before, now)) = networks
-            && let Err(error) = networks::left(&engine, &server.root, &before, &now).await
+            && let Err(error) = networks::left(&*engine, &server.root, &before, &now).await
         {
             tracing::warn!("{error}");
         }
@@ -269,10 +283,10 @@ async fn go(
 async fn begin(
     server: &Server,
     request: &Request,
-    engine: &Engine,
+    engine: &Arc<dyn Runtime>,
     prepared: Prepared,
     asked: watch::Receiver<bool>,
-) -> Result<Driver<Engine>, Error> {
+) -> Result<Driver, Error> {
     if let Some(record) = &prepared.record {
         records::save(&server.root, &request.app, record)?;
     }
@@ -282,7 +296,7 @@ async fn begin(
     let parts = Parts {
         server: server.clone(),
         app: request.app.clone(),
-        runtime: engine.clone(),
+        runtime: Arc::clone(engine),
         plan: prepared.plan,
         goal: prepared.goal,
         log: Log::open(&server.root, &request.app, request.id)?,
@@ -326,8 +340,12 @@ async fn acquire(
 }
 
 /// The engine and the switch, both running.
-async fn prepare_server(server: &Server, deploys: bool) -> Result<Engine, Error> {
-    let (engine, switch) = tokio::join!(server.engine(), daemon_client::running(server));
+async fn prepare_server(
+    server: &Server,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
+    deploys: bool,
+) -> Result<Arc<dyn Runtime>, Error> {
+    let (engine, switch) = tokio::join!(connecting, daemon_client::running(server));
     let engine = engine?;
     switch?;
     if deploys {
