@@ -12,7 +12,6 @@ pub mod container;
 pub mod engine;
 pub mod image;
 
-pub use container::events::{EngineEvent, EventKind};
 pub use container::exec::{Session, SessionHandle, SessionInput};
 pub use container::one_off::OneOff;
 pub use engine::connection::Engine;
@@ -20,13 +19,11 @@ pub use engine::error::Error;
 pub use engine::failed_build::FailedBuild;
 pub use engine::labels;
 pub use engine::limits::Limits;
-pub use image::disk_usage::{ImageUsage, Usage};
-pub use image::usage::PrunedCache;
 
 // What an engine is asked and tells is gokku's own, and names no engine.
 pub use gokku_core::containers::{
-    Apart, BuildRequest, Builder, ContainerFacts, ContainerSpec, ContainerState, Details, Generated,
-    ImageFacts, Lines, LogLimits, LogLine, LogOptions, Login, Mount, MountSource, Mounted, NetworkFacts,
-    NewNetwork, Secrets, VolumeFacts, Why,
+    Apart, BuildRequest, Builder, ContainerEvent, ContainerFacts, ContainerSpec, ContainerState, Details,
+    EventKind, Generated, ImageFacts, ImageUsage, Lines, LogLimits, LogLine, LogOptions, Login, Mount,
+    MountSource, Mounted, NetworkFacts, NewNetwork, PrunedCache, Secrets, Usage, VolumeFacts, Why,
 };
 pub use gokku_core::machine::stream::Stream;

@@ -85,18 +85,20 @@ impl Error {
     }
 }
 
-impl From<gokku_docker::Error> for Error {
-    fn from(error: gokku_docker::Error) -> Self {
-        use gokku_docker::Error as Theirs;
+impl From<gokku_core::containers::Error> for Error {
+    fn from(error: gokku_core::containers::Error) -> Self {
+        use gokku_core::containers::Error as Theirs;
         let kind = match &error {
-            Theirs::Unreachable { .. }
-            | Theirs::Silent { .. }
-            | Theirs::Forbidden { .. }
-            | Theirs::TooOld { .. }
-            | Theirs::Host(_) => Kind::Unavailable,
-            _ => Kind::Failed,
+            Theirs::Silent(_) | Theirs::Unavailable(_) => Kind::Unavailable,
+            Theirs::NotFound(_) | Theirs::Conflict(_) | Theirs::Denied(_) | Theirs::Failed(_) => Kind::Failed,
         };
         Self::new(kind, error.to_string())
+    }
+}
+
+impl From<gokku_docker::Error> for Error {
+    fn from(error: gokku_docker::Error) -> Self {
+        Self::from(gokku_core::containers::Error::from(error))
     }
 }
 

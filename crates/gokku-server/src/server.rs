@@ -6,6 +6,7 @@ use gokku_core::{Access, AppName, Asker};
 use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::Client;
 
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::root::Root;
 
@@ -37,9 +38,9 @@ impl Server {
     /// The containers of an app of this server, whatever they are for.
     pub(crate) async fn containers(
         &self,
-        engine: &Engine,
+        engine: &dyn Runtime,
         app: &AppName,
-    ) -> Result<Vec<ContainerFacts>, gokku_docker::Error> {
+    ) -> Result<Vec<ContainerFacts>, gokku_core::containers::Error> {
         let root = self.root.label();
         let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
         engine.containers(&mine).await

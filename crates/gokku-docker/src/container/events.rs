@@ -7,43 +7,18 @@ use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use gokku_core::ContainerId;
+use gokku_core::containers::event::{ContainerEvent, EventKind};
 
 use crate::engine::connection::Engine;
 use crate::engine::error::Error;
 use crate::engine::labels::label_filter;
 use crate::engine::limits::Call;
 
-/// Something that happened to a container.
-#[derive(Clone, Debug)]
-pub struct EngineEvent {
-    /// The container.
-    pub id: ContainerId,
-    /// What.
-    pub kind: EventKind,
-    /// The container's labels.
-    pub labels: BTreeMap<String, String>,
-}
-
-/// What can happen to a container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventKind {
-    /// It was started.
-    Started,
-    /// It ended, with this exit code.
-    Died(i64),
-    /// Somebody sent it a signal that ends it: the API's stop and kill, `docker stop`, `docker kill`.
-    Killed,
-    /// It was removed.
-    Removed,
-    /// Something else.
-    Other,
-}
-
 impl Engine {
     /// What happens from this call on to containers that carry these labels, whenever the stream is first looked at.
     /// Ends, mostly with an error, when the engine goes away. A container that ends at once may be told to have died
     /// before it is told to have started.
-    pub fn events(&self, labels: &[(&str, &str)]) -> BoxStream<'static, Result<EngineEvent, Error>> {
+    pub fn events(&self, labels: &[(&str, &str)]) -> BoxStream<'static, Result<ContainerEvent, Error>> {
         let mut filters = label_filter(labels);
         filters.insert("type".to_owned(), vec!["container".to_owned()]);
         // The request is only sent when the stream is first looked at, and the engine answers before it listens: what
@@ -67,7 +42,7 @@ impl Engine {
                     .get("exitCode")
                     .and_then(|code| code.parse().ok())
                     .unwrap_or(0);
-                EngineEvent {
+                ContainerEvent {
                     id: ContainerId::new(actor.id.unwrap_or_default()),
                     kind: match event.action.as_deref() {
                         Some("start") => EventKind::Started,

@@ -20,6 +20,9 @@ pub const MINIMUM_API: &str = "1.41";
 /// Where the engine listens unless `DOCKER_HOST` says otherwise.
 pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
+/// Where an engine keeps its images that leaves them to containerd, beside the folder that it calls its own.
+const CONTAINERD: &str = "/var/lib/containerd";
+
 /// Seconds after which the client library gives up by itself: what is waited for has its own limits, see `limits.rs`, and a
 /// stop may take as long as its grace.
 const TIMEOUT: u64 = 2 * 3600;
@@ -161,6 +164,11 @@ impl Engine {
     /// The folder of the engine's data, as the engine says it.
     pub async fn data_root(&self) -> Result<PathBuf, Error> {
         Ok(self.about().await?.data_root.clone())
+    }
+
+    /// The folders that the engine's data is in: one that leaves its images to containerd has them beside its own.
+    pub async fn data_folders(&self) -> Result<Vec<PathBuf>, Error> {
+        Ok(vec![self.data_root().await?, PathBuf::from(CONTAINERD)])
     }
 
     /// Whether the engine has the program that it starts containers with when they are to have an init.

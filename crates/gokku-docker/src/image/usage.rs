@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gokku_core::ImageId;
 use gokku_core::machine::backoff::Backoff;
+use gokku_core::containers::usage::{PrunedCache, Usage};
 use http_body_util::{BodyExt, Empty};
 use hyper::Method;
 use serde::Deserialize;
@@ -18,7 +19,7 @@ use crate::engine::connection::Engine;
 use crate::engine::error::{Error, causes};
 use crate::engine::limits::Call;
 use crate::engine::raw_http;
-use crate::image::disk_usage::{self, Usage};
+use crate::image::disk_usage;
 
 /// The newest API whose answer is known (`disk_usage.rs`).
 const NEWEST_DF: (u32, u32) = (1, 52);
@@ -35,15 +36,6 @@ struct Pruned {
 #[derive(Deserialize)]
 struct Refused {
     message: String,
-}
-
-/// What became of a part of the build cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PrunedCache {
-    /// How many records of it are gone.
-    pub records: usize,
-    /// How much that freed, in bytes.
-    pub bytes: u64,
 }
 
 const MEASURE: &str = "ask what the disk is used for";

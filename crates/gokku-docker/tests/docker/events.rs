@@ -3,11 +3,11 @@
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use gokku_core::ContainerId;
-use gokku_docker::{Engine, EngineEvent, Error, EventKind, labels};
+use gokku_docker::{ContainerEvent, Engine, Error, EventKind, labels};
 
 use crate::support::{Lab, Middle, Reply, answer, docker, soon};
 
-type Events = BoxStream<'static, Result<EngineEvent, Error>>;
+type Events = BoxStream<'static, Result<ContainerEvent, Error>>;
 
 /// The next event that is one of ours to act on.
 async fn next(events: &mut Events) -> (ContainerId, EventKind) {

@@ -9,15 +9,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use gokku_core::config::gokku_yml::RestartPolicy;
+use gokku_core::containers::{ContainerFacts, ContainerState, EventKind, labels};
 use gokku_core::logs::audit::Change;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot, reconcile};
-use gokku_docker::{ContainerFacts, ContainerState, Engine, EventKind, labels};
 use gokku_proxy::Switch;
 use gokku_proxy::support::task::{catch_panic, spawn_catching};
 use tokio::net::UnixStream;
@@ -25,6 +26,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until, timeout};
 
 use crate::app::apps;
 use crate::daemon::upkeep::{Told, Upkeep, Why};
+use crate::engine::runtime::Runtime;
 use crate::plan::networks;
 use crate::queue::leftovers;
 use crate::reconcile::settle::{self, Known};
@@ -129,8 +131,9 @@ async fn ask<T, E: std::fmt::Display>(
     }
 }
 
-async fn connect(server: &Server) -> Result<Engine, String> {
-    ask("connect to the engine", ANSWER, server.engine()).await
+async fn connect(server: &Server) -> Result<Arc<dyn Runtime>, String> {
+    let engine = ask("connect to the engine", ANSWER, server.engine()).await?;
+    Ok(Arc::new(engine))
 }
 
 /// Whether somebody listens on the engine's socket.
@@ -236,7 +239,7 @@ fn restart_delay(facts: &ContainerFacts) -> Duration {
 }
 
 /// All containers of this server.
-async fn list(server: &Server, engine: &Engine) -> Result<Vec<ContainerFacts>, String> {
+async fn list(server: &Server, engine: &Arc<dyn Runtime>) -> Result<Vec<ContainerFacts>, String> {
     let root = server.root.label();
     let mine = [(labels::ROOT, root.as_str())];
     ask("list the containers", ANSWER, engine.containers(&mine)).await
@@ -257,7 +260,7 @@ async fn tell_switch(switch: &Switch, facts: &ContainerFacts) {
 
 impl Watch<'_> {
     /// Follows the engine for as long as it tells what happens.
-    async fn follow(&mut self, engine: &Engine) -> End {
+    async fn follow(&mut self, engine: &Arc<dyn Runtime>) -> End {
         let root = self.server.root.label();
         // Events first: what happens while we look is heard afterwards.
         let mut events = engine.events(&[(labels::ROOT, &root)]);
@@ -319,7 +322,7 @@ impl Watch<'_> {
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
                 () = sleep_until(quiet.unwrap_or_else(Instant::now)), if quiet.is_some() => {
                     quiet = None;
-                    let (server, engine) = (self.server, engine.clone());
+                    let (server, engine) = (self.server, Arc::clone(engine));
                     let asking = async move {
                         // One that does not list its containers may answer all the rest.
                         let (all, answers) = tokio::join!(list(server, &engine), connect(server));
@@ -431,9 +434,9 @@ impl Watch<'_> {
     }
 
     /// Begins to look at those containers that are to be looked at.
-    fn begin_due(&mut self, engine: &Engine) {
+    fn begin_due(&mut self, engine: &Arc<dyn Runtime>) {
         for (id, why) in self.upkeep.begin(Instant::now()) {
-            let (switch, engine) = (self.switch, engine.clone());
+            let (switch, engine) = (self.switch, Arc::clone(engine));
             let looking = async move {
                 let found = ask("look at the container", ANSWER, engine.container(id.as_str())).await;
                 if let (Why::Told(Told::Started), Ok(Some(facts))) = (why, &found) {
@@ -448,7 +451,7 @@ impl Watch<'_> {
     /// What follows from a look at a container. Whether it shows that the engine has left something out.
     fn looked(
         &mut self,
-        engine: &Engine,
+        engine: &Arc<dyn Runtime>,
         id: &ContainerId,
         why: Why,
         found: Result<Option<ContainerFacts>, String>,
@@ -560,7 +563,7 @@ impl Watch<'_> {
     }
 
     /// Starts a container whose time has come, if it is still one to keep running.
-    fn start(&mut self, engine: &Engine, facts: ContainerFacts) {
+    fn start(&mut self, engine: &Arc<dyn Runtime>, facts: ContainerFacts) {
         // Looked at again: a transition may have taken its traffic since.
         match self.keeps(&facts) {
             Keeps::Yes if facts.state == ContainerState::Exited => {}
@@ -573,7 +576,7 @@ impl Watch<'_> {
                 return;
             }
         }
-        let engine = engine.clone();
+        let engine = Arc::clone(engine);
         self.upkeep.start(&facts.id);
         let starting = async move {
             let starting = catch_panic("start a container", timeout(START, engine.start(&facts.id)));
@@ -639,12 +642,12 @@ impl Watch<'_> {
     }
 
     /// Sees to the apps whose transition was cut off, and to those that something has happened to.
-    fn settle(&mut self, engine: &Engine) {
+    fn settle(&mut self, engine: &Arc<dyn Runtime>) {
         let root = &self.server.root;
         let now = Instant::now();
         for app in apps::list(root).unwrap_or_default() {
             let app = app.name;
-            let (server, engine) = (self.server.clone(), engine.clone());
+            let (server, engine) = (self.server.clone(), Arc::clone(engine));
             let cut_off = root.journal(&app).exists() || leftovers::has_leftovers(root, &app);
             let before = self.known.get(&app);
             let again = before.is_some_and(|before| before.again <= now);
@@ -667,7 +670,7 @@ impl Watch<'_> {
                 if cut_off {
                     settle::end(&server, &name, &engine).await;
                 }
-                settle::repair(&server, &name, &engine, &known).await
+                settle::repair(&server, &name, &*engine, &known).await
             });
             // Of one whose settling has panicked nothing is known.
             self.jobs
@@ -676,7 +679,7 @@ impl Watch<'_> {
     }
 
     /// Sees to the build cache, once something was built.
-    fn keep_cache(&mut self, engine: &Engine) {
+    fn keep_cache(&mut self, engine: &Arc<dyn Runtime>) {
         if self.pruning || !prune::was_built(&self.server.root) {
             return;
         }
@@ -685,9 +688,9 @@ impl Watch<'_> {
             by: audit_log::DAEMON.to_owned(),
             ..self.server.clone()
         };
-        let engine = engine.clone();
+        let engine = Arc::clone(engine);
         let pruning = spawn_catching("keep the build cache to its budget".to_owned(), async move {
-            if let Err(error) = prune::keep_cache(&server, &engine).await {
+            if let Err(error) = prune::keep_cache(&server, &*engine).await {
                 tracing::warn!("{error}");
             }
         });

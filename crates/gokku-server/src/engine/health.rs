@@ -47,7 +47,7 @@ pub struct Check<'a> {
 
 /// Waits until the container answers 200, or exits, or its time is over. The error says everything known but
 /// the app's last lines.
-pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(), String> {
+pub async fn await_health(runtime: &dyn Runtime, check: &Check<'_>) -> Result<(), String> {
     let deadline = Instant::now() + remaining(runtime, check.container, check.timeout, check.since).await;
     let mut last = Probe::TimedOut;
     let asking = async {
@@ -98,7 +98,7 @@ pub async fn await_health(runtime: &impl Runtime, check: &Check<'_>) -> Result<(
 /// Waits until a container that has no traffic is good: by its own check, or else by staying up. It cannot have been started
 /// before `since`.
 pub async fn await_good(
-    runtime: &impl Runtime,
+    runtime: &dyn Runtime,
     container: &ContainerId,
     kind: &ProcessSpec,
     timeout: Duration,
@@ -112,7 +112,7 @@ pub async fn await_good(
 
 /// Waits until a command in the container ends with 0, or the container exits, or its time is over.
 async fn await_check(
-    runtime: &impl Runtime,
+    runtime: &dyn Runtime,
     container: &ContainerId,
     command: &Command,
     timeout: Duration,
@@ -174,7 +174,7 @@ async fn await_check(
 /// Waits until a container that answers nobody has stayed up for so long since its start. The error says why it has
 /// not.
 async fn await_staying_up(
-    runtime: &impl Runtime,
+    runtime: &dyn Runtime,
     container: &ContainerId,
     stay_up: Duration,
     since: Instant,
@@ -193,7 +193,7 @@ async fn await_staying_up(
 }
 
 /// Ends when the time is over and the container still runs; never, when it does not: then its end is told.
-async fn stayed_up(runtime: &impl Runtime, container: &ContainerId, left: Duration) {
+async fn stayed_up(runtime: &dyn Runtime, container: &ContainerId, left: Duration) {
     sleep_until(Instant::now() + left).await;
     let running = |facts: &gokku_docker::ContainerFacts| facts.state == gokku_docker::ContainerState::Running;
     let facts = runtime.container(container.as_str()).await;
@@ -203,14 +203,14 @@ async fn stayed_up(runtime: &impl Runtime, container: &ContainerId, left: Durati
 }
 
 /// When a container was last started, in milliseconds since 1970.
-async fn started(runtime: &impl Runtime, container: &ContainerId) -> Option<i64> {
+async fn started(runtime: &dyn Runtime, container: &ContainerId) -> Option<i64> {
     let facts = runtime.container(container.as_str()).await.ok().flatten()?;
     clock::parse_ms(&facts.details?.started_at)
 }
 
 /// What is left of so much time since its start. The engine tells of that by the wall clock, which may have been set since.
 async fn remaining(
-    runtime: &impl Runtime,
+    runtime: &dyn Runtime,
     container: &ContainerId,
     whole: Duration,
     since: Instant,
@@ -220,7 +220,7 @@ async fn remaining(
     whole.saturating_sub(spent)
 }
 
-async fn exit_words(runtime: &impl Runtime, id: &ContainerId, code: Result<i64, Error>) -> String {
+async fn exit_words(runtime: &dyn Runtime, id: &ContainerId, code: Result<i64, Error>) -> String {
     let facts = runtime.container(id.as_str()).await;
     let code = match code {
         Ok(code) => code,
@@ -267,7 +267,7 @@ fn last_words(last: &Probe) -> String {
     }
 }
 
-async fn likely_cause(runtime: &impl Runtime, check: &Check<'_>, last: &Probe) -> Option<String> {
+async fn likely_cause(runtime: &dyn Runtime, check: &Check<'_>, last: &Probe) -> Option<String> {
     if *last != Probe::Refused {
         return answered_cause(last).map(str::to_owned);
     }

@@ -1,204 +1,255 @@
-//! Where containers run. The driver knows only this; behind it stands the Docker Engine, and could stand a
-//! cluster's scheduler.
+//! Where containers run, as a trait: behind it stands the Docker Engine, and could stand a cluster's scheduler. What passes
+//! through it (`gokku_core::containers`) names no engine.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use gokku_core::config::image_ref::ImageRef;
-use gokku_core::{ContainerId, ImageId};
-use gokku_docker::{
-    BuildRequest, ContainerFacts, ContainerSpec, Engine, Error, ImageFacts, LogLine, Login, NetworkFacts,
-    NewNetwork, VolumeFacts,
+use gokku_core::containers::{
+    BuildRequest, ContainerEvent, ContainerFacts, ContainerSpec, Error, ImageFacts, LogLine, Login, Mount,
+    NetworkFacts, NewNetwork, PrunedCache, Usage, VolumeFacts,
 };
+use gokku_core::{ContainerId, ImageId};
+use gokku_docker::Engine;
 
-/// What the driver needs of whatever runs containers. Every method can be called again after it was cut off.
-pub trait Runtime: Clone + Send + Sync + 'static {
-    /// The containers that carry these labels.
-    fn containers(
-        &self,
-        labels: &[(&str, &str)],
-    ) -> impl Future<Output = Result<Vec<ContainerFacts>, Error>> + Send;
-    /// One container with everything that is known of it.
-    fn container(&self, id: &str) -> impl Future<Output = Result<Option<ContainerFacts>, Error>> + Send;
-    /// An image by id or name.
-    fn image(&self, name: &str) -> impl Future<Output = Result<Option<ImageFacts>, Error>> + Send;
-    /// The folder where it keeps its data.
-    fn data_root(&self) -> impl Future<Output = Result<PathBuf, Error>> + Send;
-    /// Whether it has an init for its containers.
-    fn has_init(&self) -> impl Future<Output = Result<bool, Error>> + Send;
-    /// Builds an image.
-    fn build(
-        &self,
-        request: &BuildRequest<'_>,
-        on_line: &mut (dyn FnMut(String) + Send),
-    ) -> impl Future<Output = Result<ImageId, Error>> + Send;
-    /// What an image's name means in its registry now.
-    fn digest_of(
-        &self,
-        image: &ImageRef,
-        login: Option<&Login>,
-    ) -> impl Future<Output = Result<ImageRef, Error>> + Send;
-    /// Pulls an image.
-    fn pull(
-        &self,
-        image: &ImageRef,
-        login: Option<&Login>,
-        on_line: &mut (dyn FnMut(String) + Send),
-    ) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Gives an image a name.
-    fn tag(&self, image: &str, repository: &str, tag: &str)
-    -> impl Future<Output = Result<(), Error>> + Send;
-    /// Takes a name from an image.
-    fn remove_image(&self, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Runs a one-off container to its end, or until somebody says to stop; then there is no exit code.
-    fn run_one_off(
-        &self,
-        stop: &mut (dyn Future<Output = ()> + Send + Unpin),
-        spec: &ContainerSpec,
-        on_output: &mut (dyn FnMut(LogLine) + Send),
-    ) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
+/// What becomes of a call.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+/// What gets each line of progress.
+pub type OnLine<'a> = &'a mut (dyn FnMut(String) + Send + 'a);
+/// What gets each piece that a container prints.
+pub type OnOutput<'a> = &'a mut (dyn FnMut(LogLine) + Send + 'a);
+
+/// What is needed of whatever runs containers. Every call can be made again after it was cut off.
+pub trait Runtime: Send + Sync + 'static {
+    /// Returns the containers that carry all these labels, running or not, in no order.
+    fn containers<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<ContainerFacts>>;
+    /// Returns a container by its id or exact name, with everything that is known of it; none when there is none.
+    fn container<'a>(&'a self, id: &'a str) -> Answer<'a, Option<ContainerFacts>>;
+    /// Returns an image by its id or name; none when there is none.
+    fn image<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ImageFacts>>;
+    /// Returns the images that carry all these labels.
+    fn images<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<ImageFacts>>;
+    /// Returns the folder where it keeps its data.
+    fn data_root(&self) -> Answer<'_, PathBuf>;
+    /// Returns the folders whose file systems have its data: what is to survive a power cut is on these.
+    fn data_folders(&self) -> Answer<'_, Vec<PathBuf>>;
+    /// Returns whether it has an init for its containers.
+    fn has_init(&self) -> Answer<'_, bool>;
+    /// Builds an image; `on_line` gets each line of progress. Dropping the future cancels the build.
+    fn build<'a>(&'a self, request: &'a BuildRequest<'a>, on_line: OnLine<'a>) -> Answer<'a, ImageId>;
+    /// Returns what an image's name means in its registry now: the name with a digest.
+    fn digest_of<'a>(&'a self, image: &'a ImageRef, login: Option<&'a Login>) -> Answer<'a, ImageRef>;
+    /// Pulls an image. Dropping the future cancels it.
+    fn pull<'a>(
+        &'a self,
+        image: &'a ImageRef,
+        login: Option<&'a Login>,
+        on_line: OnLine<'a>,
+    ) -> Answer<'a, ()>;
+    /// Gives an image another name, taking it from the image that had it.
+    fn tag<'a>(&'a self, image: &'a str, repository: &'a str, tag: &'a str) -> Answer<'a, ()>;
+    /// Takes a name from an image, and removes the image when it was its last and nothing uses it. One that is not there is no error.
+    fn remove_image<'a>(&'a self, name: &'a str) -> Answer<'a, ()>;
+    /// Runs a one-off container to its end, or until somebody says to stop: then it is gone, and there is no exit code. Dropping the future removes it, too.
+    fn run_one_off<'a>(
+        &'a self,
+        stop: &'a mut (dyn Future<Output = ()> + Send + Unpin + 'a),
+        spec: &'a ContainerSpec,
+        on_output: OnOutput<'a>,
+    ) -> Answer<'a, Option<i64>>;
     /// Makes a container.
-    fn create(&self, spec: &ContainerSpec) -> impl Future<Output = Result<ContainerId, Error>> + Send;
-    /// Starts it.
-    fn start(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Waits until it does not run.
-    fn wait_exit(&self, id: &ContainerId) -> impl Future<Output = Result<i64, Error>> + Send;
-    /// Stops it.
-    fn stop(&self, id: &ContainerId, grace: Duration) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Removes it; a volume that its image declares and nothing was mounted for stays.
-    fn remove(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Removes it with all volumes of its own.
-    fn remove_with_volumes(&self, id: &ContainerId) -> impl Future<Output = Result<(), Error>> + Send;
-    /// The networks that carry these labels.
-    fn networks_with(
-        &self,
-        labels: &[(&str, &str)],
-    ) -> impl Future<Output = Result<Vec<NetworkFacts>, Error>> + Send;
-    /// The network of this name; made with these labels when there is none.
-    fn network_or_make(
-        &self,
-        name: &str,
-        labels: &BTreeMap<String, String>,
-    ) -> impl Future<Output = Result<NetworkFacts, Error>> + Send;
-    /// A network from a range of addresses; the one that is there with its labels and room enough.
-    fn network_of_range(&self, new: &NewNetwork) -> impl Future<Output = Result<NetworkFacts, Error>> + Send;
-    /// A volume by its name.
-    fn volume(&self, name: &str) -> impl Future<Output = Result<Option<VolumeFacts>, Error>> + Send;
-    /// Gives it another name.
-    fn rename(&self, id: &ContainerId, name: &str) -> impl Future<Output = Result<(), Error>> + Send;
-    /// Runs a program in it, to its end or for so long; then it is ended, and has no exit code.
-    fn run_inside(
-        &self,
-        id: &ContainerId,
-        command: &[String],
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> Answer<'a, ContainerId>;
+    /// Starts a container; one that runs already is no error.
+    fn start<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()>;
+    /// Waits until a container does not run, and returns its exit code.
+    fn wait_exit<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, i64>;
+    /// Stops a container: SIGTERM, then SIGKILL after the grace. One that does not run is no error.
+    fn stop<'a>(&'a self, id: &'a ContainerId, grace: Duration) -> Answer<'a, ()>;
+    /// Removes a container, running or not; a volume that its image declares and nothing was mounted for stays. One that is not there is no error.
+    fn remove<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()>;
+    /// Removes a container with all volumes of its own.
+    fn remove_with_volumes<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()>;
+    /// Gives a container another name.
+    fn rename<'a>(&'a self, id: &'a ContainerId, name: &'a str) -> Answer<'a, ()>;
+    /// Runs a program in a container, to its end or for so long; then it is ended, and has no exit code.
+    fn run_inside<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        command: &'a [String],
         limit: Duration,
-        on_output: &mut (dyn FnMut(LogLine) + Send),
-    ) -> impl Future<Output = Result<Option<i64>, Error>> + Send;
-    /// The last lines it printed.
-    fn last_lines(
-        &self,
-        id: &ContainerId,
-        lines: usize,
-    ) -> impl Future<Output = Result<Vec<String>, Error>> + Send;
+        on_output: OnOutput<'a>,
+    ) -> Answer<'a, Option<i64>>;
+    /// Returns the last lines that a container printed.
+    fn last_lines<'a>(&'a self, id: &'a ContainerId, lines: usize) -> Answer<'a, Vec<String>>;
+    /// Returns the networks that carry all these labels, by their names.
+    fn networks_with<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<NetworkFacts>>;
+    /// Returns the network of this name; none when there is none.
+    fn network<'a>(&'a self, name: &'a str) -> Answer<'a, Option<NetworkFacts>>;
+    /// Returns the network of this name, made with these labels when there is none.
+    fn network_or_make<'a>(
+        &'a self,
+        name: &'a str,
+        labels: &'a BTreeMap<String, String>,
+    ) -> Answer<'a, NetworkFacts>;
+    /// Returns the network with these labels that has room enough; made from a range of addresses when there is none.
+    fn network_of_range<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts>;
+    /// Returns whether a container is on the network of this name, or will be when it is started again.
+    fn network_is_used<'a>(&'a self, name: &'a str) -> Answer<'a, bool>;
+    /// Removes the network of this name if nothing is on it, and returns whether it did.
+    fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, bool>;
+    /// Returns a volume by its name; none when there is none.
+    fn volume<'a>(&'a self, name: &'a str) -> Answer<'a, Option<VolumeFacts>>;
+    /// Returns the volumes that carry all these labels, by their names.
+    fn volumes<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<VolumeFacts>>;
+    /// Removes a volume.
+    fn remove_volume<'a>(&'a self, name: &'a str) -> Answer<'a, ()>;
+    /// Checks that no other app's container has a folder that is to be mounted, where either can write to it.
+    fn check_folders<'a>(&'a self, mounts: &'a [Mount], app: &'a str) -> Answer<'a, ()>;
+    /// Returns what its disk is used for.
+    fn usage(&self) -> Answer<'_, Usage>;
+    /// Removes of the build cache what was not used for longest, until no more than `keep` bytes are left of it.
+    fn prune_cache(&self, keep: u64) -> Answer<'_, PrunedCache>;
+    /// Follows what happens from this call on to containers that carry all these labels. Ends, mostly with an error, when
+    /// whatever runs them goes away.
+    fn events(&self, labels: &[(&str, &str)]) -> BoxStream<'static, Result<ContainerEvent, Error>>;
+}
+
+/// An answer of the Docker Engine, by what it means.
+fn answer<'a, T: Send + 'a>(
+    asked: impl Future<Output = Result<T, gokku_docker::Error>> + Send + 'a,
+) -> Answer<'a, T> {
+    asked.map_err(Error::from).boxed()
 }
 
 impl Runtime for Engine {
-    async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerFacts>, Error> {
-        Engine::containers(self, labels).await
+    fn containers<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<ContainerFacts>> {
+        answer(Engine::containers(self, labels))
     }
-    async fn networks_with(&self, labels: &[(&str, &str)]) -> Result<Vec<NetworkFacts>, Error> {
-        Engine::networks_with(self, labels).await
+    fn container<'a>(&'a self, id: &'a str) -> Answer<'a, Option<ContainerFacts>> {
+        answer(Engine::container(self, id))
     }
-    async fn network_or_make(
-        &self,
-        name: &str,
-        labels: &BTreeMap<String, String>,
-    ) -> Result<NetworkFacts, Error> {
-        Engine::network_or_make(self, name, labels).await
+    fn image<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ImageFacts>> {
+        answer(Engine::image(self, name))
     }
-    async fn network_of_range(&self, new: &NewNetwork) -> Result<NetworkFacts, Error> {
-        Engine::network_of_range(self, new).await
+    fn images<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<ImageFacts>> {
+        answer(Engine::images(self, labels))
     }
-    async fn container(&self, id: &str) -> Result<Option<ContainerFacts>, Error> {
-        Engine::container(self, id).await
+    fn data_root(&self) -> Answer<'_, PathBuf> {
+        answer(Engine::data_root(self))
     }
-    async fn image(&self, name: &str) -> Result<Option<ImageFacts>, Error> {
-        Engine::image(self, name).await
+    fn data_folders(&self) -> Answer<'_, Vec<PathBuf>> {
+        answer(Engine::data_folders(self))
     }
-    async fn data_root(&self) -> Result<PathBuf, Error> {
-        Engine::data_root(self).await
+    fn has_init(&self) -> Answer<'_, bool> {
+        answer(Engine::has_init(self))
     }
-    async fn has_init(&self) -> Result<bool, Error> {
-        Engine::has_init(self).await
+    fn build<'a>(&'a self, request: &'a BuildRequest<'a>, on_line: OnLine<'a>) -> Answer<'a, ImageId> {
+        answer(Engine::build(self, request, on_line))
     }
-    async fn build(
-        &self,
-        request: &BuildRequest<'_>,
-        on_line: &mut (dyn FnMut(String) + Send),
-    ) -> Result<ImageId, Error> {
-        Engine::build(self, request, on_line).await
+    fn digest_of<'a>(&'a self, image: &'a ImageRef, login: Option<&'a Login>) -> Answer<'a, ImageRef> {
+        answer(Engine::digest_of(self, image, login))
     }
-    async fn digest_of(&self, image: &ImageRef, login: Option<&Login>) -> Result<ImageRef, Error> {
-        Engine::digest_of(self, image, login).await
+    fn pull<'a>(
+        &'a self,
+        image: &'a ImageRef,
+        login: Option<&'a Login>,
+        on_line: OnLine<'a>,
+    ) -> Answer<'a, ()> {
+        answer(Engine::pull(self, image, login, on_line))
     }
-    async fn pull(
-        &self,
-        image: &ImageRef,
-        login: Option<&Login>,
-        on_line: &mut (dyn FnMut(String) + Send),
-    ) -> Result<(), Error> {
-        Engine::pull(self, image, login, on_line).await
+    fn tag<'a>(&'a self, image: &'a str, repository: &'a str, tag: &'a str) -> Answer<'a, ()> {
+        answer(Engine::tag(self, image, repository, tag))
     }
-    async fn tag(&self, image: &str, repository: &str, tag: &str) -> Result<(), Error> {
-        Engine::tag(self, image, repository, tag).await
+    fn remove_image<'a>(&'a self, name: &'a str) -> Answer<'a, ()> {
+        answer(Engine::remove_image(self, name))
     }
-    async fn remove_image(&self, name: &str) -> Result<(), Error> {
-        Engine::remove_image(self, name).await
+    fn run_one_off<'a>(
+        &'a self,
+        stop: &'a mut (dyn Future<Output = ()> + Send + Unpin + 'a),
+        spec: &'a ContainerSpec,
+        on_output: OnOutput<'a>,
+    ) -> Answer<'a, Option<i64>> {
+        answer(Engine::run_one_off_until(self, stop, spec, on_output))
     }
-    async fn run_one_off(
-        &self,
-        stop: &mut (dyn Future<Output = ()> + Send + Unpin),
-        spec: &ContainerSpec,
-        on_output: &mut (dyn FnMut(LogLine) + Send),
-    ) -> Result<Option<i64>, Error> {
-        self.run_one_off_until(stop, spec, on_output).await
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> Answer<'a, ContainerId> {
+        answer(Engine::create(self, spec))
     }
-    async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
-        Engine::create(self, spec).await
+    fn start<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
+        answer(Engine::start(self, id))
     }
-    async fn start(&self, id: &ContainerId) -> Result<(), Error> {
-        Engine::start(self, id).await
+    fn wait_exit<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, i64> {
+        answer(Engine::wait_exit(self, id))
     }
-    async fn wait_exit(&self, id: &ContainerId) -> Result<i64, Error> {
-        Engine::wait_exit(self, id).await
+    fn stop<'a>(&'a self, id: &'a ContainerId, grace: Duration) -> Answer<'a, ()> {
+        answer(Engine::stop(self, id, grace))
     }
-    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<(), Error> {
-        Engine::stop(self, id, grace).await
+    fn remove<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
+        answer(Engine::remove(self, id))
     }
-    async fn remove(&self, id: &ContainerId) -> Result<(), Error> {
-        Engine::remove(self, id).await
+    fn remove_with_volumes<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
+        answer(Engine::remove_with_volumes(self, id))
     }
-    async fn remove_with_volumes(&self, id: &ContainerId) -> Result<(), Error> {
-        Engine::remove_with_volumes(self, id).await
+    fn rename<'a>(&'a self, id: &'a ContainerId, name: &'a str) -> Answer<'a, ()> {
+        answer(Engine::rename(self, id, name))
     }
-    async fn volume(&self, name: &str) -> Result<Option<VolumeFacts>, Error> {
-        Engine::volume(self, name).await
-    }
-    async fn rename(&self, id: &ContainerId, name: &str) -> Result<(), Error> {
-        Engine::rename(self, id, name).await
-    }
-    async fn run_inside(
-        &self,
-        id: &ContainerId,
-        command: &[String],
+    fn run_inside<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        command: &'a [String],
         limit: Duration,
-        on_output: &mut (dyn FnMut(LogLine) + Send),
-    ) -> Result<Option<i64>, Error> {
-        Engine::run_inside(self, id, command, limit, on_output).await
+        on_output: OnOutput<'a>,
+    ) -> Answer<'a, Option<i64>> {
+        answer(Engine::run_inside(self, id, command, limit, on_output))
     }
-    async fn last_lines(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, Error> {
-        Engine::last_lines(self, id, lines).await
+    fn last_lines<'a>(&'a self, id: &'a ContainerId, lines: usize) -> Answer<'a, Vec<String>> {
+        answer(Engine::last_lines(self, id, lines))
+    }
+    fn networks_with<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<NetworkFacts>> {
+        answer(Engine::networks_with(self, labels))
+    }
+    fn network<'a>(&'a self, name: &'a str) -> Answer<'a, Option<NetworkFacts>> {
+        answer(Engine::network(self, name))
+    }
+    fn network_or_make<'a>(
+        &'a self,
+        name: &'a str,
+        labels: &'a BTreeMap<String, String>,
+    ) -> Answer<'a, NetworkFacts> {
+        answer(Engine::network_or_make(self, name, labels))
+    }
+    fn network_of_range<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts> {
+        answer(Engine::network_of_range(self, new))
+    }
+    fn network_is_used<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
+        answer(Engine::network_is_used(self, name))
+    }
+    fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
+        answer(Engine::remove_network(self, name))
+    }
+    fn volume<'a>(&'a self, name: &'a str) -> Answer<'a, Option<VolumeFacts>> {
+        answer(Engine::volume(self, name))
+    }
+    fn volumes<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<VolumeFacts>> {
+        answer(Engine::volumes(self, labels))
+    }
+    fn remove_volume<'a>(&'a self, name: &'a str) -> Answer<'a, ()> {
+        answer(Engine::remove_volume(self, name))
+    }
+    fn check_folders<'a>(&'a self, mounts: &'a [Mount], app: &'a str) -> Answer<'a, ()> {
+        answer(Engine::check_folders(self, mounts, app))
+    }
+    fn usage(&self) -> Answer<'_, Usage> {
+        answer(Engine::usage(self))
+    }
+    fn prune_cache(&self, keep: u64) -> Answer<'_, PrunedCache> {
+        answer(Engine::prune_cache(self, keep))
+    }
+    fn events(&self, labels: &[(&str, &str)]) -> BoxStream<'static, Result<ContainerEvent, Error>> {
+        Engine::events(self, labels).map_err(Error::from).boxed()
     }
 }

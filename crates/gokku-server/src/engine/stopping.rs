@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gokku_core::config::process_one::{KilledBecause, Stopped, Time, is_deaf_shell, is_init};
+use gokku_core::containers::{ContainerState, Details, Error};
 use gokku_core::logs::event::{Event, Finish, Stamped};
 use gokku_core::{AppName, ContainerId};
-use gokku_docker::Details;
-use gokku_docker::{ContainerState, Error};
 use tokio::time::Instant;
 
 use crate::engine::runtime::Runtime;
@@ -17,7 +16,7 @@ use crate::queue::transition_log;
 
 /// Stops it; why it had to be killed, where it did not end by itself.
 pub(crate) async fn stop(
-    runtime: &impl Runtime,
+    runtime: &dyn Runtime,
     id: &ContainerId,
     grace: Duration,
 ) -> Result<Option<KilledBecause>, Error> {

@@ -19,12 +19,9 @@ use crate::error::Error;
 /// How long the disks may take. A file system is written with all that others have changed in it.
 pub(crate) const DISK_LIMIT: Duration = Duration::from_secs(120);
 
-/// Where an engine keeps its images that leaves them to containerd, beside the folder that it calls its own.
-const CONTAINERD: &str = "/var/lib/containerd";
-
-/// The folders whose file systems have what an app is made of: the server's own, and the engine's data.
-pub(crate) fn folders(root: &Path, data: &Path) -> Vec<PathBuf> {
-    vec![root.to_owned(), data.to_owned(), PathBuf::from(CONTAINERD)]
+/// The folders whose file systems have what an app is made of: the server's own, and those of the engine's data.
+pub(crate) fn folders(root: &Path, data: Vec<PathBuf>) -> Vec<PathBuf> {
+    std::iter::once(root.to_owned()).chain(data).collect()
 }
 
 /// Something that is brought to the disk beside everything else.
@@ -158,7 +155,7 @@ mod tests {
         std::os::unix::fs::symlink("/nothing", folder.path().join("link")).expect("linked");
         write_tree(folder.path()).expect("on the disk");
         write(folder.path()).expect("on the disk");
-        write_all(&folders(folder.path(), Path::new("/nothing/there"))).expect("on the disk");
+        write_all(&folders(folder.path(), vec!["/nothing/there".into()])).expect("on the disk");
         assert!(write_file(&folder.path().join("none")).is_err());
     }
 }

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::config::volume::{Source, Volume, lies_below};
-use gokku_docker::{Engine, Mount, MountSource, VolumeFacts, labels};
+use gokku_docker::{Mount, MountSource, VolumeFacts, labels};
 
 use crate::app::apps;
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::root::Root;
 use crate::plan::release_plan::{GOKKU_YML, Plan};
@@ -88,7 +89,12 @@ fn folder(root: &Root, plan: &Plan, path: &str) -> Result<String, String> {
 }
 
 /// Looks whether everything can be mounted, before anything is begun.
-pub(crate) async fn check(engine: &Engine, root: &Root, app: &AppName, plan: &Plan) -> Result<(), Error> {
+pub(crate) async fn check(
+    engine: &dyn Runtime,
+    root: &Root,
+    app: &AppName,
+    plan: &Plan,
+) -> Result<(), Error> {
     let mounts = of(root, app, plan)?;
     for mount in &mounts {
         if let MountSource::Volume { name, .. } = &mount.source
@@ -115,7 +121,7 @@ pub(crate) fn is_own(volume: &VolumeFacts, root: &Root, app: &AppName) -> bool {
 /// What becomes of the volumes of an app that is no more, in words: its own are removed if that was asked for; others
 /// that it had never are.
 pub(crate) async fn leave(
-    engine: &Engine,
+    engine: &dyn Runtime,
     root: &Root,
     app: &AppName,
     adopted: &[String],

@@ -6,13 +6,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use gokku_core::AppName;
 use gokku_core::config::neighbours;
 use gokku_core::config::network_name::{self, OF_ALL};
 use gokku_core::machine::subnet::{self, Subnet};
 use gokku_core::text::read_limits;
-use gokku_docker::{ContainerFacts, Engine, NetworkFacts, NewNetwork, labels};
+use gokku_docker::{ContainerFacts, NetworkFacts, NewNetwork, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;
@@ -81,8 +82,8 @@ pub(crate) fn of_containers(all: &[ContainerFacts]) -> BTreeSet<String> {
 
 /// Sees before anything is built that a release with so many containers can have its networks, and what is to be told of
 /// them. Those that are not there yet are made while it is built: that takes a tenth of a second each.
-pub(crate) async fn prepare<R: Runtime>(
-    runtime: &R,
+pub(crate) async fn prepare(
+    runtime: &Arc<dyn Runtime>,
     root: &Root,
     app: &AppName,
     plan: &Plan,
@@ -93,12 +94,12 @@ pub(crate) async fn prepare<R: Runtime>(
     notes.extend(wanted.notes);
     let mut missing = Vec::new();
     match wanted.own {
-        Own::Chosen(name) => drop(join(runtime, root, app, plan, &name).await?),
-        Own::Made(new) if find(runtime, &new).await?.is_none() => missing.push(new),
+        Own::Chosen(name) => drop(join(&**runtime, root, app, plan, &name).await?),
+        Own::Made(new) if find(&**runtime, &new).await?.is_none() => missing.push(new),
         Own::Made(_) => {}
     }
     for (other, new) in wanted.pairs {
-        if find(runtime, &new).await?.is_none() {
+        if find(&**runtime, &new).await?.is_none() {
             missing.push(new);
             notes.push(format!(
                 "{other} and {app} reach each other as soon as the containers of {other} are made anew: by its next deploy or `gokku restart -a {other}`"
@@ -117,7 +118,7 @@ pub(crate) async fn prepare<R: Runtime>(
                 .choose(new.containers, &taken)
                 .map_err(gokku_docker::Error::from)?,
         );
-        let runtime = runtime.clone();
+        let runtime = Arc::clone(runtime);
         // Whoever makes the containers waits for it, and hears of what goes wrong.
         tokio::spawn(async move { runtime.network_of_range(&new).await });
     }
@@ -125,8 +126,8 @@ pub(crate) async fn prepare<R: Runtime>(
 }
 
 /// The networks of a release with so many containers; they are there.
-pub(crate) async fn ready<R: Runtime>(
-    runtime: &R,
+pub(crate) async fn ready(
+    runtime: &dyn Runtime,
     root: &Root,
     app: &AppName,
     plan: &Plan,
@@ -192,8 +193,8 @@ fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Network
 }
 
 /// The network that a release chose, made where there is none; its name.
-async fn join<R: Runtime>(
-    runtime: &R,
+async fn join(
+    runtime: &dyn Runtime,
     root: &Root,
     app: &AppName,
     plan: &Plan,
@@ -208,7 +209,7 @@ async fn join<R: Runtime>(
 }
 
 /// The network with its labels that has room enough, the largest; its name.
-async fn find<R: Runtime>(runtime: &R, new: &NewNetwork) -> Result<Option<String>, Error> {
+async fn find(runtime: &dyn Runtime, new: &NewNetwork) -> Result<Option<String>, Error> {
     let labels = new
         .labels
         .iter()
@@ -218,7 +219,7 @@ async fn find<R: Runtime>(runtime: &R, new: &NewNetwork) -> Result<Option<String
     Ok(there.max_by_key(NetworkFacts::room).map(|one| one.name))
 }
 
-async fn find_or_make<R: Runtime>(runtime: &R, new: &NewNetwork) -> Result<String, Error> {
+async fn find_or_make(runtime: &dyn Runtime, new: &NewNetwork) -> Result<String, Error> {
     match find(runtime, new).await? {
         Some(name) => Ok(name),
         None => Ok(runtime.network_of_range(new).await?.name),
@@ -328,7 +329,7 @@ fn check(there: &NetworkFacts, root: &Root, app: &AppName, plan: &Plan) -> Resul
 /// Removes what an app's containers were on and are no more: a network that gokku made by itself, with nothing on it.
 /// Those that somebody chose stay until the app goes.
 pub(crate) async fn left(
-    engine: &Engine,
+    engine: &dyn Runtime,
     root: &Root,
     before: &BTreeSet<String>,
     now: &Networks,
@@ -349,7 +350,11 @@ pub(crate) async fn left(
 
 /// Removes the networks that were made for an app that is no more, and those that apps share, unless a container is on
 /// them. The names of the app's own that stay.
-pub(crate) async fn remove_unused(engine: &Engine, root: &Root, app: &AppName) -> Result<Vec<String>, Error> {
+pub(crate) async fn remove_unused(
+    engine: &dyn Runtime,
+    root: &Root,
+    app: &AppName,
+) -> Result<Vec<String>, Error> {
     let label = root.label();
     let mut stay = Vec::new();
     let is_needed = |of: &AppName| of != app && root.app(of).exists();

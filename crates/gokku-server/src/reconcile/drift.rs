@@ -8,8 +8,11 @@ use gokku_core::transition::State;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId};
 use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::control::api::RouteStatus;
+use gokku_docker::{ContainerFacts, labels};
+use gokku_proxy::api::RouteStatus;
 
 use crate::app::{apps, records};
+use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
 use crate::error::Error;
 use crate::fs::root::Root;
@@ -94,7 +97,7 @@ fn actual(facts: &ContainerFacts, coming: &HashSet<ContainerId>) -> Option<Actua
 /// Looks at an app now.
 pub(crate) async fn look(
     server: &Server,
-    engine: &Engine,
+    engine: &dyn Runtime,
     app: &AppName,
     coming: &HashSet<ContainerId>,
 ) -> Result<Vec<Drift>, Error> {

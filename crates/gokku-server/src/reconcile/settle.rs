@@ -2,13 +2,14 @@
 //! repaired where that is safe. What is neither is recorded.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use gokku_core::config::processes::Scale;
 use gokku_core::logs::audit::Change;
 use gokku_core::reconcile::{Drift, Repair};
 use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
-use gokku_docker::Engine;
 
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::atomic;
 use crate::queue::journal;
@@ -48,12 +49,12 @@ fn take(server: &Server, app: &AppName) -> Option<AppLock> {
 }
 
 /// Ends an app's transition, unless its process lives.
-pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
+pub(crate) async fn end(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) {
     let Some(_lock) = take(server, app) else { return };
     let ended = Box::pin(recover::recover(server, app, engine)).await;
     let swept = ended.and_then(|()| leftovers::sweep(&server.root, app));
     let pruned = match swept {
-        Ok(()) => prune::finish(&server.root, app, engine).await,
+        Ok(()) => prune::finish(&server.root, app, &**engine).await,
         error => error,
     };
     if let Err(error) = pruned {
@@ -66,7 +67,7 @@ pub(crate) async fn end(server: &Server, app: &AppName, engine: &Engine) {
 pub(crate) async fn repair(
     server: &Server,
     app: &AppName,
-    engine: &Engine,
+    engine: &dyn Runtime,
     known: &Known,
 ) -> Option<BTreeSet<Drift>> {
     // Looked at without the lock at first: hardly ever is anything to be repaired, and nobody should have to wait for that.

@@ -4,9 +4,9 @@
 use gokku_core::AppName;
 use gokku_core::release::disk::{Need, Place, Shortage, Space, cache_to_keep, need, shortage};
 use gokku_core::text::size::Size;
-use gokku_docker::Engine;
 
 use crate::app::{records, server_config};
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::disk;
 use crate::server::Server;
@@ -19,7 +19,7 @@ fn needed(server: &Server, app: &AppName) -> Result<Need, Error> {
 }
 
 /// What a build does not fit into. Where it cannot be told, it is let through: the engine says when its disk is full.
-async fn short(server: &Server, engine: &Engine, need: Need) -> Option<Shortage> {
+async fn short(server: &Server, engine: &dyn Runtime, need: Need) -> Option<Shortage> {
     let data = engine.data_root().await.ok()?;
     shortage(disk::space(server.root.path(), &data)?, need)
 }
@@ -27,7 +27,7 @@ async fn short(server: &Server, engine: &Engine, need: Need) -> Option<Shortage>
 /// What the next build of an app does not fit into, with its place in words.
 pub(crate) async fn next_build(
     server: &Server,
-    engine: &Engine,
+    engine: &dyn Runtime,
     app: &AppName,
 ) -> Result<Option<String>, Error> {
     let short = short(server, engine, needed(server, app)?).await;
@@ -37,7 +37,7 @@ pub(crate) async fn next_build(
     }
 }
 
-async fn words(server: &Server, engine: &Engine, short: &Shortage) -> String {
+async fn words(server: &Server, engine: &dyn Runtime, short: &Shortage) -> String {
     let place = match short.place {
         Place::Root => server.root.path().to_owned(),
         Place::Engine => engine.data_root().await.unwrap_or_default(),
@@ -68,7 +68,7 @@ pub(crate) async fn for_code(server: &Server, app: &AppName) -> Result<(), Error
 pub(crate) async fn for_build(
     server: &Server,
     app: &AppName,
-    engine: &Engine,
+    engine: &dyn Runtime,
     tell: &mut (dyn FnMut(String) + Send),
 ) -> Result<(), Error> {
     let need = Need {
@@ -81,7 +81,7 @@ pub(crate) async fn for_build(
 async fn make(
     server: &Server,
     app: &AppName,
-    engine: &Engine,
+    engine: &dyn Runtime,
     need: Need,
     held: bool,
     tell: &mut (dyn FnMut(String) + Send),

@@ -12,10 +12,11 @@ use gokku_core::logs::audit::Change;
 use gokku_core::release::record::{Outcome, Record};
 use gokku_core::release::retention::{Found, Going, Keep, going};
 use gokku_core::{Access, AppName, ReleaseId};
-use gokku_docker::{Engine, ImageFacts, PrunedCache, Usage, labels};
+use gokku_docker::{ImageFacts, PrunedCache, Usage, labels};
 use serde::Serialize;
 
 use crate::app::{apps, records, server_config};
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::root::Root;
 use crate::fs::{atomic, disk};
@@ -135,7 +136,7 @@ async fn prune(server: &Server, wanted: &PruneOptions) -> Result<Report, Error> 
 /// The same for everything but the build cache, because there is no room; the lock of `held` is whoever calls'.
 pub(crate) async fn for_room(
     server: &Server,
-    engine: &Engine,
+    engine: &dyn Runtime,
     held: Option<&AppName>,
 ) -> Result<Report, Error> {
     let mut pruning = Pruning::begin(server, engine, false).await?;
@@ -160,13 +161,17 @@ pub(crate) fn was_built(root: &Root) -> bool {
 }
 
 /// Keeps the build cache to its budget. What has to be removed for that is recorded.
-pub(crate) async fn keep_cache(server: &Server, engine: &Engine) -> Result<(), Error> {
+pub(crate) async fn keep_cache(server: &Server, engine: &dyn Runtime) -> Result<(), Error> {
     let budget = server_config::read(&server.root)?.disk.build_cache;
     prune_cache(server, engine, budget.0).await.map(drop)
 }
 
 /// Removes of the build cache what is above so many bytes.
-pub(crate) async fn prune_cache(server: &Server, engine: &Engine, keep: u64) -> Result<PrunedCache, Error> {
+pub(crate) async fn prune_cache(
+    server: &Server,
+    engine: &dyn Runtime,
+    keep: u64,
+) -> Result<PrunedCache, Error> {
     let pruned = engine.prune_cache(keep).await?;
     if pruned.records > 0 {
         let change = Change::BuildCachePruned { bytes: pruned.bytes };
@@ -179,7 +184,7 @@ pub(crate) async fn prune_cache(server: &Server, engine: &Engine, keep: u64) -> 
 pub(crate) async fn beyond_keeping(
     root: &Root,
     app: &AppName,
-    engine: &Engine,
+    engine: &dyn Runtime,
     keep: Keep,
 ) -> Result<Vec<String>, Error> {
     let records = records::list(root, app)?;
@@ -225,7 +230,7 @@ pub(crate) fn half_pruned(root: &Root, app: &AppName) -> BTreeSet<ReleaseId> {
 }
 
 /// Removes them. Whoever calls holds the app's lock.
-pub(crate) async fn finish(root: &Root, app: &AppName, engine: &Engine) -> Result<(), Error> {
+pub(crate) async fn finish(root: &Root, app: &AppName, engine: &dyn Runtime) -> Result<(), Error> {
     for id in half_pruned(root, app) {
         let record = records::load(root, app, id)?;
         let digest = record.as_ref().and_then(|record| record.digest.as_ref());
@@ -281,14 +286,14 @@ fn digest(records: &[Record], id: ReleaseId) -> Option<&ImageRef> {
 }
 
 /// Takes a name from an image, or removes one by its id; false when a container is made of it.
-async fn remove_image(engine: &Engine, name: &str) -> Result<bool, Error> {
+async fn remove_image(engine: &dyn Runtime, name: &str) -> Result<bool, Error> {
     forget_image(engine, name, None).await
 }
 
 /// The same for one that may have been pulled.
-async fn forget_image(engine: &Engine, name: &str, digest: Option<&ImageRef>) -> Result<bool, Error> {
+async fn forget_image(engine: &dyn Runtime, name: &str, digest: Option<&ImageRef>) -> Result<bool, Error> {
     match pull::forget(engine, name, digest).await {
-        Err(gokku_docker::Error::Conflict { .. }) => Ok(false),
+        Err(gokku_core::containers::Error::Conflict(_)) => Ok(false),
         result => Ok(result?),
     }
 }
@@ -305,13 +310,13 @@ enum LockOutcome {
 
 struct Pruning<'a> {
     server: &'a Server,
-    engine: &'a Engine,
+    engine: &'a dyn Runtime,
     usage: Usage,
     report: Report,
 }
 
 impl<'a> Pruning<'a> {
-    async fn begin(server: &'a Server, engine: &'a Engine, dry_run: bool) -> Result<Self, Error> {
+    async fn begin(server: &'a Server, engine: &'a dyn Runtime, dry_run: bool) -> Result<Self, Error> {
         Ok(Self {
             server,
             engine,

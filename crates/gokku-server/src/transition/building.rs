@@ -14,14 +14,13 @@ use gokku_core::{AppName, ImageId, ReleaseId};
 use gokku_docker::{Apart, BuildRequest, Builder, Generated, labels};
 
 use crate::app::{apps, code, records, registries};
-use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::{boot, disk};
 use crate::plan::caches;
 use crate::plan::release_plan::Plan;
 use crate::transition::driver::Driver;
 
-impl<R: Runtime> Driver<R> {
+impl Driver {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
         let id = self.activation()?.release;
         let mut record = self.record(id)?;

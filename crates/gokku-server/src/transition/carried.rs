@@ -43,8 +43,8 @@ impl Carried {
 
 /// What is carried into the containers of a release with this image. The same for every release of the app, whoever makes
 /// them, one-off containers included.
-async fn of<R: Runtime>(
-    runtime: &R,
+async fn of(
+    runtime: &dyn Runtime,
     root: &Root,
     app: &AppName,
     plan: &Plan,
@@ -103,8 +103,8 @@ async fn of<R: Runtime>(
 
 /// The volumes that the engine made for the running containers because their image declares them, by their place: of
 /// containers from before gokku carried any, which had one each. Of several, the web process's first one counts.
-async fn had_before<R: Runtime>(
-    runtime: &R,
+async fn had_before(
+    runtime: &dyn Runtime,
     root: &Root,
     app: &AppName,
 ) -> Result<BTreeMap<String, String>, Error> {
@@ -141,8 +141,8 @@ pub(crate) fn of_image(facts: &ContainerFacts) -> impl Iterator<Item = (String, 
 }
 
 /// What a one-off container of a release has: what `gokku.yml` says, and what the image declares.
-pub(crate) async fn mounts_of<R: Runtime>(
-    runtime: &R,
+pub(crate) async fn mounts_of(
+    runtime: &dyn Runtime,
     root: &Root,
     app: &AppName,
     plan: &Plan,
@@ -156,14 +156,14 @@ pub(crate) async fn mounts_of<R: Runtime>(
     Ok(all)
 }
 
-impl<R: Runtime> Driver<R> {
+impl Driver {
     /// What the containers of the release have, the migration's, too. What is carried is told with the first of them.
     pub(crate) async fn mounts(&mut self) -> Result<Vec<Mount>, Error> {
         let mut all = mounts::of(&self.root, &self.app, &self.plan)?;
         if self.carried.is_none()
             && let Some(image) = self.image.clone()
         {
-            let found = of(&self.runtime, &self.root, &self.app, &self.plan, &image).await?;
+            let found = of(&*self.runtime, &self.root, &self.app, &self.plan, &image).await?;
             self.keep_those_from_before(&found)?;
             self.tell_carried(&found)?;
             self.carried = Some(found);

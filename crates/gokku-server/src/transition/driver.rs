@@ -1,6 +1,7 @@
 //! The loop: observe, ask the core, perform one step, again.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::logs::event::Event;
@@ -47,13 +48,13 @@ const GRACE_OF_STEP: Duration = Duration::from_secs(3);
 const GRACE_OF_MIGRATION: Duration = Duration::from_secs(15);
 
 /// Performs one transition of one app. Whoever makes it holds the app's lock.
-pub struct Driver<R> {
+pub struct Driver {
     server: Server,
     pub(crate) root: Root,
     pub(crate) app: AppName,
     /// When it began.
     pub(crate) since: Instant,
-    pub(crate) runtime: R,
+    pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) switch: Client,
     pub(crate) plan: Plan,
     pub(crate) goal: Goal,
@@ -101,13 +102,13 @@ pub enum End {
 }
 
 /// What a driver is made of.
-pub struct DriverConfig<R> {
+pub struct DriverConfig {
     /// The server.
     pub server: Server,
     /// The app.
     pub app: AppName,
     /// Where containers run.
-    pub runtime: R,
+    pub runtime: Arc<dyn Runtime>,
     /// What the release is built and run with.
     pub plan: Plan,
     /// What is wanted.
@@ -120,9 +121,9 @@ pub struct DriverConfig<R> {
     pub took_out: u64,
 }
 
-impl<R: Runtime> Driver<R> {
+impl Driver {
     /// A transition that begins now: its journal is written before anything is done.
-    pub async fn begin(parts: DriverConfig<R>, id: gokku_core::ReleaseId) -> Result<Self, Error> {
+    pub async fn begin(parts: DriverConfig, id: gokku_core::ReleaseId) -> Result<Self, Error> {
         let placeholder = Journal::begin(id, parts.goal.clone(), &Observed::default());
         let mut driver = Self::of(parts, placeholder);
         driver.refs = Some(Refs::Unmoved);
@@ -134,11 +135,11 @@ impl<R: Runtime> Driver<R> {
     }
 
     /// A transition that somebody else began.
-    pub fn resume(parts: DriverConfig<R>, journal: Journal) -> Self {
+    pub fn resume(parts: DriverConfig, journal: Journal) -> Self {
         Self::of(parts, journal)
     }
 
-    fn of(parts: DriverConfig<R>, journal: Journal) -> Self {
+    fn of(parts: DriverConfig, journal: Journal) -> Self {
         let switch = parts.server.switch();
         Self {
             root: parts.server.root.clone(),
@@ -253,8 +254,8 @@ impl<R: Runtime> Driver<R> {
 
     /// Begins to bring to the disk what a new release is made of: its code, its image, the commit, its record.
     pub(crate) async fn begin_to_write(&mut self) {
-        if let Ok(data) = self.runtime.data_root().await {
-            self.pending = Some(Pending::begin(durable::folders(self.root.path(), &data)));
+        if let Ok(data) = self.runtime.data_folders().await {
+            self.pending = Some(Pending::begin(durable::folders(self.root.path(), data)));
         }
     }
 
@@ -278,8 +279,8 @@ impl<R: Runtime> Driver<R> {
         if !matches!(self.goal, Goal::Activate(_)) {
             return Ok(());
         }
-        let data = self.runtime.data_root().await?;
-        Pending::begin(durable::folders(self.root.path(), &data))
+        let data = self.runtime.data_folders().await?;
+        Pending::begin(durable::folders(self.root.path(), data))
             .end()
             .await?;
         atomic::remove(&self.root.unwritten(&self.app))
@@ -297,7 +298,7 @@ impl<R: Runtime> Driver<R> {
         let first = activation.processes.iter().find(|one| activation.is_routed(one));
         let name = first.map(|process| Slot::Blue.container_name(&self.app, process));
         if let Some(first) = self.facts.iter().find(|facts| Some(&facts.name) == name.as_ref()) {
-            post_deploy::run(&self.runtime, &self.app, &first.id, commands, &mut self.log).await;
+            post_deploy::run(&*self.runtime, &self.app, &first.id, commands, &mut self.log).await;
         }
     }
 

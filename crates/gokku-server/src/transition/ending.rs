@@ -2,10 +2,11 @@
 
 use gokku_core::AppName;
 use gokku_core::app::branch_name::BranchName;
-use gokku_docker::{Engine, labels};
+use gokku_docker::labels;
 use gokku_git::Repository;
 
 use crate::app::{apps, server_config};
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::{atomic, durable};
 use crate::plan::{mounts, networks};
@@ -29,7 +30,11 @@ pub(crate) fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> R
 }
 
 /// Nothing of an app is left, but what is told of.
-pub(crate) async fn destroyed(server: &Server, app: &AppName, engine: &Engine) -> Result<Vec<String>, Error> {
+pub(crate) async fn destroyed(
+    server: &Server,
+    app: &AppName,
+    engine: &dyn Runtime,
+) -> Result<Vec<String>, Error> {
     match server.switch().delete(app).await {
         Ok(())
         | Err(gokku_proxy::control::client::Error::Refused(gokku_proxy::control::api::Refused::NoRoute {

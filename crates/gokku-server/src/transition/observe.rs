@@ -7,11 +7,10 @@ use gokku_docker::{ContainerFacts, ContainerState, labels};
 use gokku_proxy::control::api::RouteStatus;
 
 use crate::app::{env_store, records, refs};
-use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::transition::driver::Driver;
 
-impl<R: Runtime> Driver<R> {
+impl Driver {
     /// Everything the core wants to know.
     pub(crate) async fn observe(&mut self) -> Result<Observed, Error> {
         let root_label = self.root.label();

@@ -14,7 +14,6 @@ use gokku_proxy::control::api::{Drain, Hold, PutRoute, SwitchTo, Target};
 
 use crate::app::{code, env_store, records, refs};
 use crate::engine::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
-use crate::engine::runtime::Runtime;
 use crate::engine::{daemon_client, stopping};
 use crate::error::Error;
 use crate::fs::atomic;
@@ -30,7 +29,7 @@ fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl<R: Runtime> Driver<R> {
+impl Driver {
     /// In a box: it is the largest future there is, and what waits for it would be as large, once for each place that waits.
     pub(crate) fn perform<'a>(&'a mut self, step: &'a Step) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(self.perform_step(step))
@@ -257,7 +256,7 @@ impl<R: Runtime> Driver<R> {
     /// The networks of the release, which are there now: it may have been long since somebody looked.
     async fn look_at_networks(&mut self) -> Result<Networks, Error> {
         let containers = self.activation()?.processes.len();
-        let networks = networks::ready(&self.runtime, &self.root, &self.app, &self.plan, containers).await?;
+        let networks = networks::ready(&*self.runtime, &self.root, &self.app, &self.plan, containers).await?;
         self.networks = Some(networks.clone());
         Ok(networks)
     }
@@ -305,7 +304,7 @@ impl<R: Runtime> Driver<R> {
             let checked = match driver.process_of(id) {
                 Some(process) if !process.is_web() => {
                     let (kind, timeout) = (driver.plan.kind(&process), driver.plan.settings.health_timeout);
-                    await_good(&driver.runtime, id, &kind, timeout, driver.since).await
+                    await_good(&*driver.runtime, id, &kind, timeout, driver.since).await
                 }
                 _ => {
                     let check = Check {
@@ -315,7 +314,7 @@ impl<R: Runtime> Driver<R> {
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
                     };
-                    await_health(&driver.runtime, &check).await
+                    await_health(&*driver.runtime, &check).await
                 }
             };
             checked.map_err(|words| (id, words))
@@ -479,7 +478,7 @@ impl<R: Runtime> Driver<R> {
 
     async fn stop(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
         // All at once: each may take its whole grace.
-        let (runtime, grace) = (&self.runtime, self.plan.settings.stop);
+        let (runtime, grace) = (&*self.runtime, self.plan.settings.stop);
         let stops = containers.iter().map(|id| stopping::stop(runtime, id, grace));
         let stopped = join_all(stops).await;
         for id in containers {
@@ -510,7 +509,7 @@ impl<R: Runtime> Driver<R> {
         self.image = None;
         let mut record = self.record(id)?;
         pull::forget(
-            &self.runtime,
+            &*self.runtime,
             &records::image_tag(&self.app, id),
             record.digest.as_ref(),
         )

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs each in its turn, and tells of those that fail.
 pub(crate) async fn run(
-    runtime: &impl Runtime,
+    runtime: &dyn Runtime,
     app: &AppName,
     container: &ContainerId,
     commands: &[Command],

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::fs::root::Root;
 use crate::transition::driver::Driver;
 
-impl<R: Runtime> Driver<R> {
+impl Driver {
     /// Pulls a release's image: by its digest once that is known, so that a tag which moves changes no release.
     pub(crate) async fn pull(&mut self) -> Result<(), Error> {
         let mut record = self.record(self.activation()?.release)?;
@@ -65,8 +65,8 @@ impl<R: Runtime> Driver<R> {
 }
 
 /// Why an image could not be pulled, and what to do.
-fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_docker::Error) -> Error {
-    use gokku_docker::Error as Theirs;
+fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_core::containers::Error) -> Error {
+    use gokku_core::containers::Error as Theirs;
     let registry = image.registry();
     let login_again = format!("`gokku registry login {registry} --username USER`");
     match (error, login) {
@@ -77,7 +77,7 @@ fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_docker::Error)
             "{image}: {registry} does not give it to {} ({words}). {login_again} stores another login; is the image's name right?",
             login.username
         )),
-        (Theirs::NotFound { .. }, _) => Error::missing(format!(
+        (Theirs::NotFound(_), _) => Error::missing(format!(
             "{image}: {registry} has no such image, or no such tag of it"
         )),
         (error, _) => {
@@ -89,16 +89,16 @@ fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_docker::Error)
 
 /// Takes a release's name from its image. One that was pulled carries no label, and goes once nobody has a name for it
 /// but the registry; false when somebody has a container of it.
-pub(crate) async fn forget<R: Runtime>(
-    runtime: &R,
+pub(crate) async fn forget(
+    runtime: &dyn Runtime,
     tag: &str,
     digest: Option<&ImageRef>,
-) -> Result<bool, gokku_docker::Error> {
+) -> Result<bool, gokku_core::containers::Error> {
     runtime.remove_image(tag).await?;
     let Some(digest) = digest else { return Ok(true) };
     match runtime.image(digest.as_str()).await? {
         Some(image) if image.tags.is_empty() => match runtime.remove_image(digest.as_str()).await {
-            Err(gokku_docker::Error::Conflict { .. }) => Ok(false),
+            Err(gokku_core::containers::Error::Conflict(_)) => Ok(false),
             result => result.map(|()| true),
         },
         _ => Ok(true),
@@ -106,7 +106,7 @@ pub(crate) async fn forget<R: Runtime>(
 }
 
 /// The same for every release of an app, and for the name of the active one.
-pub(crate) async fn forget_all<R: Runtime>(runtime: &R, root: &Root, app: &AppName) -> Result<(), Error> {
+pub(crate) async fn forget_all(runtime: &dyn Runtime, root: &Root, app: &AppName) -> Result<(), Error> {
     // Records that cannot be read keep nobody from removing the app they are of.
     let mut pulled = records::list(root, app).unwrap_or_default();
     pulled.retain(|record| record.digest.is_some());

@@ -1,5 +1,6 @@
 //! Ends transitions that were cut off: forwards or backwards, by the same loop that runs them.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gokku_core::logs::event::{Event, Finish, Stamped};
@@ -8,9 +9,11 @@ use gokku_core::transition::Goal;
 use gokku_core::{AppName, ReleaseId};
 use gokku_docker::Engine;
 use gokku_proxy::control::api::RouteStatus;
+use gokku_proxy::api::RouteStatus;
 use tokio::sync::watch;
 
 use crate::app::records;
+use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
 use crate::error::Error;
 use crate::os::clock;
@@ -26,7 +29,7 @@ use crate::transition::ending;
 const LATE: Duration = Duration::from_secs(3);
 
 /// Ends a transition that was cut off, if there is one. Whoever calls holds the app's lock.
-pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> Result<(), Error> {
+pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) -> Result<(), Error> {
     let Some(journal) = journal::load(&server.root, app)? else {
         return Ok(());
     };
@@ -41,7 +44,15 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
             .unwrap_or_else(|_| Plan::lenient(&server.root, app)),
         Goal::Stop | Goal::Destroy => Plan::lenient(&server.root, app),
     };
-    finish_stop(server, app, engine, &began_to_stop, plan.settings.stop, &mut log).await?;
+    finish_stop(
+        server,
+        app,
+        &**engine,
+        &began_to_stop,
+        plan.settings.stop,
+        &mut log,
+    )
+    .await?;
     let destroys = journal.goal == Goal::Destroy;
     let branch = journal.goal.pushed_branch();
     let id = journal.id;
@@ -49,7 +60,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     let parts = DriverConfig {
         server: server.clone(),
         app: app.clone(),
-        runtime: engine.clone(),
+        runtime: Arc::clone(engine),
         plan,
         goal: journal.goal.clone(),
         log,
@@ -64,14 +75,14 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Engine) -> 
     }
     if was_building
         && matches!(end, End::GaveUp(..))
-        && let Err(error) = remove_late_image(app, id, engine).await
+        && let Err(error) = remove_late_image(app, id, &**engine).await
     {
         tracing::warn!("{error}");
     }
     let outcome = finish(server, app, end).await;
     let detail = format!("{outcome:?}");
     if destroys && !left {
-        for line in ending::destroyed(server, app, engine).await? {
+        for line in ending::destroyed(server, app, &**engine).await? {
             driver.log().tell(Event::Noted { line });
         }
     }
@@ -108,7 +119,7 @@ fn last_begun(told: &[Stamped]) -> (&str, &str) {
 }
 
 /// The engine may be about to end a build that nobody waits for any more: what comes of it goes, too.
-async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &Engine) -> Result<(), Error> {
+async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &dyn Runtime) -> Result<(), Error> {
     let tag = records::image_tag(app, id);
     let until = Instant::now() + LATE;
     let mut pause = Backoff::up_to(Duration::from_millis(200));
@@ -126,7 +137,7 @@ async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &Engine) -> Res
 async fn finish_stop(
     server: &Server,
     app: &AppName,
-    engine: &Engine,
+    engine: &dyn Runtime,
     names: &[String],
     grace: Duration,
     log: &mut Log,

@@ -3,9 +3,9 @@
 use gokku_core::AppName;
 use gokku_core::logs::event::Event;
 use gokku_core::release::retention::Keep;
-use gokku_docker::Engine;
 
 use crate::app::records;
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
@@ -16,7 +16,13 @@ use crate::transition::ending;
 use crate::worker::request::{Ask, Request};
 
 /// What is left to do once the goal is reached: nothing of it can fail the transition any more.
-pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, keep: Keep, log: &mut Log) {
+pub(crate) async fn after(
+    server: &Server,
+    request: &Request,
+    engine: &dyn Runtime,
+    keep: Keep,
+    log: &mut Log,
+) {
     let result = match &request.ask {
         Ask::Deploy { branch, .. } => {
             let pruned = prune(server, &request.app, engine, keep, log).await;
@@ -46,7 +52,7 @@ pub(crate) async fn after(server: &Server, request: &Request, engine: &Engine, k
 async fn prune(
     server: &Server,
     app: &AppName,
-    engine: &Engine,
+    engine: &dyn Runtime,
     keep: Keep,
     log: &mut Log,
 ) -> Result<(), Error> {

@@ -1,17 +1,19 @@
 //! Does what was asked: one process for one transition, in a session of its own, with its words in a log.
 
 use futures_util::future::BoxFuture;
+use std::sync::Arc;
+
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::push::rules::check_unmoved;
 use gokku_core::transition::{FailureKind, Goal, Previous};
 use gokku_core::{Access, CommitId, ReleaseId};
-use gokku_docker::Engine;
 use gokku_git::Repository;
 use tokio::sync::watch;
 
 use crate::app::{records, refs};
 use crate::engine::daemon_client;
+use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::atomic;
 use crate::os::clock;
@@ -34,10 +36,17 @@ pub fn run<'a>(
     request: &'a Request,
     asked: watch::Receiver<bool>,
 ) -> BoxFuture<'a, Result<(), Error>> {
-    Box::pin(perform(server, request, asked))
+    let connecting = async { Ok(Arc::new(server.engine().await?) as Arc<dyn Runtime>) };
+    Box::pin(run_on(server, connecting, request, asked))
 }
 
-async fn perform(server: &Server, request: &Request, asked: watch::Receiver<bool>) -> Result<(), Error> {
+/// The same, with what comes of `connecting` for what runs containers.
+pub(crate) async fn run_on(
+    server: &Server,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
+    request: &Request,
+    asked: watch::Receiver<bool>,
+) -> Result<(), Error> {
     let began = std::time::Instant::now();
     // What is told is told to whoever asked.
     let server = &Server {
@@ -46,7 +55,7 @@ async fn perform(server: &Server, request: &Request, asked: watch::Receiver<bool
     };
     let mut log = Log::open(&server.root, &request.app, request.id)?;
     let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
-    let (finish, lock) = match make_ready(server, request, &asked, &mut log).await {
+    let (finish, lock) = match make_ready(server, connecting, request, &asked, &mut log).await {
         Ok(ready) => {
             let prepared = &ready.prepared;
             log.tell(started(
@@ -131,13 +140,14 @@ impl<E: Into<Error>> From<E> for Stopped {
 /// What there is before a transition changes anything.
 struct Ready {
     lock: AppLock,
-    engine: Engine,
+    engine: Arc<dyn Runtime>,
     prepared: Prepared,
 }
 
 /// Everything before the first change: the lock, what an earlier process left unfinished, what can be checked.
 async fn make_ready(
     server: &Server,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
     request: &Request,
     asked: &watch::Receiver<bool>,
     log: &mut Log,
@@ -145,7 +155,7 @@ async fn make_ready(
     let lock = acquire(server, request, asked, log).await?;
     let earlier = async {
         // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
-        let engine = prepare_server(server, request.ask.deploys()).await?;
+        let engine = prepare_server(server, connecting, request.ask.deploys()).await?;
         recover(server, &request.app, &engine).await?;
         Ok::<_, Error>(engine)
     };
@@ -167,7 +177,7 @@ async fn make_ready(
     let room = async {
         if prepared.record.is_some() {
             let mut tell = |line| log.tell(Event::Noted { line });
-            build_space::for_build(server, &request.app, &engine, &mut tell).await?;
+            build_space::for_build(server, &request.app, &*engine, &mut tell).await?;
         }
         if prepared.release.is_some() {
             let containers = match &prepared.goal {
@@ -179,7 +189,7 @@ async fn make_ready(
             for line in notes {
                 log.tell(Event::Noted { line });
             }
-            mounts::check(&engine, &server.root, &request.app, &prepared.plan).await?;
+            mounts::check(&*engine, &server.root, &request.app, &prepared.plan).await?;
             host_ports::reserve(server, request, &prepared.plan).await?;
         }
         Ok::<_, Error>(())
@@ -260,9 +270,9 @@ async fn go(
     };
     let finish = finish(server, &request.app, end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
-        cleanup::after(server, request, &engine, keep, log).await;
+        cleanup::after(server, request, &*engine, keep, log).await;
         if let Some((before, now)) = networks
-            && let Err(error) = networks::left(&engine, &server.root, &before, &now).await
+            && let Err(error) = networks::left(&*engine, &server.root, &before, &now).await
         {
             tracing::warn!("{error}");
         }
@@ -282,10 +292,10 @@ async fn go(
 async fn begin(
     server: &Server,
     request: &Request,
-    engine: &Engine,
+    engine: &Arc<dyn Runtime>,
     prepared: Prepared,
     asked: watch::Receiver<bool>,
-) -> Result<Driver<Engine>, Error> {
+) -> Result<Driver, Error> {
     if let Some(record) = &prepared.record {
         records::save(&server.root, &request.app, record)?;
     }
@@ -295,7 +305,7 @@ async fn begin(
     let parts = DriverConfig {
         server: server.clone(),
         app: request.app.clone(),
-        runtime: engine.clone(),
+        runtime: Arc::clone(engine),
         plan: prepared.plan,
         goal: prepared.goal,
         log: Log::open(&server.root, &request.app, request.id)?,
@@ -339,8 +349,12 @@ async fn acquire(
 }
 
 /// The engine and the switch, both running.
-async fn prepare_server(server: &Server, deploys: bool) -> Result<Engine, Error> {
-    let (engine, switch) = tokio::join!(server.engine(), daemon_client::running(server));
+async fn prepare_server(
+    server: &Server,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
+    deploys: bool,
+) -> Result<Arc<dyn Runtime>, Error> {
+    let (engine, switch) = tokio::join!(connecting, daemon_client::running(server));
     let engine = engine?;
     switch?;
     if deploys {
