@@ -7,7 +7,7 @@ use gokku_core::app::branch_name::{BranchName, BranchNameError};
 use gokku_core::{AppName, EnvironmentName};
 use gokku_server::Server;
 use gokku_server::app::apps;
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 use serde::Serialize;
 
 use super::transition;
@@ -135,5 +135,5 @@ fn destroy(server: &Server, app: &AppName, volumes: bool, yes: bool, printer: Pr
             return Err(Error::usage("nothing was removed"));
         }
     }
-    transition::run(server, app, Ask::Destroy { volumes }, printer)
+    transition::run(server, app, Operation::Destroy { volumes }, printer)
 }

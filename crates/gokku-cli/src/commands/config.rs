@@ -10,7 +10,7 @@ use gokku_server::Server;
 use gokku_server::app::{apps, env_store, server_config};
 use gokku_server::command::config;
 use gokku_server::fs::bounded;
-use gokku_server::worker::request::{Ask, submit};
+use gokku_server::worker::request::{Operation, submit};
 
 use super::transition::follow_to_newest;
 use super::wait;
@@ -156,7 +156,12 @@ fn apply(server: &Server, app: &AppName, wanted: bool, printer: Printer) -> Resu
     match wait(async { Ok(config::is_running(server, app).await?) }) {
         Ok(false) => Ok(0),
         Ok(true) => {
-            let code = follow_to_newest(server, app, submit(server, app, Ask::Config, true)?, printer)?;
+            let code = follow_to_newest(
+                server,
+                app,
+                submit(server, app, Operation::Config, true)?,
+                printer,
+            )?;
             if code != 0 {
                 written(printer);
             }

@@ -30,7 +30,7 @@ use std::future::Future;
 
 use gokku_core::access::ssh_command::Service;
 use gokku_server::Server;
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 
 use crate::cli::{Cli, Command, Config};
 use crate::context;
@@ -101,12 +101,17 @@ fn run_on(server: &Server, cli: &Cli, printer: Printer) -> Result<u8, Error> {
             transition::run(
                 server,
                 &context::app(server, options)?,
-                Ask::Rollback { release },
+                Operation::Rollback { release },
                 printer,
             )
         }
-        Command::Restart => transition::run(server, &context::app(server, options)?, Ask::Restart, printer),
-        Command::Stop => transition::run(server, &context::app(server, options)?, Ask::Stop, printer),
+        Command::Restart => transition::run(
+            server,
+            &context::app(server, options)?,
+            Operation::Restart,
+            printer,
+        ),
+        Command::Stop => transition::run(server, &context::app(server, options)?, Operation::Stop, printer),
         Command::Ps(what) => ps::run(server, &context::app(server, options)?, what, printer),
         Command::Start => transition::start(server, &context::app(server, options)?, printer),
         Command::Releases => releases::run(server, &context::app(server, options)?, printer),

@@ -4,7 +4,7 @@ use gokku_core::config::processes::Scale;
 use gokku_core::{AppName, ProcessType};
 use gokku_server::Server;
 use gokku_server::command::ps::{self, ProcessFacts, Scaled};
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 
 use super::{transition, wait};
 use crate::cli::Ps;
@@ -33,12 +33,12 @@ pub(super) fn run(server: &Server, app: &AppName, what: &Ps, printer: Printer) -
             scale(server, app, wanted, printer)
         }
         Ps::Stop { process } => scale(server, app, Scale::from([(kind(process)?, 0)]), printer),
-        Ps::Restart { process: None } => transition::run(server, app, Ask::Restart, printer),
+        Ps::Restart { process: None } => transition::run(server, app, Operation::Restart, printer),
         Ps::Restart { process: Some(given) } => {
             let kind = kind(given)?;
             if kind.is_web() {
                 // It has the traffic: a new one takes it over first.
-                return transition::run(server, app, Ask::Restart, printer);
+                return transition::run(server, app, Operation::Restart, printer);
             }
             let restarted = wait(async { Ok(ps::restart(server, app, &kind).await?) })?;
             printer.note(Look::Plain, &format!("Restarted: {restarted} of {kind}."));
@@ -60,7 +60,7 @@ fn scale(server: &Server, app: &AppName, wanted: Scale, printer: Printer) -> Res
             Look::Plain,
             &format!("Noted: {app} does not run; `gokku start -a {app}` starts as many."),
         ),
-        Scaled::ToBeDone => return transition::run(server, app, Ask::Scale { scale: wanted }, printer),
+        Scaled::ToBeDone => return transition::run(server, app, Operation::Scale { scale: wanted }, printer),
     }
     Ok(DONE)
 }

@@ -6,7 +6,7 @@ use gokku_server::Server;
 use gokku_server::app::apps;
 use gokku_server::command::status;
 use gokku_server::queue::follow::follow;
-use gokku_server::worker::request::{Ask, Submitted, submit};
+use gokku_server::worker::request::{Operation, Submitted, submit};
 
 use super::wait;
 use crate::error::{DONE, Error};
@@ -14,9 +14,14 @@ use crate::printer::{Look, Printer};
 use crate::render::{Renderer, exit_code};
 
 /// Asks for a transition and follows it to its end; a busy app refuses it.
-pub(super) fn run(server: &Server, app: &AppName, ask: Ask, printer: Printer) -> Result<u8, Error> {
+pub(super) fn run(
+    server: &Server,
+    app: &AppName,
+    operation: Operation,
+    printer: Printer,
+) -> Result<u8, Error> {
     apps::load(&server.root, app)?;
-    follow_to_end(server, app, submit(server, app, ask, false)?, printer)
+    follow_to_end(server, app, submit(server, app, operation, false)?, printer)
 }
 
 /// Starts an app that was stopped; one that runs is left alone.
@@ -29,7 +34,7 @@ pub(super) fn start(server: &Server, app: &AppName, printer: Printer) -> Result<
         );
         return Ok(DONE);
     }
-    run(server, app, Ask::Start, printer)
+    run(server, app, Operation::Start, printer)
 }
 
 /// Follows a worker to its end.

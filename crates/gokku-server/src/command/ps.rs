@@ -1,6 +1,7 @@
 //! An app's processes: which there are, how many of each, and how that is changed.
 
 use gokku_core::config::processes::Scale;
+use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ProcessKey, ProcessType, Slot};
 use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
@@ -11,7 +12,7 @@ use crate::command::config;
 use crate::engine::health::await_good;
 use crate::error::Error;
 use crate::plan::release_plan::Plan;
-use crate::queue::lock::{self, AppLock, Attempt, Holder};
+use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::queue::transition_log;
 use crate::server::Server;
 
@@ -92,7 +93,7 @@ pub async fn scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Sca
     if config::is_running(server, app).await? {
         return Ok(Scaled::ToBeDone);
     }
-    let _taken = take(server, app, "scale")?;
+    let _taken = take(server, app, OperationName::Scale)?;
     let mut record = apps::load(&server.root, app)?;
     record.scale.extend(wanted.clone());
     apps::save(&server.root, &record)?;
@@ -100,11 +101,11 @@ pub async fn scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Sca
 }
 
 /// The app, while nobody else has it and nothing of it was cut off.
-fn take(server: &Server, app: &AppName, what: &str) -> Result<AppLock, Error> {
+fn take(server: &Server, app: &AppName, what: OperationName) -> Result<AppLock, Error> {
     let holder = Holder {
         pid: std::process::id(),
         by: server.by.clone(),
-        what: what.to_owned(),
+        what: Purpose::Operation(what),
         id: transition_log::next_id(&server.root, app),
     };
     let taken = match lock::try_acquire(&server.root, app, &holder)? {
@@ -131,7 +132,7 @@ pub async fn restart(server: &Server, app: &AppName, kind: &ProcessType) -> Resu
             "{app} does not run: `gokku start -a {app}` starts it"
         )));
     }
-    let _taken = take(server, app, "restart")?;
+    let _taken = take(server, app, OperationName::Restart)?;
     let engine = server.engine().await?;
     let containers = server.containers(&engine, app).await?;
     let mut restarted = 0;

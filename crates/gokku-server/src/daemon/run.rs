@@ -121,7 +121,7 @@ fn note_turn(server: &Server, turned: Turned) {
         let change = match turned.turn {
             Turn::Out => Change::ContainerUnhealthy {
                 container,
-                found: health::words(&turned.found),
+                found: health::found(&turned.found).map_or_else(String::new, |found| found.to_string()),
             },
             Turn::Back => Change::ContainerHealthy { container },
         };

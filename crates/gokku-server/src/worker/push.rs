@@ -24,12 +24,12 @@ use crate::fs::root::Root;
 use crate::fs::{atomic, durable, tree_file};
 use crate::os::clock;
 use crate::plan::release_plan::{GOKKU_YML, config_of};
-use crate::queue::lock::{AppLock, Attempt, Holder};
+use crate::queue::lock::{AppLock, Attempt, Holder, Purpose};
 use crate::queue::pending_ref::Landing;
 use crate::queue::{lock, transition_log};
 use crate::server::Server;
 use crate::space::build_space;
-use crate::worker::request::{Ask, Push, Submitted, submit_as};
+use crate::worker::request::{Operation, Push, Submitted, submit_as};
 
 /// A push that git has taken the objects of, and that is to be deployed or stored.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<R
     }
     build_space::for_code(server, app).await?;
     let (id, tree, took_out) = take_out(server, app, &repository, deploy.commit())?;
-    let ask = Ask::Deploy {
+    let operation = Operation::Deploy {
         commit: deploy.commit().clone(),
         tree,
         branch: deploy.branch.clone(),
@@ -125,7 +125,7 @@ pub async fn receive(server: &Server, app: &AppName, pushed: Pushed) -> Result<R
         rebuild: false,
         took_out,
     };
-    let submitted = submit_as(server, app, id, ask, true)?;
+    let submitted = submit_as(server, app, id, operation, true)?;
     Ok(Received::Deploying { submitted, deploy })
 }
 
@@ -284,7 +284,7 @@ fn deployed_already(
     let me = Holder {
         pid: std::process::id(),
         by: server.by.clone(),
-        what: "push".to_owned(),
+        what: Purpose::Push,
         id: active,
     };
     let Attempt::Got(mut lock) = lock::try_acquire(root, app, &me)? else {
@@ -380,7 +380,7 @@ pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Resu
     build_space::for_code(server, app).await?;
     intake::measure(&repository, &commit, &intake::limits(server)?)?;
     let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
-    let ask = Ask::Deploy {
+    let operation = Operation::Deploy {
         commit,
         tree,
         branch,
@@ -388,7 +388,7 @@ pub async fn deploy_again(server: &Server, app: &AppName, rebuild: bool) -> Resu
         rebuild,
         took_out,
     };
-    submit_as(server, app, id, ask, false)
+    submit_as(server, app, id, operation, false)
 }
 
 /// The commit of the newest release, where that is what runs and the branch is not at it, nor ahead of it.
@@ -430,5 +430,5 @@ pub async fn deploy_image(server: &Server, app: &AppName, image: ImageRef) -> Re
         atomic::remove_tree(&incoming)?;
         return Err(error);
     }
-    submit_as(server, app, id, Ask::Image { image, commit }, false)
+    submit_as(server, app, id, Operation::Image { image, commit }, false)
 }
