@@ -6,8 +6,8 @@ use std::path::PathBuf;
 
 use gokku_core::{Access, AppName, Asker};
 use gokku_server::daemon::upgrade::Caller;
-use gokku_server::{Root, Server};
 use gokku_server::os::key_env;
+use gokku_server::{Root, Server};
 use rustix::fs::Mode;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 

@@ -1,10 +1,14 @@
 //! Renders a transition's events as people read them: `-----> ` headings, details below them, and in the end what each
 //! step took. In a terminal the heading of the step that runs is a live line, see `live`.
 
+use std::time::Duration;
+
 use comfy_table::CellAlignment;
 use gokku_core::config::process_one::KilledBecause;
 use gokku_core::logs::event::{Event, Finish, Since, Source, Stamped};
+use gokku_core::logs::subject::{StepStarted, Subject};
 use gokku_core::transition::Previous;
+use gokku_core::transition::{Former, OperationName, StepName};
 
 use crate::live::Live;
 use crate::printer::{Look, Printer, plain_table};
@@ -12,34 +16,40 @@ use crate::printer::{Look, Printer, plain_table};
 /// Shows events one by one.
 pub(crate) struct Renderer {
     printer: Printer,
-    what: String,
+    what: OperationName,
     app: String,
-    steps: Vec<(String, u64)>,
+    steps: Vec<(String, Duration)>,
     source: Option<Source>,
     /// The heading of the step that runs.
     live: Option<Live>,
     /// The step that failed last, and why: told at the end, unless the end says it itself.
-    failed: Option<(String, String)>,
+    failed: Option<(StepName, String)>,
 }
 
 /// Returns a step's heading; none for what is too small to speak of.
-fn heading(step: &str, about: &str) -> Option<String> {
+fn heading(step: StepName, about: &Subject) -> Option<String> {
     Some(match step {
-        "extract" => "Extracting the code".to_owned(),
-        "build" => "Building the image".to_owned(),
-        "pull" => format!("Pulling {about}"),
-        "migrate" => "Running the migration".to_owned(),
-        "start" => format!("Starting {about}"),
-        "health" => format!("Waiting until {about} is healthy"),
-        "hold" => "Holding new requests".to_owned(),
-        "switch" => format!("Switching the traffic to {about}"),
-        "drain" => format!("Letting {about} answer its last requests"),
-        "stop" => format!("Stopping {about}"),
-        "rename" => format!("Renaming {about}"),
-        "unroute" => "Refusing new requests".to_owned(),
-        "release" => "Letting requests go on".to_owned(),
-        "discard" => "Discarding the failed release".to_owned(),
-        _ => return None,
+        StepName::Extract => "Extracting the code".to_owned(),
+        StepName::Build => "Building the image".to_owned(),
+        StepName::Pull => format!("Pulling {about}"),
+        StepName::Migrate => "Running the migration".to_owned(),
+        StepName::Start => format!("Starting {about}"),
+        StepName::Health => format!("Waiting until {about} is healthy"),
+        StepName::Hold => "Holding new requests".to_owned(),
+        StepName::Switch => format!("Switching the traffic to {about}"),
+        StepName::Drain => format!("Letting {about} answer its last requests"),
+        StepName::Stop => format!("Stopping {about}"),
+        StepName::Rename => format!("Renaming {about}"),
+        StepName::Unroute => "Refusing new requests".to_owned(),
+        StepName::Release => "Letting requests go on".to_owned(),
+        StepName::Discard => "Discarding the failed release".to_owned(),
+        StepName::Create
+        | StepName::PrepareRefs
+        | StepName::Current
+        | StepName::CommitRefs
+        | StepName::Remove
+        | StepName::RestoreRefs
+        | StepName::Diagnose => return None,
     })
 }
 
@@ -73,7 +83,8 @@ fn left_behind(container: &str, path: &str, volume: &str) -> String {
 }
 
 /// Returns how a container that was stopped came to its end, and what to do.
-fn killed(container: &str, grace: u64, because: KilledBecause) -> String {
+fn killed(container: &str, grace: Duration, because: KilledBecause) -> String {
+    let grace = grace.as_secs();
     let in_time = format!("{container} did not end within STOP_TIMEOUT ({grace} s) and was killed (SIGKILL)");
     match because {
         KilledBecause::ShellKeptSignal => format!(
@@ -92,15 +103,15 @@ fn killed(container: &str, grace: u64, because: KilledBecause) -> String {
     }
 }
 
-fn seconds(ms: u64) -> String {
-    format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)
+fn seconds(took: Duration) -> String {
+    format!("{}.{:02} s", took.as_secs(), took.subsec_millis() / 10)
 }
 
 impl Renderer {
     pub(crate) fn new(printer: Printer) -> Self {
         Self {
             printer,
-            what: "transition".to_owned(),
+            what: OperationName::Unknown,
             app: String::new(),
             steps: Vec::new(),
             source: None,
@@ -126,10 +137,10 @@ impl Renderer {
     }
 
     /// Ends the live line of a step: its heading stays, with what it took.
-    fn end(&mut self, ms: u64) {
+    fn end(&mut self, took: Duration) {
         if let Some(text) = self.live.take().map(Live::into_text) {
             self.printer
-                .note(Look::Heading, &format!("{text} ({})", seconds(ms)));
+                .note(Look::Heading, &format!("{text} ({})", seconds(took)));
         }
     }
 
@@ -166,7 +177,7 @@ impl Renderer {
                 image,
                 ..
             } => {
-                self.what.clone_from(what);
+                self.what = *what;
                 self.app = app.to_string();
                 let release = release
                     .filter(|release| release != id)
@@ -181,22 +192,22 @@ impl Renderer {
             }
             Event::Waited { holder } => self.heading(&format!("Waiting for {holder}")),
             Event::Resumed => self.heading("Going on with what was cut off"),
-            Event::StepStarted { step, about, .. } => {
+            Event::StepStarted(StepStarted { step, about, .. }) => {
                 if self.failed.as_ref().is_some_and(|(failed, _)| failed == step) {
                     self.tell_failed();
                 }
-                if let Some(heading) = heading(step, about) {
+                if let Some(heading) = heading(*step, about) {
                     self.begin(&heading);
                 }
             }
-            Event::StepFinished { step, ms } => {
-                self.end(*ms);
-                self.steps.push((step.clone(), *ms));
+            Event::StepFinished { step, took } => {
+                self.end(*took);
+                self.steps.push((step.to_string(), *took));
             }
-            Event::StepFailed { step, ms, error } => {
-                self.end(*ms);
-                self.steps.push((format!("{step} (failed)"), *ms));
-                self.failed = Some((step.clone(), error.clone()));
+            Event::StepFailed { step, took, error } => {
+                self.end(*took);
+                self.steps.push((format!("{step} (failed)"), *took));
+                self.failed = Some((*step, error.clone()));
             }
             Event::Output { source, line } => {
                 if *source == Source::App && self.source != Some(Source::App) {
@@ -245,11 +256,11 @@ impl Renderer {
                 let who = by.as_deref().unwrap_or("somebody");
                 self.detail(Look::Bad, &format!("{who} asked for its end, too late: {why}"));
             }
-            Event::Finished { outcome, ms } => self.finished(outcome, *ms),
+            Event::Finished { outcome, took } => self.finished(outcome, *took),
         }
     }
 
-    fn finished(&mut self, outcome: &Finish, ms: u64) {
+    fn finished(&mut self, outcome: &Finish, took: Duration) {
         self.live = None;
         let told = match outcome {
             Finish::GaveUp { detail, .. } | Finish::LeftUnfinished { detail } => detail.as_str(),
@@ -263,7 +274,7 @@ impl Renderer {
             self.tell_failed();
         }
         if !self.steps.is_empty() {
-            self.detail(Look::Dim, &self.table(ms));
+            self.detail(Look::Dim, &self.table(took));
         }
         let what = format!("{} of {}", self.what, self.app);
         match outcome {
@@ -287,7 +298,7 @@ impl Renderer {
             }
             Finish::Refused { detail, .. } => self.alert(detail),
             Finish::Superseded { id, by, .. } => {
-                if self.what == "config" {
+                if self.what == OperationName::Config {
                     self.heading(&format!(
                         "A newer change of the environment, {id} by {by}, brings this one, too"
                     ));
@@ -318,10 +329,10 @@ impl Renderer {
     }
 
     /// Returns a table of what each step took.
-    fn table(&self, whole: u64) -> String {
+    fn table(&self, whole: Duration) -> String {
         let mut table = plain_table();
-        for (step, ms) in &self.steps {
-            table.add_row([step.clone(), seconds(*ms)]);
+        for (step, took) in &self.steps {
+            table.add_row([step.clone(), seconds(*took)]);
         }
         table.add_row(["in all".to_owned(), seconds(whole)]);
         if let Some(column) = table.column_mut(1) {
@@ -381,7 +392,7 @@ mod tests {
             (KilledBecause::Ignored, "set a longer STOP_TIMEOUT"),
             (KilledBecause::NoTime, "STOP_TIMEOUT is 0"),
         ] {
-            let words = killed("api-blue", 10, because);
+            let words = killed("api-blue", Duration::from_secs(10), because);
             assert!(
                 words.starts_with("api-blue") && words.contains(told),
                 "{because:?}: {words}"

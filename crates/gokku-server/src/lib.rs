@@ -24,6 +24,8 @@ pub mod space;
 pub mod transition;
 pub mod worker;
 
+#[cfg(test)]
+mod earlier_version;
 mod error;
 mod server;
 

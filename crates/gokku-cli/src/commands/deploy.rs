@@ -4,11 +4,11 @@ use std::ops::ControlFlow;
 
 use clap::Args;
 use gokku_core::AppName;
-use gokku_core::logs::event::{Event, Finish};
 use gokku_core::config::image_ref::ImageRef;
+use gokku_core::logs::event::{Event, Finish};
+use gokku_server::queue::abort;
 use gokku_server::queue::follow::{follow, follow_until};
 use gokku_server::queue::lock::{self, Holder};
-use gokku_server::queue::abort;
 use gokku_server::worker::push;
 
 use super::transition::follow_to_end;

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use clap::Args;
-use gokku_core::logs::log_line::AppLine;
 use gokku_core::logs::log_cursor::LogCursor;
+use gokku_core::logs::log_line::AppLine;
 use gokku_core::machine::stream::Stream;
 use gokku_core::{AppName, ProcessKey, ReleaseId, Slot};
-use gokku_server::command::logs::{LogQuery, Shown, show};
 use gokku_remote::ssh::{Exit, Forward, LogUpdate, follow_logs};
+use gokku_server::command::logs::{LogQuery, Shown, show};
 use gokku_server::os::clock;
 
 use super::{Run, wait};

@@ -1,7 +1,7 @@
 //! `gokku restart`: an app's containers are replaced by new ones of the same release.
 
 use clap::Args;
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 
 use super::{Run, transition};
 use crate::context::Context;
@@ -18,6 +18,6 @@ impl Run for RestartArgs {
     }
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
-        transition::run(context, &context.app()?, Ask::Restart)
+        transition::run(context, &context.app()?, Operation::Restart)
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use gokku_core::ReleaseId;
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 
 use super::{Run, transition};
 use crate::context::Context;
@@ -30,6 +30,6 @@ impl Run for RollbackArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         context.server()?;
         let release = self.release()?;
-        transition::run(context, &context.app()?, Ask::Rollback { release })
+        transition::run(context, &context.app()?, Operation::Rollback { release })
     }
 }

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches};
-use gokku_core::logs::audit::Change;
-use gokku_core::access::ssh_command::{self, Asked, EntryError, Service};
 use gokku_core::access::key_name::KeyNameError;
+use gokku_core::access::ssh_command::{self, Asked, EntryError, Service};
 use gokku_core::app::name::NameError;
+use gokku_core::logs::audit::Change;
 use gokku_core::{Access, AppName, Asker, KeyName};
 use gokku_server::Server;
 use gokku_server::app::apps;
-use gokku_server::record::audit_log;
 use gokku_server::command::serve;
+use gokku_server::record::audit_log;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::git_pack::tell_made;

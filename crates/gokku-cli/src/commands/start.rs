@@ -1,9 +1,9 @@
 //! `gokku start`: an app that was stopped is started.
 
 use clap::Args;
-use gokku_server::worker::request::Ask;
 use gokku_server::app::apps;
 use gokku_server::command::status;
+use gokku_server::worker::request::Operation;
 
 use super::{Run, transition, wait};
 use crate::context::Context;
@@ -31,6 +31,6 @@ impl Run for StartArgs {
             );
             return Ok(DONE);
         }
-        transition::run(context, app, Ask::Start)
+        transition::run(context, app, Operation::Start)
     }
 }

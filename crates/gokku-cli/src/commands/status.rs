@@ -88,7 +88,7 @@ fn list(all: &[AppStatus]) -> String {
             app.app.clone(),
             dash(app.release.as_ref()),
             short_commit(app.commit.as_ref()),
-            app.traffic.clone(),
+            app.traffic.to_string(),
             if containers.is_empty() {
                 "-".to_owned()
             } else {
@@ -113,7 +113,12 @@ fn one(app: &AppStatus) -> String {
         row("image", image);
     }
     row("traffic", format!("{}, {} in flight", app.traffic, app.in_flight));
-    row("health", dash(app.health.as_ref()));
+    row(
+        "health",
+        app.health
+            .as_ref()
+            .map_or_else(|| "-".to_owned(), ToString::to_string),
+    );
     row(
         "port",
         app.port.map_or_else(
@@ -149,10 +154,10 @@ fn one(app: &AppStatus) -> String {
         row("last", format!("{} {}: {}", last.what, last.id, last.outcome));
     }
     if let Some(busy) = &app.busy {
-        row("busy", busy.clone());
+        row("busy", busy.to_string());
     }
     for waiting in &app.waiting {
-        row("waiting", waiting.clone());
+        row("waiting", waiting.to_string());
     }
     for trouble in &app.trouble {
         row("trouble", trouble.clone());

@@ -1,7 +1,7 @@
 //! `gokku stop`: an app is stopped.
 
 use clap::Args;
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 
 use super::{Run, transition};
 use crate::context::Context;
@@ -18,6 +18,6 @@ impl Run for StopArgs {
     }
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
-        transition::run(context, &context.app()?, Ask::Stop)
+        transition::run(context, &context.app()?, Operation::Stop)
     }
 }

@@ -4,17 +4,17 @@ use gokku_core::AppName;
 use gokku_core::logs::event::Finish;
 use gokku_server::app::apps;
 use gokku_server::queue::follow::follow;
-use gokku_server::worker::request::{Ask, Submitted, submit};
+use gokku_server::worker::request::{Operation, Submitted, submit};
 
 use crate::context::Context;
 use crate::error::{Error, exit_code_of};
 use crate::render::Renderer;
 
 /// Asks for a transition and follows it to its end; a busy app refuses it.
-pub(super) fn run(context: &Context, app: &AppName, ask: Ask) -> Result<u8, Error> {
+pub(super) fn run(context: &Context, app: &AppName, operation: Operation) -> Result<u8, Error> {
     let server = context.server()?;
     apps::load(&server.root, app)?;
-    follow_to_end(context, app, submit(server, app, ask, false)?)
+    follow_to_end(context, app, submit(server, app, operation, false)?)
 }
 
 /// Follows a worker to its end.

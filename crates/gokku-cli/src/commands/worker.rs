@@ -4,8 +4,8 @@ use std::io::Read;
 
 use clap::Args;
 use gokku_core::text::read_limits::RECORD;
-use gokku_server::worker::request::Request;
 use gokku_server::os::detached;
+use gokku_server::worker::request::Request;
 use gokku_server::worker::run;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;

@@ -5,9 +5,11 @@
 //! nothing.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::took::milliseconds;
 use crate::access::key_name::KeyName;
 use crate::access::scope::Access;
 use crate::app::ids::CommitId;
@@ -15,6 +17,7 @@ use crate::app::name::{AppName, EnvironmentName};
 use crate::app::release_id::ReleaseId;
 use crate::config::image_ref::ImageRef;
 use crate::text::size::Size;
+use crate::transition::OperationName;
 
 /// A change, when it was and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +55,8 @@ pub enum Change {
     TransitionStarted {
         /// Its id.
         id: ReleaseId,
-        /// `deploy`, `rollback`, ….
-        what: String,
+        /// What was asked for.
+        what: OperationName,
         /// The release it is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         release: Option<ReleaseId>,
@@ -73,15 +76,16 @@ pub enum Change {
     TransitionFinished {
         /// Its id.
         id: ReleaseId,
-        /// `deploy`, `rollback`, ….
-        what: String,
+        /// What was asked for.
+        what: OperationName,
         /// The release it was about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         release: Option<ReleaseId>,
         /// `succeeded`, or why not.
         outcome: String,
-        /// How long it took, in milliseconds.
-        ms: u64,
+        /// How long it took.
+        #[serde(rename = "ms", with = "milliseconds")]
+        took: Duration,
     },
     /// A container that had traffic ended.
     ContainerExited {
@@ -238,8 +242,7 @@ impl Change {
     /// Its texts that have no length of their own.
     fn texts(&mut self) -> Vec<&mut String> {
         match self {
-            Self::TransitionStarted { what, .. } => vec![what],
-            Self::TransitionFinished { what, outcome, .. } => vec![what, outcome],
+            Self::TransitionFinished { outcome, .. } => vec![outcome],
             Self::ContainerExited { container, .. }
             | Self::ContainerRestarted { container }
             | Self::ContainerHealthy { container } => vec![container],
@@ -252,6 +255,7 @@ impl Change {
             Self::SwitchStarted { version, .. } => vec![version],
             Self::AppCreated { .. }
             | Self::EnvChanged { .. }
+            | Self::TransitionStarted { .. }
             | Self::TransitionResumed { .. }
             | Self::Pruned { .. }
             | Self::BuildCachePruned { .. }
@@ -313,9 +317,10 @@ impl fmt::Display for Change {
                 what,
                 release,
                 outcome,
-                ms,
+                took,
             } => {
-                write!(f, "{what} {id} {outcome}, {}.{} s", ms / 1000, ms % 1000 / 100)?;
+                let (seconds, tenths) = (took.as_secs(), took.subsec_millis() / 100);
+                write!(f, "{what} {id} {outcome}, {seconds}.{tenths} s")?;
                 if let Some(release) = release.filter(|release| release != id) {
                     write!(f, ", release {release}")?;
                 }
@@ -413,17 +418,10 @@ mod tests {
             },
             Change::TransitionFinished {
                 id,
-                what: long(),
+                what: OperationName::Deploy,
                 release: Some(id),
                 outcome: long(),
-                ms: 1,
-            },
-            Change::TransitionStarted {
-                id,
-                what: long(),
-                release: None,
-                commit: None,
-                image: None,
+                took: Duration::from_millis(1),
             },
             Change::ContainerExited {
                 container: long(),

@@ -4,13 +4,18 @@
 //! each a [`Stamped`] event; it begins with [`Event::Started`] and ends with [`Event::Finished`]. Nothing in
 //! an event is secret.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use super::subject::StepStarted;
+use super::took::{milliseconds, seconds};
 use crate::app::ids::CommitId;
 use crate::app::name::AppName;
 use crate::app::release_id::ReleaseId;
 use crate::config::image_ref::ImageRef;
 use crate::config::process_one::KilledBecause;
+use crate::transition::{FailureKind, Former, OperationName, StepName};
 use crate::transition::{FailureKind, Previous};
 
 /// An event and when it happened.
@@ -32,8 +37,8 @@ pub enum Event {
         id: ReleaseId,
         /// The app.
         app: AppName,
-        /// `deploy`, `rollback`, `restart`, `config`, `start`, `scale`, `stop` or `destroy`.
-        what: String,
+        /// What was asked for.
+        what: OperationName,
         /// The release it is about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         release: Option<ReleaseId>,
@@ -55,28 +60,22 @@ pub enum Event {
     /// Somebody took over a transition whose process had died.
     Resumed,
     /// A step began.
-    StepStarted {
-        /// The step's name.
-        step: String,
-        /// The containers or the release it is about, in words.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        about: String,
-        /// Why now.
-        why: String,
-    },
+    StepStarted(StepStarted),
     /// A step ended well.
     StepFinished {
-        /// The step's name.
-        step: String,
-        /// How long it took, in milliseconds.
-        ms: u64,
+        /// Which.
+        step: StepName,
+        /// How long it took.
+        #[serde(rename = "ms", with = "milliseconds")]
+        took: Duration,
     },
     /// A step failed.
     StepFailed {
-        /// The step's name.
-        step: String,
-        /// How long it took, in milliseconds.
-        ms: u64,
+        /// Which.
+        step: StepName,
+        /// How long it took.
+        #[serde(rename = "ms", with = "milliseconds")]
+        took: Duration,
         /// What went wrong; may have several lines.
         error: String,
     },
@@ -122,8 +121,9 @@ pub enum Event {
     Killed {
         /// Its name.
         container: String,
-        /// How many seconds it was given to end: `STOP_TIMEOUT`.
-        grace: u64,
+        /// How long it was given to end: `STOP_TIMEOUT`.
+        #[serde(with = "seconds")]
+        grace: Duration,
         /// Why.
         because: KilledBecause,
     },
@@ -141,8 +141,9 @@ pub enum Event {
     Finished {
         /// How.
         outcome: Finish,
-        /// How long it took, in milliseconds.
-        ms: u64,
+        /// How long it took.
+        #[serde(rename = "ms", with = "milliseconds")]
+        took: Duration,
     },
 }
 

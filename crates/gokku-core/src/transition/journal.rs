@@ -56,6 +56,10 @@ pub struct Journal {
     /// The previous containers could not be brought back; what is left of them gets the traffic as it is.
     #[serde(rename = "former_failed", default)]
     pub previous_failed: bool,
+    /// The containers whose stop the engine was asked for. Until one is started again the engine may come to it, also when
+    /// nobody waits for it any more: whoever goes on stops them first.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub stopping: BTreeSet<ContainerId>,
     /// What is wanted.
     pub goal: Goal,
     /// Why the goal was given up, once it was.
@@ -115,6 +119,7 @@ impl Journal {
             migration: Migration::NotStarted,
             displaced: false,
             previous_failed: false,
+            stopping: BTreeSet::new(),
             goal,
             failure: None,
             resumed: false,
@@ -157,14 +162,19 @@ impl Journal {
             self.decided = true;
             return first;
         }
-        if let Step::Stop { containers } | Step::Start { containers } = step
-            && !self.displaced
-            && containers.iter().any(|id| self.previous.contains(id))
-        {
-            self.displaced = true;
-            return true;
-        }
-        false
+        let (Step::Stop { containers } | Step::Start { containers }) = step else {
+            return false;
+        };
+        let displaces = !self.displaced && containers.iter().any(|id| self.previous.contains(id));
+        self.displaced |= displaces;
+        let stopping = if matches!(step, Step::Stop { .. }) {
+            self.stopping.iter().chain(containers).cloned().collect()
+        } else {
+            BTreeSet::new()
+        };
+        let changes = self.stopping != stopping;
+        self.stopping = stopping;
+        displaces || changes
     }
 
     /// Notes how `step` went, given what was observed before it; `Err` has what is known, for people. True
@@ -309,7 +319,10 @@ mod tests {
             observed.route.targets.insert(old.clone());
             let mut journal = Journal::begin(id, goal, &observed);
             let stops_previous = step.as_ref() == Some(&stop(&old));
-            assert_eq!(step.is_some_and(|step| journal.before(&step)), stops_previous);
+            if let Some(step) = step {
+                journal.before(&step);
+            }
+            assert_eq!(journal.displaced, stops_previous);
             journal.note(FailureKind::Health, String::new());
             if comes_back_ill {
                 let health = Step::AwaitHealth {
@@ -319,6 +332,28 @@ mod tests {
             }
             assert_eq!(journal.previous_now(), expected, "{mode:?}");
         }
+    }
+
+    /// Whoever goes on knows what may still be stopped by the engine, and of nothing that was started since.
+    #[test]
+    fn a_stop_is_written_before_it_is_asked_for() {
+        let [old, new] = ["old", "new"].map(ContainerId::new);
+        let mut observed = Observed::default();
+        observed.route.targets.insert(old.clone());
+        let mut journal = Journal::begin(ReleaseId::at(1), Goal::Stop, &observed);
+        let stop = |id: &ContainerId| Step::Stop {
+            containers: vec![id.clone()],
+        };
+        assert!(journal.before(&stop(&new)));
+        assert!(!journal.before(&stop(&new)), "it is written already");
+        assert!(journal.before(&stop(&old)) && journal.displaced);
+        assert_eq!(journal.stopping, BTreeSet::from([old.clone(), new]));
+        let start = Step::Start {
+            containers: vec![old],
+        };
+        assert!(journal.before(&start));
+        assert_eq!(journal.stopping, BTreeSet::new());
+        assert!(!journal.before(&start));
     }
 
     /// What earlier versions wrote is read, and written in the same words: a journal outlives the program that began it.

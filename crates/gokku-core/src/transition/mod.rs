@@ -8,6 +8,7 @@
 //! - [`goal`]: what is wanted
 //! - [`observed`]: what is true now
 //! - [`journal`]: what cannot be seen by looking; [`failure`]: why the goal is given up
+//! - [`operation`]: what was asked for
 //! - [`step`]: what can be done about it; [`mod@abort`]: whether it can still be ended; [`blind`]: what is decided where
 //!   nobody can look
 //! - `activate`, `undo`, `retire`: the rules, for going forward, for going back, for taking an app down; `view`: the
@@ -22,6 +23,7 @@ pub mod failure;
 pub mod goal;
 pub mod journal;
 pub mod observed;
+pub mod operation;
 pub mod step;
 
 mod activate;
@@ -36,7 +38,8 @@ pub use failure::{Failure, FailureKind, Previous};
 pub use goal::{Activation, Cause, Goal};
 pub use journal::{Journal, Migration};
 pub use observed::{Container, Observed, RecordState, Refs, Route, State};
-pub use step::Step;
+pub use operation::OperationName;
+pub use step::{Step, StepName};
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]

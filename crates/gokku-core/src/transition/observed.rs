@@ -1,6 +1,9 @@
 //! What is true now, as far as a transition cares.
 
 use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
 
 use crate::app::ids::ContainerId;
 use crate::app::process_key::ProcessKey;
@@ -76,7 +79,8 @@ pub struct Container {
 }
 
 /// Whether a container runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum State {
     /// Made, never started.
     Created,
@@ -84,6 +88,16 @@ pub enum State {
     Running,
     /// Started once, not running now.
     Exited,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Exited => "exited",
+        })
+    }
 }
 
 /// Where the app's traffic goes.

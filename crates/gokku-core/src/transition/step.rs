@@ -1,5 +1,9 @@
 //! The steps a transition is made of. Each can be performed again after it was cut off anywhere.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use crate::app::ids::ContainerId;
 use crate::app::process_key::ProcessKey;
 use crate::app::release_id::ReleaseId;
@@ -85,57 +89,140 @@ pub enum Step {
     },
 }
 
-impl Step {
+/// A step's name, as logs, tables and `--json` have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(
+    missing_docs,
+    reason = "each is the name of the step of which `Step` says what it does"
+)]
+pub enum StepName {
+    Extract,
+    Build,
+    Pull,
+    Migrate,
+    Create,
+    Hold,
+    Start,
+    Health,
+    PrepareRefs,
+    Switch,
+    Current,
+    CommitRefs,
+    Release,
+    Unroute,
+    Drain,
+    Stop,
+    Remove,
+    Rename,
+    RestoreRefs,
+    Diagnose,
+    Discard,
+}
+
+impl StepName {
     /// The name of every step, in the order in which a transition can first come to it.
-    pub const NAMES: [&'static str; 21] = [
-        "extract",
-        "build",
-        "pull",
-        "migrate",
-        "create",
-        "hold",
-        "start",
-        "health",
-        "prepare-refs",
-        "switch",
-        "current",
-        "commit-refs",
-        "release",
-        "unroute",
-        "drain",
-        "stop",
-        "remove",
-        "rename",
-        "restore-refs",
-        "diagnose",
-        "discard",
+    pub const ALL: [Self; 21] = [
+        Self::Extract,
+        Self::Build,
+        Self::Pull,
+        Self::Migrate,
+        Self::Create,
+        Self::Hold,
+        Self::Start,
+        Self::Health,
+        Self::PrepareRefs,
+        Self::Switch,
+        Self::Current,
+        Self::CommitRefs,
+        Self::Release,
+        Self::Unroute,
+        Self::Drain,
+        Self::Stop,
+        Self::Remove,
+        Self::Rename,
+        Self::RestoreRefs,
+        Self::Diagnose,
+        Self::Discard,
     ];
 
-    /// Returns the step's name in logs, tables and `--json`: one of [`Step::NAMES`].
-    pub fn name(&self) -> &'static str {
-        let place = match self {
-            Self::Export => 0,
-            Self::Build => 1,
-            Self::Pull => 2,
-            Self::Migrate => 3,
-            Self::Create { .. } => 4,
-            Self::Hold => 5,
-            Self::Start { .. } => 6,
-            Self::AwaitHealth { .. } => 7,
-            Self::PrepareRefs => 8,
-            Self::Switch { .. } => 9,
-            Self::SetCurrent { .. } => 10,
-            Self::CommitRefs => 11,
-            Self::Release => 12,
-            Self::Unroute => 13,
-            Self::Drain { .. } => 14,
-            Self::Stop { .. } => 15,
-            Self::Remove { .. } => 16,
-            Self::Rename { .. } => 17,
-            Self::RestoreRefs => 18,
-            Self::NoteFailure { .. } => 19,
-            Self::Discard => 20,
-        };
-        Self::NAMES[place]
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Extract => "extract",
+            Self::Build => "build",
+            Self::Pull => "pull",
+            Self::Migrate => "migrate",
+            Self::Create => "create",
+            Self::Hold => "hold",
+            Self::Start => "start",
+            Self::Health => "health",
+            Self::PrepareRefs => "prepare-refs",
+            Self::Switch => "switch",
+            Self::Current => "current",
+            Self::CommitRefs => "commit-refs",
+            Self::Release => "release",
+            Self::Unroute => "unroute",
+            Self::Drain => "drain",
+            Self::Stop => "stop",
+            Self::Remove => "remove",
+            Self::Rename => "rename",
+            Self::RestoreRefs => "restore-refs",
+            Self::Diagnose => "diagnose",
+            Self::Discard => "discard",
+        }
+    }
+}
+
+impl fmt::Display for StepName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl Step {
+    /// Returns the step's name.
+    pub fn name(&self) -> StepName {
+        match self {
+            Self::Export => StepName::Extract,
+            Self::Build => StepName::Build,
+            Self::Pull => StepName::Pull,
+            Self::Migrate => StepName::Migrate,
+            Self::Create { .. } => StepName::Create,
+            Self::Hold => StepName::Hold,
+            Self::Start { .. } => StepName::Start,
+            Self::AwaitHealth { .. } => StepName::Health,
+            Self::PrepareRefs => StepName::PrepareRefs,
+            Self::Switch { .. } => StepName::Switch,
+            Self::SetCurrent { .. } => StepName::Current,
+            Self::CommitRefs => StepName::CommitRefs,
+            Self::Release => StepName::Release,
+            Self::Unroute => StepName::Unroute,
+            Self::Drain { .. } => StepName::Drain,
+            Self::Stop { .. } => StepName::Stop,
+            Self::Remove { .. } => StepName::Remove,
+            Self::Rename { .. } => StepName::Rename,
+            Self::RestoreRefs => StepName::RestoreRefs,
+            Self::NoteFailure { .. } => StepName::Diagnose,
+            Self::Discard => StepName::Discard,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What logs and `--json` say is what `as_str` says, and every name is in the list once.
+    #[test]
+    fn a_name_is_written_as_it_is_said() {
+        for name in StepName::ALL {
+            assert_eq!(
+                serde_json::to_string(&name).ok(),
+                Some(format!("\"{}\"", name.as_str()))
+            );
+        }
+        let all: std::collections::BTreeSet<_> = StepName::ALL.into_iter().collect();
+        assert_eq!(all.len(), StepName::ALL.len());
     }
 }

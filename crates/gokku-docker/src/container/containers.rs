@@ -14,11 +14,11 @@ use bollard::query_parameters::{
     StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
-use gokku_core::containers::container::{ContainerFacts, ContainerSpec, ContainerState, Details};
-use gokku_core::containers::volume::Why;
 use futures_util::future::BoxFuture;
 use gokku_core::config::privileges::Privileges;
 use gokku_core::config::resources::Resources;
+use gokku_core::containers::container::{ContainerFacts, ContainerSpec, ContainerState, Details};
+use gokku_core::containers::volume::Why;
 use gokku_core::{ContainerId, ImageId};
 
 use crate::container::volumes::{mounted, theirs};

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bollard::models::{Ipam, IpamConfig, NetworkConnectRequest, NetworkCreateRequest};
 use bollard::query_parameters::ListNetworksOptionsBuilder;
-use gokku_core::machine::backoff::Backoff;
-use gokku_core::containers::network::{NetworkFacts, NewNetwork};
 use futures_util::future::BoxFuture;
+use gokku_core::containers::network::{NetworkFacts, NewNetwork};
+use gokku_core::machine::backoff::Backoff;
 use tokio::time::{Instant, sleep};
 
 use gokku_core::ContainerId;

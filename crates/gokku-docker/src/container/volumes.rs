@@ -102,12 +102,7 @@ impl Engine {
     /// The volumes that carry all these labels, by their names.
     pub async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<VolumeFacts>, Error> {
         let found = self.volumes_listed(labels).await?;
-        let mut all: Vec<VolumeFacts> = found
-            .volumes
-            .unwrap_or_default()
-            .into_iter()
-            .map(facts)
-            .collect();
+        let mut all: Vec<VolumeFacts> = found.volumes.unwrap_or_default().into_iter().map(facts).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(all)
     }

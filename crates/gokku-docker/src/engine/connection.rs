@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bollard::Docker;
 use bollard::models::HostConfigLogConfig;
-use gokku_core::containers::container::LogLimits;
 use bollard::models::{HostConfigLogConfig, SystemInfo};
 use futures_util::future::BoxFuture;
+use gokku_core::containers::container::LogLimits;
 use tokio::sync::OnceCell;
 
 use crate::engine::error::{Error, causes};

@@ -3,11 +3,11 @@
 use std::io::Read;
 use std::path::Path;
 
-use gokku_core::config::gokku_yml::GokkuYml;
-use gokku_core::text::read_limits::GOKKU_YML;
 use gokku_core::app::branch_name::BranchName;
-use gokku_core::{AppName, EnvironmentName};
+use gokku_core::config::gokku_yml::GokkuYml;
 use gokku_core::text::decode;
+use gokku_core::text::read_limits::GOKKU_YML;
+use gokku_core::{AppName, EnvironmentName};
 use gokku_git::WorkingCopy;
 use serde::Deserialize;
 

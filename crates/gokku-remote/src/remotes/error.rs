@@ -2,8 +2,8 @@
 
 use std::io;
 
-use gokku_core::config::gokku_yml::{AppNotThere, YmlErrors};
 use gokku_core::app::name::NameError;
+use gokku_core::config::gokku_yml::{AppNotThere, YmlErrors};
 use gokku_core::text::decode::NotText;
 
 use super::address::AddressError;

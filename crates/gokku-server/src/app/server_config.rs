@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use gokku_core::AppName;
-use gokku_core::text::size::Size;
 use gokku_core::access::host_ports::{HostPorts, PortRange};
-use gokku_core::text::read_limits::{self, Limit};
-use gokku_core::push::intake::PushLimits;
 use gokku_core::config::privileges::Capability;
 use gokku_core::machine::subnet::{RANGE, Subnet};
+use gokku_core::push::intake::PushLimits;
+use gokku_core::text::read_limits::{self, Limit};
+use gokku_core::text::size::Size;
 use gokku_proxy::config::health_checks::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;

@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use gokku_core::config::processes::Scale;
+use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ProcessKey, ProcessType, Slot};
 use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use crate::command::config;
 use crate::engine::health::await_good;
 use crate::error::Error;
 use crate::plan::release_plan::Plan;
-use crate::queue::lock::{self, AppLock, Attempt, Holder};
+use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::queue::transition_log;
 use crate::server::Server;
 
@@ -105,7 +106,7 @@ async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result
     if config::is_running(server, app).await? {
         return Ok(Scaled::ToBeDone);
     }
-    let _taken = take(server, app, "scale")?;
+    let _taken = take(server, app, OperationName::Scale)?;
     let mut record = apps::load(&server.root, app)?;
     record.scale.extend(wanted.clone());
     apps::save(&server.root, &record)?;
@@ -113,11 +114,11 @@ async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result
 }
 
 /// The app, while nobody else has it and nothing of it was cut off.
-fn take(server: &Server, app: &AppName, what: &str) -> Result<AppLock, Error> {
+fn take(server: &Server, app: &AppName, what: OperationName) -> Result<AppLock, Error> {
     let holder = Holder {
         pid: std::process::id(),
         by: server.by.clone(),
-        what: what.to_owned(),
+        what: Purpose::Operation(what),
         id: transition_log::next_id(&server.root, app),
     };
     let taken = match lock::try_acquire(&server.root, app, &holder)? {
@@ -152,7 +153,7 @@ async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Res
             "{app} does not run: `gokku start -a {app}` starts it"
         )));
     }
-    let _taken = take(server, app, "restart")?;
+    let _taken = take(server, app, OperationName::Restart)?;
     let engine = server.engine().await?;
     let containers = server.containers(&engine, app).await?;
     let mut restarted = 0;

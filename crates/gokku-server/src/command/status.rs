@@ -1,15 +1,20 @@
 //! What is known of apps: P20.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use gokku_core::config::volume::Volume;
-use gokku_core::logs::event::Event;
+use gokku_core::logs::event::{Event, Finish};
+use gokku_core::transition::{OperationName, State};
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
 use gokku_docker::{ContainerFacts, ContainerState, Engine, Mounted, VolumeFacts, Why, labels};
+use gokku_docker::{ContainerFacts, Engine, Mounted, VolumeFacts, Why, labels};
+use gokku_proxy::api::RouteStatus;
 use gokku_proxy::control::api::RouteStatus;
 use gokku_proxy::health::probe::{Probe, probe};
+use gokku_proxy::probe::probe;
 use serde::Serialize;
 
 use crate::app::apps::App;
@@ -20,9 +25,11 @@ use crate::error::Error;
 use crate::os::clock;
 use crate::plan::networks;
 use crate::plan::release_plan::Plan;
+use crate::queue::lock::{Held, Holder};
 use crate::queue::{lock, transition_log, waiting};
 use crate::reconcile::drift;
 use crate::server::Server;
+use crate::transition::observe::state;
 
 /// What is known of an app.
 #[derive(Clone, Debug, Serialize)]
@@ -45,21 +52,92 @@ pub struct AppStatus {
     pub volumes: Vec<VolumeStatus>,
     /// The host port that answers.
     pub port: Option<u16>,
-    /// Whether it gets traffic: `routed`, `held`, `no web`, `stopped`, `never deployed`, or `unknown` while the switch is
-    /// down.
-    pub traffic: String,
+    /// Whether it gets traffic.
+    pub traffic: Traffic,
     /// Requests in flight.
     pub in_flight: u64,
-    /// `healthy`, or what the health check found; only for a single app.
-    pub health: Option<String>,
+    /// What the health check found; only for a single app.
+    pub health: Option<Health>,
     /// How the last transition ended; only for a single app.
     pub last: Option<LastTransition>,
     /// Who changes it now.
-    pub busy: Option<String>,
+    pub busy: Option<Held>,
     /// Who waits for that, oldest first; only for a single app.
-    pub waiting: Vec<String>,
+    #[serde(serialize_with = "in_words")]
+    pub waiting: Vec<Holder>,
     /// What is not as it should be, each in a line; what gokku does not mend itself says what does.
     pub trouble: Vec<String>,
+}
+
+/// Whether an app gets traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Traffic {
+    /// It does.
+    Routed,
+    /// Its requests wait.
+    Held,
+    /// It runs, and answers no requests.
+    #[serde(rename = "no web")]
+    NoWeb,
+    /// Its requests are refused.
+    Stopped,
+    /// There is no release of it.
+    #[serde(rename = "never deployed")]
+    NeverDeployed,
+    /// The switch does not say.
+    Unknown,
+}
+
+impl fmt::Display for Traffic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Routed => "routed",
+            Self::Held => "held",
+            Self::NoWeb => "no web",
+            Self::Stopped => "stopped",
+            Self::NeverDeployed => "never deployed",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// What the health check of an app's containers found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// All that have traffic are well.
+    Healthy,
+    /// The one that has traffic is not.
+    Ill(health::Found),
+    /// Some of several are not: their names, and what was found.
+    SomeIll(Vec<(String, health::Found)>),
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Healthy => f.pad("healthy"),
+            Self::Ill(found) => found.fmt(f),
+            Self::SomeIll(ill) => {
+                let all: Vec<String> = ill
+                    .iter()
+                    .map(|(name, found)| format!("{name} {found}"))
+                    .collect();
+                f.pad(&all.join(", "))
+            }
+        }
+    }
+}
+
+impl Serialize for Health {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Writes each as people read it.
+fn in_words<S: serde::Serializer>(all: &[impl fmt::Display], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(all.iter().map(ToString::to_string))
 }
 
 /// One of an app's containers.
@@ -75,8 +153,8 @@ pub struct ContainerStatus {
     pub slot: Option<Slot>,
     /// Its release.
     pub release: String,
-    /// `created`, `running` or `exited`.
-    pub state: &'static str,
+    /// Whether it runs.
+    pub state: State,
     /// Whether it fails its health check although it has traffic: the other web containers get the requests, as long as
     /// one of them is good.
     pub unhealthy: bool,
@@ -104,12 +182,46 @@ pub struct VolumeStatus {
 pub struct LastTransition {
     /// Its id.
     pub id: String,
-    /// `deploy`, `rollback`, ….
-    pub what: String,
-    /// `succeeded`, or why not.
-    pub outcome: String,
-    /// How long it took, in milliseconds.
-    pub ms: Option<u64>,
+    /// What was asked for.
+    pub what: OperationName,
+    /// How far it came.
+    pub outcome: LastOutcome,
+    /// How long it took.
+    #[serde(rename = "ms", serialize_with = "in_milliseconds")]
+    pub took: Option<Duration>,
+}
+
+/// How far the last transition came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LastOutcome {
+    /// It has not ended.
+    UnderWay,
+    /// It was killed after its last step, before it could say so.
+    KilledWhenDone,
+    /// It has ended so.
+    Ended(Finish),
+}
+
+impl fmt::Display for LastOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnderWay => f.pad("under way"),
+            Self::KilledWhenDone => f.pad("killed when all was done"),
+            Self::Ended(finish) => f.pad(&finish.words()),
+        }
+    }
+}
+
+impl Serialize for LastOutcome {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde gives it so")]
+fn in_milliseconds<S: serde::Serializer>(took: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    took.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX))
+        .serialize(serializer)
 }
 
 /// What is known, and what the engine did not tell.
@@ -227,7 +339,7 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
         mounted.extend(details.iter().flat_map(|details| details.volumes.clone()));
         container.started = details
             .map(|details| details.started_at)
-            .filter(|_| container.state == "running");
+            .filter(|_| container.state == State::Running);
     }
     let root = server.root.label();
     let mine = [(labels::ROOT, root.as_str()), (labels::APP, name.as_str())];
@@ -236,9 +348,8 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
     if let Some(route) = routes.get(name).filter(|route| route.answers()) {
         status.health = Some(health_of(server, name, route, &status.containers).await);
     }
-    status.busy = lock::holder(&server.root, name)?.map(|holder| holder.to_string());
-    let waiting = waiting::waiting(&server.root, name);
-    status.waiting = waiting.iter().map(ToString::to_string).collect();
+    status.busy = lock::holder(&server.root, name)?;
+    status.waiting = waiting::waiting(&server.root, name);
     status.last = last(server, name, status.busy.is_some());
     add_silence(asked.error.as_ref(), &mut status);
     Ok(Seen {
@@ -260,36 +371,35 @@ async fn health_of(
     app: &AppName,
     route: &RouteStatus,
     containers: &[ContainerStatus],
-) -> String {
+) -> Health {
     let path = Plan::lenient(&server.root, app).settings.health_path;
     let asked = route.targets.iter().map(|target| async {
         // Its address may be another one's by now.
         if target.down {
-            return "does not run".to_owned();
+            return Some(health::Found::Down);
         }
-        health::words(&probe(target.address, &path, None, Duration::from_secs(2)).await)
+        health::found(&probe(target.address, &path, None, Duration::from_secs(2)).await)
     });
-    let words = join_all(asked).await;
-    if let [only] = words.as_slice() {
-        return only.clone();
+    let found = join_all(asked).await;
+    if let [only] = found.as_slice() {
+        return only.clone().map_or(Health::Healthy, Health::Ill);
     }
-    let ill: Vec<String> = route
+    let ill: Vec<(String, health::Found)> = route
         .targets
         .iter()
-        .zip(&words)
-        .filter(|(_, words)| *words != health::HEALTHY)
-        .map(|(target, words)| {
+        .zip(found)
+        .filter_map(|(target, found)| {
             let name = containers
                 .iter()
                 .find(|container| container.id == target.container);
             let name = name.map_or_else(|| target.container.short(), |container| &container.name);
-            format!("{name} {words}")
+            Some((name.to_owned(), found?))
         })
         .collect();
     if ill.is_empty() {
-        health::HEALTHY.to_owned()
+        Health::Healthy
     } else {
-        ill.join(", ")
+        Health::SomeIll(ill)
     }
 }
 
@@ -375,12 +485,12 @@ fn facts<'a>(
         .collect();
     containers.sort_by(|one, other| (one.slot, &one.process).cmp(&(other.slot, &other.process)));
     let traffic = match route {
-        Some(route) if route.held => "held",
-        Some(route) if route.answers() => "routed",
-        Some(route) if !route.targets.is_empty() => "no web",
-        _ if release.is_none() => "never deployed",
-        None if routes.known.is_none() => "unknown",
-        _ => "stopped",
+        Some(route) if route.held => Traffic::Held,
+        Some(route) if route.answers() => Traffic::Routed,
+        Some(route) if !route.targets.is_empty() => Traffic::NoWeb,
+        _ if release.is_none() => Traffic::NeverDeployed,
+        None if routes.known.is_none() => Traffic::Unknown,
+        _ => Traffic::Stopped,
     };
     AppStatus {
         app: app.name.to_string(),
@@ -395,7 +505,7 @@ fn facts<'a>(
         digest: record.and_then(|record| Some(record.digest?.to_string())),
         volumes: Vec::new(),
         port: route.map(|route| route.port),
-        traffic: traffic.to_owned(),
+        traffic,
         in_flight: route.map_or(0, |route| {
             route.targets.iter().map(|target| target.in_flight).sum()
         }),
@@ -457,11 +567,7 @@ fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> 
         id: facts.id.clone(),
         slot: Slot::of_container(&facts.name, &app.name, &process),
         release: facts.label(labels::RELEASE).unwrap_or("?").to_owned(),
-        state: match facts.state {
-            ContainerState::Created => "created",
-            ContainerState::Running => "running",
-            ContainerState::Exited => "exited",
-        },
+        state: state(facts),
         unhealthy: targets.any(|target| target.container == facts.id && target.unhealthy),
         started: None,
         address: networks::address(facts)
@@ -474,25 +580,28 @@ fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> 
 /// step, before it could say so; otherwise its journal would be there and somebody would be at it.
 fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
     let id = transition_log::list(&server.root, app).pop()?;
-    let (mut what, mut outcome, mut took) = ("transition".to_owned(), "under way".to_owned(), None);
+    let (mut what, mut outcome, mut took) = (OperationName::Unknown, LastOutcome::UnderWay, None);
     for stamped in transition_log::read(&server.root, app, id) {
         match stamped.event {
-            Event::Started { what: word, .. } => what = word,
-            Event::Finished { outcome: finish, ms } => {
+            Event::Started { what: name, .. } => what = name,
+            Event::Finished {
+                outcome: finish,
+                took: ms,
+            } => {
                 took = Some(ms);
-                outcome = finish.words();
+                outcome = LastOutcome::Ended(finish);
             }
             _ => {}
         }
     }
     if took.is_none() && !busy && !server.root.journal(app).exists() {
-        "killed when all was done".clone_into(&mut outcome);
+        outcome = LastOutcome::KilledWhenDone;
     }
     Some(LastTransition {
         id: id.to_string(),
         what,
         outcome,
-        ms: took,
+        took,
     })
 }
 

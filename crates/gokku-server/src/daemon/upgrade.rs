@@ -10,8 +10,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
-use gokku_core::machine::backoff::Backoff;
 use futures_util::future::BoxFuture;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ReleaseId};
 use tokio::time::{Instant, sleep};
 
@@ -20,7 +20,7 @@ use crate::daemon::run;
 use crate::engine::daemon_client;
 use crate::error::{Error, Kind};
 use crate::os::{clock, detached, process};
-use crate::queue::lock::{self, AppLock, Attempt, Held, Holder};
+use crate::queue::lock::{self, AppLock, Attempt, Held, Holder, Purpose};
 use crate::server::Server;
 
 /// How long a new daemon may take to serve.
@@ -146,7 +146,7 @@ async fn hold_all(
     let holder = Holder {
         pid: std::process::id(),
         by: server.by.clone(),
-        what: lock::RESTART_OF_SWITCH.to_owned(),
+        what: Purpose::SwitchRestart,
         id: ReleaseId::at(clock::now_seconds()),
     };
     let mut held: BTreeMap<AppName, AppLock> = BTreeMap::new();

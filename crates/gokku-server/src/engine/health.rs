@@ -1,6 +1,7 @@
 //! Waits until a container is healthy, and finds out why one is not.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -10,9 +11,9 @@ use gokku_core::config::procfile::Command;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
 use gokku_docker::Details;
 use gokku_docker::Lines;
-use gokku_proxy::probe::{Probe, probe};
 use gokku_docker::containers::Details;
 use gokku_proxy::health::probe::{Probe, probe};
+use gokku_proxy::probe::{Probe, probe};
 use tokio::time::{Instant, sleep_until};
 
 use crate::engine::runtime::Runtime;
@@ -23,8 +24,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long one answer may take; a health check that takes longer is no use to anyone.
 const ONE_ANSWER: Duration = Duration::from_secs(5);
-/// What a target that answers as it should is called.
-pub(crate) const HEALTHY: &str = "healthy";
 /// How many of the app's last lines are shown.
 pub const LAST_LINES: usize = 50;
 /// How many of a check's last lines are.
@@ -340,15 +339,42 @@ fn listening_cause(why: &Unheard, port: u16) -> String {
     }
 }
 
-/// What a health check found, in words.
-pub(crate) fn words(found: &Probe) -> String {
-    match found {
-        Probe::Answered { status: 200, .. } => HEALTHY.to_owned(),
-        Probe::Answered { status, .. } => format!("answers {status}"),
-        Probe::Refused => "refuses connections".to_owned(),
-        Probe::TimedOut => "does not answer".to_owned(),
-        Probe::Broken(why) => format!("does not answer ({why})"),
+/// What a health check found that is not well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It was not asked: it does not run.
+    Down,
+    /// An answer with another status than 200.
+    Answered(u16),
+    /// Nobody listens.
+    Refused,
+    /// No answer in time.
+    TimedOut,
+    /// No answer that could be understood, and why.
+    Broken(String),
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Down => f.write_str("does not run"),
+            Self::Answered(status) => write!(f, "answers {status}"),
+            Self::Refused => f.write_str("refuses connections"),
+            Self::TimedOut => f.write_str("does not answer"),
+            Self::Broken(why) => write!(f, "does not answer ({why})"),
+        }
     }
+}
+
+/// Returns what is not well; none where all is.
+pub(crate) fn found(probed: &Probe) -> Option<Found> {
+    Some(match probed {
+        Probe::Answered { status: 200, .. } => return None,
+        Probe::Answered { status, .. } => Found::Answered(*status),
+        Probe::Refused => Found::Refused,
+        Probe::TimedOut => Found::TimedOut,
+        Probe::Broken(why) => Found::Broken(why.clone()),
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use gokku_core::config::process_one::{KilledBecause, Stopped, Time, is_deaf_shell, is_init};
 use gokku_core::containers::{ContainerState, Details, Error};
 use gokku_core::logs::event::{Event, Finish, Stamped};
+use gokku_core::transition::StepName;
 use gokku_core::{AppName, ContainerId};
 use tokio::time::Instant;
 
@@ -65,10 +66,10 @@ fn unheard_stops(told: &[Stamped]) -> Option<BTreeSet<String>> {
     let (mut began, mut given_up) = (false, false);
     for Stamped { event, .. } in told {
         match event {
-            Event::StepStarted { step, about, .. } => {
+            Event::StepStarted(started) => {
                 began = true;
-                let names = about.split(", ").map(str::to_owned);
-                under_way = (step == "stop").then(|| names.collect::<BTreeSet<_>>());
+                let names = started.about.containers();
+                under_way = (started.step == StepName::Stop).then(|| names.to_vec());
                 unheard.extend(under_way.iter().flatten().cloned());
             }
             Event::StepFinished { .. } => {
@@ -87,7 +88,7 @@ fn unheard_stops(told: &[Stamped]) -> Option<BTreeSet<String>> {
 pub(crate) fn killed(container: String, grace: Duration, because: KilledBecause) -> Event {
     Event::Killed {
         container,
-        grace: grace.as_secs(),
+        grace,
         because,
     }
 }
@@ -120,26 +121,29 @@ mod tests {
     use std::io::Read;
     use std::process::{Command, Stdio};
 
+    use gokku_core::logs::subject::{StepStarted, Subject};
+
     use super::*;
 
     /// By what a transition's log says: the steps, and how it ended.
     #[test]
     fn a_stop_that_nobody_heard_of_is_known() {
-        let start = |step: &str| Event::StepStarted {
-            step: step.to_owned(),
-            about: "api-blue, api-blue-worker-1".to_owned(),
-            why: String::new(),
+        let both = ["api-blue", "api-blue-worker-1"];
+        let took = Duration::ZERO;
+        let start = |step| {
+            Event::StepStarted(StepStarted {
+                step,
+                about: Subject::Containers(both.map(str::to_owned).to_vec()),
+                why: String::new(),
+            })
         };
-        let done = |step: &str| Event::StepFinished {
-            step: step.to_owned(),
-            ms: 0,
-        };
-        let failed = |step: &str| Event::StepFailed {
-            step: step.to_owned(),
-            ms: 0,
+        let done = |step| Event::StepFinished { step, took };
+        let failed = |step| Event::StepFailed {
+            step,
+            took,
             error: String::new(),
         };
-        let end = |outcome| Event::Finished { outcome, ms: 0 };
+        let end = |outcome| Event::Finished { outcome, took };
         let gave_up = || {
             end(Finish::GaveUp {
                 kind: gokku_core::transition::FailureKind::Aborted,
@@ -152,40 +156,48 @@ mod tests {
             reason: gokku_core::logs::event::Refusal::Unavailable,
             detail: String::new(),
         });
-        let both = ["api-blue", "api-blue-worker-1"];
         for (told, expected) in [
-            (vec![start("stop"), failed("stop"), gave_up()], Some(&both[..])),
-            (vec![start("stop"), Event::Resumed, gave_up()], Some(&both)),
+            (
+                vec![start(StepName::Stop), failed(StepName::Stop), gave_up()],
+                Some(&both[..]),
+            ),
+            (
+                vec![start(StepName::Stop), Event::Resumed, gave_up()],
+                Some(&both),
+            ),
             (
                 vec![
-                    start("stop"),
-                    failed("stop"),
-                    start("start"),
-                    done("start"),
+                    start(StepName::Stop),
+                    failed(StepName::Stop),
+                    start(StepName::Start),
+                    done(StepName::Start),
                     gave_up(),
                 ],
                 Some(&both),
             ),
-            (vec![start("stop"), done("stop"), gave_up()], Some(&[])),
+            (
+                vec![start(StepName::Stop), done(StepName::Stop), gave_up()],
+                Some(&[]),
+            ),
             (
                 vec![
-                    start("stop"),
-                    failed("stop"),
-                    start("stop"),
-                    done("stop"),
+                    start(StepName::Stop),
+                    failed(StepName::Stop),
+                    start(StepName::Stop),
+                    done(StepName::Stop),
                     gave_up(),
                 ],
                 Some(&[]),
             ),
             (
                 vec![
-                    start("stop"),
-                    failed("stop"),
+                    start(StepName::Stop),
+                    failed(StepName::Stop),
                     end(Finish::Succeeded { port: None }),
                 ],
                 Some(&[]),
             ),
-            (vec![start("stop")], Some(&[])),
+            (vec![start(StepName::Stop)], Some(&[])),
             (vec![refused], None),
         ] {
             let told: Vec<Stamped> = told.into_iter().map(|event| Stamped { at: 0, event }).collect();

@@ -11,7 +11,9 @@ use gokku_core::{AppName, ReleaseId};
 use crate::error::Error;
 use crate::fs::root::Root;
 use crate::os::{clock, process};
+use crate::queue::lock::Purpose;
 use crate::queue::{journal, lock};
+use crate::queue::{journal, lock, transition_log};
 use crate::record::jsonl::{Lines, Watch, WatchFlags};
 
 /// How long what a process has left, in the midst of its work, may wait for the daemon, which looks every two seconds.
@@ -116,10 +118,9 @@ pub fn follow_until<B>(
         let outcome = Finish::LeftUnfinished {
             detail: format!("{why}; the daemon finishes or undoes it (`gokku status -a {app}`)"),
         };
-        let ms = clock::elapsed_ms(began);
         let told = stamped(Event::Finished {
             outcome: outcome.clone(),
-            ms,
+            took: began.elapsed(),
         });
         return Ok(match on_event(&told) {
             ControlFlow::Break(enough) => ControlFlow::Break(enough),
@@ -143,7 +144,7 @@ fn is_begun(root: &Root, app: &AppName, id: ReleaseId) -> bool {
 /// Whether somebody ends it now.
 fn is_taken_over(root: &Root, app: &AppName, id: ReleaseId) -> bool {
     let held = lock::holder(root, app).ok().flatten();
-    held.is_some_and(|held| held.holder.id == id && held.holder.what == lock::RECOVERY)
+    held.is_some_and(|held| held.holder.id == id && held.holder.what == Purpose::Recovery)
 }
 
 #[cfg(test)]
@@ -170,7 +171,11 @@ mod tests {
     }
 
     fn append(root: &Root, app: &AppName, id: ReleaseId, outcome: Finish) {
-        let line = serde_json::to_string(&stamped(Event::Finished { outcome, ms: 1 })).expect("a line");
+        let line = serde_json::to_string(&stamped(Event::Finished {
+            outcome,
+            took: Duration::ZERO,
+        }))
+        .expect("a line");
         let mut file = File::options()
             .append(true)
             .open(root.log(app, id))

@@ -65,7 +65,7 @@ pub(crate) fn sweep(root: &Root, app: &AppName) -> Result<(), Error> {
                 serving: records::active(root, app).is_some(),
                 previous: Previous::Untouched,
             },
-            ms: 0,
+            took: Duration::ZERO,
         });
     }
     Ok(())

@@ -6,6 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ReleaseId};
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +15,58 @@ use crate::fs::root::Root;
 use crate::os::clock;
 use crate::queue::pending_ref::PendingRef;
 
-/// What the daemon does with an app that it ends a transition of, or mends.
-pub(crate) const RECOVERY: &str = "recovery";
-/// What somebody does who removes what an app no longer keeps.
-pub(crate) const PRUNE: &str = "prune";
-/// What whoever replaces the daemon does with every app.
-pub(crate) const RESTART_OF_SWITCH: &str = "restart of the traffic switch";
+/// What somebody holds an app for; a word in the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Purpose {
+    /// It was asked for.
+    Operation(OperationName),
+    /// A push of what runs already: only the refs move.
+    Push,
+    /// The daemon ends a transition that was cut off, or mends something.
+    Recovery,
+    /// What the app no longer keeps is removed.
+    Prune,
+    /// The daemon is replaced.
+    SwitchRestart,
+    /// What a gokku of another version calls so.
+    Other(String),
+}
+
+impl Purpose {
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Operation(name) => name.as_str(),
+            Self::Push => "push",
+            Self::Recovery => "recovery",
+            Self::Prune => "prune",
+            Self::SwitchRestart => "restart of the traffic switch",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+impl From<String> for Purpose {
+    fn from(word: String) -> Self {
+        let operations = OperationName::ALL.into_iter().map(Self::Operation);
+        operations
+            .chain([Self::Push, Self::Recovery, Self::Prune, Self::SwitchRestart])
+            .find(|known| known.as_str() == word)
+            .unwrap_or(Self::Other(word))
+    }
+}
+
+impl From<Purpose> for String {
+    fn from(purpose: Purpose) -> Self {
+        purpose.to_string()
+    }
+}
+
+impl std::fmt::Display for Purpose {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// Who holds an app, or waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +75,8 @@ pub struct Holder {
     pub pid: u32,
     /// Who asked for it.
     pub by: String,
-    /// What it does: `deploy`, `rollback`, ….
-    pub what: String,
+    /// What for.
+    pub what: Purpose,
     /// The transition.
     pub id: ReleaseId,
 }
@@ -37,7 +84,10 @@ pub struct Holder {
 impl Holder {
     /// Whether nobody's transition is under way: gokku itself has the app for a moment.
     pub fn is_brief(&self) -> bool {
-        [RECOVERY, RESTART_OF_SWITCH, PRUNE].contains(&self.what.as_str())
+        matches!(
+            self.what,
+            Purpose::Recovery | Purpose::SwitchRestart | Purpose::Prune
+        )
     }
 }
 
@@ -56,6 +106,13 @@ pub struct Held {
     pub since: String,
 }
 
+/// As people read it.
+impl Serialize for Held {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl std::fmt::Display for Held {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
@@ -71,7 +128,7 @@ impl std::fmt::Display for Held {
 struct Written {
     pid: u32,
     by: String,
-    what: String,
+    what: Purpose,
     id: ReleaseId,
     #[serde(default)]
     since: String,
@@ -241,8 +298,43 @@ mod tests {
         Holder {
             pid: std::process::id(),
             by: "anna".to_owned(),
-            what: "deploy".to_owned(),
+            what: Purpose::Operation(OperationName::Deploy),
             id: ReleaseId::at(id),
+        }
+    }
+
+    /// What the version before has written, and this one writes again the same.
+    #[test]
+    fn locks_of_the_version_before() {
+        for (before, purpose) in [
+            (
+                include_str!("../../tests/fixtures/lock-scale"),
+                Purpose::Operation(OperationName::Scale),
+            ),
+            (
+                include_str!("../../tests/fixtures/lock-recovery"),
+                Purpose::Recovery,
+            ),
+            (include_str!("../../tests/fixtures/lock-landing"), Purpose::Push),
+        ] {
+            let written: Written = serde_json::from_str(before).expect("a lock");
+            assert_eq!(written.what, purpose);
+            assert_eq!(serde_json::to_string(&written).expect("text"), before);
+        }
+    }
+
+    #[test]
+    fn what_it_is_held_for_is_a_word_in_the_file() {
+        for (word, purpose) in [
+            ("deploy", Purpose::Operation(OperationName::Deploy)),
+            ("push", Purpose::Push),
+            ("recovery", Purpose::Recovery),
+            ("prune", Purpose::Prune),
+            ("restart of the traffic switch", Purpose::SwitchRestart),
+            ("something newer", Purpose::Other("something newer".to_owned())),
+        ] {
+            assert_eq!(Purpose::from(word.to_owned()), purpose);
+            assert_eq!(String::from(purpose), word);
         }
     }
 

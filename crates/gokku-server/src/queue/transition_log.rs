@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use gokku_core::logs::audit::Change;
 use gokku_core::logs::event::{Event, Stamped};
 use gokku_core::logs::kept_output::Kept;
+use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ReleaseId};
 
 use crate::app::{records, server_config};
@@ -144,23 +145,23 @@ impl Log {
                 ..
             } => Change::TransitionStarted {
                 id: *id,
-                what: what.clone(),
+                what: *what,
                 release: *release,
                 commit: commit.clone(),
                 image: image.clone(),
             },
             Event::Resumed => Change::TransitionResumed { id: self.id },
-            Event::Finished { outcome, ms } => {
+            Event::Finished { outcome, took } => {
                 let (what, release) = match self.started() {
-                    Some(Event::Started { what, release, .. }) => (what.clone(), *release),
-                    _ => ("transition".to_owned(), None),
+                    Some(Event::Started { what, release, .. }) => (*what, *release),
+                    _ => (OperationName::Unknown, None),
                 };
                 Change::TransitionFinished {
                     id: self.id,
                     what,
                     release,
                     outcome: outcome.words(),
-                    ms: *ms,
+                    took: *took,
                 }
             }
             _ => return,
@@ -304,7 +305,8 @@ mod tests {
             let outcome = gokku_core::logs::event::Finish::LeftUnfinished {
                 detail: "words".repeat(100),
             };
-            log.tell(Event::Finished { outcome, ms: 1 });
+            let took = std::time::Duration::from_millis(1);
+            log.tell(Event::Finished { outcome, took });
             prune_ended(&root, &app);
             assert!(list(&root, &app).len() <= KEPT + 1);
         }

@@ -109,13 +109,16 @@ pub async fn wait(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use gokku_core::transition::OperationName;
 
-    fn holder(id: i64, what: &str) -> Holder {
+    use super::*;
+    use crate::queue::lock::Purpose;
+
+    fn holder(id: i64, what: OperationName) -> Holder {
         Holder {
             pid: std::process::id(),
             by: "anna".to_owned(),
-            what: what.to_owned(),
+            what: Purpose::Operation(what),
             id: ReleaseId::at(id),
         }
     }
@@ -133,32 +136,36 @@ mod tests {
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
         fs::create_dir(root.app(&app)).expect("a folder");
-        let lock = held(&root, &app, &holder(1, "deploy"));
+        let lock = held(&root, &app, &holder(1, OperationName::Deploy));
         let (_keep, abort) = watch::channel(false);
 
         // The older one comes last, as happens when its process was slow.
-        let newer = enter(&root, &app, &holder(4, "deploy")).expect("a place");
-        let config = enter(&root, &app, &holder(5, "config")).expect("a place");
-        let older = wait(&root, &app, &holder(3, "deploy"), abort.clone()).await;
+        let newer = enter(&root, &app, &holder(4, OperationName::Deploy)).expect("a place");
+        let config = enter(&root, &app, &holder(5, OperationName::Config)).expect("a place");
+        let older = wait(&root, &app, &holder(3, OperationName::Deploy), abort.clone()).await;
         assert!(
             matches!(&older, Ok(Waited::Superseded(other)) if other.id == ReleaseId::at(4)),
             "{older:?}"
         );
         assert_eq!(
             waiting(&root, &app),
-            [holder(4, "deploy"), holder(5, "config")],
+            [holder(4, OperationName::Deploy), holder(5, OperationName::Config)],
             "one does not take the place of another kind"
         );
         drop((newer, config));
 
         // What a killed one has left counts for nothing, and goes.
         let left = root.queue(&app).join(ReleaseId::at(9).to_string());
-        fs::write(&left, serde_json::to_vec(&holder(9, "deploy")).expect("text")).expect("written");
+        fs::write(
+            &left,
+            serde_json::to_vec(&holder(9, OperationName::Deploy)).expect("text"),
+        )
+        .expect("written");
         assert_eq!(waiting(&root, &app), []);
         assert!(!left.exists());
 
         drop(lock);
-        let got = wait(&root, &app, &holder(6, "deploy"), abort).await;
+        let got = wait(&root, &app, &holder(6, OperationName::Deploy), abort).await;
         assert!(matches!(got, Ok(Waited::Got(_))), "{got:?}");
         assert_eq!(fs::read_dir(root.queue(&app)).expect("a folder").count(), 0);
     }
@@ -169,15 +176,15 @@ mod tests {
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
         fs::create_dir(root.app(&app)).expect("a folder");
-        let _lock = held(&root, &app, &holder(2, "deploy"));
+        let _lock = held(&root, &app, &holder(2, OperationName::Deploy));
         let (asks, abort) = watch::channel(false);
-        let older = wait(&root, &app, &holder(1, "deploy"), abort.clone()).await;
+        let older = wait(&root, &app, &holder(1, OperationName::Deploy), abort.clone()).await;
         assert!(
             matches!(&older, Ok(Waited::Superseded(other)) if other.id == ReleaseId::at(2)),
             "{older:?}"
         );
         asks.send_replace(true);
-        let aborted = wait(&root, &app, &holder(3, "deploy"), abort).await;
+        let aborted = wait(&root, &app, &holder(3, OperationName::Deploy), abort).await;
         assert!(matches!(aborted, Ok(Waited::Aborted)), "{aborted:?}");
     }
 }

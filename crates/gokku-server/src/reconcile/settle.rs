@@ -14,13 +14,13 @@ use crate::error::Error;
 use crate::fs::atomic;
 use crate::queue::journal;
 use crate::queue::leftovers;
-use crate::queue::lock::{self, AppLock, Attempt, Holder};
+use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::reconcile::drift;
 use crate::record::audit_log;
 use crate::server::Server;
 use crate::space::prune;
 use crate::transition::recover;
-use crate::worker::request::{Ask, submit};
+use crate::worker::request::{Operation, submit};
 
 /// What is known of an app from the last time.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ fn take(server: &Server, app: &AppName) -> Option<AppLock> {
     let holder = Holder {
         pid: std::process::id(),
         by: audit_log::DAEMON.to_owned(),
-        what: lock::RECOVERY.to_owned(),
+        what: Purpose::Recovery,
         id: journal.map_or(ReleaseId::at(0), |journal| journal.id),
     };
     match lock::try_acquire(&server.root, app, &holder) {
@@ -124,8 +124,8 @@ pub(crate) async fn repair(
     }
     drop(taken);
     match bring_up {
-        Some(true) => activate(server, app, Ask::Scale { scale: Scale::new() }).await,
-        Some(false) => activate(server, app, Ask::Restart).await,
+        Some(true) => activate(server, app, Operation::Scale { scale: Scale::new() }).await,
+        Some(false) => activate(server, app, Operation::Restart).await,
         None => {}
     }
     Some(differing)
@@ -138,7 +138,7 @@ fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error
 
 /// Brings the active release up, in new containers or with those that are missing: a transition like every other, in a
 /// worker of its own.
-async fn activate(server: &Server, app: &AppName, ask: Ask) {
+async fn activate(server: &Server, app: &AppName, operation: Operation) {
     let server = Server {
         by: audit_log::DAEMON.to_owned(),
         // What is brought up again was asked for before, by whoever might.
@@ -147,7 +147,7 @@ async fn activate(server: &Server, app: &AppName, ask: Ask) {
     };
     let app = app.clone();
     let done = tokio::task::spawn_blocking(move || {
-        let mut submitted = submit(&server, &app, ask, false)?;
+        let mut submitted = submit(&server, &app, operation, false)?;
         let waited = submitted.child.wait();
         waited.map(drop).map_err(|error| Error::failed(error.to_string()))
     });

@@ -23,7 +23,7 @@ use crate::fs::{atomic, disk};
 use crate::plan::release_plan::Plan;
 use crate::queue::journal;
 use crate::queue::leftovers;
-use crate::queue::lock::{self, AppLock, Attempt, Holder};
+use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::record::audit_log;
 use crate::server::Server;
 use crate::transition::pull;
@@ -386,7 +386,7 @@ impl<'a> Pruning<'a> {
             let holder = Holder {
                 pid: std::process::id(),
                 by: self.server.by.clone(),
-                what: lock::PRUNE.to_owned(),
+                what: Purpose::Prune,
                 id: ReleaseId::at(0),
             };
             match lock::try_acquire(root, app, &holder)? {

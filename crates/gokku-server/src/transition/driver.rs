@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::logs::event::Event;
+use gokku_core::logs::subject::{StepStarted, Subject};
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Previous, Refs, Step, abort,
@@ -24,7 +25,6 @@ use crate::error::{Error, Kind};
 use crate::fs::atomic;
 use crate::fs::durable::{self, Pending};
 use crate::fs::root::Root;
-use crate::os::clock;
 use crate::plan::networks;
 use crate::plan::networks::Networks;
 use crate::plan::release_plan::Plan;
@@ -65,7 +65,7 @@ pub struct Driver {
     /// That was told to be too late.
     told_too_late: bool,
     /// What is to be added to the step that puts the code in its place.
-    took_out: u64,
+    took_out: Duration,
     /// That the engine has no init was told.
     pub(crate) told_no_init: bool,
     /// The containers that passed their health check since they were last started.
@@ -117,8 +117,8 @@ pub struct DriverConfig {
     pub log: Log,
     /// True once somebody asked for its end.
     pub asked: watch::Receiver<bool>,
-    /// How long it took to take the code out of the repository, before it began, in milliseconds.
-    pub took_out: u64,
+    /// How long it took to take the code out of the repository, before it began.
+    pub took_out: Duration,
 }
 
 impl Driver {
@@ -233,7 +233,7 @@ impl Driver {
             match failed {
                 // What cannot be given up is tried again.
                 Some(error) if given_up == given_up_before => {
-                    if patience.is_over(step.name(), &error).await {
+                    if patience.is_over(step.name().as_str(), &error).await {
                         self.let_go().await;
                         return End::Left(format!("{}: {error}", step.name()));
                     }
@@ -391,24 +391,24 @@ impl Driver {
         why: &'static str,
         observed: &Observed,
     ) -> Option<Result<(), String>> {
-        let name = step.name().to_owned();
+        let name = step.name();
         let about = self.about(step);
-        self.log.tell(Event::StepStarted {
-            step: name.clone(),
+        self.log.tell(Event::StepStarted(StepStarted {
+            step: name,
             about,
             why: why.to_owned(),
-        });
+        }));
         let began = std::time::Instant::now();
         let result = self.perform_unless_asked(step, observed).await;
-        let mut ms = clock::elapsed_ms(began);
+        let mut took = began.elapsed();
         if matches!(step, Step::Export) {
-            ms += std::mem::take(&mut self.took_out);
+            took += std::mem::take(&mut self.took_out);
         }
         self.log.tell(match &result {
-            Some(Ok(())) => Event::StepFinished { step: name, ms },
+            Some(Ok(())) => Event::StepFinished { step: name, took },
             failed => Event::StepFailed {
                 step: name,
-                ms,
+                took,
                 error: match failed {
                     Some(Err(error)) => error.clone(),
                     _ => "aborted".to_owned(),
@@ -484,39 +484,43 @@ impl Driver {
         (!cut_short).then(|| result.map_err(|error| error.message))
     }
 
-    /// What a step is about, in words.
-    fn about(&self, step: &Step) -> String {
-        let names = |ids: &[ContainerId]| {
-            let name = |id: &ContainerId| {
-                self.facts
-                    .iter()
-                    .find(|facts| facts.id == *id)
-                    .map_or(id.short().to_owned(), |facts| facts.name.clone())
-            };
-            ids.iter().map(name).collect::<Vec<_>>().join(", ")
+    /// What a step is about.
+    fn about(&self, step: &Step) -> Subject {
+        let name = |id: &ContainerId| {
+            let facts = self.facts.iter().find(|facts| facts.id == *id);
+            facts.map_or(id.short().to_owned(), |facts| facts.name.clone())
         };
-        match step {
+        let about = match step {
             Step::Start { containers }
             | Step::AwaitHealth { containers }
             | Step::Drain { containers }
             | Step::Stop { containers }
             | Step::Remove { containers }
-            | Step::Switch { targets: containers } => names(containers),
-            Step::Pull => self
-                .reference()
-                .map_or_else(String::new, |image| image.to_string()),
-            Step::Create { process } => Slot::Green.container_name(&self.app, process),
-            Step::Rename { container, process } => format!(
-                "{} to {}",
-                names(std::slice::from_ref(container)),
-                Slot::Blue.container_name(&self.app, process)
-            ),
-            Step::CommitRefs | Step::RestoreRefs => {
-                self.goal.pushed_branch().map_or_else(String::new, String::from)
+            | Step::Switch { targets: containers } => {
+                Some(Subject::Containers(containers.iter().map(name).collect()))
             }
-            Step::SetCurrent { release } => release.map_or_else(String::new, |id| id.to_string()),
-            _ => String::new(),
-        }
+            Step::Create { process } => {
+                let name = Slot::Green.container_name(&self.app, process);
+                Some(Subject::Containers(vec![name]))
+            }
+            Step::Rename { container, process } => Some(Subject::Rename {
+                container: name(container),
+                to: Slot::Blue.container_name(&self.app, process),
+            }),
+            Step::Pull => self.reference().map(Subject::Image),
+            Step::CommitRefs | Step::RestoreRefs => self.goal.pushed_branch().map(Subject::Branch),
+            Step::SetCurrent { release } => release.map(Subject::Release),
+            Step::Export
+            | Step::Build
+            | Step::Migrate
+            | Step::Hold
+            | Step::PrepareRefs
+            | Step::Unroute
+            | Step::Release
+            | Step::Discard
+            | Step::NoteFailure { .. } => None,
+        };
+        about.unwrap_or(Subject::App)
     }
 }
 

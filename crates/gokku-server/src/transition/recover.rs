@@ -1,26 +1,26 @@
 //! Ends transitions that were cut off: forwards or backwards, by the same loop that runs them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gokku_core::logs::event::{Event, Finish, Stamped};
+use gokku_core::containers::ContainerState;
+use gokku_core::logs::event::{Event, Finish};
 use gokku_core::machine::backoff::Backoff;
-use gokku_core::transition::Goal;
-use gokku_core::{AppName, ReleaseId};
-use gokku_docker::Engine;
+use gokku_core::transition::{Goal, Journal};
+use gokku_core::{AppName, ContainerId, ImageId, ReleaseId};
 use gokku_proxy::control::api::RouteStatus;
-use gokku_proxy::api::RouteStatus;
 use tokio::sync::watch;
 
 use crate::app::records;
 use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
 use crate::error::Error;
-use crate::os::clock;
+use crate::fs::root::Root;
 use crate::plan::release_plan::Plan;
 use crate::queue::leftovers;
 use crate::queue::transition_log::Log;
-use crate::queue::{abort, journal, transition_log};
+use crate::queue::{abort, journal};
 use crate::server::Server;
 use crate::transition::driver::{Driver, DriverConfig, End};
 use crate::transition::ending;
@@ -35,8 +35,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
     };
     leftovers::sweep_temporary(&server.root, app);
     let began = Instant::now();
-    let told = transition_log::read(&server.root, app, journal.id);
-    let (began_to_stop, was_building) = (begun_stops(&told), last_begun(&told).0 == "build");
+    let build = Build::of(&server.root, app, &journal);
     let mut log = Log::open(&server.root, app, journal.id)?;
     log.tell(Event::Resumed);
     let plan = match &journal.goal {
@@ -44,11 +43,11 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
             .unwrap_or_else(|_| Plan::lenient(&server.root, app)),
         Goal::Stop | Goal::Destroy => Plan::lenient(&server.root, app),
     };
-    finish_stop(
+    finish_stops(
         server,
         app,
         &**engine,
-        &began_to_stop,
+        &journal.stopping,
         plan.settings.stop,
         &mut log,
     )
@@ -65,23 +64,25 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
         goal: journal.goal.clone(),
         log,
         asked,
-        took_out: 0,
+        took_out: Duration::ZERO,
     };
     let mut driver = Driver::resume(parts, journal);
     let end = Box::pin(driver.run()).await;
-    let left = matches!(end, End::Left(_));
+    let left = match &end {
+        End::Left(why) => Some(why.clone()),
+        End::Done | End::GaveUp(..) => None,
+    };
     if let (End::Done, Some(branch)) = (&end, branch) {
         ending::deployed(server, app, &branch)?;
     }
-    if was_building
-        && matches!(end, End::GaveUp(..))
+    if matches!(end, End::GaveUp(..))
+        && build.is_likely(&**engine).await
         && let Err(error) = remove_late_image(app, id, &**engine).await
     {
         tracing::warn!("{error}");
     }
     let outcome = finish(server, app, end).await;
-    let detail = format!("{outcome:?}");
-    if destroys && !left {
+    if destroys && left.is_none() {
         for line in ending::destroyed(server, app, &**engine).await? {
             driver.log().tell(Event::Noted { line });
         }
@@ -89,33 +90,52 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
     abort::forget(&server.root, app, id);
     driver.log().tell(Event::Finished {
         outcome,
-        ms: clock::elapsed_ms(began),
+        took: began.elapsed(),
     });
-    if left {
-        Err(Error::failed(format!(
-            "an earlier transition of {app} cannot be ended: {detail}"
-        )))
-    } else {
-        Ok(())
+    match left {
+        Some(why) => Err(Error::failed(format!(
+            "an earlier transition of {app} cannot be ended: {why}"
+        ))),
+        None => Ok(()),
     }
 }
 
-/// The names of the containers whose stop was asked for, by a process that died before it heard of its end.
-fn begun_stops(told: &[Stamped]) -> Vec<String> {
-    match last_begun(told) {
-        ("stop", about) => about.split(", ").map(str::to_owned).collect(),
-        _ => Vec::new(),
-    }
+/// A build that the engine may be at, although nobody waits for it any more.
+enum Build {
+    /// There is none.
+    None,
+    /// The release's first one: there is its code, and no image yet.
+    First,
+    /// One that brings back the image of a release, where that is gone.
+    Again(ImageId),
 }
 
-/// The step whose end nobody heard of, and what it was about; empty where there is none.
-fn last_begun(told: &[Stamped]) -> (&str, &str) {
-    let last = told.iter().rev().find_map(|stamped| match &stamped.event {
-        Event::StepStarted { step, about, .. } => Some((step.as_str(), about.as_str())),
-        Event::StepFinished { .. } | Event::StepFailed { .. } => Some(("", "")),
-        _ => None,
-    });
-    last.unwrap_or_default()
+impl Build {
+    /// Looks at what is there before a transition is gone on with.
+    fn of(root: &Root, app: &AppName, journal: &Journal) -> Self {
+        let Goal::Activate(activation) = &journal.goal else {
+            return Self::None;
+        };
+        let id = activation.release;
+        if activation.pulls || journal.failure.is_some() || !root.tree(app, id).is_dir() {
+            return Self::None;
+        }
+        let record = records::load(root, app, id).ok().flatten();
+        match record.and_then(|record| record.image) {
+            None => Self::First,
+            Some(_) if activation.makes_release() => Self::None,
+            Some(image) => Self::Again(image),
+        }
+    }
+
+    /// Whether it may be at one, once the transition is given up.
+    async fn is_likely(&self, engine: &dyn Runtime) -> bool {
+        match self {
+            Self::None => false,
+            Self::First => true,
+            Self::Again(image) => matches!(engine.image(image.as_str()).await, Ok(None)),
+        }
+    }
 }
 
 /// The engine may be about to end a build that nobody waits for any more: what comes of it goes, too.
@@ -134,19 +154,19 @@ async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &dyn Runtime) -
 
 /// The engine goes on with a stop that nobody waits for any more: what looks as if it ran may be about to end, and
 /// nothing can be decided by that. So it is stopped before anything is looked at.
-async fn finish_stop(
+async fn finish_stops(
     server: &Server,
     app: &AppName,
     engine: &dyn Runtime,
-    names: &[String],
+    stopping: &BTreeSet<ContainerId>,
     grace: Duration,
     log: &mut Log,
 ) -> Result<(), Error> {
-    if names.is_empty() {
+    if stopping.is_empty() {
         return Ok(());
     }
     for facts in server.containers(engine, app).await? {
-        if names.contains(&facts.name) {
+        if stopping.contains(&facts.id) && facts.state == ContainerState::Running {
             match stopping::stop(engine, &facts.id, grace).await {
                 Ok(Some(because)) => log.tell(stopping::killed(facts.name, grace, because)),
                 // Requests may wait for what comes next. Should it be stopped later, that is seen (`stopping::given_up`).

@@ -13,7 +13,7 @@ use crate::queue::transition_log::{self, Log};
 use crate::server::Server;
 use crate::space::prune;
 use crate::transition::ending;
-use crate::worker::request::{Ask, Request};
+use crate::worker::request::{Operation, Request};
 
 /// What is left to do once the goal is reached: nothing of it can fail the transition any more.
 pub(crate) async fn after(
@@ -23,16 +23,16 @@ pub(crate) async fn after(
     keep: Keep,
     log: &mut Log,
 ) {
-    let result = match &request.ask {
-        Ask::Deploy { branch, .. } => {
+    let result = match &request.operation {
+        Operation::Deploy { branch, .. } => {
             let pruned = prune(server, &request.app, engine, keep, log).await;
             ending::deployed(server, &request.app, branch).and(pruned)
         }
-        Ask::Image { .. } => {
+        Operation::Image { .. } => {
             transition_log::prune(&server.root, &request.app);
             prune(server, &request.app, engine, keep, log).await
         }
-        Ask::Destroy { .. } => match ending::destroyed(server, &request.app, engine).await {
+        Operation::Destroy { .. } => match ending::destroyed(server, &request.app, engine).await {
             Ok(lines) => {
                 for line in lines {
                     log.tell(Event::Noted { line });

@@ -63,7 +63,7 @@ fn may_take(root: &Root, request: &Request, plan: &Plan, mine: Option<&RouteStat
     let ports = plan.server.host_ports_of(app, mine.map(|route| route.port));
     let settings = root.config().display().to_string();
     let check = |port| ports.check(request.asker, app, port, &settings);
-    if request.ask.deploys() {
+    if request.operation.deploys() {
         let environment: EnvironmentName = apps::load(root, app)?.environment;
         for named in plan.config.host_ports_in(&environment) {
             check(named.value.port).map_err(|refused| {

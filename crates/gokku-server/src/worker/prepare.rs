@@ -14,7 +14,7 @@ use crate::os::clock;
 use crate::plan::release_plan::{GOKKU_YML, Plan};
 use crate::plan::unread;
 use crate::server::Server;
-use crate::worker::request::{Ask, Request};
+use crate::worker::request::{Operation, Request};
 
 /// What a request comes to.
 pub(crate) struct Prepared {
@@ -33,8 +33,8 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
     let (root, app) = (&server.root, &request.app);
     let mut scale = apps::load(root, app)?.scale;
     let active = records::active(root, app);
-    let (release, cause) = match &request.ask {
-        Ask::Deploy {
+    let (release, cause) = match &request.operation {
+        Operation::Deploy {
             commit,
             tree,
             rebuild,
@@ -53,15 +53,15 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             }
             return Ok(prepared);
         }
-        Ask::Image { image, commit } => {
+        Operation::Image { image, commit } => {
             let code = root.incoming(app, request.id);
             let mut plan = Plan::read(root, app, &code, false)?;
             plan.notes = unread::of_release(&code, &plan)?;
             let image = Some(image.clone());
             return made_anew(request, plan, commit.as_ref(), image, None, &scale);
         }
-        Ask::Stop | Ask::Destroy { .. } => {
-            let goal = if matches!(request.ask, Ask::Stop) {
+        Operation::Stop | Operation::Destroy { .. } => {
+            let goal = if matches!(request.operation, Operation::Stop) {
                 Goal::Stop
             } else {
                 Goal::Destroy
@@ -75,11 +75,11 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
                 record: None,
             });
         }
-        Ask::Rollback { release } => (rollback_to(server, app, *release)?, Cause::Rollback),
-        Ask::Restart => (running(app, active)?, Cause::Restart),
-        Ask::Config => (running(app, active)?, Cause::Config),
-        Ask::Start => (running(app, active)?, Cause::Start),
-        Ask::Scale { .. } => (running(app, active)?, Cause::Scale),
+        Operation::Rollback { release } => (rollback_to(server, app, *release)?, Cause::Rollback),
+        Operation::Restart => (running(app, active)?, Cause::Restart),
+        Operation::Config => (running(app, active)?, Cause::Config),
+        Operation::Start => (running(app, active)?, Cause::Start),
+        Operation::Scale { .. } => (running(app, active)?, Cause::Scale),
     };
     let record = records::load(root, app, release)?;
     let mended = record
@@ -88,7 +88,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
         .transpose()?;
     let mut plan = Plan::of_release(root, app, release)?;
     plan.notes.extend(mended.flatten());
-    if let Ask::Scale { scale: said } = &request.ask {
+    if let Operation::Scale { scale: said } = &request.operation {
         let scaled = plan.processes.scaled(&scale, said);
         scale = scaled.map_err(|error| Error::input(error.to_string()))?;
     }

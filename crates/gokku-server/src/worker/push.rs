@@ -29,11 +29,13 @@ use crate::fs::{atomic, durable, tree_file};
 use crate::os::{blocking, clock};
 use crate::plan::release_plan::{GOKKU_YML, config_of};
 use crate::queue::lock::{AppLock, Attempt, Holder};
+use crate::queue::lock::{AppLock, Attempt, Holder, Purpose};
+use crate::queue::pending_ref::Landing;
 use crate::queue::pending_ref::PendingRef;
 use crate::queue::{lock, transition_log};
 use crate::server::Server;
 use crate::space::build_space;
-use crate::worker::request::{Ask, Push, Submitted, submit_as};
+use crate::worker::request::{Operation, Push, Submitted, submit_as};
 
 /// A push that git has taken the objects of, and that is to be deployed or stored.
 #[derive(Clone, Debug)]
@@ -117,7 +119,7 @@ async fn receive_push(server: &Server, app: &AppName, pushed: Pushed) -> Result<
     run_blocking(server, app, move |server, app| {
         let repository = Repository::at(server.root.repository(app));
         let (id, tree, took_out) = take_out(server, app, &repository, deploy.commit())?;
-        let ask = Ask::Deploy {
+        let operation = Operation::Deploy {
             commit: deploy.commit().clone(),
             tree,
             branch: deploy.branch.clone(),
@@ -125,7 +127,7 @@ async fn receive_push(server: &Server, app: &AppName, pushed: Pushed) -> Result<
             rebuild: false,
             took_out,
         };
-        let submitted = submit_as(server, app, id, ask, true)?;
+        let submitted = submit_as(server, app, id, operation, true)?;
         Ok(Received::Deploying { submitted, deploy })
     })
     .await
@@ -343,7 +345,7 @@ fn deployed_already(
     let me = Holder {
         pid: std::process::id(),
         by: server.by.clone(),
-        what: "push".to_owned(),
+        what: Purpose::Push,
         id: active,
     };
     let Attempt::Got(mut lock) = lock::try_acquire(root, app, &me)? else {
@@ -437,7 +439,7 @@ async fn submit_again(server: &Server, app: &AppName, rebuild: bool) -> Result<S
         let repository = Repository::at(server.root.repository(app));
         intake::measure(&repository, &commit, &intake::limits(server)?)?;
         let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
-        let ask = Ask::Deploy {
+        let operation = Operation::Deploy {
             commit,
             tree,
             branch,
@@ -445,7 +447,7 @@ async fn submit_again(server: &Server, app: &AppName, rebuild: bool) -> Result<S
             rebuild,
             took_out,
         };
-        submit_as(server, app, id, ask, false)
+        submit_as(server, app, id, operation, false)
     })
     .await
 }
@@ -520,7 +522,7 @@ async fn submit_image(server: &Server, app: &AppName, image: ImageRef) -> Result
             atomic::remove_tree(&incoming)?;
             return Err(error);
         }
-        submit_as(server, app, id, Ask::Image { image, commit }, false)
+        submit_as(server, app, id, Operation::Image { image, commit }, false)
     })
     .await
 }

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::process::Child;
+use std::time::Duration;
 
 use gokku_core::app::branch_name::BranchName;
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::config::processes::Scale;
 use gokku_core::push::rules::RefUpdate;
+use gokku_core::transition::OperationName;
 use gokku_core::{AppName, Asker, CommitId, ReleaseId, TreeId};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +33,8 @@ pub struct Request {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<BTreeSet<AppName>>,
     /// What.
-    pub ask: Ask,
+    #[serde(rename = "ask")]
+    pub operation: Operation,
     /// Whether to wait while the app is busy, or to be refused.
     pub wait: bool,
 }
@@ -39,7 +42,7 @@ pub struct Request {
 /// What can be asked of an app.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ask {
+pub enum Operation {
     /// A new release of this commit, whose code lies in the app's `incoming` folder.
     Deploy {
         /// The commit.
@@ -89,31 +92,31 @@ pub enum Ask {
     },
 }
 
-impl Ask {
+impl Operation {
     /// Whether it makes a new release.
     pub fn deploys(&self) -> bool {
         matches!(self, Self::Deploy { .. } | Self::Image { .. })
     }
 
-    /// How long it took to take the code out of the repository, before there was a worker, in milliseconds.
-    pub fn took_out(&self) -> u64 {
+    /// Returns how long it took to take the code out of the repository, before there was a worker.
+    pub fn took_out(&self) -> Duration {
         match self {
-            Self::Deploy { took_out, .. } => *took_out,
-            _ => 0,
+            Self::Deploy { took_out, .. } => Duration::from_millis(*took_out),
+            _ => Duration::ZERO,
         }
     }
 
-    /// The word for it in messages.
-    pub fn word(&self) -> &'static str {
+    /// Returns its name, which logs and messages have.
+    pub fn name(&self) -> OperationName {
         match self {
-            Self::Deploy { .. } | Self::Image { .. } => "deploy",
-            Self::Rollback { .. } => "rollback",
-            Self::Restart => "restart",
-            Self::Config => "config",
-            Self::Start => "start",
-            Self::Scale { .. } => "scale",
-            Self::Stop => "stop",
-            Self::Destroy { .. } => "destroy",
+            Self::Deploy { .. } | Self::Image { .. } => OperationName::Deploy,
+            Self::Rollback { .. } => OperationName::Rollback,
+            Self::Restart => OperationName::Restart,
+            Self::Config => OperationName::Config,
+            Self::Start => OperationName::Start,
+            Self::Scale { .. } => OperationName::Scale,
+            Self::Stop => OperationName::Stop,
+            Self::Destroy { .. } => OperationName::Destroy,
         }
     }
 }
@@ -147,9 +150,9 @@ pub struct Submitted {
 }
 
 /// Hands a request to a worker of its own.
-pub fn submit(server: &Server, app: &AppName, ask: Ask, wait: bool) -> Result<Submitted, Error> {
+pub fn submit(server: &Server, app: &AppName, operation: Operation, wait: bool) -> Result<Submitted, Error> {
     let id = transition_log::allocate(&server.root, app)?;
-    submit_as(server, app, id, ask, wait)
+    submit_as(server, app, id, operation, wait)
 }
 
 /// The same, with an id that was allocated before.
@@ -157,7 +160,7 @@ pub fn submit_as(
     server: &Server,
     app: &AppName,
     id: ReleaseId,
-    ask: Ask,
+    operation: Operation,
     wait: bool,
 ) -> Result<Submitted, Error> {
     let request = Request {
@@ -166,7 +169,7 @@ pub fn submit_as(
         by: server.by.clone(),
         asker: server.asker,
         only: server.access.apps().cloned(),
-        ask,
+        operation,
         wait,
     };
     let input = serde_json::to_vec(&request).map_err(|error| Error::failed(error.to_string()))?;

@@ -16,9 +16,8 @@ use crate::engine::daemon_client;
 use crate::engine::runtime::Runtime;
 use crate::error::Error;
 use crate::fs::atomic;
-use crate::os::clock;
 use crate::plan::{mounts, networks, privileges};
-use crate::queue::lock::{self, AppLock, Attempt, Holder};
+use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::queue::transition_log::Log;
 use crate::queue::waiting::{self, Waited};
 use crate::queue::{abort, transition_log};
@@ -27,7 +26,7 @@ use crate::space::{build_space, prune};
 use crate::transition::driver::{Driver, DriverConfig};
 use crate::transition::recover::{finish, recover};
 use crate::worker::prepare::{Prepared, prepare};
-use crate::worker::request::{Ask, Request};
+use crate::worker::request::{Operation, Request};
 use crate::worker::{cleanup, host_ports, push};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
@@ -93,10 +92,13 @@ pub(crate) async fn run_on(
         }
     });
     abort::forget(&server.root, &request.app, request.id);
-    let ms = clock::elapsed_ms(began) + request.ask.took_out();
+    let took = began.elapsed() + request.operation.took_out();
     let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
     let left = matches!(finish, Finish::LeftUnfinished { .. });
-    let end = Event::Finished { outcome: finish, ms };
+    let end = Event::Finished {
+        outcome: finish,
+        took,
+    };
     if left {
         // Whoever takes it over says the end of it, and says it later.
         log.tell(end);
@@ -106,7 +108,7 @@ pub(crate) async fn run_on(
         drop(lock);
         log.tell(end);
     }
-    if matches!(request.ask, Ask::Deploy { .. }) && !refused {
+    if matches!(request.operation, Operation::Deploy { .. }) && !refused {
         prune::note_build(&server.root);
     }
     // Whatever became of it: those that fail must not fill the disk either.
@@ -116,7 +118,7 @@ pub(crate) async fn run_on(
 
 /// Nothing of a push that was not begun stays.
 fn clean_up(server: &Server, request: &Request) {
-    if request.ask.deploys() {
+    if request.operation.deploys() {
         let gone = atomic::remove_tree(&server.root.incoming(&request.app, request.id))
             .and_then(|()| atomic::remove(&server.root.record(&request.app, request.id)));
         if let Err(error) = gone {
@@ -155,7 +157,7 @@ async fn make_ready(
     let lock = acquire(server, request, asked, log).await?;
     let earlier = async {
         // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
-        let engine = prepare_server(server, connecting, request.ask.deploys()).await?;
+        let engine = prepare_server(server, connecting, request.operation.deploys()).await?;
         recover(server, &request.app, &engine).await?;
         Ok::<_, Error>(engine)
     };
@@ -170,7 +172,7 @@ async fn make_ready(
     }
     if prepared.release.is_some() {
         privileges::of(&server.root, &request.app, &prepared.plan)?;
-        if request.ask.deploys() {
+        if request.operation.deploys() {
             networks::check_new(&prepared.plan)?;
         }
     }
@@ -216,12 +218,12 @@ async fn unless_asked<T>(
 
 /// A deploy whose push git would refuse is not begun. The refs are let go of again: others may push while this is built.
 async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Result<(), Error> {
-    let Ask::Deploy {
+    let Operation::Deploy {
         commit,
         branch,
         push: Some(push),
         ..
-    } = &request.ask
+    } = &request.operation
     else {
         return Ok(());
     };
@@ -276,11 +278,11 @@ async fn go(
         {
             tracing::warn!("{error}");
         }
-        if let Ask::Deploy {
+        if let Operation::Deploy {
             branch,
             push: Some(push),
             ..
-        } = &request.ask
+        } = &request.operation
             && let Err(error) = push::expect(&server.root, &request.app, &mut lock, branch, push)
         {
             tracing::warn!("{error}");
@@ -299,7 +301,7 @@ async fn begin(
     if let Some(record) = &prepared.record {
         records::save(&server.root, &request.app, record)?;
     }
-    if let Ask::Destroy { volumes } = &request.ask {
+    if let Operation::Destroy { volumes } = &request.operation {
         cleanup::remember_volumes(&server.root, &request.app, *volumes)?;
     }
     let parts = DriverConfig {
@@ -310,7 +312,7 @@ async fn begin(
         goal: prepared.goal,
         log: Log::open(&server.root, &request.app, request.id)?,
         asked,
-        took_out: request.ask.took_out(),
+        took_out: request.operation.took_out(),
     };
     Box::pin(Driver::begin(parts, request.id)).await
 }
@@ -324,7 +326,7 @@ async fn acquire(
     let holder = Holder {
         pid: std::process::id(),
         by: request.by.clone(),
-        what: request.ask.word().to_owned(),
+        what: Purpose::Operation(request.operation.name()),
         id: request.id,
     };
     let (root, app) = (&server.root, &request.app);
@@ -374,7 +376,7 @@ fn started(
     Event::Started {
         id: request.id,
         app: request.app.clone(),
-        what: request.ask.word().to_owned(),
+        what: request.operation.name(),
         release,
         commit,
         image,
@@ -384,12 +386,12 @@ fn started(
 
 /// The same for one that was stopped before it was prepared: with what the request says itself.
 fn started_unprepared(request: &Request) -> Event {
-    match &request.ask {
-        Ask::Deploy { commit, .. } => started(request, Some(request.id), Some(commit.clone()), None),
-        Ask::Image { image, commit } => {
+    match &request.operation {
+        Operation::Deploy { commit, .. } => started(request, Some(request.id), Some(commit.clone()), None),
+        Operation::Image { image, commit } => {
             started(request, Some(request.id), commit.clone(), Some(image.clone()))
         }
-        Ask::Rollback { release } => started(request, *release, None, None),
+        Operation::Rollback { release } => started(request, *release, None, None),
         _ => started(request, None, None, None),
     }
 }

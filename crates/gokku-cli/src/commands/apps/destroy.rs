@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use clap::Args;
 use gokku_core::AppName;
 use gokku_server::app::apps;
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 
 use crate::commands::{Run, transition};
 use crate::context::Context;
@@ -52,7 +52,7 @@ impl Run for DestroyArgs {
                 return Err(Error::usage("nothing was removed"));
             }
         }
-        let ask = Ask::Destroy {
+        let operation = Operation::Destroy {
             volumes: self.volumes,
         };
         transition::run(context, &app, ask)

@@ -3,7 +3,7 @@
 use gokku_core::AppName;
 use gokku_core::config::env_file::{EnvKey, EnvValue};
 use gokku_server::command::config;
-use gokku_server::worker::request::{Ask, submit};
+use gokku_server::worker::request::{Operation, submit};
 
 use crate::commands::transition::follow_to_newest;
 use crate::commands::wait;
@@ -45,7 +45,7 @@ pub(super) fn apply(context: &Context, app: &AppName, wanted: bool) -> Result<u8
     match wait(async { Ok(config::is_running(server, app).await?) }) {
         Ok(false) => Ok(DONE),
         Ok(true) => {
-            let code = follow_to_newest(context, app, submit(server, app, Ask::Config, true)?)?;
+            let code = follow_to_newest(context, app, submit(server, app, Operation::Config, true)?)?;
             if code != DONE {
                 tell_that_it_is_written();
             }

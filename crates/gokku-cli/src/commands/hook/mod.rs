@@ -7,8 +7,8 @@ use clap::Subcommand;
 use gokku_core::AppName;
 use gokku_core::logs::audit::Change;
 use gokku_server::Server;
-use gokku_server::record::audit_log;
 use gokku_server::app::intake;
+use gokku_server::record::audit_log;
 
 use super::Run;
 use crate::context::Context;

@@ -2,9 +2,9 @@
 
 use clap::Args;
 use gokku_core::AppName;
-use gokku_server::worker::push::judge_push;
 use gokku_server::Server;
 use gokku_server::app::intake;
+use gokku_server::worker::push::judge_push;
 
 use super::{begin, record};
 use crate::commands::Run;

@@ -6,9 +6,9 @@ use clap::Args;
 use gokku_core::AppName;
 use gokku_core::logs::event::Finish;
 use gokku_core::push::rules::RefUpdate;
-use gokku_server::worker::push::{Pushed, Received, Reported, listen, receive, report};
 use gokku_server::Server;
 use gokku_server::app::refs;
+use gokku_server::worker::push::{Pushed, Received, Reported, listen, receive, report};
 
 use super::{begin, record};
 use crate::commands::transition::end_of;

@@ -3,12 +3,12 @@
 use std::io::IsTerminal;
 
 use clap::Args;
-use gokku_core::text::read_limits::PUBLIC_KEY;
 use gokku_core::access::public_key::PublicKey;
+use gokku_core::text::read_limits::PUBLIC_KEY;
 use gokku_core::{Access, AppName, KeyName};
 use gokku_server::app::apps;
-use gokku_server::fs::bounded;
 use gokku_server::command::keys;
+use gokku_server::fs::bounded;
 
 use super::spec_of;
 use crate::commands::Run;

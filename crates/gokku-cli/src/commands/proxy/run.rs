@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 
 use clap::Args;
-use gokku_server::os::daemon_log::DaemonLog;
 use gokku_server::Server;
 use gokku_server::daemon::run;
+use gokku_server::os::daemon_log::DaemonLog;
 use gokku_server::os::detached;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};

@@ -3,7 +3,7 @@
 use clap::Args;
 use gokku_core::ProcessType;
 use gokku_server::command::ps;
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 
 use crate::commands::{Run, transition, wait};
 use crate::context::Context;
@@ -32,7 +32,7 @@ impl Run for RestartArgs {
         let process: Option<ProcessType> = self.process.as_deref().map(str::parse).transpose()?;
         // What has the traffic is not restarted in its place: a new container takes it over first.
         let Some(process) = process.filter(|process| !process.is_web()) else {
-            return transition::run(context, &app, Ask::Restart);
+            return transition::run(context, &app, Operation::Restart);
         };
         let restarted = wait(async { Ok(ps::restart(server, &app, &process).await?) })?;
         let line = format!("Restarted: {restarted} of {process}.");

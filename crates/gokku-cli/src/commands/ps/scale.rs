@@ -4,7 +4,7 @@ use clap::Args;
 use gokku_core::config::processes::Scale;
 use gokku_core::{AppName, ProcessType};
 use gokku_server::command::ps::{self, Scaled};
-use gokku_server::worker::request::Ask;
+use gokku_server::worker::request::Operation;
 
 use crate::commands::{Run, transition, wait};
 use crate::context::Context;
@@ -51,7 +51,7 @@ pub(super) fn scale(context: &Context, app: &AppName, counts: Scale) -> Result<u
             Look::Plain,
             &format!("Noted: {app} does not run; `gokku start -a {app}` starts as many."),
         ),
-        Scaled::ToBeDone => return transition::run(context, app, Ask::Scale { scale: counts }),
+        Scaled::ToBeDone => return transition::run(context, app, Operation::Scale { scale: counts }),
     }
     Ok(DONE)
 }

@@ -4,9 +4,9 @@ use std::io::IsTerminal;
 
 use clap::Args;
 use gokku_core::text::read_limits::PASSWORD;
+use gokku_server::app::registries;
 use gokku_server::engine::Login;
 use gokku_server::fs::bounded;
-use gokku_server::app::registries;
 
 use super::spec_of;
 use crate::commands::{Run, wait};
