@@ -188,7 +188,7 @@ macro_rules! is_usage {
 is_usage! {
     gokku_core::config::env_file::PairError,
     gokku_core::access::key_name::KeyNameError,
-    gokku_core::logs::log_cursor::PlaceError,
+    gokku_core::logs::log_cursor::LogCursorError,
     gokku_core::app::name::NameError,
     gokku_core::app::process_key::ProcessKeyError,
     gokku_core::app::process_key::ProcessTypeError,

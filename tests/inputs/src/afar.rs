@@ -6,7 +6,6 @@ use std::os::unix::ffi::OsStrExt;
 
 use gokku_core::access::client_hello::Client;
 use gokku_core::logs::log_cursor::LogCursor;
-use gokku_core::logs::log_cursor::Place;
 use gokku_core::logs::log_line::AppLine;
 use gokku_remote::remotes::{self, Address};
 use gokku_remote::ssh::{self, Destination};

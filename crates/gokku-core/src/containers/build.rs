@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::build::image_sources::whose::Neighbours;
+use crate::build::image_sources::ownership::Neighbours;
 use crate::config::env_file::EnvValue;
 use crate::containers::image::Login;
 

@@ -15,8 +15,7 @@ use crate::app::name::AppName;
 use crate::app::release_id::ReleaseId;
 use crate::config::image_ref::ImageRef;
 use crate::config::process_one::KilledBecause;
-use crate::transition::{FailureKind, Former, OperationName, StepName};
-use crate::transition::{FailureKind, Previous};
+use crate::transition::{FailureKind, OperationName, Previous, StepName};
 
 /// An event and when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,8 +10,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use gokku_core::build::image_sources::ownership::{Known, Neighbours};
-use gokku_core::build::image_sources::whose::Known;
+use gokku_core::build::image_sources::ownership::Known;
 use gokku_core::build::image_sources::{BuiltBy, Given, LARGEST, Use, frontend, mask, read, read_trigger};
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::containers::build::BuildRequest;

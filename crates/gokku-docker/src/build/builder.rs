@@ -14,7 +14,6 @@ use futures_util::future::BoxFuture;
 use gokku_core::ImageId;
 use gokku_core::build::image_sources::mask::unmasked;
 use gokku_core::build::image_sources::ownership::Neighbours;
-use gokku_core::build::image_sources::whose::Neighbours;
 use gokku_core::containers::build::{BuildRequest, Builder, Secrets};
 use gokku_core::containers::image::Login;
 use gokku_core::text::fingerprint::Fingerprint;

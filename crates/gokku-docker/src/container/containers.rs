@@ -15,8 +15,6 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
-use gokku_core::config::privileges::Privileges;
-use gokku_core::config::resources::Resources;
 use gokku_core::containers::container::{ContainerFacts, ContainerSpec, ContainerState, Details};
 use gokku_core::containers::volume::Why;
 use gokku_core::{ContainerId, ImageId};

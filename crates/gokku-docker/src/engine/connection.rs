@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bollard::Docker;
-use bollard::models::HostConfigLogConfig;
 use bollard::models::{HostConfigLogConfig, SystemInfo};
 use futures_util::future::BoxFuture;
 use gokku_core::containers::container::LogLimits;

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::{DEFAULT_REGISTRY, ImageRef};
 use gokku_core::containers::image::Login;
-use gokku_core::text::base64;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::{Method, Request, StatusCode};

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gokku_core::ImageId;
 use gokku_core::containers::usage::{PrunedCache, Usage};
 use gokku_core::machine::backoff::Backoff;
 use http_body_util::{BodyExt, Empty};

@@ -9,12 +9,9 @@ use gokku_core::config::volume::Volume;
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::transition::{OperationName, State};
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
-use gokku_docker::{ContainerFacts, ContainerState, Engine, Mounted, VolumeFacts, Why, labels};
 use gokku_docker::{ContainerFacts, Engine, Mounted, VolumeFacts, Why, labels};
-use gokku_proxy::api::RouteStatus;
 use gokku_proxy::control::api::RouteStatus;
 use gokku_proxy::health::probe::{Probe, probe};
-use gokku_proxy::probe::probe;
 use serde::Serialize;
 
 use crate::app::apps::App;

@@ -11,9 +11,7 @@ use gokku_core::config::procfile::Command;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
 use gokku_docker::Details;
 use gokku_docker::Lines;
-use gokku_docker::containers::Details;
 use gokku_proxy::health::probe::{Probe, probe};
-use gokku_proxy::probe::{Probe, probe};
 use tokio::time::{Instant, sleep_until};
 
 use crate::engine::runtime::Runtime;
