@@ -187,7 +187,7 @@ async fn a_port_of_another_program_is_refused_and_its_holder_named() {
 
 /// Asked before anything is built.
 #[tokio::test]
-async fn whether_a_port_check_port_is_told() {
+async fn whether_a_port_can_be_had_is_told() {
     let (bind, port) = (Some(Ipv4Addr::LOCALHOST.into()), free_ports());
     for _ in 0..2 {
         assert_eq!(check_port(bind, port), Ok(()), "to ask does not take it");
