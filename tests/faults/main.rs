@@ -6,7 +6,8 @@
 //! - `outcome`: what must be true within 10 seconds, by the daemon alone
 //!
 //! The steps are the core's own list, so that a new one is covered without anyone remembering. All of it takes
-//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`, or parts of the names in the table, as `restart*disk`; several, with a `|` between them); a part
+//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`, or parts of the names in the table, as `restart*disk`, where a
+//! `$` ends the name; several, with a `|` between them); a part
 //! that is chosen by a seed runs with the other tests.
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
@@ -82,7 +83,11 @@ fn faults(about: &str, steps: &[String], hangs: bool, seed: &mut u64) -> Vec<(St
         Ok(which) => {
             all.retain(|(step, moment, fault)| {
                 let name = name(about, step, *moment, *fault);
-                let has_all = |parts: &str| parts.split('*').all(|part| name.contains(part));
+                let has = |part: &str| match part.strip_suffix('$') {
+                    Some(end) => name.ends_with(end),
+                    None => name.contains(part),
+                };
+                let has_all = |parts: &str| parts.split('*').all(has);
                 which.split('|').any(has_all)
             });
             return all;
