@@ -6,8 +6,9 @@
 //! - `outcome`: what must be true within 10 seconds, by the daemon alone
 //!
 //! The steps are the core's own list, so that a new one is covered without anyone remembering. All of it takes
-//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`, or parts of the names in the table, as `restart*disk`; several, with a `|` between them); with
-//! the other tests runs a part that is the same every time, or another one by `GOKKU_FAULTS_SEED`.
+//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`, or parts of the names in the table, as `restart*disk`, where a
+//! `$` ends the name; several, with a `|` between them); with the other tests runs a part that is the same every time, or
+//! another one by `GOKKU_FAULTS_SEED`.
 #![allow(clippy::unwrap_used, reason = "tests")]
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use gokku_core::transition::Step;
+use gokku_core::transition::StepName;
 use gokku_tests::{Engine, Hanging, Server};
 
 use fault::{Fault, Own, Place};
@@ -63,7 +64,7 @@ fn seed() -> u64 {
 /// the other tests, whether one of an engine that hangs is among them.
 fn faults(about: &str, steps: &[String], hangs: bool, seed: &mut u64) -> Vec<(String, Moment, Fault)> {
     let mut all: Vec<(String, Moment, Fault)> = Vec::new();
-    for step in Step::NAMES
+    for step in StepName::ALL.map(StepName::as_str)
         .iter()
         .filter(|name| steps.iter().any(|step| step == *name))
     {
@@ -79,7 +80,11 @@ fn faults(about: &str, steps: &[String], hangs: bool, seed: &mut u64) -> Vec<(St
         Ok(which) => {
             all.retain(|(step, moment, fault)| {
                 let name = name(about, step, *moment, *fault);
-                let has_all = |parts: &str| parts.split('*').all(|part| name.contains(part));
+                let has = |part: &str| match part.strip_suffix('$') {
+                    Some(end) => name.ends_with(end),
+                    None => name.contains(part),
+                };
+                let has_all = |parts: &str| parts.split('*').all(has);
                 which.split('|').any(has_all)
             });
             return all;
@@ -158,7 +163,7 @@ fn all_of(zero_downtime: bool) {
     println!("seed {seed} (GOKKU_FAULTS_SEED)");
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut wrong = Vec::new();
-    let steps = Step::NAMES.map(str::to_owned);
+    let steps = StepName::ALL.map(|name| name.to_string());
     for (place, operation) in operations(seed, zero_downtime).enumerate() {
         // With the other tests one of each mode has an engine that hangs.
         let hangs = place == 0;

@@ -10,6 +10,9 @@ use crate::fault::{Fault, Own};
 use crate::moment::{Moment, await_moment, events, logs};
 use crate::outcome::{self, Expected};
 
+/// The exit code of a command that the engine does not answer.
+const UNAVAILABLE: i32 = 5;
+
 /// What is asked of gokku.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -325,6 +328,10 @@ impl<'server> Stage<'server> {
         let ended = running.wait();
         drop(ailment);
         let expected = match self.operation {
+            // It was told that the engine does not answer, before anything was changed.
+            Operation::Stop | Operation::Destroy if fault.is_silence() && ended.code == Some(UNAVAILABLE) => {
+                Expected::One
+            }
             Operation::FirstDeploy => Expected::OneOrNone,
             Operation::Stop => Expected::Stopped,
             Operation::Destroy => Expected::Gone,
