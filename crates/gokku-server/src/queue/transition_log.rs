@@ -205,7 +205,7 @@ pub fn events(bytes: &[u8]) -> Vec<Stamped> {
 }
 
 /// The event of a line.
-fn event(line: &[u8]) -> Option<Stamped> {
+pub fn event(line: &[u8]) -> Option<Stamped> {
     serde_json::from_slice(line).ok()
 }
 
