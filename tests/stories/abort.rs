@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use gokku_core::transition::Step;
+use gokku_core::transition::StepName;
 use gokku_tests::{
     App, Container, HeldRequest, Load, LoadPlan, Output, PATIENCE, Running, Server, Timeline, WorkingCopy,
     await_event, logs, wait_until,
@@ -118,8 +118,9 @@ fn p24_abort_in_every_step_before_the_switch() {
 #[test]
 fn p24_abort_in_every_step_before_the_switch_with_stop_first() {
     let steps = aborted_in_every_step(false);
-    let until = Step::NAMES.iter().position(|name| *name == "switch").unwrap();
-    for name in Step::NAMES[..until].iter().filter(|name| **name != "pull") {
+    let until = StepName::ALL.iter().position(|name| *name == StepName::Switch).unwrap();
+    for name in StepName::ALL[..until].iter().filter(|name| **name != StepName::Pull) {
+        let name = name.as_str();
         assert!(
             steps.iter().any(|step| step == name),
             "{name} is not in {steps:?}"

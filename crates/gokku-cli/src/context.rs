@@ -5,11 +5,6 @@ use std::cell::OnceCell;
 use gokku_core::AppName;
 use gokku_server::Server;
 use gokku_server::app::apps;
-use gokku_server::daemon::upgrade::Caller;
-use gokku_server::os::key_env;
-use gokku_server::{Root, Server};
-use rustix::fs::Mode;
-use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::cli::Options;
 use crate::environment;

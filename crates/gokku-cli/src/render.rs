@@ -7,8 +7,7 @@ use comfy_table::CellAlignment;
 use gokku_core::config::process_one::KilledBecause;
 use gokku_core::logs::event::{Event, Finish, Since, Source, Stamped};
 use gokku_core::logs::subject::{StepStarted, Subject};
-use gokku_core::transition::Previous;
-use gokku_core::transition::{Former, OperationName, StepName};
+use gokku_core::transition::{OperationName, Previous, StepName};
 
 use crate::live::Live;
 use crate::printer::{Look, Printer, plain_table};

@@ -34,10 +34,7 @@ mod transition;
 use std::future::Future;
 use std::pin::Pin;
 
-use gokku_core::access::ssh_command::Service;
 use gokku_remote::ssh::{Exit, Forward};
-use gokku_server::Server;
-use gokku_server::worker::request::Operation;
 
 use crate::cli::Options;
 use crate::context::Context;

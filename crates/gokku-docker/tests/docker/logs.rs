@@ -114,15 +114,15 @@ async fn p19_following_goes_on_until_the_container_ends() {
     };
     let mut follow = lab.engine.logs(&id, &options);
     let first = soon("the first line", follow.next()).await.unwrap().unwrap();
-    assert_eq!(first.bytes.as_ref(), b"ready\n");
+    assert_eq!(first.bytes.as_slice(), b"ready\n");
     // It still runs: only what comes after this can be new.
     lab.engine.kill(&id, "SIGTERM").await.unwrap();
     let second = soon("the second line", follow.next()).await.unwrap().unwrap();
-    assert_eq!(second.bytes.as_ref(), b"finishing\n");
+    assert_eq!(second.bytes.as_slice(), b"finishing\n");
     assert!(second.at > first.at);
     let rest = soon("the end", follow.collect::<Vec<_>>()).await;
     let rest: Vec<_> = rest.into_iter().map(|one| one.unwrap().bytes).collect();
-    assert_eq!(rest, ["finished\n"]);
+    assert_eq!(rest, [b"finished\n".to_vec()]);
 }
 
 /// P19: following one that has ended gives what it printed, and ends.
@@ -151,7 +151,7 @@ async fn p19_following_ends_when_the_container_is_removed() {
     };
     let mut follow = lab.engine.logs(&id, &options);
     let first = soon("the first line", follow.next()).await.unwrap().unwrap();
-    assert_eq!(first.bytes.as_ref(), b"ready\n");
+    assert_eq!(first.bytes.as_slice(), b"ready\n");
     lab.engine.remove(&id).await.unwrap();
     soon("the end", follow.for_each(|_| std::future::ready(()))).await;
 }
@@ -221,7 +221,7 @@ async fn following_can_be_given_up() {
     for _ in 0..20 {
         let mut follow = lab.engine.logs(&id, &options);
         let first = soon("the first line", follow.next()).await.unwrap().unwrap();
-        assert_eq!(first.bytes.as_ref(), b"ready\n");
+        assert_eq!(first.bytes.as_slice(), b"ready\n");
     }
     // The engine still answers, and the container can be stopped.
     soon("the stop", lab.engine.stop(&id, Duration::ZERO))

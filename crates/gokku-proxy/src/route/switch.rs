@@ -152,7 +152,7 @@ impl Switch {
             let container = target.facts().container;
             match report {
                 ContainerReport::Healthy(containers) if containers.contains(&container) => {
-                    target.mark_healthy()
+                    target.mark_healthy();
                 }
                 ContainerReport::Running(containers) if containers.contains(&container) => target.mark_up(),
                 _ => {}
@@ -221,7 +221,7 @@ impl Switch {
     /// Makes requests wait, each up to the limit.
     pub async fn hold(&self, app: &AppName, hold: api::Hold) -> Result<(), Refused> {
         self.change(app, ContainerReport::Nothing, |entry| {
-            entry.hold_ms = Some(hold.limit_ms)
+            entry.hold_ms = Some(hold.limit_ms);
         })
         .await
         .map(drop)

@@ -51,7 +51,7 @@ pub fn run<'a>(
     app: &'a AppName,
     command: &'a [String],
     tty: bool,
-) -> BoxFuture<'a, Result<(Once, Session), Error>> {
+) -> BoxFuture<'a, Result<(OneOff, Session), Error>> {
     Box::pin(start_in_own(server, app, command, tty))
 }
 

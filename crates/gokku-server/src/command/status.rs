@@ -11,7 +11,7 @@ use gokku_core::transition::{OperationName, State};
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
 use gokku_docker::{ContainerFacts, Engine, Mounted, VolumeFacts, Why, labels};
 use gokku_proxy::control::api::RouteStatus;
-use gokku_proxy::health::probe::{Probe, probe};
+use gokku_proxy::health::probe::probe;
 use serde::Serialize;
 
 use crate::app::apps::App;

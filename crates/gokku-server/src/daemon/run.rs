@@ -136,7 +136,7 @@ fn note_health_change(server: &Server, changed: HealthChanged) {
             HealthChange::Back => Change::ContainerHealthy { container },
         };
         tracing::info!(app = %changed.app, "{change}");
-        events::note(&server.root, events::DAEMON, Some(&changed.app), change);
+        audit_log::note(&server.root, audit_log::DAEMON, Some(&changed.app), change);
     });
 }
 

@@ -13,7 +13,6 @@ use crate::fs::root::Root;
 use crate::os::{clock, process};
 use crate::queue::lock::Purpose;
 use crate::queue::{journal, lock};
-use crate::queue::{journal, lock, transition_log};
 use crate::record::jsonl::{Lines, Watch, WatchFlags};
 
 /// How long what a process has left, in the midst of its work, may wait for the daemon, which looks every two seconds.

@@ -55,6 +55,6 @@ impl Run for DestroyArgs {
         let operation = Operation::Destroy {
             volumes: self.volumes,
         };
-        transition::run(context, &app, ask)
+        transition::run(context, &app, operation)
     }
 }
