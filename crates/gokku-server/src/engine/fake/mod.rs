@@ -1,0 +1,406 @@
+//! An engine in memory, for tests: it does what the Docker Engine does with containers, images, networks and volumes, at once,
+//! and fails as it is told to. What is true of both is held by one set of checks (`contract.rs`).
+//!
+//! - [`world`]: what there is; [`fault`]: how a call goes wrong
+//! - this file: the calls
+//!
+//! A running container answers `GET` at an address of its own on the loopback, as long as its image says that it does.
+
+pub(crate) mod fault;
+pub(crate) mod world;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, StreamExt};
+use gokku_core::config::image_ref::ImageRef;
+use gokku_core::containers::{
+    BuildRequest, ContainerEvent, ContainerFacts, ContainerSpec, Error, ImageFacts, LogLine, Login, Mount,
+    NetworkFacts, NewNetwork, PrunedCache, Usage, VolumeFacts,
+};
+use gokku_core::{ContainerId, ImageId};
+use tokio::sync::{Notify, broadcast};
+
+use crate::engine::runtime::{Answer, OnLine, OnOutput, Runtime};
+use fault::{Fault, Faults};
+use world::{Behaviour, World, failed, not_found};
+
+/// How long a call that hangs is waited for.
+const LIMIT: Duration = Duration::from_millis(2);
+
+/// The engine; all clones are one.
+#[derive(Clone)]
+pub(crate) struct Fake {
+    data: PathBuf,
+    world: Arc<Mutex<World>>,
+    faults: Arc<Mutex<Faults>>,
+    changed: Arc<Notify>,
+    died: Arc<Notify>,
+}
+
+impl Fake {
+    /// Returns an engine with nothing on it, whose data would be in this folder.
+    pub(crate) fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            world: Arc::default(),
+            faults: Arc::default(),
+            changed: Arc::default(),
+            died: Arc::default(),
+        }
+    }
+
+    /// Returns what there is, to be looked at or changed by a hand.
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has calls from now on go wrong so, by their number.
+    pub(crate) fn go_wrong(&self, faults: impl IntoIterator<Item = (usize, Fault)>) {
+        self.faults().begin(faults);
+    }
+
+    /// Returns the names of the calls since [`Fake::go_wrong`], and has none go wrong any more; what was to be done late is done.
+    pub(crate) fn go_right(&self) -> Vec<&'static str> {
+        let (calls, late) = self.faults().end();
+        for act in late {
+            act(&mut self.world());
+        }
+        self.changed.notify_waiters();
+        calls
+    }
+
+    /// Waits until a call was told to be the last of whoever made it.
+    pub(crate) async fn caller_dies(&self) {
+        self.died.notified().await;
+    }
+
+    /// Stops all containers, as an engine does that is restarted.
+    pub(crate) fn restart(&self) {
+        self.world().stop_all();
+        self.changed.notify_waiters();
+    }
+
+    /// A call whose effect may come when nobody waits for it any more.
+    async fn call<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        effect: impl FnOnce(&mut World) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (fault, due) = self.faults().next(name);
+        for act in due {
+            act(&mut self.world());
+        }
+        match fault {
+            None => self.now(effect),
+            Some(Fault::Fails) => Err(failed(&format!("{name} fails"))),
+            Some(Fault::Hangs) => Err(self.silence(name).await),
+            Some(Fault::Lost) => {
+                // What came of it nobody hears.
+                drop(self.now(effect));
+                Err(self.silence(name).await)
+            }
+            Some(Fault::Late { calls }) => {
+                let act = Box::new(move |world: &mut World| drop(effect(world)));
+                self.faults().later(calls, act);
+                Err(self.silence(name).await)
+            }
+            Some(Fault::Restarts) => {
+                self.restart();
+                Err(Error::Unavailable("the engine restarts".into()))
+            }
+            Some(Fault::CallerDies { done: false }) => self.never().await,
+            Some(Fault::CallerDies { done: true }) => {
+                drop(self.now(effect));
+                self.never().await
+            }
+        }
+    }
+
+    fn now<T>(&self, effect: impl FnOnce(&mut World) -> Result<T, Error>) -> Result<T, Error> {
+        let done = effect(&mut self.world());
+        self.changed.notify_waiters();
+        done
+    }
+
+    async fn silence(&self, name: &'static str) -> Error {
+        tokio::time::sleep(LIMIT).await;
+        Error::Silent(format!("{name}: no answer").into())
+    }
+
+    async fn never<T>(&self) -> T {
+        self.died.notify_one();
+        std::future::pending().await
+    }
+
+    async fn exit_of(&self, id: ContainerId) -> Result<i64, Error> {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // From here on nothing is missed.
+            changed.as_mut().enable();
+            if let Some(code) = self.world().exit_code(&id)? {
+                return Ok(code);
+            }
+            changed.await;
+        }
+    }
+}
+
+fn owned(labels: &[(&str, &str)]) -> Vec<(String, String)> {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    labels.iter().map(owned).collect()
+}
+
+/// The answer to a question that everybody has the same answer to.
+fn always<'a, T: Send + 'a>(answer: T) -> BoxFuture<'a, Result<T, Error>> {
+    std::future::ready(Ok(answer)).boxed()
+}
+
+impl Runtime for Fake {
+    fn containers<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<ContainerFacts>> {
+        let labels = owned(labels);
+        self.call("containers", move |world| Ok(world.containers(&labels)))
+            .boxed()
+    }
+    fn container<'a>(&'a self, id: &'a str) -> Answer<'a, Option<ContainerFacts>> {
+        let id = id.to_owned();
+        self.call("container", move |world| Ok(world.container(&id)))
+            .boxed()
+    }
+    fn image<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ImageFacts>> {
+        let name = name.to_owned();
+        self.call("image", move |world| Ok(world.image(&name).cloned()))
+            .boxed()
+    }
+    fn images<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<ImageFacts>> {
+        let labels = owned(labels);
+        self.call("images", move |world| Ok(world.images(&labels)))
+            .boxed()
+    }
+    fn data_root(&self) -> Answer<'_, PathBuf> {
+        always(self.data.clone())
+    }
+    fn data_folders(&self) -> Answer<'_, Vec<PathBuf>> {
+        always(vec![self.data.clone()])
+    }
+    fn has_init(&self) -> Answer<'_, bool> {
+        always(true)
+    }
+    fn build<'a>(&'a self, request: &'a BuildRequest<'a>, on_line: OnLine<'a>) -> Answer<'a, ImageId> {
+        let (tag, labels) = (request.tag.clone(), request.labels.clone());
+        async move {
+            on_line("[1/1] FROM scratch".to_owned());
+            self.call("build", move |world| world.build(&tag, labels)).await
+        }
+        .boxed()
+    }
+    fn digest_of<'a>(&'a self, image: &'a ImageRef, _: Option<&'a Login>) -> Answer<'a, ImageRef> {
+        let name = format!("{}@sha256:{}", image.name(), "d".repeat(64));
+        self.call("digest", move |_| name.parse().map_err(|_| failed("no digest")))
+            .boxed()
+    }
+    fn pull<'a>(&'a self, image: &'a ImageRef, _: Option<&'a Login>, on_line: OnLine<'a>) -> Answer<'a, ()> {
+        let name = image.to_string();
+        async move {
+            on_line("layer 0123: pulled".to_owned());
+            self.call("pull", move |world| world.pull(&name)).await
+        }
+        .boxed()
+    }
+    fn tag<'a>(&'a self, image: &'a str, repository: &'a str, tag: &'a str) -> Answer<'a, ()> {
+        let (image, name) = (image.to_owned(), format!("{repository}:{tag}"));
+        self.call("tag", move |world| world.tag(&image, &name)).boxed()
+    }
+    fn remove_image<'a>(&'a self, name: &'a str) -> Answer<'a, ()> {
+        let name = name.to_owned();
+        self.call("rmi", move |world| world.remove_image(&name)).boxed()
+    }
+    fn run_one_off<'a>(
+        &'a self,
+        stop: &'a mut (dyn Future<Output = ()> + Send + Unpin + 'a),
+        spec: &'a ContainerSpec,
+        on_output: OnOutput<'a>,
+    ) -> Answer<'a, Option<i64>> {
+        let spec = spec.clone();
+        async move {
+            let id = self.call("one-off", move |world| {
+                let id = world.create(&spec)?;
+                world.start(&id)?;
+                Ok(id)
+            });
+            let id = id.await?;
+            let guard = Removes(self, Some(id.clone()));
+            for line in self.world().printed(&id) {
+                on_output(LogLine {
+                    stream: gokku_core::machine::stream::Stream::Out,
+                    at: None,
+                    bytes: line.into_bytes(),
+                });
+            }
+            let code = tokio::select! {
+                code = self.exit_of(id) => Some(code?),
+                () = stop => None,
+            };
+            drop(guard);
+            Ok(code)
+        }
+        .boxed()
+    }
+    fn create<'a>(&'a self, spec: &'a ContainerSpec) -> Answer<'a, ContainerId> {
+        let spec = spec.clone();
+        self.call("create", move |world| world.create(&spec)).boxed()
+    }
+    fn start<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
+        let id = id.clone();
+        self.call("start", move |world| world.start(&id)).boxed()
+    }
+    fn wait_exit<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, i64> {
+        self.exit_of(id.clone()).boxed()
+    }
+    fn stop<'a>(&'a self, id: &'a ContainerId, _: Duration) -> Answer<'a, ()> {
+        let id = id.clone();
+        self.call("stop", move |world| world.stop(&id)).boxed()
+    }
+    fn remove<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
+        let id = id.clone();
+        self.call("remove", move |world| {
+            world.remove(&id);
+            Ok(())
+        })
+        .boxed()
+    }
+    fn remove_with_volumes<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
+        self.remove(id)
+    }
+    fn rename<'a>(&'a self, id: &'a ContainerId, name: &'a str) -> Answer<'a, ()> {
+        let (id, name) = (id.clone(), name.to_owned());
+        self.call("rename", move |world| world.rename(&id, &name)).boxed()
+    }
+    fn run_inside<'a>(
+        &'a self,
+        id: &'a ContainerId,
+        _: &'a [String],
+        _: Duration,
+        _: OnOutput<'a>,
+    ) -> Answer<'a, Option<i64>> {
+        let id = id.clone();
+        self.call("exec", move |world| world.running(&id).map(|()| Some(0)))
+            .boxed()
+    }
+    fn last_lines<'a>(&'a self, id: &'a ContainerId, lines: usize) -> Answer<'a, Vec<String>> {
+        let id = id.clone();
+        self.call("logs", move |world| {
+            let all = world.printed(&id);
+            let all: Vec<String> = all.iter().map(|line| line.trim_end().to_owned()).collect();
+            Ok(all[all.len().saturating_sub(lines)..].to_vec())
+        })
+        .boxed()
+    }
+    fn networks_with<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<NetworkFacts>> {
+        let labels = owned(labels);
+        self.call("networks", move |world| Ok(world.networks(&labels)))
+            .boxed()
+    }
+    fn network<'a>(&'a self, name: &'a str) -> Answer<'a, Option<NetworkFacts>> {
+        let name = name.to_owned();
+        self.call("network", move |world| Ok(world.network(&name).cloned()))
+            .boxed()
+    }
+    fn network_or_make<'a>(
+        &'a self,
+        name: &'a str,
+        labels: &'a BTreeMap<String, String>,
+    ) -> Answer<'a, NetworkFacts> {
+        let (name, labels) = (name.to_owned(), labels.clone());
+        self.call("network", move |world| Ok(world.network_or_make(&name, labels)))
+            .boxed()
+    }
+    fn network_of_range<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts> {
+        let new = new.clone();
+        self.call("network", move |world| world.network_of_range(&new))
+            .boxed()
+    }
+    fn network_is_used<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
+        let name = name.to_owned();
+        self.call("network", move |world| Ok(world.network_is_used(&name)))
+            .boxed()
+    }
+    fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
+        let name = name.to_owned();
+        self.call("network", move |world| Ok(world.remove_network(&name)))
+            .boxed()
+    }
+    fn volume<'a>(&'a self, name: &'a str) -> Answer<'a, Option<VolumeFacts>> {
+        let name = name.to_owned();
+        self.call("volume", move |world| Ok(world.volumes.get(&name).cloned()))
+            .boxed()
+    }
+    fn volumes<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<VolumeFacts>> {
+        let labels = owned(labels);
+        self.call("volumes", move |world| {
+            let there = world
+                .volumes
+                .values()
+                .filter(|one| world::carries(&one.labels, &labels));
+            Ok(there.cloned().collect())
+        })
+        .boxed()
+    }
+    fn remove_volume<'a>(&'a self, name: &'a str) -> Answer<'a, ()> {
+        let name = name.to_owned();
+        self.call("volume", move |world| match world.volumes.remove(&name) {
+            Some(_) => Ok(()),
+            None => Err(not_found("volume", &name)),
+        })
+        .boxed()
+    }
+    fn check_folders<'a>(&'a self, _: &'a [Mount], _: &'a str) -> Answer<'a, ()> {
+        always(())
+    }
+    fn usage(&self) -> Answer<'_, Usage> {
+        always(Usage::default())
+    }
+    fn prune_cache(&self, _: u64) -> Answer<'_, PrunedCache> {
+        always(PrunedCache::default())
+    }
+    fn events(&self, labels: &[(&str, &str)]) -> BoxStream<'static, Result<ContainerEvent, Error>> {
+        let (receiver, labels) = (self.world().follow(), owned(labels));
+        let all = futures_util::stream::unfold(receiver, |mut receiver| async move {
+            loop {
+                match receiver.recv().await {
+                    Ok(event) => return Some((event, receiver)),
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => return None,
+                }
+            }
+        });
+        let mine = all
+            .filter(move |event: &ContainerEvent| std::future::ready(world::carries(&event.labels, &labels)));
+        mine.map(Ok).boxed()
+    }
+}
+
+/// Removes a one-off container whose caller has gone.
+struct Removes<'a>(&'a Fake, Option<ContainerId>);
+
+impl Drop for Removes<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.1.take() {
+            self.0.world().remove(&id);
+        }
+    }
+}
+
+/// Returns how the images that are built or pulled from now on behave.
+pub(crate) fn behaving(fake: &Fake, behaviour: Behaviour) {
+    fake.world().next = behaviour;
+}

@@ -1,0 +1,52 @@
+//! One set of checks for whatever runs containers: the Docker Engine, and the engine in memory that transitions are tried on by
+//! the thousand (`src/simulation`). So what is true there is true here.
+//!
+//! - `contract`: the checks; `engine`: the one in memory; `lab`: the machine's engine, and what a test makes on it
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod contract;
+mod engine;
+mod lab;
+
+use contract::Bench;
+use engine::fake::Fake;
+use lab::Lab;
+
+/// Runs the same checks on both engines.
+macro_rules! checks {
+    ($($name:ident),+ $(,)?) => {
+        mod in_memory {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let folder = tempfile::tempdir().unwrap();
+                    let engine = super::Fake::new(folder.path().to_owned());
+                    let bench = super::Bench::new(&engine, folder.path(), "in-memory").await;
+                    super::contract::$name(&bench).await;
+                }
+            )+
+        }
+        mod docker {
+            $(
+                #[tokio::test]
+                async fn $name() {
+                    let lab = super::Lab::new().await;
+                    let bench = super::Bench::new(&lab.engine, lab.folder(), &lab.root).await;
+                    super::contract::$name(&bench).await;
+                    drop(bench);
+                    lab.clear().await;
+                }
+            )+
+        }
+    };
+}
+
+checks!(
+    a_container_lives_from_made_to_removed,
+    what_is_not_there_is_told_from_what_stands_in_the_way,
+    a_program_that_ends_gives_its_exit_code,
+    a_one_off_container_is_gone_when_it_ends,
+    labels_are_all_to_match,
+    names_of_images_move_and_go,
+    networks_are_found_by_their_labels,
+);
