@@ -118,22 +118,11 @@ fn p24_abort_in_every_step_before_the_switch() {
 #[test]
 fn p24_abort_in_every_step_before_the_switch_with_stop_first() {
     let steps = aborted_in_every_step(false);
-<<<<<<< ours
     let until = StepName::ALL.iter().position(|name| *name == StepName::Switch).unwrap();
     for name in StepName::ALL[..until].iter().filter(|name| **name != StepName::Pull) {
         let name = name.as_str();
-=======
-    let until = StepName::ALL
-        .iter()
-        .position(|name| *name == StepName::Switch)
-        .unwrap();
-    for name in StepName::ALL[..until]
-        .iter()
-        .filter(|name| **name != StepName::Pull)
-    {
->>>>>>> theirs
         assert!(
-            steps.iter().any(|step| step == name.as_str()),
+            steps.iter().any(|step| step == name),
             "{name} is not in {steps:?}"
         );
     }

@@ -202,7 +202,7 @@ is_usage! {
 impl From<gokku_server::Error> for Error {
     fn from(error: gokku_server::Error) -> Self {
         use gokku_server::Kind as Theirs;
-        let kind = match error.kind {
+        let kind = match error.kind() {
             Theirs::Failed => Kind::Failed,
             Theirs::Input => Kind::Usage,
             Theirs::Missing => Kind::Missing,
@@ -248,6 +248,24 @@ impl From<machine::Error> for Error {
             machine::Error::Ssh(error) => error.into(),
             error => Self::failed(error),
         }
+    }
+}
+
+impl From<gokku_server::fs::Error> for Error {
+    fn from(error: gokku_server::fs::Error) -> Self {
+        gokku_server::Error::from(error).into()
+    }
+}
+
+impl From<gokku_server::os::Error> for Error {
+    fn from(error: gokku_server::os::Error) -> Self {
+        gokku_server::Error::from(error).into()
+    }
+}
+
+impl From<gokku_server::queue::Error> for Error {
+    fn from(error: gokku_server::queue::Error) -> Self {
+        gokku_server::Error::from(error).into()
     }
 }
 

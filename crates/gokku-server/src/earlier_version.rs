@@ -14,7 +14,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::app::{apps, records};
-use crate::error::Error;
 use crate::fs::toml_file;
 use crate::queue::lock::Holder;
 use crate::queue::{journal, transition_log};
@@ -29,7 +28,10 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(fixture(name)).expect("a fixture")
 }
 
-fn stays_toml<T: Serialize>(name: &str, parse: impl Fn(&Path, &[u8]) -> Result<T, Error>) -> T {
+fn stays_toml<T: Serialize, E: std::fmt::Debug>(
+    name: &str,
+    parse: impl Fn(&Path, &[u8]) -> Result<T, E>,
+) -> T {
     let before = text(name);
     let value = parse(&fixture(name), before.as_bytes()).expect(name);
     assert_eq!(

@@ -9,6 +9,7 @@ use gokku_core::transition::{Container, Decision, Journal, Observed, State, next
 use gokku_server::Error;
 use gokku_server::app::apps::App;
 use gokku_server::app::{apps, records, server_config};
+use gokku_server::fs::Error as FileError;
 use gokku_server::fs::toml_file;
 use gokku_server::os::clock;
 use gokku_server::queue::journal;
@@ -34,12 +35,13 @@ pub fn check(data: &[u8]) {
     handed_over(data);
 }
 
-fn kept<T: Serialize + PartialEq + Debug>(
+fn kept<T: Serialize + PartialEq + Debug, E: Into<Error>>(
     data: &[u8],
     newest: i64,
-    parse: impl Fn(&Path, &[u8]) -> Result<T, Error>,
+    parse: impl Fn(&Path, &[u8]) -> Result<T, E>,
 ) -> Option<T> {
     let path = Path::new(PATH);
+    let parse = |path: &Path, data: &[u8]| parse(path, data).map_err(Into::into);
     match parse(path, data) {
         Ok(value) => {
             let text = toml_file::text(path, &value).expect("text");
@@ -52,9 +54,9 @@ fn kept<T: Serialize + PartialEq + Debug>(
             let table: Option<toml::Table> = text.and_then(|text| toml::from_str(text.text).ok());
             let version = table.and_then(|table| table.get("version")?.as_integer());
             let is_other = |version: i64| !(1..=newest).contains(&version) && u32::try_from(version).is_ok();
-            if error.message.contains(" has lost its content") {
+            if matches!(error, Error::Fs(FileError::Torn { .. })) {
                 assert!(data.iter().all(|byte| *byte == 0), "{error}");
-            } else if error.message.contains(" is of version ") {
+            } else if matches!(error, Error::Fs(FileError::Version { .. })) {
                 assert!(version.is_none_or(is_other), "{error}");
             } else {
                 assert!(!version.is_some_and(is_other), "{error}");
@@ -67,7 +69,8 @@ fn kept<T: Serialize + PartialEq + Debug>(
 
 /// `file.toml:LINE:COLUMN: what`.
 fn has_its_place(data: &[u8], error: &Error) {
-    let parts: Vec<&str> = error.message.splitn(4, ':').collect();
+    let words = error.to_string();
+    let parts: Vec<&str> = words.splitn(4, ':').collect();
     let [file, line, column, what] = parts[..] else {
         panic!("{error} has no place");
     };

@@ -215,7 +215,7 @@ mod tests {
     /// What `what` may be in a table of `config.toml`, in the words of the program's own refusal.
     fn known(text: &str) -> BTreeSet<String> {
         let (_folder, root) = with_config(text);
-        let error = server_config::read(&root).unwrap_err().message;
+        let error = server_config::read(&root).unwrap_err().to_string();
         let (_, known) = error.split_once("expected ").unwrap_or_else(|| panic!("{error}"));
         // `a`, `b` or `c`: each second piece is a name.
         known.split('`').skip(1).step_by(2).map(str::to_owned).collect()

@@ -144,12 +144,12 @@ pub fn create(
     // The app is there with the rename of its whole folder, or not at all.
     let made = atomic::temporary()
         .tempdir_in(root.apps())
-        .map_err(|error| Error::file(&root.apps(), &error))?;
+        .map_err(|error| Error::file(&root.apps(), error))?;
     refresh_repository(server, name)?;
     durable::write_tree(&root.repository(name))?;
     durable::write_file(&root.path().join("repos"))?;
     for part in ["shared", "releases", "deploys", "incoming"] {
-        fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), &error))?;
+        fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), error))?;
     }
     toml_file::write(&made.path().join("app.toml"), &app)?;
     // There from the beginning, and for its owner only, also for whoever edits it by hand.
@@ -162,7 +162,7 @@ pub fn create(
         return Err(if folder.exists() {
             exists()
         } else {
-            Error::file(&folder, &error)
+            Error::file(&folder, error)
         });
     }
     durable::write_file(&root.apps())?;
@@ -250,7 +250,7 @@ pub fn unreadable(root: &Root) -> Result<Vec<(AppName, Error)>, Error> {
 /// The names of all, also of those whose records cannot be read.
 pub(crate) fn names(root: &Root) -> Result<Vec<AppName>, Error> {
     let folder = root.apps();
-    let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, &error))?;
+    let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, error))?;
     let mut names: Vec<AppName> = entries
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
@@ -269,12 +269,12 @@ pub fn load(root: &Root, name: &AppName) -> Result<App, Error> {
 
 /// Understands the content of an `app.toml`.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<App, Error> {
-    toml_file::parse_versioned(path, bytes, VERSION)
+    Ok(toml_file::parse_versioned(path, bytes, VERSION)?)
 }
 
 /// Replaces an app's record.
 pub fn save(root: &Root, app: &App) -> Result<(), Error> {
-    toml_file::write(&root.app_file(&app.name), app)
+    Ok(toml_file::write(&root.app_file(&app.name), app)?)
 }
 
 /// Those that whoever asks may see.
@@ -376,10 +376,6 @@ mod tests {
         let broken = unreadable(&root).expect("read");
         let names: Vec<&str> = broken.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["broken", "file", "newer", "stray"]);
-        assert!(
-            broken[0].1.message.contains("app.toml"),
-            "{}",
-            broken[0].1.message
-        );
+        assert!(broken[0].1.to_string().contains("app.toml"), "{}", broken[0].1);
     }
 }

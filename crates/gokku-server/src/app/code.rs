@@ -14,7 +14,7 @@ use crate::fs::{atomic, durable};
 pub(crate) fn put(root: &Root, app: &AppName, commit: Option<&CommitId>, folder: &Path) -> Result<(), Error> {
     match commit {
         Some(commit) => Ok(Repository::at(root.repository(app)).export(commit, folder)?),
-        None => std::fs::create_dir(folder).map_err(|error| Error::file(folder, &error)),
+        None => std::fs::create_dir(folder).map_err(|error| Error::file(folder, error)),
     }
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn repair(root: &Root, app: &AppName, record: &Record) -> Result<Opti
         put(root, app, record.commit.as_ref(), &beside)?;
         durable::write(root.path())?;
         atomic::remove_whole(&place)?;
-        std::fs::rename(&beside, &place).map_err(|error| Error::file(&place, &error))
+        std::fs::rename(&beside, &place).map_err(|error| Error::file(&place, error))
     };
     match replaced() {
         Ok(()) => Ok(Some(format!("{words}; it was taken out of the repository again"))),

@@ -49,8 +49,8 @@ pub fn edit<T>(
         .truncate(false)
         .mode(0o600)
         .open(&lock_path)
-        .map_err(|error| Error::file(&lock_path, &error))?;
-    lock.lock().map_err(|error| Error::file(&lock_path, &error))?;
+        .map_err(|error| Error::file(&lock_path, error))?;
+    lock.lock().map_err(|error| Error::file(&lock_path, error))?;
     let mut env = read(root, app)?;
     let before = env.to_string();
     let result = change(&mut env)?;

@@ -40,7 +40,7 @@ pub fn told(server: &Server, mut from: impl BufRead) -> Result<Vec<RefUpdate>, E
             return Err(refused(&TooMuch::RefsOfPush(most)));
         }
     }
-    updates(&lines).map_err(|error| Error::input(error.to_string()))
+    updates(&lines).map_err(Error::refused_by)
 }
 
 /// Whether git may take a push: its objects, and the refs that there would be.

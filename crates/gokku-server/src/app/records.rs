@@ -19,12 +19,12 @@ pub fn load(root: &Root, app: &AppName, id: ReleaseId) -> Result<Option<Record>,
 
 /// Understands a record's content.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Record, Error> {
-    toml_file::parse_since(path, bytes, FIRST_VERSION, VERSION)
+    Ok(toml_file::parse_since(path, bytes, FIRST_VERSION, VERSION)?)
 }
 
 /// Replaces a release's record.
 pub fn save(root: &Root, app: &AppName, record: &Record) -> Result<(), Error> {
-    toml_file::write(&root.record(app, record.id), record)
+    Ok(toml_file::write(&root.record(app, record.id), record)?)
 }
 
 /// The releases of an app that have a record.
@@ -70,7 +70,7 @@ pub(crate) fn forget_torn(root: &Root, app: &AppName) -> Result<Vec<ReleaseId>, 
 /// The same as [`ids`], oldest first; that they cannot be listed is an error.
 fn in_order(root: &Root, app: &AppName) -> Result<Vec<ReleaseId>, Error> {
     let folder = root.releases(app);
-    let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, &error))?;
+    let entries = fs::read_dir(&folder).map_err(|error| Error::file(&folder, error))?;
     let mut ids = ids_in(entries);
     ids.sort();
     Ok(ids)

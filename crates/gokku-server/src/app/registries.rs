@@ -10,6 +10,7 @@ use gokku_docker::Login;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind};
+use crate::fs::Error as FileError;
 use crate::fs::root::Root;
 use crate::fs::{atomic, toml_file};
 use crate::record::audit_log;
@@ -57,13 +58,16 @@ fn read(root: &Root) -> Result<Stored, Error> {
 fn parse(path: &Path, bytes: &[u8]) -> Result<Stored, Error> {
     // What a parser says of a mistake may repeat what stands there: only its place is told.
     toml_file::parse_versioned(path, bytes, VERSION).map_err(|error| {
-        if error.message.contains(" is of version ") {
-            return error;
-        }
-        let place: Vec<&str> = error.message.splitn(4, ':').take(3).collect();
+        let place = match &error {
+            FileError::Version { .. } => return error.into(),
+            FileError::Toml { path, line, column, .. } => format!("{}:{line}:{column}", path.display()),
+            FileError::NotText { path, source } => {
+                format!("{}:{}:{}", path.display(), source.line, source.column)
+            }
+            other => other.to_string(),
+        };
         Error::failed(format!(
-            "{}: this is not as gokku wrote it; `gokku registry login` writes it anew once the file is removed",
-            place.join(":")
+            "{place}: this is not as gokku wrote it; `gokku registry login` writes it anew once the file is removed"
         ))
     })
 }
@@ -120,7 +124,7 @@ async fn check_and_keep(server: &Server, login: Login) -> Result<(), Error> {
         error => {
             let error = Error::from(error);
             Error::new(
-                error.kind,
+                error.kind(),
                 format!(
                     "{} could not be asked, and nothing was stored: {error}",
                     login.registry

@@ -259,7 +259,7 @@ pub fn read(root: &Root) -> Result<ServerConfig, Error> {
 
 /// Understands the content of a `config.toml`.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<ServerConfig, Error> {
-    toml_file::parse(path, bytes)
+    Ok(toml_file::parse(path, bytes)?)
 }
 
 #[cfg(test)]
@@ -267,7 +267,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<ServerConfig, String> {
-        parse(Path::new("config.toml"), text.as_bytes()).map_err(|error| error.message)
+        parse(Path::new("config.toml"), text.as_bytes()).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -81,7 +81,7 @@ fn releases(server: &Server, app: &AppName) -> Vec<Finding> {
                 root.record(app, id).display()
             )
         };
-        findings.push(bad(what, format!("{app}: {}", error.message), mend));
+        findings.push(bad(what, format!("{app}: {error}"), mend));
     }
     for record in records::list(root, app).unwrap_or_default() {
         if record.can_return()

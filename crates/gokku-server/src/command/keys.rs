@@ -57,7 +57,10 @@ impl From<AuthorizedKeysError> for Error {
             AuthorizedKeysError::Missing(_) => Kind::Missing,
             _ => Kind::Failed,
         };
-        Self::new(kind, error.to_string())
+        Self::Because {
+            kind,
+            source: Box::new(error),
+        }
     }
 }
 
@@ -132,9 +135,9 @@ fn edit(
     check_owner(server, home)?;
     let folder = home.join(".ssh");
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-    made.map_err(|error| Error::file(&folder, &error))?;
-    let lock = File::open(&folder).map_err(|error| Error::file(&folder, &error))?;
-    lock.lock().map_err(|error| Error::file(&folder, &error))?;
+    made.map_err(|error| Error::file(&folder, error))?;
+    let lock = File::open(&folder).map_err(|error| Error::file(&folder, error))?;
+    lock.lock().map_err(|error| Error::file(&folder, error))?;
     atomic::sweep(&folder);
     // Where it is a link, what it leads to is replaced.
     let path = file(home);
@@ -142,13 +145,13 @@ fn edit(
     let before = atomic::read(&path)?.unwrap_or_default();
     let mut keys = AuthorizedKeys::parse(&before);
     change(&mut keys)?;
-    atomic::replace(&path, &keys.to_bytes(), 0o600)
+    Ok(atomic::replace(&path, &keys.to_bytes(), 0o600)?)
 }
 
 /// Who logs in with a key acts as the user whose file it stands in, so only the server's owner has keys for it.
 fn check_owner(server: &Server, home: &Path) -> Result<(), Error> {
     let owner = |path: &Path| -> Result<u32, Error> {
-        let about = fs::metadata(path).map_err(|error| Error::file(path, &error))?;
+        let about = fs::metadata(path).map_err(|error| Error::file(path, error))?;
         Ok(about.uid())
     };
     let me = rustix::process::geteuid().as_raw();

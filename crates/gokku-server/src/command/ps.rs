@@ -99,7 +99,7 @@ async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result
     let record = apps::load(&server.root, app)?;
     let processes = plan_of(server, app)?.processes;
     let scale = processes.scaled(&record.scale, wanted);
-    let scale = scale.map_err(|error| Error::input(error.to_string()))?;
+    let scale = scale.map_err(Error::refused_by)?;
     if processes.keys(&scale) == processes.keys(&record.scale) {
         return Ok(Scaled::Already);
     }
@@ -123,7 +123,7 @@ fn take(server: &Server, app: &AppName, what: OperationName) -> Result<AppLock, 
     };
     let taken = match lock::try_acquire(&server.root, app, &holder)? {
         Attempt::Got(taken) => taken,
-        Attempt::Busy(other) => return Err(lock::busy(app, other.as_ref())),
+        Attempt::Busy(other) => return Err(lock::busy(app, other.as_ref()).into()),
     };
     if server.root.journal(app).exists() {
         return Err(Error::failed(format!(
@@ -147,7 +147,7 @@ async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Res
     apps::load(&server.root, app)?;
     let plan = plan_of(server, app)?;
     let what = plan.processes.find(kind);
-    let what = what.map_err(|error| Error::input(error.to_string()))?;
+    let what = what.map_err(Error::refused_by)?;
     if !config::is_running(server, app).await? {
         return Err(Error::failed(format!(
             "{app} does not run: `gokku start -a {app}` starts it"

@@ -359,7 +359,7 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
 fn add_silence(error: Option<&Error>, status: &mut AppStatus) {
     status
         .trouble
-        .extend(error.map(|error| format!("what runs is not known. {}", error.message)));
+        .extend(error.map(|error| format!("what runs is not known. {error}")));
 }
 
 /// The health of what has an app's traffic; where that is several containers, with the names of those that are not well.
@@ -473,7 +473,7 @@ fn facts<'a>(
     // One that is broken is told, and keeps nobody from seeing the rest.
     let (record, broken) = match loaded.transpose() {
         Ok(record) => (record.flatten(), None),
-        Err(error) => (None, Some(error.message)),
+        Err(error) => (None, Some(error.to_string())),
     };
     let mut containers: Vec<ContainerStatus> = containers
         // One that somebody ran from the app's image by hand has the image's labels, and no process.

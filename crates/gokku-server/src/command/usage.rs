@@ -15,7 +15,11 @@ use crate::space::build_space;
 pub(crate) async fn examine(server: &Server, engine: Option<&Engine>) -> Vec<Finding> {
     match look(server, engine).await {
         Ok(findings) => findings,
-        Err(error) => vec![bad("disk", error.message, "see what it says there".to_owned())],
+        Err(error) => vec![bad(
+            "disk",
+            error.to_string(),
+            "see what it says there".to_owned(),
+        )],
     }
 }
 

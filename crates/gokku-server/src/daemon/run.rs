@@ -63,7 +63,7 @@ async fn serve(
         take_over,
     };
     let proxy = Proxy::start(config).await;
-    let proxy = proxy.map_err(|error| Error::failed(error.to_string()))?;
+    let proxy = proxy.map_err(Error::failed_by)?;
     tracing::info!(
         "the traffic switch runs, {} routes",
         proxy.switch().routes().len()

@@ -20,6 +20,7 @@ use crate::daemon::run;
 use crate::engine::daemon_client;
 use crate::error::{Error, Kind};
 use crate::os::{clock, detached, process};
+use crate::queue;
 use crate::queue::lock::{self, AppLock, Attempt, Held, Holder, Purpose};
 use crate::server::Server;
 
@@ -110,7 +111,7 @@ async fn take_place(
         // It cuts what is left at its limit, and ends.
         let limit = run::STOP_LIMIT + START_LIMIT;
         let waited = tokio::task::spawn_blocking(move || process::has_ended(&leaving, limit)).await;
-        waited.map_err(|error| Error::failed(error.to_string()))?;
+        waited.map_err(Error::failed_by)?;
     }
     Ok(new)
 }
@@ -174,8 +175,8 @@ async fn hold_all(
                     }
                 }
                 // It was removed meanwhile.
-                Err(error) if error.kind == Kind::Missing => break,
-                Err(error) => return Err(error),
+                Err(queue::Error::NoApp(_)) => break,
+                Err(error) => return Err(error.into()),
             }
             sleep(pause.take()).await;
         }

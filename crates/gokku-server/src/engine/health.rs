@@ -224,7 +224,7 @@ async fn exit_words(runtime: &dyn Runtime, id: &ContainerId, code: Result<i64, E
         Err(_) if matches!(facts, Ok(None)) => {
             return "it was removed by somebody else while it was being checked".to_owned();
         }
-        Err(error) => return format!("it could not be watched to the end: {}", error.message),
+        Err(error) => return format!("it could not be watched to the end: {error}"),
     };
     let facts = facts.ok().flatten();
     let details = facts.and_then(|facts| facts.details).unwrap_or_default();

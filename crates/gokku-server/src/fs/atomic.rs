@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use gokku_core::text::read_limits::{self, Limit};
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::bounded;
 use crate::fs::durable;
 
@@ -59,7 +59,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
         file.persist(path).map_err(|error| error.error)?;
         File::open(folder(path))?.sync_all()
     };
-    write().map_err(|error| Error::file(path, &error))
+    write().map_err(|error| Error::file(path, error))
 }
 
 /// Points a symbolic link at something else, in one step.
@@ -71,13 +71,13 @@ pub fn replace_link(link: &Path, target: &Path) -> Result<(), Error> {
         fs::rename(&made, link)?;
         File::open(folder(link))?.sync_all()
     };
-    write().map_err(|error| Error::file(link, &error))
+    write().map_err(|error| Error::file(link, error))
 }
 
 /// Removes a file; one that is not there is no error.
 pub fn remove(path: &Path) -> Result<(), Error> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, error)),
         _ => Ok(()),
     }
 }
@@ -91,7 +91,7 @@ pub fn remove_for_good(path: &Path) -> Result<(), Error> {
 /// Removes a folder and everything in it; one that is not there is no error.
 pub fn remove_tree(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, error)),
         _ => Ok(()),
     }
 }
@@ -100,10 +100,10 @@ pub fn remove_tree(path: &Path) -> Result<(), Error> {
 pub fn remove_whole(path: &Path) -> Result<(), Error> {
     let aside = temporary()
         .tempdir_in(folder(path))
-        .map_err(|error| Error::file(path, &error))?;
+        .map_err(|error| Error::file(path, error))?;
     match fs::rename(path, aside.path().join("gone")) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, &error)),
-        _ => aside.close().map_err(|error| Error::file(path, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, error)),
+        _ => aside.close().map_err(|error| Error::file(path, error)),
     }
 }
 
@@ -114,7 +114,7 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 
 /// Reads a file; none when it is not there.
 pub fn read_of(path: &Path, limit: Limit) -> Result<Option<Vec<u8>>, Error> {
-    bounded::file(path, limit).map_err(|error| Error::file(path, &error))
+    bounded::file(path, limit).map_err(|error| Error::file(path, error))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::atomic;
 
 /// The kernel's name for the time since it was started, random(4); empty where there is none.

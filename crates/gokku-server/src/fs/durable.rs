@@ -14,7 +14,7 @@ use std::time::Duration;
 use rustix::fs::{major, minor};
 use tokio::sync::oneshot;
 
-use crate::error::Error;
+use crate::fs::Error;
 
 /// How long the disks may take. A file system is written with all that others have changed in it.
 pub(crate) const DISK_LIMIT: Duration = Duration::from_secs(120);
@@ -43,7 +43,7 @@ impl Pending {
     pub(crate) async fn end(self) -> Result<(), Error> {
         match tokio::time::timeout(DISK_LIMIT, self.0).await {
             Ok(Ok(written)) => written,
-            Ok(Err(_)) => Err(Error::failed("what brings files to the disk has died")),
+            Ok(Err(_)) => Err(Error::WriterDied),
             Err(_) => Err(slow()),
         }
     }
@@ -58,20 +58,15 @@ pub(crate) fn write(folder: &Path) -> Result<(), Error> {
 }
 
 fn slow() -> Error {
-    Error::failed(format!(
-        "the disk has not taken what was written within {} s: what else writes so much, or is it failing? See the kernel's log, dmesg, and try again",
-        DISK_LIMIT.as_secs()
-    ))
+    Error::Slow { limit: DISK_LIMIT }
 }
 
 fn write_all(folders: &[PathBuf]) -> Result<(), Error> {
     let mut done = BTreeSet::new();
     for folder in folders {
-        let failed = |error: io::Error| {
-            Error::failed(format!(
-                "{}: what was written cannot be brought to its disk: {error}. See the kernel's log, dmesg, and try again",
-                folder.display()
-            ))
+        let failed = |source: io::Error| Error::Unsynced {
+            folder: folder.clone(),
+            source,
         };
         let device = match fs::metadata(folder) {
             Ok(there) => there.dev(),
@@ -114,7 +109,7 @@ fn opened(folder: &Path, device: u64) -> Option<File> {
 
 /// Brings a folder to the disk with everything below it, file by file.
 pub(crate) fn write_tree(folder: &Path) -> Result<(), Error> {
-    let failed = |path: &Path, error: io::Error| Error::file(path, &error);
+    let failed = |path: &Path, error: io::Error| Error::file(path, error);
     let mut seen = BTreeSet::new();
     let mut left = vec![folder.to_owned()];
     while let Some(path) = left.pop() {
@@ -136,7 +131,7 @@ pub(crate) fn write_tree(folder: &Path) -> Result<(), Error> {
 /// Brings one file to the disk, or a folder's list of names.
 pub(crate) fn write_file(path: &Path) -> Result<(), Error> {
     let written = File::open(path).and_then(|file| file.sync_all());
-    written.map_err(|error| Error::file(path, &error))
+    written.map_err(|error| Error::file(path, error))
 }
 
 #[cfg(test)]

@@ -10,6 +10,9 @@ pub(crate) mod boot;
 pub mod bounded;
 pub(crate) mod disk;
 pub(crate) mod durable;
+mod error;
 pub mod root;
 pub mod toml_file;
 pub(crate) mod tree_file;
+
+pub use error::Error;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use gokku_core::{AppName, ReleaseId};
 
-use crate::error::Error;
+use crate::fs::Error;
 
 /// The server's folder when `GOKKU_ROOT` does not say otherwise.
 pub const DEFAULT: &str = "/opt/gokku";
@@ -27,9 +27,9 @@ impl Root {
         ] {
             let folder = path.join(folder);
             let made = fs::DirBuilder::new().recursive(true).mode(mode).create(&folder);
-            made.map_err(|error| Error::file(&folder, &error))?;
+            made.map_err(|error| Error::file(&folder, error))?;
         }
-        let path = path.canonicalize().map_err(|error| Error::file(path, &error))?;
+        let path = path.canonicalize().map_err(|error| Error::file(path, error))?;
         Ok(Self(path))
     }
 

@@ -6,7 +6,7 @@ use gokku_core::text::decode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::atomic;
 
 /// What every version has.
@@ -22,10 +22,18 @@ pub fn is_torn(bytes: &[u8]) -> bool {
 
 /// Understands a file's content; the error begins with the file, line and column.
 pub fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
-    let text = decode::read(bytes).map_err(|wrong| Error::failed(format!("{}:{wrong}", path.display())))?;
+    let text = decode::read(bytes).map_err(|source| Error::NotText {
+        path: path.to_owned(),
+        source,
+    })?;
     toml::from_str(text.text).map_err(|error| {
         let (line, column) = decode::place(text.text, error.span().map_or(0, |span| span.start));
-        Error::failed(format!("{}:{line}:{column}: {}", path.display(), error.message()))
+        Error::Toml {
+            path: path.to_owned(),
+            line,
+            column,
+            message: error.message().to_owned(),
+        }
     })
 }
 
@@ -43,24 +51,27 @@ pub fn parse_since<T: DeserializeOwned>(
     newest: u32,
 ) -> Result<T, Error> {
     if is_torn(bytes) {
-        return Err(Error::failed(format!(
-            "{} has lost its content, as after a power cut or on a disk that fails; `gokku doctor` says what to do",
-            path.display()
-        )));
+        return Err(Error::Torn {
+            path: path.to_owned(),
+        });
     }
     let found = parse::<Versioned>(path, bytes)?.version;
     if !(oldest..=newest).contains(&found) {
-        return Err(Error::failed(format!(
-            "{} is of version {found}, and this gokku knows {newest}: the one that wrote it reads it",
-            path.display(),
-        )));
+        return Err(Error::Version {
+            path: path.to_owned(),
+            found,
+            newest,
+        });
     }
     parse(path, bytes)
 }
 
 /// A file's content.
 pub fn text(path: &Path, value: &impl Serialize) -> Result<String, Error> {
-    toml::to_string(value).map_err(|error| Error::failed(format!("{}: {error}", path.display())))
+    toml::to_string(value).map_err(|source| Error::Unwritable {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Replaces a file.

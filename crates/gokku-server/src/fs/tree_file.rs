@@ -8,14 +8,14 @@ use std::path::Path;
 use gokku_core::build::links::{Entry, Led, follow};
 use gokku_core::text::read_limits::Limit;
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::bounded;
 
 /// Where a name in a tree leads.
 pub(crate) fn led(tree: &Path, name: &str) -> Result<Led, Error> {
     follow(name, |at| {
         let path = tree.join(at);
-        let wrong = |error: std::io::Error| Error::file(&path, &error);
+        let wrong = |error: std::io::Error| Error::file(&path, error);
         let about = match path.symlink_metadata() {
             Ok(about) => about,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
@@ -49,11 +49,14 @@ pub(crate) fn is_there(tree: &Path, name: &str) -> bool {
 pub(crate) fn read(tree: &Path, name: &str, limit: Limit) -> Result<Option<Vec<u8>>, Error> {
     let real = match led(tree, name)? {
         Led::Nothing => return Ok(None),
-        Led::Out => return Err(gokku_git::Error::LeadsOut(name.to_owned()).into()),
-        Led::Nowhere => return Err(gokku_git::Error::LeadsNowhere(name.to_owned()).into()),
+        Led::Out => return Err(Error::Link(gokku_git::Error::LeadsOut(name.to_owned()))),
+        Led::Nowhere => return Err(Error::Link(gokku_git::Error::LeadsNowhere(name.to_owned()))),
         Led::To(real, _) => real,
     };
-    bounded::file(&tree.join(real), limit).map_err(|error| Error::input(format!("{name}: {error}")))
+    bounded::file(&tree.join(real), limit).map_err(|source| Error::Code {
+        name: name.to_owned(),
+        source,
+    })
 }
 
 #[cfg(test)]
@@ -101,7 +104,7 @@ mod tests {
             let above = if target.starts_with('/') { "" } else { "../" };
             symlink(format!("{above}{target}"), tree.join(format!("app/{name}"))).expect("linked");
             for way in [name.clone(), format!("app/{name}"), format!("{name}/Dockerfile")] {
-                let said = read(&tree, &way, CODE).expect_err("refused").message;
+                let said = read(&tree, &way, CODE).expect_err("refused").to_string();
                 answers.push((is_there(&tree, &way), said.replace(&way, "NAME")));
             }
         }

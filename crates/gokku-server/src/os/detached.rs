@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use crate::error::Error;
+use crate::os::Error;
 use crate::os::{daemon_log, key_env, memory_limit};
 
 /// Starts this program again with other arguments, its words going to a file, or to where this one's go. It leaves the
@@ -27,7 +27,7 @@ pub fn spawn(
                 .mode(0o600)
                 .open(words);
             let both = opened.and_then(|file| Ok((file.try_clone()?, file)));
-            let (out, err) = both.map_err(|error| Error::file(words, &error))?;
+            let (out, err) = both.map_err(|error| Error::program(words, error))?;
             (out.into(), err.into())
         }
         None => (Stdio::inherit(), Stdio::inherit()),
@@ -57,11 +57,11 @@ pub fn spawn(
     ] {
         command.env_remove(variable);
     }
-    let mut child = command.spawn().map_err(|error| Error::file(program, &error))?;
+    let mut child = command.spawn().map_err(|error| Error::program(program, error))?;
     if let Some(mut stdin) = child.stdin.take() {
         stdin
             .write_all(input)
-            .map_err(|error| Error::file(program, &error))?;
+            .map_err(|error| Error::program(program, error))?;
     }
     Ok(child)
 }

@@ -8,7 +8,10 @@ pub(crate) mod blocking;
 pub mod clock;
 pub mod daemon_log;
 pub mod detached;
+mod error;
 pub mod key_env;
 pub(crate) mod memory_limit;
 pub mod owner;
 pub(crate) mod process;
+
+pub use error::Error;

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use rustix::process::{Uid, getegid, geteuid, getgroups};
 
-use crate::error::Error;
+use crate::os::Error;
 
 /// The owner of a server's folder, who is another user than the one this process runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +54,12 @@ impl Owner {
             .any(|group| group.as_raw() == self.group);
         if !is_member || !is_installed("sudo") {
             let group = name("/etc/group", self.group);
-            return Err(Error::failed(format!(
-                "{} belongs to {user}, and {by} may not act as {user}: be let in by an administrator (sudo usermod -aG {group} {by}, then log in again), or run it with sudo",
-                self.root.display()
-            )));
+            return Err(Error::NotOwner {
+                root: self.root.clone(),
+                user,
+                group,
+                by: by.to_owned(),
+            });
         }
         let mut command = Command::new("sudo");
         // The user as the rule in sudoers has it.

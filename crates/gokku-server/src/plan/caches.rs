@@ -36,7 +36,7 @@ fn random() -> Result<String, Error> {
     let mut bytes = [0; LENGTH];
     let source = std::path::Path::new("/dev/urandom");
     let read = std::fs::File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|error| Error::file(source, &error))?;
+    read.map_err(|error| Error::file(source, error))?;
     Ok(hex::encode(&bytes))
 }
 

@@ -30,7 +30,7 @@ pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
     let read = bounded::file(path, read_limits::GOKKU_YML);
     let bytes = read.and_then(|read| read.ok_or_else(|| rustix::io::Errno::NOENT.into()));
     let bytes = bytes.map_err(|error| {
-        unread::with_what_is_there(folder, &AppConfig::default(), Error::file(path, &error))
+        unread::with_what_is_there(folder, &AppConfig::default(), Error::file(path, error))
     })?;
     let yml = parsed(&path.display().to_string(), &bytes)?;
     // Two apps may have one Procfile.
@@ -38,12 +38,12 @@ pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
     let mut notes = BTreeSet::new();
     for (_, config) in yml.apps() {
         if let Err(error) = processes_of(folder, config) {
-            wrong.insert(error.message);
+            wrong.insert(error.to_string());
         }
         match unread::checked(unread::misnamed_in(folder, config, origin(folder, config))) {
             Ok(lines) => notes.extend(lines),
             Err(error) => {
-                wrong.insert(error.message);
+                wrong.insert(error.to_string());
             }
         }
     }

@@ -69,7 +69,7 @@ pub(crate) fn may_be_built(folder: &Path, config: &AppConfig) -> bool {
 /// The regular files of a tree. Links are left out: what they point to may be anything of the server's.
 fn list(tree: &Path, below: &str, files: &mut BTreeSet<String>) -> Result<(), Error> {
     let here = tree.join(below);
-    let wrong = |error: std::io::Error| Error::file(&here, &error);
+    let wrong = |error: std::io::Error| Error::file(&here, error);
     for entry in std::fs::read_dir(&here).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
         // A name that is not UTF-8 is told when the files are sent.
@@ -113,7 +113,7 @@ fn detect(
     read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
 ) -> Result<Generated, Error> {
     let project = project(files, config, read)?;
-    let detected = languages::detect(&project, config).map_err(|error| Error::input(error.to_string()))?;
+    let detected = languages::detect(&project, config).map_err(Error::refused_by)?;
     Ok(Generated {
         name: languages::free_name(&project.files),
         detected,
@@ -138,8 +138,7 @@ pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
     }
     for own in config.dockerfiles() {
         if let Some(text) = repository.file(&commit, &own, read_limits::CODE)? {
-            languages::keys_beside_a_dockerfile(&own, &config)
-                .map_err(|error| Error::input(error.to_string()))?;
+            languages::keys_beside_a_dockerfile(&own, &config).map_err(Error::refused_by)?;
             return Ok(text);
         }
     }

@@ -72,12 +72,12 @@ pub fn config_of(app: &AppName, yml: Option<&[u8]>) -> Result<AppConfig, Error> 
     parsed(GOKKU_YML, bytes)?
         .app(app)
         .cloned()
-        .map_err(|error| Error::input(error.to_string()))
+        .map_err(Error::refused_by)
 }
 
 /// A `gokku.yml`'s apps; `file` is how errors call it.
 pub(crate) fn parsed(file: &str, bytes: &[u8]) -> Result<GokkuYml, Error> {
-    GokkuYml::parse(file, text_of(file, bytes)?).map_err(|error| Error::input(error.to_string()))
+    GokkuYml::parse(file, text_of(file, bytes)?).map_err(Error::refused_by)
 }
 
 /// The text of a file of the code's; `file` is how errors call it.
@@ -93,8 +93,7 @@ pub(crate) fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes,
     let mut procfile = Procfile::default();
     for name in beside.into_iter().chain([top]) {
         if let Some(bytes) = tree_file::read(tree, &name, read_limits::CODE)? {
-            procfile = Procfile::parse(&name, text_of(&name, &bytes)?)
-                .map_err(|error| Error::input(error.to_string()))?;
+            procfile = Procfile::parse(&name, text_of(&name, &bytes)?).map_err(Error::refused_by)?;
             break;
         }
     }

@@ -77,14 +77,14 @@ pub(crate) fn misnamed_in(tree: &Path, config: &AppConfig, origin: Origin) -> Ve
 }
 
 /// Why a release cannot be built, with what there is that its author may have meant.
-pub(crate) fn with_what_is_there(tree: &Path, config: &AppConfig, mut error: Error) -> Error {
+pub(crate) fn with_what_is_there(tree: &Path, config: &AppConfig, error: Error) -> Error {
     let there = misnamed_in(tree, config, Origin::Nothing);
     let there: Vec<_> = there.into_iter().filter(|found| found.refused).collect();
-    for line in lines(&there) {
-        error.message.push('\n');
-        error.message.push_str(&line);
+    let more = lines(&there);
+    if more.is_empty() {
+        return error;
     }
-    error
+    error.with(format!("\n{}", more.join("\n")))
 }
 
 /// The names of the files of a folder; none where there is no such folder in the tree.

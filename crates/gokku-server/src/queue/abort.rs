@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use gokku_core::{AppName, ReleaseId};
 use tokio::sync::watch;
 
-use crate::error::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
 use crate::os::process;
+use crate::queue::Error;
 use crate::queue::lock::{self, Holder};
 use crate::queue::waiting;
 
@@ -43,15 +43,15 @@ pub fn ask(root: &Root, app: &AppName, holder: &Holder, by: &str) -> Result<(), 
     match named() {
         // Who asks first is named.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        written => written.map_err(|error| Error::file(&path, &error))?,
+        written => written.map_err(|error| Error::file(&path, error))?,
     }
     // One that has ended by itself says in its log how.
-    if let Err(error) = process::terminate(holder.pid) {
+    if let Err(source) = process::terminate(holder.pid) {
         atomic::remove(&path)?;
-        return Err(Error::failed(format!(
-            "the {holder} could not be asked to stop: signal to process {}: {error}. Ask as the user who runs it",
-            holder.pid
-        )));
+        return Err(Error::NotAsked {
+            holder: Box::new(holder.clone()),
+            source,
+        });
     }
     Ok(())
 }

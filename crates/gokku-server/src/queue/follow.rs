@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use gokku_core::logs::event::{Event, Finish, Stamped};
 use gokku_core::{AppName, ReleaseId};
 
-use crate::error::Error;
 use crate::fs::root::Root;
 use crate::os::{clock, process};
+use crate::queue::Error;
 use crate::queue::lock::Purpose;
 use crate::queue::{journal, lock};
 use crate::record::jsonl::{Lines, Watch, WatchFlags};
@@ -48,7 +48,7 @@ pub fn follow_until<B>(
 ) -> Result<ControlFlow<B, Finish>, Error> {
     let path = root.log(app, id);
     let began = Instant::now();
-    let failed = |error: std::io::Error| Error::file(&path, &error);
+    let failed = |error: std::io::Error| Error::file(&path, error);
     let watch = Watch::begin(&path, WatchFlags::MODIFY).map_err(failed)?;
     let process = process::watch(pid);
     // Until when somebody may take over what its process has left.

@@ -6,7 +6,7 @@ use gokku_core::AppName;
 use gokku_core::transition::Journal;
 use gokku_core::transition::journal::VERSION;
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::root::Root;
 use crate::fs::{atomic, toml_file};
 

@@ -8,9 +8,9 @@ use gokku_core::transition::{FailureKind, Previous};
 use gokku_core::{AppName, ReleaseId};
 
 use crate::app::records;
-use crate::error::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
+use crate::queue::Error;
 use crate::queue::lock;
 use crate::queue::transition_log::Log;
 

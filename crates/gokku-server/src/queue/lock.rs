@@ -10,10 +10,11 @@ use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ReleaseId};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Kind};
 use crate::fs::root::Root;
 use crate::os::clock;
 use crate::queue::pending_ref::PendingRef;
+use crate::queue::Error;
+use crate::queue::pending_ref::Landing;
 
 /// What somebody holds an app for; a word in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -198,8 +199,8 @@ fn open(root: &Root, app: &AppName) -> Result<File, Error> {
         .mode(0o600)
         .open(&path)
         .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => Error::missing(format!("there is no app {app}")),
-            _ => Error::file(&path, &error),
+            std::io::ErrorKind::NotFound => Error::NoApp(app.clone()),
+            _ => Error::file(&path, error),
         })
 }
 
@@ -221,11 +222,11 @@ pub fn try_acquire(root: &Root, app: &AppName, holder: &Holder) -> Result<Attemp
                 },
             };
             lock.write()
-                .map_err(|error| Error::file(&root.lock(app), &error))?;
+                .map_err(|error| Error::file(&root.lock(app), error))?;
             Ok(Attempt::Got(lock))
         }
         Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(read(&mut file).map(Written::held))),
-        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
+        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), error)),
     }
 }
 
@@ -260,7 +261,7 @@ pub fn holder(root: &Root, app: &AppName) -> Result<Option<Held>, Error> {
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(read(&mut file).map(Written::held)),
-        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), &error)),
+        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), error)),
     }
 }
 
@@ -279,13 +280,10 @@ pub fn code_is_used(incoming: &Path) -> bool {
 
 /// The error for a busy app.
 pub fn busy(app: &AppName, held: Option<&Held>) -> Error {
-    let who = held.map_or_else(|| "something".to_owned(), ToString::to_string);
-    Error::new(
-        Kind::Busy,
-        format!(
-            "{app} is busy with {who}: wait for it (`gokku deploy --attach -a {app}` follows it), or end it with `gokku deploy --abort -a {app}`"
-        ),
-    )
+    Error::Busy {
+        app: app.clone(),
+        held: held.cloned().map(Box::new),
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! - [`abort`]: its end, asked for; `leftovers`: of those that were killed before they began
 
 pub mod abort;
+mod error;
 pub mod follow;
 pub mod journal;
 pub(crate) mod leftovers;
@@ -12,3 +13,5 @@ pub mod lock;
 pub mod pending_ref;
 pub mod transition_log;
 pub mod waiting;
+
+pub use error::Error;

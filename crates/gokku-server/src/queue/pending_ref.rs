@@ -9,9 +9,9 @@ use gokku_core::{AppName, CommitId};
 use gokku_git::Repository;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
 use crate::fs::root::Root;
 use crate::os::{clock, process};
+use crate::queue::Error;
 
 /// How long git may take to move a branch. One that is later finds that the branch has moved, and tells its pusher.
 const LIMIT: Duration = Duration::from_secs(30);

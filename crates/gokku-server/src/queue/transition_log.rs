@@ -12,9 +12,9 @@ use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ReleaseId};
 
 use crate::app::{records, server_config};
-use crate::error::Error;
 use crate::fs::root::Root;
 use crate::os::clock;
+use crate::queue::Error;
 use crate::record::audit_log;
 use crate::record::jsonl;
 
@@ -56,7 +56,7 @@ pub fn allocate(root: &Root, app: &AppName) -> Result<ReleaseId, Error> {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && id < id.following() => {
                 id = id.following();
             }
-            Err(error) => return Err(Error::file(&path, &error)),
+            Err(error) => return Err(Error::file(&path, error)),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Log {
                 kept: Kept::up_to(most),
                 started: None,
             })
-            .map_err(|error| Error::file(&path, &error))
+            .map_err(|error| Error::file(&path, error))
     }
 
     /// The same log once more, for what is told while something else writes on it.

@@ -11,9 +11,9 @@ use gokku_core::{AppName, ReleaseId};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::error::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
+use crate::queue::Error;
 use crate::queue::abort::asked;
 use crate::queue::lock::{self, AppLock, Attempt, Holder};
 
@@ -47,16 +47,14 @@ impl Drop for Ticket {
 fn enter(root: &Root, app: &AppName, holder: &Holder) -> Result<Ticket, Error> {
     let folder = root.queue(app);
     let path = folder.join(holder.id.to_string());
-    let failed = |error: &std::io::Error| Error::file(&path, error);
-    fs::create_dir_all(&folder).map_err(|error| failed(&error))?;
+    let failed = |error: std::io::Error| Error::file(&path, error);
+    fs::create_dir_all(&folder).map_err(failed)?;
     atomic::sweep(&folder);
-    let mut file = atomic::temporary()
-        .tempfile_in(&folder)
-        .map_err(|error| failed(&error))?;
+    let mut file = atomic::temporary().tempfile_in(&folder).map_err(failed)?;
     let text = serde_json::to_vec(holder).unwrap_or_default();
     let written = file.write_all(&text).and_then(|()| file.as_file().lock());
-    written.map_err(|error| failed(&error))?;
-    let file = file.persist(&path).map_err(|error| failed(&error.error))?;
+    written.map_err(failed)?;
+    let file = file.persist(&path).map_err(|error| failed(error.error))?;
     Ok(Ticket { path, _file: file })
 }
 

@@ -52,7 +52,7 @@ fn take(server: &Server, app: &AppName) -> Option<AppLock> {
 pub(crate) async fn end(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) {
     let Some(_lock) = take(server, app) else { return };
     let ended = Box::pin(recover::recover(server, app, engine)).await;
-    let swept = ended.and_then(|()| leftovers::sweep(&server.root, app));
+    let swept = ended.and_then(|()| Ok(leftovers::sweep(&server.root, app)?));
     let pruned = match swept {
         Ok(()) => prune::finish(&server.root, app, &**engine).await,
         error => error,
@@ -106,7 +106,7 @@ pub(crate) async fn repair(
             }
             Err(error) => Change::MendFailed {
                 difference: words,
-                reason: error.message,
+                reason: error.to_string(),
             },
         };
         tracing::info!(%app, "{change}");
@@ -133,7 +133,8 @@ pub(crate) async fn repair(
 
 fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error> {
     let link = server.root.current(app);
-    atomic::replace_link(&link, &std::path::Path::new("releases").join(release.to_string()))
+    let target = std::path::Path::new("releases").join(release.to_string());
+    Ok(atomic::replace_link(&link, &target)?)
 }
 
 /// Brings the active release up, in new containers or with those that are missing: a transition like every other, in a
@@ -149,7 +150,7 @@ async fn activate(server: &Server, app: &AppName, operation: Operation) {
     let done = tokio::task::spawn_blocking(move || {
         let mut submitted = submit(&server, &app, operation, false)?;
         let waited = submitted.child.wait();
-        waited.map(drop).map_err(|error| Error::failed(error.to_string()))
+        waited.map(drop).map_err(Error::failed_by)
     });
     match done.await {
         Ok(Ok(())) => {}

@@ -216,7 +216,7 @@ pub fn show(
     mut on_change: impl FnMut(&Recorded) -> bool,
 ) -> Result<(), Error> {
     let path = root.events();
-    let failed = |error: io::Error| Error::file(&path, &error);
+    let failed = |error: io::Error| Error::file(&path, error);
     let may_be_seen = |recorded: &Recorded| match &recorded.app {
         Some(app) => wanted.access.allows(app),
         None => wanted.access == Access::All,

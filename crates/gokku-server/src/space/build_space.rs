@@ -95,7 +95,7 @@ async fn make(
     let mut freed = match prune::for_room(server, engine, held.then_some(app)).await {
         Ok(report) => report.bytes,
         Err(error) => {
-            tell(error.message);
+            tell(error.to_string());
             0
         }
     };
@@ -109,7 +109,7 @@ async fn make(
         };
         match pruned.await {
             Ok(pruned) => freed += pruned.bytes,
-            Err(error) => tell(error.message),
+            Err(error) => tell(error.to_string()),
         }
     }
     match short(server, engine, need).await {

@@ -151,7 +151,7 @@ pub(crate) async fn for_room(
 pub(crate) fn note_build(root: &Root) {
     let path = root.cache_grew();
     if let Err(error) = std::fs::File::create(&path) {
-        tracing::warn!("{}", Error::file(&path, &error));
+        tracing::warn!("{}", Error::file(&path, error));
     }
 }
 
@@ -276,7 +276,7 @@ fn remove_code(root: &Root, app: &AppName, going: &Going) -> Result<(), Error> {
     going
         .code
         .iter()
-        .try_for_each(|id| atomic::remove_tree(&root.tree(app, *id)))
+        .try_for_each(|id| Ok(atomic::remove_tree(&root.tree(app, *id))?))
 }
 
 /// What a release's image was pulled by.
@@ -372,7 +372,7 @@ impl<'a> Pruning<'a> {
             Err(error) => Err(error),
         };
         if let Err(error) = result {
-            self.skip(Some(app), error.message, false);
+            self.skip(Some(app), error.to_string(), false);
         }
         self.note(Some(app), since);
     }

@@ -135,15 +135,14 @@ impl Driver {
         let built = self.runtime.build(&request, &mut on_line).await;
         let after = free();
         let image = built.map_err(|error| {
-            let mut error = Error::from(error);
-            if self.plan.generated.is_some() {
-                let more = format!(
-                    "\nThe Dockerfile is gokku's: `gokku build --print -a {}` shows it.",
-                    self.app
-                );
-                error.message.push_str(&more);
+            let error = Error::from(error);
+            if self.plan.generated.is_none() {
+                return error;
             }
-            error
+            error.with(format!(
+                "\nThe Dockerfile is gokku's: `gokku build --print -a {}` shows it.",
+                self.app
+            ))
         })?;
         self.image = self.runtime.image(image.as_str()).await?;
         let taken = Taken {

@@ -183,9 +183,11 @@ impl Driver {
                 Err(error) => {
                     self.revive(&error).await;
                     // Who asked for its end does not wait for what cannot be seen: the daemon goes on when it can.
-                    if self.heeds_abort_unseen().await || patience.is_over("observe", &error.message).await {
+                    if self.heeds_abort_unseen().await
+                        || patience.is_over("observe", &error.to_string()).await
+                    {
                         self.let_go().await;
-                        return End::Left(error.message);
+                        return End::Left(error.to_string());
                     }
                     continue;
                 }
@@ -196,8 +198,8 @@ impl Driver {
                 Decision::Done => {
                     // Until it is on the disk there is a journal, and whoever goes on brings it there.
                     if let Err(error) = self.bring_to_disk().await {
-                        if patience.is_over("disk", &error.message).await {
-                            return End::Left(error.message);
+                        if patience.is_over("disk", &error.to_string()).await {
+                            return End::Left(error.to_string());
                         }
                         continue;
                     }
@@ -205,7 +207,7 @@ impl Driver {
                     self.post_deploy().await;
                     return match self.keep_scale() {
                         Ok(()) => self.end(End::Done),
-                        Err(error) => End::Left(error.message),
+                        Err(error) => End::Left(error.to_string()),
                     };
                 }
                 Decision::GiveUp(failure) => {
@@ -216,7 +218,7 @@ impl Driver {
             if self.journal.before(&step)
                 && let Err(error) = self.save()
             {
-                return End::Left(error.message);
+                return End::Left(error.to_string());
             }
             let Some(result) = self.tell(&step, why, &observed).await else {
                 self.heed_abort(&observed);
@@ -245,7 +247,7 @@ impl Driver {
 
     /// A traffic switch that has gone is started again, so that a transition comes to its end without it being missed.
     async fn revive(&self, error: &Error) {
-        if error.kind == Kind::Unavailable
+        if error.kind() == Kind::Unavailable
             && let Err(error) = daemon_client::running(&self.server).await
         {
             tracing::warn!("{error}");
@@ -268,7 +270,7 @@ impl Driver {
         match self.pending.take_if(|_| leaves && self.journal.failure.is_none()) {
             Some(pending) => {
                 pending.end().await?;
-                atomic::remove(&self.root.unwritten(&self.app))
+                Ok(atomic::remove(&self.root.unwritten(&self.app))?)
             }
             None => Ok(()),
         }
@@ -283,7 +285,7 @@ impl Driver {
         Pending::begin(durable::folders(self.root.path(), data))
             .end()
             .await?;
-        atomic::remove(&self.root.unwritten(&self.app))
+        Ok(atomic::remove(&self.root.unwritten(&self.app))?)
     }
 
     /// Runs what is to be run in the new container when a deploy has reached its goal.
@@ -319,12 +321,12 @@ impl Driver {
         }
         match journal::remove(&self.root, &self.app) {
             Ok(()) => end,
-            Err(error) => End::Left(error.message),
+            Err(error) => End::Left(error.to_string()),
         }
     }
 
     pub(crate) fn save(&self) -> Result<(), Error> {
-        journal::save(&self.root, &self.app, &self.journal)
+        Ok(journal::save(&self.root, &self.app, &self.journal)?)
     }
 
     /// Somebody who asks for its end is heard until the switch, and told when it is too late.
@@ -429,7 +431,7 @@ impl Driver {
                 () = asked(&mut receiver) => return None,
             };
             if let Err(error) = written {
-                return Some(Err(error.message));
+                return Some(Err(error.to_string()));
             }
         }
         let result = match verdict {
@@ -481,7 +483,7 @@ impl Driver {
         };
         // A migration ends itself: whoever goes on must not find its container still being made.
         let cut_short = result.is_err() && matches!(step, Step::Migrate) && *self.asked.borrow();
-        (!cut_short).then(|| result.map_err(|error| error.message))
+        (!cut_short).then(|| result.map_err(|error| error.to_string()))
     }
 
     /// What a step is about.

@@ -98,12 +98,12 @@ impl Driver {
         let id = self.activation()?.release;
         let (incoming, tree) = (self.root.incoming(&self.app, id), self.root.tree(&self.app, id));
         if incoming.is_dir() {
-            return std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error));
+            return std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, error));
         }
         // Exported beside its place, so that half of it is never taken for all.
         atomic::remove_tree(&incoming)?;
         code::put(&self.root, &self.app, self.record(id)?.commit.as_ref(), &incoming)?;
-        std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, &error))
+        std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, error))
     }
 
     /// What a container of a release is made from: the image's id; by its name, which `docker ps` then shows, where
@@ -309,7 +309,7 @@ impl Driver {
                 _ => {
                     let check = Check {
                         container: id,
-                        address: driver.address(id).map_err(|error| (id, error.message))?,
+                        address: driver.address(id).map_err(|error| (id, error.to_string()))?,
                         path: &driver.plan.settings.health_path,
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
@@ -425,12 +425,12 @@ impl Driver {
     ) -> Result<T, Error> {
         let (root, app) = (self.root.clone(), self.app.clone());
         let done = tokio::task::spawn_blocking(move || act(&root, &app)).await;
-        done.map_err(|error| Error::failed(error.to_string()))?
+        done.map_err(Error::failed_by)?
     }
 
     async fn set_current(&mut self, release: Option<ReleaseId>) -> Result<(), Error> {
         let Some(id) = release else {
-            return atomic::remove(&self.root.current(&self.app));
+            return Ok(atomic::remove(&self.root.current(&self.app))?);
         };
         if self.activation()?.release == id {
             let mut record = self.record(id)?;
@@ -446,7 +446,7 @@ impl Driver {
                 .await?;
         }
         let target = std::path::Path::new("releases").join(id.to_string());
-        atomic::replace_link(&self.root.current(&self.app), &target)
+        Ok(atomic::replace_link(&self.root.current(&self.app), &target)?)
     }
 
     async fn drain(&mut self, containers: &[ContainerId]) -> Result<(), Error> {

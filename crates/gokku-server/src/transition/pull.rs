@@ -82,7 +82,7 @@ fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_core::containe
         )),
         (error, _) => {
             let error = Error::from(error);
-            Error::new(error.kind, format!("{image}: {error}"))
+            Error::new(error.kind(), format!("{image}: {error}"))
         }
     }
 }

@@ -44,7 +44,9 @@ pub(crate) async fn after(
         _ => Ok(()),
     };
     if let Err(error) = result {
-        log.tell(Event::Warned { line: error.message });
+        log.tell(Event::Warned {
+            line: error.to_string(),
+        });
     }
 }
 
@@ -70,8 +72,9 @@ async fn prune(
 pub(crate) fn remember_volumes(root: &Root, app: &AppName, go: bool) -> Result<(), Error> {
     let path = root.volumes_go(app);
     if go {
-        atomic::replace(&path, b"", 0o600)
+        atomic::replace(&path, b"", 0o600)?;
     } else {
-        atomic::remove(&path)
+        atomic::remove(&path)?;
     }
+    Ok(())
 }

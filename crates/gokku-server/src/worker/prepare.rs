@@ -90,7 +90,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
     plan.notes.extend(mended.flatten());
     if let Operation::Scale { scale: said } = &request.operation {
         let scaled = plan.processes.scaled(&scale, said);
-        scale = scaled.map_err(|error| Error::input(error.to_string()))?;
+        scale = scaled.map_err(Error::refused_by)?;
     }
     let (commit, reference) = record.map_or((None, None), |record| (record.commit, record.reference));
     let goal = activation(request.id, release, cause, reference.is_some(), &plan, &scale)?;

@@ -262,14 +262,13 @@ fn take_out(
 
 /// Why a commit's files cannot be had; where the repository has lost something, with what to do.
 fn not_whole(app: &AppName, repository: &Repository, error: gokku_git::Error) -> Error {
-    let mut error = Error::from(error);
-    if !repository.torn().is_empty() {
-        let more = format!(
-            ". The repository of {app} has files without content, as after a power cut: `gokku doctor` tells which, and what to do"
-        );
-        error.message.push_str(&more);
+    let error = Error::from(error);
+    if repository.torn().is_empty() {
+        return error;
     }
-    error
+    error.with(format!(
+        ". The repository of {app} has files without content, as after a power cut: `gokku doctor` tells which, and what to do"
+    ))
 }
 
 /// Which of some files are sent to the builder.
@@ -382,7 +381,7 @@ pub(crate) fn expect(
         return Ok(());
     };
     lock.set_pending_ref(PendingRef::new(branch.clone(), first.new.clone(), mover))
-        .map_err(|error| Error::file(&root.lock(app), &error))
+        .map_err(|error| Error::file(&root.lock(app), error))
 }
 
 /// The branch that deploys: what the pushed `gokku.yml`s say, what deployed before, or the first pushed.

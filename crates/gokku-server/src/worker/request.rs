@@ -172,7 +172,7 @@ pub fn submit_as(
         operation,
         wait,
     };
-    let input = serde_json::to_vec(&request).map_err(|error| Error::failed(error.to_string()))?;
+    let input = serde_json::to_vec(&request).map_err(Error::failed_by)?;
     let words = server.root.path().join("run/worker.log");
     let child = detached::spawn(
         &server.program,

@@ -87,7 +87,7 @@ pub(crate) async fn run_on(
             },
             Stopped::Refused(error) => Finish::Refused {
                 reason: error.refusal(),
-                detail: error.message,
+                detail: error.to_string(),
             },
         }
     });
@@ -246,7 +246,7 @@ async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Res
         }
         refs::check(&root, &app, &push.refs)
     });
-    looked.await.map_err(|error| Error::failed(error.to_string()))?
+    looked.await.map_err(Error::failed_by)?
 }
 
 /// The transition itself; the lock is held until its end was told.
