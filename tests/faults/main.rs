@@ -64,7 +64,8 @@ fn seed() -> u64 {
 /// the other tests, whether one of an engine that hangs is among them.
 fn faults(about: &str, steps: &[String], hangs: bool, seed: &mut u64) -> Vec<(String, Moment, Fault)> {
     let mut all: Vec<(String, Moment, Fault)> = Vec::new();
-    for step in StepName::ALL.map(StepName::as_str)
+    for step in StepName::ALL
+        .map(StepName::as_str)
         .iter()
         .filter(|name| steps.iter().any(|step| step == *name))
     {

@@ -118,8 +118,14 @@ fn p24_abort_in_every_step_before_the_switch() {
 #[test]
 fn p24_abort_in_every_step_before_the_switch_with_stop_first() {
     let steps = aborted_in_every_step(false);
-    let until = StepName::ALL.iter().position(|name| *name == StepName::Switch).unwrap();
-    for name in StepName::ALL[..until].iter().filter(|name| **name != StepName::Pull) {
+    let until = StepName::ALL
+        .iter()
+        .position(|name| *name == StepName::Switch)
+        .unwrap();
+    for name in StepName::ALL[..until]
+        .iter()
+        .filter(|name| **name != StepName::Pull)
+    {
         let name = name.as_str();
         assert!(
             steps.iter().any(|step| step == name),

@@ -105,7 +105,7 @@ impl OwnEngine {
         });
         started
             .inspect_err(|why| {
-                println!("==> it could not be started ({why}): the tests use the machine's own")
+                println!("==> it could not be started ({why}): the tests use the machine's own");
             })
             .ok()
     }

@@ -2,7 +2,6 @@
 
 use clap::Args;
 use gokku_core::text::size::Size;
-use gokku_server::Server;
 use gokku_server::space::prune::{PruneOptions, Report, run as prune};
 
 use super::{Run, wait};

@@ -74,10 +74,7 @@ async fn p49_a_container_may_do_what_it_is_given_and_no_more() {
             let words = ["/app", "print", file].map(str::to_owned);
             let session = lab.engine.exec(&id, &words, false, false).await.unwrap();
             let pieces: Vec<_> = soon("its output", futures_util::StreamExt::collect(session.output)).await;
-            let pieces: Vec<Vec<u8>> = pieces
-                .into_iter()
-                .map(|piece| piece.unwrap().bytes.to_vec())
-                .collect();
+            let pieces: Vec<Vec<u8>> = pieces.into_iter().map(|piece| piece.unwrap().bytes).collect();
             String::from_utf8(pieces.concat()).unwrap()
         };
         may(&inside("/proc/1/status").await, capabilities, no_new);
@@ -105,7 +102,7 @@ async fn p49_a_container_may_do_what_it_is_given_and_no_more() {
         let id = lab.start(&with_init).await;
         assert_eq!(soon("its end", lab.engine.wait_exit(&id)).await.unwrap(), 0);
         let lines = lab.printed(&id, &LogOptions::default()).await;
-        let text: Vec<u8> = lines.iter().flat_map(|line| line.bytes.to_vec()).collect();
+        let text: Vec<u8> = lines.iter().flat_map(|line| line.bytes.clone()).collect();
         may(&String::from_utf8(text).unwrap(), capabilities, no_new);
     }
 }

@@ -12,9 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::fs::root::Root;
 use crate::os::clock;
-use crate::queue::pending_ref::PendingRef;
 use crate::queue::Error;
-use crate::queue::pending_ref::Landing;
+use crate::queue::pending_ref::PendingRef;
 
 /// What somebody holds an app for; a word in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

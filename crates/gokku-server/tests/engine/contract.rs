@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
-use gokku_core::build::image_sources::whose::Neighbours;
+use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::containers::{
     Apart, BuildRequest, Builder, ContainerFacts, ContainerSpec, ContainerState, Error, NewNetwork, Secrets,
     labels,
