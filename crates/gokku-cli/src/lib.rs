@@ -1,7 +1,7 @@
 //! The gokku program: commands, output, exit codes. What they do is in `gokku-server` and `gokku-remote`.
 //!
 //! - `cli`: what can be typed: the global options and the list of commands
-//! - `commands`: a file for each, with its arguments, its [`spec`] and its code; `context`: what it is given
+//! - `commands`: a file for each, with its arguments, its `spec` and its code; `context`: what it is given
 //! - before a command runs: `argv_secrets` takes values off the command line, `forwarding` sends it to another machine,
 //!   `run_as_owner` makes it the server's owner's, `disconnect` ends it when whoever asked is gone
 //! - `render`: events as people read them, `live`: the step that runs; `printer`: which stream gets what; `terminal`:
