@@ -8,6 +8,7 @@ use std::time::Duration;
 use gokku_core::ContainerId;
 use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
+use gokku_core::containers::ContainerState;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
 use gokku_docker::Details;
 use gokku_docker::Lines;
@@ -22,6 +23,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How long one answer may take; a health check that takes longer is no use to anyone.
 const ONE_ANSWER: Duration = Duration::from_secs(5);
+/// How long it is asked how a container is, where the engine does not answer.
+const UNANSWERED: Duration = Duration::from_secs(30);
+/// How a container ended that is not there.
+const REMOVED: &str = "it was removed by somebody else while it was being checked";
 /// How many of the app's last lines are shown.
 pub const LAST_LINES: usize = 50;
 /// How many of a check's last lines are.
@@ -178,24 +183,36 @@ async fn await_staying_up(
 ) -> Result<(), String> {
     let left = remaining(runtime, container, stay_up, since).await;
     let exited = runtime.wait_exit(container);
-    tokio::select! {
+    let stayed = tokio::select! {
         // Looked at first: one that has exited already has not stayed up.
         biased;
-        code = exited => {
-            let words = exit_words(runtime, container, code.map_err(Error::from)).await;
-            Err(format!("{words}, and had to stay up for {} s", stay_up.as_secs()))
-        }
-        () = stayed_up(runtime, container, left) => Ok(()),
-    }
+        code = exited => Err(exit_words(runtime, container, code.map_err(Error::from)).await),
+        stayed = stayed_up(runtime, container, left) => stayed,
+    };
+    stayed.map_err(|words| format!("{words}, and had to stay up for {} s", stay_up.as_secs()))
 }
 
-/// Ends when the time is over and the container still runs; never, when it does not: then its end is told.
-async fn stayed_up(runtime: &dyn Runtime, container: &ContainerId, left: Duration) {
+/// Waits until the time is over, and looks whether the container still runs: again and again where the engine does not answer,
+/// which may never tell of its end then.
+async fn stayed_up(runtime: &dyn Runtime, container: &ContainerId, left: Duration) -> Result<(), String> {
     sleep_until(Instant::now() + left).await;
-    let running = |facts: &gokku_docker::ContainerFacts| facts.state == gokku_docker::ContainerState::Running;
-    let facts = runtime.container(container.as_str()).await;
-    if !matches!(facts, Ok(Some(facts)) if running(&facts)) {
-        std::future::pending::<()>().await;
+    let until = Instant::now() + UNANSWERED;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let error = match runtime.container(container.as_str()).await {
+            Ok(Some(facts)) if facts.state == ContainerState::Running => return Ok(()),
+            Ok(Some(facts)) => {
+                let details = facts.details.unwrap_or_default();
+                return Err(exit_reason(details.exit_code, &details));
+            }
+            Ok(None) => return Err(REMOVED.to_owned()),
+            Err(error) => error,
+        };
+        if Instant::now() >= until {
+            return Err(format!("it could not be watched to the end: {error}"));
+        }
+        sleep_until(Instant::now() + pause).await;
+        pause = (pause.mul_f32(1.2)).min(LONGEST_PAUSE);
     }
 }
 
@@ -222,7 +239,7 @@ async fn exit_words(runtime: &dyn Runtime, id: &ContainerId, code: Result<i64, E
     let code = match code {
         Ok(code) => code,
         Err(_) if matches!(facts, Ok(None)) => {
-            return "it was removed by somebody else while it was being checked".to_owned();
+            return REMOVED.to_owned();
         }
         Err(error) => return format!("it could not be watched to the end: {error}"),
     };

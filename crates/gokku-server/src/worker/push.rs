@@ -1,7 +1,7 @@
 //! A push, as git's hooks see it: judged before git takes its objects (pre-receive), and then handed to a worker, which
 //! moves the refs itself (proc-receive).
 //!
-//! git and the disk are waited for beside the runtime ([`blocking`]); what is awaited here is the engine.
+//! git and the disk are waited for beside the runtime (`os::blocking`); what is awaited here is the engine.
 
 use std::ops::ControlFlow;
 use std::path::Path;
