@@ -207,7 +207,7 @@ fn p10_a_change_is_applied_while_the_switch_is_down() {
         "HEALTH_CHECK_PATH=/status?code=500",
     ])
     .exits(1)
-    .complains("The change is written all the same");
+    .complains("The change is stored all the same");
     // Nothing runs: nothing to apply it to.
     api.gokku(["stop"]).ok();
     server.kill_daemon();
