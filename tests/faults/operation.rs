@@ -224,14 +224,13 @@ impl<'server> Stage<'server> {
                 format!("N={}", self.version()),
             ],
             Operation::Scale => {
-                // Whichever it is not.
-                let facts = app.gokku(["ps", "list", "--json"]).ok().json();
-                let all = facts.as_array().unwrap();
-                let web = all.iter().find(|one| one["process"] == "web").unwrap();
-                let counts = if web["count"] == 2 {
-                    ["web=1", "worker=2"]
-                } else {
+                // Whichever it is not, read where it is kept: an engine that hangs already says nothing of it. At first there are
+                // two of web.
+                let kept = std::fs::read_to_string(app.path("app.toml")).unwrap();
+                let counts = if kept.contains("web = 1") {
                     ["web=2", "worker=1"]
+                } else {
+                    ["web=1", "worker=2"]
                 };
                 [&["ps", "scale"], &counts[..]]
                     .concat()

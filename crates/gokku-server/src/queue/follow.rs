@@ -17,10 +17,14 @@ use crate::record::jsonl::{Lines, Watch, WatchFlags};
 
 /// How long what a process has left, in the midst of its work, may wait for the daemon, which looks every two seconds.
 const TAKEN_OVER: Duration = Duration::from_secs(10);
+/// How long a pusher waits for the end of what its process said that it leaves: a disk that failed may work again at once, an
+/// engine that hangs may do so for hours.
+const LEFT: Duration = Duration::from_secs(15);
 /// How often it is looked whether somebody has taken it over.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Gives every event to `on_event`, from the log's beginning to its end, and gives the end.
+/// Gives every event to `on_event`, from the log's beginning to its end, and gives the end. What its process leaves unfinished is
+/// waited for a while: the daemon may end it at once.
 pub fn follow(
     root: &Root,
     app: &AppName,
@@ -28,7 +32,7 @@ pub fn follow(
     pid: u32,
     mut on_event: impl FnMut(&Stamped),
 ) -> Result<Finish, Error> {
-    let end = follow_until(root, app, id, pid, |stamped| {
+    let end = until(root, app, id, pid, LEFT, |stamped| {
         on_event(stamped);
         ControlFlow::<Infallible>::Continue(())
     })?;
@@ -38,12 +42,23 @@ pub fn follow(
     }
 }
 
-/// The same, until `on_event` has seen enough.
+/// The same, until `on_event` has seen enough. What its process says that it leaves unfinished is the end.
 pub fn follow_until<B>(
     root: &Root,
     app: &AppName,
     id: ReleaseId,
     pid: u32,
+    on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
+) -> Result<ControlFlow<B, Finish>, Error> {
+    until(root, app, id, pid, Duration::ZERO, on_event)
+}
+
+fn until<B>(
+    root: &Root,
+    app: &AppName,
+    id: ReleaseId,
+    pid: u32,
+    patience: Duration,
     mut on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Finish>, Error> {
     let path = root.log(app, id);
@@ -53,8 +68,8 @@ pub fn follow_until<B>(
     let process = process::watch(pid);
     // Until when somebody may take over what its process has left.
     let mut until: Option<Instant> = None;
-    // What the process said itself, if it could, of why it left.
-    let mut left: Option<String> = None;
+    // What the process said itself, if it could, of why it left; and until when that is no end.
+    let mut left: Option<(String, Instant)> = None;
     let mut lines = Lines::open(&path).map_err(failed)?;
     loop {
         // What the process said before it died is read after its death is known.
@@ -66,14 +81,15 @@ pub fn follow_until<B>(
                 // Nobody is told of an end that a power cut takes back.
                 lines.file().sync_all().map_err(failed)?;
             }
-            // That is no end yet: as when the process had died, somebody takes it over.
+            // That is no end yet: as when the process had died, somebody takes it over. Who has done so and leaves it, too, is
+            // not waited for once more.
             let told = match stamped.event {
                 Event::Finished {
                     outcome: Finish::LeftUnfinished { detail },
                     ..
-                } => {
+                } if until.is_none() && !patience.is_zero() => {
                     let line = format!("{detail}: the daemon finishes or undoes it");
-                    left = Some(detail);
+                    left = Some((detail, Instant::now() + patience));
                     Stamped {
                         at: stamped.at,
                         event: Event::Warned { line },
@@ -106,14 +122,19 @@ pub fn follow_until<B>(
         if is_taken_over(root, app, id) {
             until = Some(Instant::now() + TAKEN_OVER);
         }
+        let is_late = left.as_ref().is_some_and(|(_, limit)| Instant::now() >= *limit);
         if let Some(until) = until
             && Instant::now() < until
+            && !is_late
         {
             // That somebody takes it over is seen when it is looked at, not heard of.
             watch.wait(None, Some(LOOK)).map_err(failed)?;
             continue;
         }
-        let why = left.unwrap_or_else(|| format!("the process {pid} that ran it is gone"));
+        let why = left.map_or_else(
+            || format!("the process {pid} that ran it is gone"),
+            |(why, _)| why,
+        );
         let outcome = Finish::LeftUnfinished {
             detail: format!("{why}; the daemon finishes or undoes it (`gokku status -a {app}`)"),
         };
