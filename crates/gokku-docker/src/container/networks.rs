@@ -109,10 +109,17 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
-        self.network(name).await?.ok_or_else(|| Error::NotFound {
+        let mut found = self.networks_named(name).await?.into_iter();
+        let oldest = found.next().map(facts).ok_or_else(|| Error::NotFound {
             what: LOOK,
             id: name.clone(),
-        })
+        })?;
+        // Who did not get the lock in time may have made one as well, and then the engine starts nothing on either: the oldest
+        // stays, whoever looks.
+        for id in found.filter_map(|one| one.id) {
+            self.remove_network_of(&id).await?;
+        }
+        Ok(oldest)
     }
 
     /// Puts a container on one more network.
@@ -150,16 +157,21 @@ impl Engine {
         let _one_at_a_time = self.lock().await;
         let mut removed = false;
         for network in self.networks(name).await? {
-            let call = Call::new("network rm", "remove the network", &network);
-            match self.act(call, self.docker.remove_network(&network)).await {
-                Ok(()) => removed = true,
-                Err(Error::NotFound { .. } | Error::Conflict { .. }) => {}
-                // An engine says 403 of one that has endpoints.
-                Err(Error::Api { message, .. }) if message.contains("active endpoints") => {}
-                Err(error) => return Err(error),
-            }
+            removed |= self.remove_network_of(&network).await?;
         }
         Ok(removed)
+    }
+
+    /// Removes the network with this id if nothing is on it, and says whether it did.
+    async fn remove_network_of(&self, id: &str) -> Result<bool, Error> {
+        let call = Call::new("network rm", "remove the network", id);
+        match self.act(call, self.docker.remove_network(id)).await {
+            Ok(()) => Ok(true),
+            Err(Error::NotFound { .. } | Error::Conflict { .. }) => Ok(false),
+            // An engine says 403 of one that has endpoints.
+            Err(Error::Api { message, .. }) if message.contains("active endpoints") => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The ids of the networks of exactly this name, oldest first.
