@@ -16,7 +16,7 @@ use gokku_core::machine::subnet::Subnet;
 
 use crate::engine::connection::Engine;
 use crate::engine::error::Error;
-use crate::engine::labels::label_filter;
+use crate::engine::labels::{self, label_filter};
 use crate::engine::limits::Call;
 
 const LOOK: &str = "look for the network";
@@ -62,10 +62,7 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
-        self.network(name).await?.ok_or_else(|| Error::NotFound {
-            what: LOOK,
-            id: name.to_owned(),
-        })
+        self.just_made(name).await
     }
 
     /// The network that has room enough among those with these labels, the largest; one that is made of a free piece of
@@ -109,15 +106,23 @@ impl Engine {
                 Err(error) => return Err(error),
             }
         }
+        self.just_made(name).await
+    }
+
+    /// Returns the network of exactly this name, once there must be one. Who did not get the lock in time may have made one as
+    /// well, and then the engine starts nothing on either: the oldest stays, whoever looks.
+    async fn just_made(&self, name: &str) -> Result<NetworkFacts, Error> {
         let mut found = self.networks_named(name).await?.into_iter();
         let oldest = found.next().map(facts).ok_or_else(|| Error::NotFound {
             what: LOOK,
-            id: name.clone(),
+            id: name.to_owned(),
         })?;
-        // Who did not get the lock in time may have made one as well, and then the engine starts nothing on either: the oldest
-        // stays, whoever looks.
-        for id in found.filter_map(|one| one.id) {
-            self.remove_network_of(&id).await?;
+        for mut other in found {
+            let id = other.id.take().unwrap_or_default();
+            // All that are made here say of what kind they are.
+            if facts(other).label(labels::KIND).is_some() {
+                self.remove_network_of(&id).await?;
+            }
         }
         Ok(oldest)
     }
@@ -221,7 +226,7 @@ impl Engine {
         subnet: Option<Subnet>,
     ) -> Result<(), Error> {
         let mut all: HashMap<String, String> = labels.clone().into_iter().collect();
-        let kind = all.entry(crate::engine::labels::KIND.to_owned());
+        let kind = all.entry(labels::KIND.to_owned());
         kind.or_insert_with(|| "network".to_owned());
         let ipam = subnet.map(|subnet| Ipam {
             config: Some(vec![IpamConfig {
