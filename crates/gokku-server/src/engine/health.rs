@@ -9,11 +9,12 @@ use gokku_core::ContainerId;
 use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
 use gokku_core::containers::ContainerState;
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
 use gokku_docker::Details;
 use gokku_docker::Lines;
 use gokku_proxy::health::probe::{Probe, probe};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::engine::runtime::Runtime;
 use crate::error::Error;
@@ -197,7 +198,7 @@ async fn await_staying_up(
 async fn stayed_up(runtime: &dyn Runtime, container: &ContainerId, left: Duration) -> Result<(), String> {
     sleep_until(Instant::now() + left).await;
     let until = Instant::now() + UNANSWERED;
-    let mut pause = FIRST_PAUSE;
+    let mut pause = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let error = match runtime.container(container.as_str()).await {
             Ok(Some(facts)) if facts.state == ContainerState::Running => return Ok(()),
@@ -209,10 +210,9 @@ async fn stayed_up(runtime: &dyn Runtime, container: &ContainerId, left: Duratio
             Err(error) => error,
         };
         if Instant::now() >= until {
-            return Err(format!("it could not be watched to the end: {error}"));
+            return Err(unwatched(&error));
         }
-        sleep_until(Instant::now() + pause).await;
-        pause = (pause.mul_f32(1.2)).min(LONGEST_PAUSE);
+        sleep(pause.take()).await;
     }
 }
 
@@ -241,11 +241,16 @@ async fn exit_words(runtime: &dyn Runtime, id: &ContainerId, code: Result<i64, E
         Err(_) if matches!(facts, Ok(None)) => {
             return REMOVED.to_owned();
         }
-        Err(error) => return format!("it could not be watched to the end: {error}"),
+        Err(error) => return unwatched(&error),
     };
     let facts = facts.ok().flatten();
     let details = facts.and_then(|facts| facts.details).unwrap_or_default();
     exit_reason(code, &details)
+}
+
+/// That nobody knows how it exited.
+fn unwatched(error: &impl fmt::Display) -> String {
+    format!("it could not be watched to the end: {error}")
 }
 
 /// Why a container exited, in words.

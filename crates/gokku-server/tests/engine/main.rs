@@ -1,12 +1,14 @@
-//! One set of checks for whatever runs containers: the Docker Engine, and the engine in memory that transitions are tried on by
-//! the thousand (`src/simulation`). So what is true there is true here.
+//! One set of checks for whatever runs containers: the Docker Engine, and the engine in memory that transitions are tried on in
+//! milliseconds. So what is true there is true here.
 //!
 //! - `contract`: the checks; `engine`: the one in memory; `lab`: the machine's engine, and what a test makes on it
+//! - `staying_up`: how a process is proven that answers nobody, on the one in memory
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod contract;
 mod engine;
 mod lab;
+mod staying_up;
 
 use contract::Bench;
 use engine::fake::Fake;
