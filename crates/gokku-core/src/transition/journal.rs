@@ -167,13 +167,19 @@ impl Journal {
         };
         let displaces = !self.displaced && containers.iter().any(|id| self.previous.contains(id));
         self.displaced |= displaces;
-        let stopping = if matches!(step, Step::Stop { .. }) {
-            self.stopping.iter().chain(containers).cloned().collect()
+        let stops = matches!(step, Step::Stop { .. });
+        let are_in = |id: &ContainerId| self.stopping.contains(id);
+        // What starts beside them changes nothing of them, and requests may wait for it: nothing is written.
+        let changes = if stops {
+            !containers.iter().all(are_in)
         } else {
-            BTreeSet::new()
+            containers.iter().any(are_in)
         };
-        let changes = self.stopping != stopping;
-        self.stopping = stopping;
+        if changes && stops {
+            self.stopping.extend(containers.iter().cloned());
+        } else if changes {
+            self.stopping.clear();
+        }
         displaces || changes
     }
 
