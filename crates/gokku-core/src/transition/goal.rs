@@ -71,20 +71,6 @@ pub enum Cause {
     Scale,
 }
 
-impl Cause {
-    /// Returns the word for it in messages: `deploy`, `rollback`, `restart`, `config`, `start`, `scale`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Deploy => "deploy",
-            Self::Rollback => "rollback",
-            Self::Restart => "restart",
-            Self::Config => "config",
-            Self::Start => "start",
-            Self::Scale => "scale",
-        }
-    }
-}
-
 impl Goal {
     /// Returns the branch that was pushed, which moves with the release; none where nothing was pushed.
     pub fn pushed_branch(&self) -> Option<BranchName> {

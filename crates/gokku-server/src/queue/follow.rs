@@ -32,7 +32,7 @@ pub fn follow(
     pid: u32,
     mut on_event: impl FnMut(&Stamped),
 ) -> Result<Finish, Error> {
-    let end = until(root, app, id, pid, LEFT, |stamped| {
+    let end = follow_patiently(root, app, id, pid, LEFT, |stamped| {
         on_event(stamped);
         ControlFlow::<Infallible>::Continue(())
     })?;
@@ -50,10 +50,11 @@ pub fn follow_until<B>(
     pid: u32,
     on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Finish>, Error> {
-    until(root, app, id, pid, Duration::ZERO, on_event)
+    follow_patiently(root, app, id, pid, Duration::ZERO, on_event)
 }
 
-fn until<B>(
+/// `patience` is how long the end of what its process leaves unfinished is waited for.
+fn follow_patiently<B>(
     root: &Root,
     app: &AppName,
     id: ReleaseId,
