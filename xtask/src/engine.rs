@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use gokku_tests::Engine;
 
-use crate::packages::as_root;
+use crate::packages::{self, as_root};
 
 /// What an engine keeps its images with where the kernel's overlay cannot be had: a build costs it many times as much.
 const SLOW_DRIVERS: [&str; 2] = ["fuse-overlayfs", "vfs"];
@@ -109,10 +109,19 @@ impl OwnEngine {
             })
             .ok()
     }
+}
 
-    /// Has a command use it.
-    pub(crate) fn give(&self, command: &mut Command) {
-        command.env("DOCKER_HOST", self.engine.host());
+/// Installs what is missing, and makes sure that there is an engine; one of this run's own where that is faster.
+pub(crate) fn for_tests() -> Result<Option<OwnEngine>, String> {
+    packages::install_missing()?;
+    ensure()?;
+    Ok(OwnEngine::start_if_faster())
+}
+
+/// Has a command use an engine; without one it uses the machine's.
+pub(crate) fn give(engine: Option<&OwnEngine>, command: &mut Command) {
+    if let Some(own) = engine {
+        command.env("DOCKER_HOST", own.engine.host());
     }
 }
 

@@ -1,40 +1,22 @@
 //! `cargo xtask projects`: pushes every project of `tests/projects`, and writes what came of it to `docs/projects.md`.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Stdio;
 
-use crate::engine::{self, OwnEngine};
-use crate::{packages, test};
+use crate::{engine, test};
 
 /// What the story says of each project: `project NAME: WHAT CAME OF IT`.
 const WORD: &str = "project ";
 
 pub(crate) fn run() -> Result<(), String> {
-    packages::install_missing()?;
-    engine::ensure()?;
-    let engine = OwnEngine::start_if_faster();
+    let engine = engine::for_tests()?;
     let mut tests = test::cargo();
     tests
         .args(["test", "--workspace", "--test", "stories", "projects::"])
         .args(["--", "--nocapture", "--test-threads", "1"]);
-    if let Some(engine) = &engine {
-        engine.give(&mut tests);
-    }
-    let mut child = tests
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| format!("cargo could not be run: {error}"))?;
+    engine::give(engine.as_ref(), &mut tests);
     let mut rows = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-            println!("{line}");
-            rows.extend(row(&line));
-        }
-    }
-    let status = child.wait().map_err(|error| error.to_string())?;
-    if !status.success() {
+    if !test::show(&mut tests, |line| rows.extend(row(line)))? {
         return Err("some projects do not live; see above. docs/projects.md stays as it was".to_owned());
     }
     rows.sort();

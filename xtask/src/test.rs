@@ -122,9 +122,7 @@ fn images(engine: Option<&OwnEngine>) -> Result<Child, String> {
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut images = Command::new(this);
     images.arg("images");
-    if let Some(engine) = engine {
-        engine.give(&mut images);
-    }
+    engine::give(engine, &mut images);
     images
         .spawn()
         .map_err(|error| format!("the images could not be made: {error}"))
@@ -211,27 +209,30 @@ fn cargo_test(counts: &mut Counts, targets: &[&str], engine: Option<&OwnEngine>)
         "--test-threads",
         &threads,
     ]);
-    if let Some(engine) = engine {
-        engine.give(&mut command);
-    }
+    engine::give(engine, &mut command);
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
     println!("==> tests: cargo {}", args.join(" "));
-    let mut child = command
+    if show(&mut command, |line| counts.hear(line))? {
+        Ok(())
+    } else {
+        Err("some tests failed".to_owned())
+    }
+}
+
+/// Runs cargo, shows what it prints and gives each line of it to `hear`; true when all went well.
+pub(crate) fn show(cargo: &mut Command, mut hear: impl FnMut(&str)) -> Result<bool, String> {
+    let mut child = cargo
         .stdout(Stdio::piped())
         .spawn()
         .map_err(|error| format!("cargo could not be run: {error}"))?;
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {
             println!("{line}");
-            counts.hear(&line);
+            hear(&line);
         }
     }
     let status = child.wait().map_err(|error| error.to_string())?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err("some tests failed".to_owned())
-    }
+    Ok(status.success())
 }
 
 #[cfg(test)]
