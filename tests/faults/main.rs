@@ -6,7 +6,7 @@
 //! - `outcome`: what must be true within 10 seconds, by the daemon alone
 //!
 //! The steps are the core's own list, so that a new one is covered without anyone remembering. All of it takes
-//! minutes (`cargo xtask faults`, or `GOKKU_FAULTS=all`, or parts of the names in the table, as `restart*disk`, where a
+//! minutes (`cargo xtask faults`, or parts of the names in the table behind it, as `restart*disk`, where a
 //! `$` ends the name; several, with a `|` between them); with the other tests runs a part that is the same every time, or
 //! another one by `GOKKU_FAULTS_SEED`.
 #![allow(clippy::unwrap_used, reason = "tests")]

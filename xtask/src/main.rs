@@ -47,7 +47,10 @@ enum Chore {
     /// Show the main job from nothing, on a real engine, and clean up
     Demo,
     /// Kill transitions at every step, and print what came of it
-    Faults,
+    Faults {
+        /// Parts of names in the table, such as 'restart*disk' or ', worker$', where $ ends a name; all if there are none
+        parts: Vec<String>,
+    },
     /// Push every real project, and write down which of them live
     Projects,
     /// Look for inputs that break something, with each fuzz target, and print how many were tried
@@ -71,7 +74,7 @@ fn main() -> ExitCode {
             Ok(())
         }
         Chore::Demo => demo::run(),
-        Chore::Faults => faults::run(),
+        Chore::Faults { parts } => faults::run(&parts),
         Chore::Projects => projects::run(),
         Chore::Fuzz(options) => fuzz::run(options),
         Chore::Bench(what) => bench::run(what),
