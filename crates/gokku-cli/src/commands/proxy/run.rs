@@ -1,6 +1,6 @@
 //! `gokku proxy run`: the daemon, from its start to its end.
 
-use std::sync::Mutex;
+use std::sync::Arc;
 
 use clap::Args;
 use gokku_server::Server;
@@ -40,9 +40,9 @@ impl Run for RunArgs {
         if self.detached {
             detached::detach();
         }
-        begin_log(server, self.detached);
+        let log = begin_log(server, self.detached)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-        runtime.map_err(Error::failed)?.block_on(async {
+        let ran = runtime.map_err(Error::failed)?.block_on(async {
             let mut terminate = signal(SignalKind::terminate()).map_err(Error::failed)?;
             let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::failed)?;
             let (sender, stop) = tokio::sync::oneshot::channel();
@@ -55,21 +55,27 @@ impl Run for RunArgs {
             });
             let running = run::run(server, self.take_over, tell_service_manager, stop);
             running.await.map_err(Error::from)
-        })?;
-        Ok(DONE)
+        });
+        log.end();
+        ran.map(|()| DONE)
     }
 }
 
-fn begin_log(server: &Server, detached: bool) {
+fn begin_log(server: &Server, detached: bool) -> Result<Arc<DaemonLog>, Error> {
     // Where a service manager or a person takes its words, the file is theirs.
-    let log = detached.then(|| server.root.daemon_log());
+    let path = detached.then(|| server.root.daemon_log());
+    let log = DaemonLog::begin(path).map_err(|error| Error::failed(error).about("the daemon's log"))?;
+    let log = Arc::new(log);
     tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)
         .with_ansi(false)
-        .with_writer(Mutex::new(DaemonLog::new(log)))
+        // It would say so on standard error, and panic when that is not written either.
+        .log_internal_errors(false)
+        .with_writer(Arc::clone(&log))
         .finish()
         .with(environment::log_filter())
         .init();
+    Ok(log)
 }
 
 /// Says that it serves, and that it is the service's main process now; see `sd_notify(3)`. Nobody may have asked.
