@@ -15,11 +15,25 @@ use crate::queue::lock::Purpose;
 use crate::queue::{journal, lock};
 use crate::record::jsonl::{Lines, Watch, WatchFlags};
 
-/// How long what a process has left, in the midst of its work, may wait for the daemon, which looks every two seconds.
-const TAKEN_OVER: Duration = Duration::from_secs(10);
-/// How long a pusher waits for the end of what its process said that it leaves: a disk that failed may work again at once, an
-/// engine that hangs may do so for hours.
-const LEFT: Duration = Duration::from_secs(15);
+/// How long is waited for the end of what a process has left in the midst of its work.
+struct Patience {
+    /// For who takes it over: the daemon looks every two seconds.
+    taken_over: Duration,
+    /// In all, while nobody who took it over is at it still: a disk that failed may work again at once, an engine that hangs may
+    /// do so for hours, and the daemon tries again and again.
+    left: Duration,
+    /// For the next word of who took it over and is at it.
+    silent: Duration,
+    /// Whether what the process says that it leaves is no end yet.
+    after_its_word: bool,
+}
+
+const PATIENCE: Patience = Patience {
+    taken_over: Duration::from_secs(10),
+    left: Duration::from_secs(15),
+    silent: Duration::from_secs(60 * 60),
+    after_its_word: true,
+};
 /// How often it is looked whether somebody has taken it over.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -32,7 +46,7 @@ pub fn follow(
     pid: u32,
     mut on_event: impl FnMut(&Stamped),
 ) -> Result<Finish, Error> {
-    let end = follow_patiently(root, app, id, pid, LEFT, |stamped| {
+    let end = follow_patiently(root, app, id, pid, &PATIENCE, |stamped| {
         on_event(stamped);
         ControlFlow::<Infallible>::Continue(())
     })?;
@@ -50,16 +64,19 @@ pub fn follow_until<B>(
     pid: u32,
     on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Finish>, Error> {
-    follow_patiently(root, app, id, pid, Duration::ZERO, on_event)
+    let patience = Patience {
+        after_its_word: false,
+        ..PATIENCE
+    };
+    follow_patiently(root, app, id, pid, &patience, on_event)
 }
 
-/// `patience` is how long the end of what its process leaves unfinished is waited for.
 fn follow_patiently<B>(
     root: &Root,
     app: &AppName,
     id: ReleaseId,
     pid: u32,
-    patience: Duration,
+    patience: &Patience,
     mut on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Finish>, Error> {
     let path = root.log(app, id);
@@ -69,6 +86,11 @@ fn follow_patiently<B>(
     let process = process::watch(pid);
     // Until when somebody may take over what its process has left.
     let mut until: Option<Instant> = None;
+    // Since when its death is known, and when something was last heard.
+    let mut died_at: Option<Instant> = None;
+    let mut heard = began;
+    // Since when somebody has it who took it over, in the words of the lock.
+    let mut attempt: Option<String> = None;
     // What the process said itself, if it could, of why it left; and until when that is no end.
     let mut left: Option<(String, Instant)> = None;
     let mut lines = Lines::open(&path).map_err(failed)?;
@@ -88,9 +110,9 @@ fn follow_patiently<B>(
                 Event::Finished {
                     outcome: Finish::LeftUnfinished { detail },
                     ..
-                } if until.is_none() && !patience.is_zero() => {
+                } if until.is_none() && patience.after_its_word => {
                     let line = format!("{detail}: the daemon finishes or undoes it");
-                    left = Some((detail, Instant::now() + patience));
+                    left = Some((detail, Instant::now() + patience.left));
                     Stamped {
                         at: stamped.at,
                         event: Event::Warned { line },
@@ -104,24 +126,32 @@ fn follow_patiently<B>(
             if let Event::Finished { outcome, .. } = told.event {
                 return Ok(ControlFlow::Continue(outcome));
             }
-            if left.is_some() || until.is_some() {
-                until = Some(Instant::now() + TAKEN_OVER);
+            heard = Instant::now();
+            let is_late = died_at.is_some_and(|died| died.elapsed() >= patience.left);
+            if !is_late && (left.is_some() || until.is_some()) {
+                until = Some(heard + patience.taken_over);
             }
         }
         if !died {
             watch.wait(process.as_ref(), None).map_err(failed)?;
             continue;
         }
+        let died_since = *died_at.get_or_insert_with(Instant::now);
         if until.is_none() && is_begun(root, app, id) {
-            until = Some(Instant::now() + TAKEN_OVER);
+            until = Some(Instant::now() + patience.taken_over);
             // It could not say so itself.
             let line = format!("the process {pid} that ran it is gone: the daemon finishes or undoes it");
             if let ControlFlow::Break(enough) = on_event(&stamped(Event::Warned { line })) {
                 return Ok(ControlFlow::Break(enough));
             }
         }
-        if is_taken_over(root, app, id) {
-            until = Some(Instant::now() + TAKEN_OVER);
+        let taken_over = taken_over(root, app, id);
+        if taken_over.is_some()
+            && (died_since.elapsed() < patience.left || taken_over == attempt)
+            && heard.elapsed() < patience.silent
+        {
+            until = Some(Instant::now() + patience.taken_over);
+            attempt = taken_over;
         }
         let is_late = left.as_ref().is_some_and(|(_, limit)| Instant::now() >= *limit);
         if let Some(until) = until
@@ -162,18 +192,24 @@ fn is_begun(root: &Root, app: &AppName, id: ReleaseId) -> bool {
     journal::load(root, app).is_ok_and(|journal| journal.is_some_and(|journal| journal.id == id))
 }
 
-/// Whether somebody ends it now.
-fn is_taken_over(root: &Root, app: &AppName, id: ReleaseId) -> bool {
+/// Since when somebody has it to end it, in the words of the lock; nothing if nobody has.
+fn taken_over(root: &Root, app: &AppName, id: ReleaseId) -> Option<String> {
     let held = lock::holder(root, app).ok().flatten();
-    held.is_some_and(|held| held.holder.id == id && held.holder.what == Purpose::Recovery)
+    let held = held.filter(|held| held.holder.id == id && held.holder.what == Purpose::Recovery);
+    held.map(|held| held.since)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs::File;
     use std::io::Write as _;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use gokku_core::transition::journal::Journal;
+    use gokku_core::transition::{Goal, Observed};
 
     use super::*;
+    use crate::queue::lock::Holder;
     use crate::queue::transition_log;
 
     /// A log with these ends, and a process that has ended.
@@ -250,5 +286,41 @@ mod tests {
             })
         });
         assert_eq!(end.expect("an end"), done);
+    }
+
+    /// The daemon takes it over again and again, and comes to no end.
+    #[test]
+    fn it_is_not_waited_for_for_ever() {
+        let (_folder, root, app, id) = logged(&[]);
+        let journal = Journal::begin(id, Goal::Stop, &Observed::default());
+        journal::save(&root, &app, &journal).expect("a journal");
+        let over = AtomicBool::new(false);
+        let patience = Patience {
+            taken_over: Duration::from_secs(2),
+            left: Duration::from_secs(1),
+            ..PATIENCE
+        };
+        let end = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    let holder = Holder {
+                        pid: std::process::id(),
+                        by: "gokku".to_owned(),
+                        what: Purpose::Recovery,
+                        id,
+                    };
+                    let held = lock::try_acquire(&root, &app, &holder).expect("tried");
+                    std::thread::sleep(Duration::from_millis(1100));
+                    drop(held);
+                }
+            });
+            let end = follow_patiently(&root, &app, id, gone(), &patience, |_| {
+                ControlFlow::<Infallible>::Continue(())
+            });
+            over.store(true, Ordering::Relaxed);
+            end
+        });
+        let end = end.expect("an end").continue_value();
+        assert!(matches!(end, Some(Finish::LeftUnfinished { .. })), "{end:?}");
     }
 }
