@@ -251,22 +251,27 @@ impl From<machine::Error> for Error {
     }
 }
 
-impl From<gokku_server::fs::Error> for Error {
-    fn from(error: gokku_server::fs::Error) -> Self {
-        gokku_server::Error::from(error).into()
-    }
+/// What each part of the server says.
+macro_rules! is_of_server {
+    ($($error:ty,)*) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                gokku_server::Error::from(error).into()
+            }
+        })*
+    };
 }
 
-impl From<gokku_server::os::Error> for Error {
-    fn from(error: gokku_server::os::Error) -> Self {
-        gokku_server::Error::from(error).into()
-    }
-}
-
-impl From<gokku_server::queue::Error> for Error {
-    fn from(error: gokku_server::queue::Error) -> Self {
-        gokku_server::Error::from(error).into()
-    }
+is_of_server! {
+    gokku_server::fs::Error,
+    gokku_server::os::Error,
+    gokku_server::app::Error,
+    gokku_server::queue::Error,
+    gokku_server::plan::Error,
+    gokku_server::space::Error,
+    gokku_server::worker::Error,
+    gokku_server::daemon::Error,
+    gokku_server::command::Error,
 }
 
 impl From<ProgramError> for Error {
@@ -291,6 +296,8 @@ pub(crate) fn exit_code_of(finish: &Finish) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use gokku_core::text::causes::chain;
+
     use super::*;
 
     #[test]
@@ -309,8 +316,7 @@ mod tests {
     fn what_caused_an_error_is_kept() {
         let error = Error::from("A".parse::<gokku_core::AppName>().expect_err("no name")).about("--app");
         assert!(error.to_string().starts_with("--app: "), "{error}");
-        let causes = std::iter::successors(error.source(), |&cause| cause.source());
-        let found = causes
+        let found = chain(&error)
             .filter(|cause| cause.is::<gokku_core::app::name::NameError>())
             .count();
         assert_eq!((found, error.exit_code()), (1, USAGE));

@@ -7,7 +7,6 @@ use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::Client;
 
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::root::Root;
 
 /// What everything on the server needs to know; read from the environment by the program.
@@ -31,7 +30,7 @@ pub struct Server {
 
 impl Server {
     /// A connection to the engine.
-    pub async fn engine(&self) -> Result<Engine, Error> {
+    pub async fn engine(&self) -> Result<Engine, gokku_core::containers::Error> {
         Ok(Engine::connect(&self.engine).await?)
     }
 

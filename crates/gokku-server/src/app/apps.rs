@@ -15,8 +15,9 @@ use gokku_core::{AppName, EnvironmentName};
 use gokku_git::{Hook, Repository};
 use serde::{Deserialize, Serialize};
 
-use crate::app::intake;
-use crate::error::Error;
+use crate::app::error::{ImagesOf, There};
+use crate::app::{Error, intake};
+use crate::fs::Error as FileError;
 use crate::fs::root::Root;
 use crate::fs::{atomic, durable, toml_file};
 use crate::os::clock;
@@ -91,10 +92,11 @@ pub fn ensure(
     if app.environment == *environment {
         Ok((app, false))
     } else {
-        Err(Error::failed(format!(
-            "the app {name} serves {} here, not {environment}: an app has one environment",
-            app.environment
-        )))
+        Err(Error::OtherEnvironment {
+            app: app.name,
+            serves: app.environment,
+            asked: environment.clone(),
+        })
     }
 }
 
@@ -111,13 +113,8 @@ pub fn create(
         return Err(missing(server, name.as_str())?);
     }
     let folder = root.app(name);
-    let exists = || {
-        Error::failed(format!(
-            "there is an app {name} already; `gokku status -a {name}` shows it"
-        ))
-    };
     if folder.exists() {
-        return Err(exists());
+        return Err(Error::Exists(name.clone()));
     }
     free_for_an_image(name)?;
     let others: Vec<Named> = list(root)?.iter().map(App::named).collect();
@@ -129,7 +126,10 @@ pub fn create(
         |other| server.access.allows(other),
         limited,
     )
-    .map_err(|clash| Error::input(format!("{name} is not made: {clash}")))?;
+    .map_err(|source| Error::Clash {
+        app: name.clone(),
+        source,
+    })?;
     let app = App {
         version: VERSION,
         name: name.clone(),
@@ -160,7 +160,7 @@ pub fn create(
     if let Err(error) = opened.and_then(|()| fs::rename(&made, &folder)) {
         atomic::remove_tree(&made)?;
         return Err(if folder.exists() {
-            exists()
+            Error::Exists(name.clone())
         } else {
             Error::file(&folder, error)
         });
@@ -200,15 +200,16 @@ pub fn mend_repository(server: &Server, name: &AppName, deep: bool) -> Result<()
 /// An app's image is called as the app is: no other image may be.
 fn free_for_an_image(name: &AppName) -> Result<(), Error> {
     let whose = if official_images::is_one(name.as_str()) {
-        "one of Docker's official images is called so, and other apps could not be built on it: "
+        ImagesOf::Docker
     } else if name.as_str().starts_with(mask::PREFIX) {
-        "gokku calls images so that there are not: "
+        ImagesOf::Nobody
     } else {
         return Ok(());
     };
-    Err(Error::input(format!(
-        "no app can be called {name}: {whose}choose another name, as my-{name}"
-    )))
+    Err(Error::ImageName {
+        app: name.clone(),
+        whose,
+    })
 }
 
 /// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
@@ -262,19 +263,18 @@ pub(crate) fn names(root: &Root) -> Result<Vec<AppName>, Error> {
 /// An app's record.
 pub fn load(root: &Root, name: &AppName) -> Result<App, Error> {
     let path = root.app_file(name);
-    let bytes = atomic::read(&path)?
-        .ok_or_else(|| Error::missing(format!("there is no app {name}; `gokku apps list` shows them")))?;
-    parse(&path, &bytes)
+    let bytes = atomic::read(&path)?.ok_or_else(|| Error::NoApp(name.clone()))?;
+    Ok(parse(&path, &bytes)?)
 }
 
 /// Understands the content of an `app.toml`.
-pub fn parse(path: &Path, bytes: &[u8]) -> Result<App, Error> {
-    Ok(toml_file::parse_versioned(path, bytes, VERSION)?)
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<App, FileError> {
+    toml_file::parse_versioned(path, bytes, VERSION)
 }
 
 /// Replaces an app's record.
-pub fn save(root: &Root, app: &App) -> Result<(), Error> {
-    Ok(toml_file::write(&root.app_file(&app.name), app)?)
+pub fn save(root: &Root, app: &App) -> Result<(), FileError> {
+    toml_file::write(&root.app_file(&app.name), app)
 }
 
 /// Those that whoever asks may see.
@@ -298,20 +298,18 @@ pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> 
         Resolved::App(app) => Ok(Some(app.clone())),
         Resolved::Nothing => Ok(None),
         Resolved::Several(all) => {
-            let all: Vec<&str> = all.iter().map(|app| app.as_str()).collect();
-            Err(Error::input(format!(
-                "{given} could mean each of these apps, with its environment: {}. Name one by its name alone",
-                all.join(", ")
-            )))
+            let (given, apps) = (given.clone(), all.into_iter().cloned().collect());
+            Err(Error::Ambiguous { given, apps })
         }
     }
 }
 
 /// The app that `-a` means.
 pub fn resolve(server: &Server, given: &str) -> Result<AppName, Error> {
-    let name: AppName = given
-        .parse()
-        .map_err(|error| Error::input(format!("-a {given}: {error}")))?;
+    let name: AppName = given.parse().map_err(|source| Error::NotAName {
+        given: given.to_owned(),
+        source,
+    })?;
     match find(server, &name)? {
         Some(app) => Ok(app),
         None => Err(missing(server, given)?),
@@ -327,22 +325,20 @@ pub(crate) fn missing(server: &Server, given: &str) -> Result<Error, Error> {
             .strip_prefix(app.name.as_str())
             .is_some_and(|rest| rest.starts_with('-'))
     });
-    if let Some(app) = other {
-        return Ok(Error::missing(format!(
-            "there is no app {given}: {} is there, with the environment {}",
-            app.name, app.environment
-        )));
-    }
-    let known: Vec<String> = apps.iter().map(|app| app.name.to_string()).collect();
-    let allowed = given.parse().is_ok_and(|name| server.access.allows(&name));
-    let hint = if !allowed {
-        format!("this key is for {}", server.access)
-    } else if known.is_empty() {
-        format!("there are none yet; `gokku apps create {given}` makes it")
+    let is_allowed = || given.parse().is_ok_and(|name| server.access.allows(&name));
+    let there = if let Some(app) = other {
+        There::Other(app.name.clone(), app.environment.clone())
+    } else if !is_allowed() {
+        There::NotThis(server.access.clone())
+    } else if apps.is_empty() {
+        There::None(given.to_owned())
     } else {
-        format!("there is {}", known.join(", "))
+        There::Apps(apps.into_iter().map(|app| app.name).collect())
     };
-    Ok(Error::missing(format!("there is no app {given}: {hint}")))
+    Ok(Error::NotMeant {
+        given: given.to_owned(),
+        there,
+    })
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! A release's code: put in its place, and found to be there.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use gokku_core::release::record::Record;
-use gokku_core::{AppName, CommitId};
+use gokku_core::{AppName, CommitId, ReleaseId};
 use gokku_git::Repository;
 
-use crate::error::Error;
+use crate::app::Error;
 use crate::fs::root::Root;
 use crate::fs::{atomic, durable};
 
@@ -28,25 +29,50 @@ pub(crate) fn lost(root: &Root, app: &AppName, record: &Record) -> Vec<String> {
     lost.unwrap_or_default()
 }
 
-/// What of a release's code is not there, in words.
-pub(crate) fn lost_words(root: &Root, app: &AppName, record: &Record) -> Option<String> {
+/// What of a release's code is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The release.
+    release: ReleaseId,
+    /// One of the files.
+    first: String,
+    /// How many more there are.
+    more: usize,
+    /// Where the code is.
+    tree: PathBuf,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the code of the release {} is not whole: {}",
+            self.release, self.first
+        )?;
+        match self.more {
+            0 => f.write_str(" is")?,
+            more => write!(f, " and {more} more are")?,
+        }
+        let tree = self.tree.display();
+        write!(f, " empty or missing in {tree}, as after a power cut")
+    }
+}
+
+/// Looks whether something of a release's code is not there.
+pub(crate) fn loss(root: &Root, app: &AppName, record: &Record) -> Option<Loss> {
     let lost = lost(root, app, record);
-    let (first, place) = (lost.first()?, root.tree(app, record.id));
-    let (files, are) = match lost.len() {
-        1 => (first.clone(), "is"),
-        all => (format!("{first} and {} more", all - 1), "are"),
-    };
-    Some(format!(
-        "the code of the release {} is not whole: {files} {are} empty or missing in {}, as after a power cut",
-        record.id,
-        place.display()
-    ))
+    Some(Loss {
+        release: record.id,
+        more: lost.len().saturating_sub(1),
+        first: lost.into_iter().next()?,
+        tree: root.tree(app, record.id),
+    })
 }
 
 /// Takes a release's code out of the repository again where it is not whole; with what is to be told of that. Whoever calls
 /// holds the app's lock.
 pub(crate) fn repair(root: &Root, app: &AppName, record: &Record) -> Result<Option<String>, Error> {
-    let Some(words) = lost_words(root, app, record) else {
+    let Some(loss) = loss(root, app, record) else {
         return Ok(None);
     };
     let (beside, place) = (root.incoming(app, record.id), root.tree(app, record.id));
@@ -58,12 +84,13 @@ pub(crate) fn repair(root: &Root, app: &AppName, record: &Record) -> Result<Opti
         std::fs::rename(&beside, &place).map_err(|error| Error::file(&place, error))
     };
     match replaced() {
-        Ok(()) => Ok(Some(format!("{words}; it was taken out of the repository again"))),
+        Ok(()) => Ok(Some(format!("{loss}; it was taken out of the repository again"))),
         Err(error) => {
             atomic::remove_tree(&beside)?;
-            Err(Error::failed(format!(
-                "{words}, and it cannot be taken out of the repository again: {error}. Push it once more, with git: that makes a new release"
-            )))
+            Err(Error::CodeLost {
+                loss,
+                source: Box::new(error),
+            })
         }
     }
 }

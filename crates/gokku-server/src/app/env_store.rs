@@ -7,7 +7,7 @@ use gokku_core::AppName;
 use gokku_core::config::env_file::{EnvFile, can_be_given};
 use gokku_core::text::fingerprint::Fingerprint;
 
-use crate::error::Error;
+use crate::app::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
 
@@ -15,32 +15,27 @@ use crate::fs::root::Root;
 pub fn read(root: &Root, app: &AppName) -> Result<EnvFile, Error> {
     let path = root.env(app);
     let bytes = atomic::read(&path)?.unwrap_or_default();
-    EnvFile::parse(&bytes).map_err(|error| {
-        Error::failed(format!(
-            "{}:{}:{}: {}",
-            path.display(),
-            error.line,
-            error.column,
-            error.what
-        ))
-    })
+    EnvFile::parse(&bytes).map_err(|source| Error::Env { path, source })
 }
 
 /// Refuses an env in which there is a variable that no process can be started with. One that was set by gokku has none.
 pub fn check(root: &Root, app: &AppName, env: &EnvFile) -> Result<(), Error> {
     let wrong = env.iter().find_map(|(key, value)| can_be_given(key, value).err());
-    wrong.map_or(Ok(()), |wrong| {
-        Err(Error::input(format!("{}: {wrong}", root.env(app).display())))
+    wrong.map_or(Ok(()), |source| {
+        Err(Error::EnvPair {
+            path: root.env(app),
+            source,
+        })
     })
 }
 
 /// Changes an app's env: read, changed and replaced by one process at a time. Nothing is written when `change`
 /// fails.
-pub fn edit<T>(
+pub fn edit<T, E: From<Error>>(
     root: &Root,
     app: &AppName,
-    change: impl FnOnce(&mut EnvFile) -> Result<T, Error>,
-) -> Result<T, Error> {
+    change: impl FnOnce(&mut EnvFile) -> Result<T, E>,
+) -> Result<T, E> {
     let path = root.env(app);
     let lock_path = path.with_file_name(".env.lock");
     let lock = OpenOptions::new()
@@ -56,7 +51,7 @@ pub fn edit<T>(
     let result = change(&mut env)?;
     let after = env.to_string();
     if after != before || !path.exists() {
-        atomic::replace(&path, after.as_bytes(), 0o600)?;
+        atomic::replace(&path, after.as_bytes(), 0o600).map_err(Error::from)?;
     }
     Ok(result)
 }

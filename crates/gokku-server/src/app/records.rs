@@ -6,7 +6,7 @@ use std::path::Path;
 use gokku_core::release::record::{FIRST_VERSION, Record, VERSION};
 use gokku_core::{AppName, ReleaseId};
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::root::Root;
 use crate::fs::{atomic, toml_file};
 
@@ -19,12 +19,12 @@ pub fn load(root: &Root, app: &AppName, id: ReleaseId) -> Result<Option<Record>,
 
 /// Understands a record's content.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<Record, Error> {
-    Ok(toml_file::parse_since(path, bytes, FIRST_VERSION, VERSION)?)
+    toml_file::parse_since(path, bytes, FIRST_VERSION, VERSION)
 }
 
 /// Replaces a release's record.
 pub fn save(root: &Root, app: &AppName, record: &Record) -> Result<(), Error> {
-    Ok(toml_file::write(&root.record(app, record.id), record)?)
+    toml_file::write(&root.record(app, record.id), record)
 }
 
 /// The releases of an app that have a record.

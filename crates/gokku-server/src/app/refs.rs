@@ -2,6 +2,7 @@
 //! words, with what can be done about it.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::Path;
 
 use gokku_core::AppName;
@@ -9,7 +10,7 @@ use gokku_core::push::rules::RefUpdate;
 use gokku_core::transition::Refs;
 use gokku_git::{RefTransaction, Repository};
 
-use crate::error::Error;
+use crate::app::Error;
 use crate::fs::root::Root;
 
 /// Has git check that a push's refs can be moved, without moving them.
@@ -99,25 +100,33 @@ pub(crate) fn can_note_roots(root: &Root, app: &AppName) -> Result<(), Error> {
         .map_err(refused)
 }
 
+fn refused(source: gokku_git::Error) -> Error {
+    Error::NotStored { source }
+}
+
 /// What git refuses, with what to do.
-fn refused(error: gokku_git::Error) -> Error {
-    let words = match error {
-        gokku_git::Error::Failed { message, .. } => message,
-        other => other.to_string(),
-    };
-    let words = words.trim_end_matches('.');
-    let hint = match blocking(words) {
-        Some(Blocking::Lock(path)) => format!(
-            ". If no git is at work in that repository, a killed one has left the lock: remove it, rm '{path}', and push again"
-        ),
-        Some(Blocking::Ref(name)) => {
-            format!(". Remove the ref that is in the way, git push <remote> --delete {name}, and push again")
+pub(super) struct Refused<'a>(pub(super) &'a gokku_git::Error);
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self.0 {
+            gokku_git::Error::Failed { message, .. } => message.clone(),
+            other => other.to_string(),
+        };
+        let words = words.trim_end_matches('.');
+        f.write_str(words)?;
+        match blocking(words) {
+            Some(Blocking::Lock(path)) => write!(
+                f,
+                ". If no git is at work in that repository, a killed one has left the lock: remove it, rm '{path}', and push again"
+            ),
+            Some(Blocking::Ref(name)) => write!(
+                f,
+                ". Remove the ref that is in the way, git push <remote> --delete {name}, and push again"
+            ),
+            None => f.write_str(". Push again once that is mended"),
         }
-        None => ". Push again once that is mended".to_owned(),
-    };
-    Error::input(format!(
-        "git cannot store this push, so nothing of it is deployed: {words}{hint}"
-    ))
+    }
 }
 
 /// What git says is in a ref's way.

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use gokku_core::config::processes::Processes;
 use gokku_core::{AppName, ProcessKey};
 
+use crate::app::Error;
 use crate::app::apps;
-use crate::error::Error;
 use crate::fs::root::Root;
 
 /// Keeps what was scaled: the types of which there are now others than were to be.
@@ -28,5 +28,5 @@ pub(crate) fn keep(
     if record.scale == before {
         return Ok(());
     }
-    apps::save(root, &record)
+    Ok(apps::save(root, &record)?)
 }

@@ -7,7 +7,7 @@ use gokku_core::logs::audit::Change;
 use gokku_docker::{ContainerState, labels};
 
 use crate::app::{env_store, records, server_config};
-use crate::error::Error;
+use crate::command::Error;
 use crate::plan::release_plan::settings_of;
 use crate::record::audit_log;
 use crate::server::Server;
@@ -25,7 +25,7 @@ pub fn set<'a>(
 async fn check_and_set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
     host_ports::may_set(server, app, pairs).await?;
     for (key, value) in pairs {
-        can_be_given(key, value).map_err(|wrong| Error::input(format!("{wrong}. Nothing was set")))?;
+        can_be_given(key, value).map_err(Error::NotSet)?;
     }
     let changed = env_store::edit(&server.root, app, |env| {
         let before = env.clone();
@@ -34,7 +34,7 @@ async fn check_and_set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValu
         }
         settings_of(env)?;
         within(server, app, env)?;
-        Ok(*env != before)
+        Ok::<_, Error>(*env != before)
     })?;
     if changed {
         let set = pairs.iter().map(|(key, _)| key.to_string()).collect();
@@ -46,26 +46,21 @@ async fn check_and_set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValu
 /// Refuses an env that is larger than the server's owner lets them be.
 fn within(server: &Server, app: &AppName, env: &EnvFile) -> Result<(), Error> {
     let limits = server_config::read(&server.root)?.env;
-    let refused = |why: String, setting: &str| {
-        Error::input(format!(
-            "{app} would have {why} ([env] {setting} in config.toml). Nothing was set"
-        ))
-    };
     let variables = env.iter().count();
     if variables > limits.variables {
-        let why = format!(
-            "{variables} variables, and {} are the most that an app may have",
-            limits.variables
-        );
-        return Err(refused(why, "variables"));
+        return Err(Error::TooManyVariables {
+            app: app.clone(),
+            found: variables,
+            most: limits.variables,
+        });
     }
     let bytes = env.to_string().len() as u64;
     if bytes > limits.size.0 {
-        let why = format!(
-            "an env file of {bytes} bytes, and {} is the most that one may have",
-            limits.size
-        );
-        return Err(refused(why, "size"));
+        return Err(Error::EnvTooLarge {
+            app: app.clone(),
+            found: bytes,
+            most: limits.size,
+        });
     }
     Ok(())
 }
@@ -75,12 +70,11 @@ pub fn unset(server: &Server, app: &AppName, keys: &[EnvKey]) -> Result<bool, Er
     env_store::edit(&server.root, app, |env| {
         for key in keys {
             if !env.unset(key) {
-                return Err(Error::missing(format!(
-                    "{app} has no {key}; `gokku config list -a {app}` shows what it has"
-                )));
+                let (app, key) = (app.clone(), key.clone());
+                return Err(Error::NoVariable { app, key });
             }
         }
-        settings_of(env)
+        Ok(settings_of(env)?)
     })?;
     record(
         server,

@@ -85,7 +85,7 @@ fn releases(server: &Server, app: &AppName) -> Vec<Finding> {
     }
     for record in records::list(root, app).unwrap_or_default() {
         if record.can_return()
-            && let Some(words) = code::lost_words(root, app, &record)
+            && let Some(words) = code::loss(root, app, &record)
         {
             let mend = if active == Some(record.id) {
                 format!("gokku restart -a {app} takes it out of the repository again")

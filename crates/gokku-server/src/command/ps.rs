@@ -8,10 +8,10 @@ use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::app::{apps, records};
+use crate::app::{self, apps, records};
+use crate::command::Error;
 use crate::command::config;
 use crate::engine::health::await_good;
-use crate::error::Error;
 use crate::plan::release_plan::Plan;
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::queue::transition_log;
@@ -44,9 +44,8 @@ pub enum Scaled {
 }
 
 fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
-    let release = records::active(&server.root, app)
-        .ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))?;
-    Plan::of_release(&server.root, app, release)
+    let release = records::active(&server.root, app).ok_or_else(|| app::Error::NoRelease(app.clone()))?;
+    Ok(Plan::of_release(&server.root, app, release)?)
 }
 
 /// Every type of the active release.
@@ -98,8 +97,7 @@ pub fn scale<'a>(
 async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Scaled, Error> {
     let record = apps::load(&server.root, app)?;
     let processes = plan_of(server, app)?.processes;
-    let scale = processes.scaled(&record.scale, wanted);
-    let scale = scale.map_err(Error::refused_by)?;
+    let scale = processes.scaled(&record.scale, wanted)?;
     if processes.keys(&scale) == processes.keys(&record.scale) {
         return Ok(Scaled::Already);
     }
@@ -126,9 +124,7 @@ fn take(server: &Server, app: &AppName, what: OperationName) -> Result<AppLock, 
         Attempt::Busy(other) => return Err(lock::busy(app, other.as_ref()).into()),
     };
     if server.root.journal(app).exists() {
-        return Err(Error::failed(format!(
-            "a transition of {app} was cut off, and the daemon is about to end it: try again in a moment"
-        )));
+        return Err(Error::CutOff(app.clone()));
     }
     Ok(taken)
 }
@@ -146,12 +142,9 @@ pub fn restart<'a>(
 async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
     apps::load(&server.root, app)?;
     let plan = plan_of(server, app)?;
-    let what = plan.processes.find(kind);
-    let what = what.map_err(Error::refused_by)?;
+    let what = plan.processes.find(kind)?;
     if !config::is_running(server, app).await? {
-        return Err(Error::failed(format!(
-            "{app} does not run: `gokku start -a {app}` starts it"
-        )));
+        return Err(Error::NotRunning(app.clone()));
     }
     let _taken = take(server, app, OperationName::Restart)?;
     let engine = server.engine().await?;
@@ -160,15 +153,14 @@ async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Res
     for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {
         let name = Slot::Blue.container_name(app, &process);
         let Some(facts) = containers.iter().find(|facts| facts.name == name) else {
-            return Err(Error::missing(format!(
-                "there is no container {name}: `gokku restart -a {app}` makes a new one"
-            )));
+            let app = app.clone();
+            return Err(Error::ContainerGone { app, name });
         };
         let since = Instant::now();
         engine.restart(&facts.id, plan.settings.stop).await?;
         await_good(&engine, &facts.id, what, plan.settings.health_timeout, since)
             .await
-            .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
+            .map_err(|why| Error::Unhealthy { process, why, name })?;
         restarted += 1;
     }
     Ok(restarted)

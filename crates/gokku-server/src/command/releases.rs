@@ -5,7 +5,7 @@ use gokku_core::release::record::Outcome;
 use serde::Serialize;
 
 use crate::app::{apps, records};
-use crate::error::Error;
+use crate::command::Error;
 use crate::fs::root::Root;
 use crate::os::clock;
 

@@ -16,9 +16,9 @@ use serde::Serialize;
 
 use crate::app::apps::App;
 use crate::app::{apps, records};
+use crate::command::Error;
 use crate::command::config;
 use crate::engine::health;
-use crate::error::Error;
 use crate::os::clock;
 use crate::plan::networks;
 use crate::plan::release_plan::Plan;
@@ -247,7 +247,7 @@ impl Asked {
             },
             Err(error) => Self {
                 engine: None,
-                error: Some(error),
+                error: Some(error.into()),
             },
         }
     }

@@ -5,8 +5,8 @@ use gokku_core::text::size::Size;
 use gokku_docker::{Engine, ImageFacts, Usage, labels};
 
 use crate::app::{apps, server_config};
+use crate::command::Error;
 use crate::command::doctor::{Finding, bad, good};
-use crate::error::Error;
 use crate::fs::disk;
 use crate::server::Server;
 use crate::space::build_space;

@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::app::{apps, server_config};
+use crate::daemon::Error;
 use crate::daemon::supervisor;
 use crate::engine::health;
-use crate::error::Error;
 use crate::fs::{atomic, boot};
 use crate::queue::leftovers;
 use crate::record::audit_log;
@@ -62,8 +62,7 @@ async fn serve(
         version: server.version.clone(),
         take_over,
     };
-    let proxy = Proxy::start(config).await;
-    let proxy = proxy.map_err(Error::failed_by)?;
+    let proxy = Proxy::start(config).await?;
     tracing::info!(
         "the traffic switch runs, {} routes",
         proxy.switch().routes().len()

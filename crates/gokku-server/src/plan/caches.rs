@@ -8,7 +8,7 @@ use std::io::Read;
 use gokku_core::AppName;
 use gokku_core::text::hex;
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
 

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gokku_core::AppName;
@@ -17,9 +18,9 @@ use gokku_docker::{ContainerFacts, NetworkFacts, NewNetwork, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::root::Root;
 use crate::fs::tree_file;
+use crate::plan::Error;
 use crate::plan::release_plan::{self, GOKKU_YML, Plan};
 
 /// The driver of networks whose containers the traffic switch reaches from the server.
@@ -203,8 +204,7 @@ async fn join(
     let there = runtime
         .network_or_make(name, &labels_of(root, app, plan, name))
         .await?;
-    let checked = check(&there, root, app, plan);
-    checked.map_err(|why| Error::input(format!("{GOKKU_YML}: network: {why}")))?;
+    check(&there, root, app, plan)?;
     Ok(there.name)
 }
 
@@ -235,10 +235,7 @@ fn chosen(plan: &Plan) -> Option<&str> {
 /// What a deploy is refused for that is left alone where a release that is there already says it.
 pub(crate) fn check_new(plan: &Plan) -> Result<(), Error> {
     match &plan.config.network {
-        Some(name) if name.as_str() == OF_ALL => Err(Error::input(format!(
-            "{GOKKU_YML}: network: {OF_ALL} was the network of all apps, and now each app has its own: leave the line away, \
-             or name the apps to be reached, `network: {{apps: [NAME]}}`"
-        ))),
+        Some(name) if name.as_str() == OF_ALL => Err(Error::NetworkOfAll),
         _ => Ok(()),
     }
 }
@@ -298,30 +295,57 @@ fn is_shared(plan: &Plan, name: &str) -> bool {
     plan.server.networks.shared.iter().any(|shared| shared == name)
 }
 
-fn check(there: &NetworkFacts, root: &Root, app: &AppName, plan: &Plan) -> Result<(), String> {
+/// Why a network that somebody chose cannot be joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotJoined {
+    /// The switch cannot reach its containers.
+    #[error(
+        "{name} has the driver {driver}, and the traffic switch reaches the containers of {REACHABLE} networks only: name one, \
+         or one that is not there yet, which is made"
+    )]
+    Unreachable {
+        /// The network.
+        name: String,
+        /// Its driver.
+        driver: String,
+    },
+    /// It is another server's.
+    #[error("{0} is another gokku server's on this machine: choose another name")]
+    OfOtherServer(String),
+    /// It is another app's.
+    #[error(
+        "{name} was made for another app, and on it each reaches the other: choose another name, or let apps share it, \
+         with shared = [{name:?}] below [networks] in {}",
+        settings.display()
+    )]
+    OfOtherApp {
+        /// The network.
+        name: String,
+        /// The server's settings.
+        settings: PathBuf,
+    },
+}
+
+fn check(there: &NetworkFacts, root: &Root, app: &AppName, plan: &Plan) -> Result<(), NotJoined> {
     let name = &there.name;
     if there.driver != REACHABLE {
-        return Err(format!(
-            "{name} has the driver {}, and the traffic switch reaches the containers of {REACHABLE} networks only: name one, \
-             or one that is not there yet, which is made",
-            there.driver
-        ));
+        return Err(NotJoined::Unreachable {
+            name: name.clone(),
+            driver: there.driver.clone(),
+        });
     }
     let of_gokku = there.label(labels::ROOT);
     if of_gokku.is_some_and(|theirs| theirs != root.label()) {
-        return Err(format!(
-            "{name} is another gokku server's on this machine: choose another name"
-        ));
+        return Err(NotJoined::OfOtherServer(name.clone()));
     }
     let of_other = there
         .label(labels::APP)
         .is_some_and(|theirs| theirs != app.as_str());
     if of_gokku.is_some() && of_other && !is_shared(plan, name) {
-        return Err(format!(
-            "{name} was made for another app, and on it each reaches the other: choose another name, or let apps share it, \
-             with shared = [{name:?}] below [networks] in {}",
-            root.config().display()
-        ));
+        return Err(NotJoined::OfOtherApp {
+            name: name.clone(),
+            settings: root.config(),
+        });
     }
     Ok(())
 }
@@ -398,12 +422,16 @@ mod tests {
         for good in [network("bridge", &[]), made_for("api")] {
             assert_eq!(check(&good, &root, &app, &plan), Ok(()));
         }
-        let macvlan = check(&network("macvlan", &[]), &root, &app, &plan).unwrap_err();
+        let macvlan = check(&network("macvlan", &[]), &root, &app, &plan)
+            .unwrap_err()
+            .to_string();
         assert!(macvlan.contains("has the driver macvlan"), "{macvlan}");
         let elsewhere = network("bridge", &[(labels::ROOT, "/opt/other"), (labels::APP, "api")]);
-        let elsewhere = check(&elsewhere, &root, &app, &plan).unwrap_err();
+        let elsewhere = check(&elsewhere, &root, &app, &plan).unwrap_err().to_string();
         assert!(elsewhere.contains("another gokku server's"), "{elsewhere}");
-        let other = check(&made_for("web"), &root, &app, &plan).unwrap_err();
+        let other = check(&made_for("web"), &root, &app, &plan)
+            .unwrap_err()
+            .to_string();
         assert!(other.contains("shared = [\"back\"]"), "{other}");
         plan.server.networks.shared = vec!["back".to_owned()];
         assert_eq!(check(&made_for("web"), &root, &app, &plan), Ok(()));

@@ -4,14 +4,13 @@
 use gokku_core::AppName;
 use gokku_core::config::privileges::Privileges;
 
-use crate::error::Error;
 use crate::fs::root::Root;
+use crate::plan::Error;
 use crate::plan::release_plan::Plan;
 
 /// What a release's containers have; an error when something is not given.
 pub(crate) fn of(root: &Root, app: &AppName, plan: &Plan) -> Result<Privileges, Error> {
     let given = plan.server.capabilities_of(app);
     let settings = root.config().display().to_string();
-    let granted = plan.config.privileges(app, &given, &settings);
-    granted.map_err(|refused| Error::input(refused.to_string()))
+    Ok(plan.config.privileges(app, &given, &settings)?)
 }

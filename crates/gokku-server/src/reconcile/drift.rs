@@ -10,9 +10,9 @@ use gokku_docker::{ContainerFacts, labels};
 use gokku_proxy::control::api::RouteStatus;
 
 use crate::app::{apps, records};
+use crate::engine::Error;
 use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
-use crate::error::Error;
 use crate::fs::root::Root;
 use crate::plan::release_plan::{self, Plan};
 use crate::queue::lock;

@@ -10,12 +10,12 @@ use gokku_core::reconcile::{Drift, Repair};
 use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
 
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
-use crate::fs::atomic;
+use crate::fs::{Error as FileError, atomic};
+use crate::os::blocking;
 use crate::queue::journal;
 use crate::queue::leftovers;
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
-use crate::reconcile::drift;
+use crate::reconcile::{Error, drift};
 use crate::record::audit_log;
 use crate::server::Server;
 use crate::space::prune;
@@ -51,13 +51,13 @@ fn take(server: &Server, app: &AppName) -> Option<AppLock> {
 /// Ends an app's transition, unless its process lives.
 pub(crate) async fn end(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) {
     let Some(_lock) = take(server, app) else { return };
-    let ended = Box::pin(recover::recover(server, app, engine)).await;
-    let swept = ended.and_then(|()| Ok(leftovers::sweep(&server.root, app)?));
-    let pruned = match swept {
-        Ok(()) => prune::finish(&server.root, app, &**engine).await,
-        error => error,
+    let ended = async {
+        Box::pin(recover::recover(server, app, engine)).await?;
+        leftovers::sweep(&server.root, app)?;
+        prune::finish(&server.root, app, &**engine).await?;
+        Ok::<_, Error>(())
     };
-    if let Err(error) = pruned {
+    if let Err(error) = ended.await {
         tracing::error!("{error}");
     }
 }
@@ -97,7 +97,7 @@ pub(crate) async fn repair(
             }
             Repair::Remove(id) => engine.remove(&id).await.map_err(Error::from),
             Repair::Rename(id, name) => engine.rename(&id, &name).await.map_err(Error::from),
-            Repair::SetCurrent(release) => point(server, app, release),
+            Repair::SetCurrent(release) => point(server, app, release).map_err(Error::from),
         };
         let change = match done {
             Ok(()) => {
@@ -131,10 +131,10 @@ pub(crate) async fn repair(
     Some(differing)
 }
 
-fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error> {
+fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), FileError> {
     let link = server.root.current(app);
     let target = std::path::Path::new("releases").join(release.to_string());
-    Ok(atomic::replace_link(&link, &target)?)
+    atomic::replace_link(&link, &target)
 }
 
 /// Brings the active release up, in new containers or with those that are missing: a transition like every other, in a
@@ -147,14 +147,11 @@ async fn activate(server: &Server, app: &AppName, operation: Operation) {
         ..server.clone()
     };
     let app = app.clone();
-    let done = tokio::task::spawn_blocking(move || {
+    let done = blocking::run(move || {
         let mut submitted = submit(&server, &app, operation, false)?;
-        let waited = submitted.child.wait();
-        waited.map(drop).map_err(Error::failed_by)
+        submitted.child.wait().map_err(Error::NotWaited)
     });
-    match done.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!("{error}"),
-        Err(error) => tracing::error!("{error}"),
+    if let Err(error) = done.await {
+        tracing::error!("{error}");
     }
 }

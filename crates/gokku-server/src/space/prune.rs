@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::app::{apps, records, server_config};
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
+use crate::fs::Error as FileError;
 use crate::fs::root::Root;
 use crate::fs::{atomic, disk};
 use crate::plan::release_plan::Plan;
@@ -26,6 +26,7 @@ use crate::queue::leftovers;
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::record::audit_log;
 use crate::server::Server;
+use crate::space::Error;
 use crate::transition::pull;
 
 /// What is asked for.
@@ -151,7 +152,7 @@ pub(crate) async fn for_room(
 pub(crate) fn note_build(root: &Root) {
     let path = root.cache_grew();
     if let Err(error) = std::fs::File::create(&path) {
-        tracing::warn!("{}", Error::file(&path, error));
+        tracing::warn!("{}", FileError::file(&path, error));
     }
 }
 
@@ -258,7 +259,7 @@ fn found(root: &Root, app: &AppName, records: &[Record]) -> Found {
 }
 
 /// First the records: a release that is half gone is not offered.
-fn forget(root: &Root, app: &AppName, records: &[Record], going: &Going) -> Result<(), Error> {
+fn forget(root: &Root, app: &AppName, records: &[Record], going: &Going) -> Result<(), FileError> {
     for record in records {
         if going.records.contains(&record.id) {
             atomic::remove(&root.record(app, record.id))?;
@@ -272,11 +273,11 @@ fn forget(root: &Root, app: &AppName, records: &[Record], going: &Going) -> Resu
     Ok(())
 }
 
-fn remove_code(root: &Root, app: &AppName, going: &Going) -> Result<(), Error> {
+fn remove_code(root: &Root, app: &AppName, going: &Going) -> Result<(), FileError> {
     going
         .code
         .iter()
-        .try_for_each(|id| Ok(atomic::remove_tree(&root.tree(app, *id))?))
+        .try_for_each(|id| atomic::remove_tree(&root.tree(app, *id)))
 }
 
 /// What a release's image was pulled by.

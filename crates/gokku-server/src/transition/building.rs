@@ -14,10 +14,10 @@ use gokku_core::{AppName, ImageId, ReleaseId};
 use gokku_docker::{Apart, BuildRequest, Builder, Generated, labels};
 
 use crate::app::{apps, code, records, registries};
-use crate::error::Error;
 use crate::fs::{boot, disk};
 use crate::plan::caches;
 use crate::plan::release_plan::Plan;
+use crate::transition::Error;
 use crate::transition::driver::Driver;
 
 impl Driver {
@@ -62,9 +62,9 @@ impl Driver {
         let records = records::list(&self.root, &self.app)?;
         for (earlier, image) in made_before(&records, key) {
             // What lost its code has an image of the same time.
-            if let Some(words) = code::lost_words(&self.root, &self.app, earlier) {
+            if let Some(loss) = code::loss(&self.root, &self.app, earlier) {
                 let line =
-                    format!("{words}; its image is not used either, and nothing of the builder's cache");
+                    format!("{loss}; its image is not used either, and nothing of the builder's cache");
                 self.log.tell(Event::Noted { line });
                 self.without_cache = true;
                 continue;
@@ -134,15 +134,12 @@ impl Driver {
         let before = free();
         let built = self.runtime.build(&request, &mut on_line).await;
         let after = free();
-        let image = built.map_err(|error| {
-            let error = Error::from(error);
-            if self.plan.generated.is_none() {
-                return error;
-            }
-            error.with(format!(
-                "\nThe Dockerfile is gokku's: `gokku build --print -a {}` shows it.",
-                self.app
-            ))
+        let image = built.map_err(|source| match &self.plan.generated {
+            None => Error::from(source),
+            Some(_) => Error::GeneratedBuild {
+                app: self.app.clone(),
+                source,
+            },
         })?;
         self.image = self.runtime.image(image.as_str()).await?;
         let taken = Taken {

@@ -11,10 +11,10 @@ use gokku_docker::{ContainerFacts, ImageFacts, Mount, MountSource, Why, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::root::Root;
 use crate::plan::mounts::{self, is_own, own_labels};
 use crate::plan::release_plan::Plan;
+use crate::transition::Error;
 use crate::transition::driver::Driver;
 
 /// A volume of an app's, because its image declares one.
@@ -87,13 +87,12 @@ async fn of(
                 Since::Earlier
             }
             Some(_) => {
-                return Err(Error::input(format!(
-                    "the image declares a volume at {path}, which is to be the volume {volume}, and the Docker Engine has \
-                     one of that name that was not made for this app. Mount another one there, with \
-                     volumes: [\"NAME:{path}\"] in gokku.yml; or, if what is in it is this app's, let it have it, with \
-                     adopt = [{volume:?}] below [volumes] in {}",
-                    root.config().display()
-                )));
+                let settings = root.config();
+                return Err(Error::ForeignVolume {
+                    path,
+                    volume,
+                    settings,
+                });
             }
         };
         all.push(Carried { path, volume, since });
@@ -182,7 +181,7 @@ impl Driver {
         let mut app = apps::load(&self.root, &self.app)?;
         let pairs = before.iter().map(|one| (one.path.clone(), one.volume.clone()));
         app.volumes.extend(pairs);
-        apps::save(&self.root, &app)
+        Ok(apps::save(&self.root, &app)?)
     }
 
     fn tell_carried(&mut self, found: &[Carried]) -> Result<(), Error> {

@@ -18,13 +18,13 @@ use gokku_proxy::Client;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::app::scale;
+use crate::app::{self, scale};
 use crate::engine::daemon_client;
 use crate::engine::runtime::Runtime;
-use crate::error::{Error, Kind};
 use crate::fs::atomic;
 use crate::fs::durable::{self, Pending};
 use crate::fs::root::Root;
+use crate::kind::Kind;
 use crate::plan::networks;
 use crate::plan::networks::Networks;
 use crate::plan::release_plan::Plan;
@@ -32,6 +32,7 @@ use crate::queue::abort::{asked, asked_by};
 use crate::queue::journal;
 use crate::queue::transition_log::Log;
 use crate::server::Server;
+use crate::transition::Error;
 use crate::transition::carried::Carried;
 use crate::transition::observe::seen;
 use crate::transition::post_deploy;
@@ -305,7 +306,7 @@ impl Driver {
     }
 
     /// What somebody has scaled stays so from now on.
-    fn keep_scale(&self) -> Result<(), Error> {
+    fn keep_scale(&self) -> Result<(), app::Error> {
         match &self.goal {
             Goal::Activate(activation) if activation.cause == Cause::Scale => {
                 scale::keep(&self.root, &self.app, &self.plan.processes, &activation.processes)

@@ -7,11 +7,11 @@ use gokku_git::Repository;
 
 use crate::app::{apps, server_config};
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::{atomic, durable};
 use crate::plan::{mounts, networks};
 use crate::queue::transition_log;
 use crate::server::Server;
+use crate::transition::Error;
 use crate::transition::pull;
 
 /// Notes the branch that deploys from now on.

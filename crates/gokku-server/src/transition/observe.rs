@@ -7,7 +7,7 @@ use gokku_docker::{ContainerFacts, ContainerState, labels};
 use gokku_proxy::control::api::RouteStatus;
 
 use crate::app::{env_store, records, refs};
-use crate::error::Error;
+use crate::transition::Error;
 use crate::transition::driver::Driver;
 
 impl Driver {

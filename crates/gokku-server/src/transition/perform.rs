@@ -12,18 +12,18 @@ use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_proxy::control::api::{Drain, Hold, PutRoute, SwitchTo, Target};
 
-use crate::app::{code, env_store, records, refs};
+use crate::app::{self, code, env_store, records, refs};
 use crate::engine::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::engine::{daemon_client, stopping};
-use crate::error::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
-use crate::os::clock;
+use crate::os::{blocking, clock};
 use crate::plan::networks::Networks;
 use crate::plan::{networks, privileges};
 use crate::queue::abort::asked;
 use crate::transition::driver::Driver;
-use crate::transition::pull;
+use crate::transition::error::MigrationFrom;
+use crate::transition::{Error, pull};
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -78,20 +78,18 @@ impl Driver {
     pub(crate) fn activation(&self) -> Result<Activation, Error> {
         match &self.goal {
             Goal::Activate(activation) => Ok(activation.clone()),
-            Goal::Stop | Goal::Destroy => {
-                Err(Error::failed("this step belongs to a release, and there is none"))
-            }
+            Goal::Stop | Goal::Destroy => Err(Error::NoRelease),
         }
     }
 
     pub(crate) fn record(&self, id: ReleaseId) -> Result<Record, Error> {
         let there = records::load(&self.root, &self.app, id)?;
-        there.ok_or_else(|| Error::missing(format!("the release {id} has no record")))
+        there.ok_or(Error::NoRecord(id))
     }
 
     fn facts_of(&self, id: &ContainerId) -> Result<&ContainerFacts, Error> {
         let found = self.facts.iter().find(|facts| facts.id == *id);
-        found.ok_or_else(|| Error::failed(format!("the container {} is gone", id.short())))
+        found.ok_or_else(|| Error::Gone(id.clone()))
     }
 
     fn export(&self) -> Result<(), Error> {
@@ -114,7 +112,7 @@ impl Driver {
             return Ok(tag);
         }
         let id = self.record(release)?.image;
-        let id = id.ok_or_else(|| Error::missing(format!("the release {release} has no image")))?;
+        let id = id.ok_or(Error::NoImage(release))?;
         Ok(id.to_string())
     }
 
@@ -188,13 +186,13 @@ impl Driver {
         tell(lines.rest());
         match ended? {
             Some(0) => Ok(()),
-            None => Err(Error::failed("it was cut short")),
+            None => Err(Error::MigrationCutShort),
             Some(code) => {
-                let what = match self.plan.settings.migration {
-                    Some(_) => "MIGRATION_COMMAND",
-                    None => "the Procfile's release command",
+                let command = match self.plan.settings.migration {
+                    Some(_) => MigrationFrom::Setting,
+                    None => MigrationFrom::Procfile,
                 };
-                Err(Error::failed(format!("{what} ended with exit code {code}")))
+                Err(Error::MigrationFailed { command, code })
             }
         }
     }
@@ -281,19 +279,13 @@ impl Driver {
     /// A container's address, and the port its app listens on: 0 where it answers no requests.
     fn address(&self, id: &ContainerId) -> Result<SocketAddr, Error> {
         let facts = self.facts_of(id)?;
-        let ip = networks::address(facts).ok_or_else(|| {
-            Error::failed(format!(
-                "{} has no address on its network: it does not run",
-                facts.name
-            ))
-        })?;
+        let ip = networks::address(facts).ok_or_else(|| Error::NoAddress(facts.name.clone()))?;
         let process: Option<ProcessKey> = facts.read_label(labels::PROCESS);
         if process.is_some_and(|process| !process.is_web()) {
             return Ok(SocketAddr::new(ip, 0));
         }
         let port = facts.label(labels::PORT).and_then(|port| port.parse().ok());
-        let port: u16 =
-            port.ok_or_else(|| Error::failed(format!("{} has no label {}", facts.name, labels::PORT)))?;
+        let port: u16 = port.ok_or_else(|| Error::NoPortLabel(facts.name.clone()))?;
         Ok(SocketAddr::new(ip, port))
     }
 
@@ -309,7 +301,7 @@ impl Driver {
                 _ => {
                     let check = Check {
                         container: id,
-                        address: driver.address(id).map_err(|error| (id, error.to_string()))?,
+                        address: driver.address(id).map_err(|error| (id, error))?,
                         path: &driver.plan.settings.health_path,
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
@@ -317,11 +309,17 @@ impl Driver {
                     await_health(&*driver.runtime, &check).await
                 }
             };
-            checked.map_err(|words| (id, words))
+            checked.map_err(|words| (id, Error::Unhealthy(words)))
         });
-        if let Err((id, words)) = try_join_all(checks).await {
+        if let Err((id, error)) = try_join_all(checks).await {
             self.show_last_lines(id).await;
-            return Err(Error::failed(self.of_process(id, words)));
+            return Err(match self.one_of_several(id) {
+                Some(process) => Error::OfProcess {
+                    process,
+                    source: Box::new(error),
+                },
+                None => error,
+            });
         }
         self.proven.extend(containers.iter().cloned());
         Ok(())
@@ -333,13 +331,10 @@ impl Driver {
         facts.read_label(labels::PROCESS)
     }
 
-    /// What is said of a container, with its process where it is not the only one of its release.
-    fn of_process(&self, id: &ContainerId, words: String) -> String {
+    /// The process that a container runs, where it is not the only one of its release.
+    fn one_of_several(&self, id: &ContainerId) -> Option<ProcessKey> {
         let several = matches!(&self.goal, Goal::Activate(activation) if activation.processes.len() > 1);
-        match self.process_of(id).filter(|_| several) {
-            Some(process) => format!("{process}: {words}"),
-            None => words,
-        }
+        self.process_of(id).filter(|_| several)
     }
 
     async fn show_last_lines(&mut self, id: &ContainerId) {
@@ -365,8 +360,7 @@ impl Driver {
                 .facts_of(id)?
                 .label(labels::RELEASE)
                 .and_then(|id| id.parse().ok());
-            let release =
-                release.ok_or_else(|| Error::failed(format!("{} has no release label", id.short())))?;
+            let release = release.ok_or_else(|| Error::NoReleaseLabel(id.clone()))?;
             let address = self.address(id)?;
             let asked = (address.port() != 0).then(|| self.plan.settings.health_path.clone());
             to.targets.push(Target {
@@ -421,11 +415,10 @@ impl Driver {
     /// Lets git do something, which may take a hook's time.
     async fn with_refs<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Root, &AppName) -> Result<T, Error> + Send + 'static,
+        act: impl FnOnce(&Root, &AppName) -> Result<T, app::Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (root, app) = (self.root.clone(), self.app.clone());
-        let done = tokio::task::spawn_blocking(move || act(&root, &app)).await;
-        done.map_err(Error::failed_by)?
+        blocking::run(move || Ok(act(&root, &app)?)).await
     }
 
     async fn set_current(&mut self, release: Option<ReleaseId>) -> Result<(), Error> {
@@ -524,7 +517,7 @@ impl Driver {
             .as_ref()
             .map(|failure| failure.to_string().lines().next().unwrap_or("").to_owned());
         record.finished = Some(clock::now_text());
-        records::save(&self.root, &self.app, &record)
+        Ok(records::save(&self.root, &self.app, &record)?)
     }
 
     /// The containers of a transition: one-off ones, or the others.
@@ -560,7 +553,11 @@ impl Driver {
                     .await?
                     .and_then(|one| one.details)
             {
-                detail = self.of_process(&facts.id, exit_reason(details.exit_code, &details));
+                let reason = exit_reason(details.exit_code, &details);
+                detail = match self.one_of_several(&facts.id) {
+                    Some(process) => format!("{process}: {reason}"),
+                    None => reason,
+                };
                 self.show_last_lines(&facts.id).await;
             }
         }

@@ -8,8 +8,8 @@ use gokku_docker::Login;
 
 use crate::app::{records, registries};
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::root::Root;
+use crate::transition::Error;
 use crate::transition::driver::Driver;
 
 impl Driver {
@@ -18,10 +18,10 @@ impl Driver {
         let mut record = self.record(self.activation()?.release)?;
         self.tell_notes();
         let Some(reference) = record.reference.clone() else {
-            return Err(Error::failed(format!("the release {} names no image", record.id)));
+            return Err(Error::NoReference(record.id));
         };
         let login = registries::for_image(&self.root, &reference)?;
-        let wrong = |error| in_words(&reference, login.as_ref(), error);
+        let wrong = |error| not_pulled(&reference, login.as_ref(), error);
         let digest = match &record.digest {
             Some(digest) => digest.clone(),
             None => self
@@ -44,7 +44,7 @@ impl Driver {
         let pulled = self.runtime.pull(&digest, login.as_ref(), &mut on_line).await;
         pulled.map_err(wrong)?;
         let found = self.runtime.image(digest.as_str()).await?;
-        let image = found.ok_or_else(|| Error::failed(format!("{digest} was pulled, and is not there")))?;
+        let image = found.ok_or(Error::PulledAndGone(digest))?;
         let (name, tag) = records::image_name(&self.app, record.id);
         self.runtime.tag(image.id.as_str(), &name, &tag).await?;
         record.disk = Some(Taken {
@@ -65,25 +65,18 @@ impl Driver {
 }
 
 /// Why an image could not be pulled, and what to do.
-fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_core::containers::Error) -> Error {
+fn not_pulled(image: &ImageRef, login: Option<&Login>, error: gokku_core::containers::Error) -> Error {
     use gokku_core::containers::Error as Theirs;
-    let registry = image.registry();
-    let login_again = format!("`gokku registry login {registry} --username USER`");
+    let image = image.clone();
     match (error, login) {
-        (Theirs::Denied(words), None) => Error::input(format!(
-            "{image}: {registry} gives it to nobody without a login ({words}). {login_again} on the server stores one; is the image's name right?"
-        )),
-        (Theirs::Denied(words), Some(login)) => Error::input(format!(
-            "{image}: {registry} does not give it to {} ({words}). {login_again} stores another login; is the image's name right?",
-            login.username
-        )),
-        (Theirs::NotFound(_), _) => Error::missing(format!(
-            "{image}: {registry} has no such image, or no such tag of it"
-        )),
-        (error, _) => {
-            let error = Error::from(error);
-            Error::new(error.kind(), format!("{image}: {error}"))
-        }
+        (Theirs::Denied(words), None) => Error::NeedsLogin { image, words },
+        (Theirs::Denied(words), Some(login)) => Error::NotForUser {
+            image,
+            username: login.username.clone(),
+            words,
+        },
+        (source @ Theirs::NotFound(_), _) => Error::NotInRegistry { image, source },
+        (source, _) => Error::NotPulled { image, source },
     }
 }
 

@@ -15,13 +15,13 @@ use tokio::sync::watch;
 use crate::app::records;
 use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
-use crate::error::Error;
 use crate::fs::root::Root;
 use crate::plan::release_plan::Plan;
 use crate::queue::leftovers;
 use crate::queue::transition_log::Log;
 use crate::queue::{abort, journal};
 use crate::server::Server;
+use crate::transition::Error;
 use crate::transition::driver::{Driver, DriverConfig, End};
 use crate::transition::ending;
 
@@ -93,9 +93,10 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
         took: began.elapsed(),
     });
     match left {
-        Some(why) => Err(Error::failed(format!(
-            "an earlier transition of {app} cannot be ended: {why}"
-        ))),
+        Some(why) => Err(Error::NotEnded {
+            app: app.clone(),
+            why,
+        }),
         None => Ok(()),
     }
 }

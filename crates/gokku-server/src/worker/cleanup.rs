@@ -6,13 +6,13 @@ use gokku_core::release::retention::Keep;
 
 use crate::app::records;
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
 use crate::queue::transition_log::{self, Log};
 use crate::server::Server;
 use crate::space::prune;
 use crate::transition::ending;
+use crate::worker::Error;
 use crate::worker::request::{Operation, Request};
 
 /// What is left to do once the goal is reached: nothing of it can fail the transition any more.
@@ -23,10 +23,11 @@ pub(crate) async fn after(
     keep: Keep,
     log: &mut Log,
 ) {
-    let result = match &request.operation {
+    let result: Result<(), Error> = match &request.operation {
         Operation::Deploy { branch, .. } => {
             let pruned = prune(server, &request.app, engine, keep, log).await;
-            ending::deployed(server, &request.app, branch).and(pruned)
+            let ended = ending::deployed(server, &request.app, branch);
+            ended.map_err(Error::from).and(pruned)
         }
         Operation::Image { .. } => {
             transition_log::prune(&server.root, &request.app);
@@ -39,7 +40,7 @@ pub(crate) async fn after(
                 }
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         },
         _ => Ok(()),
     };

@@ -23,9 +23,8 @@ use gokku_git::{OLDEST_GIT, Obstacle, Repository, git_version};
 
 use crate::app::branch;
 use crate::app::{apps, code, intake, records, refs};
-use crate::error::Error;
 use crate::fs::root::Root;
-use crate::fs::{atomic, durable, tree_file};
+use crate::fs::{Error as FileError, atomic, durable, tree_file};
 use crate::os::{blocking, clock};
 use crate::plan::release_plan::{GOKKU_YML, config_of};
 use crate::queue::lock::{AppLock, Attempt, Holder, Purpose};
@@ -33,6 +32,7 @@ use crate::queue::pending_ref::PendingRef;
 use crate::queue::{lock, transition_log};
 use crate::server::Server;
 use crate::space::build_space;
+use crate::worker::Error;
 use crate::worker::request::{Operation, Push, Submitted, submit_as};
 
 /// A push that git has taken the objects of, and that is to be deployed or stored.
@@ -68,24 +68,23 @@ pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Resu
     is_ready(server, app, &repository, &limits)?;
     intake::check(&repository, updates, &limits)?;
     for update in updates.iter().filter(|update| !update.new.is_zero()) {
-        storable(&update.name).map_err(|why| Error::input(why.to_string()))?;
+        storable(&update.name)?;
     }
     let Judgement::Deploy(deploy) = judgement(server, app, &repository, updates)? else {
         return Ok(());
     };
-    let refused = |refusal: Refusal| Error::input(refusal.to_string());
     if let Some(object) = repository.no_commit(deploy.commit())? {
         let branch = deploy.branch;
-        return Err(refused(Refusal::NoCommit { branch, object }));
+        return Err(Refusal::NoCommit { branch, object }.into());
     }
     for update in &deploy.refs {
         if let Some(rule) = repository.broken_rule(update)? {
             let name = update.name.clone();
-            return Err(refused(Refusal::Denied { name, rule }));
+            return Err(Refusal::Denied { name, rule }.into());
         }
     }
     unmoved(&repository, &deploy)?;
-    intake::measure(&repository, deploy.commit(), &limits)
+    Ok(intake::measure(&repository, deploy.commit(), &limits)?)
 }
 
 /// Takes the code out of a push and hands it to a worker.
@@ -161,10 +160,7 @@ fn accept(
     // git runs it for what it moves itself, and only then: after the deploy.
     for update in &deploy.refs {
         if !repository.run_update_hook(update)? {
-            return Err(Error::input(format!(
-                "{} is not moved, and nothing is deployed: the update hook of the repository on the server refuses it",
-                update.name
-            )));
+            return Err(Error::UpdateHook(update.name.clone()));
         }
     }
     let push = Push {
@@ -183,10 +179,7 @@ fn is_ready(
 ) -> Result<(), Error> {
     let version = git_version()?;
     if version < Some(OLDEST_GIT) {
-        let (major, minor) = OLDEST_GIT;
-        return Err(Error::failed(format!(
-            "the server's git is too old: {major}.{minor} is the oldest whose pushes can be deployed. Upgrade it there: apt-get install git"
-        )));
+        return Err(Error::OldGit);
     }
     if repository.has_hooks(&apps::hook(server, app))? {
         // What else is pinned counts from the next push on.
@@ -197,9 +190,7 @@ fn is_ready(
     }
     // git has read the configuration for this push already.
     apps::refresh_repository(server, app)?;
-    Err(Error::failed(format!(
-        "the repository of {app} was not set up for this version of gokku, and is now: push again. Nothing was deployed"
-    )))
+    Err(Error::JustSetUp(app.clone()))
 }
 
 /// Which of a push's refs deploys, by the pushed `gokku.yml`s.
@@ -211,13 +202,17 @@ fn judgement(
 ) -> Result<Judgement, Error> {
     let record = apps::load(&server.root, app)?;
     let deploys = deploy_branch(repository, app, &record, updates)?;
-    judge(updates, &deploys).map_err(|refusal| Error::input(refusal.to_string()))
+    Ok(judge(updates, &deploys)?)
 }
 
 fn unmoved(repository: &Repository, deploy: &Deploy) -> Result<(), Error> {
     let now = repository.head_of(&deploy.branch)?;
-    check_unmoved(&deploy.branch, deploy.old(), deploy.commit(), now.as_ref())
-        .map_err(|refusal| Error::input(refusal.to_string()))
+    Ok(check_unmoved(
+        &deploy.branch,
+        deploy.old(),
+        deploy.commit(),
+        now.as_ref(),
+    )?)
 }
 
 /// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed. With how long that took,
@@ -229,7 +224,10 @@ fn take_out(
     commit: &CommitId,
 ) -> Result<(ReleaseId, TreeId, u64), Error> {
     let began = std::time::Instant::now();
-    let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
+    let refused = |obstacle| Error::Obstacle {
+        commit: commit.clone(),
+        obstacle,
+    };
     let unreadable = |error| not_whole(app, repository, error);
     let (missing, stand_ins): (Vec<_>, Vec<_>) = repository
         .obstacles(commit)
@@ -261,14 +259,14 @@ fn take_out(
 }
 
 /// Why a commit's files cannot be had; where the repository has lost something, with what to do.
-fn not_whole(app: &AppName, repository: &Repository, error: gokku_git::Error) -> Error {
-    let error = Error::from(error);
+fn not_whole(app: &AppName, repository: &Repository, source: gokku_git::Error) -> Error {
     if repository.torn().is_empty() {
-        return error;
+        return source.into();
     }
-    error.with(format!(
-        ". The repository of {app} has files without content, as after a power cut: `gokku doctor` tells which, and what to do"
-    ))
+    Error::NotWhole {
+        app: app.clone(),
+        source,
+    }
 }
 
 /// Which of some files are sent to the builder.
@@ -381,7 +379,7 @@ pub(crate) fn expect(
         return Ok(());
     };
     lock.set_pending_ref(PendingRef::new(branch.clone(), first.new.clone(), mover))
-        .map_err(|error| Error::file(&root.lock(app), error))
+        .map_err(|error| FileError::file(&root.lock(app), error).into())
 }
 
 /// The branch that deploys: what the pushed `gokku.yml`s say, what deployed before, or the first pushed.
@@ -415,7 +413,7 @@ fn deploy_branch(
             .into_iter()
             .find(|(name, _)| *name == deploy.refs[0].name)
     {
-        return Err(error);
+        return Err(error.into());
     }
     Ok(deploys)
 }
@@ -457,12 +455,9 @@ fn to_deploy_again(server: &Server, app: &AppName) -> Result<(BranchName, Commit
     }
     let repository = Repository::at(server.root.repository(app));
     let (branch, commit) = branch::deployable(&repository, app, &record)?;
-    if let Some(newer) = runs_without_branch(server, app, &repository, &commit)? {
-        return Err(Error::failed(format!(
-            "{} is what runs, and {branch} is at {}, which it does not build on: its push was cut off before git had it. Push it again first; deploying {branch} now would deploy something older",
-            newer.short(),
-            commit.short()
-        )));
+    if let Some(runs) = runs_without_branch(server, app, &repository, &commit)? {
+        let head = commit;
+        return Err(Error::BehindWhatRuns { runs, branch, head });
     }
     Ok((branch, commit))
 }
@@ -517,7 +512,7 @@ async fn submit_image(server: &Server, app: &AppName, image: ImageRef) -> Result
         let incoming = server.root.incoming(app, id);
         if let Err(error) = code::put(&server.root, app, commit.as_ref(), &incoming) {
             atomic::remove_tree(&incoming)?;
-            return Err(error);
+            return Err(error.into());
         }
         submit_as(server, app, id, Operation::Image { image, commit }, false)
     })

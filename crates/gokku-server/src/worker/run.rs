@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use crate::app::{records, refs};
 use crate::engine::daemon_client;
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::atomic;
+use crate::os::blocking;
 use crate::plan::{mounts, networks, privileges};
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::queue::transition_log::Log;
@@ -27,7 +27,7 @@ use crate::transition::driver::{Driver, DriverConfig};
 use crate::transition::recover::{finish, recover};
 use crate::worker::prepare::{Prepared, prepare};
 use crate::worker::request::{Operation, Request};
-use crate::worker::{cleanup, host_ports, push};
+use crate::worker::{Error, cleanup, host_ports, push};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub fn run<'a>(
@@ -86,7 +86,7 @@ pub(crate) async fn run_on(
                 previous: Previous::Untouched,
             },
             Stopped::Refused(error) => Finish::Refused {
-                reason: error.refusal(),
+                reason: error.kind().into(),
                 detail: error.to_string(),
             },
         }
@@ -233,20 +233,19 @@ async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Res
         lock.pending_ref().cloned(),
     );
     let (commit, branch, push) = (commit.clone(), branch.clone(), push.clone());
-    let looked = tokio::task::spawn_blocking(move || {
+    blocking::run(move || {
         if let Some(pending_ref) = pending_ref {
             pending_ref.wait(&root, &app)?;
         }
         let now = Repository::at(root.repository(&app)).head_of(&branch)?;
         let old = push.refs.first().map(|update| &update.old);
-        check_unmoved(&branch, old.filter(|old| !old.is_zero()), &commit, now.as_ref())
-            .map_err(|refusal| Error::input(refusal.to_string()))?;
+        check_unmoved(&branch, old.filter(|old| !old.is_zero()), &commit, now.as_ref())?;
         if push.mover.is_some() {
             refs::can_note_roots(&root, &app)?;
         }
-        refs::check(&root, &app, &push.refs)
-    });
-    looked.await.map_err(Error::failed_by)?
+        Ok(refs::check(&root, &app, &push.refs)?)
+    })
+    .await
 }
 
 /// The transition itself; the lock is held until its end was told.
@@ -314,7 +313,7 @@ async fn begin(
         asked,
         took_out: request.operation.took_out(),
     };
-    Box::pin(Driver::begin(parts, request.id)).await
+    Ok(Box::pin(Driver::begin(parts, request.id)).await?)
 }
 
 async fn acquire(
