@@ -31,6 +31,7 @@ mod kind;
 mod server;
 
 pub use error::Error;
+pub use fs::app_dir::AppDir;
 pub use fs::root::Root;
 pub use kind::Kind;
 pub use server::Server;

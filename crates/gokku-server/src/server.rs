@@ -7,6 +7,7 @@ use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::Client;
 
 use crate::engine::runtime::Runtime;
+use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 
 /// What everything on the server needs to know; read from the environment by the program.
@@ -43,6 +44,11 @@ impl Server {
         let root = self.root.label();
         let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
         engine.containers(&mine).await
+    }
+
+    /// Where everything of an app is.
+    pub fn app_dir(&self, app: &AppName) -> AppDir {
+        self.root.app_dir(app)
     }
 
     /// The traffic switch, running or not.

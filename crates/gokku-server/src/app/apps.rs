@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::error::{ImagesOf, There};
 use crate::app::{Error, intake};
 use crate::fs::Error as FileError;
+use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 use crate::fs::{atomic, durable, toml_file};
 use crate::os::clock;
@@ -75,11 +76,12 @@ pub fn ensure(
     environment: &EnvironmentName,
     branch: Option<&BranchName>,
 ) -> Result<(App, bool), Error> {
+    let dir = server.app_dir(name);
     // Before anything is looked at: that there is one must not be told.
     if !server.access.allows(name) {
         return Err(missing(server, name.as_str())?);
     }
-    let is_there = || server.root.app_file(name).exists();
+    let is_there = || dir.app_file().exists();
     if !is_there() {
         match create(server, name, environment, branch) {
             Ok(app) => return Ok((app, true)),
@@ -88,7 +90,7 @@ pub fn ensure(
             Err(error) => return Err(error),
         }
     }
-    let app = load(&server.root, name)?;
+    let app = load(&dir)?;
     if app.environment == *environment {
         Ok((app, false))
     } else {
@@ -107,12 +109,13 @@ pub fn create(
     environment: &EnvironmentName,
     branch: Option<&BranchName>,
 ) -> Result<App, Error> {
+    let dir = server.app_dir(name);
     let root = &server.root;
     // Before anything is looked at: that there is one must not be told.
     if !server.access.allows(name) {
         return Err(missing(server, name.as_str())?);
     }
-    let folder = root.app(name);
+    let folder = dir.path();
     if folder.exists() {
         return Err(Error::Exists(name.clone()));
     }
@@ -146,7 +149,7 @@ pub fn create(
         .tempdir_in(root.apps())
         .map_err(|error| Error::file(&root.apps(), error))?;
     refresh_repository(server, name)?;
-    durable::write_tree(&root.repository(name))?;
+    durable::write_tree(&dir.repository())?;
     durable::write_file(&root.path().join("repos"))?;
     for part in ["shared", "releases", "deploys", "incoming"] {
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), error))?;
@@ -177,11 +180,12 @@ const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// Makes a repository that has lost something of its content, as after a power cut, one that can be pushed to again; what was
 /// done is recorded. `deep`: look at all of its history, although nothing is seen to be amiss.
 pub fn mend_repository(server: &Server, name: &AppName, deep: bool) -> Result<(), Error> {
-    let repository = Repository::at(server.root.repository(name));
+    let dir = server.app_dir(name);
+    let repository = Repository::at(dir.repository());
     if !repository.path().join("objects").is_dir() {
         return Ok(());
     }
-    let branch = load(&server.root, name).ok().and_then(|app| app.branch);
+    let branch = load(&dir).ok().and_then(|app| app.branch);
     let mended = repository.repair(branch.as_ref(), deep, LOOK_LIMIT)?;
     if mended.is_nothing() {
         return Ok(());
@@ -214,7 +218,8 @@ fn free_for_an_image(name: &AppName) -> Result<(), Error> {
 
 /// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
 pub fn refresh_repository(server: &Server, name: &AppName) -> Result<(), Error> {
-    let repository = Repository::at(server.root.repository(name));
+    let dir = server.app_dir(name);
+    let repository = Repository::at(dir.repository());
     if !repository.is_there() {
         repository.create()?;
     }
@@ -236,7 +241,7 @@ pub(crate) fn hook(server: &Server, name: &AppName) -> Hook {
 pub fn list(root: &Root) -> Result<Vec<App>, Error> {
     Ok(names(root)?
         .iter()
-        .filter_map(|name| load(root, name).ok())
+        .filter_map(|name| load(&root.app_dir(name)).ok())
         .collect())
 }
 
@@ -244,7 +249,7 @@ pub fn list(root: &Root) -> Result<Vec<App>, Error> {
 pub fn unreadable(root: &Root) -> Result<Vec<(AppName, Error)>, Error> {
     let all = names(root)?.into_iter();
     Ok(all
-        .filter_map(|name| load(root, &name).err().map(|error| (name, error)))
+        .filter_map(|name| load(&root.app_dir(&name)).err().map(|error| (name, error)))
         .collect())
 }
 
@@ -261,8 +266,9 @@ pub(crate) fn names(root: &Root) -> Result<Vec<AppName>, Error> {
 }
 
 /// An app's record.
-pub fn load(root: &Root, name: &AppName) -> Result<App, Error> {
-    let path = root.app_file(name);
+pub fn load(dir: &AppDir) -> Result<App, Error> {
+    let name = dir.app();
+    let path = dir.app_file();
     let bytes = atomic::read(&path)?.ok_or_else(|| Error::NoApp(name.clone()))?;
     Ok(parse(&path, &bytes)?)
 }
@@ -274,7 +280,7 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<App, FileError> {
 
 /// Replaces an app's record.
 pub fn save(root: &Root, app: &App) -> Result<(), FileError> {
-    toml_file::write(&root.app_file(&app.name), app)
+    toml_file::write(&root.app_dir(&app.name).app_file(), app)
 }
 
 /// Those that whoever asks may see.
@@ -287,9 +293,10 @@ pub fn visible(server: &Server) -> Result<Vec<App>, Error> {
 /// P34: the app that a name means, or a name and an environment, `api-production`; none when there is none that whoever
 /// asks may reach.
 pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> {
-    if server.access.allows(given) && server.root.app_file(given).exists() {
+    let dir = server.app_dir(given);
+    if server.access.allows(given) && dir.app_file().exists() {
         // One that cannot be read is meant all the same: what is wrong with it is told when it is.
-        if load(&server.root, given).map_or(true, |app| !app.stands_back) {
+        if load(&dir).map_or(true, |app| !app.stands_back) {
             return Ok(Some(given.clone()));
         }
     }

@@ -4,28 +4,28 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use gokku_core::release::record::Record;
-use gokku_core::{AppName, CommitId, ReleaseId};
+use gokku_core::{CommitId, ReleaseId};
 use gokku_git::Repository;
 
 use crate::app::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::fs::{atomic, durable};
 
 /// Puts a commit's files into a folder that is not there yet; an empty one where there is no commit.
-pub(crate) fn put(root: &Root, app: &AppName, commit: Option<&CommitId>, folder: &Path) -> Result<(), Error> {
+pub(crate) fn put(dir: &AppDir, commit: Option<&CommitId>, folder: &Path) -> Result<(), Error> {
     match commit {
-        Some(commit) => Ok(Repository::at(root.repository(app)).export(commit, folder)?),
+        Some(commit) => Ok(Repository::at(dir.repository()).export(commit, folder)?),
         None => std::fs::create_dir(folder).map_err(|error| Error::file(folder, error)),
     }
 }
 
 /// The files of a release's commit that its code does not have, or has without content: what a power cut leaves of code
 /// that was not on the disk yet. None where that cannot be told, because the commit is not in the repository any more.
-pub(crate) fn lost(root: &Root, app: &AppName, record: &Record) -> Vec<String> {
+pub(crate) fn lost(dir: &AppDir, record: &Record) -> Vec<String> {
     let Some(commit) = &record.commit else {
         return Vec::new();
     };
-    let lost = Repository::at(root.repository(app)).lost(commit, &root.tree(app, record.id));
+    let lost = Repository::at(dir.repository()).lost(commit, &dir.tree(record.id));
     lost.unwrap_or_default()
 }
 
@@ -59,26 +59,27 @@ impl fmt::Display for Loss {
 }
 
 /// Looks whether something of a release's code is not there.
-pub(crate) fn loss(root: &Root, app: &AppName, record: &Record) -> Option<Loss> {
-    let lost = lost(root, app, record);
+pub(crate) fn loss(dir: &AppDir, record: &Record) -> Option<Loss> {
+    let lost = lost(dir, record);
     Some(Loss {
         release: record.id,
         more: lost.len().saturating_sub(1),
         first: lost.into_iter().next()?,
-        tree: root.tree(app, record.id),
+        tree: dir.tree(record.id),
     })
 }
 
 /// Takes a release's code out of the repository again where it is not whole; with what is to be told of that. Whoever calls
 /// holds the app's lock.
-pub(crate) fn repair(root: &Root, app: &AppName, record: &Record) -> Result<Option<String>, Error> {
-    let Some(loss) = loss(root, app, record) else {
+pub(crate) fn repair(dir: &AppDir, record: &Record) -> Result<Option<String>, Error> {
+    let root = dir.root();
+    let Some(loss) = loss(dir, record) else {
         return Ok(None);
     };
-    let (beside, place) = (root.incoming(app, record.id), root.tree(app, record.id));
+    let (beside, place) = (dir.incoming(record.id), dir.tree(record.id));
     let replaced = || -> Result<(), Error> {
         atomic::remove_tree(&beside)?;
-        put(root, app, record.commit.as_ref(), &beside)?;
+        put(dir, record.commit.as_ref(), &beside)?;
         durable::write(root.path())?;
         atomic::remove_whole(&place)?;
         std::fs::rename(&beside, &place).map_err(|error| Error::file(&place, error))

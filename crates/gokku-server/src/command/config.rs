@@ -23,11 +23,12 @@ pub fn set<'a>(
 }
 
 async fn check_and_set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+    let dir = server.app_dir(app);
     host_ports::may_set(server, app, pairs).await?;
     for (key, value) in pairs {
         can_be_given(key, value).map_err(Error::NotSet)?;
     }
-    let changed = env_store::edit(&server.root, app, |env| {
+    let changed = env_store::edit(&dir, |env| {
         let before = env.clone();
         for (key, value) in pairs {
             env.set(key, value);
@@ -67,7 +68,8 @@ fn within(server: &Server, app: &AppName, env: &EnvFile) -> Result<(), Error> {
 
 /// Removes variables, all or none; one that is not there is an error. True when that changed anything.
 pub fn unset(server: &Server, app: &AppName, keys: &[EnvKey]) -> Result<bool, Error> {
-    env_store::edit(&server.root, app, |env| {
+    let dir = server.app_dir(app);
+    env_store::edit(&dir, |env| {
         for key in keys {
             if !env.unset(key) {
                 let (app, key) = (app.clone(), key.clone());
@@ -101,11 +103,13 @@ pub fn is_running<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Res
 
 async fn has_targets(server: &Server, app: &AppName) -> Result<bool, Error> {
     use gokku_proxy::control::client::Error as Theirs;
+
+    let dir = server.app_dir(app);
     match server.switch().route(app).await {
         Ok(route) => Ok(!route.targets.is_empty()),
         Err(Theirs::Refused(_)) => Ok(false),
         // A switch that is down says nothing of the app.
-        Err(Theirs::NotRunning(_)) if records::active(&server.root, app).is_none() => Ok(false),
+        Err(Theirs::NotRunning(_)) if records::active(&dir).is_none() => Ok(false),
         Err(Theirs::NotRunning(_)) => {
             let containers = server.containers(&server.engine().await?, app).await?;
             Ok(containers

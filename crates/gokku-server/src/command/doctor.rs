@@ -77,7 +77,7 @@ fn git() -> Finding {
 fn broken_apps(server: &Server) -> Vec<Finding> {
     let broken = apps::unreadable(&server.root).unwrap_or_default();
     let of = |(name, error): &(gokku_core::AppName, app::Error)| {
-        let folder = server.root.app(name);
+        let folder = server.app_dir(name).path();
         let mend = format!(
             "ls -l {0}: mend its app.toml, or move the folder away",
             folder.display()
@@ -98,7 +98,7 @@ fn repositories(server: &Server) -> Vec<Finding> {
     let mut findings = Vec::new();
     for app in &apps {
         let name = &app.name;
-        let repository = Repository::at(server.root.repository(name));
+        let repository = Repository::at(server.app_dir(name).repository());
         match repository.differences(&apps::hook(server, name)) {
             Ok(differences) => findings.extend(differences.iter().map(|difference| {
                 let mend = mend(difference, &repository);

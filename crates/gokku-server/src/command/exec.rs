@@ -32,7 +32,8 @@ async fn start_in_active(
     command: &[String],
     tty: bool,
 ) -> Result<Session, Error> {
-    apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    apps::load(&dir)?;
     let engine = server.engine().await?;
     match logs::active(server, app, &engine).await? {
         Some((id, true)) => Ok(engine.exec(&id, command, tty, true).await?),
@@ -57,27 +58,22 @@ async fn start_in_own(
     command: &[String],
     tty: bool,
 ) -> Result<(OneOff, Session), Error> {
-    apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    apps::load(&dir)?;
     let engine = server.engine().await?;
-    let release = records::active(&server.root, app).ok_or_else(|| app::Error::NoRelease(app.clone()))?;
-    let image = records::load(&server.root, app, release)?.and_then(|record| record.image);
+    let release = records::active(&dir).ok_or_else(|| app::Error::NoRelease(app.clone()))?;
+    let image = records::load(&dir, release)?.and_then(|record| record.image);
     let image = image.ok_or(transition::Error::NoImage(release))?;
-    let plan = Plan::of_release(&server.root, app, release)?;
+    let plan = Plan::of_release(&dir, release)?;
     let (seen, network, mounted) = tokio::join!(
         engine.image(image.as_str()),
-        networks::ready(
-            &engine,
-            &server.root,
-            app,
-            &plan,
-            networks::containers_of(&server.root, app)
-        ),
-        mounts::check(&engine, &server.root, app, &plan)
+        networks::ready(&engine, &dir, &plan, networks::containers_of(&dir)),
+        mounts::check(&engine, &dir, &plan)
     );
     let networks = network?;
     mounted?;
     let seen = seen?;
-    let mounts = carried::mounts_of(&engine, &server.root, app, &plan, seen.as_ref()).await?;
+    let mounts = carried::mounts_of(&engine, &dir, &plan, seen.as_ref()).await?;
     let exposed = seen.map(|image| image.exposed).unwrap_or_default();
     let spec = ContainerSpec {
         name: format!("{app}-run-{}", clock::now_ms()),
@@ -98,7 +94,7 @@ async fn start_in_own(
         stdin: true,
         resources: plan.config.resources,
         logs: plan.server.logs.limits(),
-        privileges: privileges::of(&server.root, app, &plan)?,
+        privileges: privileges::of(&dir, &plan)?,
         mounts,
         init: plan.gets_init(command),
     };

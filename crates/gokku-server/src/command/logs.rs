@@ -87,7 +87,8 @@ async fn show_all(
     wanted: &LogQuery,
     on_shown: &mut (dyn FnMut(Shown<'_>) -> bool + Send),
 ) -> Result<(), Error> {
-    apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    apps::load(&dir)?;
     let mut show = Show {
         server,
         app,

@@ -44,8 +44,9 @@ pub enum Scaled {
 }
 
 fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
-    let release = records::active(&server.root, app).ok_or_else(|| app::Error::NoRelease(app.clone()))?;
-    Ok(Plan::of_release(&server.root, app, release)?)
+    let dir = server.app_dir(app);
+    let release = records::active(&dir).ok_or_else(|| app::Error::NoRelease(app.clone()))?;
+    Ok(Plan::of_release(&dir, release)?)
 }
 
 /// Every type of the active release.
@@ -54,7 +55,8 @@ pub fn list<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<Ve
 }
 
 async fn list_processes(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
-    let scale = apps::load(&server.root, app)?.scale;
+    let dir = server.app_dir(app);
+    let scale = apps::load(&dir)?.scale;
     let processes = plan_of(server, app)?.processes;
     let engine = server.engine().await?;
     let switch = server.switch();
@@ -95,7 +97,8 @@ pub fn scale<'a>(
 }
 
 async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Scaled, Error> {
-    let record = apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    let record = apps::load(&dir)?;
     let processes = plan_of(server, app)?.processes;
     let scale = processes.scaled(&record.scale, wanted)?;
     if processes.keys(&scale) == processes.keys(&record.scale) {
@@ -105,7 +108,7 @@ async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result
         return Ok(Scaled::ToBeDone);
     }
     let _taken = take(server, app, OperationName::Scale)?;
-    let mut record = apps::load(&server.root, app)?;
+    let mut record = apps::load(&dir)?;
     record.scale.extend(wanted.clone());
     apps::save(&server.root, &record)?;
     Ok(Scaled::Noted)
@@ -113,17 +116,18 @@ async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result
 
 /// The app, while nobody else has it and nothing of it was cut off.
 fn take(server: &Server, app: &AppName, what: OperationName) -> Result<AppLock, Error> {
+    let dir = server.app_dir(app);
     let holder = Holder {
         pid: std::process::id(),
         by: server.by.clone(),
         what: Purpose::Operation(what),
-        id: transition_log::next_id(&server.root, app),
+        id: transition_log::next_id(&dir),
     };
-    let taken = match lock::try_acquire(&server.root, app, &holder)? {
+    let taken = match lock::try_acquire(&dir, &holder)? {
         Attempt::Got(taken) => taken,
         Attempt::Busy(other) => return Err(lock::busy(app, other.as_ref()).into()),
     };
-    if server.root.journal(app).exists() {
+    if dir.journal().exists() {
         return Err(Error::CutOff(app.clone()));
     }
     Ok(taken)
@@ -140,7 +144,8 @@ pub fn restart<'a>(
 }
 
 async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
-    apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    apps::load(&dir)?;
     let plan = plan_of(server, app)?;
     let what = plan.processes.find(kind)?;
     if !config::is_running(server, app).await? {
@@ -150,7 +155,7 @@ async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Res
     let engine = server.engine().await?;
     let containers = server.containers(&engine, app).await?;
     let mut restarted = 0;
-    for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {
+    for process in kind.numbered(plan.processes.count(kind, &apps::load(&dir)?.scale)) {
         let name = Slot::Blue.container_name(app, &process);
         let Some(facts) = containers.iter().find(|facts| facts.name == name) else {
             let app = app.clone();

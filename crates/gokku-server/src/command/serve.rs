@@ -38,8 +38,9 @@ pub fn git(
     key: Option<&str>,
     without: &[OsString],
 ) -> Result<u8, Error> {
+    let dir = server.app_dir(app);
     // What is pushed past gokku's hook would be accepted with nothing deployed.
-    let repository = Repository::at(server.root.repository(app));
+    let repository = Repository::at(dir.repository());
     if service == Service::ReceivePack {
         apps::mend_repository(server, app, false)?;
         apps::refresh_repository(server, app)?;

@@ -60,7 +60,7 @@ async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
     }
     left.containers = all.len();
     for app in apps::list(&server.root).unwrap_or_default() {
-        pull::forget_all(&engine, &server.root, &app.name).await?;
+        pull::forget_all(&engine, &server.app_dir(&app.name)).await?;
         for volume in app.volumes.into_values() {
             if engine.volume(&volume).await?.is_some() {
                 unlabelled.insert(volume);

@@ -46,7 +46,7 @@ async fn serve(
     stop: oneshot::Receiver<()>,
 ) -> Result<(), Error> {
     for app in apps::list(&server.root).unwrap_or_default() {
-        leftovers::sweep_temporary(&server.root, &app.name);
+        leftovers::sweep_temporary(&server.app_dir(&app.name));
     }
     for folder in [server.root.path().to_owned(), server.root.apps()] {
         atomic::sweep(&folder);

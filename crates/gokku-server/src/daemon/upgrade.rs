@@ -158,7 +158,7 @@ async fn hold_all(
         let mut pause = Backoff::up_to(LONGEST_PAUSE);
         let mut told = false;
         loop {
-            match lock::try_acquire(&server.root, &app, &holder) {
+            match lock::try_acquire(&server.app_dir(&app), &holder) {
                 Ok(Attempt::Got(lock)) => {
                     held.insert(app, lock);
                     break;

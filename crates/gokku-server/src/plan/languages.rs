@@ -122,8 +122,9 @@ fn detect(
 
 /// The Dockerfile that the deploy branch's commit is built with: its own, or the generated one.
 pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
-    let record = apps::load(&server.root, app)?;
-    let repository = Repository::at(server.root.repository(app));
+    let dir = server.app_dir(app);
+    let record = apps::load(&dir)?;
+    let repository = Repository::at(dir.repository());
     let commit = branch::deployable(&repository, app, &record)?.1;
     let config = config_of(
         app,

@@ -5,23 +5,24 @@ use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use gokku_core::AppName;
 use gokku_core::config::volume::{Source, Volume, lies_below};
 use gokku_docker::{Mount, MountSource, VolumeFacts, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;
+use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 use crate::plan::Error;
 use crate::plan::release_plan::Plan;
 
 /// What a release's containers have; an error when a folder may not be mounted.
-pub(crate) fn of(root: &Root, app: &AppName, plan: &Plan) -> Result<Vec<Mount>, Error> {
+pub(crate) fn of(dir: &AppDir, plan: &Plan) -> Result<Vec<Mount>, Error> {
+    let (root, app) = (dir.root(), dir.app());
     let mount = |volume: &Volume| {
         let source = match &volume.source {
             Source::Named(name) => MountSource::Volume {
                 name: Volume::engine_name(app, name),
-                labels: own_labels(root, app),
+                labels: own_labels(dir),
             },
             Source::Anonymous => MountSource::Anonymous,
             Source::Folder(path) => MountSource::Folder(folder(root, plan, path)?),
@@ -36,7 +37,8 @@ pub(crate) fn of(root: &Root, app: &AppName, plan: &Plan) -> Result<Vec<Mount>, 
 }
 
 /// The labels by which an app's own volumes are known.
-pub(crate) fn own_labels(root: &Root, app: &AppName) -> BTreeMap<String, String> {
+pub(crate) fn own_labels(dir: &AppDir) -> BTreeMap<String, String> {
+    let (root, app) = (dir.root(), dir.app());
     BTreeMap::from([
         (labels::ROOT.to_owned(), root.label()),
         (labels::APP.to_owned(), app.to_string()),
@@ -140,17 +142,13 @@ fn folder(root: &Root, plan: &Plan, path: &str) -> Result<String, NotMounted> {
 }
 
 /// Looks whether everything can be mounted, before anything is begun.
-pub(crate) async fn check(
-    engine: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
-    plan: &Plan,
-) -> Result<(), Error> {
-    let mounts = of(root, app, plan)?;
+pub(crate) async fn check(engine: &dyn Runtime, dir: &AppDir, plan: &Plan) -> Result<(), Error> {
+    let (root, app) = (dir.root(), dir.app());
+    let mounts = of(dir, plan)?;
     for mount in &mounts {
         if let MountSource::Volume { name, .. } = &mount.source
             && let Some(there) = engine.volume(name).await?
-            && !is_own(&there, root, app)
+            && !is_own(&there, dir)
             && !plan.server.volumes.adopt.contains(name)
         {
             let (name, settings) = (name.clone(), root.config());
@@ -161,7 +159,8 @@ pub(crate) async fn check(
     Ok(checked.map_err(NotMounted::Engine)?)
 }
 
-pub(crate) fn is_own(volume: &VolumeFacts, root: &Root, app: &AppName) -> bool {
+pub(crate) fn is_own(volume: &VolumeFacts, dir: &AppDir) -> bool {
+    let (root, app) = (dir.root(), dir.app());
     let is = |key: &str, value: &str| volume.labels.get(key).is_some_and(|there| there == value);
     is(labels::ROOT, &root.label()) && is(labels::APP, app.as_str())
 }
@@ -170,18 +169,18 @@ pub(crate) fn is_own(volume: &VolumeFacts, root: &Root, app: &AppName) -> bool {
 /// that it had never are.
 pub(crate) async fn leave(
     engine: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     adopted: &[String],
     remove: bool,
 ) -> Result<Vec<String>, Error> {
+    let (root, app) = (dir.root(), dir.app());
     let label = root.label();
     let own = engine
         .volumes(&[(labels::ROOT, &label), (labels::APP, app.as_str())])
         .await?;
     let mut stay: Vec<String> = own.into_iter().map(|volume| volume.name).collect();
     // Like everything else here: an unreadable record keeps no app.
-    let before = apps::load(root, app).map(|app| app.volumes).unwrap_or_default();
+    let before = apps::load(dir).map(|app| app.volumes).unwrap_or_default();
     for volume in before.values() {
         if engine.volume(volume).await?.is_some() {
             stay.push(volume.clone());

@@ -18,6 +18,7 @@ use gokku_docker::{ContainerFacts, NetworkFacts, NewNetwork, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;
+use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 use crate::fs::tree_file;
 use crate::plan::Error;
@@ -85,17 +86,17 @@ pub(crate) fn of_containers(all: &[ContainerFacts]) -> BTreeSet<String> {
 /// them. Those that are not there yet are made while it is built: that takes a tenth of a second each.
 pub(crate) async fn prepare(
     runtime: &Arc<dyn Runtime>,
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     plan: &Plan,
     containers: usize,
 ) -> Result<Vec<String>, Error> {
-    let wanted = wanted(root, app, plan, containers);
+    let app = dir.app();
+    let wanted = wanted(dir, plan, containers);
     let mut notes = hints(app, plan);
     notes.extend(wanted.notes);
     let mut missing = Vec::new();
     match wanted.own {
-        Own::Chosen(name) => drop(join(&**runtime, root, app, plan, &name).await?),
+        Own::Chosen(name) => drop(join(&**runtime, dir, plan, &name).await?),
         Own::Made(new) if find(&**runtime, &new).await?.is_none() => missing.push(new),
         Own::Made(_) => {}
     }
@@ -129,14 +130,13 @@ pub(crate) async fn prepare(
 /// The networks of a release with so many containers; they are there.
 pub(crate) async fn ready(
     runtime: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     plan: &Plan,
     containers: usize,
 ) -> Result<Networks, Error> {
-    let wanted = wanted(root, app, plan, containers);
+    let wanted = wanted(dir, plan, containers);
     let own = match wanted.own {
-        Own::Chosen(name) => join(runtime, root, app, plan, &name).await?,
+        Own::Chosen(name) => join(runtime, dir, plan, &name).await?,
         Own::Made(new) => find_or_make(runtime, &new).await?,
     };
     let mut beside = Vec::new();
@@ -146,7 +146,8 @@ pub(crate) async fn ready(
     Ok(Networks { own, beside })
 }
 
-fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> NetworkPlan {
+fn wanted(dir: &AppDir, plan: &Plan, containers: usize) -> NetworkPlan {
+    let (root, app) = (dir.root(), dir.app());
     let new = |names: Vec<String>, kind: &str, label: (&str, String), containers: usize| NewNetwork {
         names,
         labels: BTreeMap::from([
@@ -173,7 +174,7 @@ fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Network
     };
     let (mut pairs, mut notes) = (Vec::new(), Vec::new());
     for other in &plan.config.reaches {
-        if lets_in(root, other, app) {
+        if lets_in(&root.app_dir(other), app) {
             let (first, second) = (app.min(other), app.max(other));
             let pair = new(
                 numbers()
@@ -181,7 +182,7 @@ fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Network
                     .collect(),
                 labels::PAIR,
                 (labels::APPS, format!("{first},{second}")),
-                containers + containers_of(root, other),
+                containers + containers_of(&root.app_dir(other)),
             );
             pairs.push((other.clone(), pair));
         } else {
@@ -194,17 +195,9 @@ fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Network
 }
 
 /// The network that a release chose, made where there is none; its name.
-async fn join(
-    runtime: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
-    plan: &Plan,
-    name: &str,
-) -> Result<String, Error> {
-    let there = runtime
-        .network_or_make(name, &labels_of(root, app, plan, name))
-        .await?;
-    check(&there, root, app, plan)?;
+async fn join(runtime: &dyn Runtime, dir: &AppDir, plan: &Plan, name: &str) -> Result<String, Error> {
+    let there = runtime.network_or_make(name, &labels_of(dir, plan, name)).await?;
+    check(&there, dir, plan)?;
     Ok(there.name)
 }
 
@@ -259,8 +252,9 @@ fn hints(app: &AppName, plan: &Plan) -> Vec<String> {
 }
 
 /// Whether what runs of an app lets another reach it.
-fn lets_in(root: &Root, host: &AppName, guest: &AppName) -> bool {
-    let yml = tree_file::read(&root.current(host), GOKKU_YML, read_limits::GOKKU_YML)
+fn lets_in(dir: &AppDir, guest: &AppName) -> bool {
+    let host = dir.app();
+    let yml = tree_file::read(&dir.current(), GOKKU_YML, read_limits::GOKKU_YML)
         .ok()
         .flatten();
     let config = yml.and_then(|yml| release_plan::config_of(host, Some(&yml)).ok());
@@ -268,9 +262,10 @@ fn lets_in(root: &Root, host: &AppName, guest: &AppName) -> bool {
 }
 
 /// How many containers an app has, by what it says itself.
-pub(crate) fn containers_of(root: &Root, app: &AppName) -> usize {
-    let scale = apps::load(root, app).map(|app| app.scale);
-    match (release_plan::processes(&root.current(app), app), scale) {
+pub(crate) fn containers_of(dir: &AppDir) -> usize {
+    let app = dir.app();
+    let scale = apps::load(dir).map(|app| app.scale);
+    match (release_plan::processes(&dir.current(), app), scale) {
         (Ok(processes), Ok(scale)) => processes.keys(&scale).map_or(1, |keys| keys.len()),
         _ => 1,
     }
@@ -282,7 +277,8 @@ pub(crate) fn routes() -> Vec<Subnet> {
 }
 
 /// The labels that a network is made with which a release chose.
-fn labels_of(root: &Root, app: &AppName, plan: &Plan, name: &str) -> BTreeMap<String, String> {
+fn labels_of(dir: &AppDir, plan: &Plan, name: &str) -> BTreeMap<String, String> {
+    let (root, app) = (dir.root(), dir.app());
     let mut labels = BTreeMap::from([(labels::ROOT.to_owned(), root.label())]);
     // One that several apps share is nobody's in particular.
     if !is_shared(plan, name) {
@@ -326,7 +322,8 @@ pub enum NotJoined {
     },
 }
 
-fn check(there: &NetworkFacts, root: &Root, app: &AppName, plan: &Plan) -> Result<(), NotJoined> {
+fn check(there: &NetworkFacts, dir: &AppDir, plan: &Plan) -> Result<(), NotJoined> {
+    let (root, app) = (dir.root(), dir.app());
     let name = &there.name;
     if there.driver != REACHABLE {
         return Err(NotJoined::Unreachable {
@@ -374,14 +371,11 @@ pub(crate) async fn left(
 
 /// Removes the networks that were made for an app that is no more, and those that apps share, unless a container is on
 /// them. The names of the app's own that stay.
-pub(crate) async fn remove_unused(
-    engine: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
-) -> Result<Vec<String>, Error> {
+pub(crate) async fn remove_unused(engine: &dyn Runtime, dir: &AppDir) -> Result<Vec<String>, Error> {
+    let (root, app) = (dir.root(), dir.app());
     let label = root.label();
     let mut stay = Vec::new();
-    let is_needed = |of: &AppName| of != app && root.app(of).exists();
+    let is_needed = |of: &AppName| of != app && root.app_dir(of).path().exists();
     for network in engine.networks_with(&[(labels::ROOT, &label)]).await? {
         let owner: Option<AppName> = network.label(labels::APP).and_then(|of| of.parse().ok());
         if owner.as_ref().is_some_and(is_needed) {
@@ -407,7 +401,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path()).unwrap();
         let app: AppName = "api".parse().unwrap();
-        let mut plan = Plan::lenient(&root, &app);
+        let dir = root.app_dir(&app);
+        let mut plan = Plan::lenient(&dir);
         let network = |driver: &str, of: &[(&str, &str)]| NetworkFacts {
             name: "back".to_owned(),
             driver: driver.to_owned(),
@@ -420,21 +415,19 @@ mod tests {
         let label = root.label();
         let made_for = |app| network("bridge", &[(labels::ROOT, &label), (labels::APP, app)]);
         for good in [network("bridge", &[]), made_for("api")] {
-            assert_eq!(check(&good, &root, &app, &plan), Ok(()));
+            assert_eq!(check(&good, &dir, &plan), Ok(()));
         }
-        let macvlan = check(&network("macvlan", &[]), &root, &app, &plan)
+        let macvlan = check(&network("macvlan", &[]), &dir, &plan)
             .unwrap_err()
             .to_string();
         assert!(macvlan.contains("has the driver macvlan"), "{macvlan}");
         let elsewhere = network("bridge", &[(labels::ROOT, "/opt/other"), (labels::APP, "api")]);
-        let elsewhere = check(&elsewhere, &root, &app, &plan).unwrap_err().to_string();
+        let elsewhere = check(&elsewhere, &dir, &plan).unwrap_err().to_string();
         assert!(elsewhere.contains("another gokku server's"), "{elsewhere}");
-        let other = check(&made_for("web"), &root, &app, &plan)
-            .unwrap_err()
-            .to_string();
+        let other = check(&made_for("web"), &dir, &plan).unwrap_err().to_string();
         assert!(other.contains("shared = [\"back\"]"), "{other}");
         plan.server.networks.shared = vec!["back".to_owned()];
-        assert_eq!(check(&made_for("web"), &root, &app, &plan), Ok(()));
+        assert_eq!(check(&made_for("web"), &dir, &plan), Ok(()));
     }
 
     /// A name that nobody has, and that of the app's own containers.
@@ -443,7 +436,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path()).unwrap();
         let app: AppName = "api".parse().unwrap();
-        let mut plan = Plan::lenient(&root, &app);
+        let mut plan = Plan::lenient(&root.app_dir(&app));
         plan.env = gokku_core::config::env_file::EnvFile::parse(
             b"SHOP_URL=http://shop-blue:8080\nME=http://api-blue\n",
         )

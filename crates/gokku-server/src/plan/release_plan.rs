@@ -20,7 +20,7 @@ use gokku_proxy::control::api::{PutRoute, Search};
 
 use crate::app::server_config::{self, ServerConfig};
 use crate::app::{apps, env_store};
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::fs::tree_file;
 use crate::plan::Error;
 use crate::plan::{languages, unread};
@@ -120,14 +120,15 @@ pub fn settings_of(env: &EnvFile) -> Result<Settings, Error> {
 
 impl Plan {
     /// Reads everything; `tree` is the release's code, and how it is built must be known when `builds`.
-    pub fn read(root: &Root, app: &AppName, tree: &Path, builds: bool) -> Result<Self, Error> {
+    pub fn read(dir: &AppDir, tree: &Path, builds: bool) -> Result<Self, Error> {
+        let (root, app) = (dir.root(), dir.app());
         let config = config_of(
             app,
             tree_file::read(tree, GOKKU_YML, read_limits::GOKKU_YML)?.as_deref(),
         )?;
-        let environment = apps::load(root, app)?.environment;
-        let own = env_store::read(root, app)?;
-        env_store::check(root, app, &own)?;
+        let environment = apps::load(dir)?.environment;
+        let own = env_store::read(dir)?;
+        env_store::check(dir, &own)?;
         let env = config.whole_env(&environment, &own);
         let settings = config.settings(&env).map_err(Error::Settings)?;
         let candidates = config.dockerfiles();
@@ -168,10 +169,10 @@ impl Plan {
 
     /// What is known of the active release, with defaults for what cannot be read: for taking an app down, which
     /// must not need a valid configuration.
-    pub fn lenient(root: &Root, app: &AppName) -> Self {
-        let read = |tree: &Path| Self::read(root, app, tree, false);
-        read(&root.current(app))
-            .or_else(|_| read(&root.releases(app)))
+    pub fn lenient(dir: &AppDir) -> Self {
+        let read = |tree: &Path| Self::read(dir, tree, false);
+        read(&dir.current())
+            .or_else(|_| read(&dir.releases()))
             .unwrap_or_else(|_| Self::nothing())
     }
 
@@ -192,8 +193,8 @@ impl Plan {
     }
 
     /// The plan of a release whose code is in its place.
-    pub fn of_release(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
-        Self::read(root, app, &root.tree(app, id), false)
+    pub fn of_release(dir: &AppDir, id: ReleaseId) -> Result<Self, Error> {
+        Self::read(dir, &dir.tree(id), false)
     }
 
     /// What is known of a process; the defaults for one of another release.

@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use gokku_core::ReleaseId;
 use gokku_core::logs::event::{Event, Finish, Stamped};
-use gokku_core::{AppName, ReleaseId};
 
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::os::{clock, process};
 use crate::queue::Error;
 use crate::queue::lock::Purpose;
@@ -26,13 +26,12 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Gives every event to `on_event`, from the log's beginning to its end, and gives the end. What its process leaves unfinished is
 /// waited for a while: the daemon may end it at once.
 pub fn follow(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     id: ReleaseId,
     pid: u32,
     mut on_event: impl FnMut(&Stamped),
 ) -> Result<Finish, Error> {
-    let end = follow_patiently(root, app, id, pid, LEFT, |stamped| {
+    let end = follow_patiently(dir, id, pid, LEFT, |stamped| {
         on_event(stamped);
         ControlFlow::<Infallible>::Continue(())
     })?;
@@ -44,25 +43,24 @@ pub fn follow(
 
 /// The same, until `on_event` has seen enough. What its process says that it leaves unfinished is the end.
 pub fn follow_until<B>(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     id: ReleaseId,
     pid: u32,
     on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Finish>, Error> {
-    follow_patiently(root, app, id, pid, Duration::ZERO, on_event)
+    follow_patiently(dir, id, pid, Duration::ZERO, on_event)
 }
 
 /// `patience` is how long the end of what its process leaves unfinished is waited for.
 fn follow_patiently<B>(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     id: ReleaseId,
     pid: u32,
     patience: Duration,
     mut on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Finish>, Error> {
-    let path = root.log(app, id);
+    let app = dir.app();
+    let path = dir.log(id);
     let began = Instant::now();
     let failed = |error: std::io::Error| Error::file(&path, error);
     let watch = Watch::begin(&path, WatchFlags::MODIFY).map_err(failed)?;
@@ -112,7 +110,7 @@ fn follow_patiently<B>(
             watch.wait(process.as_ref(), None).map_err(failed)?;
             continue;
         }
-        if until.is_none() && is_begun(root, app, id) {
+        if until.is_none() && is_begun(dir, id) {
             until = Some(Instant::now() + TAKEN_OVER);
             // It could not say so itself.
             let line = format!("the process {pid} that ran it is gone: the daemon finishes or undoes it");
@@ -120,7 +118,7 @@ fn follow_patiently<B>(
                 return Ok(ControlFlow::Break(enough));
             }
         }
-        if is_taken_over(root, app, id) {
+        if is_taken_over(dir, id) {
             until = Some(Instant::now() + TAKEN_OVER);
         }
         let is_late = left.as_ref().is_some_and(|(_, limit)| Instant::now() >= *limit);
@@ -158,13 +156,13 @@ fn stamped(event: Event) -> Stamped {
 }
 
 /// Whether a transition has changed something, so that whoever comes next ends it.
-fn is_begun(root: &Root, app: &AppName, id: ReleaseId) -> bool {
-    journal::load(root, app).is_ok_and(|journal| journal.is_some_and(|journal| journal.id == id))
+fn is_begun(dir: &AppDir, id: ReleaseId) -> bool {
+    journal::load(dir).is_ok_and(|journal| journal.is_some_and(|journal| journal.id == id))
 }
 
 /// Whether somebody ends it now.
-fn is_taken_over(root: &Root, app: &AppName, id: ReleaseId) -> bool {
-    let held = lock::holder(root, app).ok().flatten();
+fn is_taken_over(dir: &AppDir, id: ReleaseId) -> bool {
+    let held = lock::holder(dir).ok().flatten();
     held.is_some_and(|held| held.holder.id == id && held.holder.what == Purpose::Recovery)
 }
 
@@ -173,34 +171,35 @@ mod tests {
     use std::fs::File;
     use std::io::Write as _;
 
+    use gokku_core::AppName;
+
     use super::*;
+    use crate::fs::root::Root;
     use crate::queue::transition_log;
 
     /// A log with these ends, and a process that has ended.
-    fn logged(ends: &[Finish]) -> (tempfile::TempDir, Root, AppName, ReleaseId) {
+    fn logged(ends: &[Finish]) -> (tempfile::TempDir, AppDir, ReleaseId) {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        std::fs::create_dir_all(root.deploys(&app)).expect("a folder");
-        std::fs::create_dir_all(root.releases(&app)).expect("a folder");
-        let id = transition_log::allocate(&root, &app).expect("an id");
-        File::create(root.log(&app, id)).expect("a log");
+        let dir = root.app_dir(&app);
+        std::fs::create_dir_all(dir.deploys()).expect("a folder");
+        std::fs::create_dir_all(dir.releases()).expect("a folder");
+        let id = transition_log::allocate(&dir).expect("an id");
+        File::create(dir.log(id)).expect("a log");
         for end in ends {
-            append(&root, &app, id, end.clone());
+            append(&dir, id, end.clone());
         }
-        (folder, root, app, id)
+        (folder, dir, id)
     }
 
-    fn append(root: &Root, app: &AppName, id: ReleaseId, outcome: Finish) {
+    fn append(dir: &AppDir, id: ReleaseId, outcome: Finish) {
         let line = serde_json::to_string(&stamped(Event::Finished {
             outcome,
             took: Duration::ZERO,
         }))
         .expect("a line");
-        let mut file = File::options()
-            .append(true)
-            .open(root.log(app, id))
-            .expect("a log");
+        let mut file = File::options().append(true).open(dir.log(id)).expect("a log");
         file.write_all(format!("{line}\n").as_bytes()).expect("written");
     }
 
@@ -220,9 +219,9 @@ mod tests {
     #[test]
     fn what_a_process_has_left_ends_with_who_takes_it_over() {
         let done = Finish::Succeeded { port: Some(8000) };
-        let (_folder, root, app, id) = logged(&[left(), done.clone()]);
+        let (_folder, dir, id) = logged(&[left(), done.clone()]);
         let mut told = Vec::new();
-        let end = follow(&root, &app, id, gone(), |stamped| {
+        let end = follow(&dir, id, gone(), |stamped| {
             told.push(stamped.event.clone());
         })
         .expect("an end");
@@ -235,17 +234,17 @@ mod tests {
 
     #[test]
     fn it_is_waited_for() {
-        let (_folder, root, app, id) = logged(&[left()]);
+        let (_folder, dir, id) = logged(&[left()]);
         let done = Finish::Succeeded { port: None };
         let pid = gone();
         let end = std::thread::scope(|scope| {
             let (warned, heard) = std::sync::mpsc::channel();
-            let (root, app, done) = (&root, &app, &done);
+            let (dir, done) = (&dir, &done);
             scope.spawn(move || {
                 heard.recv().expect("the warning");
-                append(root, app, id, done.clone());
+                append(dir, id, done.clone());
             });
-            follow(root, app, id, pid, |_| {
+            follow(dir, id, pid, |_| {
                 let _ = warned.send(());
             })
         });

@@ -35,14 +35,15 @@ pub(crate) struct Known {
 
 /// Takes the app, unless somebody has it.
 fn take(server: &Server, app: &AppName) -> Option<AppLock> {
-    let journal = journal::load(&server.root, app).ok().flatten();
+    let dir = server.app_dir(app);
+    let journal = journal::load(&dir).ok().flatten();
     let holder = Holder {
         pid: std::process::id(),
         by: audit_log::DAEMON.to_owned(),
         what: Purpose::Recovery,
         id: journal.map_or(ReleaseId::at(0), |journal| journal.id),
     };
-    match lock::try_acquire(&server.root, app, &holder) {
+    match lock::try_acquire(&dir, &holder) {
         Ok(Attempt::Got(lock)) => Some(lock),
         _ => None,
     }
@@ -50,11 +51,12 @@ fn take(server: &Server, app: &AppName) -> Option<AppLock> {
 
 /// Ends an app's transition, unless its process lives.
 pub(crate) async fn end(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) {
+    let dir = server.app_dir(app);
     let Some(_lock) = take(server, app) else { return };
     let ended = async {
         Box::pin(recover::recover(server, app, engine)).await?;
-        leftovers::sweep(&server.root, app)?;
-        prune::finish(&server.root, app, &**engine).await?;
+        leftovers::sweep(&dir)?;
+        prune::finish(&dir, &**engine).await?;
         Ok::<_, Error>(())
     };
     if let Err(error) = ended.await {
@@ -70,13 +72,14 @@ pub(crate) async fn repair(
     engine: &dyn Runtime,
     known: &Known,
 ) -> Option<BTreeSet<Drift>> {
+    let dir = server.app_dir(app);
     // Looked at without the lock at first: hardly ever is anything to be repaired, and nobody should have to wait for that.
     let look = || drift::look(server, engine, app, &known.coming);
-    if !drift::is_under_way(&server.root, app) && look().await.ok()?.is_empty() {
+    if !drift::is_under_way(&dir) && look().await.ok()?.is_empty() {
         return Some(BTreeSet::new());
     }
     let taken = take(server, app)?;
-    if server.root.journal(app).exists() {
+    if dir.journal().exists() {
         return None;
     }
     let mut differing: BTreeSet<Drift> = look().await.ok()?.into_iter().collect();
@@ -132,7 +135,8 @@ pub(crate) async fn repair(
 }
 
 fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), FileError> {
-    let link = server.root.current(app);
+    let dir = server.app_dir(app);
+    let link = dir.current();
     let target = std::path::Path::new("releases").join(release.to_string());
     atomic::replace_link(&link, &target)
 }

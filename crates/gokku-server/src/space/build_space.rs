@@ -17,8 +17,9 @@ use crate::space::prune;
 
 /// What the next build of an app needs.
 fn needed(server: &Server, app: &AppName) -> Result<Need, Error> {
+    let dir = server.app_dir(app);
     let reserve = server_config::read(&server.root)?.disk.reserve;
-    Ok(need(&records::list(&server.root, app)?, reserve.0))
+    Ok(need(&records::list(&dir)?, reserve.0))
 }
 
 /// What a build does not fit into. Where it cannot be told, it is let through: the engine says when its disk is full.

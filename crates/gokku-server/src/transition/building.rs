@@ -25,7 +25,7 @@ impl Driver {
         let id = self.activation()?.release;
         let mut record = self.record(id)?;
         self.tell_notes();
-        if boot::is_before(&self.root.unwritten(&self.app)) {
+        if boot::is_before(&self.dir.unwritten()) {
             // No release has anything of it; the builder's cache may.
             let line =
                 "the power was cut after an earlier build: this one takes nothing from the builder's cache";
@@ -42,7 +42,7 @@ impl Driver {
             image
         };
         record.image = Some(image);
-        records::save(&self.root, &self.app, &record)?;
+        records::save(&self.dir, &record)?;
         self.begin_to_write().await;
         Ok(())
     }
@@ -59,10 +59,10 @@ impl Driver {
         let Some(key) = record.build.as_ref().filter(|_| !self.plan.rebuild) else {
             return Ok(None);
         };
-        let records = records::list(&self.root, &self.app)?;
+        let records = records::list(&self.dir)?;
         for (earlier, image) in made_before(&records, key) {
             // What lost its code has an image of the same time.
-            if let Some(loss) = code::loss(&self.root, &self.app, earlier) {
+            if let Some(loss) = code::loss(&self.dir, earlier) {
                 let line =
                     format!("{loss}; its image is not used either, and nothing of the builder's cache");
                 self.log.tell(Event::Noted { line });
@@ -72,7 +72,7 @@ impl Driver {
             if self.runtime.image(image.as_str()).await?.is_none() {
                 continue;
             }
-            let (name, tag) = records::image_name(&self.app, record.id);
+            let (name, tag) = records::image_name(self.dir.app(), record.id);
             match self.runtime.tag(image.as_str(), &name, &tag).await {
                 Ok(()) => {
                     let line = format!(
@@ -92,10 +92,10 @@ impl Driver {
 
     /// The new image, and what it took of the disks.
     async fn build_anew(&mut self, id: ReleaseId) -> Result<(ImageId, Taken), Error> {
-        let tree = self.root.tree(&self.app, id);
+        let tree = self.dir.tree(id);
         if self.activation()?.cause != Cause::Deploy {
             // A release that was built before, and whose image is gone: how it is built was not read.
-            self.plan = Plan::read(&self.root, &self.app, &tree, true)?;
+            self.plan = Plan::read(&self.dir, &tree, true)?;
         }
         let generated = self.plan.generated.as_ref().map(|detected| Generated {
             buildkit: detected.dockerfile(Mounts::Cached),
@@ -110,16 +110,16 @@ impl Driver {
             folder: &tree,
             dockerfile: &self.plan.dockerfile,
             generated,
-            tag: records::image_tag(&self.app, id),
+            tag: records::image_tag(self.dir.app(), id),
             labels: self.image_labels(id),
             args: self.plan.build_args(),
             secrets: self.plan.secrets.clone(),
-            logins: registries::logins(&self.root)?,
+            logins: registries::logins(self.dir.root())?,
             apart: self.apart()?,
             cache: !self.plan.rebuild && !self.without_cache,
             builder: Builder::Any,
         };
-        boot::note(&self.root.unwritten(&self.app))?;
+        boot::note(&self.dir.unwritten())?;
         let log = &mut self.log;
         let mut on_line = |line: String| {
             log.tell(Event::Output {
@@ -137,7 +137,7 @@ impl Driver {
         let image = built.map_err(|source| match &self.plan.generated {
             None => Error::from(source),
             Some(_) => Error::GeneratedBuild {
-                app: self.app.clone(),
+                app: self.dir.app().clone(),
                 source,
             },
         })?;
@@ -154,22 +154,22 @@ impl Driver {
 
     /// From what its builds are kept apart.
     fn apart(&self) -> Result<Apart, Error> {
-        let mut others: BTreeSet<AppName> = apps::names(&self.root)?.into_iter().collect();
-        others.remove(&self.app);
+        let mut others: BTreeSet<AppName> = apps::names(self.dir.root())?.into_iter().collect();
+        others.remove(self.dir.app());
         Ok(Apart {
             neighbours: Neighbours {
-                root: self.root.label(),
-                own: self.app.clone(),
+                root: self.dir.root().label(),
+                own: self.dir.app().clone(),
                 others,
             },
-            caches: caches::of_app(&self.root, &self.app)?,
+            caches: caches::of_app(&self.dir)?,
         })
     }
 
     pub(crate) fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {
         BTreeMap::from([
-            (labels::ROOT.to_owned(), self.root.label()),
-            (labels::APP.to_owned(), self.app.to_string()),
+            (labels::ROOT.to_owned(), self.dir.root().label()),
+            (labels::APP.to_owned(), self.dir.app().to_string()),
             (labels::RELEASE.to_owned(), id.to_string()),
         ])
     }

@@ -21,9 +21,9 @@ use tokio::time::{Instant, sleep};
 use crate::app::{self, scale};
 use crate::engine::daemon_client;
 use crate::engine::runtime::Runtime;
+use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
 use crate::fs::durable::{self, Pending};
-use crate::fs::root::Root;
 use crate::kind::Kind;
 use crate::plan::networks;
 use crate::plan::networks::Networks;
@@ -51,8 +51,8 @@ const GRACE_OF_MIGRATION: Duration = Duration::from_secs(15);
 /// Performs one transition of one app. Whoever makes it holds the app's lock.
 pub struct Driver {
     server: Server,
-    pub(crate) root: Root,
-    pub(crate) app: AppName,
+    /// The app.
+    pub(crate) dir: AppDir,
     /// When it began.
     pub(crate) since: Instant,
     pub(crate) runtime: Arc<dyn Runtime>,
@@ -131,7 +131,7 @@ impl Driver {
         let observed = driver.observe().await?;
         driver.networks_before = networks::of_containers(&driver.facts);
         driver.journal = Journal::begin(id, driver.goal.clone(), &observed);
-        journal::save(&driver.root, &driver.app, &driver.journal)?;
+        journal::save(&driver.dir, &driver.journal)?;
         Ok(driver)
     }
 
@@ -143,9 +143,8 @@ impl Driver {
     fn of(parts: DriverConfig, journal: Journal) -> Self {
         let switch = parts.server.switch();
         Self {
-            root: parts.server.root.clone(),
+            dir: parts.server.app_dir(&parts.app),
             server: parts.server,
-            app: parts.app,
             since: Instant::now(),
             runtime: parts.runtime,
             switch,
@@ -258,7 +257,7 @@ impl Driver {
     /// Begins to bring to the disk what a new release is made of: its code, its image, the commit, its record.
     pub(crate) async fn begin_to_write(&mut self) {
         if let Ok(data) = self.runtime.data_folders().await {
-            self.pending = Some(Pending::begin(durable::folders(self.root.path(), data)));
+            self.pending = Some(Pending::begin(durable::folders(self.dir.root().path(), data)));
         }
     }
 
@@ -271,7 +270,7 @@ impl Driver {
         match self.pending.take_if(|_| leaves && self.journal.failure.is_none()) {
             Some(pending) => {
                 pending.end().await?;
-                Ok(atomic::remove(&self.root.unwritten(&self.app))?)
+                Ok(atomic::remove(&self.dir.unwritten())?)
             }
             None => Ok(()),
         }
@@ -283,10 +282,10 @@ impl Driver {
             return Ok(());
         }
         let data = self.runtime.data_folders().await?;
-        Pending::begin(durable::folders(self.root.path(), data))
+        Pending::begin(durable::folders(self.dir.root().path(), data))
             .end()
             .await?;
-        Ok(atomic::remove(&self.root.unwritten(&self.app))?)
+        Ok(atomic::remove(&self.dir.unwritten())?)
     }
 
     /// Runs what is to be run in the new container when a deploy has reached its goal.
@@ -299,9 +298,9 @@ impl Driver {
             return;
         }
         let first = activation.processes.iter().find(|one| activation.is_routed(one));
-        let name = first.map(|process| Slot::Blue.container_name(&self.app, process));
+        let name = first.map(|process| Slot::Blue.container_name(self.dir.app(), process));
         if let Some(first) = self.facts.iter().find(|facts| Some(&facts.name) == name.as_ref()) {
-            post_deploy::run(&*self.runtime, &self.app, &first.id, commands, &mut self.log).await;
+            post_deploy::run(&*self.runtime, self.dir.app(), &first.id, commands, &mut self.log).await;
         }
     }
 
@@ -309,7 +308,7 @@ impl Driver {
     fn keep_scale(&self) -> Result<(), app::Error> {
         match &self.goal {
             Goal::Activate(activation) if activation.cause == Cause::Scale => {
-                scale::keep(&self.root, &self.app, &self.plan.processes, &activation.processes)
+                scale::keep(&self.dir, &self.plan.processes, &activation.processes)
             }
             _ => Ok(()),
         }
@@ -320,14 +319,14 @@ impl Driver {
             // It goes with the app's folder: until then whoever comes next goes on from here.
             return end;
         }
-        match journal::remove(&self.root, &self.app) {
+        match journal::remove(&self.dir) {
             Ok(()) => end,
             Err(error) => End::Left(error.to_string()),
         }
     }
 
     pub(crate) fn save(&self) -> Result<(), Error> {
-        Ok(journal::save(&self.root, &self.app, &self.journal)?)
+        Ok(journal::save(&self.dir, &self.journal)?)
     }
 
     /// Somebody who asks for its end is heard until the switch, and told when it is too late.
@@ -335,7 +334,7 @@ impl Driver {
         if !*self.asked.borrow() {
             return;
         }
-        let by = asked_by(&self.root, &self.app, self.journal.id);
+        let by = asked_by(&self.dir, self.journal.id);
         match abort(&self.goal, &self.journal, observed) {
             Abort::Heard => {
                 let detail = abort_detail(by.as_deref(), &self.journal);
@@ -356,7 +355,7 @@ impl Driver {
 
     /// The route alone: what is known while the engine does not answer.
     async fn route_alone(&self) -> Option<Observed> {
-        let route = self.switch.find_route(&self.app).await.ok()??;
+        let route = self.switch.find_route(self.dir.app()).await.ok()??;
         Some(Observed {
             route: seen(&route),
             ..Observed::default()
@@ -381,7 +380,7 @@ impl Driver {
             return;
         };
         if lets_go(&self.goal, &self.journal, &observed.route)
-            && let Err(error) = self.switch.release(&self.app).await
+            && let Err(error) = self.switch.release(self.dir.app()).await
         {
             tracing::warn!("{error}");
         }
@@ -462,8 +461,7 @@ impl Driver {
             Abort::GivenUpAlready => self.perform(step).await,
             Abort::TooLate(_) => {
                 let late = TooLate {
-                    root: self.root.clone(),
-                    app: self.app.clone(),
+                    dir: self.dir.clone(),
                     id: self.journal.id,
                     log: self.log.beside(),
                 };
@@ -503,12 +501,12 @@ impl Driver {
                 Some(Subject::Containers(containers.iter().map(name).collect()))
             }
             Step::Create { process } => {
-                let name = Slot::Green.container_name(&self.app, process);
+                let name = Slot::Green.container_name(self.dir.app(), process);
                 Some(Subject::Containers(vec![name]))
             }
             Step::Rename { container, process } => Some(Subject::Rename {
                 container: name(container),
-                to: Slot::Blue.container_name(&self.app, process),
+                to: Slot::Blue.container_name(self.dir.app(), process),
             }),
             Step::Pull => self.reference().map(Subject::Image),
             Step::CommitRefs | Step::RestoreRefs => self.goal.pushed_branch().map(Subject::Branch),
@@ -529,8 +527,7 @@ impl Driver {
 
 /// What is needed to tell somebody that it is too late, while a step is performed.
 struct TooLate {
-    root: Root,
-    app: AppName,
+    dir: AppDir,
     id: gokku_core::ReleaseId,
     log: Option<Log>,
 }
@@ -541,7 +538,7 @@ impl TooLate {
         let (Abort::TooLate(why), Some(mut log)) = (verdict, self.log) else {
             return false;
         };
-        let by = asked_by(&self.root, &self.app, self.id);
+        let by = asked_by(&self.dir, self.id);
         let why = why.to_owned();
         log.tell(Event::AbortRefused { by, why });
         true

@@ -1,6 +1,5 @@
 //! Releases whose image is pulled and not built.
 
-use gokku_core::AppName;
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::disk::Taken;
@@ -8,7 +7,7 @@ use gokku_docker::Login;
 
 use crate::app::{records, registries};
 use crate::engine::runtime::Runtime;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::transition::Error;
 use crate::transition::driver::Driver;
 
@@ -20,7 +19,7 @@ impl Driver {
         let Some(reference) = record.reference.clone() else {
             return Err(Error::NoReference(record.id));
         };
-        let login = registries::for_image(&self.root, &reference)?;
+        let login = registries::for_image(self.dir.root(), &reference)?;
         let wrong = |error| not_pulled(&reference, login.as_ref(), error);
         let digest = match &record.digest {
             Some(digest) => digest.clone(),
@@ -32,7 +31,7 @@ impl Driver {
         };
         // Recorded before it is pulled: what there is of it is removed by the record.
         record.digest = Some(digest.clone());
-        records::save(&self.root, &self.app, &record)?;
+        records::save(&self.dir, &record)?;
         let log = &mut self.log;
         let mut on_line = |line: String| {
             log.tell(Event::Output {
@@ -45,14 +44,14 @@ impl Driver {
         pulled.map_err(wrong)?;
         let found = self.runtime.image(digest.as_str()).await?;
         let image = found.ok_or(Error::PulledAndGone(digest))?;
-        let (name, tag) = records::image_name(&self.app, record.id);
+        let (name, tag) = records::image_name(self.dir.app(), record.id);
         self.runtime.tag(image.id.as_str(), &name, &tag).await?;
         record.disk = Some(Taken {
             image: image.size,
             ..Taken::default()
         });
         record.image = Some(image.id);
-        records::save(&self.root, &self.app, &record)?;
+        records::save(&self.dir, &record)?;
         self.begin_to_write().await;
         Ok(())
     }
@@ -60,7 +59,7 @@ impl Driver {
     /// What the release's image is pulled by, where none is built.
     pub(crate) fn reference(&self) -> Option<ImageRef> {
         let id = self.activation().ok()?.release;
-        records::load(&self.root, &self.app, id).ok()??.reference
+        records::load(&self.dir, id).ok()??.reference
     }
 }
 
@@ -99,9 +98,10 @@ pub(crate) async fn forget(
 }
 
 /// The same for every release of an app, and for the name of the active one.
-pub(crate) async fn forget_all(runtime: &dyn Runtime, root: &Root, app: &AppName) -> Result<(), Error> {
+pub(crate) async fn forget_all(runtime: &dyn Runtime, dir: &AppDir) -> Result<(), Error> {
+    let app = dir.app();
     // Records that cannot be read keep nobody from removing the app they are of.
-    let mut pulled = records::list(root, app).unwrap_or_default();
+    let mut pulled = records::list(dir).unwrap_or_default();
     pulled.retain(|record| record.digest.is_some());
     if pulled.is_empty() {
         return Ok(());

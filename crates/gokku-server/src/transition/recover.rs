@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use crate::app::records;
 use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::plan::release_plan::Plan;
 use crate::queue::leftovers;
 use crate::queue::transition_log::Log;
@@ -30,18 +30,20 @@ const LATE: Duration = Duration::from_secs(3);
 
 /// Ends a transition that was cut off, if there is one. Whoever calls holds the app's lock.
 pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) -> Result<(), Error> {
-    let Some(journal) = journal::load(&server.root, app)? else {
+    let dir = server.app_dir(app);
+    let Some(journal) = journal::load(&dir)? else {
         return Ok(());
     };
-    leftovers::sweep_temporary(&server.root, app);
+    leftovers::sweep_temporary(&dir);
     let began = Instant::now();
-    let build = Build::of(&server.root, app, &journal);
-    let mut log = Log::open(&server.root, app, journal.id)?;
+    let build = Build::of(&dir, &journal);
+    let mut log = Log::open(&dir, journal.id)?;
     log.tell(Event::Resumed);
     let plan = match &journal.goal {
-        Goal::Activate(activation) => Plan::of_release(&server.root, app, activation.release)
-            .unwrap_or_else(|_| Plan::lenient(&server.root, app)),
-        Goal::Stop | Goal::Destroy => Plan::lenient(&server.root, app),
+        Goal::Activate(activation) => {
+            Plan::of_release(&dir, activation.release).unwrap_or_else(|_| Plan::lenient(&dir))
+        }
+        Goal::Stop | Goal::Destroy => Plan::lenient(&dir),
     };
     finish_stops(
         server,
@@ -87,7 +89,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
             driver.log().tell(Event::Noted { line });
         }
     }
-    abort::forget(&server.root, app, id);
+    abort::forget(&dir, id);
     driver.log().tell(Event::Finished {
         outcome,
         took: began.elapsed(),
@@ -113,15 +115,15 @@ enum Build {
 
 impl Build {
     /// Looks at what is there before a transition is gone on with.
-    fn of(root: &Root, app: &AppName, journal: &Journal) -> Self {
+    fn of(dir: &AppDir, journal: &Journal) -> Self {
         let Goal::Activate(activation) = &journal.goal else {
             return Self::None;
         };
         let id = activation.release;
-        if activation.pulls || journal.failure.is_some() || !root.tree(app, id).is_dir() {
+        if activation.pulls || journal.failure.is_some() || !dir.tree(id).is_dir() {
             return Self::None;
         }
-        let record = records::load(root, app, id).ok().flatten();
+        let record = records::load(dir, id).ok().flatten();
         match record.and_then(|record| record.image) {
             None => Self::First,
             Some(_) if activation.makes_release() => Self::None,

@@ -65,7 +65,7 @@ fn may_take(root: &Root, request: &Request, plan: &Plan, mine: Option<&RouteStat
     let settings = root.config().display().to_string();
     let check = |port| ports.check(request.asker, app, port, &settings);
     if request.operation.deploys() {
-        let environment: EnvironmentName = apps::load(root, app)?.environment;
+        let environment: EnvironmentName = apps::load(&root.app_dir(app))?.environment;
         for named in plan.config.host_ports_in(&environment) {
             check(named.value.port).map_err(|refused| {
                 let what = format!("{}: {refused}", named.value.key);
@@ -91,10 +91,11 @@ pub(crate) async fn may_set(
     app: &AppName,
     pairs: &[(EnvKey, EnvValue)],
 ) -> Result<(), Error> {
+    let dir = server.app_dir(app);
     if server.asker == Asker::Owner {
         return Ok(());
     }
-    let env = env_store::read(&server.root, app)?;
+    let env = env_store::read(&dir)?;
     let is_there = |value: &EnvValue| env.get(PORT) == Some(value);
     let pairs = pairs.iter();
     let said = pairs.filter(|(key, value)| key.as_str() == PORT && !is_there(value));

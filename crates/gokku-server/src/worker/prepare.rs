@@ -9,6 +9,7 @@ use gokku_core::transition::{Activation, Cause, Goal};
 use gokku_core::{AppName, CommitId, ReleaseId};
 
 use crate::app::{self, apps, code, records};
+use crate::fs::app_dir::AppDir;
 use crate::os::clock;
 use crate::plan::release_plan::Plan;
 use crate::plan::{self, unread};
@@ -31,9 +32,9 @@ pub(crate) struct Prepared {
 
 /// Checks everything that can be checked before anything is changed.
 pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Error> {
-    let (root, app) = (&server.root, &request.app);
-    let mut scale = apps::load(root, app)?.scale;
-    let active = records::active(root, app);
+    let dir = &server.app_dir(&request.app);
+    let mut scale = apps::load(dir)?.scale;
+    let active = records::active(dir);
     let (release, cause) = match &request.operation {
         Operation::Deploy {
             commit,
@@ -42,8 +43,8 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             push,
             ..
         } => {
-            let code = root.incoming(app, request.id);
-            let mut plan = Plan::read(root, app, &code, true)?;
+            let code = dir.incoming(request.id);
+            let mut plan = Plan::read(dir, &code, true)?;
             plan.rebuild = *rebuild;
             plan.notes = unread::of_release(&code, &plan)?;
             let reference = plan.config.image.clone();
@@ -55,8 +56,8 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             return Ok(prepared);
         }
         Operation::Image { image, commit } => {
-            let code = root.incoming(app, request.id);
-            let mut plan = Plan::read(root, app, &code, false)?;
+            let code = dir.incoming(request.id);
+            let mut plan = Plan::read(dir, &code, false)?;
             plan.notes = unread::of_release(&code, &plan)?;
             let image = Some(image.clone());
             return made_anew(request, plan, commit.as_ref(), image, None, &scale);
@@ -69,25 +70,25 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             };
             return Ok(Prepared {
                 goal,
-                plan: Plan::lenient(root, app),
+                plan: Plan::lenient(dir),
                 release: None,
                 commit: None,
                 reference: None,
                 record: None,
             });
         }
-        Operation::Rollback { release } => (rollback_to(server, app, *release)?, Cause::Rollback),
-        Operation::Restart => (running(app, active)?, Cause::Restart),
-        Operation::Config => (running(app, active)?, Cause::Config),
-        Operation::Start => (running(app, active)?, Cause::Start),
-        Operation::Scale { .. } => (running(app, active)?, Cause::Scale),
+        Operation::Rollback { release } => (rollback_to(dir, *release)?, Cause::Rollback),
+        Operation::Restart => (running(dir.app(), active)?, Cause::Restart),
+        Operation::Config => (running(dir.app(), active)?, Cause::Config),
+        Operation::Start => (running(dir.app(), active)?, Cause::Start),
+        Operation::Scale { .. } => (running(dir.app(), active)?, Cause::Scale),
     };
-    let record = records::load(root, app, release)?;
+    let record = records::load(dir, release)?;
     let mended = record
         .as_ref()
-        .map(|record| code::repair(root, app, record))
+        .map(|record| code::repair(dir, record))
         .transpose()?;
-    let mut plan = Plan::of_release(root, app, release)?;
+    let mut plan = Plan::of_release(dir, release)?;
     plan.notes.extend(mended.flatten());
     if let Operation::Scale { scale: said } = &request.operation {
         let scaled = plan.processes.scaled(&scale, said);
@@ -172,9 +173,10 @@ fn running(app: &AppName, active: Option<ReleaseId>) -> Result<ReleaseId, Error>
 }
 
 /// P22, P23: the release that a rollback goes to.
-fn rollback_to(server: &Server, app: &AppName, wanted: Option<ReleaseId>) -> Result<ReleaseId, Error> {
-    let active = running(app, records::active(&server.root, app))?;
-    let records = records::list(&server.root, app)?;
+fn rollback_to(dir: &AppDir, wanted: Option<ReleaseId>) -> Result<ReleaseId, Error> {
+    let app = dir.app();
+    let active = running(app, records::active(dir))?;
+    let records = records::list(dir)?;
     let can_be_had = records
         .iter()
         .filter(|record| record.can_return() && record.id != active);

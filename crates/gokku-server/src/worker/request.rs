@@ -151,7 +151,8 @@ pub struct Submitted {
 
 /// Hands a request to a worker of its own.
 pub fn submit(server: &Server, app: &AppName, operation: Operation, wait: bool) -> Result<Submitted, Error> {
-    let id = transition_log::allocate(&server.root, app)?;
+    let dir = server.app_dir(app);
+    let id = transition_log::allocate(&dir)?;
     submit_as(server, app, id, operation, wait)
 }
 

@@ -46,14 +46,15 @@ pub(crate) async fn run_on(
     request: &Request,
     asked: watch::Receiver<bool>,
 ) -> Result<(), Error> {
+    let dir = server.app_dir(&request.app);
     let began = std::time::Instant::now();
     // What is told is told to whoever asked.
     let server = &Server {
         access: request.only.clone().map_or(Access::All, Access::Only),
         ..server.clone()
     };
-    let mut log = Log::open(&server.root, &request.app, request.id)?;
-    let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
+    let mut log = Log::open(&dir, request.id)?;
+    let _in_use = lock::use_code(&dir.incoming(request.id));
     let (finish, lock) = match make_ready(server, connecting, request, &asked, &mut log).await {
         Ok(ready) => {
             let prepared = &ready.prepared;
@@ -80,9 +81,8 @@ pub(crate) async fn run_on(
             },
             Stopped::Aborted => Finish::GaveUp {
                 kind: FailureKind::Aborted,
-                detail: abort::asked_by(&server.root, &request.app, request.id)
-                    .map_or_else(String::new, |by| format!("by {by}")),
-                serving: records::active(&server.root, &request.app).is_some(),
+                detail: abort::asked_by(&dir, request.id).map_or_else(String::new, |by| format!("by {by}")),
+                serving: records::active(&dir).is_some(),
                 previous: Previous::Untouched,
             },
             Stopped::Refused(error) => Finish::Refused {
@@ -91,7 +91,7 @@ pub(crate) async fn run_on(
             },
         }
     });
-    abort::forget(&server.root, &request.app, request.id);
+    abort::forget(&dir, request.id);
     let took = began.elapsed() + request.operation.took_out();
     let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
     let left = matches!(finish, Finish::LeftUnfinished { .. });
@@ -112,15 +112,16 @@ pub(crate) async fn run_on(
         prune::note_build(&server.root);
     }
     // Whatever became of it: those that fail must not fill the disk either.
-    transition_log::prune_ended(&server.root, &request.app);
+    transition_log::prune_ended(&dir);
     Ok(())
 }
 
 /// Nothing of a push that was not begun stays.
 fn clean_up(server: &Server, request: &Request) {
+    let dir = server.app_dir(&request.app);
     if request.operation.deploys() {
-        let gone = atomic::remove_tree(&server.root.incoming(&request.app, request.id))
-            .and_then(|()| atomic::remove(&server.root.record(&request.app, request.id)));
+        let gone = atomic::remove_tree(&dir.incoming(request.id))
+            .and_then(|()| atomic::remove(&dir.record(request.id)));
         if let Err(error) = gone {
             tracing::warn!("{error}");
         }
@@ -154,6 +155,7 @@ async fn make_ready(
     asked: &watch::Receiver<bool>,
     log: &mut Log,
 ) -> Result<Ready, Stopped> {
+    let dir = server.app_dir(&request.app);
     let lock = acquire(server, request, asked, log).await?;
     let earlier = async {
         // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
@@ -171,7 +173,7 @@ async fn make_ready(
         }
     }
     if prepared.release.is_some() {
-        privileges::of(&server.root, &request.app, &prepared.plan)?;
+        privileges::of(&dir, &prepared.plan)?;
         if request.operation.deploys() {
             networks::check_new(&prepared.plan)?;
         }
@@ -186,12 +188,11 @@ async fn make_ready(
                 Goal::Activate(activation) => activation.processes.len(),
                 Goal::Stop | Goal::Destroy => 0,
             };
-            let notes =
-                networks::prepare(&engine, &server.root, &request.app, &prepared.plan, containers).await?;
+            let notes = networks::prepare(&engine, &dir, &prepared.plan, containers).await?;
             for line in notes {
                 log.tell(Event::Noted { line });
             }
-            mounts::check(&*engine, &server.root, &request.app, &prepared.plan).await?;
+            mounts::check(&*engine, &dir, &prepared.plan).await?;
             host_ports::reserve(server, request, &prepared.plan).await?;
         }
         Ok::<_, Error>(())
@@ -227,23 +228,19 @@ async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Res
     else {
         return Ok(());
     };
-    let (root, app, pending_ref) = (
-        server.root.clone(),
-        request.app.clone(),
-        lock.pending_ref().cloned(),
-    );
+    let (dir, pending_ref) = (server.app_dir(&request.app), lock.pending_ref().cloned());
     let (commit, branch, push) = (commit.clone(), branch.clone(), push.clone());
     blocking::run(move || {
         if let Some(pending_ref) = pending_ref {
-            pending_ref.wait(&root, &app)?;
+            pending_ref.wait(&dir)?;
         }
-        let now = Repository::at(root.repository(&app)).head_of(&branch)?;
+        let now = Repository::at(dir.repository()).head_of(&branch)?;
         let old = push.refs.first().map(|update| &update.old);
         check_unmoved(&branch, old.filter(|old| !old.is_zero()), &commit, now.as_ref())?;
         if push.mover.is_some() {
-            refs::can_note_roots(&root, &app)?;
+            refs::can_note_roots(&dir)?;
         }
-        Ok(refs::check(&root, &app, &push.refs)?)
+        Ok(refs::check(&dir, &push.refs)?)
     })
     .await
 }
@@ -282,7 +279,7 @@ async fn go(
             push: Some(push),
             ..
         } = &request.operation
-            && let Err(error) = push::expect(&server.root, &request.app, &mut lock, branch, push)
+            && let Err(error) = push::expect(&server.app_dir(&request.app), &mut lock, branch, push)
         {
             tracing::warn!("{error}");
         }
@@ -297,11 +294,12 @@ async fn begin(
     prepared: Prepared,
     asked: watch::Receiver<bool>,
 ) -> Result<Driver, Error> {
+    let dir = server.app_dir(&request.app);
     if let Some(record) = &prepared.record {
-        records::save(&server.root, &request.app, record)?;
+        records::save(&dir, record)?;
     }
     if let Operation::Destroy { volumes } = &request.operation {
-        cleanup::remember_volumes(&server.root, &request.app, *volumes)?;
+        cleanup::remember_volumes(&dir, *volumes)?;
     }
     let parts = DriverConfig {
         server: server.clone(),
@@ -309,7 +307,7 @@ async fn begin(
         runtime: Arc::clone(engine),
         plan: prepared.plan,
         goal: prepared.goal,
-        log: Log::open(&server.root, &request.app, request.id)?,
+        log: Log::open(&dir, request.id)?,
         asked,
         took_out: request.operation.took_out(),
     };
@@ -328,21 +326,21 @@ async fn acquire(
         what: Purpose::Operation(request.operation.name()),
         id: request.id,
     };
-    let (root, app) = (&server.root, &request.app);
-    match lock::try_acquire(root, app, &holder)? {
+    let dir = &server.app_dir(&request.app);
+    match lock::try_acquire(dir, &holder)? {
         Attempt::Got(lock) => return Ok(lock),
         // The daemon is done with an app in a moment: nobody is refused for that.
         Attempt::Busy(other)
             if !request.wait && other.as_ref().is_none_or(|other| !other.holder.is_brief()) =>
         {
-            return Err(lock::busy(app, other.as_ref()).into());
+            return Err(lock::busy(dir.app(), other.as_ref()).into());
         }
         Attempt::Busy(other) => {
             let holder = other.map_or_else(|| "something else".to_owned(), |other| other.to_string());
             log.tell(Event::Waited { holder });
         }
     }
-    match waiting::wait(root, app, &holder, asked.clone()).await? {
+    match waiting::wait(dir, &holder, asked.clone()).await? {
         Waited::Got(lock) => Ok(lock),
         Waited::Superseded(newer) => Err(Stopped::Superseded(newer)),
         Waited::Aborted => Err(Stopped::Aborted),
