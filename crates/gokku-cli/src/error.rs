@@ -209,8 +209,39 @@ impl From<gokku_server::Error> for Error {
             Theirs::Busy => Kind::Busy,
             Theirs::Unavailable => Kind::Unavailable,
         };
-        Self::new(kind, error)
+        let hint = hint_of(&error);
+        let error = Self::new(kind, error);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
+}
+
+/// Returns what to do next about what the server says, or what was left as it is.
+fn hint_of(error: &gokku_server::Error) -> Option<String> {
+    use gokku_server::Error as Theirs;
+    use gokku_server::app::Error as OfApp;
+    use gokku_server::command::Error as OfCommand;
+    use gokku_server::worker::Error as OfWorker;
+    Some(match error {
+        Theirs::App(OfApp::Exists(app)) | Theirs::Command(OfCommand::App(OfApp::Exists(app))) => {
+            format!("`gokku status -a {app}` shows it")
+        }
+        Theirs::App(OfApp::NoLogin(_)) => "`gokku registry list` shows those there are".to_owned(),
+        Theirs::App(OfApp::NotLetIn { .. }) => "Nothing was stored".to_owned(),
+        Theirs::Command(OfCommand::NoVariable { app, .. }) => {
+            format!("`gokku config list -a {app}` shows what it has")
+        }
+        Theirs::Command(
+            OfCommand::NotSet(_)
+            | OfCommand::TooManyVariables { .. }
+            | OfCommand::EnvTooLarge { .. }
+            | OfCommand::Worker(OfWorker::PortNotToSet(_)),
+        ) => "Nothing was set".to_owned(),
+        Theirs::Command(OfCommand::Unhealthy { name, .. }) => format!("`docker logs {name}` says more"),
+        _ => return None,
+    })
 }
 
 impl From<ssh::Error> for Error {
@@ -310,6 +341,30 @@ mod tests {
             "there is no app api; `gokku apps list` shows what there is. Nothing was changed"
         );
         assert_eq!(error.exit_code(), MISSING);
+    }
+
+    #[test]
+    fn what_a_server_says_is_told_with_what_to_do_next() {
+        use gokku_server::{app, command};
+        let error = Error::from(app::Error::Exists("api".parse().expect("a name")));
+        assert_eq!(
+            (error.to_string().as_str(), error.exit_code()),
+            (
+                "there is an app api already; `gokku status -a api` shows it",
+                FAILED
+            )
+        );
+        let error = Error::from(command::Error::NoVariable {
+            app: "api".parse().expect("a name"),
+            key: "KEY".parse().expect("a key"),
+        });
+        assert_eq!(
+            (error.to_string().as_str(), error.exit_code()),
+            (
+                "api has no KEY; `gokku config list -a api` shows what it has",
+                MISSING
+            )
+        );
     }
 
     #[test]

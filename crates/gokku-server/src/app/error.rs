@@ -70,7 +70,7 @@ pub enum Error {
         asked: EnvironmentName,
     },
     /// One is to be made that is there.
-    #[error("there is an app {0} already; `gokku status -a {0}` shows it")]
+    #[error("there is an app {0} already")]
     Exists(AppName),
     /// A name would come to mean two apps.
     #[error("{app} is not made: {source}")]
@@ -177,7 +177,7 @@ pub enum Error {
     )]
     NoPassword,
     /// A registry does not take a login.
-    #[error("{registry} does not let {username} in with this password: {words}. Nothing was stored")]
+    #[error("{registry} does not let {username} in with this password: {words}")]
     NotLetIn {
         /// The registry.
         registry: String,
@@ -195,7 +195,7 @@ pub enum Error {
         source: gokku_core::containers::Error,
     },
     /// There is no login to a registry.
-    #[error("there is no login to {0}; `gokku registry list` shows those there are")]
+    #[error("there is no login to {0}")]
     NoLogin(String),
 }
 

@@ -26,7 +26,7 @@ async fn check_and_set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValu
     let dir = server.app_dir(app);
     host_ports::may_set(server, app, pairs).await?;
     for (key, value) in pairs {
-        can_be_given(key, value).map_err(Error::NotSet)?;
+        can_be_given(key, value)?;
     }
     let changed = env_store::edit(&dir, |env| {
         let before = env.clone();

@@ -50,11 +50,11 @@ pub enum Error {
     #[error(transparent)]
     Processes(#[from] ProcessesError),
     /// A variable is none that a process can be started with.
-    #[error("{0}. Nothing was set")]
-    NotSet(#[source] PairError),
+    #[error(transparent)]
+    NotSet(#[from] PairError),
     /// An app would have more variables than it may.
     #[error(
-        "{app} would have {found} variables, and {most} are the most that an app may have ([env] variables in config.toml). Nothing was set"
+        "{app} would have {found} variables, and {most} are the most that an app may have ([env] variables in config.toml)"
     )]
     TooManyVariables {
         /// The app.
@@ -66,7 +66,7 @@ pub enum Error {
     },
     /// An app's env file would be larger than it may.
     #[error(
-        "{app} would have an env file of {found} bytes, and {most} is the most that one may have ([env] size in config.toml). Nothing was set"
+        "{app} would have an env file of {found} bytes, and {most} is the most that one may have ([env] size in config.toml)"
     )]
     EnvTooLarge {
         /// The app.
@@ -77,7 +77,7 @@ pub enum Error {
         most: Size,
     },
     /// A variable that is to go is not there.
-    #[error("{app} has no {key}; `gokku config list -a {app}` shows what it has")]
+    #[error("{app} has no {key}")]
     NoVariable {
         /// The app.
         app: AppName,
@@ -110,7 +110,7 @@ pub enum Error {
         name: String,
     },
     /// A container that was restarted did not become good.
-    #[error("{process}: {why}; `docker logs {name}` says more")]
+    #[error("{process}: {why}")]
     Unhealthy {
         /// Its process.
         process: ProcessKey,

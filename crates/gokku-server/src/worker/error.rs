@@ -136,7 +136,7 @@ pub enum Error {
         source: NotToTake,
     },
     /// A variable would say a host port that the app may not have.
-    #[error("{PORT}: {0}. Nothing was set")]
+    #[error("{PORT}: {0}")]
     PortNotToSet(#[source] NotToTake),
     /// The traffic switch cannot give the app its host port.
     #[error(transparent)]
