@@ -92,14 +92,14 @@ pub struct Driver {
 }
 
 /// How a transition ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum End {
     /// The goal is reached.
     Done,
     /// It was given up, and everything is as before; but for what became of the former release meanwhile.
     GaveUp(Failure, Previous),
     /// It can neither go on nor back now; the journal stays for whoever comes next.
-    Left(String),
+    Left(Error),
 }
 
 /// What a driver is made of.
@@ -183,11 +183,9 @@ impl Driver {
                 Err(error) => {
                     self.revive(&error).await;
                     // Who asked for its end does not wait for what cannot be seen: the daemon goes on when it can.
-                    if self.heeds_abort_unseen().await
-                        || patience.is_over("observe", &error.to_string()).await
-                    {
+                    if self.heeds_abort_unseen().await || patience.is_over("observe", &error).await {
                         self.let_go().await;
-                        return End::Left(error.to_string());
+                        return End::Left(error);
                     }
                     continue;
                 }
@@ -198,8 +196,8 @@ impl Driver {
                 Decision::Done => {
                     // Until it is on the disk there is a journal, and whoever goes on brings it there.
                     if let Err(error) = self.bring_to_disk().await {
-                        if patience.is_over("disk", &error.to_string()).await {
-                            return End::Left(error.to_string());
+                        if patience.is_over("disk", &error).await {
+                            return End::Left(error);
                         }
                         continue;
                     }
@@ -207,7 +205,7 @@ impl Driver {
                     self.post_deploy().await;
                     return match self.keep_scale() {
                         Ok(()) => self.end(End::Done),
-                        Err(error) => End::Left(error.to_string()),
+                        Err(error) => End::Left(error.into()),
                     };
                 }
                 Decision::GiveUp(failure) => {
@@ -218,26 +216,29 @@ impl Driver {
             if self.journal.before(&step)
                 && let Err(error) = self.save()
             {
-                return End::Left(error.to_string());
+                return End::Left(error);
             }
             let Some(result) = self.tell(&step, why, &observed).await else {
                 self.heed_abort(&observed);
                 continue;
             };
-            let failed = result.as_ref().err().cloned();
+            let told = result.as_ref().copied().map_err(ToString::to_string);
             let given_up_before = (self.journal.failure.is_some(), self.journal.previous_failed);
-            if self.journal.after(&step, &observed, result)
+            if self.journal.after(&step, &observed, told)
                 && let Err(error) = self.save()
             {
                 tracing::warn!("{error}");
             }
             let given_up = (self.journal.failure.is_some(), self.journal.previous_failed);
-            match failed {
+            match result {
                 // What cannot be given up is tried again.
-                Some(error) if given_up == given_up_before => {
+                Err(error) if given_up == given_up_before => {
                     if patience.is_over(step.name().as_str(), &error).await {
                         self.let_go().await;
-                        return End::Left(format!("{}: {error}", step.name()));
+                        return End::Left(Error::Step {
+                            step: step.name(),
+                            source: Box::new(error),
+                        });
                     }
                 }
                 _ => patience = Patience::new(),
@@ -321,7 +322,7 @@ impl Driver {
         }
         match journal::remove(&self.dir) {
             Ok(()) => end,
-            Err(error) => End::Left(error.to_string()),
+            Err(error) => End::Left(error.into()),
         }
     }
 
@@ -392,7 +393,7 @@ impl Driver {
         step: &Step,
         why: &'static str,
         observed: &Observed,
-    ) -> Option<Result<(), String>> {
+    ) -> Option<Result<(), Error>> {
         let name = step.name();
         let about = self.about(step);
         self.log.tell(Event::StepStarted(StepStarted {
@@ -412,7 +413,7 @@ impl Driver {
                 step: name,
                 took,
                 error: match failed {
-                    Some(Err(error)) => error.clone(),
+                    Some(Err(error)) => error.to_string(),
                     _ => "aborted".to_owned(),
                 },
             },
@@ -422,7 +423,7 @@ impl Driver {
 
     /// Performs a step. One that takes long is cut short when somebody asks for the end before the switch, and one that waits
     /// for the engine soon after; after the switch who asks is told at once, not when the last request is answered.
-    async fn perform_unless_asked(&mut self, step: &Step, observed: &Observed) -> Option<Result<(), String>> {
+    async fn perform_unless_asked(&mut self, step: &Step, observed: &Observed) -> Option<Result<(), Error>> {
         let mut receiver = self.asked.clone();
         let verdict = abort(&self.goal, &self.journal, observed);
         if matches!(verdict, Abort::Heard) {
@@ -431,7 +432,7 @@ impl Driver {
                 () = asked(&mut receiver) => return None,
             };
             if let Err(error) = written {
-                return Some(Err(error.to_string()));
+                return Some(Err(error));
             }
         }
         let result = match verdict {
@@ -482,7 +483,7 @@ impl Driver {
         };
         // A migration ends itself: whoever goes on must not find its container still being made.
         let cut_short = result.is_err() && matches!(step, Step::Migrate) && *self.asked.borrow();
-        (!cut_short).then(|| result.map_err(|error| error.to_string()))
+        (!cut_short).then_some(result)
     }
 
     /// What a step is about.
@@ -583,7 +584,7 @@ impl Patience {
     }
 
     /// Waits before the next attempt; true when there is to be none.
-    async fn is_over(&mut self, what: &str, error: &str) -> bool {
+    async fn is_over(&mut self, what: &str, error: &Error) -> bool {
         self.attempts += 1;
         tracing::warn!("{what} failed, attempt {}: {error}", self.attempts);
         if self.attempts >= ATTEMPTS || self.since.elapsed() >= LONGEST_TRIAL {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use gokku_core::config::image_ref::ImageRef;
+use gokku_core::transition::StepName;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId};
 use gokku_docker::labels;
 use gokku_proxy::control::client::Error as SwitchError;
@@ -149,12 +150,20 @@ pub enum Error {
         settings: PathBuf,
     },
     /// A transition that was cut off can neither go on nor back.
-    #[error("an earlier transition of {app} cannot be ended: {why}")]
+    #[error("an earlier transition of {app} cannot be ended: {source}")]
     NotEnded {
         /// The app.
         app: AppName,
-        /// Why, as it is told in its log.
-        why: String,
+        /// Why.
+        source: Box<Error>,
+    },
+    /// A step that cannot be given up failed as often as it was tried.
+    #[error("{step}: {source}")]
+    Step {
+        /// The step.
+        step: StepName,
+        /// Why, the last time.
+        source: Box<Error>,
     },
 }
 
@@ -175,7 +184,7 @@ impl Error {
             Self::Plan(error) => error.kind(),
             Self::Git(error) => error.into(),
             Self::GeneratedBuild { source, .. } | Self::NotPulled { source, .. } => source.into(),
-            Self::OfProcess { source, .. } => source.kind(),
+            Self::OfProcess { source, .. } | Self::Step { source, .. } => source.kind(),
             Self::NoRecord(_) | Self::NoImage(_) | Self::NotInRegistry { .. } => Kind::Missing,
             Self::NeedsLogin { .. } | Self::NotForUser { .. } | Self::ForeignVolume { .. } => Kind::Input,
             Self::NoRelease

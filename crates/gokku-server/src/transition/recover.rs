@@ -70,10 +70,6 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
     };
     let mut driver = Driver::resume(parts, journal);
     let end = Box::pin(driver.run()).await;
-    let left = match &end {
-        End::Left(why) => Some(why.clone()),
-        End::Done | End::GaveUp(..) => None,
-    };
     if let (End::Done, Some(branch)) = (&end, branch) {
         ending::deployed(server, app, &branch)?;
     }
@@ -83,8 +79,8 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
     {
         tracing::warn!("{error}");
     }
-    let outcome = finish(server, app, end).await;
-    if destroys && left.is_none() {
+    let outcome = finish(server, app, &end).await;
+    if destroys && !matches!(end, End::Left(_)) {
         for line in ending::destroyed(server, app, &**engine).await? {
             driver.log().tell(Event::Noted { line });
         }
@@ -94,12 +90,12 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
         outcome,
         took: began.elapsed(),
     });
-    match left {
-        Some(why) => Err(Error::NotEnded {
+    match end {
+        End::Left(error) => Err(Error::NotEnded {
             app: app.clone(),
-            why,
+            source: Box::new(error),
         }),
-        None => Ok(()),
+        End::Done | End::GaveUp(..) => Ok(()),
     }
 }
 
@@ -185,7 +181,7 @@ async fn finish_stops(
 }
 
 /// What is told of a transition's end.
-pub(crate) async fn finish(server: &Server, app: &AppName, end: End) -> Finish {
+pub(crate) async fn finish(server: &Server, app: &AppName, end: &End) -> Finish {
     let route = server.switch().route(app).await.ok();
     match end {
         End::Done => {
@@ -194,10 +190,12 @@ pub(crate) async fn finish(server: &Server, app: &AppName, end: End) -> Finish {
         }
         End::GaveUp(failure, previous) => Finish::GaveUp {
             kind: failure.kind,
-            detail: failure.detail,
+            detail: failure.detail.clone(),
             serving: route.is_some_and(|route| !route.targets.is_empty()),
-            previous,
+            previous: *previous,
         },
-        End::Left(detail) => Finish::LeftUnfinished { detail },
+        End::Left(error) => Finish::LeftUnfinished {
+            detail: error.to_string(),
+        },
     }
 }

@@ -266,7 +266,7 @@ async fn go(
         }
         Err(error) => return (Err(error.into()), Some(lock)),
     };
-    let finish = finish(server, &request.app, end).await;
+    let finish = finish(server, &request.app, &end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
         cleanup::after(server, request, &*engine, keep, log).await;
         if let Some((before, now)) = networks
