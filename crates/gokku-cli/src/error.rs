@@ -209,8 +209,39 @@ impl From<gokku_server::Error> for Error {
             Theirs::Busy => Kind::Busy,
             Theirs::Unavailable => Kind::Unavailable,
         };
-        Self::new(kind, error)
+        let hint = hint_of(&error);
+        let error = Self::new(kind, error);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
+}
+
+/// Returns what to do next about what the server says, or what was left as it is.
+fn hint_of(error: &gokku_server::Error) -> Option<String> {
+    use gokku_server::Error as Theirs;
+    use gokku_server::app::Error as OfApp;
+    use gokku_server::command::Error as OfCommand;
+    use gokku_server::worker::Error as OfWorker;
+    Some(match error {
+        Theirs::App(OfApp::Exists(app)) | Theirs::Command(OfCommand::App(OfApp::Exists(app))) => {
+            format!("`gokku status -a {app}` shows it")
+        }
+        Theirs::App(OfApp::NoLogin(_)) => "`gokku registry list` shows those there are".to_owned(),
+        Theirs::App(OfApp::NotLetIn { .. }) => "Nothing was stored".to_owned(),
+        Theirs::Command(OfCommand::NoVariable { app, .. }) => {
+            format!("`gokku config list -a {app}` shows what it has")
+        }
+        Theirs::Command(
+            OfCommand::NotSet(_)
+            | OfCommand::TooManyVariables { .. }
+            | OfCommand::EnvTooLarge { .. }
+            | OfCommand::Worker(OfWorker::PortNotToSet(_)),
+        ) => "Nothing was set".to_owned(),
+        Theirs::Command(OfCommand::Unhealthy { name, .. }) => format!("`docker logs {name}` says more"),
+        _ => return None,
+    })
 }
 
 impl From<ssh::Error> for Error {
@@ -251,22 +282,27 @@ impl From<machine::Error> for Error {
     }
 }
 
-impl From<gokku_server::fs::Error> for Error {
-    fn from(error: gokku_server::fs::Error) -> Self {
-        gokku_server::Error::from(error).into()
-    }
+/// What each part of the server says.
+macro_rules! is_of_server {
+    ($($error:ty,)*) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                gokku_server::Error::from(error).into()
+            }
+        })*
+    };
 }
 
-impl From<gokku_server::os::Error> for Error {
-    fn from(error: gokku_server::os::Error) -> Self {
-        gokku_server::Error::from(error).into()
-    }
-}
-
-impl From<gokku_server::queue::Error> for Error {
-    fn from(error: gokku_server::queue::Error) -> Self {
-        gokku_server::Error::from(error).into()
-    }
+is_of_server! {
+    gokku_server::fs::Error,
+    gokku_server::os::Error,
+    gokku_server::app::Error,
+    gokku_server::queue::Error,
+    gokku_server::plan::Error,
+    gokku_server::space::Error,
+    gokku_server::worker::Error,
+    gokku_server::daemon::Error,
+    gokku_server::command::Error,
 }
 
 impl From<ProgramError> for Error {
@@ -291,6 +327,8 @@ pub(crate) fn exit_code_of(finish: &Finish) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use gokku_core::text::causes::chain;
+
     use super::*;
 
     #[test]
@@ -306,11 +344,34 @@ mod tests {
     }
 
     #[test]
+    fn what_a_server_says_is_told_with_what_to_do_next() {
+        use gokku_server::{app, command};
+        let error = Error::from(app::Error::Exists("api".parse().expect("a name")));
+        assert_eq!(
+            (error.to_string().as_str(), error.exit_code()),
+            (
+                "there is an app api already; `gokku status -a api` shows it",
+                FAILED
+            )
+        );
+        let error = Error::from(command::Error::NoVariable {
+            app: "api".parse().expect("a name"),
+            key: "KEY".parse().expect("a key"),
+        });
+        assert_eq!(
+            (error.to_string().as_str(), error.exit_code()),
+            (
+                "api has no KEY; `gokku config list -a api` shows what it has",
+                MISSING
+            )
+        );
+    }
+
+    #[test]
     fn what_caused_an_error_is_kept() {
         let error = Error::from("A".parse::<gokku_core::AppName>().expect_err("no name")).about("--app");
         assert!(error.to_string().starts_with("--app: "), "{error}");
-        let causes = std::iter::successors(error.source(), |&cause| cause.source());
-        let found = causes
+        let found = chain(&error)
             .filter(|cause| cause.is::<gokku_core::app::name::NameError>())
             .count();
         assert_eq!((found, error.exit_code()), (1, USAGE));

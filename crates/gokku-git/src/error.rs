@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub enum Error {
     /// There is no git.
     #[error("git could not be run: {0}. Install it: apt-get install git")]
-    Missing(std::io::Error),
+    Missing(#[source] std::io::Error),
     /// git ran and failed.
     #[error("git {command}: {message}")]
     Failed {

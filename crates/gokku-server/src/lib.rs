@@ -27,10 +27,13 @@ pub mod worker;
 #[cfg(test)]
 mod earlier_version;
 mod error;
+mod kind;
 mod server;
 
-pub use error::{Error, Kind};
+pub use error::Error;
+pub use fs::app_dir::AppDir;
 pub use fs::root::Root;
+pub use kind::Kind;
 pub use server::Server;
 
 /// Returns the Docker Engine's socket that a `DOCKER_HOST` names.

@@ -7,7 +7,7 @@ use gokku_docker::{ContainerFacts, Engine, labels};
 use gokku_proxy::Client;
 
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
+use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 
 /// What everything on the server needs to know; read from the environment by the program.
@@ -31,7 +31,7 @@ pub struct Server {
 
 impl Server {
     /// A connection to the engine.
-    pub async fn engine(&self) -> Result<Engine, Error> {
+    pub async fn engine(&self) -> Result<Engine, gokku_core::containers::Error> {
         Ok(Engine::connect(&self.engine).await?)
     }
 
@@ -44,6 +44,11 @@ impl Server {
         let root = self.root.label();
         let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
         engine.containers(&mine).await
+    }
+
+    /// Where everything of an app is.
+    pub fn app_dir(&self, app: &AppName) -> AppDir {
+        self.root.app_dir(app)
     }
 
     /// The traffic switch, running or not.

@@ -6,11 +6,9 @@ use std::path::Path;
 
 use gokku_core::release::record::{Record, VERSION};
 use gokku_core::transition::{Container, Decision, Journal, Observed, State, next};
-use gokku_server::Error;
 use gokku_server::app::apps::App;
 use gokku_server::app::{apps, records, server_config};
-use gokku_server::fs::Error as FileError;
-use gokku_server::fs::toml_file;
+use gokku_server::fs::{Error, toml_file};
 use gokku_server::os::clock;
 use gokku_server::queue::journal;
 use gokku_server::queue::lock::Holder;
@@ -35,13 +33,12 @@ pub fn check(data: &[u8]) {
     handed_over(data);
 }
 
-fn kept<T: Serialize + PartialEq + Debug, E: Into<Error>>(
+fn kept<T: Serialize + PartialEq + Debug>(
     data: &[u8],
     newest: i64,
-    parse: impl Fn(&Path, &[u8]) -> Result<T, E>,
+    parse: impl Fn(&Path, &[u8]) -> Result<T, Error>,
 ) -> Option<T> {
     let path = Path::new(PATH);
-    let parse = |path: &Path, data: &[u8]| parse(path, data).map_err(Into::into);
     match parse(path, data) {
         Ok(value) => {
             let text = toml_file::text(path, &value).expect("text");
@@ -54,9 +51,9 @@ fn kept<T: Serialize + PartialEq + Debug, E: Into<Error>>(
             let table: Option<toml::Table> = text.and_then(|text| toml::from_str(text.text).ok());
             let version = table.and_then(|table| table.get("version")?.as_integer());
             let is_other = |version: i64| !(1..=newest).contains(&version) && u32::try_from(version).is_ok();
-            if matches!(error, Error::Fs(FileError::Torn { .. })) {
+            if matches!(error, Error::Torn { .. }) {
                 assert!(data.iter().all(|byte| *byte == 0), "{error}");
-            } else if matches!(error, Error::Fs(FileError::Version { .. })) {
+            } else if matches!(error, Error::Version { .. }) {
                 assert!(version.is_none_or(is_other), "{error}");
             } else {
                 assert!(!version.is_some_and(is_other), "{error}");

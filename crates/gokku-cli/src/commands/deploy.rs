@@ -83,7 +83,7 @@ fn deploy_image(context: &Context, app: &AppName, image: &ImageRef) -> Result<u8
 
 /// Refuses to deploy while another transition of the app is under way.
 fn check_free(context: &Context, app: &AppName) -> Result<(), Error> {
-    if let Some(holder) = lock::holder(&context.server()?.root, app)?
+    if let Some(holder) = lock::holder(&context.server()?.app_dir(app))?
         && !holder.holder.is_brief()
     {
         return Err(lock::busy(app, Some(&holder)).into());
@@ -101,12 +101,12 @@ fn how_the_last_ended(app: &AppName) -> String {
 
 /// Follows the deploy under way to its end.
 fn attach(context: &Context, app: &AppName) -> Result<u8, Error> {
-    let root = &context.server()?.root;
-    let held = lock::holder(root, app)?.map(|held| held.holder);
+    let dir = context.server()?.app_dir(app);
+    let held = lock::holder(&dir)?.map(|held| held.holder);
     let holder = held.filter(|held| !held.is_brief());
     let holder = holder.ok_or_else(|| nothing_under_way(app))?;
     let mut renderer = Renderer::new(context.printer);
-    let finish = follow(root, app, holder.id, holder.pid, |event| {
+    let finish = follow(&dir, holder.id, holder.pid, |event| {
         renderer.show(event);
     })?;
     Ok(exit_code_of(&finish))
@@ -115,12 +115,13 @@ fn attach(context: &Context, app: &AppName) -> Result<u8, Error> {
 /// P24: frees a stuck deploy.
 fn end(context: &Context, app: &AppName, which: Option<&str>) -> Result<u8, Error> {
     let (server, printer) = (context.server()?, context.printer);
-    let choices = abort::choices(&server.root, app)?;
+    let dir = server.app_dir(app);
+    let choices = abort::choices(&dir)?;
     let holder = choose(app, &choices, which)?;
-    abort::ask(&server.root, app, holder, &server.by)?;
+    abort::ask(&dir, holder, &server.by)?;
     printer.note(Look::Plain, &format!("asked the {holder} to stop"));
     let mut renderer = Renderer::new(printer);
-    let end = follow_until(&server.root, app, holder.id, holder.pid, |stamped| {
+    let end = follow_until(&dir, holder.id, holder.pid, |stamped| {
         renderer.show(stamped);
         match &stamped.event {
             Event::AbortRefused { why, .. } => ControlFlow::Break(why.clone()),
@@ -161,7 +162,7 @@ fn choose<'a>(app: &AppName, choices: &'a [Holder], which: Option<&str>) -> Resu
 
 /// Tells that what was waiting behind it comes next.
 fn tell_next(context: &Context, app: &AppName) -> Result<(), Error> {
-    for holder in abort::choices(&context.server()?.root, app)? {
+    for holder in abort::choices(&context.server()?.app_dir(app))? {
         let line = format!(
             "The {holder} comes next; `gokku deploy --abort {} -a {app}` ends it, too",
             holder.id

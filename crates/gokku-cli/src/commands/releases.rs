@@ -21,7 +21,7 @@ impl Run for ReleasesArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let app = context.app()?;
         context.printer.list(
-            &releases::list(&context.server()?.root, &app)?,
+            &releases::list(&context.server()?.app_dir(&app))?,
             &format!("{app} has no release yet: push one with git."),
             ["RELEASE", "COMMIT", "STATE", "BY", ""],
             |release| {

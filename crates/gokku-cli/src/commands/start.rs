@@ -23,7 +23,7 @@ impl Run for StartArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let server = context.server()?;
         let app = &context.app()?;
-        apps::load(&server.root, app)?;
+        apps::load(&server.app_dir(app))?;
         if wait(async { Ok(status::answers(server, app).await?) })? {
             context.printer.note(
                 Look::Plain,

@@ -13,7 +13,7 @@ use crate::render::Renderer;
 /// Asks for a transition and follows it to its end; a busy app refuses it.
 pub(super) fn run(context: &Context, app: &AppName, operation: Operation) -> Result<u8, Error> {
     let server = context.server()?;
-    apps::load(&server.root, app)?;
+    apps::load(&server.app_dir(app))?;
     follow_to_end(context, app, submit(server, app, operation, false)?)
 }
 
@@ -27,7 +27,7 @@ pub(super) fn follow_to_newest(context: &Context, app: &AppName, submitted: Subm
     let mut finish = end_of(context, app, submitted)?;
     while let Finish::Superseded { id, process, .. } = finish {
         let mut renderer = Renderer::new(context.printer);
-        finish = follow(&context.server()?.root, app, id, process, |event| {
+        finish = follow(&context.server()?.app_dir(app), id, process, |event| {
             renderer.show(event);
         })?;
     }
@@ -37,8 +37,8 @@ pub(super) fn follow_to_newest(context: &Context, app: &AppName, submitted: Subm
 /// Follows a worker, and returns whatever end it comes to.
 pub(super) fn end_of(context: &Context, app: &AppName, mut submitted: Submitted) -> Result<Finish, Error> {
     let mut renderer = Renderer::new(context.printer);
-    let root = &context.server()?.root;
-    let finish = follow(root, app, submitted.id, submitted.child.id(), |event| {
+    let dir = context.server()?.app_dir(app);
+    let finish = follow(&dir, submitted.id, submitted.child.id(), |event| {
         renderer.show(event);
     })?;
     // It has said its last word: only its end is missing.

@@ -3,7 +3,9 @@
 //! - [`decode`]: a file's bytes as text; [`read_limits`]: how much of it is read
 //! - [`size`]: amounts of bytes; [`shell`]: a line as a shell reads it
 //! - [`hex`]: bytes in texts; [`fingerprint`]: whether two things are the same
+//! - [`causes`]: an error with everything behind it
 
+pub mod causes;
 pub mod decode;
 pub mod fingerprint;
 pub mod hex;

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use gokku_core::config::env_file::EnvValue;
 use gokku_core::config::image_ref::DEFAULT_REGISTRY;
+use gokku_core::text::causes::causes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -25,7 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::build::protobuf::{Fields, one_field};
 use crate::engine::connection::Engine;
-use crate::engine::error::{Error, causes};
+use crate::engine::error::Error;
 use crate::engine::limits::Call;
 use crate::engine::raw_http;
 use gokku_core::containers::build::Secrets;

@@ -8,9 +8,10 @@ use bollard::Docker;
 use bollard::models::{HostConfigLogConfig, SystemInfo};
 use futures_util::future::BoxFuture;
 use gokku_core::containers::container::LogLimits;
+use gokku_core::text::causes::causes;
 use tokio::sync::OnceCell;
 
-use crate::engine::error::{Error, causes};
+use crate::engine::error::Error;
 use crate::engine::limits::{Call, Limits, Memory};
 
 /// The oldest engine API that will do: Docker 20.10's.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use gokku_core::machine::subnet::NoRoom;
+use gokku_core::text::causes::causes;
 
 use crate::engine::failed_build::FailedBuild;
 
@@ -167,19 +168,4 @@ impl From<Error> for gokku_core::containers::Error {
             | Error::Api { .. } => Self::Failed(error.into()),
         }
     }
-}
-
-/// An error with what caused it.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }

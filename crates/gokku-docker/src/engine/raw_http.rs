@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use gokku_core::text::causes::causes;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::http::request::Builder;
@@ -11,7 +12,7 @@ use hyper::{Method, Request, Response, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-use crate::engine::error::{Error, causes};
+use crate::engine::error::Error;
 
 /// An answer's head, and what drives its body.
 pub(crate) type Answer = (Response<Incoming>, tokio_util::task::AbortOnDropHandle<()>);

@@ -12,13 +12,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::{DEFAULT_REGISTRY, ImageRef};
 use gokku_core::containers::image::Login;
+use gokku_core::text::causes::causes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::{Method, Request, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::connection::Engine;
-use crate::engine::error::{Error, causes};
+use crate::engine::error::Error;
 use crate::engine::failed_build::is_denial;
 use crate::engine::limits::Call;
 use crate::engine::raw_http::{self, Answer};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use gokku_core::containers::usage::{PrunedCache, Usage};
 use gokku_core::machine::backoff::Backoff;
+use gokku_core::text::causes::causes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Method;
 use serde::Deserialize;
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::engine::connection::Engine;
-use crate::engine::error::{Error, causes};
+use crate::engine::error::Error;
 use crate::engine::limits::Call;
 use crate::engine::raw_http;
 use crate::image::disk_usage;

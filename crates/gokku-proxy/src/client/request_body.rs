@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use crate::client::connection_state::ActiveRequest;
 use crate::http::hop_headers;
-use crate::support::error_chain::io_kinds;
+use crate::support::io_causes::io_kinds;
 use crate::support::lock::lock;
 
 /// The most that is kept of a body so that it can be sent again, in bytes and in pieces.

@@ -17,6 +17,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::api::{Drain, Drained, Hold, PutRoute, Refused, RouteStatus, Status, SwitchTo};
 
+/// What happened to an exchange: an error, or a text.
+type Source = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -33,12 +36,12 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refused),
     /// The connection broke, or what came back was not understood.
-    #[error("the exchange with the traffic switch on {} failed: {reason}", .socket.display())]
+    #[error("the exchange with the traffic switch on {} failed: {source}", .socket.display())]
     Broken {
         /// The socket.
         socket: PathBuf,
         /// What happened.
-        reason: String,
+        source: Source,
     },
 }
 
@@ -131,10 +134,10 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Error> {
-        let text = serde_json::to_vec(body).map_err(|error| self.broken(error.to_string()))?;
+        let text = serde_json::to_vec(body).map_err(|error| self.broken(error))?;
         let (status, body) = self.boxed_exchange(method, path, text).await?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| self.broken(error.to_string()));
+            return serde_json::from_slice(&body).map_err(|error| self.broken(error));
         }
         match serde_json::from_slice::<Refused>(&body) {
             Ok(refused) => Err(refused.into()),
@@ -142,10 +145,10 @@ impl Client {
         }
     }
 
-    fn broken(&self, reason: String) -> Error {
+    fn broken(&self, source: impl Into<Source>) -> Error {
         Error::Broken {
             socket: self.socket.clone(),
-            reason,
+            source: source.into(),
         }
     }
 
@@ -166,17 +169,16 @@ impl Client {
         path: &str,
         text: Vec<u8>,
     ) -> Result<(StatusCode, Bytes), Error> {
-        let broken = |reason: String| self.broken(reason);
         let stream = UnixStream::connect(&self.socket)
             .await
             .map_err(|error| match error.kind() {
                 ErrorKind::NotFound | ErrorKind::ConnectionRefused => Error::NotRunning(self.socket.clone()),
                 ErrorKind::PermissionDenied => Error::Forbidden(self.socket.clone()),
-                _ => broken(error.to_string()),
+                _ => self.broken(error),
             })?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| broken(error.to_string()))?;
+            .map_err(|error| self.broken(error))?;
         let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
         let request = Request::builder()
             .method(method)
@@ -184,17 +186,17 @@ impl Client {
             .header(HOST, "gokku")
             .header(CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(text)))
-            .map_err(|error| broken(error.to_string()))?;
+            .map_err(|error| self.broken(error))?;
         let response = sender
             .send_request(request)
             .await
-            .map_err(|error| broken(error.to_string()))?;
+            .map_err(|error| self.broken(error))?;
         let status = response.status();
         let body = response
             .into_body()
             .collect()
             .await
-            .map_err(|error| broken(error.to_string()))?
+            .map_err(|error| self.broken(error))?
             .to_bytes();
         Ok((status, body))
     }

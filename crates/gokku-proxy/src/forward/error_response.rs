@@ -3,13 +3,13 @@
 use std::error::Error;
 
 use bytes::Bytes;
+use gokku_core::text::causes::causes;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SERVER};
 
 use crate::forward::response_body::ResponseBody;
 use crate::http::error_reason::{ERROR_HEADER, ErrorLog, ErrorReason, RETRY_AFTER_SECONDS, TEXT};
-use crate::support::error_chain;
 
 /// Logs a reason and returns the response that gives it.
 pub(crate) fn respond(errors: &ErrorLog, reason: ErrorReason) -> Response<ResponseBody> {
@@ -23,7 +23,7 @@ pub(crate) fn respond_after(
     reason: ErrorReason,
     error: &dyn Error,
 ) -> Response<ResponseBody> {
-    errors.log(reason, Some(&error_chain::in_words(error)));
+    errors.log(reason, Some(&causes(error)));
     response(reason)
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 
+use gokku_core::text::causes::chain;
 use hyper_util::client::legacy::Error;
 use rustix::io::Errno;
 
@@ -10,7 +11,7 @@ use crate::forward::retry::Failure;
 use crate::http::error_reason::ErrorReason;
 use crate::route::connector::Gone;
 use crate::route::upstream_connection::Received;
-use crate::support::error_chain::{chain, io_errors, io_kinds};
+use crate::support::io_causes::{io_errors, io_kinds};
 
 /// What the kernel returns when the switch, or the machine, has no descriptors, ports or memory left.
 const NO_MEANS: [Errno; 5] = [

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use gokku_core::text::causes::causes;
 use http_body_util::Full;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
 use crate::client::connection_state::ActiveRequest;
 use crate::client::request_body::RefusedBody;
 use crate::route::target::Lease;
-use crate::support::error_chain;
 
 /// The body of a response to a client.
 pub(crate) struct ResponseBody {
@@ -82,7 +82,7 @@ impl HttpBody for ResponseBody {
                         } else {
                             "the app's answer broke off"
                         };
-                        tracing::warn!(%app, "{what}: {}", error_chain::in_words(error));
+                        tracing::warn!(%app, "{what}: {}", causes(error));
                     }
                 }
                 polled

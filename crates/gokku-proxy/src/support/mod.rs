@@ -2,11 +2,11 @@
 //!
 //! - [`task`]: work that panics takes nothing else with it
 //! - `lock`: locks, whatever panicked while holding one
-//! - `error_chain`: an error with everything behind it
+//! - `io_causes`: the kernel's errors behind an error
 //! - `log_throttle`: how often the log repeats itself
 
 pub mod task;
 
-pub(crate) mod error_chain;
+pub(crate) mod io_causes;
 pub(crate) mod lock;
 pub(crate) mod log_throttle;

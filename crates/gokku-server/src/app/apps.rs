@@ -15,8 +15,10 @@ use gokku_core::{AppName, EnvironmentName};
 use gokku_git::{Hook, Repository};
 use serde::{Deserialize, Serialize};
 
-use crate::app::intake;
-use crate::error::Error;
+use crate::app::error::{ImagesOf, There};
+use crate::app::{Error, intake};
+use crate::fs::Error as FileError;
+use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 use crate::fs::{atomic, durable, toml_file};
 use crate::os::clock;
@@ -74,11 +76,12 @@ pub fn ensure(
     environment: &EnvironmentName,
     branch: Option<&BranchName>,
 ) -> Result<(App, bool), Error> {
+    let dir = server.app_dir(name);
     // Before anything is looked at: that there is one must not be told.
     if !server.access.allows(name) {
         return Err(missing(server, name.as_str())?);
     }
-    let is_there = || server.root.app_file(name).exists();
+    let is_there = || dir.app_file().exists();
     if !is_there() {
         match create(server, name, environment, branch) {
             Ok(app) => return Ok((app, true)),
@@ -87,14 +90,15 @@ pub fn ensure(
             Err(error) => return Err(error),
         }
     }
-    let app = load(&server.root, name)?;
+    let app = load(&dir)?;
     if app.environment == *environment {
         Ok((app, false))
     } else {
-        Err(Error::failed(format!(
-            "the app {name} serves {} here, not {environment}: an app has one environment",
-            app.environment
-        )))
+        Err(Error::OtherEnvironment {
+            app: app.name,
+            serves: app.environment,
+            asked: environment.clone(),
+        })
     }
 }
 
@@ -105,19 +109,15 @@ pub fn create(
     environment: &EnvironmentName,
     branch: Option<&BranchName>,
 ) -> Result<App, Error> {
+    let dir = server.app_dir(name);
     let root = &server.root;
     // Before anything is looked at: that there is one must not be told.
     if !server.access.allows(name) {
         return Err(missing(server, name.as_str())?);
     }
-    let folder = root.app(name);
-    let exists = || {
-        Error::failed(format!(
-            "there is an app {name} already; `gokku status -a {name}` shows it"
-        ))
-    };
+    let folder = dir.path();
     if folder.exists() {
-        return Err(exists());
+        return Err(Error::Exists(name.clone()));
     }
     free_for_an_image(name)?;
     let others: Vec<Named> = list(root)?.iter().map(App::named).collect();
@@ -129,7 +129,10 @@ pub fn create(
         |other| server.access.allows(other),
         limited,
     )
-    .map_err(|clash| Error::input(format!("{name} is not made: {clash}")))?;
+    .map_err(|source| Error::Clash {
+        app: name.clone(),
+        source,
+    })?;
     let app = App {
         version: VERSION,
         name: name.clone(),
@@ -146,7 +149,7 @@ pub fn create(
         .tempdir_in(root.apps())
         .map_err(|error| Error::file(&root.apps(), error))?;
     refresh_repository(server, name)?;
-    durable::write_tree(&root.repository(name))?;
+    durable::write_tree(&dir.repository())?;
     durable::write_file(&root.path().join("repos"))?;
     for part in ["shared", "releases", "deploys", "incoming"] {
         fs::create_dir(made.path().join(part)).map_err(|error| Error::file(made.path(), error))?;
@@ -160,7 +163,7 @@ pub fn create(
     if let Err(error) = opened.and_then(|()| fs::rename(&made, &folder)) {
         atomic::remove_tree(&made)?;
         return Err(if folder.exists() {
-            exists()
+            Error::Exists(name.clone())
         } else {
             Error::file(&folder, error)
         });
@@ -177,11 +180,12 @@ const LOOK_LIMIT: Duration = Duration::from_secs(60);
 /// Makes a repository that has lost something of its content, as after a power cut, one that can be pushed to again; what was
 /// done is recorded. `deep`: look at all of its history, although nothing is seen to be amiss.
 pub fn mend_repository(server: &Server, name: &AppName, deep: bool) -> Result<(), Error> {
-    let repository = Repository::at(server.root.repository(name));
+    let dir = server.app_dir(name);
+    let repository = Repository::at(dir.repository());
     if !repository.path().join("objects").is_dir() {
         return Ok(());
     }
-    let branch = load(&server.root, name).ok().and_then(|app| app.branch);
+    let branch = load(&dir).ok().and_then(|app| app.branch);
     let mended = repository.repair(branch.as_ref(), deep, LOOK_LIMIT)?;
     if mended.is_nothing() {
         return Ok(());
@@ -200,20 +204,22 @@ pub fn mend_repository(server: &Server, name: &AppName, deep: bool) -> Result<()
 /// An app's image is called as the app is: no other image may be.
 fn free_for_an_image(name: &AppName) -> Result<(), Error> {
     let whose = if official_images::is_one(name.as_str()) {
-        "one of Docker's official images is called so, and other apps could not be built on it: "
+        ImagesOf::Docker
     } else if name.as_str().starts_with(mask::PREFIX) {
-        "gokku calls images so that there are not: "
+        ImagesOf::Nobody
     } else {
         return Ok(());
     };
-    Err(Error::input(format!(
-        "no app can be called {name}: {whose}choose another name, as my-{name}"
-    )))
+    Err(Error::ImageName {
+        app: name.clone(),
+        whose,
+    })
 }
 
 /// Makes an app's repository, or brings one of an earlier gokku up to date: its configuration and its hooks.
 pub fn refresh_repository(server: &Server, name: &AppName) -> Result<(), Error> {
-    let repository = Repository::at(server.root.repository(name));
+    let dir = server.app_dir(name);
+    let repository = Repository::at(dir.repository());
     if !repository.is_there() {
         repository.create()?;
     }
@@ -235,7 +241,7 @@ pub(crate) fn hook(server: &Server, name: &AppName) -> Hook {
 pub fn list(root: &Root) -> Result<Vec<App>, Error> {
     Ok(names(root)?
         .iter()
-        .filter_map(|name| load(root, name).ok())
+        .filter_map(|name| load(&root.app_dir(name)).ok())
         .collect())
 }
 
@@ -243,7 +249,7 @@ pub fn list(root: &Root) -> Result<Vec<App>, Error> {
 pub fn unreadable(root: &Root) -> Result<Vec<(AppName, Error)>, Error> {
     let all = names(root)?.into_iter();
     Ok(all
-        .filter_map(|name| load(root, &name).err().map(|error| (name, error)))
+        .filter_map(|name| load(&root.app_dir(&name)).err().map(|error| (name, error)))
         .collect())
 }
 
@@ -260,21 +266,21 @@ pub(crate) fn names(root: &Root) -> Result<Vec<AppName>, Error> {
 }
 
 /// An app's record.
-pub fn load(root: &Root, name: &AppName) -> Result<App, Error> {
-    let path = root.app_file(name);
-    let bytes = atomic::read(&path)?
-        .ok_or_else(|| Error::missing(format!("there is no app {name}; `gokku apps list` shows them")))?;
-    parse(&path, &bytes)
+pub fn load(dir: &AppDir) -> Result<App, Error> {
+    let name = dir.app();
+    let path = dir.app_file();
+    let bytes = atomic::read(&path)?.ok_or_else(|| Error::NoApp(name.clone()))?;
+    Ok(parse(&path, &bytes)?)
 }
 
 /// Understands the content of an `app.toml`.
-pub fn parse(path: &Path, bytes: &[u8]) -> Result<App, Error> {
-    Ok(toml_file::parse_versioned(path, bytes, VERSION)?)
+pub fn parse(path: &Path, bytes: &[u8]) -> Result<App, FileError> {
+    toml_file::parse_versioned(path, bytes, VERSION)
 }
 
 /// Replaces an app's record.
-pub fn save(root: &Root, app: &App) -> Result<(), Error> {
-    Ok(toml_file::write(&root.app_file(&app.name), app)?)
+pub fn save(root: &Root, app: &App) -> Result<(), FileError> {
+    toml_file::write(&root.app_dir(&app.name).app_file(), app)
 }
 
 /// Those that whoever asks may see.
@@ -287,9 +293,10 @@ pub fn visible(server: &Server) -> Result<Vec<App>, Error> {
 /// P34: the app that a name means, or a name and an environment, `api-production`; none when there is none that whoever
 /// asks may reach.
 pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> {
-    if server.access.allows(given) && server.root.app_file(given).exists() {
+    let dir = server.app_dir(given);
+    if server.access.allows(given) && dir.app_file().exists() {
         // One that cannot be read is meant all the same: what is wrong with it is told when it is.
-        if load(&server.root, given).map_or(true, |app| !app.stands_back) {
+        if load(&dir).map_or(true, |app| !app.stands_back) {
             return Ok(Some(given.clone()));
         }
     }
@@ -298,20 +305,18 @@ pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> 
         Resolved::App(app) => Ok(Some(app.clone())),
         Resolved::Nothing => Ok(None),
         Resolved::Several(all) => {
-            let all: Vec<&str> = all.iter().map(|app| app.as_str()).collect();
-            Err(Error::input(format!(
-                "{given} could mean each of these apps, with its environment: {}. Name one by its name alone",
-                all.join(", ")
-            )))
+            let (given, apps) = (given.clone(), all.into_iter().cloned().collect());
+            Err(Error::Ambiguous { given, apps })
         }
     }
 }
 
 /// The app that `-a` means.
 pub fn resolve(server: &Server, given: &str) -> Result<AppName, Error> {
-    let name: AppName = given
-        .parse()
-        .map_err(|error| Error::input(format!("-a {given}: {error}")))?;
+    let name: AppName = given.parse().map_err(|source| Error::NotAName {
+        given: given.to_owned(),
+        source,
+    })?;
     match find(server, &name)? {
         Some(app) => Ok(app),
         None => Err(missing(server, given)?),
@@ -327,22 +332,20 @@ pub(crate) fn missing(server: &Server, given: &str) -> Result<Error, Error> {
             .strip_prefix(app.name.as_str())
             .is_some_and(|rest| rest.starts_with('-'))
     });
-    if let Some(app) = other {
-        return Ok(Error::missing(format!(
-            "there is no app {given}: {} is there, with the environment {}",
-            app.name, app.environment
-        )));
-    }
-    let known: Vec<String> = apps.iter().map(|app| app.name.to_string()).collect();
-    let allowed = given.parse().is_ok_and(|name| server.access.allows(&name));
-    let hint = if !allowed {
-        format!("this key is for {}", server.access)
-    } else if known.is_empty() {
-        format!("there are none yet; `gokku apps create {given}` makes it")
+    let is_allowed = || given.parse().is_ok_and(|name| server.access.allows(&name));
+    let there = if let Some(app) = other {
+        There::Other(app.name.clone(), app.environment.clone())
+    } else if !is_allowed() {
+        There::NotThis(server.access.clone())
+    } else if apps.is_empty() {
+        There::None(given.to_owned())
     } else {
-        format!("there is {}", known.join(", "))
+        There::Apps(apps.into_iter().map(|app| app.name).collect())
     };
-    Ok(Error::missing(format!("there is no app {given}: {hint}")))
+    Ok(Error::NotMeant {
+        given: given.to_owned(),
+        there,
+    })
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use gokku_core::app::branch_name::BranchName;
 use gokku_core::{AppName, CommitId};
 use gokku_git::Repository;
 
+use crate::app::Error;
 use crate::app::apps;
-use crate::error::Error;
 
 /// Returns the deploy branch and its commit.
 pub(crate) fn deployable(
@@ -13,15 +13,10 @@ pub(crate) fn deployable(
     app: &AppName,
     record: &apps::App,
 ) -> Result<(BranchName, CommitId), Error> {
-    let branch = record.branch.clone().ok_or_else(|| {
-        Error::missing(format!(
-            "{app} has had no push yet: `git push` deploys it the first time"
-        ))
-    })?;
-    let commit = repository.head_of(&branch)?.ok_or_else(|| {
-        Error::missing(format!(
-            "{app} has no commit on {branch}: push one with git first"
-        ))
+    let branch = record.branch.clone().ok_or_else(|| Error::NoPush(app.clone()))?;
+    let commit = repository.head_of(&branch)?.ok_or_else(|| Error::NoCommit {
+        app: app.clone(),
+        branch: branch.clone(),
     })?;
     Ok((branch, commit))
 }

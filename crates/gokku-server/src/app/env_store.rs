@@ -3,45 +3,38 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 
-use gokku_core::AppName;
 use gokku_core::config::env_file::{EnvFile, can_be_given};
 use gokku_core::text::fingerprint::Fingerprint;
 
-use crate::error::Error;
+use crate::app::Error;
+use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
-use crate::fs::root::Root;
 
 /// An app's env; empty when it has none.
-pub fn read(root: &Root, app: &AppName) -> Result<EnvFile, Error> {
-    let path = root.env(app);
+pub fn read(dir: &AppDir) -> Result<EnvFile, Error> {
+    let path = dir.env();
     let bytes = atomic::read(&path)?.unwrap_or_default();
-    EnvFile::parse(&bytes).map_err(|error| {
-        Error::failed(format!(
-            "{}:{}:{}: {}",
-            path.display(),
-            error.line,
-            error.column,
-            error.what
-        ))
-    })
+    EnvFile::parse(&bytes).map_err(|source| Error::Env { path, source })
 }
 
 /// Refuses an env in which there is a variable that no process can be started with. One that was set by gokku has none.
-pub fn check(root: &Root, app: &AppName, env: &EnvFile) -> Result<(), Error> {
+pub fn check(dir: &AppDir, env: &EnvFile) -> Result<(), Error> {
     let wrong = env.iter().find_map(|(key, value)| can_be_given(key, value).err());
-    wrong.map_or(Ok(()), |wrong| {
-        Err(Error::input(format!("{}: {wrong}", root.env(app).display())))
+    wrong.map_or(Ok(()), |source| {
+        Err(Error::EnvPair {
+            path: dir.env(),
+            source,
+        })
     })
 }
 
 /// Changes an app's env: read, changed and replaced by one process at a time. Nothing is written when `change`
 /// fails.
-pub fn edit<T>(
-    root: &Root,
-    app: &AppName,
-    change: impl FnOnce(&mut EnvFile) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let path = root.env(app);
+pub fn edit<T, E: From<Error>>(
+    dir: &AppDir,
+    change: impl FnOnce(&mut EnvFile) -> Result<T, E>,
+) -> Result<T, E> {
+    let path = dir.env();
     let lock_path = path.with_file_name(".env.lock");
     let lock = OpenOptions::new()
         .write(true)
@@ -51,12 +44,12 @@ pub fn edit<T>(
         .open(&lock_path)
         .map_err(|error| Error::file(&lock_path, error))?;
     lock.lock().map_err(|error| Error::file(&lock_path, error))?;
-    let mut env = read(root, app)?;
+    let mut env = read(dir)?;
     let before = env.to_string();
     let result = change(&mut env)?;
     let after = env.to_string();
     if after != before || !path.exists() {
-        atomic::replace(&path, after.as_bytes(), 0o600)?;
+        atomic::replace(&path, after.as_bytes(), 0o600).map_err(Error::from)?;
     }
     Ok(result)
 }

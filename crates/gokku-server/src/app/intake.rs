@@ -8,8 +8,8 @@ use gokku_core::push::intake::{PushLimits, TooMuch, exceeds};
 use gokku_core::push::rules::{RefUpdate, updates};
 use gokku_git::Repository;
 
+use crate::app::Error;
 use crate::app::server_config;
-use crate::error::Error;
 use crate::os::memory_limit;
 use crate::server::Server;
 
@@ -21,10 +21,6 @@ pub(crate) fn limits(server: &Server) -> Result<PushLimits, Error> {
     Ok(server_config::read(&server.root)?.push)
 }
 
-fn refused(why: &TooMuch) -> Error {
-    Error::input(why.to_string())
-}
-
 /// Reads what git tells a hook of a push, a line for each ref, and no more of them than a push may have.
 pub fn told(server: &Server, mut from: impl BufRead) -> Result<Vec<RefUpdate>, Error> {
     let most = limits(server)?.max_refs;
@@ -34,13 +30,13 @@ pub fn told(server: &Server, mut from: impl BufRead) -> Result<Vec<RefUpdate>, E
         match read {
             Ok(0) => break,
             Ok(_) => count += 1,
-            Err(error) => return Err(Error::failed(format!("what git says of the push: {error}"))),
+            Err(error) => return Err(Error::PushUnread(error)),
         }
         if exceeds(count, most) {
-            return Err(refused(&TooMuch::RefsOfPush(most)));
+            return Err(TooMuch::RefsOfPush(most).into());
         }
     }
-    updates(&lines).map_err(Error::refused_by)
+    Ok(updates(&lines)?)
 }
 
 /// Whether git may take a push: its objects, and the refs that there would be.
@@ -52,24 +48,24 @@ pub(crate) fn check(
     check_refs(repository, updates, limits)?;
     repository
         .check_intake(limits)?
-        .map_err(|why| too_large(repository, &why))
+        .map_err(|why| too_large(repository, why))
 }
 
 /// Whether a repository takes anything at all: it may be full before a push begins.
 pub(crate) fn check_size(repository: &Repository, limits: &PushLimits) -> Result<(), Error> {
     repository
         .check_size(limits)?
-        .map_err(|why| too_large(repository, &why))
+        .map_err(|why| too_large(repository, why))
 }
 
 /// The refusal; what a full repository needs no more begins to go.
-fn too_large(repository: &Repository, why: &TooMuch) -> Error {
+fn too_large(repository: &Repository, why: TooMuch) -> Error {
     if matches!(why, TooMuch::Repository { .. })
         && let Err(error) = repository.collect_garbage()
     {
         tracing::warn!("{}: {error}", repository.path().display());
     }
-    refused(why)
+    why.into()
 }
 
 fn check_refs(repository: &Repository, updates: &[RefUpdate], limits: &PushLimits) -> Result<(), Error> {
@@ -83,7 +79,7 @@ fn check_refs(repository: &Repository, updates: &[RefUpdate], limits: &PushLimit
     let found = repository.count_refs()?.saturating_add(made - gone);
     let most = limits.max_refs;
     if exceeds(found, most) {
-        return Err(refused(&TooMuch::Refs { found, most }));
+        return Err(TooMuch::Refs { found, most }.into());
     }
     Ok(())
 }
@@ -92,10 +88,10 @@ fn check_refs(repository: &Repository, updates: &[RefUpdate], limits: &PushLimit
 pub(crate) fn measure(repository: &Repository, commit: &CommitId, limits: &PushLimits) -> Result<(), Error> {
     match repository.measure(commit, limits)? {
         Ok(_) => Ok(()),
-        Err(why) => Err(Error::input(format!(
-            "{} cannot be deployed: {why}",
-            commit.short()
-        ))),
+        Err(source) => Err(Error::CommitTooLarge {
+            commit: commit.clone(),
+            source,
+        }),
     }
 }
 

@@ -9,9 +9,12 @@ pub mod apps;
 pub(crate) mod branch;
 pub(crate) mod code;
 pub mod env_store;
+mod error;
 pub mod intake;
 pub mod records;
 pub mod refs;
 pub mod registries;
 pub(crate) mod scale;
 pub mod server_config;
+
+pub use error::Error;

@@ -2,24 +2,24 @@
 //! words, with what can be done about it.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::path::Path;
 
-use gokku_core::AppName;
 use gokku_core::push::rules::RefUpdate;
 use gokku_core::transition::Refs;
 use gokku_git::{RefTransaction, Repository};
 
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::app::Error;
+use crate::fs::app_dir::AppDir;
 
 /// Has git check that a push's refs can be moved, without moving them.
-pub(crate) fn check(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
-    lock(root, app, updates).map(drop)
+pub(crate) fn check(dir: &AppDir, updates: &[RefUpdate]) -> Result<(), Error> {
+    lock(dir, updates).map(drop)
 }
 
 /// Moves a push's refs at once.
-pub(crate) fn apply(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
-    commit(lock(root, app, updates)?)
+pub(crate) fn apply(dir: &AppDir, updates: &[RefUpdate]) -> Result<(), Error> {
+    commit(lock(dir, updates)?)
 }
 
 /// Moves refs that are locked.
@@ -28,25 +28,25 @@ pub(crate) fn commit(locked: RefTransaction) -> Result<(), Error> {
 }
 
 /// Locks a push's refs, so that they can be moved.
-pub(crate) fn lock(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<RefTransaction, Error> {
-    let prepared = Repository::at(root.repository(app)).prepare_refs(updates);
+pub(crate) fn lock(dir: &AppDir, updates: &[RefUpdate]) -> Result<RefTransaction, Error> {
+    let prepared = Repository::at(dir.repository()).prepare_refs(updates);
     prepared.map_err(refused)
 }
 
 /// Moves what is not there yet of a push's refs, for a transition that somebody else began: the locks that it left go.
-pub(crate) fn move_rest(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
-    let repository = Repository::at(root.repository(app));
+pub(crate) fn move_rest(dir: &AppDir, updates: &[RefUpdate]) -> Result<(), Error> {
+    let repository = Repository::at(dir.repository());
     let rest = repository.unmoved_refs(updates)?;
     if rest.is_empty() {
         return Ok(());
     }
     repository.remove_left_locks(&rest)?;
-    apply(root, app, &rest)
+    apply(dir, &rest)
 }
 
 /// Moves a push's refs back to where they were, those that have moved.
-pub(crate) fn move_back(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
-    let repository = Repository::at(root.repository(app));
+pub(crate) fn move_back(dir: &AppDir, updates: &[RefUpdate]) -> Result<(), Error> {
+    let repository = Repository::at(dir.repository());
     let unmoved = repository.unmoved_refs(updates)?;
     repository.remove_left_locks(&unmoved)?;
     let back: Vec<RefUpdate> = updates
@@ -61,15 +61,15 @@ pub(crate) fn move_back(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Re
     if back.is_empty() {
         return Ok(());
     }
-    apply(root, app, &back)
+    apply(dir, &back)
 }
 
 /// How far a push's refs are, for whoever goes on with its transition.
-pub(crate) fn look(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<Refs, Error> {
+pub(crate) fn look(dir: &AppDir, updates: &[RefUpdate]) -> Result<Refs, Error> {
     if updates.is_empty() {
         return Ok(Refs::Unmoved);
     }
-    let unmoved = Repository::at(root.repository(app)).unmoved_refs(updates)?;
+    let unmoved = Repository::at(dir.repository()).unmoved_refs(updates)?;
     Ok(match unmoved.len() {
         0 => Refs::Moved,
         all if all == updates.len() => Refs::Unmoved,
@@ -79,8 +79,8 @@ pub(crate) fn look(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<
 }
 
 /// Whether the branch of a push is at the commit that it brought.
-pub fn is_moved(root: &Root, app: &AppName, updates: &[RefUpdate]) -> Result<bool, Error> {
-    Ok(look(root, app, updates)? == Refs::Moved)
+pub fn is_moved(dir: &AppDir, updates: &[RefUpdate]) -> Result<bool, Error> {
+    Ok(look(dir, updates)? == Refs::Moved)
 }
 
 /// Whether a push brings commits without their parents that the repository has not noted as such. `told` is the file in
@@ -93,31 +93,37 @@ pub fn has_new_roots(told: &Path) -> bool {
 }
 
 /// Whether git can note such commits, which it does when it moves their refs.
-pub(crate) fn can_note_roots(root: &Root, app: &AppName) -> Result<(), Error> {
-    Repository::at(root.repository(app))
-        .check_shallow()
-        .map_err(refused)
+pub(crate) fn can_note_roots(dir: &AppDir) -> Result<(), Error> {
+    Repository::at(dir.repository()).check_shallow().map_err(refused)
+}
+
+fn refused(source: gokku_git::Error) -> Error {
+    Error::NotStored { source }
 }
 
 /// What git refuses, with what to do.
-fn refused(error: gokku_git::Error) -> Error {
-    let words = match error {
-        gokku_git::Error::Failed { message, .. } => message,
-        other => other.to_string(),
-    };
-    let words = words.trim_end_matches('.');
-    let hint = match blocking(words) {
-        Some(Blocking::Lock(path)) => format!(
-            ". If no git is at work in that repository, a killed one has left the lock: remove it, rm '{path}', and push again"
-        ),
-        Some(Blocking::Ref(name)) => {
-            format!(". Remove the ref that is in the way, git push <remote> --delete {name}, and push again")
+pub(super) struct Refused<'a>(pub(super) &'a gokku_git::Error);
+
+impl fmt::Display for Refused<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self.0 {
+            gokku_git::Error::Failed { message, .. } => message.clone(),
+            other => other.to_string(),
+        };
+        let words = words.trim_end_matches('.');
+        f.write_str(words)?;
+        match blocking(words) {
+            Some(Blocking::Lock(path)) => write!(
+                f,
+                ". If no git is at work in that repository, a killed one has left the lock: remove it, rm '{path}', and push again"
+            ),
+            Some(Blocking::Ref(name)) => write!(
+                f,
+                ". Remove the ref that is in the way, git push <remote> --delete {name}, and push again"
+            ),
+            None => f.write_str(". Push again once that is mended"),
         }
-        None => ". Push again once that is mended".to_owned(),
-    };
-    Error::input(format!(
-        "git cannot store this push, so nothing of it is deployed: {words}{hint}"
-    ))
+    }
 }
 
 /// What git says is in a ref's way.

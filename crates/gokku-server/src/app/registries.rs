@@ -9,7 +9,7 @@ use gokku_core::logs::audit::Change;
 use gokku_docker::Login;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Kind};
+use crate::app::Error;
 use crate::fs::Error as FileError;
 use crate::fs::root::Root;
 use crate::fs::{atomic, toml_file};
@@ -60,15 +60,15 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Stored, Error> {
     toml_file::parse_versioned(path, bytes, VERSION).map_err(|error| {
         let place = match &error {
             FileError::Version { .. } => return error.into(),
-            FileError::Toml { path, line, column, .. } => format!("{}:{line}:{column}", path.display()),
+            FileError::Toml {
+                path, line, column, ..
+            } => format!("{}:{line}:{column}", path.display()),
             FileError::NotText { path, source } => {
                 format!("{}:{}:{}", path.display(), source.line, source.column)
             }
             other => other.to_string(),
         };
-        Error::failed(format!(
-            "{place}: this is not as gokku wrote it; `gokku registry login` writes it anew once the file is removed"
-        ))
+        Error::Registries { place }
     })
 }
 
@@ -82,9 +82,7 @@ pub fn host(given: &str) -> Result<String, Error> {
     if is_host(&host) && !host.starts_with("*.") {
         Ok(host)
     } else {
-        Err(Error::input(format!(
-            "{given:?} is no registry's host: it is written as in an image's name, ghcr.io or registry.example.com:5000, without https:// and a path"
-        )))
+        Err(Error::NotAHost(given.to_owned()))
     }
 }
 
@@ -108,29 +106,22 @@ pub fn login(server: &Server, login: Login) -> BoxFuture<'_, Result<(), Error>> 
 
 async fn check_and_keep(server: &Server, login: Login) -> Result<(), Error> {
     if login.username.is_empty() || login.username.contains(char::is_control) {
-        return Err(Error::input("the user has to have a name, in one line"));
+        return Err(Error::NoUsername);
     }
     if login.password.is_empty() {
-        return Err(Error::input(
-            "the password is empty: it is read from standard input, `gokku registry login HOST --username USER < FILE`",
-        ));
+        return Err(Error::NoPassword);
     }
     let engine = server.engine().await?;
     engine.check_login(&login).await.map_err(|error| match error {
-        gokku_docker::Error::Denied(words) => Error::failed(format!(
-            "{} does not let {} in with this password: {words}. Nothing was stored",
-            login.registry, login.username
-        )),
-        error => {
-            let error = Error::from(error);
-            Error::new(
-                error.kind(),
-                format!(
-                    "{} could not be asked, and nothing was stored: {error}",
-                    login.registry
-                ),
-            )
-        }
+        gokku_docker::Error::Denied(words) => Error::NotLetIn {
+            registry: login.registry.clone(),
+            username: login.username.clone(),
+            words,
+        },
+        error => Error::NotAsked {
+            registry: login.registry.clone(),
+            source: error.into(),
+        },
     })?;
     let mut stored = read(&server.root)?;
     stored.registries.retain(|kept| kept.host != login.registry);
@@ -154,10 +145,7 @@ pub fn logout(server: &Server, host: &str) -> Result<(), Error> {
     let before = stored.registries.len();
     stored.registries.retain(|kept| kept.host != host);
     if stored.registries.len() == before {
-        return Err(Error::new(
-            Kind::Missing,
-            format!("there is no login to {host}; `gokku registry list` shows those there are"),
-        ));
+        return Err(Error::NoLogin(host.to_owned()));
     }
     toml_file::write(&server.root.registries(), &stored)?;
     let registry = host.to_owned();

@@ -2,21 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use gokku_core::ProcessKey;
 use gokku_core::config::processes::Processes;
-use gokku_core::{AppName, ProcessKey};
 
+use crate::app::Error;
 use crate::app::apps;
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 
 /// Keeps what was scaled: the types of which there are now others than were to be.
-pub(crate) fn keep(
-    root: &Root,
-    app: &AppName,
-    processes: &Processes,
-    now: &BTreeSet<ProcessKey>,
-) -> Result<(), Error> {
-    let mut record = apps::load(root, app)?;
+pub(crate) fn keep(dir: &AppDir, processes: &Processes, now: &BTreeSet<ProcessKey>) -> Result<(), Error> {
+    let root = dir.root();
+    let mut record = apps::load(dir)?;
     let before = record.scale.clone();
     for (kind, _) in processes.types() {
         let there = now.iter().filter(|process| process.kind() == kind).count();
@@ -28,5 +24,5 @@ pub(crate) fn keep(
     if record.scale == before {
         return Ok(());
     }
-    apps::save(root, &record)
+    Ok(apps::save(root, &record)?)
 }

@@ -15,7 +15,7 @@ use gokku_proxy::config::health_checks::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::root::Root;
 use crate::fs::{atomic, toml_file};
 
@@ -259,7 +259,7 @@ pub fn read(root: &Root) -> Result<ServerConfig, Error> {
 
 /// Understands the content of a `config.toml`.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<ServerConfig, Error> {
-    Ok(toml_file::parse(path, bytes)?)
+    toml_file::parse(path, bytes)
 }
 
 #[cfg(test)]

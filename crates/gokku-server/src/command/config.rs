@@ -7,7 +7,7 @@ use gokku_core::logs::audit::Change;
 use gokku_docker::{ContainerState, labels};
 
 use crate::app::{env_store, records, server_config};
-use crate::error::Error;
+use crate::command::Error;
 use crate::plan::release_plan::settings_of;
 use crate::record::audit_log;
 use crate::server::Server;
@@ -23,18 +23,19 @@ pub fn set<'a>(
 }
 
 async fn check_and_set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValue)]) -> Result<bool, Error> {
+    let dir = server.app_dir(app);
     host_ports::may_set(server, app, pairs).await?;
     for (key, value) in pairs {
-        can_be_given(key, value).map_err(|wrong| Error::input(format!("{wrong}. Nothing was set")))?;
+        can_be_given(key, value)?;
     }
-    let changed = env_store::edit(&server.root, app, |env| {
+    let changed = env_store::edit(&dir, |env| {
         let before = env.clone();
         for (key, value) in pairs {
             env.set(key, value);
         }
         settings_of(env)?;
         within(server, app, env)?;
-        Ok(*env != before)
+        Ok::<_, Error>(*env != before)
     })?;
     if changed {
         let set = pairs.iter().map(|(key, _)| key.to_string()).collect();
@@ -46,41 +47,36 @@ async fn check_and_set(server: &Server, app: &AppName, pairs: &[(EnvKey, EnvValu
 /// Refuses an env that is larger than the server's owner lets them be.
 fn within(server: &Server, app: &AppName, env: &EnvFile) -> Result<(), Error> {
     let limits = server_config::read(&server.root)?.env;
-    let refused = |why: String, setting: &str| {
-        Error::input(format!(
-            "{app} would have {why} ([env] {setting} in config.toml). Nothing was set"
-        ))
-    };
     let variables = env.iter().count();
     if variables > limits.variables {
-        let why = format!(
-            "{variables} variables, and {} are the most that an app may have",
-            limits.variables
-        );
-        return Err(refused(why, "variables"));
+        return Err(Error::TooManyVariables {
+            app: app.clone(),
+            found: variables,
+            most: limits.variables,
+        });
     }
     let bytes = env.to_string().len() as u64;
     if bytes > limits.size.0 {
-        let why = format!(
-            "an env file of {bytes} bytes, and {} is the most that one may have",
-            limits.size
-        );
-        return Err(refused(why, "size"));
+        return Err(Error::EnvTooLarge {
+            app: app.clone(),
+            found: bytes,
+            most: limits.size,
+        });
     }
     Ok(())
 }
 
 /// Removes variables, all or none; one that is not there is an error. True when that changed anything.
 pub fn unset(server: &Server, app: &AppName, keys: &[EnvKey]) -> Result<bool, Error> {
-    env_store::edit(&server.root, app, |env| {
+    let dir = server.app_dir(app);
+    env_store::edit(&dir, |env| {
         for key in keys {
             if !env.unset(key) {
-                return Err(Error::missing(format!(
-                    "{app} has no {key}; `gokku config list -a {app}` shows what it has"
-                )));
+                let (app, key) = (app.clone(), key.clone());
+                return Err(Error::NoVariable { app, key });
             }
         }
-        settings_of(env)
+        Ok(settings_of(env)?)
     })?;
     record(
         server,
@@ -107,11 +103,13 @@ pub fn is_running<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Res
 
 async fn has_targets(server: &Server, app: &AppName) -> Result<bool, Error> {
     use gokku_proxy::control::client::Error as Theirs;
+
+    let dir = server.app_dir(app);
     match server.switch().route(app).await {
         Ok(route) => Ok(!route.targets.is_empty()),
         Err(Theirs::Refused(_)) => Ok(false),
         // A switch that is down says nothing of the app.
-        Err(Theirs::NotRunning(_)) if records::active(&server.root, app).is_none() => Ok(false),
+        Err(Theirs::NotRunning(_)) if records::active(&dir).is_none() => Ok(false),
         Err(Theirs::NotRunning(_)) => {
             let containers = server.containers(&server.engine().await?, app).await?;
             Ok(containers

@@ -9,9 +9,8 @@ use gokku_docker::Engine;
 use gokku_git::{Difference, OLDEST_GIT, Repository, git_version};
 use serde::Serialize;
 
-use crate::app::{apps, server_config};
+use crate::app::{self, apps, server_config};
 use crate::command::{integrity, usage};
-use crate::error::Error;
 use crate::plan::networks;
 use crate::server::Server;
 
@@ -77,8 +76,8 @@ fn git() -> Finding {
 /// What is among the apps and cannot be read as one.
 fn broken_apps(server: &Server) -> Vec<Finding> {
     let broken = apps::unreadable(&server.root).unwrap_or_default();
-    let of = |(name, error): &(gokku_core::AppName, Error)| {
-        let folder = server.root.app(name);
+    let of = |(name, error): &(gokku_core::AppName, app::Error)| {
+        let folder = server.app_dir(name).path();
         let mend = format!(
             "ls -l {0}: mend its app.toml, or move the folder away",
             folder.display()
@@ -99,7 +98,7 @@ fn repositories(server: &Server) -> Vec<Finding> {
     let mut findings = Vec::new();
     for app in &apps {
         let name = &app.name;
-        let repository = Repository::at(server.root.repository(name));
+        let repository = Repository::at(server.app_dir(name).repository());
         match repository.differences(&apps::hook(server, name)) {
             Ok(differences) => findings.extend(differences.iter().map(|difference| {
                 let mend = mend(difference, &repository);

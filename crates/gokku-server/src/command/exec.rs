@@ -7,14 +7,14 @@ use gokku_core::AppName;
 use gokku_docker::OneOff;
 use gokku_docker::{ContainerSpec, Session, labels};
 
-use crate::app::{apps, records};
+use crate::app::{self, apps, records};
+use crate::command::Error;
 use crate::command::logs;
-use crate::error::Error;
 use crate::os::clock;
 use crate::plan::release_plan::Plan;
 use crate::plan::{mounts, networks, privileges};
 use crate::server::Server;
-use crate::transition::carried;
+use crate::transition::{self, carried};
 
 /// Starts a program in the active container.
 pub fn exec<'a>(
@@ -32,16 +32,13 @@ async fn start_in_active(
     command: &[String],
     tty: bool,
 ) -> Result<Session, Error> {
-    apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    apps::load(&dir)?;
     let engine = server.engine().await?;
     match logs::active(server, app, &engine).await? {
         Some((id, true)) => Ok(engine.exec(&id, command, tty, true).await?),
-        None => Err(Error::missing(format!(
-            "{app} has no container yet: push a release with git first"
-        ))),
-        Some((_, false)) => Err(Error::failed(format!(
-            "{app} does not run: `gokku start -a {app}` starts it"
-        ))),
+        None => Err(Error::NoContainer(app.clone())),
+        Some((_, false)) => Err(Error::NotRunning(app.clone())),
     }
 }
 
@@ -61,28 +58,22 @@ async fn start_in_own(
     command: &[String],
     tty: bool,
 ) -> Result<(OneOff, Session), Error> {
-    apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    apps::load(&dir)?;
     let engine = server.engine().await?;
-    let release = records::active(&server.root, app)
-        .ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))?;
-    let image = records::load(&server.root, app, release)?.and_then(|record| record.image);
-    let image = image.ok_or_else(|| Error::missing(format!("the release {release} has no image")))?;
-    let plan = Plan::of_release(&server.root, app, release)?;
+    let release = records::active(&dir).ok_or_else(|| app::Error::NoRelease(app.clone()))?;
+    let image = records::load(&dir, release)?.and_then(|record| record.image);
+    let image = image.ok_or(transition::Error::NoImage(release))?;
+    let plan = Plan::of_release(&dir, release)?;
     let (seen, network, mounted) = tokio::join!(
         engine.image(image.as_str()),
-        networks::ready(
-            &engine,
-            &server.root,
-            app,
-            &plan,
-            networks::containers_of(&server.root, app)
-        ),
-        mounts::check(&engine, &server.root, app, &plan)
+        networks::ready(&engine, &dir, &plan, networks::containers_of(&dir)),
+        mounts::check(&engine, &dir, &plan)
     );
     let networks = network?;
     mounted?;
     let seen = seen?;
-    let mounts = carried::mounts_of(&engine, &server.root, app, &plan, seen.as_ref()).await?;
+    let mounts = carried::mounts_of(&engine, &dir, &plan, seen.as_ref()).await?;
     let exposed = seen.map(|image| image.exposed).unwrap_or_default();
     let spec = ContainerSpec {
         name: format!("{app}-run-{}", clock::now_ms()),
@@ -103,7 +94,7 @@ async fn start_in_own(
         stdin: true,
         resources: plan.config.resources,
         logs: plan.server.logs.limits(),
-        privileges: privileges::of(&server.root, app, &plan)?,
+        privileges: privileges::of(&dir, &plan)?,
         mounts,
         init: plan.gets_init(command),
     };

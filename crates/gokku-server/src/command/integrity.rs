@@ -39,8 +39,9 @@ pub(crate) async fn examine(server: &Server, engine: Option<&Engine>) -> Vec<Fin
 
 /// What an app's repository has lost.
 fn repository(server: &Server, app: &AppName, until: Instant) -> Vec<Finding> {
+    let dir = server.app_dir(app);
     let what = "repository";
-    let repository = Repository::at(server.root.repository(app));
+    let repository = Repository::at(dir.repository());
     let push = "gokku proxy restart, which takes that out; then push again, which sends it anew";
     let torn = repository.torn();
     if let Some(first) = torn.first() {
@@ -68,24 +69,24 @@ fn repository(server: &Server, app: &AppName, until: Instant) -> Vec<Finding> {
 
 /// What its releases have lost.
 fn releases(server: &Server, app: &AppName) -> Vec<Finding> {
-    let (root, what) = (&server.root, "release");
-    let active = records::active(root, app);
+    let (dir, what) = (&server.app_dir(app), "release");
+    let active = records::active(dir);
     let mut findings = Vec::new();
-    for (id, error) in records::unreadable(root, app).unwrap_or_default() {
+    for (id, error) in records::unreadable(dir).unwrap_or_default() {
         let is_active = active == Some(id);
         let mend = if is_active {
             format!("gokku deploy -a {app}, or push the next commit: either makes a new release")
         } else {
             format!(
                 "the next deploy of {app} removes it, if it is empty; else rm {}",
-                root.record(app, id).display()
+                dir.record(id).display()
             )
         };
         findings.push(bad(what, format!("{app}: {error}"), mend));
     }
-    for record in records::list(root, app).unwrap_or_default() {
+    for record in records::list(dir).unwrap_or_default() {
         if record.can_return()
-            && let Some(words) = code::lost_words(root, app, &record)
+            && let Some(words) = code::loss(dir, &record)
         {
             let mend = if active == Some(record.id) {
                 format!("gokku restart -a {app} takes it out of the repository again")
@@ -98,7 +99,7 @@ fn releases(server: &Server, app: &AppName) -> Vec<Finding> {
             findings.push(bad(what, format!("{app}: {words}"), mend));
         }
     }
-    let journal = root.journal(app);
+    let journal = dir.journal();
     if atomic::read(&journal).is_ok_and(|bytes| bytes.as_deref().is_some_and(toml_file::is_torn)) {
         let found = format!("{app}: {} has lost its content", journal.display());
         let mend = format!("gokku restart -a {app}, or a push: it is left out then");
@@ -109,8 +110,8 @@ fn releases(server: &Server, app: &AppName) -> Vec<Finding> {
 
 /// Whether the engine has what runs.
 async fn image(server: &Server, app: &AppName, engine: &Engine) -> Option<Finding> {
-    let root = &server.root;
-    let record: Record = records::load(root, app, records::active(root, app)?).ok()??;
+    let dir = server.app_dir(app);
+    let record: Record = records::load(&dir, records::active(&dir)?).ok()??;
     let image = record.image.as_ref()?;
     match engine.image(image.as_str()).await {
         Ok(None) => Some(bad(

@@ -7,13 +7,13 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use gokku_core::access::authorized_keys::{AuthorizedKeys, AuthorizedKeysError, Binding, BoundKey};
+use gokku_core::access::authorized_keys::{AuthorizedKeys, Binding, BoundKey};
 use gokku_core::access::public_key::PublicKey;
 use gokku_core::logs::audit::Change;
 use gokku_core::{Access, AppName, KeyName};
 use serde::Serialize;
 
-use crate::error::{Error, Kind};
+use crate::command::Error;
 use crate::fs::atomic;
 use crate::record::audit_log;
 use crate::server::Server;
@@ -48,19 +48,6 @@ impl KeyFacts {
     /// The apps it may reach.
     pub fn access(&self) -> Access {
         Access::of(self.apps.iter().flatten().cloned())
-    }
-}
-
-impl From<AuthorizedKeysError> for Error {
-    fn from(error: AuthorizedKeysError) -> Self {
-        let kind = match &error {
-            AuthorizedKeysError::Missing(_) => Kind::Missing,
-            _ => Kind::Failed,
-        };
-        Self::Because {
-            kind,
-            source: Box::new(error),
-        }
     }
 }
 
@@ -118,12 +105,7 @@ fn file(home: &Path) -> PathBuf {
 }
 
 fn text(path: &Path) -> Result<&str, Error> {
-    path.to_str().ok_or_else(|| {
-        Error::failed(format!(
-            "{} is no text, so sshd cannot be told of it: move it to a path that is",
-            path.display()
-        ))
-    })
+    path.to_str().ok_or_else(|| Error::PathNotText(path.to_owned()))
 }
 
 /// Changes the file: read, changed and replaced by one process at a time. Nothing is written when `change` fails.
@@ -158,50 +140,35 @@ fn check_owner(server: &Server, home: &Path) -> Result<(), Error> {
     let root = server.root.path();
     let theirs = owner(root)?;
     if theirs != me {
-        return Err(Error::failed(format!(
-            "{} belongs to another user, as whom its keys log in: be that user, sudo -H -u '#{theirs}' gokku keys",
-            root.display()
-        )));
+        return Err(Error::ServerOfOther {
+            root: root.to_owned(),
+            owner: theirs,
+        });
     }
     if owner(home)? != me {
-        return Err(Error::failed(format!(
-            "{}, the home folder that HOME names, belongs to another user: sudo -H sets it right",
-            home.display()
-        )));
+        return Err(Error::HomeOfOther(home.to_owned()));
     }
     Ok(())
 }
 
 /// A key's fingerprint; an error when it is no key, or too weak a one.
 fn fingerprint(key: &PublicKey) -> Result<String, Error> {
-    let refused = |why: &str| {
-        Error::input(format!(
-            "ssh-keygen does not take this for a key ({why}): copy the whole line of the file that ends in .pub"
-        ))
-    };
     let told = ssh_keygen(&key.to_string())?;
-    let told = told.map_err(|why| refused(&why))?;
     // `256 SHA256:… comment (ED25519)`
     let mut words = told.split_ascii_whitespace();
     let bits: Option<u32> = words.next().and_then(|bits| bits.parse().ok());
     let (Some(bits), Some(print)) = (bits, words.next()) else {
-        return Err(refused("it says nothing of it"));
+        let why = "it says nothing of it".to_owned();
+        return Err(Error::NotAKey { why });
     };
     if key.kind() == "ssh-rsa" && bits < RSA_BITS {
-        return Err(Error::input(format!(
-            "an RSA key of {bits} bits is too short: `ssh-keygen -t ed25519` makes a good one"
-        )));
+        return Err(Error::WeakKey { bits });
     }
     Ok(print.to_owned())
 }
 
-/// What ssh-keygen says of a key, or why it says nothing.
-fn ssh_keygen(key: &str) -> Result<Result<String, String>, Error> {
-    let missing = |error: std::io::Error| {
-        Error::failed(format!(
-            "ssh-keygen could not be run: {error}. Install it: apt-get install openssh-client"
-        ))
-    };
+/// What ssh-keygen says of a key.
+fn ssh_keygen(key: &str) -> Result<String, Error> {
     let mut child = Command::new("ssh-keygen")
         .args(["-l", "-E", "sha256", "-f", "-"])
         .env("LC_ALL", "C")
@@ -209,15 +176,15 @@ fn ssh_keygen(key: &str) -> Result<Result<String, String>, Error> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(missing)?;
+        .map_err(Error::NoKeygen)?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that does not read to the end says why by its exit code.
         let _ = writeln!(stdin, "{key}");
     }
-    let output = child.wait_with_output().map_err(missing)?;
+    let output = child.wait_with_output().map_err(Error::NoKeygen)?;
     if output.status.success() {
-        return Ok(Ok(String::from_utf8_lossy(&output.stdout).into_owned()));
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let why = String::from_utf8_lossy(&output.stderr);
-    Ok(Err(why.trim().replace('\n', "; ")))
+    let why = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    Err(Error::NotAKey { why })
 }

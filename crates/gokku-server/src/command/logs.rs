@@ -13,7 +13,7 @@ use gokku_docker::{ContainerFacts, ContainerState, Engine, LogOptions, labels};
 use tokio::time::{Instant, sleep};
 
 use crate::app::apps;
-use crate::error::Error;
+use crate::command::Error;
 use crate::os::clock;
 use crate::server::Server;
 
@@ -87,7 +87,8 @@ async fn show_all(
     wanted: &LogQuery,
     on_shown: &mut (dyn FnMut(Shown<'_>) -> bool + Send),
 ) -> Result<(), Error> {
-    apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    apps::load(&dir)?;
     let mut show = Show {
         server,
         app,
@@ -212,14 +213,11 @@ impl<F: FnMut(Shown<'_>) -> bool> Show<'_, F> {
                 Ok(LogPoll::Nothing)
             }
             None => Err(match &self.wanted.process {
-                Some(process) if !process.is_first_web() => Error::missing(format!(
-                    "{} has no {process} to show: `gokku ps list` shows what there is",
-                    self.app
-                )),
-                _ => Error::missing(format!(
-                    "{} has no container to show: push a release with git first",
-                    self.app
-                )),
+                Some(process) if !process.is_first_web() => Error::NoProcessToShow {
+                    app: self.app.clone(),
+                    process: process.clone(),
+                },
+                _ => Error::NothingToShow(self.app.clone()),
             }),
         }
     }

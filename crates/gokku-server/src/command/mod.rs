@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod doctor;
+mod error;
 pub mod exec;
 pub(crate) mod integrity;
 pub mod keys;
@@ -15,3 +16,5 @@ pub mod serve;
 pub mod status;
 pub mod teardown;
 pub(crate) mod usage;
+
+pub use error::Error;

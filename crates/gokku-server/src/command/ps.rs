@@ -8,10 +8,10 @@ use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::app::{apps, records};
+use crate::app::{self, apps, records};
+use crate::command::Error;
 use crate::command::config;
 use crate::engine::health::await_good;
-use crate::error::Error;
 use crate::plan::release_plan::Plan;
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::queue::transition_log;
@@ -44,9 +44,9 @@ pub enum Scaled {
 }
 
 fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
-    let release = records::active(&server.root, app)
-        .ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))?;
-    Plan::of_release(&server.root, app, release)
+    let dir = server.app_dir(app);
+    let release = records::active(&dir).ok_or_else(|| app::Error::NoRelease(app.clone()))?;
+    Ok(Plan::of_release(&dir, release)?)
 }
 
 /// Every type of the active release.
@@ -55,7 +55,8 @@ pub fn list<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<Ve
 }
 
 async fn list_processes(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
-    let scale = apps::load(&server.root, app)?.scale;
+    let dir = server.app_dir(app);
+    let scale = apps::load(&dir)?.scale;
     let processes = plan_of(server, app)?.processes;
     let engine = server.engine().await?;
     let switch = server.switch();
@@ -96,10 +97,10 @@ pub fn scale<'a>(
 }
 
 async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result<Scaled, Error> {
-    let record = apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    let record = apps::load(&dir)?;
     let processes = plan_of(server, app)?.processes;
-    let scale = processes.scaled(&record.scale, wanted);
-    let scale = scale.map_err(Error::refused_by)?;
+    let scale = processes.scaled(&record.scale, wanted)?;
     if processes.keys(&scale) == processes.keys(&record.scale) {
         return Ok(Scaled::Already);
     }
@@ -107,7 +108,7 @@ async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result
         return Ok(Scaled::ToBeDone);
     }
     let _taken = take(server, app, OperationName::Scale)?;
-    let mut record = apps::load(&server.root, app)?;
+    let mut record = apps::load(&dir)?;
     record.scale.extend(wanted.clone());
     apps::save(&server.root, &record)?;
     Ok(Scaled::Noted)
@@ -115,20 +116,19 @@ async fn look_at_scale(server: &Server, app: &AppName, wanted: &Scale) -> Result
 
 /// The app, while nobody else has it and nothing of it was cut off.
 fn take(server: &Server, app: &AppName, what: OperationName) -> Result<AppLock, Error> {
+    let dir = server.app_dir(app);
     let holder = Holder {
         pid: std::process::id(),
         by: server.by.clone(),
         what: Purpose::Operation(what),
-        id: transition_log::next_id(&server.root, app),
+        id: transition_log::next_id(&dir),
     };
-    let taken = match lock::try_acquire(&server.root, app, &holder)? {
+    let taken = match lock::try_acquire(&dir, &holder)? {
         Attempt::Got(taken) => taken,
         Attempt::Busy(other) => return Err(lock::busy(app, other.as_ref()).into()),
     };
-    if server.root.journal(app).exists() {
-        return Err(Error::failed(format!(
-            "a transition of {app} was cut off, and the daemon is about to end it: try again in a moment"
-        )));
+    if dir.journal().exists() {
+        return Err(Error::CutOff(app.clone()));
     }
     Ok(taken)
 }
@@ -144,31 +144,28 @@ pub fn restart<'a>(
 }
 
 async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Result<usize, Error> {
-    apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    apps::load(&dir)?;
     let plan = plan_of(server, app)?;
-    let what = plan.processes.find(kind);
-    let what = what.map_err(Error::refused_by)?;
+    let what = plan.processes.find(kind)?;
     if !config::is_running(server, app).await? {
-        return Err(Error::failed(format!(
-            "{app} does not run: `gokku start -a {app}` starts it"
-        )));
+        return Err(Error::NotRunning(app.clone()));
     }
     let _taken = take(server, app, OperationName::Restart)?;
     let engine = server.engine().await?;
     let containers = server.containers(&engine, app).await?;
     let mut restarted = 0;
-    for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {
+    for process in kind.numbered(plan.processes.count(kind, &apps::load(&dir)?.scale)) {
         let name = Slot::Blue.container_name(app, &process);
         let Some(facts) = containers.iter().find(|facts| facts.name == name) else {
-            return Err(Error::missing(format!(
-                "there is no container {name}: `gokku restart -a {app}` makes a new one"
-            )));
+            let app = app.clone();
+            return Err(Error::ContainerGone { app, name });
         };
         let since = Instant::now();
         engine.restart(&facts.id, plan.settings.stop).await?;
         await_good(&engine, &facts.id, what, plan.settings.health_timeout, since)
             .await
-            .map_err(|words| Error::failed(format!("{process}: {words}; `docker logs {name}` says more")))?;
+            .map_err(|why| Error::Unhealthy { process, why, name })?;
         restarted += 1;
     }
     Ok(restarted)

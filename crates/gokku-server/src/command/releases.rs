@@ -1,12 +1,11 @@
 //! An app's releases, as people look at them.
 
-use gokku_core::AppName;
 use gokku_core::release::record::Outcome;
 use serde::Serialize;
 
 use crate::app::{apps, records};
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::command::Error;
+use crate::fs::app_dir::AppDir;
 use crate::os::clock;
 
 /// One release.
@@ -31,10 +30,10 @@ pub struct ReleaseFacts {
 }
 
 /// Every release of an app, newest first.
-pub fn list(root: &Root, app: &AppName) -> Result<Vec<ReleaseFacts>, Error> {
-    apps::load(root, app)?;
-    let active = records::active(root, app);
-    let mut all: Vec<ReleaseFacts> = records::list(root, app)?
+pub fn list(dir: &AppDir) -> Result<Vec<ReleaseFacts>, Error> {
+    apps::load(dir)?;
+    let active = records::active(dir);
+    let mut all: Vec<ReleaseFacts> = records::list(dir)?
         .into_iter()
         .map(|record| ReleaseFacts {
             id: record.id.to_string(),

@@ -8,7 +8,7 @@ use gokku_core::{AppName, EnvironmentName};
 use gokku_git::Repository;
 
 use crate::app::{apps, intake};
-use crate::error::Error;
+use crate::command::Error;
 use crate::os::key_env::{BY, ONLY, WITH_KEY};
 use crate::server::Server;
 
@@ -18,14 +18,14 @@ pub fn app(server: &Server, service: Service, named: &AppName) -> Result<(AppNam
         return Ok((app, false));
     }
     if service == Service::UploadPack || !server.access.allows(named) {
-        return Err(apps::missing(server, named.as_str())?);
+        return Err(apps::missing(server, named.as_str())?.into());
     }
     match apps::create(server, named, &EnvironmentName::default(), None) {
         Ok(_) => Ok((named.clone(), true)),
         // Another first push may have come before.
         Err(error) => match apps::find(server, named)? {
             Some(app) => Ok((app, false)),
-            None => Err(error),
+            None => Err(error.into()),
         },
     }
 }
@@ -38,8 +38,9 @@ pub fn git(
     key: Option<&str>,
     without: &[OsString],
 ) -> Result<u8, Error> {
+    let dir = server.app_dir(app);
     // What is pushed past gokku's hook would be accepted with nothing deployed.
-    let repository = Repository::at(server.root.repository(app));
+    let repository = Repository::at(dir.repository());
     if service == Service::ReceivePack {
         apps::mend_repository(server, app, false)?;
         apps::refresh_repository(server, app)?;

@@ -16,9 +16,9 @@ use serde::Serialize;
 
 use crate::app::apps::App;
 use crate::app::{apps, records};
+use crate::command::Error;
 use crate::command::config;
 use crate::engine::health;
-use crate::error::Error;
 use crate::os::clock;
 use crate::plan::networks;
 use crate::plan::release_plan::Plan;
@@ -247,7 +247,7 @@ impl Asked {
             },
             Err(error) => Self {
                 engine: None,
-                error: Some(error),
+                error: Some(error.into()),
             },
         }
     }
@@ -316,7 +316,8 @@ pub fn one<'a>(server: &'a Server, name: &'a AppName) -> BoxFuture<'a, Result<Se
 }
 
 async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Error> {
-    let app = apps::load(&server.root, name)?;
+    let dir = server.app_dir(name);
+    let app = apps::load(&dir)?;
     let mut asked = Asked::connect(server).await;
     let switch = server.switch();
     let (containers, switch) = tokio::join!(
@@ -345,8 +346,8 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
     if let Some(route) = routes.get(name).filter(|route| route.answers()) {
         status.health = Some(health_of(server, name, route, &status.containers).await);
     }
-    status.busy = lock::holder(&server.root, name)?;
-    status.waiting = waiting::waiting(&server.root, name);
+    status.busy = lock::holder(&dir)?;
+    status.waiting = waiting::waiting(&dir);
     status.last = last(server, name, status.busy.is_some());
     add_silence(asked.error.as_ref(), &mut status);
     Ok(Seen {
@@ -369,7 +370,8 @@ async fn health_of(
     route: &RouteStatus,
     containers: &[ContainerStatus],
 ) -> Health {
-    let path = Plan::lenient(&server.root, app).settings.health_path;
+    let dir = server.app_dir(app);
+    let path = Plan::lenient(&dir).settings.health_path;
     let asked = route.targets.iter().map(|target| async {
         // Its address may be another one's by now.
         if target.down {
@@ -437,23 +439,20 @@ impl Routes {
         app: &AppName,
         containers: impl Iterator<Item = &'a ContainerFacts>,
     ) -> bool {
+        let dir = server.app_dir(app);
         let route = self.get(app);
-        self.known.is_some()
-            && !drift::differences(&server.root, app, containers, route, &HashSet::new()).is_empty()
+        self.known.is_some() && !drift::differences(&dir, containers, route, &HashSet::new()).is_empty()
     }
 }
 
 /// What differs from what should be. Seen once, it may have been in the midst of a transition: then it is looked at again.
 async fn differences(server: &Server, asked: &Asked, app: &AppName) -> Vec<String> {
-    let Some(engine) = asked
-        .engine
-        .as_ref()
-        .filter(|_| !drift::is_under_way(&server.root, app))
-    else {
+    let dir = server.app_dir(app);
+    let Some(engine) = asked.engine.as_ref().filter(|_| !drift::is_under_way(&dir)) else {
         return Vec::new();
     };
     match drift::look(server, engine, app, &HashSet::new()).await {
-        Ok(differences) if !drift::is_under_way(&server.root, app) => {
+        Ok(differences) if !drift::is_under_way(&dir) => {
             differences.iter().map(|one| one.words(app)).collect()
         }
         // A switch that does not answer is said already.
@@ -467,9 +466,10 @@ fn facts<'a>(
     containers: impl Iterator<Item = &'a ContainerFacts>,
     routes: &Routes,
 ) -> AppStatus {
+    let dir = server.app_dir(&app.name);
     let route = routes.get(&app.name);
-    let release = records::active(&server.root, &app.name);
-    let loaded = release.map(|id| records::load(&server.root, &app.name, id));
+    let release = records::active(&dir);
+    let loaded = release.map(|id| records::load(&dir, id));
     // One that is broken is told, and keeps nobody from seeing the rest.
     let (record, broken) = match loaded.transpose() {
         Ok(record) => (record.flatten(), None),
@@ -576,9 +576,10 @@ fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> 
 /// How the app's last transition ended. One that nobody is at any more and that has no end was killed after its last
 /// step, before it could say so; otherwise its journal would be there and somebody would be at it.
 fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
-    let id = transition_log::list(&server.root, app).pop()?;
+    let dir = server.app_dir(app);
+    let id = transition_log::list(&dir).pop()?;
     let (mut what, mut outcome, mut took) = (OperationName::Unknown, LastOutcome::UnderWay, None);
-    for stamped in transition_log::read(&server.root, app, id) {
+    for stamped in transition_log::read(&dir, id) {
         match stamped.event {
             Event::Started { what: name, .. } => what = name,
             Event::Finished {
@@ -591,7 +592,7 @@ fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
             _ => {}
         }
     }
-    if took.is_none() && !busy && !server.root.journal(app).exists() {
+    if took.is_none() && !busy && !dir.journal().exists() {
         outcome = LastOutcome::KilledWhenDone;
     }
     Some(LastTransition {

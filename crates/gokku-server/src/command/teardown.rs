@@ -10,7 +10,7 @@ use gokku_docker::{Engine, labels};
 use serde::Serialize;
 
 use crate::app::apps;
-use crate::error::{Error, Kind};
+use crate::command::Error;
 use crate::server::Server;
 use crate::transition::{carried, pull};
 
@@ -37,10 +37,7 @@ pub fn leave(server: &Server, data: bool) -> BoxFuture<'_, Result<Left, Error>> 
 
 async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
     if server.switch().status().await.is_ok() {
-        return Err(Error::new(
-            Kind::Busy,
-            "the traffic switch runs, and would start the containers again: end it first, by `systemctl stop gokku` or its process",
-        ));
+        return Err(Error::SwitchRuns);
     }
     let engine = server.engine().await?;
     let label = server.root.label();
@@ -63,7 +60,7 @@ async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
     }
     left.containers = all.len();
     for app in apps::list(&server.root).unwrap_or_default() {
-        pull::forget_all(&engine, &server.root, &app.name).await?;
+        pull::forget_all(&engine, &server.app_dir(&app.name)).await?;
         for volume in app.volumes.into_values() {
             if engine.volume(&volume).await?.is_some() {
                 unlabelled.insert(volume);

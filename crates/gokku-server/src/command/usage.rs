@@ -5,8 +5,8 @@ use gokku_core::text::size::Size;
 use gokku_docker::{Engine, ImageFacts, Usage, labels};
 
 use crate::app::{apps, server_config};
+use crate::command::Error;
 use crate::command::doctor::{Finding, bad, good};
-use crate::error::Error;
 use crate::fs::disk;
 use crate::server::Server;
 use crate::space::build_space;
@@ -60,8 +60,8 @@ async fn look(server: &Server, engine: Option<&Engine>) -> Result<Vec<Finding>, 
 
 /// An app's part, in words.
 fn used_by(server: &Server, app: &AppName, theirs: Option<&(Vec<ImageFacts>, Usage)>) -> String {
-    let root = &server.root;
-    let mut parts = vec![format!("code {}", Size(disk::held(&root.releases(app))))];
+    let dir = server.app_dir(app);
+    let mut parts = vec![format!("code {}", Size(disk::held(&dir.releases())))];
     if let Some((images, usage)) = theirs {
         let is_mine = |image: &&ImageFacts| {
             image
@@ -73,7 +73,7 @@ fn used_by(server: &Server, app: &AppName, theirs: Option<&(Vec<ImageFacts>, Usa
         let bytes = usage.together(mine.iter().map(|image| &image.id));
         parts.push(format!("{} in {} images", Size(bytes), mine.len()));
     }
-    parts.push(format!("logs {}", Size(disk::held(&root.deploys(app)))));
-    parts.push(format!("repository {}", Size(disk::held(&root.repository(app)))));
+    parts.push(format!("logs {}", Size(disk::held(&dir.deploys()))));
+    parts.push(format!("repository {}", Size(disk::held(&dir.repository()))));
     format!("{app}: {}", parts.join(", "))
 }

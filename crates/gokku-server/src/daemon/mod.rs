@@ -2,7 +2,10 @@
 //!
 //! - [`run`]: its start; [`supervisor`], of which `upkeep` is the memory; [`upgrade`]: a new one takes its place
 
+mod error;
 pub mod run;
 pub mod supervisor;
 pub mod upgrade;
 pub(crate) mod upkeep;
+
+pub use error::Error;

@@ -14,9 +14,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::app::{apps, server_config};
+use crate::daemon::Error;
 use crate::daemon::supervisor;
 use crate::engine::health;
-use crate::error::Error;
 use crate::fs::{atomic, boot};
 use crate::queue::leftovers;
 use crate::record::audit_log;
@@ -46,7 +46,7 @@ async fn serve(
     stop: oneshot::Receiver<()>,
 ) -> Result<(), Error> {
     for app in apps::list(&server.root).unwrap_or_default() {
-        leftovers::sweep_temporary(&server.root, &app.name);
+        leftovers::sweep_temporary(&server.app_dir(&app.name));
     }
     for folder in [server.root.path().to_owned(), server.root.apps()] {
         atomic::sweep(&folder);
@@ -62,8 +62,7 @@ async fn serve(
         version: server.version.clone(),
         take_over,
     };
-    let proxy = Proxy::start(config).await;
-    let proxy = proxy.map_err(Error::failed_by)?;
+    let proxy = Proxy::start(config).await?;
     tracing::info!(
         "the traffic switch runs, {} routes",
         proxy.switch().routes().len()

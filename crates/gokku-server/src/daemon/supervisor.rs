@@ -516,7 +516,7 @@ impl Watch<'_> {
         let app = app_of(facts.label(labels::APP));
         let beside = app.zip(process).filter(|(_, process)| !process.is_web());
         if let Some((app, _)) = &beside
-            && self.server.root.journal(app).exists()
+            && self.server.app_dir(app).journal().exists()
         {
             return Keeps::Later;
         }
@@ -648,14 +648,15 @@ impl Watch<'_> {
         for app in apps::list(root).unwrap_or_default() {
             let app = app.name;
             let (server, engine) = (self.server.clone(), Arc::clone(engine));
-            let cut_off = root.journal(&app).exists() || leftovers::has_leftovers(root, &app);
+            let dir = root.app_dir(&app);
+            let cut_off = dir.journal().exists() || leftovers::has_leftovers(&dir);
             let before = self.known.get(&app);
             let again = before.is_some_and(|before| before.again <= now);
             if self.at.contains(&app) || !(cut_off || again || self.unsettled.contains(&app)) {
                 continue;
             }
             // Who prunes does so last: the end of the old container has been told by then.
-            let cut_off = cut_off || !prune::half_pruned(root, &app).is_empty();
+            let cut_off = cut_off || !prune::half_pruned(&dir).is_empty();
             // What happens from now on counts for the next time.
             self.unsettled.remove(&app);
             self.at.insert(app.clone());

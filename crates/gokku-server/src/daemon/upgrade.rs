@@ -16,10 +16,9 @@ use gokku_core::{AppName, ReleaseId};
 use tokio::time::{Instant, sleep};
 
 use crate::app::apps;
-use crate::daemon::run;
+use crate::daemon::{Error, run};
 use crate::engine::daemon_client;
-use crate::error::{Error, Kind};
-use crate::os::{clock, detached, process};
+use crate::os::{blocking, clock, detached, process};
 use crate::queue;
 use crate::queue::lock::{self, AppLock, Attempt, Held, Holder, Purpose};
 use crate::server::Server;
@@ -74,13 +73,7 @@ async fn take_place(
     };
     let service = service_of(old.pid);
     if service.is_some() && service != caller.invocation {
-        return Err(Error::new(
-            Kind::Input,
-            format!(
-                "the traffic switch, process {}, is run by a service manager, which would start another one: `sudo systemctl reload gokku` replaces it",
-                old.pid
-            ),
-        ));
+        return Err(Error::OfServiceManager(old.pid));
     }
     // Watched from here on: its number may be somebody else's once it has ended.
     let leaving = process::watch(old.pid);
@@ -99,10 +92,12 @@ async fn take_place(
         .is_ok_and(|status| status.pid == new)
     {
         if let Ok(Some(status)) = child.try_wait() {
-            return Err(failed(&log, words.is_some(), &format!("it ended: {status}")));
+            let last = last_line(words);
+            return Err(Error::Ended { status, last });
         }
         if began.elapsed() > START_LIMIT {
-            return Err(failed(&log, words.is_some(), "it does not serve"));
+            let last = last_line(words);
+            return Err(Error::DoesNotServe { last });
         }
         sleep(pause.take()).await;
     }
@@ -110,18 +105,18 @@ async fn take_place(
     if let Some(leaving) = leaving {
         // It cuts what is left at its limit, and ends.
         let limit = run::STOP_LIMIT + START_LIMIT;
-        let waited = tokio::task::spawn_blocking(move || process::has_ended(&leaving, limit)).await;
-        waited.map_err(Error::failed_by)?;
+        blocking::run(move || Ok::<_, Error>(process::has_ended(&leaving, limit))).await?;
     }
     Ok(new)
 }
 
-fn failed(log: &Path, written: bool, why: &str) -> Error {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let last = text.lines().last().filter(|_| written).unwrap_or_default();
-    Error::failed(format!(
-        "the new traffic switch was not started, {why}. The old one goes on. {last}"
-    ))
+/// The last line of the log that a daemon writes; none where it writes to another one.
+fn last_line(log: Option<&Path>) -> String {
+    let text = log
+        .map(fs::read_to_string)
+        .and_then(Result::ok)
+        .unwrap_or_default();
+    text.lines().last().unwrap_or_default().to_owned()
 }
 
 /// The service that a process belongs to, as its service manager calls it.
@@ -163,7 +158,7 @@ async fn hold_all(
         let mut pause = Backoff::up_to(LONGEST_PAUSE);
         let mut told = false;
         loop {
-            match lock::try_acquire(&server.root, &app, &holder) {
+            match lock::try_acquire(&server.app_dir(&app), &holder) {
                 Ok(Attempt::Got(lock)) => {
                     held.insert(app, lock);
                     break;

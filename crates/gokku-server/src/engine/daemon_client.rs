@@ -6,7 +6,7 @@ use gokku_core::machine::backoff::Backoff;
 use gokku_proxy::Client;
 use tokio::time::{Instant, sleep};
 
-use crate::error::{Error, Kind};
+use crate::engine::Error;
 use crate::os::detached;
 use crate::server::Server;
 
@@ -42,15 +42,9 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
         // It may have ended because another one was faster: then that one answers soon.
         if began.elapsed() > START_LIMIT || ended && began.elapsed() > START_LIMIT / 5 {
             let text = std::fs::read_to_string(&words).unwrap_or_default();
-            let last: Vec<&str> = text.lines().rev().take(3).collect();
-            return Err(Error::new(
-                Kind::Unavailable,
-                format!(
-                    "the traffic switch could not be started: {}. `gokku proxy run` shows what is wrong, its log is {}",
-                    last.into_iter().rev().collect::<Vec<_>>().join("; "),
-                    words.display()
-                ),
-            ));
+            let mut last: Vec<String> = text.lines().rev().take(3).map(str::to_owned).collect();
+            last.reverse();
+            return Err(Error::NotStarted { last, log: words });
         }
         sleep(pause.take()).await;
     }
@@ -68,10 +62,7 @@ pub(crate) async fn watching(switch: &Client) -> Result<(), Error> {
         }
         if began.elapsed() > START_LIMIT {
             status?;
-            return Err(Error::new(
-                Kind::Unavailable,
-                "the traffic switch does not see which containers run, so none is started: its log says why",
-            ));
+            return Err(Error::Unwatched);
         }
         sleep(pause.take()).await;
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gokku_core::ContainerId;
 use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
-use gokku_core::containers::ContainerState;
+use gokku_core::containers::{ContainerState, Error};
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
 use gokku_docker::Details;
@@ -17,7 +17,6 @@ use gokku_proxy::health::probe::{Probe, probe};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::os::clock;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -82,7 +81,7 @@ pub async fn await_health(runtime: &dyn Runtime, check: &Check<'_>) -> Result<()
                 return Ok(());
             }
         }
-        code = exited => return Err(exit_words(runtime, check.container, code.map_err(Error::from)).await),
+        code = exited => return Err(exit_words(runtime, check.container, code).await),
     }
     let mut words = format!(
         "GET {} on port {} did not answer 200 within {} s of its start: {}",
@@ -161,7 +160,7 @@ async fn await_check(
     tokio::select! {
         // Looked at first: in one that has exited nothing can be tried.
         biased;
-        code = exited => Err(exit_words(runtime, container, code.map_err(Error::from)).await),
+        code = exited => Err(exit_words(runtime, container, code).await),
         good = trying => if good {
             Ok(())
         } else {
@@ -187,7 +186,7 @@ async fn await_staying_up(
     let stayed = tokio::select! {
         // Looked at first: one that has exited already has not stayed up.
         biased;
-        code = exited => Err(exit_words(runtime, container, code.map_err(Error::from)).await),
+        code = exited => Err(exit_words(runtime, container, code).await),
         stayed = stayed_up(runtime, container, left) => stayed,
     };
     stayed.map_err(|words| format!("{words}, and had to stay up for {} s", stay_up.as_secs()))

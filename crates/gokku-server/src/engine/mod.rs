@@ -4,9 +4,12 @@
 //! - `daemon_client`: the daemon runs, and sees which containers do
 
 pub(crate) mod daemon_client;
+mod error;
 pub mod health;
 pub mod runtime;
 pub(crate) mod stopping;
+
+pub use error::Error;
 
 /// What of the engine is given to the command line.
 pub use gokku_docker::SessionHandle;

@@ -4,15 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use gokku_core::ContainerId;
 use gokku_core::config::process_one::{KilledBecause, Stopped, Time, is_deaf_shell, is_init};
 use gokku_core::containers::{ContainerState, Details, Error};
 use gokku_core::logs::event::{Event, Finish, Stamped};
 use gokku_core::transition::StepName;
-use gokku_core::{AppName, ContainerId};
 use tokio::time::Instant;
 
 use crate::engine::runtime::Runtime;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::queue::transition_log;
 
 /// Stops it; why it had to be killed, where it did not end by itself.
@@ -52,9 +52,9 @@ pub(crate) async fn stop(
 }
 
 /// The names of the containers whose stop the last transition asked for, and gave up before it heard of their end.
-pub(crate) fn given_up(root: &Root, app: &AppName) -> BTreeSet<String> {
-    let ids = transition_log::list(root, app).into_iter().rev();
-    let mut all = ids.map(|id| transition_log::read(root, app, id));
+pub(crate) fn given_up(dir: &AppDir) -> BTreeSet<String> {
+    let ids = transition_log::list(dir).into_iter().rev();
+    let mut all = ids.map(|id| transition_log::read(dir, id));
     // Those that were refused have done nothing.
     all.find_map(|told| unheard_stops(&told)).unwrap_or_default()
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use gokku_core::text::decode::NotText;
 
+use crate::kind::Kind;
+
 /// Why a file was not read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -104,9 +106,12 @@ impl Error {
         }
     }
 
-    /// Whether what was given cannot be, and nothing has failed.
-    pub fn is_input(&self) -> bool {
-        matches!(self, Self::Code { .. } | Self::Link(_))
+    /// Returns what kind of thing went wrong.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Code { .. } | Self::Link(_) => Kind::Input,
+            _ => Kind::Failed,
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Files, as everything else here reads and writes them: where they are, replaced as a whole, read up to a size, on the disk.
 //!
-//! - [`root`]: the tree of a server, path by path
+//! - [`root`]: the tree of a server, path by path; [`app_dir`]: an app's part of it
 //! - [`atomic`]: a file is replaced, never rewritten; [`bounded`]: none is read without a limit; `durable`: what was written is on the disk
 //! - [`toml_file`]: settings and records; `tree_file`: a file of a release's code, whatever its links are
 //! - `disk`: how much room there is; `boot`: whether the machine has started since
 
+pub mod app_dir;
 pub mod atomic;
 pub(crate) mod boot;
 pub mod bounded;

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::fs;
+use crate::kind::Kind;
 
 /// Why a program was not started.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +27,19 @@ pub enum Error {
         /// Who asks.
         by: String,
     },
+    /// Work that was waited for on a thread of its own did not come to its end.
+    #[error(transparent)]
+    Thread(#[from] tokio::task::JoinError),
 }
 
 impl Error {
+    /// Returns what kind of thing went wrong.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Program(_) | Self::NotOwner { .. } | Self::Thread(_) => Kind::Failed,
+        }
+    }
+
     /// Returns the error for a program, or a file that it is given, with which something went wrong.
     pub(super) fn program(path: &Path, source: io::Error) -> Self {
         Self::Program(fs::Error::file(path, source))

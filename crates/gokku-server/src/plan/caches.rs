@@ -5,19 +5,19 @@
 
 use std::io::Read;
 
-use gokku_core::AppName;
 use gokku_core::text::hex;
 
-use crate::error::Error;
+use crate::fs::Error;
+use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
-use crate::fs::root::Root;
 
 /// How long the word is, in bytes.
 const LENGTH: usize = 16;
 
 /// The beginning of the names, which is made once.
-pub(crate) fn of_app(root: &Root, app: &AppName) -> Result<String, Error> {
-    let path = root.caches(app);
+pub(crate) fn of_app(dir: &AppDir) -> Result<String, Error> {
+    let (root, app) = (dir.root(), dir.app());
+    let path = dir.caches();
     let kept = atomic::read(&path)?.and_then(|bytes| String::from_utf8(bytes).ok());
     let kept = kept.map(|word| word.trim().to_owned());
     let is_good =
@@ -43,23 +43,24 @@ fn random() -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::root::Root;
 
     #[test]
     fn an_apps_caches_are_its_own_and_stay() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
-        let app = |name: &str| -> AppName {
-            let name = name.parse().expect("a name");
-            std::fs::create_dir_all(root.app(&name)).expect("its folder");
-            name
+        let app = |name: &str| -> AppDir {
+            let dir = root.app_dir(&name.parse().expect("a name"));
+            std::fs::create_dir_all(dir.path()).expect("its folder");
+            dir
         };
         let (api, shop) = (app("api"), app("shop"));
-        let first = of_app(&root, &api).expect("a name");
-        assert_eq!(of_app(&root, &api).expect("a name"), first);
-        assert_ne!(of_app(&root, &shop).expect("a name"), first);
+        let first = of_app(&api).expect("a name");
+        assert_eq!(of_app(&api).expect("a name"), first);
+        assert_ne!(of_app(&shop).expect("a name"), first);
         // One that was destroyed and made again has new ones, and so has one whose file is damaged.
-        std::fs::write(root.caches(&api), "x").expect("written");
-        let second = of_app(&root, &api).expect("a name");
+        std::fs::write(api.caches(), "x").expect("written");
+        let second = of_app(&api).expect("a name");
         assert_ne!(second, first);
         assert!(
             second.starts_with(&format!("gokku{}/api/", root.label())),

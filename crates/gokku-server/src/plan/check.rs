@@ -1,6 +1,6 @@
 //! A `gokku.yml` on whatever machine it is: what would be told at a push, told before it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gokku_core::AppName;
@@ -8,8 +8,8 @@ use gokku_core::config::gokku_yml::AppConfig;
 use gokku_core::config::misnamed::Origin;
 use gokku_core::text::read_limits;
 
-use crate::error::Error;
-use crate::fs::{bounded, tree_file};
+use crate::fs::{Error as FileError, bounded, tree_file};
+use crate::plan::Error;
 use crate::plan::release_plan::{parsed, processes_of};
 use crate::plan::{languages, unread};
 
@@ -30,20 +30,20 @@ pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
     let read = bounded::file(path, read_limits::GOKKU_YML);
     let bytes = read.and_then(|read| read.ok_or_else(|| rustix::io::Errno::NOENT.into()));
     let bytes = bytes.map_err(|error| {
-        unread::with_what_is_there(folder, &AppConfig::default(), Error::file(path, error))
+        unread::with_what_is_there(folder, &AppConfig::default(), FileError::file(path, error).into())
     })?;
     let yml = parsed(&path.display().to_string(), &bytes)?;
-    // Two apps may have one Procfile.
-    let mut wrong = BTreeSet::new();
+    // By its words: two apps may have one Procfile.
+    let mut wrong = BTreeMap::new();
     let mut notes = BTreeSet::new();
     for (_, config) in yml.apps() {
         if let Err(error) = processes_of(folder, config) {
-            wrong.insert(error.to_string());
+            wrong.insert(error.to_string(), error);
         }
         match unread::checked(unread::misnamed_in(folder, config, origin(folder, config))) {
             Ok(lines) => notes.extend(lines),
             Err(error) => {
-                wrong.insert(error.to_string());
+                wrong.insert(error.to_string(), error);
             }
         }
     }
@@ -53,8 +53,7 @@ pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
             notes: notes.into_iter().collect(),
         })
     } else {
-        let lines: Vec<String> = wrong.into_iter().collect();
-        Err(Error::input(lines.join("\n")))
+        Err(Error::Several(wrong.into_values().collect()))
     }
 }
 

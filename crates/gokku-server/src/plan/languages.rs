@@ -14,8 +14,8 @@ use gokku_git::Repository;
 use crate::Server;
 use crate::app::apps;
 use crate::app::branch;
-use crate::error::Error;
-use crate::fs::tree_file;
+use crate::fs::{Error as FileError, tree_file};
+use crate::plan::Error;
 use crate::plan::release_plan::{GOKKU_YML, config_of, text_of};
 
 /// A generated Dockerfile, and the name it is sent to the builder under.
@@ -69,7 +69,7 @@ pub(crate) fn may_be_built(folder: &Path, config: &AppConfig) -> bool {
 /// The regular files of a tree. Links are left out: what they point to may be anything of the server's.
 fn list(tree: &Path, below: &str, files: &mut BTreeSet<String>) -> Result<(), Error> {
     let here = tree.join(below);
-    let wrong = |error: std::io::Error| Error::file(&here, error);
+    let wrong = |error: std::io::Error| FileError::file(&here, error);
     for entry in std::fs::read_dir(&here).map_err(wrong)? {
         let entry = entry.map_err(wrong)?;
         // A name that is not UTF-8 is told when the files are sent.
@@ -113,7 +113,7 @@ fn detect(
     read: impl FnMut(&str) -> Result<Vec<u8>, Error>,
 ) -> Result<Generated, Error> {
     let project = project(files, config, read)?;
-    let detected = languages::detect(&project, config).map_err(Error::refused_by)?;
+    let detected = languages::detect(&project, config)?;
     Ok(Generated {
         name: languages::free_name(&project.files),
         detected,
@@ -122,8 +122,9 @@ fn detect(
 
 /// The Dockerfile that the deploy branch's commit is built with: its own, or the generated one.
 pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
-    let record = apps::load(&server.root, app)?;
-    let repository = Repository::at(server.root.repository(app));
+    let dir = server.app_dir(app);
+    let record = apps::load(&dir)?;
+    let repository = Repository::at(dir.repository());
     let commit = branch::deployable(&repository, app, &record)?.1;
     let config = config_of(
         app,
@@ -132,13 +133,14 @@ pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
             .as_deref(),
     )?;
     if let Some(image) = &config.image {
-        return Err(Error::missing(format!(
-            "nothing is built for {app}: {GOKKU_YML} says that {image} is what runs"
-        )));
+        return Err(Error::NotBuilt {
+            app: app.clone(),
+            image: image.clone(),
+        });
     }
     for own in config.dockerfiles() {
         if let Some(text) = repository.file(&commit, &own, read_limits::CODE)? {
-            languages::keys_beside_a_dockerfile(&own, &config).map_err(Error::refused_by)?;
+            languages::keys_beside_a_dockerfile(&own, &config)?;
             return Ok(text);
         }
     }
@@ -160,9 +162,8 @@ pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
 
 /// Whoever names a Dockerfile wants no other.
 pub(crate) fn named_is_there(config: &AppConfig) -> Result<(), Error> {
-    config.dockerfile.as_ref().map_or(Ok(()), |named| {
-        Err(Error::input(format!(
-            "there is no Dockerfile: {named} was looked for, which `dockerfile:` in gokku.yml names. Add it, or name the one there is"
-        )))
-    })
+    match &config.dockerfile {
+        Some(named) => Err(Error::NoDockerfile(named.clone())),
+        None => Ok(()),
+    }
 }

@@ -6,9 +6,12 @@
 
 pub(crate) mod caches;
 pub mod check;
+mod error;
 pub mod languages;
 pub(crate) mod mounts;
 pub(crate) mod networks;
 pub(crate) mod privileges;
 pub mod release_plan;
 pub(crate) mod unread;
+
+pub use error::Error;

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gokku_core::AppName;
@@ -17,9 +18,10 @@ use gokku_docker::{ContainerFacts, NetworkFacts, NewNetwork, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
+use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 use crate::fs::tree_file;
+use crate::plan::Error;
 use crate::plan::release_plan::{self, GOKKU_YML, Plan};
 
 /// The driver of networks whose containers the traffic switch reaches from the server.
@@ -84,17 +86,17 @@ pub(crate) fn of_containers(all: &[ContainerFacts]) -> BTreeSet<String> {
 /// them. Those that are not there yet are made while it is built: that takes a tenth of a second each.
 pub(crate) async fn prepare(
     runtime: &Arc<dyn Runtime>,
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     plan: &Plan,
     containers: usize,
 ) -> Result<Vec<String>, Error> {
-    let wanted = wanted(root, app, plan, containers);
+    let app = dir.app();
+    let wanted = wanted(dir, plan, containers);
     let mut notes = hints(app, plan);
     notes.extend(wanted.notes);
     let mut missing = Vec::new();
     match wanted.own {
-        Own::Chosen(name) => drop(join(&**runtime, root, app, plan, &name).await?),
+        Own::Chosen(name) => drop(join(&**runtime, dir, plan, &name).await?),
         Own::Made(new) if find(&**runtime, &new).await?.is_none() => missing.push(new),
         Own::Made(_) => {}
     }
@@ -128,14 +130,13 @@ pub(crate) async fn prepare(
 /// The networks of a release with so many containers; they are there.
 pub(crate) async fn ready(
     runtime: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     plan: &Plan,
     containers: usize,
 ) -> Result<Networks, Error> {
-    let wanted = wanted(root, app, plan, containers);
+    let wanted = wanted(dir, plan, containers);
     let own = match wanted.own {
-        Own::Chosen(name) => join(runtime, root, app, plan, &name).await?,
+        Own::Chosen(name) => join(runtime, dir, plan, &name).await?,
         Own::Made(new) => find_or_make(runtime, &new).await?,
     };
     let mut beside = Vec::new();
@@ -145,7 +146,8 @@ pub(crate) async fn ready(
     Ok(Networks { own, beside })
 }
 
-fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> NetworkPlan {
+fn wanted(dir: &AppDir, plan: &Plan, containers: usize) -> NetworkPlan {
+    let (root, app) = (dir.root(), dir.app());
     let new = |names: Vec<String>, kind: &str, label: (&str, String), containers: usize| NewNetwork {
         names,
         labels: BTreeMap::from([
@@ -172,7 +174,7 @@ fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Network
     };
     let (mut pairs, mut notes) = (Vec::new(), Vec::new());
     for other in &plan.config.reaches {
-        if lets_in(root, other, app) {
+        if lets_in(&root.app_dir(other), app) {
             let (first, second) = (app.min(other), app.max(other));
             let pair = new(
                 numbers()
@@ -180,7 +182,7 @@ fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Network
                     .collect(),
                 labels::PAIR,
                 (labels::APPS, format!("{first},{second}")),
-                containers + containers_of(root, other),
+                containers + containers_of(&root.app_dir(other)),
             );
             pairs.push((other.clone(), pair));
         } else {
@@ -193,18 +195,9 @@ fn wanted(root: &Root, app: &AppName, plan: &Plan, containers: usize) -> Network
 }
 
 /// The network that a release chose, made where there is none; its name.
-async fn join(
-    runtime: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
-    plan: &Plan,
-    name: &str,
-) -> Result<String, Error> {
-    let there = runtime
-        .network_or_make(name, &labels_of(root, app, plan, name))
-        .await?;
-    let checked = check(&there, root, app, plan);
-    checked.map_err(|why| Error::input(format!("{GOKKU_YML}: network: {why}")))?;
+async fn join(runtime: &dyn Runtime, dir: &AppDir, plan: &Plan, name: &str) -> Result<String, Error> {
+    let there = runtime.network_or_make(name, &labels_of(dir, plan, name)).await?;
+    check(&there, dir, plan)?;
     Ok(there.name)
 }
 
@@ -235,10 +228,7 @@ fn chosen(plan: &Plan) -> Option<&str> {
 /// What a deploy is refused for that is left alone where a release that is there already says it.
 pub(crate) fn check_new(plan: &Plan) -> Result<(), Error> {
     match &plan.config.network {
-        Some(name) if name.as_str() == OF_ALL => Err(Error::input(format!(
-            "{GOKKU_YML}: network: {OF_ALL} was the network of all apps, and now each app has its own: leave the line away, \
-             or name the apps to be reached, `network: {{apps: [NAME]}}`"
-        ))),
+        Some(name) if name.as_str() == OF_ALL => Err(Error::NetworkOfAll),
         _ => Ok(()),
     }
 }
@@ -262,8 +252,9 @@ fn hints(app: &AppName, plan: &Plan) -> Vec<String> {
 }
 
 /// Whether what runs of an app lets another reach it.
-fn lets_in(root: &Root, host: &AppName, guest: &AppName) -> bool {
-    let yml = tree_file::read(&root.current(host), GOKKU_YML, read_limits::GOKKU_YML)
+fn lets_in(dir: &AppDir, guest: &AppName) -> bool {
+    let host = dir.app();
+    let yml = tree_file::read(&dir.current(), GOKKU_YML, read_limits::GOKKU_YML)
         .ok()
         .flatten();
     let config = yml.and_then(|yml| release_plan::config_of(host, Some(&yml)).ok());
@@ -271,9 +262,10 @@ fn lets_in(root: &Root, host: &AppName, guest: &AppName) -> bool {
 }
 
 /// How many containers an app has, by what it says itself.
-pub(crate) fn containers_of(root: &Root, app: &AppName) -> usize {
-    let scale = apps::load(root, app).map(|app| app.scale);
-    match (release_plan::processes(&root.current(app), app), scale) {
+pub(crate) fn containers_of(dir: &AppDir) -> usize {
+    let app = dir.app();
+    let scale = apps::load(dir).map(|app| app.scale);
+    match (release_plan::processes(&dir.current(), app), scale) {
         (Ok(processes), Ok(scale)) => processes.keys(&scale).map_or(1, |keys| keys.len()),
         _ => 1,
     }
@@ -285,7 +277,8 @@ pub(crate) fn routes() -> Vec<Subnet> {
 }
 
 /// The labels that a network is made with which a release chose.
-fn labels_of(root: &Root, app: &AppName, plan: &Plan, name: &str) -> BTreeMap<String, String> {
+fn labels_of(dir: &AppDir, plan: &Plan, name: &str) -> BTreeMap<String, String> {
+    let (root, app) = (dir.root(), dir.app());
     let mut labels = BTreeMap::from([(labels::ROOT.to_owned(), root.label())]);
     // One that several apps share is nobody's in particular.
     if !is_shared(plan, name) {
@@ -298,30 +291,58 @@ fn is_shared(plan: &Plan, name: &str) -> bool {
     plan.server.networks.shared.iter().any(|shared| shared == name)
 }
 
-fn check(there: &NetworkFacts, root: &Root, app: &AppName, plan: &Plan) -> Result<(), String> {
+/// Why a network that somebody chose cannot be joined.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotJoined {
+    /// The switch cannot reach its containers.
+    #[error(
+        "{name} has the driver {driver}, and the traffic switch reaches the containers of {REACHABLE} networks only: name one, \
+         or one that is not there yet, which is made"
+    )]
+    Unreachable {
+        /// The network.
+        name: String,
+        /// Its driver.
+        driver: String,
+    },
+    /// It is another server's.
+    #[error("{0} is another gokku server's on this machine: choose another name")]
+    OfOtherServer(String),
+    /// It is another app's.
+    #[error(
+        "{name} was made for another app, and on it each reaches the other: choose another name, or let apps share it, \
+         with shared = [{name:?}] below [networks] in {}",
+        settings.display()
+    )]
+    OfOtherApp {
+        /// The network.
+        name: String,
+        /// The server's settings.
+        settings: PathBuf,
+    },
+}
+
+fn check(there: &NetworkFacts, dir: &AppDir, plan: &Plan) -> Result<(), NotJoined> {
+    let (root, app) = (dir.root(), dir.app());
     let name = &there.name;
     if there.driver != REACHABLE {
-        return Err(format!(
-            "{name} has the driver {}, and the traffic switch reaches the containers of {REACHABLE} networks only: name one, \
-             or one that is not there yet, which is made",
-            there.driver
-        ));
+        return Err(NotJoined::Unreachable {
+            name: name.clone(),
+            driver: there.driver.clone(),
+        });
     }
     let of_gokku = there.label(labels::ROOT);
     if of_gokku.is_some_and(|theirs| theirs != root.label()) {
-        return Err(format!(
-            "{name} is another gokku server's on this machine: choose another name"
-        ));
+        return Err(NotJoined::OfOtherServer(name.clone()));
     }
     let of_other = there
         .label(labels::APP)
         .is_some_and(|theirs| theirs != app.as_str());
     if of_gokku.is_some() && of_other && !is_shared(plan, name) {
-        return Err(format!(
-            "{name} was made for another app, and on it each reaches the other: choose another name, or let apps share it, \
-             with shared = [{name:?}] below [networks] in {}",
-            root.config().display()
-        ));
+        return Err(NotJoined::OfOtherApp {
+            name: name.clone(),
+            settings: root.config(),
+        });
     }
     Ok(())
 }
@@ -350,14 +371,11 @@ pub(crate) async fn left(
 
 /// Removes the networks that were made for an app that is no more, and those that apps share, unless a container is on
 /// them. The names of the app's own that stay.
-pub(crate) async fn remove_unused(
-    engine: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
-) -> Result<Vec<String>, Error> {
+pub(crate) async fn remove_unused(engine: &dyn Runtime, dir: &AppDir) -> Result<Vec<String>, Error> {
+    let (root, app) = (dir.root(), dir.app());
     let label = root.label();
     let mut stay = Vec::new();
-    let is_needed = |of: &AppName| of != app && root.app(of).exists();
+    let is_needed = |of: &AppName| of != app && root.app_dir(of).path().exists();
     for network in engine.networks_with(&[(labels::ROOT, &label)]).await? {
         let owner: Option<AppName> = network.label(labels::APP).and_then(|of| of.parse().ok());
         if owner.as_ref().is_some_and(is_needed) {
@@ -383,7 +401,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path()).unwrap();
         let app: AppName = "api".parse().unwrap();
-        let mut plan = Plan::lenient(&root, &app);
+        let dir = root.app_dir(&app);
+        let mut plan = Plan::lenient(&dir);
         let network = |driver: &str, of: &[(&str, &str)]| NetworkFacts {
             name: "back".to_owned(),
             driver: driver.to_owned(),
@@ -396,17 +415,19 @@ mod tests {
         let label = root.label();
         let made_for = |app| network("bridge", &[(labels::ROOT, &label), (labels::APP, app)]);
         for good in [network("bridge", &[]), made_for("api")] {
-            assert_eq!(check(&good, &root, &app, &plan), Ok(()));
+            assert_eq!(check(&good, &dir, &plan), Ok(()));
         }
-        let macvlan = check(&network("macvlan", &[]), &root, &app, &plan).unwrap_err();
+        let macvlan = check(&network("macvlan", &[]), &dir, &plan)
+            .unwrap_err()
+            .to_string();
         assert!(macvlan.contains("has the driver macvlan"), "{macvlan}");
         let elsewhere = network("bridge", &[(labels::ROOT, "/opt/other"), (labels::APP, "api")]);
-        let elsewhere = check(&elsewhere, &root, &app, &plan).unwrap_err();
+        let elsewhere = check(&elsewhere, &dir, &plan).unwrap_err().to_string();
         assert!(elsewhere.contains("another gokku server's"), "{elsewhere}");
-        let other = check(&made_for("web"), &root, &app, &plan).unwrap_err();
+        let other = check(&made_for("web"), &dir, &plan).unwrap_err().to_string();
         assert!(other.contains("shared = [\"back\"]"), "{other}");
         plan.server.networks.shared = vec!["back".to_owned()];
-        assert_eq!(check(&made_for("web"), &root, &app, &plan), Ok(()));
+        assert_eq!(check(&made_for("web"), &dir, &plan), Ok(()));
     }
 
     /// A name that nobody has, and that of the app's own containers.
@@ -415,7 +436,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let root = Root::open(folder.path()).unwrap();
         let app: AppName = "api".parse().unwrap();
-        let mut plan = Plan::lenient(&root, &app);
+        let mut plan = Plan::lenient(&root.app_dir(&app));
         plan.env = gokku_core::config::env_file::EnvFile::parse(
             b"SHOP_URL=http://shop-blue:8080\nME=http://api-blue\n",
         )

@@ -1,17 +1,16 @@
 //! What an app's containers may do beyond what every container may: what its `gokku.yml` asks for, as far as the server's
 //! `config.toml` gives it to the app.
 
-use gokku_core::AppName;
 use gokku_core::config::privileges::Privileges;
 
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
+use crate::plan::Error;
 use crate::plan::release_plan::Plan;
 
 /// What a release's containers have; an error when something is not given.
-pub(crate) fn of(root: &Root, app: &AppName, plan: &Plan) -> Result<Privileges, Error> {
+pub(crate) fn of(dir: &AppDir, plan: &Plan) -> Result<Privileges, Error> {
+    let (root, app) = (dir.root(), dir.app());
     let given = plan.server.capabilities_of(app);
     let settings = root.config().display().to_string();
-    let granted = plan.config.privileges(app, &given, &settings);
-    granted.map_err(|refused| Error::input(refused.to_string()))
+    Ok(plan.config.privileges(app, &given, &settings)?)
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 use gokku_core::build::languages::dockerfile::Mounts;
 use gokku_core::build::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::config::env_file::EnvFile;
-use gokku_core::config::gokku_yml::{AppConfig, GokkuYml, YmlError};
+use gokku_core::config::gokku_yml::{AppConfig, GokkuYml};
 use gokku_core::config::process_one::{self, ImageCommand};
 use gokku_core::config::processes::{ProcessSpec, Processes};
 use gokku_core::config::procfile::{PROCFILE, Procfile};
-use gokku_core::config::settings::{SettingError, Settings};
+use gokku_core::config::settings::Settings;
 use gokku_core::release::build_key::{BuildKey, Inputs};
-use gokku_core::text::decode;
+use gokku_core::text::decode::{self, NotText};
 use gokku_core::text::read_limits;
 use gokku_core::text::shell::without_the_shell;
 use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId};
@@ -20,9 +20,9 @@ use gokku_proxy::control::api::{PutRoute, Search};
 
 use crate::app::server_config::{self, ServerConfig};
 use crate::app::{apps, env_store};
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::fs::tree_file;
+use crate::plan::Error;
 use crate::plan::{languages, unread};
 
 /// The file in a repository's top.
@@ -69,21 +69,25 @@ pub fn config_of(app: &AppName, yml: Option<&[u8]>) -> Result<AppConfig, Error> 
     let Some(bytes) = yml else {
         return Ok(AppConfig::default());
     };
-    parsed(GOKKU_YML, bytes)?
-        .app(app)
-        .cloned()
-        .map_err(Error::refused_by)
+    Ok(parsed(GOKKU_YML, bytes)?.app(app)?.clone())
 }
 
 /// A `gokku.yml`'s apps; `file` is how errors call it.
 pub(crate) fn parsed(file: &str, bytes: &[u8]) -> Result<GokkuYml, Error> {
-    GokkuYml::parse(file, text_of(file, bytes)?).map_err(Error::refused_by)
+    Ok(GokkuYml::parse(file, text_of(file, bytes)?)?)
 }
 
 /// The text of a file of the code's; `file` is how errors call it.
 pub(crate) fn text_of<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Error> {
-    let text = decode::read(bytes).map_err(|wrong| Error::input(format!("{file}:{wrong}")))?;
+    let text = decode::read(bytes).map_err(|source| no_text(file, source))?;
     Ok(text.text)
+}
+
+fn no_text(file: &str, source: NotText) -> Error {
+    Error::NotText {
+        file: file.to_owned(),
+        source,
+    }
 }
 
 /// What a release runs: its `Procfile`, beside the app or at the top of its code, and what its `gokku.yml` says of it.
@@ -93,11 +97,11 @@ pub(crate) fn processes_of(tree: &Path, config: &AppConfig) -> Result<Processes,
     let mut procfile = Procfile::default();
     for name in beside.into_iter().chain([top]) {
         if let Some(bytes) = tree_file::read(tree, &name, read_limits::CODE)? {
-            procfile = Procfile::parse(&name, text_of(&name, &bytes)?).map_err(Error::refused_by)?;
+            procfile = Procfile::parse(&name, text_of(&name, &bytes)?)?;
             break;
         }
     }
-    Processes::of(procfile, config).map_err(|error| Error::input(format!("{GOKKU_YML}: {error}")))
+    Processes::of(procfile, config).map_err(Error::Processes)
 }
 
 /// What a release runs, by its code alone.
@@ -111,27 +115,22 @@ pub(crate) fn processes(tree: &Path, app: &AppName) -> Result<Processes, Error> 
 
 /// The settings in an env.
 pub fn settings_of(env: &EnvFile) -> Result<Settings, Error> {
-    Settings::read(env).map_err(|wrong| told(&wrong))
-}
-
-fn told(wrong: &[SettingError]) -> Error {
-    let lines: Vec<String> = wrong.iter().map(ToString::to_string).collect();
-    Error::input(lines.join("\n"))
+    Settings::read(env).map_err(Error::Settings)
 }
 
 impl Plan {
     /// Reads everything; `tree` is the release's code, and how it is built must be known when `builds`.
-    pub fn read(root: &Root, app: &AppName, tree: &Path, builds: bool) -> Result<Self, Error> {
-        let refused = |error: YmlError| Error::input(error.to_string());
+    pub fn read(dir: &AppDir, tree: &Path, builds: bool) -> Result<Self, Error> {
+        let (root, app) = (dir.root(), dir.app());
         let config = config_of(
             app,
             tree_file::read(tree, GOKKU_YML, read_limits::GOKKU_YML)?.as_deref(),
         )?;
-        let environment = apps::load(root, app)?.environment;
-        let own = env_store::read(root, app)?;
-        env_store::check(root, app, &own)?;
+        let environment = apps::load(dir)?.environment;
+        let own = env_store::read(dir)?;
+        env_store::check(dir, &own)?;
         let env = config.whole_env(&environment, &own);
-        let settings = config.settings(&env).map_err(|wrong| told(&wrong))?;
+        let settings = config.settings(&env).map_err(Error::Settings)?;
         let candidates = config.dockerfiles();
         let found = candidates
             .iter()
@@ -143,16 +142,15 @@ impl Plan {
         if builds && dockerfile.is_empty() {
             let made = languages::named_is_there(&config).and_then(|()| languages::of_tree(tree, &config));
             let made = made.map_err(|error| unread::with_what_is_there(tree, &config, error))?;
-            config.given.check_none().map_err(refused)?;
+            config.given.check_none()?;
             dockerfile = made.name;
             generated = Some(made.detected);
         } else if builds {
-            keys_beside_a_dockerfile(&dockerfile, &config).map_err(refused)?;
+            keys_beside_a_dockerfile(&dockerfile, &config)?;
             let text = tree_file::read(tree, &dockerfile, read_limits::CODE)?.unwrap_or_default();
-            let text =
-                decode::look_at(&text).map_err(|wrong| Error::input(format!("{dockerfile}:{wrong}")))?;
-            config.given.check_used(&dockerfile, &text).map_err(refused)?;
-            let values = config.given.secrets_of(app, &env).map_err(refused)?;
+            let text = decode::look_at(&text).map_err(|source| no_text(&dockerfile, source))?;
+            config.given.check_used(&dockerfile, &text)?;
+            let values = config.given.secrets_of(app, &env)?;
             secrets.extend(values.into_iter().map(|(name, value)| (name.to_string(), value)));
         }
         Ok(Self {
@@ -171,10 +169,10 @@ impl Plan {
 
     /// What is known of the active release, with defaults for what cannot be read: for taking an app down, which
     /// must not need a valid configuration.
-    pub fn lenient(root: &Root, app: &AppName) -> Self {
-        let read = |tree: &Path| Self::read(root, app, tree, false);
-        read(&root.current(app))
-            .or_else(|_| read(&root.releases(app)))
+    pub fn lenient(dir: &AppDir) -> Self {
+        let read = |tree: &Path| Self::read(dir, tree, false);
+        read(&dir.current())
+            .or_else(|_| read(&dir.releases()))
             .unwrap_or_else(|_| Self::nothing())
     }
 
@@ -195,8 +193,8 @@ impl Plan {
     }
 
     /// The plan of a release whose code is in its place.
-    pub fn of_release(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
-        Self::read(root, app, &root.tree(app, id), false)
+    pub fn of_release(dir: &AppDir, id: ReleaseId) -> Result<Self, Error> {
+        Self::read(dir, &dir.tree(id), false)
     }
 
     /// What is known of a process; the defaults for one of another release.
@@ -294,16 +292,8 @@ impl Plan {
         match (said, exposed) {
             (Some(port), _) => Ok(port),
             (None, [port]) => Ok(*port),
-            (None, []) => Err(Error::input(
-                "nothing says which port the app listens on: the image exposes none. Add EXPOSE to the Dockerfile, ports: to gokku.yml, or set PORT",
-            )),
-            (None, several) => {
-                let several: Vec<String> = several.iter().map(ToString::to_string).collect();
-                Err(Error::input(format!(
-                    "the image exposes several ports ({}): say which one answers requests, with ports: in gokku.yml or with PORT",
-                    several.join(", ")
-                )))
-            }
+            (None, []) => Err(Error::NoPort),
+            (None, several) => Err(Error::SeveralPorts(several.to_vec())),
         }
     }
 

@@ -9,8 +9,8 @@ use gokku_core::config::gokku_yml::AppConfig;
 use gokku_core::config::misnamed::{Misnamed, Origin, misnamed};
 use gokku_git::obstacle::filters_in;
 
-use crate::error::Error;
 use crate::fs::tree_file;
+use crate::plan::Error;
 use crate::plan::release_plan::Plan;
 
 /// Filters whose files are told by what is in them, as obstacles; one that has its real content is no news.
@@ -57,7 +57,7 @@ pub(crate) fn checked(all: Vec<Misnamed>) -> Result<Vec<String>, Error> {
     if refused.is_empty() {
         Ok(lines(&noted))
     } else {
-        Err(Error::input(lines(&refused).join("\n")))
+        Err(Error::Misnamed(refused))
     }
 }
 
@@ -78,13 +78,15 @@ pub(crate) fn misnamed_in(tree: &Path, config: &AppConfig, origin: Origin) -> Ve
 
 /// Why a release cannot be built, with what there is that its author may have meant.
 pub(crate) fn with_what_is_there(tree: &Path, config: &AppConfig, error: Error) -> Error {
-    let there = misnamed_in(tree, config, Origin::Nothing);
-    let there: Vec<_> = there.into_iter().filter(|found| found.refused).collect();
-    let more = lines(&there);
-    if more.is_empty() {
+    let mut there = misnamed_in(tree, config, Origin::Nothing);
+    there.retain(|found| found.refused);
+    if there.is_empty() {
         return error;
     }
-    error.with(format!("\n{}", more.join("\n")))
+    Error::WithMisnamed {
+        source: Box::new(error),
+        there,
+    }
 }
 
 /// The names of the files of a folder; none where there is no such folder in the tree.

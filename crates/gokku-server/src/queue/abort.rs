@@ -4,37 +4,37 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 
-use gokku_core::{AppName, ReleaseId};
+use gokku_core::ReleaseId;
 use tokio::sync::watch;
 
+use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
-use crate::fs::root::Root;
 use crate::os::process;
 use crate::queue::Error;
 use crate::queue::lock::{self, Holder};
 use crate::queue::waiting;
 
-fn path(root: &Root, app: &AppName, id: ReleaseId) -> PathBuf {
-    root.deploys(app).join(format!("{id}.abort"))
+fn path(dir: &AppDir, id: ReleaseId) -> PathBuf {
+    dir.deploys().join(format!("{id}.abort"))
 }
 
 /// Those whose end can be asked for: the one that is under way, then those that wait.
-pub fn choices(root: &Root, app: &AppName) -> Result<Vec<Holder>, Error> {
+pub fn choices(dir: &AppDir) -> Result<Vec<Holder>, Error> {
     // One that gets the app meanwhile is seen twice rather than not at all.
-    let mut waiting = waiting::waiting(root, app);
+    let mut waiting = waiting::waiting(dir);
     // The daemon itself, when it mends something, is nobody's to end.
-    let held = lock::holder(root, app)?.map(|held| held.holder);
+    let held = lock::holder(dir)?.map(|held| held.holder);
     let held = held.filter(|held| !held.is_brief());
     waiting.retain(|one| held.as_ref().is_none_or(|held| held.id != one.id));
     Ok(held.into_iter().chain(waiting).collect())
 }
 
 /// Asks for it.
-pub fn ask(root: &Root, app: &AppName, holder: &Holder, by: &str) -> Result<(), Error> {
-    let path = path(root, app, holder.id);
+pub fn ask(dir: &AppDir, holder: &Holder, by: &str) -> Result<(), Error> {
+    let path = path(dir, holder.id);
     // There with the name in it, or not at all: whoever asks next sends the signal at once.
     let named = || -> io::Result<()> {
-        let mut file = atomic::temporary().tempfile_in(root.deploys(app))?;
+        let mut file = atomic::temporary().tempfile_in(dir.deploys())?;
         file.write_all(by.as_bytes())?;
         file.persist_noclobber(&path)
             .map(drop)
@@ -64,14 +64,14 @@ pub(crate) async fn asked(receiver: &mut watch::Receiver<bool>) {
 }
 
 /// Who asked for a transition's end; none when it was somebody's plain signal.
-pub fn asked_by(root: &Root, app: &AppName, id: ReleaseId) -> Option<String> {
-    let text = fs::read_to_string(path(root, app, id)).ok()?;
+pub fn asked_by(dir: &AppDir, id: ReleaseId) -> Option<String> {
+    let text = fs::read_to_string(path(dir, id)).ok()?;
     let name = text.trim();
     (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// The transition has ended.
-pub fn forget(root: &Root, app: &AppName, id: ReleaseId) {
+pub fn forget(dir: &AppDir, id: ReleaseId) {
     // What stays is removed with the app's old logs.
-    let _ = atomic::remove(&path(root, app, id));
+    let _ = atomic::remove(&path(dir, id));
 }

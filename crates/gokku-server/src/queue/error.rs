@@ -6,6 +6,7 @@ use std::path::Path;
 use gokku_core::AppName;
 
 use crate::fs;
+use crate::kind::Kind;
 use crate::queue::lock::{Held, Holder};
 
 /// Why an app is not had, or nothing could be written of its transition.
@@ -45,6 +46,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// Returns what kind of thing went wrong.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NoApp(_) => Kind::Missing,
+            Self::Busy { .. } => Kind::Busy,
+            Self::File(_) | Self::NotAsked { .. } | Self::Git(_) => Kind::Failed,
+        }
+    }
+
     /// Returns the error for a file that the system did not read or write.
     pub(super) fn file(path: &Path, source: io::Error) -> Self {
         Self::File(fs::Error::file(path, source))

@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use gokku_core::ReleaseId;
 use gokku_core::logs::event::{Event, Finish, Stamped};
-use gokku_core::{AppName, ReleaseId};
 
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::os::{clock, process};
 use crate::queue::Error;
 use crate::queue::lock::Purpose;
@@ -40,13 +40,12 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Gives every event to `on_event`, from the log's beginning to its end, and gives the end. What its process leaves unfinished is
 /// waited for a while: the daemon may end it at once.
 pub fn follow(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     id: ReleaseId,
     pid: u32,
     mut on_event: impl FnMut(&Stamped),
 ) -> Result<Finish, Error> {
-    let end = follow_patiently(root, app, id, pid, &PATIENCE, |stamped| {
+    let end = follow_patiently(dir, id, pid, &PATIENCE, |stamped| {
         on_event(stamped);
         ControlFlow::<Infallible>::Continue(())
     })?;
@@ -58,8 +57,7 @@ pub fn follow(
 
 /// The same, until `on_event` has seen enough. What its process says that it leaves unfinished is the end.
 pub fn follow_until<B>(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     id: ReleaseId,
     pid: u32,
     on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
@@ -68,18 +66,18 @@ pub fn follow_until<B>(
         after_its_word: false,
         ..PATIENCE
     };
-    follow_patiently(root, app, id, pid, &patience, on_event)
+    follow_patiently(dir, id, pid, &patience, on_event)
 }
 
 fn follow_patiently<B>(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     id: ReleaseId,
     pid: u32,
     patience: &Patience,
     mut on_event: impl FnMut(&Stamped) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Finish>, Error> {
-    let path = root.log(app, id);
+    let app = dir.app();
+    let path = dir.log(id);
     let began = Instant::now();
     let failed = |error: std::io::Error| Error::file(&path, error);
     let watch = Watch::begin(&path, WatchFlags::MODIFY).map_err(failed)?;
@@ -137,7 +135,7 @@ fn follow_patiently<B>(
             continue;
         }
         let died_since = *died_at.get_or_insert_with(Instant::now);
-        if until.is_none() && is_begun(root, app, id) {
+        if until.is_none() && is_begun(dir, id) {
             until = Some(Instant::now() + patience.taken_over);
             // It could not say so itself.
             let line = format!("the process {pid} that ran it is gone: the daemon finishes or undoes it");
@@ -145,7 +143,7 @@ fn follow_patiently<B>(
                 return Ok(ControlFlow::Break(enough));
             }
         }
-        let taken_over = taken_over(root, app, id);
+        let taken_over = taken_over(dir, id);
         if taken_over.is_some()
             && (died_since.elapsed() < patience.left || taken_over == attempt)
             && heard.elapsed() < patience.silent
@@ -188,13 +186,13 @@ fn stamped(event: Event) -> Stamped {
 }
 
 /// Whether a transition has changed something, so that whoever comes next ends it.
-fn is_begun(root: &Root, app: &AppName, id: ReleaseId) -> bool {
-    journal::load(root, app).is_ok_and(|journal| journal.is_some_and(|journal| journal.id == id))
+fn is_begun(dir: &AppDir, id: ReleaseId) -> bool {
+    journal::load(dir).is_ok_and(|journal| journal.is_some_and(|journal| journal.id == id))
 }
 
 /// Since when somebody has it to end it, in the words of the lock; nothing if nobody has.
-fn taken_over(root: &Root, app: &AppName, id: ReleaseId) -> Option<String> {
-    let held = lock::holder(root, app).ok().flatten();
+fn taken_over(dir: &AppDir, id: ReleaseId) -> Option<String> {
+    let held = lock::holder(dir).ok().flatten();
     let held = held.filter(|held| held.holder.id == id && held.holder.what == Purpose::Recovery);
     held.map(|held| held.since)
 }
@@ -205,38 +203,37 @@ mod tests {
     use std::io::Write as _;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use gokku_core::transition::journal::Journal;
-    use gokku_core::transition::{Goal, Observed};
+    use gokku_core::AppName;
+    use gokku_core::transition::{Goal, Journal, Observed};
 
     use super::*;
+    use crate::fs::root::Root;
     use crate::queue::lock::Holder;
     use crate::queue::transition_log;
 
     /// A log with these ends, and a process that has ended.
-    fn logged(ends: &[Finish]) -> (tempfile::TempDir, Root, AppName, ReleaseId) {
+    fn logged(ends: &[Finish]) -> (tempfile::TempDir, AppDir, ReleaseId) {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        std::fs::create_dir_all(root.deploys(&app)).expect("a folder");
-        std::fs::create_dir_all(root.releases(&app)).expect("a folder");
-        let id = transition_log::allocate(&root, &app).expect("an id");
-        File::create(root.log(&app, id)).expect("a log");
+        let dir = root.app_dir(&app);
+        std::fs::create_dir_all(dir.deploys()).expect("a folder");
+        std::fs::create_dir_all(dir.releases()).expect("a folder");
+        let id = transition_log::allocate(&dir).expect("an id");
+        File::create(dir.log(id)).expect("a log");
         for end in ends {
-            append(&root, &app, id, end.clone());
+            append(&dir, id, end.clone());
         }
-        (folder, root, app, id)
+        (folder, dir, id)
     }
 
-    fn append(root: &Root, app: &AppName, id: ReleaseId, outcome: Finish) {
+    fn append(dir: &AppDir, id: ReleaseId, outcome: Finish) {
         let line = serde_json::to_string(&stamped(Event::Finished {
             outcome,
             took: Duration::ZERO,
         }))
         .expect("a line");
-        let mut file = File::options()
-            .append(true)
-            .open(root.log(app, id))
-            .expect("a log");
+        let mut file = File::options().append(true).open(dir.log(id)).expect("a log");
         file.write_all(format!("{line}\n").as_bytes()).expect("written");
     }
 
@@ -256,9 +253,9 @@ mod tests {
     #[test]
     fn what_a_process_has_left_ends_with_who_takes_it_over() {
         let done = Finish::Succeeded { port: Some(8000) };
-        let (_folder, root, app, id) = logged(&[left(), done.clone()]);
+        let (_folder, dir, id) = logged(&[left(), done.clone()]);
         let mut told = Vec::new();
-        let end = follow(&root, &app, id, gone(), |stamped| {
+        let end = follow(&dir, id, gone(), |stamped| {
             told.push(stamped.event.clone());
         })
         .expect("an end");
@@ -271,17 +268,17 @@ mod tests {
 
     #[test]
     fn it_is_waited_for() {
-        let (_folder, root, app, id) = logged(&[left()]);
+        let (_folder, dir, id) = logged(&[left()]);
         let done = Finish::Succeeded { port: None };
         let pid = gone();
         let end = std::thread::scope(|scope| {
             let (warned, heard) = std::sync::mpsc::channel();
-            let (root, app, done) = (&root, &app, &done);
+            let (dir, done) = (&dir, &done);
             scope.spawn(move || {
                 heard.recv().expect("the warning");
-                append(root, app, id, done.clone());
+                append(dir, id, done.clone());
             });
-            follow(root, app, id, pid, |_| {
+            follow(dir, id, pid, |_| {
                 let _ = warned.send(());
             })
         });
@@ -291,9 +288,9 @@ mod tests {
     /// The daemon takes it over again and again, and comes to no end.
     #[test]
     fn it_is_not_waited_for_for_ever() {
-        let (_folder, root, app, id) = logged(&[]);
+        let (_folder, dir, id) = logged(&[]);
         let journal = Journal::begin(id, Goal::Stop, &Observed::default());
-        journal::save(&root, &app, &journal).expect("a journal");
+        journal::save(&dir, &journal).expect("a journal");
         let over = AtomicBool::new(false);
         let patience = Patience {
             taken_over: Duration::from_secs(2),
@@ -309,12 +306,12 @@ mod tests {
                         what: Purpose::Recovery,
                         id,
                     };
-                    let held = lock::try_acquire(&root, &app, &holder).expect("tried");
+                    let held = lock::try_acquire(&dir, &holder).expect("tried");
                     std::thread::sleep(Duration::from_millis(1100));
                     drop(held);
                 }
             });
-            let end = follow_patiently(&root, &app, id, gone(), &patience, |_| {
+            let end = follow_patiently(&dir, id, gone(), &patience, |_| {
                 ControlFlow::<Infallible>::Continue(())
             });
             over.store(true, Ordering::Relaxed);

@@ -2,22 +2,21 @@
 
 use std::path::Path;
 
-use gokku_core::AppName;
 use gokku_core::transition::Journal;
 use gokku_core::transition::journal::VERSION;
 
 use crate::fs::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::fs::{atomic, toml_file};
 
 /// The journal of the transition that is under way; none when none is.
-pub fn load(root: &Root, app: &AppName) -> Result<Option<Journal>, Error> {
-    let path = root.journal(app);
+pub fn load(dir: &AppDir) -> Result<Option<Journal>, Error> {
+    let path = dir.journal();
     let bytes = atomic::read(&path)?;
     if bytes.as_deref().is_some_and(toml_file::is_torn) {
         // Nothing can be known of what it was of, and what there is can be looked at: whoever comes next begins with that.
         tracing::warn!("{} has lost its content, and is removed", path.display());
-        remove(root, app)?;
+        remove(dir)?;
         return Ok(None);
     }
     bytes.map(|bytes| parse(&path, &bytes)).transpose()
@@ -29,38 +28,42 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<Journal, Error> {
 }
 
 /// Replaces it.
-pub fn save(root: &Root, app: &AppName, journal: &Journal) -> Result<(), Error> {
-    toml_file::write(&root.journal(app), journal)
+pub fn save(dir: &AppDir, journal: &Journal) -> Result<(), Error> {
+    toml_file::write(&dir.journal(), journal)
 }
 
 /// The transition has ended.
-pub fn remove(root: &Root, app: &AppName) -> Result<(), Error> {
-    atomic::remove_for_good(&root.journal(app))
+pub fn remove(dir: &AppDir) -> Result<(), Error> {
+    atomic::remove_for_good(&dir.journal())
 }
 
 #[cfg(test)]
 mod tests {
     use gokku_core::transition::{Goal, Observed};
 
+    use gokku_core::AppName;
+
     use super::*;
+    use crate::fs::root::Root;
 
     #[test]
     fn a_journal_that_is_read_back_knows_that_it_was_interrupted() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        std::fs::create_dir(root.app(&app)).expect("a folder");
+        let dir = root.app_dir(&app);
+        std::fs::create_dir(dir.path()).expect("a folder");
         for torn in ["", "\0\0"] {
-            std::fs::write(root.journal(&app), torn).expect("written");
-            assert!(load(&root, &app).expect("nothing").is_none());
-            assert!(!root.journal(&app).exists());
+            std::fs::write(dir.journal(), torn).expect("written");
+            assert!(load(&dir).expect("nothing").is_none());
+            assert!(!dir.journal().exists());
         }
         let id = gokku_core::ReleaseId::at(1);
         let mut journal = Journal::begin(id, Goal::Stop, &Observed::default());
         journal.drained = true;
         journal.displaced = true;
-        save(&root, &app, &journal).expect("written");
-        let back = load(&root, &app).expect("read").expect("a journal");
+        save(&dir, &journal).expect("written");
+        let back = load(&dir).expect("read").expect("a journal");
         assert!(back.resumed && back.displaced && !back.drained);
         assert_eq!(
             Journal {

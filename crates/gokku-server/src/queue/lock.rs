@@ -10,7 +10,7 @@ use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ReleaseId};
 use serde::{Deserialize, Serialize};
 
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::os::clock;
 use crate::queue::Error;
 use crate::queue::pending_ref::PendingRef;
@@ -188,8 +188,9 @@ pub enum Attempt {
     Busy(Option<Held>),
 }
 
-fn open(root: &Root, app: &AppName) -> Result<File, Error> {
-    let path = root.lock(app);
+fn open(dir: &AppDir) -> Result<File, Error> {
+    let app = dir.app();
+    let path = dir.lock();
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -204,8 +205,8 @@ fn open(root: &Root, app: &AppName) -> Result<File, Error> {
 }
 
 /// Tries once.
-pub fn try_acquire(root: &Root, app: &AppName, holder: &Holder) -> Result<Attempt, Error> {
-    let mut file = open(root, app)?;
+pub fn try_acquire(dir: &AppDir, holder: &Holder) -> Result<Attempt, Error> {
+    let mut file = open(dir)?;
     match lock(&file) {
         Ok(()) => {
             let before = read(&mut file);
@@ -220,12 +221,11 @@ pub fn try_acquire(root: &Root, app: &AppName, holder: &Holder) -> Result<Attemp
                     pending_ref: before.and_then(|before| before.pending_ref),
                 },
             };
-            lock.write()
-                .map_err(|error| Error::file(&root.lock(app), error))?;
+            lock.write().map_err(|error| Error::file(&dir.lock(), error))?;
             Ok(Attempt::Got(lock))
         }
         Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(read(&mut file).map(Written::held))),
-        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), error)),
+        Err(TryLockError::Error(error)) => Err(Error::file(&dir.lock(), error)),
     }
 }
 
@@ -249,18 +249,18 @@ fn read(file: &mut File) -> Option<Written> {
 }
 
 /// The last push whose deploy went well.
-pub fn pending_ref(root: &Root, app: &AppName) -> Result<Option<PendingRef>, Error> {
-    let mut file = open(root, app)?;
+pub fn pending_ref(dir: &AppDir) -> Result<Option<PendingRef>, Error> {
+    let mut file = open(dir)?;
     Ok(read(&mut file).and_then(|written| written.pending_ref))
 }
 
 /// Who holds an app now; none when nobody does.
-pub fn holder(root: &Root, app: &AppName) -> Result<Option<Held>, Error> {
-    let mut file = open(root, app)?;
+pub fn holder(dir: &AppDir) -> Result<Option<Held>, Error> {
+    let mut file = open(dir)?;
     match file.try_lock_shared() {
         Ok(()) => Ok(None),
         Err(TryLockError::WouldBlock) => Ok(read(&mut file).map(Written::held)),
-        Err(TryLockError::Error(error)) => Err(Error::file(&root.lock(app), error)),
+        Err(TryLockError::Error(error)) => Err(Error::file(&dir.lock(), error)),
     }
 }
 
@@ -290,6 +290,7 @@ mod tests {
     use gokku_core::app::branch_name::BranchName;
 
     use super::*;
+    use crate::fs::root::Root;
 
     fn me(id: i64) -> Holder {
         Holder {
@@ -340,15 +341,13 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        assert!(
-            holder(&root, &app).is_err(),
-            "an app that is not there has no holder"
-        );
-        std::fs::create_dir(root.app(&app)).expect("a folder");
-        let Ok(Attempt::Got(mut lock)) = try_acquire(&root, &app, &me(1)) else {
+        let dir = root.app_dir(&app);
+        assert!(holder(&dir).is_err(), "an app that is not there has no holder");
+        std::fs::create_dir(dir.path()).expect("a folder");
+        let Ok(Attempt::Got(mut lock)) = try_acquire(&dir, &me(1)) else {
             panic!("it is free")
         };
-        let Ok(Attempt::Busy(Some(other))) = try_acquire(&root, &app, &me(2)) else {
+        let Ok(Attempt::Busy(Some(other))) = try_acquire(&dir, &me(2)) else {
             panic!("it is held")
         };
         assert_eq!(other.holder, me(1));
@@ -361,10 +360,10 @@ mod tests {
         };
         lock.set_pending_ref(pending_ref.clone()).expect("written");
         drop(lock);
-        assert_eq!(holder(&root, &app).expect("read"), None);
+        assert_eq!(holder(&dir).expect("read"), None);
         // Also when another transition comes between.
         for id in [2, 3] {
-            let Ok(Attempt::Got(lock)) = try_acquire(&root, &app, &me(id)) else {
+            let Ok(Attempt::Got(lock)) = try_acquire(&dir, &me(id)) else {
                 panic!("it is free")
             };
             assert_eq!(lock.pending_ref(), Some(&pending_ref));

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use gokku_core::CommitId;
 use gokku_core::app::branch_name::BranchName;
 use gokku_core::machine::backoff::Backoff;
-use gokku_core::{AppName, CommitId};
 use gokku_git::Repository;
 use serde::{Deserialize, Serialize};
 
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::os::{clock, process};
 use crate::queue::Error;
 
@@ -44,8 +44,8 @@ impl PendingRef {
     }
 
     /// Waits until the branch has moved, or git has given up.
-    pub fn wait(&self, root: &Root, app: &AppName) -> Result<(), Error> {
-        let repository = Repository::at(root.repository(app));
+    pub fn wait(&self, dir: &AppDir) -> Result<(), Error> {
+        let repository = Repository::at(dir.repository());
         let receiver = process::watch(self.receiver);
         let limit = i64::try_from(LIMIT.as_millis()).unwrap_or(i64::MAX);
         let mut pause = Backoff::between(FIRST_PAUSE, LONGEST_PAUSE);
@@ -70,32 +70,36 @@ mod tests {
     use std::process::Command;
     use std::thread;
 
+    use gokku_core::AppName;
+
     use super::*;
+    use crate::fs::root::Root;
 
     #[test]
     fn git_is_waited_for_as_long_as_it_lives() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        Repository::at(root.repository(&app)).create().expect("made");
+        let dir = root.app_dir(&app);
+        Repository::at(dir.repository()).create().expect("made");
         let mut git = Command::new("sleep").arg("600").spawn().expect("a process");
         let commit: CommitId = "1".repeat(40).parse().expect("an id");
         let pending_ref = PendingRef::new(BranchName::main(), commit, git.id());
         let waits = {
-            let (pending_ref, root, app) = (pending_ref.clone(), root.clone(), app.clone());
-            thread::spawn(move || pending_ref.wait(&root, &app))
+            let (pending_ref, dir) = (pending_ref.clone(), dir.clone());
+            thread::spawn(move || pending_ref.wait(&dir))
         };
         assert!(!waits.is_finished());
         git.kill().expect("killed");
         waits.join().expect("no panic").expect("no error");
         git.wait().expect("gone");
         // Nobody waits for one that has gone, nor for one of long ago, whatever has its number now.
-        pending_ref.wait(&root, &app).expect("no error");
+        pending_ref.wait(&dir).expect("no error");
         let old = PendingRef {
             receiver: std::process::id(),
             until: clock::uptime_ms() - 1,
             ..pending_ref
         };
-        old.wait(&root, &app).expect("no error");
+        old.wait(&dir).expect("no error");
     }
 }

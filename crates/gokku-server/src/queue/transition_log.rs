@@ -5,14 +5,14 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use gokku_core::ReleaseId;
 use gokku_core::logs::audit::Change;
 use gokku_core::logs::event::{Event, Stamped};
 use gokku_core::logs::kept_output::Kept;
 use gokku_core::transition::OperationName;
-use gokku_core::{AppName, ReleaseId};
 
 use crate::app::{records, server_config};
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::os::clock;
 use crate::queue::Error;
 use crate::record::audit_log;
@@ -24,8 +24,7 @@ const KEPT: usize = 50;
 /// A transition's log. Its begin and its end are recorded with the server's other changes, too.
 #[derive(Debug)]
 pub struct Log {
-    root: Root,
-    app: AppName,
+    dir: AppDir,
     id: ReleaseId,
     file: File,
     kept: Kept,
@@ -35,17 +34,17 @@ pub struct Log {
 
 /// The id that comes after every one that the app has given: now, or where the clock has been set back since, the second
 /// after the last one. So the order of ids is the order in which they were given.
-pub(crate) fn next_id(root: &Root, app: &AppName) -> ReleaseId {
+pub(crate) fn next_id(dir: &AppDir) -> ReleaseId {
     let now = ReleaseId::at(clock::now_seconds());
-    let given = list(root, app).into_iter().chain(records::ids(root, app));
+    let given = list(dir).into_iter().chain(records::ids(dir));
     given.max().map_or(now, |last| now.max(last.following()))
 }
 
 /// Takes the next id, and makes its log.
-pub fn allocate(root: &Root, app: &AppName) -> Result<ReleaseId, Error> {
-    let mut id = next_id(root, app);
+pub fn allocate(dir: &AppDir) -> Result<ReleaseId, Error> {
+    let mut id = next_id(dir);
     loop {
-        let path = root.log(app, id);
+        let path = dir.log(id);
         match OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -63,9 +62,9 @@ pub fn allocate(root: &Root, app: &AppName) -> Result<ReleaseId, Error> {
 
 impl Log {
     /// Opens a transition's log to write on at its end.
-    pub fn open(root: &Root, app: &AppName, id: ReleaseId) -> Result<Self, Error> {
-        let path = root.log(app, id);
-        let most = server_config::read(root).unwrap_or_default().deploy.max_log;
+    pub fn open(dir: &AppDir, id: ReleaseId) -> Result<Self, Error> {
+        let path = dir.log(id);
+        let most = server_config::read(dir.root()).unwrap_or_default().deploy.max_log;
         let open = || -> io::Result<File> {
             let mut file = OpenOptions::new()
                 .read(true)
@@ -80,8 +79,7 @@ impl Log {
         };
         open()
             .map(|file| Self {
-                root: root.clone(),
-                app: app.clone(),
+                dir: dir.clone(),
                 id,
                 file,
                 kept: Kept::up_to(most),
@@ -94,8 +92,7 @@ impl Log {
     pub(crate) fn beside(&self) -> Option<Self> {
         let file = self.file.try_clone().ok()?;
         Some(Self {
-            root: self.root.clone(),
-            app: self.app.clone(),
+            dir: self.dir.clone(),
             id: self.id,
             file,
             kept: self.kept.beside(),
@@ -123,7 +120,7 @@ impl Log {
         if ends {
             self.record(stamped.event.clone());
             if let Err(error) = self.file.sync_all() {
-                tracing::warn!("{}: {error}", self.root.log(&self.app, self.id).display());
+                tracing::warn!("{}: {error}", self.dir.log(self.id).display());
             }
         }
         if let Err(error) = self.file.write_all(&line) {
@@ -175,9 +172,9 @@ impl Log {
             _ => None,
         };
         audit_log::note(
-            &self.root,
+            self.dir.root(),
             by.as_deref().unwrap_or(audit_log::DAEMON),
-            Some(&self.app),
+            Some(self.dir.app()),
             change,
         );
     }
@@ -185,7 +182,7 @@ impl Log {
     /// What was asked for; by another process maybe, which died.
     fn started(&mut self) -> Option<&Event> {
         if self.started.is_none() {
-            self.started = read(&self.root, &self.app, self.id)
+            self.started = read(&self.dir, self.id)
                 .into_iter()
                 .map(|stamped| stamped.event)
                 .find(|event| matches!(event, Event::Started { .. }));
@@ -195,8 +192,8 @@ impl Log {
 }
 
 /// The events of a log, as far as it goes.
-pub fn read(root: &Root, app: &AppName, id: ReleaseId) -> Vec<Stamped> {
-    events(&fs::read(root.log(app, id)).unwrap_or_default())
+pub fn read(dir: &AppDir, id: ReleaseId) -> Vec<Stamped> {
+    events(&fs::read(dir.log(id)).unwrap_or_default())
 }
 
 /// The events of a log's content. A line that is none, because it was cut off, is no event.
@@ -210,8 +207,8 @@ pub fn event(line: &[u8]) -> Option<Stamped> {
 }
 
 /// The transitions of an app that have a log, oldest first.
-pub fn list(root: &Root, app: &AppName) -> Vec<ReleaseId> {
-    let mut ids: Vec<ReleaseId> = fs::read_dir(root.deploys(app))
+pub fn list(dir: &AppDir) -> Vec<ReleaseId> {
+    let mut ids: Vec<ReleaseId> = fs::read_dir(dir.deploys())
         .into_iter()
         .flatten()
         .flatten()
@@ -225,10 +222,10 @@ pub fn list(root: &Root, app: &AppName) -> Vec<ReleaseId> {
 const LAST_EVENT: u64 = 64 * 1024;
 
 /// Removes the oldest logs of those that have ended: what runs, and whoever holds the app, is not touched.
-pub(crate) fn prune_ended(root: &Root, app: &AppName) {
-    let ids = list(root, app);
+pub(crate) fn prune_ended(dir: &AppDir) {
+    let ids = list(dir);
     for id in &ids[..ids.len().saturating_sub(KEPT)] {
-        let path = root.log(app, *id);
+        let path = dir.log(*id);
         if has_ended(&path).unwrap_or(false) {
             let _ = fs::remove_file(path);
         }
@@ -246,15 +243,15 @@ fn has_ended(log: &Path) -> io::Result<bool> {
 }
 
 /// Removes the oldest logs, and what somebody who asked for an end left.
-pub fn prune(root: &Root, app: &AppName) {
-    let ids = list(root, app);
+pub fn prune(dir: &AppDir) {
+    let ids = list(dir);
     let forgotten = ids[..ids.len().saturating_sub(1)].iter();
     for id in forgotten {
-        crate::queue::abort::forget(root, app, *id);
+        crate::queue::abort::forget(dir, *id);
     }
     let paths: Vec<PathBuf> = ids[..ids.len().saturating_sub(KEPT)]
         .iter()
-        .map(|id| root.log(app, *id))
+        .map(|id| dir.log(*id))
         .collect();
     for path in paths {
         let _ = fs::remove_file(path);
@@ -263,32 +260,35 @@ pub fn prune(root: &Root, app: &AppName) {
 
 #[cfg(test)]
 mod tests {
+    use gokku_core::AppName;
     use gokku_core::release::record::Record;
 
     use super::*;
+    use crate::fs::root::Root;
 
     #[test]
     fn an_id_is_later_than_its_predecessors_whatever_the_clock_says() {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        fs::create_dir_all(root.deploys(&app)).expect("a folder");
-        fs::create_dir_all(root.releases(&app)).expect("a folder");
-        let first = allocate(&root, &app).expect("an id");
-        let second = allocate(&root, &app).expect("an id");
+        let dir = root.app_dir(&app);
+        fs::create_dir_all(dir.deploys()).expect("a folder");
+        fs::create_dir_all(dir.releases()).expect("a folder");
+        let first = allocate(&dir).expect("an id");
+        let second = allocate(&dir).expect("an id");
         assert!(first < second);
         // The clock was a year ahead when these were made; the log of the second is not kept any more.
         let ahead = |days: i64| ReleaseId::at(clock::now_seconds() + days * 86_400);
-        fs::write(root.log(&app, ahead(365)), "").expect("written");
-        let third = allocate(&root, &app).expect("an id");
+        fs::write(dir.log(ahead(365)), "").expect("written");
+        let third = allocate(&dir).expect("an id");
         assert_eq!(third, ahead(365).following());
         let record = Record::begun(ahead(400));
-        records::save(&root, &app, &record).expect("saved");
-        let fourth = allocate(&root, &app).expect("an id");
+        records::save(&dir, &record).expect("saved");
+        let fourth = allocate(&dir).expect("an id");
         assert_eq!(fourth, record.id.following());
         // After the last second that has an id there is none.
-        fs::write(root.log(&app, ReleaseId::at(i64::MAX)), "").expect("written");
-        assert!(allocate(&root, &app).is_err());
+        fs::write(dir.log(ReleaseId::at(i64::MAX)), "").expect("written");
+        assert!(allocate(&dir).is_err());
     }
 
     #[test]
@@ -296,21 +296,22 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        fs::create_dir_all(root.deploys(&app)).expect("a folder");
-        let runs = allocate(&root, &app).expect("an id");
-        Log::open(&root, &app, runs).expect("a log").tell(Event::Resumed);
+        let dir = root.app_dir(&app);
+        fs::create_dir_all(dir.deploys()).expect("a folder");
+        let runs = allocate(&dir).expect("an id");
+        Log::open(&dir, runs).expect("a log").tell(Event::Resumed);
         for _ in 0..KEPT + 20 {
-            let id = allocate(&root, &app).expect("an id");
-            let mut log = Log::open(&root, &app, id).expect("a log");
+            let id = allocate(&dir).expect("an id");
+            let mut log = Log::open(&dir, id).expect("a log");
             let outcome = gokku_core::logs::event::Finish::LeftUnfinished {
                 detail: "words".repeat(100),
             };
             let took = std::time::Duration::from_millis(1);
             log.tell(Event::Finished { outcome, took });
-            prune_ended(&root, &app);
-            assert!(list(&root, &app).len() <= KEPT + 1);
+            prune_ended(&dir);
+            assert!(list(&dir).len() <= KEPT + 1);
         }
-        assert!(root.log(&app, runs).exists());
+        assert!(dir.log(runs).exists());
     }
 
     #[test]
@@ -319,11 +320,12 @@ mod tests {
         let root = Root::open(folder.path()).expect("a root");
         fs::write(root.config(), "[deploy]\nmax_log = \"10k\"\n").expect("written");
         let app: AppName = "api".parse().expect("a name");
-        fs::create_dir_all(root.deploys(&app)).expect("a folder");
-        let id = allocate(&root, &app).expect("an id");
+        let dir = root.app_dir(&app);
+        fs::create_dir_all(dir.deploys()).expect("a folder");
+        let id = allocate(&dir).expect("an id");
         for _ in 0..3 {
             // Whoever goes on with it counts what there is already.
-            let mut log = Log::open(&root, &app, id).expect("a log");
+            let mut log = Log::open(&dir, id).expect("a log");
             for number in 0..2000 {
                 let line = format!("line {number}");
                 let source = gokku_core::logs::event::Source::Build;
@@ -331,9 +333,9 @@ mod tests {
             }
             log.tell(Event::Resumed);
         }
-        let length = fs::metadata(root.log(&app, id)).expect("there").len();
+        let length = fs::metadata(dir.log(id)).expect("there").len();
         assert!((10 << 10..30 << 10).contains(&length), "{length}");
-        let events = read(&root, &app, id);
+        let events = read(&dir, id);
         let last = &events[events.len() - 2].event;
         assert!(
             matches!(last, Event::Output { line, .. } if line == "line 1999"),
@@ -346,29 +348,27 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        fs::create_dir_all(root.deploys(&app)).expect("a folder");
-        let id = allocate(&root, &app).expect("an id");
+        let dir = root.app_dir(&app);
+        fs::create_dir_all(dir.deploys()).expect("a folder");
+        let id = allocate(&dir).expect("an id");
         let note = |line: &str| Event::Noted {
             line: line.to_owned(),
         };
-        let mut log = Log::open(&root, &app, id).expect("a log");
+        let mut log = Log::open(&dir, id).expect("a log");
         log.tell(note("one"));
         // In the midst of a letter of two bytes.
         fs::write(
-            root.log(&app, id),
+            dir.log(id),
             [
-                &fs::read(root.log(&app, id)).expect("read")[..],
+                &fs::read(dir.log(id)).expect("read")[..],
                 b"{\"at\":1,\"event\":{\"noted\":{\"line\":\"\xc3",
             ]
             .concat(),
         )
         .expect("written");
-        let mut log = Log::open(&root, &app, id).expect("a log");
+        let mut log = Log::open(&dir, id).expect("a log");
         log.tell(note("two"));
-        let told: Vec<Event> = read(&root, &app, id)
-            .into_iter()
-            .map(|stamped| stamped.event)
-            .collect();
+        let told: Vec<Event> = read(&dir, id).into_iter().map(|stamped| stamped.event).collect();
         assert_eq!(told, [note("one"), note("two")]);
     }
 }

@@ -6,13 +6,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use gokku_core::ReleaseId;
 use gokku_core::machine::backoff::Backoff;
-use gokku_core::{AppName, ReleaseId};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
-use crate::fs::root::Root;
 use crate::queue::Error;
 use crate::queue::abort::asked;
 use crate::queue::lock::{self, AppLock, Attempt, Holder};
@@ -44,8 +44,8 @@ impl Drop for Ticket {
 }
 
 /// Takes a place: it is locked before anyone can see it.
-fn enter(root: &Root, app: &AppName, holder: &Holder) -> Result<Ticket, Error> {
-    let folder = root.queue(app);
+fn enter(dir: &AppDir, holder: &Holder) -> Result<Ticket, Error> {
+    let folder = dir.queue();
     let path = folder.join(holder.id.to_string());
     let failed = |error: std::io::Error| Error::file(&path, error);
     fs::create_dir_all(&folder).map_err(failed)?;
@@ -59,8 +59,8 @@ fn enter(root: &Root, app: &AppName, holder: &Holder) -> Result<Ticket, Error> {
 }
 
 /// Those that wait, oldest first. What a killed one has left is removed.
-pub fn waiting(root: &Root, app: &AppName) -> Vec<Holder> {
-    let entries = fs::read_dir(root.queue(app)).into_iter().flatten().flatten();
+pub fn waiting(dir: &AppDir) -> Vec<Holder> {
+    let entries = fs::read_dir(dir.queue()).into_iter().flatten().flatten();
     let mut all: Vec<Holder> = entries
         .filter_map(|entry| {
             let path = entry.path();
@@ -79,19 +79,18 @@ pub fn waiting(root: &Root, app: &AppName) -> Vec<Holder> {
 
 /// Waits for the app, until a newer one of its kind does or has it, or somebody asks for its end.
 pub async fn wait(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     holder: &Holder,
     mut receiver: watch::Receiver<bool>,
 ) -> Result<Waited, Error> {
-    let _ticket = enter(root, app, holder)?;
+    let _ticket = enter(dir, holder)?;
     let newer = |other: &Holder| other.what == holder.what && other.id > holder.id;
     let mut pause = Backoff::up_to(LONGEST_PAUSE);
     loop {
-        if let Some(other) = waiting(root, app).into_iter().rfind(newer) {
+        if let Some(other) = waiting(dir).into_iter().rfind(newer) {
             return Ok(Waited::Superseded(other));
         }
-        match lock::try_acquire(root, app, holder)? {
+        match lock::try_acquire(dir, holder)? {
             Attempt::Got(lock) => return Ok(Waited::Got(lock)),
             Attempt::Busy(Some(other)) if newer(&other.holder) => {
                 return Ok(Waited::Superseded(other.holder));
@@ -109,7 +108,10 @@ pub async fn wait(
 mod tests {
     use gokku_core::transition::OperationName;
 
+    use gokku_core::AppName;
+
     use super::*;
+    use crate::fs::root::Root;
     use crate::queue::lock::Purpose;
 
     fn holder(id: i64, what: OperationName) -> Holder {
@@ -121,8 +123,8 @@ mod tests {
         }
     }
 
-    fn held(root: &Root, app: &AppName, holder: &Holder) -> AppLock {
-        match lock::try_acquire(root, app, holder) {
+    fn held(dir: &AppDir, holder: &Holder) -> AppLock {
+        match lock::try_acquire(dir, holder) {
             Ok(Attempt::Got(lock)) => lock,
             other => panic!("it should be free: {other:?}"),
         }
@@ -133,39 +135,40 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        fs::create_dir(root.app(&app)).expect("a folder");
-        let lock = held(&root, &app, &holder(1, OperationName::Deploy));
+        let dir = root.app_dir(&app);
+        fs::create_dir(dir.path()).expect("a folder");
+        let lock = held(&dir, &holder(1, OperationName::Deploy));
         let (_keep, abort) = watch::channel(false);
 
         // The older one comes last, as happens when its process was slow.
-        let newer = enter(&root, &app, &holder(4, OperationName::Deploy)).expect("a place");
-        let config = enter(&root, &app, &holder(5, OperationName::Config)).expect("a place");
-        let older = wait(&root, &app, &holder(3, OperationName::Deploy), abort.clone()).await;
+        let newer = enter(&dir, &holder(4, OperationName::Deploy)).expect("a place");
+        let config = enter(&dir, &holder(5, OperationName::Config)).expect("a place");
+        let older = wait(&dir, &holder(3, OperationName::Deploy), abort.clone()).await;
         assert!(
             matches!(&older, Ok(Waited::Superseded(other)) if other.id == ReleaseId::at(4)),
             "{older:?}"
         );
         assert_eq!(
-            waiting(&root, &app),
+            waiting(&dir),
             [holder(4, OperationName::Deploy), holder(5, OperationName::Config)],
             "one does not take the place of another kind"
         );
         drop((newer, config));
 
         // What a killed one has left counts for nothing, and goes.
-        let left = root.queue(&app).join(ReleaseId::at(9).to_string());
+        let left = dir.queue().join(ReleaseId::at(9).to_string());
         fs::write(
             &left,
             serde_json::to_vec(&holder(9, OperationName::Deploy)).expect("text"),
         )
         .expect("written");
-        assert_eq!(waiting(&root, &app), []);
+        assert_eq!(waiting(&dir), []);
         assert!(!left.exists());
 
         drop(lock);
-        let got = wait(&root, &app, &holder(6, OperationName::Deploy), abort).await;
+        let got = wait(&dir, &holder(6, OperationName::Deploy), abort).await;
         assert!(matches!(got, Ok(Waited::Got(_))), "{got:?}");
-        assert_eq!(fs::read_dir(root.queue(&app)).expect("a folder").count(), 0);
+        assert_eq!(fs::read_dir(dir.queue()).expect("a folder").count(), 0);
     }
 
     #[tokio::test]
@@ -173,16 +176,17 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = Root::open(folder.path()).expect("a root");
         let app: AppName = "api".parse().expect("a name");
-        fs::create_dir(root.app(&app)).expect("a folder");
-        let _lock = held(&root, &app, &holder(2, OperationName::Deploy));
+        let dir = root.app_dir(&app);
+        fs::create_dir(dir.path()).expect("a folder");
+        let _lock = held(&dir, &holder(2, OperationName::Deploy));
         let (asks, abort) = watch::channel(false);
-        let older = wait(&root, &app, &holder(1, OperationName::Deploy), abort.clone()).await;
+        let older = wait(&dir, &holder(1, OperationName::Deploy), abort.clone()).await;
         assert!(
             matches!(&older, Ok(Waited::Superseded(other)) if other.id == ReleaseId::at(2)),
             "{older:?}"
         );
         asks.send_replace(true);
-        let aborted = wait(&root, &app, &holder(3, OperationName::Deploy), abort).await;
+        let aborted = wait(&dir, &holder(3, OperationName::Deploy), abort).await;
         assert!(matches!(aborted, Ok(Waited::Aborted)), "{aborted:?}");
     }
 }

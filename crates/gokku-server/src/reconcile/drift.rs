@@ -10,10 +10,10 @@ use gokku_docker::{ContainerFacts, labels};
 use gokku_proxy::control::api::RouteStatus;
 
 use crate::app::{apps, records};
+use crate::engine::Error;
 use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::plan::release_plan::{self, Plan};
 use crate::queue::lock;
 use crate::server::Server;
@@ -21,13 +21,13 @@ use crate::transition::observe::{seen, state};
 
 /// What differs, of what was seen of an app; `coming` are containers that are about to be started.
 pub(crate) fn differences<'a>(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     containers: impl Iterator<Item = &'a ContainerFacts>,
     route: Option<&RouteStatus>,
     coming: &HashSet<ContainerId>,
 ) -> Vec<Drift> {
-    let current = records::active(root, app);
+    let app = dir.app();
+    let current = records::active(dir);
     let containers: Vec<&ContainerFacts> = containers.collect();
     // What somebody runs by `gokku run` is no transition's.
     let one_offs = containers
@@ -43,9 +43,7 @@ pub(crate) fn differences<'a>(
             .collect(),
         route: route.map(seen),
         current,
-        expected: current
-            .map(|release| expected(root, app, release))
-            .unwrap_or_default(),
+        expected: current.map(|release| expected(dir, release)).unwrap_or_default(),
         keeps_running: false,
         given_up_stops: BTreeSet::new(),
     };
@@ -59,16 +57,17 @@ pub(crate) fn differences<'a>(
     if !all.iter().any(asks_policy) {
         return all;
     }
-    found.given_up_stops = stopping::given_up(root, app);
-    let policy = Plan::lenient(root, app).config.deployment.restart_policy;
+    found.given_up_stops = stopping::given_up(dir);
+    let policy = Plan::lenient(dir).config.deployment.restart_policy;
     found.keeps_running = policy != RestartPolicy::No;
     reconcile::drifts(app, &found)
 }
 
 /// The processes that a release is to have; none when its files cannot be read.
-fn expected(root: &Root, app: &AppName, release: ReleaseId) -> BTreeSet<ProcessKey> {
-    let scale = apps::load(root, app).map(|app| app.scale);
-    match (release_plan::processes(&root.tree(app, release), app), scale) {
+fn expected(dir: &AppDir, release: ReleaseId) -> BTreeSet<ProcessKey> {
+    let app = dir.app();
+    let scale = apps::load(dir).map(|app| app.scale);
+    match (release_plan::processes(&dir.tree(release), app), scale) {
         (Ok(processes), Ok(scale)) => processes.keys(&scale).unwrap_or_default(),
         _ => BTreeSet::new(),
     }
@@ -99,18 +98,13 @@ pub(crate) async fn look(
     app: &AppName,
     coming: &HashSet<ContainerId>,
 ) -> Result<Vec<Drift>, Error> {
+    let dir = server.app_dir(app);
     let switch = server.switch();
     let (containers, route) = tokio::join!(server.containers(engine, app), switch.find_route(app));
-    Ok(differences(
-        &server.root,
-        app,
-        containers?.iter(),
-        route?.as_ref(),
-        coming,
-    ))
+    Ok(differences(&dir, containers?.iter(), route?.as_ref(), coming))
 }
 
 /// Whether something is under way for an app, or was cut off: then nothing of it needs to be as it should be.
-pub(crate) fn is_under_way(root: &Root, app: &AppName) -> bool {
-    root.journal(app).exists() || !matches!(lock::holder(root, app), Ok(None))
+pub(crate) fn is_under_way(dir: &AppDir) -> bool {
+    dir.journal().exists() || !matches!(lock::holder(dir), Ok(None))
 }

@@ -3,4 +3,7 @@
 //! - `drift`: the differences; `settle`: those that are repaired without asking
 
 pub(crate) mod drift;
+mod error;
 pub(crate) mod settle;
+
+pub(crate) use error::Error;

@@ -10,12 +10,12 @@ use gokku_core::reconcile::{Drift, Repair};
 use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
 
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
-use crate::fs::atomic;
+use crate::fs::{Error as FileError, atomic};
+use crate::os::blocking;
 use crate::queue::journal;
 use crate::queue::leftovers;
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
-use crate::reconcile::drift;
+use crate::reconcile::{Error, drift};
 use crate::record::audit_log;
 use crate::server::Server;
 use crate::space::prune;
@@ -35,14 +35,15 @@ pub(crate) struct Known {
 
 /// Takes the app, unless somebody has it.
 fn take(server: &Server, app: &AppName) -> Option<AppLock> {
-    let journal = journal::load(&server.root, app).ok().flatten();
+    let dir = server.app_dir(app);
+    let journal = journal::load(&dir).ok().flatten();
     let holder = Holder {
         pid: std::process::id(),
         by: audit_log::DAEMON.to_owned(),
         what: Purpose::Recovery,
         id: journal.map_or(ReleaseId::at(0), |journal| journal.id),
     };
-    match lock::try_acquire(&server.root, app, &holder) {
+    match lock::try_acquire(&dir, &holder) {
         Ok(Attempt::Got(lock)) => Some(lock),
         _ => None,
     }
@@ -50,14 +51,15 @@ fn take(server: &Server, app: &AppName) -> Option<AppLock> {
 
 /// Ends an app's transition, unless its process lives.
 pub(crate) async fn end(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) {
+    let dir = server.app_dir(app);
     let Some(_lock) = take(server, app) else { return };
-    let ended = Box::pin(recover::recover(server, app, engine)).await;
-    let swept = ended.and_then(|()| Ok(leftovers::sweep(&server.root, app)?));
-    let pruned = match swept {
-        Ok(()) => prune::finish(&server.root, app, &**engine).await,
-        error => error,
+    let ended = async {
+        Box::pin(recover::recover(server, app, engine)).await?;
+        leftovers::sweep(&dir)?;
+        prune::finish(&dir, &**engine).await?;
+        Ok::<_, Error>(())
     };
-    if let Err(error) = pruned {
+    if let Err(error) = ended.await {
         tracing::error!("{error}");
     }
 }
@@ -70,13 +72,14 @@ pub(crate) async fn repair(
     engine: &dyn Runtime,
     known: &Known,
 ) -> Option<BTreeSet<Drift>> {
+    let dir = server.app_dir(app);
     // Looked at without the lock at first: hardly ever is anything to be repaired, and nobody should have to wait for that.
     let look = || drift::look(server, engine, app, &known.coming);
-    if !drift::is_under_way(&server.root, app) && look().await.ok()?.is_empty() {
+    if !drift::is_under_way(&dir) && look().await.ok()?.is_empty() {
         return Some(BTreeSet::new());
     }
     let taken = take(server, app)?;
-    if server.root.journal(app).exists() {
+    if dir.journal().exists() {
         return None;
     }
     let mut differing: BTreeSet<Drift> = look().await.ok()?.into_iter().collect();
@@ -97,7 +100,7 @@ pub(crate) async fn repair(
             }
             Repair::Remove(id) => engine.remove(&id).await.map_err(Error::from),
             Repair::Rename(id, name) => engine.rename(&id, &name).await.map_err(Error::from),
-            Repair::SetCurrent(release) => point(server, app, release),
+            Repair::SetCurrent(release) => point(server, app, release).map_err(Error::from),
         };
         let change = match done {
             Ok(()) => {
@@ -131,10 +134,11 @@ pub(crate) async fn repair(
     Some(differing)
 }
 
-fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error> {
-    let link = server.root.current(app);
+fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), FileError> {
+    let dir = server.app_dir(app);
+    let link = dir.current();
     let target = std::path::Path::new("releases").join(release.to_string());
-    Ok(atomic::replace_link(&link, &target)?)
+    atomic::replace_link(&link, &target)
 }
 
 /// Brings the active release up, in new containers or with those that are missing: a transition like every other, in a
@@ -147,14 +151,11 @@ async fn activate(server: &Server, app: &AppName, operation: Operation) {
         ..server.clone()
     };
     let app = app.clone();
-    let done = tokio::task::spawn_blocking(move || {
+    let done = blocking::run(move || {
         let mut submitted = submit(&server, &app, operation, false)?;
-        let waited = submitted.child.wait();
-        waited.map(drop).map_err(Error::failed_by)
+        submitted.child.wait().map_err(Error::NotWaited)
     });
-    match done.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!("{error}"),
-        Err(error) => tracing::error!("{error}"),
+    if let Err(error) = done.await {
+        tracing::error!("{error}");
     }
 }

@@ -13,7 +13,7 @@ use gokku_core::text::fingerprint::Fingerprint;
 use gokku_core::{Access, AppName};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::fs::Error;
 use crate::fs::atomic;
 use crate::fs::root::Root;
 use crate::os::clock;

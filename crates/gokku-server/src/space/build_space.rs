@@ -1,21 +1,25 @@
 //! Whether a build fits on the disks, before anything is built. Where it does not, what is no longer kept goes first, and as
 //! much of the build cache as is missing.
 
+use std::fmt;
+use std::path::PathBuf;
+
 use gokku_core::AppName;
 use gokku_core::release::disk::{Need, Place, Shortage, Space, cache_to_keep, need, shortage};
 use gokku_core::text::size::Size;
 
 use crate::app::{records, server_config};
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::disk;
 use crate::server::Server;
+use crate::space::Error;
 use crate::space::prune;
 
 /// What the next build of an app needs.
 fn needed(server: &Server, app: &AppName) -> Result<Need, Error> {
+    let dir = server.app_dir(app);
     let reserve = server_config::read(&server.root)?.disk.reserve;
-    Ok(need(&records::list(&server.root, app)?, reserve.0))
+    Ok(need(&records::list(&dir)?, reserve.0))
 }
 
 /// What a build does not fit into. Where it cannot be told, it is let through: the engine says when its disk is full.
@@ -24,25 +28,39 @@ async fn short(server: &Server, engine: &dyn Runtime, need: Need) -> Option<Shor
     shortage(disk::space(server.root.path(), &data)?, need)
 }
 
-/// What the next build of an app does not fit into, with its place in words.
+/// What a build does not fit into, and where that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Short {
+    /// A folder on that disk.
+    folder: PathBuf,
+    /// What does not fit.
+    shortage: Shortage,
+}
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "on the disk of {} {}", self.folder.display(), self.shortage)
+    }
+}
+
+/// What the next build of an app does not fit into.
 pub(crate) async fn next_build(
     server: &Server,
     engine: &dyn Runtime,
     app: &AppName,
-) -> Result<Option<String>, Error> {
-    let short = short(server, engine, needed(server, app)?).await;
-    match short {
-        Some(short) => Ok(Some(words(server, engine, &short).await)),
+) -> Result<Option<Short>, Error> {
+    match short(server, engine, needed(server, app)?).await {
+        Some(shortage) => Ok(Some(placed(server, engine, shortage).await)),
         None => Ok(None),
     }
 }
 
-async fn words(server: &Server, engine: &dyn Runtime, short: &Shortage) -> String {
-    let place = match short.place {
+async fn placed(server: &Server, engine: &dyn Runtime, shortage: Shortage) -> Short {
+    let folder = match shortage.place {
         Place::Root => server.root.path().to_owned(),
         Place::Engine => engine.data_root().await.unwrap_or_default(),
     };
-    format!("on the disk of {} {short}", place.display())
+    Short { folder, shortage }
 }
 
 /// Before a push's code is taken out of it: whether that fits on the server's disk. The engine is asked only if it does not.
@@ -89,8 +107,8 @@ async fn make(
     let Some(before) = short(server, engine, need).await else {
         return Ok(());
     };
-    let place = words(server, engine, &before).await;
-    tell(format!("There is not enough room: {place}. Pruning"));
+    let before = placed(server, engine, before).await;
+    tell(format!("There is not enough room: {before}. Pruning"));
     // What keeps it from being pruned must not hide what is to be said of the room.
     let mut freed = match prune::for_room(server, engine, held.then_some(app)).await {
         Ok(report) => report.bytes,
@@ -117,15 +135,9 @@ async fn make(
             tell(format!("Pruned {}: the build fits now", Size(freed)));
             Ok(())
         }
-        Some(after) => Err(refusal(&words(server, engine, &after).await, Size(freed))),
+        Some(after) => Err(Error::NoRoom {
+            short: placed(server, engine, after).await,
+            freed: Size(freed),
+        }),
     }
-}
-
-fn refusal(place: &str, freed: Size) -> Error {
-    Error::failed(format!(
-        "there is not enough room to build: {place} ([disk] reserve in config.toml). Nothing was built, and what runs goes on. \
-         What gokku may remove was removed before that ({freed}). Make room and try again: `gokku doctor` shows what gokku uses, \
-         a smaller keep_images in gokku.yml and then `gokku prune` leave fewer releases, `docker system df` shows what else the \
-         engine keeps, `docker builder prune` empties its build cache"
-    ))
 }

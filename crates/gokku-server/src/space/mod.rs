@@ -3,4 +3,7 @@
 //! - [`prune`]; `build_space`
 
 pub(crate) mod build_space;
+mod error;
 pub mod prune;
+
+pub use error::Error;

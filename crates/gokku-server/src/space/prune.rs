@@ -17,7 +17,8 @@ use serde::Serialize;
 
 use crate::app::{apps, records, server_config};
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
+use crate::fs::Error as FileError;
+use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 use crate::fs::{atomic, disk};
 use crate::plan::release_plan::Plan;
@@ -26,6 +27,7 @@ use crate::queue::leftovers;
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::record::audit_log;
 use crate::server::Server;
+use crate::space::Error;
 use crate::transition::pull;
 
 /// What is asked for.
@@ -151,7 +153,7 @@ pub(crate) async fn for_room(
 pub(crate) fn note_build(root: &Root) {
     let path = root.cache_grew();
     if let Err(error) = std::fs::File::create(&path) {
-        tracing::warn!("{}", Error::file(&path, error));
+        tracing::warn!("{}", FileError::file(&path, error));
     }
 }
 
@@ -182,19 +184,14 @@ pub(crate) async fn prune_cache(
 
 /// After a deploy: what its app no longer keeps. Whoever calls holds the app's lock. Gives what is still in use.
 pub(crate) async fn beyond_keeping(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     engine: &dyn Runtime,
     keep: Keep,
 ) -> Result<Vec<String>, Error> {
-    let records = records::list(root, app)?;
-    let going = going(
-        &records,
-        records::active(root, app),
-        keep,
-        &found(root, app, &records),
-    );
-    forget(root, app, &records, &going)?;
+    let app = dir.app();
+    let records = records::list(dir)?;
+    let going = going(&records, records::active(dir), keep, &found(dir, &records));
+    forget(dir, &records, &going)?;
     let mut in_use = Vec::new();
     for id in &going.images {
         let tag = records::image_tag(app, *id);
@@ -202,15 +199,15 @@ pub(crate) async fn beyond_keeping(
             in_use.push(tag);
         }
     }
-    remove_code(root, app, &going)?;
+    remove_code(dir, &going)?;
     Ok(in_use)
 }
 
 /// Releases that are recorded as pruned and whose code is still there though it is not kept: whoever pruned them was killed in
 /// its midst.
-pub(crate) fn half_pruned(root: &Root, app: &AppName) -> BTreeSet<ReleaseId> {
+pub(crate) fn half_pruned(dir: &AppDir) -> BTreeSet<ReleaseId> {
     let is_pruned = |id: &ReleaseId| {
-        let record = records::load(root, app, *id);
+        let record = records::load(dir, *id);
         matches!(
             record,
             Ok(Some(Record {
@@ -219,64 +216,65 @@ pub(crate) fn half_pruned(root: &Root, app: &AppName) -> BTreeSet<ReleaseId> {
             }))
         )
     };
-    let pruned: BTreeSet<ReleaseId> = code(root, app).filter(is_pruned).collect();
-    let Some(records) = records::list(root, app).ok().filter(|_| !pruned.is_empty()) else {
+    let pruned: BTreeSet<ReleaseId> = code(dir).filter(is_pruned).collect();
+    let Some(records) = records::list(dir).ok().filter(|_| !pruned.is_empty()) else {
         return BTreeSet::new();
     };
-    let keep = keep(&Plan::lenient(root, app).config.deployment);
-    let found = found(root, app, &records);
-    let going = going(&records, records::active(root, app), keep, &found);
+    let keep = keep(&Plan::lenient(dir).config.deployment);
+    let found = found(dir, &records);
+    let going = going(&records, records::active(dir), keep, &found);
     going.code.intersection(&pruned).copied().collect()
 }
 
 /// Removes them. Whoever calls holds the app's lock.
-pub(crate) async fn finish(root: &Root, app: &AppName, engine: &dyn Runtime) -> Result<(), Error> {
-    for id in half_pruned(root, app) {
-        let record = records::load(root, app, id)?;
+pub(crate) async fn finish(dir: &AppDir, engine: &dyn Runtime) -> Result<(), Error> {
+    let app = dir.app();
+    for id in half_pruned(dir) {
+        let record = records::load(dir, id)?;
         let digest = record.as_ref().and_then(|record| record.digest.as_ref());
         pull::forget(engine, &records::image_tag(app, id), digest).await?;
-        atomic::remove_tree(&root.tree(app, id))?;
+        atomic::remove_tree(&dir.tree(id))?;
     }
     Ok(())
 }
 
 /// The releases whose code is there.
-fn code(root: &Root, app: &AppName) -> impl Iterator<Item = ReleaseId> {
-    let entries = std::fs::read_dir(root.releases(app));
+fn code(dir: &AppDir) -> impl Iterator<Item = ReleaseId> {
+    let entries = std::fs::read_dir(dir.releases());
     // The code's folder; the record beside it has another name.
     let id = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
     entries.into_iter().flatten().flatten().filter_map(id)
 }
 
 /// What there is of the releases, without asking the engine: those that are good have an image.
-fn found(root: &Root, app: &AppName, records: &[Record]) -> Found {
+fn found(dir: &AppDir, records: &[Record]) -> Found {
     let good = records.iter().filter(|record| record.can_return());
     Found {
         images: good.map(|record| record.id).collect(),
-        code: code(root, app).collect(),
+        code: code(dir).collect(),
     }
 }
 
 /// First the records: a release that is half gone is not offered.
-fn forget(root: &Root, app: &AppName, records: &[Record], going: &Going) -> Result<(), Error> {
+fn forget(dir: &AppDir, records: &[Record], going: &Going) -> Result<(), FileError> {
     for record in records {
         if going.records.contains(&record.id) {
-            atomic::remove(&root.record(app, record.id))?;
+            atomic::remove(&dir.record(record.id))?;
         } else if going.images.contains(&record.id) && record.can_return() {
             let mut record = record.clone();
             record.outcome = Outcome::Pruned;
             record.image = None;
-            records::save(root, app, &record)?;
+            records::save(dir, &record)?;
         }
     }
     Ok(())
 }
 
-fn remove_code(root: &Root, app: &AppName, going: &Going) -> Result<(), Error> {
+fn remove_code(dir: &AppDir, going: &Going) -> Result<(), FileError> {
     going
         .code
         .iter()
-        .try_for_each(|id| Ok(atomic::remove_tree(&root.tree(app, *id))?))
+        .try_for_each(|id| atomic::remove_tree(&dir.tree(*id)))
 }
 
 /// What a release's image was pulled by.
@@ -379,9 +377,9 @@ impl<'a> Pruning<'a> {
 
     /// Takes the app, unless somebody is at it, or was when it was killed.
     fn take(&mut self, app: &AppName) -> Result<LockOutcome, Error> {
-        let root = &self.server.root;
+        let dir = self.server.app_dir(app);
         let (outcome, other) = if self.report.dry_run {
-            (LockOutcome::Granted, lock::holder(root, app)?.map(Some))
+            (LockOutcome::Granted, lock::holder(&dir)?.map(Some))
         } else {
             let holder = Holder {
                 pid: std::process::id(),
@@ -389,7 +387,7 @@ impl<'a> Pruning<'a> {
                 what: Purpose::Prune,
                 id: ReleaseId::at(0),
             };
-            match lock::try_acquire(root, app, &holder)? {
+            match lock::try_acquire(&dir, &holder)? {
                 Attempt::Got(lock) => (LockOutcome::Taken(lock), None),
                 Attempt::Busy(other) => (LockOutcome::Theirs, Some(other)),
             }
@@ -397,7 +395,7 @@ impl<'a> Pruning<'a> {
         let why = if let Some(other) = other {
             let who = other.map_or_else(|| "something".to_owned(), |other| other.to_string());
             format!("it is busy with {who}")
-        } else if journal::load(root, app)?.is_some() {
+        } else if journal::load(&dir)?.is_some() {
             "a transition was cut off: the traffic switch's daemon ends it first".to_owned()
         } else {
             return Ok(outcome);
@@ -408,21 +406,21 @@ impl<'a> Pruning<'a> {
 
     /// What of an app goes, while nobody else is at it.
     async fn taken(&mut self, app: &AppName) -> Result<(), Error> {
-        let root = &self.server.root;
-        let label = root.label();
+        let dir = &self.server.app_dir(app);
+        let label = dir.root().label();
         let mine = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
         let images = self.engine.images(&mine).await?;
-        let records = records::list(root, app)?;
-        let active = records::active(root, app);
-        let keep = keep(&Plan::lenient(root, app).config.deployment);
-        let mut found = found(root, app, &records);
+        let records = records::list(dir)?;
+        let active = records::active(dir);
+        let keep = keep(&Plan::lenient(dir).config.deployment);
+        let mut found = found(dir, &records);
         found.images.extend(images.iter().filter_map(release));
         let pulled = self.pulled(&records).await?;
         found.images.extend(pulled.keys());
         let going = going(&records, active, keep, &found);
 
         if !self.report.dry_run {
-            forget(root, app, &records, &going)?;
+            forget(dir, &records, &going)?;
         }
         for image in &images {
             let release = release(image);
@@ -445,17 +443,17 @@ impl<'a> Pruning<'a> {
             }
         }
         for id in &going.code {
-            let path = self.server.root.tree(app, *id);
+            let path = dir.tree(*id);
             self.add(Kind::Code, Some(app), id.to_string(), disk::held(&path));
         }
-        let pushes: Vec<ReleaseId> = leftovers::leftovers(&self.server.root, app).collect();
+        let pushes: Vec<ReleaseId> = leftovers::leftovers(dir).collect();
         for id in pushes {
-            let path = self.server.root.incoming(app, id);
+            let path = dir.incoming(id);
             self.add(Kind::Push, Some(app), id.to_string(), disk::held(&path));
         }
         if !self.report.dry_run {
-            remove_code(&self.server.root, app, &going)?;
-            leftovers::sweep(&self.server.root, app)?;
+            remove_code(dir, &going)?;
+            leftovers::sweep(dir)?;
         }
         Ok(())
     }
@@ -543,7 +541,7 @@ impl<'a> Pruning<'a> {
                 .get(labels::APP)
                 .and_then(|app| app.parse::<AppName>().ok());
             // Looked for after the images: those of an app that is made meanwhile are not among them.
-            let Some(app) = app.filter(|app| !self.server.root.app(app).exists()) else {
+            let Some(app) = app.filter(|app| !self.server.app_dir(app).path().exists()) else {
                 continue;
             };
             let ours = format!("{app}:");

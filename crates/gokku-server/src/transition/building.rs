@@ -14,10 +14,10 @@ use gokku_core::{AppName, ImageId, ReleaseId};
 use gokku_docker::{Apart, BuildRequest, Builder, Generated, labels};
 
 use crate::app::{apps, code, records, registries};
-use crate::error::Error;
 use crate::fs::{boot, disk};
 use crate::plan::caches;
 use crate::plan::release_plan::Plan;
+use crate::transition::Error;
 use crate::transition::driver::Driver;
 
 impl Driver {
@@ -25,7 +25,7 @@ impl Driver {
         let id = self.activation()?.release;
         let mut record = self.record(id)?;
         self.tell_notes();
-        if boot::is_before(&self.root.unwritten(&self.app)) {
+        if boot::is_before(&self.dir.unwritten()) {
             // No release has anything of it; the builder's cache may.
             let line =
                 "the power was cut after an earlier build: this one takes nothing from the builder's cache";
@@ -42,7 +42,7 @@ impl Driver {
             image
         };
         record.image = Some(image);
-        records::save(&self.root, &self.app, &record)?;
+        records::save(&self.dir, &record)?;
         self.begin_to_write().await;
         Ok(())
     }
@@ -59,12 +59,12 @@ impl Driver {
         let Some(key) = record.build.as_ref().filter(|_| !self.plan.rebuild) else {
             return Ok(None);
         };
-        let records = records::list(&self.root, &self.app)?;
+        let records = records::list(&self.dir)?;
         for (earlier, image) in made_before(&records, key) {
             // What lost its code has an image of the same time.
-            if let Some(words) = code::lost_words(&self.root, &self.app, earlier) {
+            if let Some(loss) = code::loss(&self.dir, earlier) {
                 let line =
-                    format!("{words}; its image is not used either, and nothing of the builder's cache");
+                    format!("{loss}; its image is not used either, and nothing of the builder's cache");
                 self.log.tell(Event::Noted { line });
                 self.without_cache = true;
                 continue;
@@ -72,7 +72,7 @@ impl Driver {
             if self.runtime.image(image.as_str()).await?.is_none() {
                 continue;
             }
-            let (name, tag) = records::image_name(&self.app, record.id);
+            let (name, tag) = records::image_name(self.dir.app(), record.id);
             match self.runtime.tag(image.as_str(), &name, &tag).await {
                 Ok(()) => {
                     let line = format!(
@@ -92,10 +92,10 @@ impl Driver {
 
     /// The new image, and what it took of the disks.
     async fn build_anew(&mut self, id: ReleaseId) -> Result<(ImageId, Taken), Error> {
-        let tree = self.root.tree(&self.app, id);
+        let tree = self.dir.tree(id);
         if self.activation()?.cause != Cause::Deploy {
             // A release that was built before, and whose image is gone: how it is built was not read.
-            self.plan = Plan::read(&self.root, &self.app, &tree, true)?;
+            self.plan = Plan::read(&self.dir, &tree, true)?;
         }
         let generated = self.plan.generated.as_ref().map(|detected| Generated {
             buildkit: detected.dockerfile(Mounts::Cached),
@@ -110,16 +110,16 @@ impl Driver {
             folder: &tree,
             dockerfile: &self.plan.dockerfile,
             generated,
-            tag: records::image_tag(&self.app, id),
+            tag: records::image_tag(self.dir.app(), id),
             labels: self.image_labels(id),
             args: self.plan.build_args(),
             secrets: self.plan.secrets.clone(),
-            logins: registries::logins(&self.root)?,
+            logins: registries::logins(self.dir.root())?,
             apart: self.apart()?,
             cache: !self.plan.rebuild && !self.without_cache,
             builder: Builder::Any,
         };
-        boot::note(&self.root.unwritten(&self.app))?;
+        boot::note(&self.dir.unwritten())?;
         let log = &mut self.log;
         let mut on_line = |line: String| {
             log.tell(Event::Output {
@@ -134,15 +134,12 @@ impl Driver {
         let before = free();
         let built = self.runtime.build(&request, &mut on_line).await;
         let after = free();
-        let image = built.map_err(|error| {
-            let error = Error::from(error);
-            if self.plan.generated.is_none() {
-                return error;
-            }
-            error.with(format!(
-                "\nThe Dockerfile is gokku's: `gokku build --print -a {}` shows it.",
-                self.app
-            ))
+        let image = built.map_err(|source| match &self.plan.generated {
+            None => Error::from(source),
+            Some(_) => Error::GeneratedBuild {
+                app: self.dir.app().clone(),
+                source,
+            },
         })?;
         self.image = self.runtime.image(image.as_str()).await?;
         let taken = Taken {
@@ -157,22 +154,22 @@ impl Driver {
 
     /// From what its builds are kept apart.
     fn apart(&self) -> Result<Apart, Error> {
-        let mut others: BTreeSet<AppName> = apps::names(&self.root)?.into_iter().collect();
-        others.remove(&self.app);
+        let mut others: BTreeSet<AppName> = apps::names(self.dir.root())?.into_iter().collect();
+        others.remove(self.dir.app());
         Ok(Apart {
             neighbours: Neighbours {
-                root: self.root.label(),
-                own: self.app.clone(),
+                root: self.dir.root().label(),
+                own: self.dir.app().clone(),
                 others,
             },
-            caches: caches::of_app(&self.root, &self.app)?,
+            caches: caches::of_app(&self.dir)?,
         })
     }
 
     pub(crate) fn image_labels(&self, id: ReleaseId) -> BTreeMap<String, String> {
         BTreeMap::from([
-            (labels::ROOT.to_owned(), self.root.label()),
-            (labels::APP.to_owned(), self.app.to_string()),
+            (labels::ROOT.to_owned(), self.dir.root().label()),
+            (labels::APP.to_owned(), self.dir.app().to_string()),
             (labels::RELEASE.to_owned(), id.to_string()),
         ])
     }

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use gokku_core::config::volume::{Volume, carried};
 use gokku_core::logs::event::{Event, Since};
 use gokku_core::transition::{Goal, Mode};
-use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
+use gokku_core::{ContainerId, ProcessKey, Slot};
 use gokku_docker::{ContainerFacts, ImageFacts, Mount, MountSource, Why, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::plan::mounts::{self, is_own, own_labels};
 use crate::plan::release_plan::Plan;
+use crate::transition::Error;
 use crate::transition::driver::Driver;
 
 /// A volume of an app's, because its image declares one.
@@ -29,11 +29,11 @@ pub(crate) struct Carried {
 }
 
 impl Carried {
-    fn mount(&self, root: &Root, app: &AppName) -> Mount {
+    fn mount(&self, dir: &AppDir) -> Mount {
         Mount {
             source: MountSource::Volume {
                 name: self.volume.clone(),
-                labels: own_labels(root, app),
+                labels: own_labels(dir),
             },
             target: self.path.clone(),
             read_only: false,
@@ -45,17 +45,17 @@ impl Carried {
 /// them, one-off containers included.
 async fn of(
     runtime: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     plan: &Plan,
     image: &ImageFacts,
 ) -> Result<Vec<Carried>, Error> {
+    let (root, app) = (dir.root(), dir.app());
     let paths = carried(&image.volumes, &plan.config.volumes);
     let (mut all, mut before) = (Vec::new(), None);
     if paths.is_empty() {
         return Ok(all);
     }
-    let known = apps::load(root, app)?.volumes;
+    let known = apps::load(dir)?.volumes;
     for path in paths {
         if let Some(volume) = known.get(&path)
             && runtime.volume(volume).await?.is_some()
@@ -69,7 +69,7 @@ async fn of(
             continue;
         }
         if before.is_none() {
-            before = Some(had_before(runtime, root, app).await?);
+            before = Some(had_before(runtime, dir).await?);
         }
         if let Some(volume) = before.as_ref().and_then(|before| before.get(&path)) {
             let volume = volume.clone();
@@ -83,17 +83,16 @@ async fn of(
         let volume = Volume::carried_name(app, &path);
         let since = match runtime.volume(&volume).await? {
             None => Since::Now,
-            Some(there) if is_own(&there, root, app) || plan.server.volumes.adopt.contains(&volume) => {
+            Some(there) if is_own(&there, dir) || plan.server.volumes.adopt.contains(&volume) => {
                 Since::Earlier
             }
             Some(_) => {
-                return Err(Error::input(format!(
-                    "the image declares a volume at {path}, which is to be the volume {volume}, and the Docker Engine has \
-                     one of that name that was not made for this app. Mount another one there, with \
-                     volumes: [\"NAME:{path}\"] in gokku.yml; or, if what is in it is this app's, let it have it, with \
-                     adopt = [{volume:?}] below [volumes] in {}",
-                    root.config().display()
-                )));
+                let settings = root.config();
+                return Err(Error::ForeignVolume {
+                    path,
+                    volume,
+                    settings,
+                });
             }
         };
         all.push(Carried { path, volume, since });
@@ -103,11 +102,8 @@ async fn of(
 
 /// The volumes that the engine made for the running containers because their image declares them, by their place: of
 /// containers from before gokku carried any, which had one each. Of several, the web process's first one counts.
-async fn had_before(
-    runtime: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
-) -> Result<BTreeMap<String, String>, Error> {
+async fn had_before(runtime: &dyn Runtime, dir: &AppDir) -> Result<BTreeMap<String, String>, Error> {
+    let (root, app) = (dir.root(), dir.app());
     let mut active: Vec<(ProcessKey, ContainerId)> = Vec::new();
     let label = root.label();
     let mine = [(labels::ROOT, label.as_str()), (labels::APP, app.as_str())];
@@ -143,15 +139,14 @@ pub(crate) fn of_image(facts: &ContainerFacts) -> impl Iterator<Item = (String, 
 /// What a one-off container of a release has: what `gokku.yml` says, and what the image declares.
 pub(crate) async fn mounts_of(
     runtime: &dyn Runtime,
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     plan: &Plan,
     image: Option<&ImageFacts>,
 ) -> Result<Vec<Mount>, Error> {
-    let mut all = mounts::of(root, app, plan)?;
+    let mut all = mounts::of(dir, plan)?;
     if let Some(image) = image {
-        let carried = of(runtime, root, app, plan, image).await?;
-        all.extend(carried.iter().map(|one| one.mount(root, app)));
+        let carried = of(runtime, dir, plan, image).await?;
+        all.extend(carried.iter().map(|one| one.mount(dir)));
     }
     Ok(all)
 }
@@ -159,17 +154,17 @@ pub(crate) async fn mounts_of(
 impl Driver {
     /// What the containers of the release have, the migration's, too. What is carried is told with the first of them.
     pub(crate) async fn mounts(&mut self) -> Result<Vec<Mount>, Error> {
-        let mut all = mounts::of(&self.root, &self.app, &self.plan)?;
+        let mut all = mounts::of(&self.dir, &self.plan)?;
         if self.carried.is_none()
             && let Some(image) = self.image.clone()
         {
-            let found = of(&*self.runtime, &self.root, &self.app, &self.plan, &image).await?;
+            let found = of(&*self.runtime, &self.dir, &self.plan, &image).await?;
             self.keep_those_from_before(&found)?;
             self.tell_carried(&found)?;
             self.carried = Some(found);
         }
         let carried = self.carried.iter().flatten();
-        all.extend(carried.map(|one| one.mount(&self.root, &self.app)));
+        all.extend(carried.map(|one| one.mount(&self.dir)));
         Ok(all)
     }
 
@@ -179,10 +174,10 @@ impl Driver {
         if before.is_empty() {
             return Ok(());
         }
-        let mut app = apps::load(&self.root, &self.app)?;
+        let mut app = apps::load(&self.dir)?;
         let pairs = before.iter().map(|one| (one.path.clone(), one.volume.clone()));
         app.volumes.extend(pairs);
-        apps::save(&self.root, &app)
+        Ok(apps::save(self.dir.root(), &app)?)
     }
 
     fn tell_carried(&mut self, found: &[Carried]) -> Result<(), Error> {
@@ -203,7 +198,7 @@ impl Driver {
     /// Removes a container; what it had because its image declares it stays, unless the app goes with its volumes. It is
     /// told of, where the app does not have it any more.
     pub(crate) async fn remove_container(&mut self, id: &ContainerId) -> Result<(), Error> {
-        if self.goal == Goal::Destroy && self.root.volumes_go(&self.app).exists() {
+        if self.goal == Goal::Destroy && self.dir.volumes_go().exists() {
             return Ok(self.runtime.remove_with_volumes(id).await?);
         }
         let left: Vec<(String, String)> = match self.runtime.container(id.as_str()).await? {
@@ -216,7 +211,7 @@ impl Driver {
         }
         let name = self.facts.iter().find(|facts| facts.id == *id);
         let container = name.map_or_else(|| id.short().to_owned(), |facts| facts.name.clone());
-        let known = apps::load(&self.root, &self.app)?.volumes;
+        let known = apps::load(&self.dir)?.volumes;
         for (path, volume) in left {
             if known.get(&path) != Some(&volume) {
                 let container = container.clone();

@@ -18,13 +18,13 @@ use gokku_proxy::Client;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::app::scale;
+use crate::app::{self, scale};
 use crate::engine::daemon_client;
 use crate::engine::runtime::Runtime;
-use crate::error::{Error, Kind};
+use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
 use crate::fs::durable::{self, Pending};
-use crate::fs::root::Root;
+use crate::kind::Kind;
 use crate::plan::networks;
 use crate::plan::networks::Networks;
 use crate::plan::release_plan::Plan;
@@ -32,6 +32,7 @@ use crate::queue::abort::{asked, asked_by};
 use crate::queue::journal;
 use crate::queue::transition_log::Log;
 use crate::server::Server;
+use crate::transition::Error;
 use crate::transition::carried::Carried;
 use crate::transition::observe::seen;
 use crate::transition::post_deploy;
@@ -50,8 +51,8 @@ const GRACE_OF_MIGRATION: Duration = Duration::from_secs(15);
 /// Performs one transition of one app. Whoever makes it holds the app's lock.
 pub struct Driver {
     server: Server,
-    pub(crate) root: Root,
-    pub(crate) app: AppName,
+    /// The app.
+    pub(crate) dir: AppDir,
     /// When it began.
     pub(crate) since: Instant,
     pub(crate) runtime: Arc<dyn Runtime>,
@@ -91,14 +92,14 @@ pub struct Driver {
 }
 
 /// How a transition ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum End {
     /// The goal is reached.
     Done,
     /// It was given up, and everything is as before; but for what became of the former release meanwhile.
     GaveUp(Failure, Previous),
     /// It can neither go on nor back now; the journal stays for whoever comes next.
-    Left(String),
+    Left(Error),
 }
 
 /// What a driver is made of.
@@ -130,7 +131,7 @@ impl Driver {
         let observed = driver.observe().await?;
         driver.networks_before = networks::of_containers(&driver.facts);
         driver.journal = Journal::begin(id, driver.goal.clone(), &observed);
-        journal::save(&driver.root, &driver.app, &driver.journal)?;
+        journal::save(&driver.dir, &driver.journal)?;
         Ok(driver)
     }
 
@@ -142,9 +143,8 @@ impl Driver {
     fn of(parts: DriverConfig, journal: Journal) -> Self {
         let switch = parts.server.switch();
         Self {
-            root: parts.server.root.clone(),
+            dir: parts.server.app_dir(&parts.app),
             server: parts.server,
-            app: parts.app,
             since: Instant::now(),
             runtime: parts.runtime,
             switch,
@@ -183,11 +183,9 @@ impl Driver {
                 Err(error) => {
                     self.revive(&error).await;
                     // Who asked for its end does not wait for what cannot be seen: the daemon goes on when it can.
-                    if self.heeds_abort_unseen().await
-                        || patience.is_over("observe", &error.to_string()).await
-                    {
+                    if self.heeds_abort_unseen().await || patience.is_over("observe", &error).await {
                         self.let_go().await;
-                        return End::Left(error.to_string());
+                        return End::Left(error);
                     }
                     continue;
                 }
@@ -198,8 +196,8 @@ impl Driver {
                 Decision::Done => {
                     // Until it is on the disk there is a journal, and whoever goes on brings it there.
                     if let Err(error) = self.bring_to_disk().await {
-                        if patience.is_over("disk", &error.to_string()).await {
-                            return End::Left(error.to_string());
+                        if patience.is_over("disk", &error).await {
+                            return End::Left(error);
                         }
                         continue;
                     }
@@ -207,7 +205,7 @@ impl Driver {
                     self.post_deploy().await;
                     return match self.keep_scale() {
                         Ok(()) => self.end(End::Done),
-                        Err(error) => End::Left(error.to_string()),
+                        Err(error) => End::Left(error.into()),
                     };
                 }
                 Decision::GiveUp(failure) => {
@@ -218,26 +216,29 @@ impl Driver {
             if self.journal.before(&step)
                 && let Err(error) = self.save()
             {
-                return End::Left(error.to_string());
+                return End::Left(error);
             }
             let Some(result) = self.tell(&step, why, &observed).await else {
                 self.heed_abort(&observed);
                 continue;
             };
-            let failed = result.as_ref().err().cloned();
+            let told = result.as_ref().copied().map_err(ToString::to_string);
             let given_up_before = (self.journal.failure.is_some(), self.journal.previous_failed);
-            if self.journal.after(&step, &observed, result)
+            if self.journal.after(&step, &observed, told)
                 && let Err(error) = self.save()
             {
                 tracing::warn!("{error}");
             }
             let given_up = (self.journal.failure.is_some(), self.journal.previous_failed);
-            match failed {
+            match result {
                 // What cannot be given up is tried again.
-                Some(error) if given_up == given_up_before => {
+                Err(error) if given_up == given_up_before => {
                     if patience.is_over(step.name().as_str(), &error).await {
                         self.let_go().await;
-                        return End::Left(format!("{}: {error}", step.name()));
+                        return End::Left(Error::Step {
+                            step: step.name(),
+                            source: Box::new(error),
+                        });
                     }
                 }
                 _ => patience = Patience::new(),
@@ -257,7 +258,7 @@ impl Driver {
     /// Begins to bring to the disk what a new release is made of: its code, its image, the commit, its record.
     pub(crate) async fn begin_to_write(&mut self) {
         if let Ok(data) = self.runtime.data_folders().await {
-            self.pending = Some(Pending::begin(durable::folders(self.root.path(), data)));
+            self.pending = Some(Pending::begin(durable::folders(self.dir.root().path(), data)));
         }
     }
 
@@ -270,7 +271,7 @@ impl Driver {
         match self.pending.take_if(|_| leaves && self.journal.failure.is_none()) {
             Some(pending) => {
                 pending.end().await?;
-                Ok(atomic::remove(&self.root.unwritten(&self.app))?)
+                Ok(atomic::remove(&self.dir.unwritten())?)
             }
             None => Ok(()),
         }
@@ -282,10 +283,10 @@ impl Driver {
             return Ok(());
         }
         let data = self.runtime.data_folders().await?;
-        Pending::begin(durable::folders(self.root.path(), data))
+        Pending::begin(durable::folders(self.dir.root().path(), data))
             .end()
             .await?;
-        Ok(atomic::remove(&self.root.unwritten(&self.app))?)
+        Ok(atomic::remove(&self.dir.unwritten())?)
     }
 
     /// Runs what is to be run in the new container when a deploy has reached its goal.
@@ -298,17 +299,17 @@ impl Driver {
             return;
         }
         let first = activation.processes.iter().find(|one| activation.is_routed(one));
-        let name = first.map(|process| Slot::Blue.container_name(&self.app, process));
+        let name = first.map(|process| Slot::Blue.container_name(self.dir.app(), process));
         if let Some(first) = self.facts.iter().find(|facts| Some(&facts.name) == name.as_ref()) {
-            post_deploy::run(&*self.runtime, &self.app, &first.id, commands, &mut self.log).await;
+            post_deploy::run(&*self.runtime, self.dir.app(), &first.id, commands, &mut self.log).await;
         }
     }
 
     /// What somebody has scaled stays so from now on.
-    fn keep_scale(&self) -> Result<(), Error> {
+    fn keep_scale(&self) -> Result<(), app::Error> {
         match &self.goal {
             Goal::Activate(activation) if activation.cause == Cause::Scale => {
-                scale::keep(&self.root, &self.app, &self.plan.processes, &activation.processes)
+                scale::keep(&self.dir, &self.plan.processes, &activation.processes)
             }
             _ => Ok(()),
         }
@@ -319,14 +320,14 @@ impl Driver {
             // It goes with the app's folder: until then whoever comes next goes on from here.
             return end;
         }
-        match journal::remove(&self.root, &self.app) {
+        match journal::remove(&self.dir) {
             Ok(()) => end,
-            Err(error) => End::Left(error.to_string()),
+            Err(error) => End::Left(error.into()),
         }
     }
 
     pub(crate) fn save(&self) -> Result<(), Error> {
-        Ok(journal::save(&self.root, &self.app, &self.journal)?)
+        Ok(journal::save(&self.dir, &self.journal)?)
     }
 
     /// Somebody who asks for its end is heard until the switch, and told when it is too late.
@@ -334,7 +335,7 @@ impl Driver {
         if !*self.asked.borrow() {
             return;
         }
-        let by = asked_by(&self.root, &self.app, self.journal.id);
+        let by = asked_by(&self.dir, self.journal.id);
         match abort(&self.goal, &self.journal, observed) {
             Abort::Heard => {
                 let detail = abort_detail(by.as_deref(), &self.journal);
@@ -355,7 +356,7 @@ impl Driver {
 
     /// The route alone: what is known while the engine does not answer.
     async fn route_alone(&self) -> Option<Observed> {
-        let route = self.switch.find_route(&self.app).await.ok()??;
+        let route = self.switch.find_route(self.dir.app()).await.ok()??;
         Some(Observed {
             route: seen(&route),
             ..Observed::default()
@@ -380,7 +381,7 @@ impl Driver {
             return;
         };
         if lets_go(&self.goal, &self.journal, &observed.route)
-            && let Err(error) = self.switch.release(&self.app).await
+            && let Err(error) = self.switch.release(self.dir.app()).await
         {
             tracing::warn!("{error}");
         }
@@ -392,7 +393,7 @@ impl Driver {
         step: &Step,
         why: &'static str,
         observed: &Observed,
-    ) -> Option<Result<(), String>> {
+    ) -> Option<Result<(), Error>> {
         let name = step.name();
         let about = self.about(step);
         self.log.tell(Event::StepStarted(StepStarted {
@@ -412,7 +413,7 @@ impl Driver {
                 step: name,
                 took,
                 error: match failed {
-                    Some(Err(error)) => error.clone(),
+                    Some(Err(error)) => error.to_string(),
                     _ => "aborted".to_owned(),
                 },
             },
@@ -422,7 +423,7 @@ impl Driver {
 
     /// Performs a step. One that takes long is cut short when somebody asks for the end before the switch, and one that waits
     /// for the engine soon after; after the switch who asks is told at once, not when the last request is answered.
-    async fn perform_unless_asked(&mut self, step: &Step, observed: &Observed) -> Option<Result<(), String>> {
+    async fn perform_unless_asked(&mut self, step: &Step, observed: &Observed) -> Option<Result<(), Error>> {
         let mut receiver = self.asked.clone();
         let verdict = abort(&self.goal, &self.journal, observed);
         if matches!(verdict, Abort::Heard) {
@@ -431,7 +432,7 @@ impl Driver {
                 () = asked(&mut receiver) => return None,
             };
             if let Err(error) = written {
-                return Some(Err(error.to_string()));
+                return Some(Err(error));
             }
         }
         let result = match verdict {
@@ -461,8 +462,7 @@ impl Driver {
             Abort::GivenUpAlready => self.perform(step).await,
             Abort::TooLate(_) => {
                 let late = TooLate {
-                    root: self.root.clone(),
-                    app: self.app.clone(),
+                    dir: self.dir.clone(),
                     id: self.journal.id,
                     log: self.log.beside(),
                 };
@@ -483,7 +483,7 @@ impl Driver {
         };
         // A migration ends itself: whoever goes on must not find its container still being made.
         let cut_short = result.is_err() && matches!(step, Step::Migrate) && *self.asked.borrow();
-        (!cut_short).then(|| result.map_err(|error| error.to_string()))
+        (!cut_short).then_some(result)
     }
 
     /// What a step is about.
@@ -502,12 +502,12 @@ impl Driver {
                 Some(Subject::Containers(containers.iter().map(name).collect()))
             }
             Step::Create { process } => {
-                let name = Slot::Green.container_name(&self.app, process);
+                let name = Slot::Green.container_name(self.dir.app(), process);
                 Some(Subject::Containers(vec![name]))
             }
             Step::Rename { container, process } => Some(Subject::Rename {
                 container: name(container),
-                to: Slot::Blue.container_name(&self.app, process),
+                to: Slot::Blue.container_name(self.dir.app(), process),
             }),
             Step::Pull => self.reference().map(Subject::Image),
             Step::CommitRefs | Step::RestoreRefs => self.goal.pushed_branch().map(Subject::Branch),
@@ -528,8 +528,7 @@ impl Driver {
 
 /// What is needed to tell somebody that it is too late, while a step is performed.
 struct TooLate {
-    root: Root,
-    app: AppName,
+    dir: AppDir,
     id: gokku_core::ReleaseId,
     log: Option<Log>,
 }
@@ -540,7 +539,7 @@ impl TooLate {
         let (Abort::TooLate(why), Some(mut log)) = (verdict, self.log) else {
             return false;
         };
-        let by = asked_by(&self.root, &self.app, self.id);
+        let by = asked_by(&self.dir, self.id);
         let why = why.to_owned();
         log.tell(Event::AbortRefused { by, why });
         true
@@ -585,7 +584,7 @@ impl Patience {
     }
 
     /// Waits before the next attempt; true when there is to be none.
-    async fn is_over(&mut self, what: &str, error: &str) -> bool {
+    async fn is_over(&mut self, what: &str, error: &Error) -> bool {
         self.attempts += 1;
         tracing::warn!("{what} failed, attempt {}: {error}", self.attempts);
         if self.attempts >= ATTEMPTS || self.since.elapsed() >= LONGEST_TRIAL {

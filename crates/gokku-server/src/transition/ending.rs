@@ -7,25 +7,26 @@ use gokku_git::Repository;
 
 use crate::app::{apps, server_config};
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::{atomic, durable};
 use crate::plan::{mounts, networks};
 use crate::queue::transition_log;
 use crate::server::Server;
+use crate::transition::Error;
 use crate::transition::pull;
 
 /// Notes the branch that deploys from now on.
 pub(crate) fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> Result<(), Error> {
-    let mut record = apps::load(&server.root, app)?;
+    let dir = server.app_dir(app);
+    let mut record = apps::load(&dir)?;
     if record.branch.as_ref() != Some(branch) {
         record.branch = Some(branch.clone());
         apps::save(&server.root, &record)?;
-        let repository = Repository::at(server.root.repository(app));
+        let repository = Repository::at(dir.repository());
         repository.set_head(branch)?;
         durable::write_file(&repository.path().join("HEAD"))?;
         durable::write_file(repository.path())?;
     }
-    transition_log::prune(&server.root, app);
+    transition_log::prune(&dir);
     Ok(())
 }
 
@@ -35,6 +36,7 @@ pub(crate) async fn destroyed(
     app: &AppName,
     engine: &dyn Runtime,
 ) -> Result<Vec<String>, Error> {
+    let dir = server.app_dir(app);
     match server.switch().delete(app).await {
         Ok(())
         | Err(gokku_proxy::control::client::Error::Refused(gokku_proxy::control::api::Refused::NoRoute {
@@ -56,18 +58,18 @@ pub(crate) async fn destroyed(
         }
     }
     let root = &server.root;
-    if root.app(app).exists() {
-        pull::forget_all(engine, root, app).await?;
+    if dir.path().exists() {
+        pull::forget_all(engine, &dir).await?;
     }
-    let remove = root.volumes_go(app).exists();
+    let remove = dir.volumes_go().exists();
     // Like everything else here: an unreadable configuration keeps no app.
     let adopted = server_config::read(root).unwrap_or_default().volumes.adopt;
-    let mut lines = mounts::leave(engine, root, app, &adopted, remove).await?;
-    let networks = networks::remove_unused(engine, root, app).await?;
+    let mut lines = mounts::leave(engine, &dir, &adopted, remove).await?;
+    let networks = networks::remove_unused(engine, &dir).await?;
     lines.extend(networks.iter().map(|name| {
         format!("The network {name} stays, because other containers are on it: `docker network rm {name}` removes it")
     }));
-    atomic::remove_tree(&root.repository(app))?;
-    atomic::remove_whole(&root.app(app))?;
+    atomic::remove_tree(&dir.repository())?;
+    atomic::remove_whole(&dir.path())?;
     Ok(lines)
 }

@@ -8,8 +8,11 @@ pub(crate) mod building;
 pub(crate) mod carried;
 pub mod driver;
 pub(crate) mod ending;
+mod error;
 pub(crate) mod observe;
 pub(crate) mod perform;
 pub(crate) mod post_deploy;
 pub(crate) mod pull;
 pub(crate) mod recover;
+
+pub use error::Error;

@@ -7,20 +7,20 @@ use gokku_docker::{ContainerFacts, ContainerState, labels};
 use gokku_proxy::control::api::RouteStatus;
 
 use crate::app::{env_store, records, refs};
-use crate::error::Error;
+use crate::transition::Error;
 use crate::transition::driver::Driver;
 
 impl Driver {
     /// Everything the core wants to know.
     pub(crate) async fn observe(&mut self) -> Result<Observed, Error> {
-        let root_label = self.root.label();
+        let root_label = self.dir.root().label();
         let wanted = [
             (labels::ROOT, root_label.as_str()),
-            (labels::APP, self.app.as_str()),
+            (labels::APP, self.dir.app().as_str()),
         ];
         let (containers, route) = tokio::join!(
             self.runtime.containers(&wanted),
-            self.switch.find_route(&self.app)
+            self.switch.find_route(self.dir.app())
         );
         let route = route?;
         self.facts = containers?;
@@ -33,18 +33,18 @@ impl Driver {
         let mut observed = Observed {
             containers,
             route: route.as_ref().map(seen).unwrap_or_default(),
-            current: records::active(&self.root, &self.app),
+            current: records::active(&self.dir),
             ..Observed::default()
         };
         if let Goal::Activate(activation) = &self.goal {
             observed.refs = match self.refs {
                 Some(refs) => refs,
-                None => refs::look(&self.root, &self.app, &activation.refs)?,
+                None => refs::look(&self.dir, &activation.refs)?,
             };
             self.refs = Some(observed.refs);
             let id = activation.release;
-            let record = records::load(&self.root, &self.app, id)?;
-            observed.tree = self.root.tree(&self.app, id).is_dir();
+            let record = records::load(&self.dir, id)?;
+            observed.tree = self.dir.tree(id).is_dir();
             observed.record = match record.as_ref().map(|record| record.outcome) {
                 None | Some(Outcome::Pruned) => RecordState::Missing,
                 Some(Outcome::Unfinished) => RecordState::Unfinished,
@@ -79,7 +79,7 @@ impl Driver {
             .sum();
         let state = state(facts);
         Some(Container {
-            slot: Slot::of_container(&facts.name, &self.app, &process),
+            slot: Slot::of_container(&facts.name, self.dir.app(), &process),
             process,
             transition: facts.read_label(labels::TRANSITION)?,
             release: facts.read_label(labels::RELEASE)?,

@@ -8,22 +8,22 @@ use gokku_core::config::process_one::ImageCommand;
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::record::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Refs, Step};
-use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
+use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_proxy::control::api::{Drain, Hold, PutRoute, SwitchTo, Target};
 
-use crate::app::{code, env_store, records, refs};
+use crate::app::{self, code, env_store, records, refs};
 use crate::engine::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
 use crate::engine::{daemon_client, stopping};
-use crate::error::Error;
+use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
-use crate::fs::root::Root;
-use crate::os::clock;
+use crate::os::{blocking, clock};
 use crate::plan::networks::Networks;
 use crate::plan::{networks, privileges};
 use crate::queue::abort::asked;
 use crate::transition::driver::Driver;
-use crate::transition::pull;
+use crate::transition::error::MigrationFrom;
+use crate::transition::{Error, pull};
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
@@ -49,7 +49,7 @@ impl Driver {
                 let hold = Hold {
                     limit_ms: milliseconds(self.plan.settings.hold),
                 };
-                Ok(self.switch.hold(&self.app, hold).await.map(drop)?)
+                Ok(self.switch.hold(self.dir.app(), hold).await.map(drop)?)
             }
             Step::PrepareRefs => self.prepare_refs().await,
             Step::CommitRefs => self.commit_refs().await,
@@ -65,11 +65,11 @@ impl Driver {
                 Ok(())
             }
             Step::Rename { container, process } => {
-                let name = Slot::Blue.container_name(&self.app, process);
+                let name = Slot::Blue.container_name(self.dir.app(), process);
                 Ok(self.runtime.rename(container, &name).await?)
             }
-            Step::Unroute => Ok(self.switch.clear(&self.app).await.map(drop)?),
-            Step::Release => Ok(self.switch.release(&self.app).await.map(drop)?),
+            Step::Unroute => Ok(self.switch.clear(self.dir.app()).await.map(drop)?),
+            Step::Release => Ok(self.switch.release(self.dir.app()).await.map(drop)?),
             Step::Discard => self.discard().await,
             Step::NoteFailure { kind } => self.diagnose(*kind).await,
         }
@@ -78,43 +78,41 @@ impl Driver {
     pub(crate) fn activation(&self) -> Result<Activation, Error> {
         match &self.goal {
             Goal::Activate(activation) => Ok(activation.clone()),
-            Goal::Stop | Goal::Destroy => {
-                Err(Error::failed("this step belongs to a release, and there is none"))
-            }
+            Goal::Stop | Goal::Destroy => Err(Error::NoRelease),
         }
     }
 
     pub(crate) fn record(&self, id: ReleaseId) -> Result<Record, Error> {
-        let there = records::load(&self.root, &self.app, id)?;
-        there.ok_or_else(|| Error::missing(format!("the release {id} has no record")))
+        let there = records::load(&self.dir, id)?;
+        there.ok_or(Error::NoRecord(id))
     }
 
     fn facts_of(&self, id: &ContainerId) -> Result<&ContainerFacts, Error> {
         let found = self.facts.iter().find(|facts| facts.id == *id);
-        found.ok_or_else(|| Error::failed(format!("the container {} is gone", id.short())))
+        found.ok_or_else(|| Error::Gone(id.clone()))
     }
 
     fn export(&self) -> Result<(), Error> {
         let id = self.activation()?.release;
-        let (incoming, tree) = (self.root.incoming(&self.app, id), self.root.tree(&self.app, id));
+        let (incoming, tree) = (self.dir.incoming(id), self.dir.tree(id));
         if incoming.is_dir() {
             return std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, error));
         }
         // Exported beside its place, so that half of it is never taken for all.
         atomic::remove_tree(&incoming)?;
-        code::put(&self.root, &self.app, self.record(id)?.commit.as_ref(), &incoming)?;
+        code::put(&self.dir, self.record(id)?.commit.as_ref(), &incoming)?;
         std::fs::rename(&incoming, &tree).map_err(|error| Error::file(&tree, error))
     }
 
     /// What a container of a release is made from: the image's id; by its name, which `docker ps` then shows, where
     /// that was seen to be the same.
     fn image_name(&self, release: ReleaseId) -> Result<String, Error> {
-        let tag = records::image_tag(&self.app, release);
+        let tag = records::image_tag(self.dir.app(), release);
         if self.image.as_ref().is_some_and(|seen| seen.tags.contains(&tag)) {
             return Ok(tag);
         }
         let id = self.record(release)?.image;
-        let id = id.ok_or_else(|| Error::missing(format!("the release {release} has no image")))?;
+        let id = id.ok_or(Error::NoImage(release))?;
         Ok(id.to_string())
     }
 
@@ -152,7 +150,7 @@ impl Driver {
         labels.insert(labels::KIND.to_owned(), "once".to_owned());
         labels.insert(labels::TRANSITION.to_owned(), activation.id.to_string());
         let spec = ContainerSpec {
-            name: format!("{}-migrate-{}", self.app, activation.id),
+            name: format!("{}-migrate-{}", self.dir.app(), activation.id),
             image,
             env: self
                 .plan
@@ -168,7 +166,7 @@ impl Driver {
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
             logs: self.plan.server.logs.limits(),
-            privileges: privileges::of(&self.root, &self.app, &self.plan)?,
+            privileges: privileges::of(&self.dir, &self.plan)?,
             ..ContainerSpec::default()
         };
         let mut lines = Lines::default();
@@ -188,13 +186,13 @@ impl Driver {
         tell(lines.rest());
         match ended? {
             Some(0) => Ok(()),
-            None => Err(Error::failed("it was cut short")),
+            None => Err(Error::MigrationCutShort),
             Some(code) => {
-                let what = match self.plan.settings.migration {
-                    Some(_) => "MIGRATION_COMMAND",
-                    None => "the Procfile's release command",
+                let command = match self.plan.settings.migration {
+                    Some(_) => MigrationFrom::Setting,
+                    None => MigrationFrom::Procfile,
                 };
-                Err(Error::failed(format!("{what} ended with exit code {code}")))
+                Err(Error::MigrationFailed { command, code })
             }
         }
     }
@@ -234,7 +232,7 @@ impl Driver {
         ]);
         labels.extend(port.map(|port| (labels::PORT.to_owned(), port.to_string())));
         let spec = ContainerSpec {
-            name: Slot::Green.container_name(&self.app, process),
+            name: Slot::Green.container_name(self.dir.app(), process),
             image,
             env: self.plan.environment(port),
             labels,
@@ -246,7 +244,7 @@ impl Driver {
             stop_timeout: self.plan.settings.stop,
             resources: self.plan.config.resources,
             logs: self.plan.server.logs.limits(),
-            privileges: privileges::of(&self.root, &self.app, &self.plan)?,
+            privileges: privileges::of(&self.dir, &self.plan)?,
             init: start.init,
             ..ContainerSpec::default()
         };
@@ -256,7 +254,7 @@ impl Driver {
     /// The networks of the release, which are there now: it may have been long since somebody looked.
     async fn look_at_networks(&mut self) -> Result<Networks, Error> {
         let containers = self.activation()?.processes.len();
-        let networks = networks::ready(&*self.runtime, &self.root, &self.app, &self.plan, containers).await?;
+        let networks = networks::ready(&*self.runtime, &self.dir, &self.plan, containers).await?;
         self.networks = Some(networks.clone());
         Ok(networks)
     }
@@ -281,19 +279,13 @@ impl Driver {
     /// A container's address, and the port its app listens on: 0 where it answers no requests.
     fn address(&self, id: &ContainerId) -> Result<SocketAddr, Error> {
         let facts = self.facts_of(id)?;
-        let ip = networks::address(facts).ok_or_else(|| {
-            Error::failed(format!(
-                "{} has no address on its network: it does not run",
-                facts.name
-            ))
-        })?;
+        let ip = networks::address(facts).ok_or_else(|| Error::NoAddress(facts.name.clone()))?;
         let process: Option<ProcessKey> = facts.read_label(labels::PROCESS);
         if process.is_some_and(|process| !process.is_web()) {
             return Ok(SocketAddr::new(ip, 0));
         }
         let port = facts.label(labels::PORT).and_then(|port| port.parse().ok());
-        let port: u16 =
-            port.ok_or_else(|| Error::failed(format!("{} has no label {}", facts.name, labels::PORT)))?;
+        let port: u16 = port.ok_or_else(|| Error::NoPortLabel(facts.name.clone()))?;
         Ok(SocketAddr::new(ip, port))
     }
 
@@ -309,7 +301,7 @@ impl Driver {
                 _ => {
                     let check = Check {
                         container: id,
-                        address: driver.address(id).map_err(|error| (id, error.to_string()))?,
+                        address: driver.address(id).map_err(|error| (id, error))?,
                         path: &driver.plan.settings.health_path,
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
@@ -317,11 +309,17 @@ impl Driver {
                     await_health(&*driver.runtime, &check).await
                 }
             };
-            checked.map_err(|words| (id, words))
+            checked.map_err(|words| (id, Error::Unhealthy(words)))
         });
-        if let Err((id, words)) = try_join_all(checks).await {
+        if let Err((id, error)) = try_join_all(checks).await {
             self.show_last_lines(id).await;
-            return Err(Error::failed(self.of_process(id, words)));
+            return Err(match self.one_of_several(id) {
+                Some(process) => Error::OfProcess {
+                    process,
+                    source: Box::new(error),
+                },
+                None => error,
+            });
         }
         self.proven.extend(containers.iter().cloned());
         Ok(())
@@ -333,13 +331,10 @@ impl Driver {
         facts.read_label(labels::PROCESS)
     }
 
-    /// What is said of a container, with its process where it is not the only one of its release.
-    fn of_process(&self, id: &ContainerId, words: String) -> String {
+    /// The process that a container runs, where it is not the only one of its release.
+    fn one_of_several(&self, id: &ContainerId) -> Option<ProcessKey> {
         let several = matches!(&self.goal, Goal::Activate(activation) if activation.processes.len() > 1);
-        match self.process_of(id).filter(|_| several) {
-            Some(process) => format!("{process}: {words}"),
-            None => words,
-        }
+        self.process_of(id).filter(|_| several)
     }
 
     async fn show_last_lines(&mut self, id: &ContainerId) {
@@ -352,7 +347,7 @@ impl Driver {
     }
 
     async fn switch_to(&mut self, targets: &[ContainerId]) -> Result<(), Error> {
-        let route = self.switch.route(&self.app).await?;
+        let route = self.switch.route(self.dir.app()).await?;
         let mut to = SwitchTo::default();
         for id in targets {
             let routed = route.targets.iter().any(|target| target.container == *id);
@@ -365,8 +360,7 @@ impl Driver {
                 .facts_of(id)?
                 .label(labels::RELEASE)
                 .and_then(|id| id.parse().ok());
-            let release =
-                release.ok_or_else(|| Error::failed(format!("{} has no release label", id.short())))?;
+            let release = release.ok_or_else(|| Error::NoReleaseLabel(id.clone()))?;
             let address = self.address(id)?;
             let asked = (address.port() != 0).then(|| self.plan.settings.health_path.clone());
             to.targets.push(Target {
@@ -380,17 +374,14 @@ impl Driver {
         if let Some(port) = self.plan.said_port()
             && route.port != port
         {
-            self.switch.put(&self.app, PutRoute::Port(port)).await?;
+            self.switch.put(self.dir.app(), PutRoute::Port(port)).await?;
         }
-        Ok(self.switch.switch(&self.app, &to).await.map(drop)?)
+        Ok(self.switch.switch(self.dir.app(), &to).await.map(drop)?)
     }
 
     async fn prepare_refs(&mut self) -> Result<(), Error> {
         let refs = self.activation()?.refs;
-        self.locked = Some(
-            self.with_refs(move |root, app| refs::lock(root, app, &refs))
-                .await?,
-        );
+        self.locked = Some(self.with_refs(move |dir| refs::lock(dir, &refs)).await?);
         self.refs = Some(Refs::Prepared);
         Ok(())
     }
@@ -400,9 +391,9 @@ impl Driver {
         // Whatever comes of it, what is locked is locked no more.
         self.refs = None;
         let locked = self.locked.take();
-        self.with_refs(move |root, app| match locked {
+        self.with_refs(move |dir| match locked {
             Some(locked) => refs::commit(locked),
-            None => refs::move_rest(root, app, &refs),
+            None => refs::move_rest(dir, &refs),
         })
         .await?;
         self.refs = Some(Refs::Moved);
@@ -412,8 +403,7 @@ impl Driver {
     async fn restore_refs(&mut self) -> Result<(), Error> {
         let refs = self.activation()?.refs;
         self.locked = None;
-        self.with_refs(move |root, app| refs::move_back(root, app, &refs))
-            .await?;
+        self.with_refs(move |dir| refs::move_back(dir, &refs)).await?;
         self.refs = Some(Refs::Unmoved);
         Ok(())
     }
@@ -421,16 +411,15 @@ impl Driver {
     /// Lets git do something, which may take a hook's time.
     async fn with_refs<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&Root, &AppName) -> Result<T, Error> + Send + 'static,
+        act: impl FnOnce(&AppDir) -> Result<T, app::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (root, app) = (self.root.clone(), self.app.clone());
-        let done = tokio::task::spawn_blocking(move || act(&root, &app)).await;
-        done.map_err(Error::failed_by)?
+        let dir = self.dir.clone();
+        blocking::run(move || Ok(act(&dir)?)).await
     }
 
     async fn set_current(&mut self, release: Option<ReleaseId>) -> Result<(), Error> {
         let Some(id) = release else {
-            return Ok(atomic::remove(&self.root.current(&self.app))?);
+            return Ok(atomic::remove(&self.dir.current())?);
         };
         if self.activation()?.release == id {
             let mut record = self.record(id)?;
@@ -438,15 +427,15 @@ impl Driver {
             record.reason = None;
             record.env_hash = Some(env_store::hash(&self.plan.env));
             record.finished = Some(clock::now_text());
-            records::save(&self.root, &self.app, &record)?;
+            records::save(&self.dir, &record)?;
         }
-        if let Some(image) = records::load(&self.root, &self.app, id)?.and_then(|record| record.image) {
+        if let Some(image) = records::load(&self.dir, id)?.and_then(|record| record.image) {
             self.runtime
-                .tag(image.as_str(), self.app.as_str(), "latest")
+                .tag(image.as_str(), self.dir.app().as_str(), "latest")
                 .await?;
         }
         let target = std::path::Path::new("releases").join(id.to_string());
-        Ok(atomic::replace_link(&self.root.current(&self.app), &target)?)
+        Ok(atomic::replace_link(&self.dir.current(), &target)?)
     }
 
     async fn drain(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
@@ -456,7 +445,7 @@ impl Driver {
                 limit_ms: milliseconds(self.plan.settings.drain),
                 upgrade_limit_ms: milliseconds(self.plan.settings.upgrade_drain),
             };
-            let drained = self.switch.drain(&self.app, &drain).await?;
+            let drained = self.switch.drain(self.dir.app(), &drain).await?;
             if drained.left > 0 {
                 let seconds = self.plan.settings.drain.as_secs();
                 let line = format!(
@@ -510,12 +499,12 @@ impl Driver {
         let mut record = self.record(id)?;
         pull::forget(
             &*self.runtime,
-            &records::image_tag(&self.app, id),
+            &records::image_tag(self.dir.app(), id),
             record.digest.as_ref(),
         )
         .await?;
-        atomic::remove_tree(&self.root.tree(&self.app, id))?;
-        atomic::remove_tree(&self.root.incoming(&self.app, id))?;
+        atomic::remove_tree(&self.dir.tree(id))?;
+        atomic::remove_tree(&self.dir.incoming(id))?;
         record.outcome = Outcome::Failed;
         record.image = None;
         record.reason = self
@@ -524,7 +513,7 @@ impl Driver {
             .as_ref()
             .map(|failure| failure.to_string().lines().next().unwrap_or("").to_owned());
         record.finished = Some(clock::now_text());
-        records::save(&self.root, &self.app, &record)
+        Ok(records::save(&self.dir, &record)?)
     }
 
     /// The containers of a transition: one-off ones, or the others.
@@ -560,7 +549,11 @@ impl Driver {
                     .await?
                     .and_then(|one| one.details)
             {
-                detail = self.of_process(&facts.id, exit_reason(details.exit_code, &details));
+                let reason = exit_reason(details.exit_code, &details);
+                detail = match self.one_of_several(&facts.id) {
+                    Some(process) => format!("{process}: {reason}"),
+                    None => reason,
+                };
                 self.show_last_lines(&facts.id).await;
             }
         }

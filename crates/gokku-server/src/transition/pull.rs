@@ -1,6 +1,5 @@
 //! Releases whose image is pulled and not built.
 
-use gokku_core::AppName;
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::disk::Taken;
@@ -8,8 +7,8 @@ use gokku_docker::Login;
 
 use crate::app::{records, registries};
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
+use crate::transition::Error;
 use crate::transition::driver::Driver;
 
 impl Driver {
@@ -18,10 +17,10 @@ impl Driver {
         let mut record = self.record(self.activation()?.release)?;
         self.tell_notes();
         let Some(reference) = record.reference.clone() else {
-            return Err(Error::failed(format!("the release {} names no image", record.id)));
+            return Err(Error::NoReference(record.id));
         };
-        let login = registries::for_image(&self.root, &reference)?;
-        let wrong = |error| in_words(&reference, login.as_ref(), error);
+        let login = registries::for_image(self.dir.root(), &reference)?;
+        let wrong = |error| not_pulled(&reference, login.as_ref(), error);
         let digest = match &record.digest {
             Some(digest) => digest.clone(),
             None => self
@@ -32,7 +31,7 @@ impl Driver {
         };
         // Recorded before it is pulled: what there is of it is removed by the record.
         record.digest = Some(digest.clone());
-        records::save(&self.root, &self.app, &record)?;
+        records::save(&self.dir, &record)?;
         let log = &mut self.log;
         let mut on_line = |line: String| {
             log.tell(Event::Output {
@@ -44,15 +43,15 @@ impl Driver {
         let pulled = self.runtime.pull(&digest, login.as_ref(), &mut on_line).await;
         pulled.map_err(wrong)?;
         let found = self.runtime.image(digest.as_str()).await?;
-        let image = found.ok_or_else(|| Error::failed(format!("{digest} was pulled, and is not there")))?;
-        let (name, tag) = records::image_name(&self.app, record.id);
+        let image = found.ok_or(Error::PulledAndGone(digest))?;
+        let (name, tag) = records::image_name(self.dir.app(), record.id);
         self.runtime.tag(image.id.as_str(), &name, &tag).await?;
         record.disk = Some(Taken {
             image: image.size,
             ..Taken::default()
         });
         record.image = Some(image.id);
-        records::save(&self.root, &self.app, &record)?;
+        records::save(&self.dir, &record)?;
         self.begin_to_write().await;
         Ok(())
     }
@@ -60,30 +59,23 @@ impl Driver {
     /// What the release's image is pulled by, where none is built.
     pub(crate) fn reference(&self) -> Option<ImageRef> {
         let id = self.activation().ok()?.release;
-        records::load(&self.root, &self.app, id).ok()??.reference
+        records::load(&self.dir, id).ok()??.reference
     }
 }
 
 /// Why an image could not be pulled, and what to do.
-fn in_words(image: &ImageRef, login: Option<&Login>, error: gokku_core::containers::Error) -> Error {
+fn not_pulled(image: &ImageRef, login: Option<&Login>, error: gokku_core::containers::Error) -> Error {
     use gokku_core::containers::Error as Theirs;
-    let registry = image.registry();
-    let login_again = format!("`gokku registry login {registry} --username USER`");
+    let image = image.clone();
     match (error, login) {
-        (Theirs::Denied(words), None) => Error::input(format!(
-            "{image}: {registry} gives it to nobody without a login ({words}). {login_again} on the server stores one; is the image's name right?"
-        )),
-        (Theirs::Denied(words), Some(login)) => Error::input(format!(
-            "{image}: {registry} does not give it to {} ({words}). {login_again} stores another login; is the image's name right?",
-            login.username
-        )),
-        (Theirs::NotFound(_), _) => Error::missing(format!(
-            "{image}: {registry} has no such image, or no such tag of it"
-        )),
-        (error, _) => {
-            let error = Error::from(error);
-            Error::new(error.kind(), format!("{image}: {error}"))
-        }
+        (Theirs::Denied(words), None) => Error::NeedsLogin { image, words },
+        (Theirs::Denied(words), Some(login)) => Error::NotForUser {
+            image,
+            username: login.username.clone(),
+            words,
+        },
+        (source @ Theirs::NotFound(_), _) => Error::NotInRegistry { image, source },
+        (source, _) => Error::NotPulled { image, source },
     }
 }
 
@@ -106,9 +98,10 @@ pub(crate) async fn forget(
 }
 
 /// The same for every release of an app, and for the name of the active one.
-pub(crate) async fn forget_all(runtime: &dyn Runtime, root: &Root, app: &AppName) -> Result<(), Error> {
+pub(crate) async fn forget_all(runtime: &dyn Runtime, dir: &AppDir) -> Result<(), Error> {
+    let app = dir.app();
     // Records that cannot be read keep nobody from removing the app they are of.
-    let mut pulled = records::list(root, app).unwrap_or_default();
+    let mut pulled = records::list(dir).unwrap_or_default();
     pulled.retain(|record| record.digest.is_some());
     if pulled.is_empty() {
         return Ok(());

@@ -15,13 +15,13 @@ use tokio::sync::watch;
 use crate::app::records;
 use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
-use crate::error::Error;
-use crate::fs::root::Root;
+use crate::fs::app_dir::AppDir;
 use crate::plan::release_plan::Plan;
 use crate::queue::leftovers;
 use crate::queue::transition_log::Log;
 use crate::queue::{abort, journal};
 use crate::server::Server;
+use crate::transition::Error;
 use crate::transition::driver::{Driver, DriverConfig, End};
 use crate::transition::ending;
 
@@ -30,18 +30,20 @@ const LATE: Duration = Duration::from_secs(3);
 
 /// Ends a transition that was cut off, if there is one. Whoever calls holds the app's lock.
 pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) -> Result<(), Error> {
-    let Some(journal) = journal::load(&server.root, app)? else {
+    let dir = server.app_dir(app);
+    let Some(journal) = journal::load(&dir)? else {
         return Ok(());
     };
-    leftovers::sweep_temporary(&server.root, app);
+    leftovers::sweep_temporary(&dir);
     let began = Instant::now();
-    let build = Build::of(&server.root, app, &journal);
-    let mut log = Log::open(&server.root, app, journal.id)?;
+    let build = Build::of(&dir, &journal);
+    let mut log = Log::open(&dir, journal.id)?;
     log.tell(Event::Resumed);
     let plan = match &journal.goal {
-        Goal::Activate(activation) => Plan::of_release(&server.root, app, activation.release)
-            .unwrap_or_else(|_| Plan::lenient(&server.root, app)),
-        Goal::Stop | Goal::Destroy => Plan::lenient(&server.root, app),
+        Goal::Activate(activation) => {
+            Plan::of_release(&dir, activation.release).unwrap_or_else(|_| Plan::lenient(&dir))
+        }
+        Goal::Stop | Goal::Destroy => Plan::lenient(&dir),
     };
     finish_stops(
         server,
@@ -68,10 +70,6 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
     };
     let mut driver = Driver::resume(parts, journal);
     let end = Box::pin(driver.run()).await;
-    let left = match &end {
-        End::Left(why) => Some(why.clone()),
-        End::Done | End::GaveUp(..) => None,
-    };
     if let (End::Done, Some(branch)) = (&end, branch) {
         ending::deployed(server, app, &branch)?;
     }
@@ -81,22 +79,23 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
     {
         tracing::warn!("{error}");
     }
-    let outcome = finish(server, app, end).await;
-    if destroys && left.is_none() {
+    let outcome = finish(server, app, &end).await;
+    if destroys && !matches!(end, End::Left(_)) {
         for line in ending::destroyed(server, app, &**engine).await? {
             driver.log().tell(Event::Noted { line });
         }
     }
-    abort::forget(&server.root, app, id);
+    abort::forget(&dir, id);
     driver.log().tell(Event::Finished {
         outcome,
         took: began.elapsed(),
     });
-    match left {
-        Some(why) => Err(Error::failed(format!(
-            "an earlier transition of {app} cannot be ended: {why}"
-        ))),
-        None => Ok(()),
+    match end {
+        End::Left(error) => Err(Error::NotEnded {
+            app: app.clone(),
+            source: Box::new(error),
+        }),
+        End::Done | End::GaveUp(..) => Ok(()),
     }
 }
 
@@ -112,15 +111,15 @@ enum Build {
 
 impl Build {
     /// Looks at what is there before a transition is gone on with.
-    fn of(root: &Root, app: &AppName, journal: &Journal) -> Self {
+    fn of(dir: &AppDir, journal: &Journal) -> Self {
         let Goal::Activate(activation) = &journal.goal else {
             return Self::None;
         };
         let id = activation.release;
-        if activation.pulls || journal.failure.is_some() || !root.tree(app, id).is_dir() {
+        if activation.pulls || journal.failure.is_some() || !dir.tree(id).is_dir() {
             return Self::None;
         }
-        let record = records::load(root, app, id).ok().flatten();
+        let record = records::load(dir, id).ok().flatten();
         match record.and_then(|record| record.image) {
             None => Self::First,
             Some(_) if activation.makes_release() => Self::None,
@@ -182,7 +181,7 @@ async fn finish_stops(
 }
 
 /// What is told of a transition's end.
-pub(crate) async fn finish(server: &Server, app: &AppName, end: End) -> Finish {
+pub(crate) async fn finish(server: &Server, app: &AppName, end: &End) -> Finish {
     let route = server.switch().route(app).await.ok();
     match end {
         End::Done => {
@@ -191,10 +190,12 @@ pub(crate) async fn finish(server: &Server, app: &AppName, end: End) -> Finish {
         }
         End::GaveUp(failure, previous) => Finish::GaveUp {
             kind: failure.kind,
-            detail: failure.detail,
+            detail: failure.detail.clone(),
             serving: route.is_some_and(|route| !route.targets.is_empty()),
-            previous,
+            previous: *previous,
         },
-        End::Left(detail) => Finish::LeftUnfinished { detail },
+        End::Left(error) => Finish::LeftUnfinished {
+            detail: error.to_string(),
+        },
     }
 }

@@ -6,13 +6,13 @@ use gokku_core::release::retention::Keep;
 
 use crate::app::records;
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
+use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
-use crate::fs::root::Root;
 use crate::queue::transition_log::{self, Log};
 use crate::server::Server;
 use crate::space::prune;
 use crate::transition::ending;
+use crate::worker::Error;
 use crate::worker::request::{Operation, Request};
 
 /// What is left to do once the goal is reached: nothing of it can fail the transition any more.
@@ -23,13 +23,14 @@ pub(crate) async fn after(
     keep: Keep,
     log: &mut Log,
 ) {
-    let result = match &request.operation {
+    let result: Result<(), Error> = match &request.operation {
         Operation::Deploy { branch, .. } => {
             let pruned = prune(server, &request.app, engine, keep, log).await;
-            ending::deployed(server, &request.app, branch).and(pruned)
+            let ended = ending::deployed(server, &request.app, branch);
+            ended.map_err(Error::from).and(pruned)
         }
         Operation::Image { .. } => {
-            transition_log::prune(&server.root, &request.app);
+            transition_log::prune(&server.app_dir(&request.app));
             prune(server, &request.app, engine, keep, log).await
         }
         Operation::Destroy { .. } => match ending::destroyed(server, &request.app, engine).await {
@@ -39,7 +40,7 @@ pub(crate) async fn after(
                 }
                 Ok(())
             }
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         },
         _ => Ok(()),
     };
@@ -58,10 +59,11 @@ async fn prune(
     keep: Keep,
     log: &mut Log,
 ) -> Result<(), Error> {
-    for id in records::forget_torn(&server.root, app)? {
+    let dir = server.app_dir(app);
+    for id in records::forget_torn(&dir)? {
         engine.remove_image(&records::image_tag(app, id)).await?;
     }
-    for image in prune::beyond_keeping(&server.root, app, engine, keep).await? {
+    for image in prune::beyond_keeping(&dir, engine, keep).await? {
         let line = format!("{image} is in use by a container: `gokku prune` removes it once that is gone");
         log.tell(Event::Warned { line });
     }
@@ -69,8 +71,8 @@ async fn prune(
 }
 
 /// Writes down whether the volumes of an app that is destroyed go, too: whoever ends it after a crash must know.
-pub(crate) fn remember_volumes(root: &Root, app: &AppName, go: bool) -> Result<(), Error> {
-    let path = root.volumes_go(app);
+pub(crate) fn remember_volumes(dir: &AppDir, go: bool) -> Result<(), Error> {
+    let path = dir.volumes_go();
     if go {
         atomic::replace(&path, b"", 0o600)?;
     } else {

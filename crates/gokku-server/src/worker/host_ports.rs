@@ -10,10 +10,12 @@ use gokku_proxy::control::api::{PutRoute, Refused, RouteStatus};
 use gokku_proxy::control::client::Error as Theirs;
 
 use crate::app::{apps, env_store, server_config};
-use crate::error::Error;
 use crate::fs::root::Root;
-use crate::plan::release_plan::{GOKKU_YML, Plan};
+use crate::plan;
+use crate::plan::release_plan::Plan;
 use crate::server::Server;
+use crate::worker::Error;
+use crate::worker::error::PortFrom;
 use crate::worker::request::Request;
 
 /// Sees to the app's host port before anything is built. The port of an app that has traffic changes only with the
@@ -50,10 +52,9 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
 /// Whose a port is, to whoever may know that.
 fn told(server: &Server, refused: Refused) -> Error {
     if server.access == Access::All {
-        return Error::failed(refused.to_string());
+        return Error::PortNotHad(refused);
     }
-    let refused = refused.without_names(|app| server.access.allows(app));
-    Error::failed(refused.to_string())
+    Error::PortNotHad(refused.without_names(|app| server.access.allows(app)))
 }
 
 /// Whether an app may come to the port it is to have. Of code that is deployed every port is looked at that it names: one
@@ -64,11 +65,11 @@ fn may_take(root: &Root, request: &Request, plan: &Plan, mine: Option<&RouteStat
     let settings = root.config().display().to_string();
     let check = |port| ports.check(request.asker, app, port, &settings);
     if request.operation.deploys() {
-        let environment: EnvironmentName = apps::load(root, app)?.environment;
+        let environment: EnvironmentName = apps::load(&root.app_dir(app))?.environment;
         for named in plan.config.host_ports_in(&environment) {
             check(named.value.port).map_err(|refused| {
                 let what = format!("{}: {refused}", named.value.key);
-                Error::input(named.refused(what).to_string())
+                plan::Error::from(named.refused(what))
             })?;
         }
     }
@@ -76,11 +77,11 @@ fn may_take(root: &Root, request: &Request, plan: &Plan, mine: Option<&RouteStat
         return Ok(());
     };
     let at = if plan.config.ports.is_some() {
-        format!("{GOKKU_YML}: ports")
+        PortFrom::Yml
     } else {
-        PORT.to_owned()
+        PortFrom::Setting
     };
-    check(port).map_err(|refused| Error::input(format!("{at}: {refused}")))
+    check(port).map_err(|source| Error::PortNotToTake { at, source })
 }
 
 /// Whether `PORT` may be set to this, whatever counts before it now: a variable that is set stays, and whoever asks for the
@@ -90,10 +91,11 @@ pub(crate) async fn may_set(
     app: &AppName,
     pairs: &[(EnvKey, EnvValue)],
 ) -> Result<(), Error> {
+    let dir = server.app_dir(app);
     if server.asker == Asker::Owner {
         return Ok(());
     }
-    let env = env_store::read(&server.root, app)?;
+    let env = env_store::read(&dir)?;
     let is_there = |value: &EnvValue| env.get(PORT) == Some(value);
     let pairs = pairs.iter();
     let said = pairs.filter(|(key, value)| key.as_str() == PORT && !is_there(value));
@@ -111,7 +113,7 @@ pub(crate) async fn may_set(
     let settings = server.root.config().display().to_string();
     for port in wanted {
         let may = ports.check(server.asker, app, port, &settings);
-        may.map_err(|refused| Error::input(format!("{PORT}: {refused}. Nothing was set")))?;
+        may.map_err(Error::PortNotToSet)?;
     }
     Ok(())
 }

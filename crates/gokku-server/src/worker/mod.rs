@@ -4,8 +4,11 @@
 //! - `prepare`: what can be checked before anything changes; `host_ports`: the app's port; `cleanup`: what is left to do after it
 
 pub(crate) mod cleanup;
+mod error;
 pub(crate) mod host_ports;
 pub(crate) mod prepare;
 pub mod push;
 pub mod request;
 pub mod run;
+
+pub use error::Error;

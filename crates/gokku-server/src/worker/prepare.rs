@@ -8,12 +8,14 @@ use gokku_core::release::retention::rollback_target;
 use gokku_core::transition::{Activation, Cause, Goal};
 use gokku_core::{AppName, CommitId, ReleaseId};
 
-use crate::app::{apps, code, records};
-use crate::error::Error;
+use crate::app::{self, apps, code, records};
+use crate::fs::app_dir::AppDir;
 use crate::os::clock;
-use crate::plan::release_plan::{GOKKU_YML, Plan};
-use crate::plan::unread;
+use crate::plan::release_plan::Plan;
+use crate::plan::{self, unread};
 use crate::server::Server;
+use crate::worker::Error;
+use crate::worker::error::{Choice, NoReturn};
 use crate::worker::request::{Operation, Request};
 
 /// What a request comes to.
@@ -30,9 +32,9 @@ pub(crate) struct Prepared {
 
 /// Checks everything that can be checked before anything is changed.
 pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Error> {
-    let (root, app) = (&server.root, &request.app);
-    let mut scale = apps::load(root, app)?.scale;
-    let active = records::active(root, app);
+    let dir = &server.app_dir(&request.app);
+    let mut scale = apps::load(dir)?.scale;
+    let active = records::active(dir);
     let (release, cause) = match &request.operation {
         Operation::Deploy {
             commit,
@@ -41,8 +43,8 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             push,
             ..
         } => {
-            let code = root.incoming(app, request.id);
-            let mut plan = Plan::read(root, app, &code, true)?;
+            let code = dir.incoming(request.id);
+            let mut plan = Plan::read(dir, &code, true)?;
             plan.rebuild = *rebuild;
             plan.notes = unread::of_release(&code, &plan)?;
             let reference = plan.config.image.clone();
@@ -54,8 +56,8 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             return Ok(prepared);
         }
         Operation::Image { image, commit } => {
-            let code = root.incoming(app, request.id);
-            let mut plan = Plan::read(root, app, &code, false)?;
+            let code = dir.incoming(request.id);
+            let mut plan = Plan::read(dir, &code, false)?;
             plan.notes = unread::of_release(&code, &plan)?;
             let image = Some(image.clone());
             return made_anew(request, plan, commit.as_ref(), image, None, &scale);
@@ -68,29 +70,29 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             };
             return Ok(Prepared {
                 goal,
-                plan: Plan::lenient(root, app),
+                plan: Plan::lenient(dir),
                 release: None,
                 commit: None,
                 reference: None,
                 record: None,
             });
         }
-        Operation::Rollback { release } => (rollback_to(server, app, *release)?, Cause::Rollback),
-        Operation::Restart => (running(app, active)?, Cause::Restart),
-        Operation::Config => (running(app, active)?, Cause::Config),
-        Operation::Start => (running(app, active)?, Cause::Start),
-        Operation::Scale { .. } => (running(app, active)?, Cause::Scale),
+        Operation::Rollback { release } => (rollback_to(dir, *release)?, Cause::Rollback),
+        Operation::Restart => (running(dir.app(), active)?, Cause::Restart),
+        Operation::Config => (running(dir.app(), active)?, Cause::Config),
+        Operation::Start => (running(dir.app(), active)?, Cause::Start),
+        Operation::Scale { .. } => (running(dir.app(), active)?, Cause::Scale),
     };
-    let record = records::load(root, app, release)?;
+    let record = records::load(dir, release)?;
     let mended = record
         .as_ref()
-        .map(|record| code::repair(root, app, record))
+        .map(|record| code::repair(dir, record))
         .transpose()?;
-    let mut plan = Plan::of_release(root, app, release)?;
+    let mut plan = Plan::of_release(dir, release)?;
     plan.notes.extend(mended.flatten());
     if let Operation::Scale { scale: said } = &request.operation {
         let scaled = plan.processes.scaled(&scale, said);
-        scale = scaled.map_err(Error::refused_by)?;
+        scale = scaled?;
     }
     let (commit, reference) = record.map_or((None, None), |record| (record.commit, record.reference));
     let goal = activation(request.id, release, cause, reference.is_some(), &plan, &scale)?;
@@ -152,7 +154,7 @@ fn activation(
     scale: &Scale,
 ) -> Result<Goal, Error> {
     let processes = plan.processes.keys(scale);
-    let processes = processes.map_err(|error| Error::input(format!("{GOKKU_YML}: {error}")))?;
+    let processes = processes.map_err(plan::Error::Processes)?;
     Ok(Goal::Activate(Activation {
         id,
         release,
@@ -167,40 +169,39 @@ fn activation(
 }
 
 fn running(app: &AppName, active: Option<ReleaseId>) -> Result<ReleaseId, Error> {
-    active.ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))
+    Ok(active.ok_or_else(|| app::Error::NoRelease(app.clone()))?)
 }
 
 /// P22, P23: the release that a rollback goes to.
-fn rollback_to(server: &Server, app: &AppName, wanted: Option<ReleaseId>) -> Result<ReleaseId, Error> {
-    let active = running(app, records::active(&server.root, app))?;
-    let records = records::list(&server.root, app)?;
-    let can_be_had: Vec<String> = records
+fn rollback_to(dir: &AppDir, wanted: Option<ReleaseId>) -> Result<ReleaseId, Error> {
+    let app = dir.app();
+    let active = running(app, records::active(dir))?;
+    let records = records::list(dir)?;
+    let can_be_had = records
         .iter()
-        .filter(|record| record.can_return() && record.id != active)
-        .map(|record| record.id.to_string())
-        .collect();
-    let choice = if can_be_had.is_empty() {
-        "there is no release to go back to".to_owned()
-    } else {
-        format!("these can be had: {}", can_be_had.join(", "))
-    };
-    let Some(id) = wanted else {
-        return rollback_target(&records, active)
-            .ok_or_else(|| Error::missing(format!("{app} has no good release before {active}; {choice}")));
+        .filter(|record| record.can_return() && record.id != active);
+    let choice = Choice(can_be_had.map(|record| record.id).collect());
+    let app = app.clone();
+    let Some(release) = wanted else {
+        let before = rollback_target(&records, active);
+        return before.ok_or(Error::NoneBefore { app, active, choice });
     };
     let problem = match records
         .iter()
-        .find(|record| record.id == id)
+        .find(|record| record.id == release)
         .map(|record| record.outcome)
     {
-        None => "there is no such release",
-        Some(Outcome::Failed) => "it failed and has nothing to run",
-        Some(Outcome::Pruned) => "it was pruned and has nothing to run",
-        Some(Outcome::Unfinished) => "it was never finished",
-        Some(Outcome::Good) if id == active => "it is the active one already",
-        Some(Outcome::Good) => return Ok(id),
+        None => NoReturn::Unknown,
+        Some(Outcome::Failed) => NoReturn::Failed,
+        Some(Outcome::Pruned) => NoReturn::Pruned,
+        Some(Outcome::Unfinished) => NoReturn::Unfinished,
+        Some(Outcome::Good) if release == active => NoReturn::Active,
+        Some(Outcome::Good) => return Ok(release),
     };
-    Err(Error::missing(format!(
-        "{app} cannot go back to {id}: {problem}; {choice}"
-    )))
+    Err(Error::CannotReturn {
+        app,
+        release,
+        problem,
+        choice,
+    })
 }

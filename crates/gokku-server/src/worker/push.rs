@@ -23,9 +23,8 @@ use gokku_git::{OLDEST_GIT, Obstacle, Repository, git_version};
 
 use crate::app::branch;
 use crate::app::{apps, code, intake, records, refs};
-use crate::error::Error;
-use crate::fs::root::Root;
-use crate::fs::{atomic, durable, tree_file};
+use crate::fs::app_dir::AppDir;
+use crate::fs::{Error as FileError, atomic, durable, tree_file};
 use crate::os::{blocking, clock};
 use crate::plan::release_plan::{GOKKU_YML, config_of};
 use crate::queue::lock::{AppLock, Attempt, Holder, Purpose};
@@ -33,6 +32,7 @@ use crate::queue::pending_ref::PendingRef;
 use crate::queue::{lock, transition_log};
 use crate::server::Server;
 use crate::space::build_space;
+use crate::worker::Error;
 use crate::worker::request::{Operation, Push, Submitted, submit_as};
 
 /// A push that git has taken the objects of, and that is to be deployed or stored.
@@ -63,29 +63,29 @@ pub enum Received {
 
 /// Judges a push before git takes its objects: what is refused here leaves nothing behind.
 pub fn judge_push(server: &Server, app: &AppName, updates: &[RefUpdate]) -> Result<(), Error> {
-    let repository = Repository::at(server.root.repository(app));
+    let dir = server.app_dir(app);
+    let repository = Repository::at(dir.repository());
     let limits = intake::limits(server)?;
     is_ready(server, app, &repository, &limits)?;
     intake::check(&repository, updates, &limits)?;
     for update in updates.iter().filter(|update| !update.new.is_zero()) {
-        storable(&update.name).map_err(|why| Error::input(why.to_string()))?;
+        storable(&update.name)?;
     }
-    let Judgement::Deploy(deploy) = judgement(server, app, &repository, updates)? else {
+    let Judgement::Deploy(deploy) = judgement(&dir, &repository, updates)? else {
         return Ok(());
     };
-    let refused = |refusal: Refusal| Error::input(refusal.to_string());
     if let Some(object) = repository.no_commit(deploy.commit())? {
         let branch = deploy.branch;
-        return Err(refused(Refusal::NoCommit { branch, object }));
+        return Err(Refusal::NoCommit { branch, object }.into());
     }
     for update in &deploy.refs {
         if let Some(rule) = repository.broken_rule(update)? {
             let name = update.name.clone();
-            return Err(refused(Refusal::Denied { name, rule }));
+            return Err(Refusal::Denied { name, rule }.into());
         }
     }
     unmoved(&repository, &deploy)?;
-    intake::measure(&repository, deploy.commit(), &limits)
+    Ok(intake::measure(&repository, deploy.commit(), &limits)?)
 }
 
 /// Takes the code out of a push and hands it to a worker.
@@ -99,14 +99,14 @@ pub fn receive<'a>(
 
 async fn receive_push(server: &Server, app: &AppName, pushed: Pushed) -> Result<Received, Error> {
     let (deploy, push) =
-        match run_blocking(server, app, move |server, app| accept(server, app, &pushed)).await? {
+        match run_blocking(server, app, move |server, dir| accept(server, dir, &pushed)).await? {
             ControlFlow::Break(stored) => return Ok(stored),
             ControlFlow::Continue(accepted) => accepted,
         };
     if is_whole(server, app, deploy.commit()).await? {
         let (deploy, push) = (deploy.clone(), push.clone());
-        let deployed = run_blocking(server, app, move |server, app| {
-            let line = deployed_already(server, app, &deploy, &push)?;
+        let deployed = run_blocking(server, app, move |server, dir| {
+            let line = deployed_already(server, dir, &deploy, &push)?;
             Ok(line.map(|line| std::iter::once(line).chain(deploy.lines).collect()))
         });
         if let Some(lines) = deployed.await? {
@@ -114,9 +114,9 @@ async fn receive_push(server: &Server, app: &AppName, pushed: Pushed) -> Result<
         }
     }
     build_space::for_code(server, app).await?;
-    run_blocking(server, app, move |server, app| {
-        let repository = Repository::at(server.root.repository(app));
-        let (id, tree, took_out) = take_out(server, app, &repository, deploy.commit())?;
+    run_blocking(server, app, move |server, dir| {
+        let repository = Repository::at(dir.repository());
+        let (id, tree, took_out) = take_out(dir, &repository, deploy.commit())?;
         let operation = Operation::Deploy {
             commit: deploy.commit().clone(),
             tree,
@@ -125,7 +125,7 @@ async fn receive_push(server: &Server, app: &AppName, pushed: Pushed) -> Result<
             rebuild: false,
             took_out,
         };
-        let submitted = submit_as(server, app, id, operation, true)?;
+        let submitted = submit_as(server, dir.app(), id, operation, true)?;
         Ok(Received::Deploying { submitted, deploy })
     })
     .await
@@ -135,21 +135,21 @@ async fn receive_push(server: &Server, app: &AppName, pushed: Pushed) -> Result<
 async fn run_blocking<T: Send + 'static>(
     server: &Server,
     app: &AppName,
-    work: impl FnOnce(&Server, &AppName) -> Result<T, Error> + Send + 'static,
+    work: impl FnOnce(&Server, &AppDir) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    let (server, app) = (server.clone(), app.clone());
-    blocking::run(move || work(&server, &app)).await
+    let (server, dir) = (server.clone(), server.app_dir(app));
+    blocking::run(move || work(&server, &dir)).await
 }
 
 /// Judges a push whose objects git has taken: what is only stored comes to its end here, what deploys has passed everything
 /// that git and the repository have to say of it.
 fn accept(
     server: &Server,
-    app: &AppName,
+    dir: &AppDir,
     pushed: &Pushed,
 ) -> Result<ControlFlow<Received, (Deploy, Push)>, Error> {
-    let repository = Repository::at(server.root.repository(app));
-    let deploy = match judgement(server, app, &repository, &pushed.updates)? {
+    let repository = Repository::at(dir.repository());
+    let deploy = match judgement(dir, &repository, &pushed.updates)? {
         Judgement::StoreOnly { lines } => {
             // git moves the refs when this is told: what they name is there before them, whichever git it is.
             durable::write(server.root.path())?;
@@ -161,10 +161,7 @@ fn accept(
     // git runs it for what it moves itself, and only then: after the deploy.
     for update in &deploy.refs {
         if !repository.run_update_hook(update)? {
-            return Err(Error::input(format!(
-                "{} is not moved, and nothing is deployed: the update hook of the repository on the server refuses it",
-                update.name
-            )));
+            return Err(Error::UpdateHook(update.name.clone()));
         }
     }
     let push = Push {
@@ -183,10 +180,7 @@ fn is_ready(
 ) -> Result<(), Error> {
     let version = git_version()?;
     if version < Some(OLDEST_GIT) {
-        let (major, minor) = OLDEST_GIT;
-        return Err(Error::failed(format!(
-            "the server's git is too old: {major}.{minor} is the oldest whose pushes can be deployed. Upgrade it there: apt-get install git"
-        )));
+        return Err(Error::OldGit);
     }
     if repository.has_hooks(&apps::hook(server, app))? {
         // What else is pinned counts from the next push on.
@@ -197,40 +191,39 @@ fn is_ready(
     }
     // git has read the configuration for this push already.
     apps::refresh_repository(server, app)?;
-    Err(Error::failed(format!(
-        "the repository of {app} was not set up for this version of gokku, and is now: push again. Nothing was deployed"
-    )))
+    Err(Error::JustSetUp(app.clone()))
 }
 
 /// Which of a push's refs deploys, by the pushed `gokku.yml`s.
-fn judgement(
-    server: &Server,
-    app: &AppName,
-    repository: &Repository,
-    updates: &[RefUpdate],
-) -> Result<Judgement, Error> {
-    let record = apps::load(&server.root, app)?;
-    let deploys = deploy_branch(repository, app, &record, updates)?;
-    judge(updates, &deploys).map_err(|refusal| Error::input(refusal.to_string()))
+fn judgement(dir: &AppDir, repository: &Repository, updates: &[RefUpdate]) -> Result<Judgement, Error> {
+    let record = apps::load(dir)?;
+    let deploys = deploy_branch(repository, dir.app(), &record, updates)?;
+    Ok(judge(updates, &deploys)?)
 }
 
 fn unmoved(repository: &Repository, deploy: &Deploy) -> Result<(), Error> {
     let now = repository.head_of(&deploy.branch)?;
-    check_unmoved(&deploy.branch, deploy.old(), deploy.commit(), now.as_ref())
-        .map_err(|refusal| Error::input(refusal.to_string()))
+    Ok(check_unmoved(
+        &deploy.branch,
+        deploy.old(),
+        deploy.commit(),
+        now.as_ref(),
+    )?)
 }
 
 /// Takes a commit's files out of the repository, for a new release; unless they cannot be deployed. With how long that took,
 /// in milliseconds.
 fn take_out(
-    server: &Server,
-    app: &AppName,
+    dir: &AppDir,
     repository: &Repository,
     commit: &CommitId,
 ) -> Result<(ReleaseId, TreeId, u64), Error> {
     let began = std::time::Instant::now();
-    let refused = |obstacle| Error::input(format!("{} cannot be deployed: {obstacle}", commit.short()));
-    let unreadable = |error| not_whole(app, repository, error);
+    let refused = |obstacle| Error::Obstacle {
+        commit: commit.clone(),
+        obstacle,
+    };
+    let unreadable = |error| not_whole(dir.app(), repository, error);
     let (missing, stand_ins): (Vec<_>, Vec<_>) = repository
         .obstacles(commit)
         .map_err(unreadable)?
@@ -240,13 +233,13 @@ fn take_out(
         return Err(refused(missing));
     }
     let tree = repository.tree(commit).map_err(unreadable)?;
-    let id = transition_log::allocate(&server.root, app)?;
-    let incoming = server.root.incoming(app, id);
+    let id = transition_log::allocate(dir)?;
+    let incoming = dir.incoming(id);
     let export = || -> Result<(), Error> {
         repository.export(commit, &incoming).map_err(unreadable)?;
         // What no build is sent may stand for something else.
         for obstacle in stand_ins {
-            if let Some(sent) = obstacle.only(|paths| sent_to_builds(app, &incoming, paths))? {
+            if let Some(sent) = obstacle.only(|paths| sent_to_builds(dir.app(), &incoming, paths))? {
                 return Err(refused(sent));
             }
         }
@@ -261,14 +254,14 @@ fn take_out(
 }
 
 /// Why a commit's files cannot be had; where the repository has lost something, with what to do.
-fn not_whole(app: &AppName, repository: &Repository, error: gokku_git::Error) -> Error {
-    let error = Error::from(error);
+fn not_whole(app: &AppName, repository: &Repository, source: gokku_git::Error) -> Error {
     if repository.torn().is_empty() {
-        return error;
+        return source.into();
     }
-    error.with(format!(
-        ". The repository of {app} has files without content, as after a power cut: `gokku doctor` tells which, and what to do"
-    ))
+    Error::NotWhole {
+        app: app.clone(),
+        source,
+    }
 }
 
 /// Which of some files are sent to the builder.
@@ -291,7 +284,7 @@ fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<
 /// commit's release nobody looks: this one is made in any case.
 async fn is_whole(server: &Server, app: &AppName, commit: &CommitId) -> Result<bool, Error> {
     let commit = commit.clone();
-    let on_disk = move |server: &Server, app: &AppName| Ok(is_whole_on_disk(&server.root, app, &commit));
+    let on_disk = move |_: &Server, dir: &AppDir| Ok(is_whole_on_disk(dir, &commit));
     let image = match run_blocking(server, app, on_disk).await? {
         ControlFlow::Break(whole) => return Ok(whole),
         ControlFlow::Continue(image) => image,
@@ -303,15 +296,15 @@ async fn is_whole(server: &Server, app: &AppName, commit: &CommitId) -> Result<b
 }
 
 /// The same, as far as the disk tells it; or the image that is left to look for.
-fn is_whole_on_disk(root: &Root, app: &AppName, commit: &CommitId) -> ControlFlow<bool, ImageId> {
-    let record = records::active(root, app).and_then(|id| records::load(root, app, id).ok().flatten());
+fn is_whole_on_disk(dir: &AppDir, commit: &CommitId) -> ControlFlow<bool, ImageId> {
+    let record = records::active(dir).and_then(|id| records::load(dir, id).ok().flatten());
     let Some(record) = record else {
         return ControlFlow::Break(false);
     };
     if record.commit.as_ref() != Some(commit) {
         return ControlFlow::Break(true);
     }
-    if !code::lost(root, app, &record).is_empty() {
+    if !code::lost(dir, &record).is_empty() {
         return ControlFlow::Break(false);
     }
     record
@@ -323,17 +316,16 @@ fn is_whole_on_disk(root: &Root, app: &AppName, commit: &CommitId) -> ControlFlo
 /// While something changes the app nobody knows what will run, and the push waits like any other.
 fn deployed_already(
     server: &Server,
-    app: &AppName,
+    dir: &AppDir,
     deploy: &Deploy,
     push: &Push,
 ) -> Result<Option<String>, Error> {
-    let root = &server.root;
     let commit = deploy.commit();
     let runs = || -> Result<_, Error> {
-        let Some(active) = records::active(root, app) else {
+        let Some(active) = records::active(dir) else {
             return Ok(None);
         };
-        let record = records::load(root, app, active).ok().flatten();
+        let record = records::load(dir, active).ok().flatten();
         let same = record
             .is_some_and(|record| record.outcome == Outcome::Good && record.commit.as_ref() == Some(commit));
         Ok(same.then_some(active))
@@ -345,34 +337,34 @@ fn deployed_already(
         what: Purpose::Push,
         id: active,
     };
-    let Attempt::Got(mut lock) = lock::try_acquire(root, app, &me)? else {
+    let Attempt::Got(mut lock) = lock::try_acquire(dir, &me)? else {
         return Ok(None);
     };
     if let Some(before) = lock.pending_ref() {
-        before.wait(root, app)?;
+        before.wait(dir)?;
     }
     // One that was cut off is ended by a worker.
-    if root.journal(app).exists() {
+    if dir.journal().exists() {
         return Ok(None);
     }
     let Some(active) = runs()? else { return Ok(None) };
     match push.mover {
-        Some(_) => refs::check(root, app, &deploy.refs)?,
-        None => refs::apply(root, app, &deploy.refs)?,
+        Some(_) => refs::check(dir, &deploy.refs)?,
+        None => refs::apply(dir, &deploy.refs)?,
     }
-    expect(root, app, &mut lock, &deploy.branch, push)?;
-    durable::write(root.path())?;
+    expect(dir, &mut lock, &deploy.branch, push)?;
+    durable::write(server.root.path())?;
     Ok(Some(format!(
-        "{} is deployed already, as release {active}; `gokku deploy -a {app}` deploys it again",
-        commit.short()
+        "{} is deployed already, as release {active}; `gokku deploy -a {}` deploys it again",
+        commit.short(),
+        dir.app()
     )))
 }
 
 /// Where git moves the branch, it does so when this process has ended and the app is free already: whoever comes next is
 /// left word.
 pub(crate) fn expect(
-    root: &Root,
-    app: &AppName,
+    dir: &AppDir,
     lock: &mut AppLock,
     branch: &BranchName,
     push: &Push,
@@ -381,7 +373,7 @@ pub(crate) fn expect(
         return Ok(());
     };
     lock.set_pending_ref(PendingRef::new(branch.clone(), first.new.clone(), mover))
-        .map_err(|error| Error::file(&root.lock(app), error))
+        .map_err(|error| FileError::file(&dir.lock(), error).into())
 }
 
 /// The branch that deploys: what the pushed `gokku.yml`s say, what deployed before, or the first pushed.
@@ -415,7 +407,7 @@ fn deploy_branch(
             .into_iter()
             .find(|(name, _)| *name == deploy.refs[0].name)
     {
-        return Err(error);
+        return Err(error.into());
     }
     Ok(deploys)
 }
@@ -430,12 +422,12 @@ pub fn deploy_again<'a>(
 }
 
 async fn submit_again(server: &Server, app: &AppName, rebuild: bool) -> Result<Submitted, Error> {
-    let (branch, commit) = run_blocking(server, app, to_deploy_again).await?;
+    let (branch, commit) = run_blocking(server, app, |_, dir| to_deploy_again(dir)).await?;
     build_space::for_code(server, app).await?;
-    run_blocking(server, app, move |server, app| {
-        let repository = Repository::at(server.root.repository(app));
+    run_blocking(server, app, move |server, dir| {
+        let repository = Repository::at(dir.repository());
         intake::measure(&repository, &commit, &intake::limits(server)?)?;
-        let (id, tree, took_out) = take_out(server, app, &repository, &commit)?;
+        let (id, tree, took_out) = take_out(dir, &repository, &commit)?;
         let operation = Operation::Deploy {
             commit,
             tree,
@@ -444,39 +436,35 @@ async fn submit_again(server: &Server, app: &AppName, rebuild: bool) -> Result<S
             rebuild,
             took_out,
         };
-        submit_as(server, app, id, operation, false)
+        submit_as(server, dir.app(), id, operation, false)
     })
     .await
 }
 
 /// The deploy branch and its commit, where deploying it brings nothing older than what runs.
-fn to_deploy_again(server: &Server, app: &AppName) -> Result<(BranchName, CommitId), Error> {
-    let record = apps::load(&server.root, app)?;
-    if let Some(pending_ref) = lock::pending_ref(&server.root, app)? {
-        pending_ref.wait(&server.root, app)?;
+fn to_deploy_again(dir: &AppDir) -> Result<(BranchName, CommitId), Error> {
+    let record = apps::load(dir)?;
+    if let Some(pending_ref) = lock::pending_ref(dir)? {
+        pending_ref.wait(dir)?;
     }
-    let repository = Repository::at(server.root.repository(app));
-    let (branch, commit) = branch::deployable(&repository, app, &record)?;
-    if let Some(newer) = runs_without_branch(server, app, &repository, &commit)? {
-        return Err(Error::failed(format!(
-            "{} is what runs, and {branch} is at {}, which it does not build on: its push was cut off before git had it. Push it again first; deploying {branch} now would deploy something older",
-            newer.short(),
-            commit.short()
-        )));
+    let repository = Repository::at(dir.repository());
+    let (branch, commit) = branch::deployable(&repository, dir.app(), &record)?;
+    if let Some(runs) = runs_without_branch(dir, &repository, &commit)? {
+        let head = commit;
+        return Err(Error::BehindWhatRuns { runs, branch, head });
     }
     Ok((branch, commit))
 }
 
 /// The commit of the newest release, where that is what runs and the branch is not at it, nor ahead of it.
 fn runs_without_branch(
-    server: &Server,
-    app: &AppName,
+    dir: &AppDir,
     repository: &Repository,
     head: &CommitId,
 ) -> Result<Option<CommitId>, Error> {
-    let all = records::list(&server.root, app)?;
+    let all = records::list(dir)?;
     let newest = all.iter().rfind(|record| record.outcome == Outcome::Good);
-    let Some(newest) = newest.filter(|newest| records::active(&server.root, app) == Some(newest.id)) else {
+    let Some(newest) = newest.filter(|newest| records::active(dir) == Some(newest.id)) else {
         return Ok(None);
     };
     match &newest.commit {
@@ -495,12 +483,12 @@ pub fn deploy_image<'a>(
 }
 
 async fn submit_image(server: &Server, app: &AppName, image: ImageRef) -> Result<Submitted, Error> {
-    let commit = run_blocking(server, app, |server, app| {
-        let record = apps::load(&server.root, app)?;
-        if let Some(pending_ref) = lock::pending_ref(&server.root, app)? {
-            pending_ref.wait(&server.root, app)?;
+    let commit = run_blocking(server, app, |_, dir| {
+        let record = apps::load(dir)?;
+        if let Some(pending_ref) = lock::pending_ref(dir)? {
+            pending_ref.wait(dir)?;
         }
-        let repository = Repository::at(server.root.repository(app));
+        let repository = Repository::at(dir.repository());
         match &record.branch {
             Some(branch) => Ok(repository.head_of(branch)?),
             None => Ok(None),
@@ -508,18 +496,18 @@ async fn submit_image(server: &Server, app: &AppName, image: ImageRef) -> Result
     })
     .await?;
     build_space::for_code(server, app).await?;
-    run_blocking(server, app, move |server, app| {
+    run_blocking(server, app, move |server, dir| {
         if let Some(commit) = &commit {
-            let repository = Repository::at(server.root.repository(app));
+            let repository = Repository::at(dir.repository());
             intake::measure(&repository, commit, &intake::limits(server)?)?;
         }
-        let id = transition_log::allocate(&server.root, app)?;
-        let incoming = server.root.incoming(app, id);
-        if let Err(error) = code::put(&server.root, app, commit.as_ref(), &incoming) {
+        let id = transition_log::allocate(dir)?;
+        let incoming = dir.incoming(id);
+        if let Err(error) = code::put(dir, commit.as_ref(), &incoming) {
             atomic::remove_tree(&incoming)?;
-            return Err(error);
+            return Err(error.into());
         }
-        submit_as(server, app, id, Operation::Image { image, commit }, false)
+        submit_as(server, dir.app(), id, Operation::Image { image, commit }, false)
     })
     .await
 }

@@ -12,10 +12,10 @@ use gokku_core::transition::OperationName;
 use gokku_core::{AppName, Asker, CommitId, ReleaseId, TreeId};
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
 use crate::os::detached;
 use crate::queue::transition_log;
 use crate::server::Server;
+use crate::worker::Error;
 
 /// One thing asked of an app.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -151,7 +151,8 @@ pub struct Submitted {
 
 /// Hands a request to a worker of its own.
 pub fn submit(server: &Server, app: &AppName, operation: Operation, wait: bool) -> Result<Submitted, Error> {
-    let id = transition_log::allocate(&server.root, app)?;
+    let dir = server.app_dir(app);
+    let id = transition_log::allocate(&dir)?;
     submit_as(server, app, id, operation, wait)
 }
 
@@ -172,7 +173,7 @@ pub fn submit_as(
         operation,
         wait,
     };
-    let input = serde_json::to_vec(&request).map_err(Error::failed_by)?;
+    let input = serde_json::to_vec(&request).map_err(Error::Unwritable)?;
     let words = server.root.path().join("run/worker.log");
     let child = detached::spawn(
         &server.program,

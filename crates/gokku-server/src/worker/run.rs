@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use crate::app::{records, refs};
 use crate::engine::daemon_client;
 use crate::engine::runtime::Runtime;
-use crate::error::Error;
 use crate::fs::atomic;
+use crate::os::blocking;
 use crate::plan::{mounts, networks, privileges};
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
 use crate::queue::transition_log::Log;
@@ -27,7 +27,7 @@ use crate::transition::driver::{Driver, DriverConfig};
 use crate::transition::recover::{finish, recover};
 use crate::worker::prepare::{Prepared, prepare};
 use crate::worker::request::{Operation, Request};
-use crate::worker::{cleanup, host_ports, push};
+use crate::worker::{Error, cleanup, host_ports, push};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub fn run<'a>(
@@ -46,14 +46,15 @@ pub(crate) async fn run_on(
     request: &Request,
     asked: watch::Receiver<bool>,
 ) -> Result<(), Error> {
+    let dir = server.app_dir(&request.app);
     let began = std::time::Instant::now();
     // What is told is told to whoever asked.
     let server = &Server {
         access: request.only.clone().map_or(Access::All, Access::Only),
         ..server.clone()
     };
-    let mut log = Log::open(&server.root, &request.app, request.id)?;
-    let _in_use = lock::use_code(&server.root.incoming(&request.app, request.id));
+    let mut log = Log::open(&dir, request.id)?;
+    let _in_use = lock::use_code(&dir.incoming(request.id));
     let (finish, lock) = match make_ready(server, connecting, request, &asked, &mut log).await {
         Ok(ready) => {
             let prepared = &ready.prepared;
@@ -80,18 +81,17 @@ pub(crate) async fn run_on(
             },
             Stopped::Aborted => Finish::GaveUp {
                 kind: FailureKind::Aborted,
-                detail: abort::asked_by(&server.root, &request.app, request.id)
-                    .map_or_else(String::new, |by| format!("by {by}")),
-                serving: records::active(&server.root, &request.app).is_some(),
+                detail: abort::asked_by(&dir, request.id).map_or_else(String::new, |by| format!("by {by}")),
+                serving: records::active(&dir).is_some(),
                 previous: Previous::Untouched,
             },
             Stopped::Refused(error) => Finish::Refused {
-                reason: error.refusal(),
+                reason: error.kind().into(),
                 detail: error.to_string(),
             },
         }
     });
-    abort::forget(&server.root, &request.app, request.id);
+    abort::forget(&dir, request.id);
     let took = began.elapsed() + request.operation.took_out();
     let refused = matches!(finish, Finish::Refused { .. } | Finish::Superseded { .. });
     let left = matches!(finish, Finish::LeftUnfinished { .. });
@@ -112,15 +112,16 @@ pub(crate) async fn run_on(
         prune::note_build(&server.root);
     }
     // Whatever became of it: those that fail must not fill the disk either.
-    transition_log::prune_ended(&server.root, &request.app);
+    transition_log::prune_ended(&dir);
     Ok(())
 }
 
 /// Nothing of a push that was not begun stays.
 fn clean_up(server: &Server, request: &Request) {
+    let dir = server.app_dir(&request.app);
     if request.operation.deploys() {
-        let gone = atomic::remove_tree(&server.root.incoming(&request.app, request.id))
-            .and_then(|()| atomic::remove(&server.root.record(&request.app, request.id)));
+        let gone = atomic::remove_tree(&dir.incoming(request.id))
+            .and_then(|()| atomic::remove(&dir.record(request.id)));
         if let Err(error) = gone {
             tracing::warn!("{error}");
         }
@@ -154,6 +155,7 @@ async fn make_ready(
     asked: &watch::Receiver<bool>,
     log: &mut Log,
 ) -> Result<Ready, Stopped> {
+    let dir = server.app_dir(&request.app);
     let lock = acquire(server, request, asked, log).await?;
     let earlier = async {
         // Somebody's transition that was cut off comes first: forwards or backwards, but to its end.
@@ -171,7 +173,7 @@ async fn make_ready(
         }
     }
     if prepared.release.is_some() {
-        privileges::of(&server.root, &request.app, &prepared.plan)?;
+        privileges::of(&dir, &prepared.plan)?;
         if request.operation.deploys() {
             networks::check_new(&prepared.plan)?;
         }
@@ -186,12 +188,11 @@ async fn make_ready(
                 Goal::Activate(activation) => activation.processes.len(),
                 Goal::Stop | Goal::Destroy => 0,
             };
-            let notes =
-                networks::prepare(&engine, &server.root, &request.app, &prepared.plan, containers).await?;
+            let notes = networks::prepare(&engine, &dir, &prepared.plan, containers).await?;
             for line in notes {
                 log.tell(Event::Noted { line });
             }
-            mounts::check(&*engine, &server.root, &request.app, &prepared.plan).await?;
+            mounts::check(&*engine, &dir, &prepared.plan).await?;
             host_ports::reserve(server, request, &prepared.plan).await?;
         }
         Ok::<_, Error>(())
@@ -227,26 +228,21 @@ async fn look_at_refs(server: &Server, request: &Request, lock: &AppLock) -> Res
     else {
         return Ok(());
     };
-    let (root, app, pending_ref) = (
-        server.root.clone(),
-        request.app.clone(),
-        lock.pending_ref().cloned(),
-    );
+    let (dir, pending_ref) = (server.app_dir(&request.app), lock.pending_ref().cloned());
     let (commit, branch, push) = (commit.clone(), branch.clone(), push.clone());
-    let looked = tokio::task::spawn_blocking(move || {
+    blocking::run(move || {
         if let Some(pending_ref) = pending_ref {
-            pending_ref.wait(&root, &app)?;
+            pending_ref.wait(&dir)?;
         }
-        let now = Repository::at(root.repository(&app)).head_of(&branch)?;
+        let now = Repository::at(dir.repository()).head_of(&branch)?;
         let old = push.refs.first().map(|update| &update.old);
-        check_unmoved(&branch, old.filter(|old| !old.is_zero()), &commit, now.as_ref())
-            .map_err(|refusal| Error::input(refusal.to_string()))?;
+        check_unmoved(&branch, old.filter(|old| !old.is_zero()), &commit, now.as_ref())?;
         if push.mover.is_some() {
-            refs::can_note_roots(&root, &app)?;
+            refs::can_note_roots(&dir)?;
         }
-        refs::check(&root, &app, &push.refs)
-    });
-    looked.await.map_err(Error::failed_by)?
+        Ok(refs::check(&dir, &push.refs)?)
+    })
+    .await
 }
 
 /// The transition itself; the lock is held until its end was told.
@@ -270,7 +266,7 @@ async fn go(
         }
         Err(error) => return (Err(error.into()), Some(lock)),
     };
-    let finish = finish(server, &request.app, end).await;
+    let finish = finish(server, &request.app, &end).await;
     if matches!(finish, Finish::Succeeded { .. }) {
         cleanup::after(server, request, &*engine, keep, log).await;
         if let Some((before, now)) = networks
@@ -283,7 +279,7 @@ async fn go(
             push: Some(push),
             ..
         } = &request.operation
-            && let Err(error) = push::expect(&server.root, &request.app, &mut lock, branch, push)
+            && let Err(error) = push::expect(&server.app_dir(&request.app), &mut lock, branch, push)
         {
             tracing::warn!("{error}");
         }
@@ -298,11 +294,12 @@ async fn begin(
     prepared: Prepared,
     asked: watch::Receiver<bool>,
 ) -> Result<Driver, Error> {
+    let dir = server.app_dir(&request.app);
     if let Some(record) = &prepared.record {
-        records::save(&server.root, &request.app, record)?;
+        records::save(&dir, record)?;
     }
     if let Operation::Destroy { volumes } = &request.operation {
-        cleanup::remember_volumes(&server.root, &request.app, *volumes)?;
+        cleanup::remember_volumes(&dir, *volumes)?;
     }
     let parts = DriverConfig {
         server: server.clone(),
@@ -310,11 +307,11 @@ async fn begin(
         runtime: Arc::clone(engine),
         plan: prepared.plan,
         goal: prepared.goal,
-        log: Log::open(&server.root, &request.app, request.id)?,
+        log: Log::open(&dir, request.id)?,
         asked,
         took_out: request.operation.took_out(),
     };
-    Box::pin(Driver::begin(parts, request.id)).await
+    Ok(Box::pin(Driver::begin(parts, request.id)).await?)
 }
 
 async fn acquire(
@@ -329,21 +326,21 @@ async fn acquire(
         what: Purpose::Operation(request.operation.name()),
         id: request.id,
     };
-    let (root, app) = (&server.root, &request.app);
-    match lock::try_acquire(root, app, &holder)? {
+    let dir = &server.app_dir(&request.app);
+    match lock::try_acquire(dir, &holder)? {
         Attempt::Got(lock) => return Ok(lock),
         // The daemon is done with an app in a moment: nobody is refused for that.
         Attempt::Busy(other)
             if !request.wait && other.as_ref().is_none_or(|other| !other.holder.is_brief()) =>
         {
-            return Err(lock::busy(app, other.as_ref()).into());
+            return Err(lock::busy(dir.app(), other.as_ref()).into());
         }
         Attempt::Busy(other) => {
             let holder = other.map_or_else(|| "something else".to_owned(), |other| other.to_string());
             log.tell(Event::Waited { holder });
         }
     }
-    match waiting::wait(root, app, &holder, asked.clone()).await? {
+    match waiting::wait(dir, &holder, asked.clone()).await? {
         Waited::Got(lock) => Ok(lock),
         Waited::Superseded(newer) => Err(Stopped::Superseded(newer)),
         Waited::Aborted => Err(Stopped::Aborted),

@@ -62,7 +62,7 @@ impl Run for CreateArgs {
         } else {
             (apps::create(server, &name, &environment, branch.as_ref())?, true)
         };
-        let repository = server.root.repository(&name);
+        let repository = server.app_dir(&name).repository();
         if printer.json {
             printer.facts(&ReadyApp {
                 name: app.name,

@@ -22,10 +22,11 @@ impl Run for GetArgs {
     }
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
-        let (root, printer) = (&context.server()?.root, context.printer);
+        let (server, printer) = (context.server()?, context.printer);
         let (app, name) = (context.app()?, &self.name);
-        apps::load(root, &app)?;
-        let env = env_store::read(root, &app)?;
+        let dir = server.app_dir(&app);
+        apps::load(&dir)?;
+        let env = env_store::read(&dir)?;
         let value = env.get(name).ok_or_else(|| {
             Error::missing(format!("{app} has no {name}"))
                 .hint(format!("`gokku config list -a {app}` shows what it has"))

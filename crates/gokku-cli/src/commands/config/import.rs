@@ -26,7 +26,7 @@ impl Run for ImportArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let root = &context.server()?.root;
         let app = context.app()?;
-        apps::load(root, &app)?;
+        apps::load(&root.app_dir(&app))?;
         let limit = server_config::read(root)?.env.limit();
         let env = EnvFile::parse(&stdin::read("the env file", limit)?).map_err(|error| {
             let place = format!("standard input:{}:{}", error.line, error.column);

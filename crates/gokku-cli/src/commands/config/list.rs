@@ -20,10 +20,10 @@ impl Run for ListArgs {
     }
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
-        let (root, printer) = (&context.server()?.root, context.printer);
-        let app = context.app()?;
-        apps::load(root, &app)?;
-        let env = env_store::read(root, &app)?;
+        let (server, printer) = (context.server()?, context.printer);
+        let dir = server.app_dir(&context.app()?);
+        apps::load(&dir)?;
+        let env = env_store::read(&dir)?;
         if printer.json {
             let all: BTreeMap<&str, &str> = env
                 .iter()

@@ -39,7 +39,7 @@ impl Run for SetArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let root = &context.server()?.root;
         let app = context.app()?;
-        apps::load(root, &app)?;
+        apps::load(&root.app_dir(&app))?;
         let limit = server_config::read(root)?.env.limit();
         let read = if self.stdin {
             stdin::read_pairs(limit)?

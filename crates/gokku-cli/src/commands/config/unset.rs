@@ -32,7 +32,7 @@ impl Run for UnsetArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let server = context.server()?;
         let app = context.app()?;
-        apps::load(&server.root, &app)?;
+        apps::load(&server.app_dir(&app))?;
         let keys: Result<Vec<EnvKey>, PairError> = self.names.iter().map(|name| name.parse()).collect();
         let changed = config::unset(server, &app, &keys?)?;
         let line = format!("{} of {app} removed", self.names.join(", "));

@@ -116,7 +116,7 @@ fn ended(server: &Server, app: &AppName, finish: &Finish, pushed: &[RefUpdate], 
         Finish::Succeeded { .. } => true,
         // Nobody heard the end: where the branch has moved, it was good.
         Finish::LeftUnfinished { .. } => {
-            *moved == Reported::Moved && refs::is_moved(&server.root, app, pushed).unwrap_or(false)
+            *moved == Reported::Moved && refs::is_moved(&server.app_dir(app), pushed).unwrap_or(false)
         }
         _ => false,
     }
