@@ -5,6 +5,7 @@
 //!
 //! - [`text`]: texts, as people and programs write them
 //! - [`app`]: what an app is known by; [`machine`]: what its containers run on
+//! - [`domains`]: the hosts and paths that lead to it
 //! - [`config`]: what a user writes of it; [`release`]: what is kept of what was deployed; [`build`]: what an image is made from
 //! - [`push`]: what a push may do; [`access`]: who is let in
 //! - [`transition`]: the change from one release to another; [`reconcile`]: what is and what should be, while there is none
@@ -15,6 +16,8 @@ pub mod text;
 
 pub mod app;
 pub mod machine;
+
+pub mod domains;
 
 pub mod config;
 

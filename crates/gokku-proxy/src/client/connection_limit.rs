@@ -37,7 +37,8 @@ pub(crate) struct ConnectionLimiter {
 #[derive(Debug, Default)]
 struct Admitted {
     next: u64,
-    all: HashMap<u64, (AppName, Arc<ConnectionState>)>,
+    /// Each with the app that it counts for; with none before the first request that says by its domain whose it is.
+    all: HashMap<u64, (Option<AppName>, Arc<ConnectionState>)>,
     per_app: HashMap<AppName, usize>,
     /// Until when no connection can make room: of one app, or of any.
     full: HashMap<Option<AppName>, Instant>,
@@ -49,6 +50,8 @@ pub(crate) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
     number: u64,
     connection: Arc<ConnectionState>,
+    /// The app that it counts for.
+    app: Mutex<Option<AppName>>,
 }
 
 /// Returns how many connections the process has descriptors for: each costs two, its own and the one to the app.
@@ -129,11 +132,10 @@ impl ConnectionLimiter {
         }
     }
 
-    /// Admits a connection to an app, if there is room or room can be made.
-    pub(crate) fn admit(self: &Arc<Self>, app: &AppName) -> Option<ConnectionPermit> {
+    /// Admits a connection, if there is room or room can be made: to an app, or to whichever app its requests will be for.
+    pub(crate) fn admit(self: &Arc<Self>, app: Option<&AppName>) -> Option<ConnectionPermit> {
         let mut admitted = self.admitted();
-        let of_app = admitted.per_app.get(app).copied().unwrap_or_default();
-        if of_app >= self.max_per_app && !admitted.make_room(Some(app), self.max_per_app) {
+        if app.is_some_and(|app| !admitted.has_room(app, self.max_per_app)) {
             return None;
         }
         if admitted.all.len() >= self.max && !admitted.make_room(None, self.max) {
@@ -144,17 +146,47 @@ impl ConnectionLimiter {
         let connection = Arc::new(ConnectionState::new());
         admitted
             .all
-            .insert(number, (app.clone(), Arc::clone(&connection)));
-        *admitted.per_app.entry(app.clone()).or_default() += 1;
+            .insert(number, (app.cloned(), Arc::clone(&connection)));
+        if let Some(app) = app {
+            *admitted.per_app.entry(app.clone()).or_default() += 1;
+        }
         Some(ConnectionPermit {
             limiter: Arc::clone(self),
             number,
             connection,
+            app: Mutex::new(app.cloned()),
         })
     }
 }
 
 impl Admitted {
+    /// Returns whether an app has room for one more connection; it is made if it can be.
+    fn has_room(&mut self, app: &AppName, max: usize) -> bool {
+        let of_app = self.per_app.get(app).copied().unwrap_or_default();
+        of_app < max || self.make_room(Some(app), max)
+    }
+
+    /// Has a connection count for this app from now on.
+    fn assign(&mut self, number: u64, app: &AppName) {
+        let Some((counted, _)) = self.all.get_mut(&number) else {
+            return;
+        };
+        if let Some(before) = counted.replace(app.clone()) {
+            self.leave(&before);
+        }
+        *self.per_app.entry(app.clone()).or_default() += 1;
+    }
+
+    /// Has an app have one connection less.
+    fn leave(&mut self, app: &AppName) {
+        if let Some(count) = self.per_app.get_mut(app) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_app.remove(app);
+            }
+        }
+    }
+
     /// Ends connections without a request, of one app or of any: idle ones before those that have sent part of a head, and
     /// the oldest of each first. Ends several at once, because finding them means looking at all.
     fn make_room(&mut self, app: Option<&AppName>, max: usize) -> bool {
@@ -166,7 +198,7 @@ impl Admitted {
         let mut candidates: Vec<((Phase, Instant), u64)> = self
             .all
             .iter()
-            .filter(|(_, (one, _))| app.is_none_or(|app| app == one))
+            .filter(|(_, (one, _))| app.is_none_or(|app| one.as_ref() == Some(app)))
             .map(|(number, (_, connection))| (connection.phase(), *number))
             .filter(|((phase, _), _)| *phase != Phase::Busy)
             .collect();
@@ -192,14 +224,8 @@ impl Admitted {
     }
 
     fn remove(&mut self, number: u64) {
-        let Some((app, _)) = self.all.remove(&number) else {
-            return;
-        };
-        if let Some(count) = self.per_app.get_mut(&app) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_app.remove(&app);
-            }
+        if let Some((Some(app), _)) = self.all.remove(&number) {
+            self.leave(&app);
         }
     }
 }
@@ -208,6 +234,21 @@ impl ConnectionPermit {
     /// Returns the state of the connection.
     pub(crate) fn connection(&self) -> &Arc<ConnectionState> {
         &self.connection
+    }
+
+    /// Has the connection count for the app of its newest request; false when that app has no room for it.
+    pub(crate) fn assign(&self, app: &AppName) -> bool {
+        let mut counted = lock(&self.app);
+        if counted.as_ref() == Some(app) {
+            return true;
+        }
+        let mut admitted = self.limiter.admitted();
+        if !admitted.has_room(app, self.limiter.max_per_app) {
+            return false;
+        }
+        admitted.assign(self.number, app);
+        *counted = Some(app.clone());
+        true
     }
 
     /// Notes how many bytes the connection's partial head has.
@@ -242,7 +283,7 @@ mod tests {
 
     fn admit(limiter: &Arc<ConnectionLimiter>, name: &str) -> ConnectionPermit {
         limiter
-            .admit(&app(name))
+            .admit(Some(&app(name)))
             .unwrap_or_else(|| panic!("no room for {name}"))
     }
 
@@ -272,7 +313,7 @@ mod tests {
         let last = admit(&limiter, "api");
         assert!(head.connection().is_shed());
         let active_last = last.connection().begin_request(Follows::Body(0));
-        assert!(limiter.admit(&app("api")).is_none(), "all are busy");
+        assert!(limiter.admit(Some(&app("api"))).is_none(), "all are busy");
         assert!(!busy.connection().is_shed());
         drop((active, active_later, active_last));
         admit(&limiter, "api");
@@ -321,7 +362,7 @@ mod tests {
             .iter()
             .map(|permit| permit.connection().begin_request(Follows::Body(0)))
             .collect();
-        assert!(limiter.admit(&app("api")).is_none());
+        assert!(limiter.admit(Some(&app("api"))).is_none());
         let other = admit(&limiter, "other");
         // There is no room at all now, except the other app's own.
         drop(admit(&limiter, "other"));
@@ -329,6 +370,27 @@ mod tests {
         drop((busy, api));
         let again: Vec<ConnectionPermit> = (0..3).map(|_| admit(&limiter, "api")).collect();
         assert!(again.iter().all(|permit| !permit.connection().is_shed()));
+    }
+
+    /// A connection of the domains counts for the app that its last request was for.
+    #[test]
+    fn a_connection_goes_from_app_to_app() {
+        let limiter = limiter(8, 1);
+        let [first, second] = [(); 2].map(|()| limiter.admit(None).unwrap_or_else(|| panic!("no room")));
+        let busy = [&first, &second].map(|permit| permit.connection().begin_request(Follows::Body(0)));
+        assert!(first.assign(&app("api")));
+        assert!(first.assign(&app("api")));
+        assert!(!second.assign(&app("api")), "its one connection is busy");
+        assert!(second.assign(&app("web")));
+        assert!(!first.assign(&app("web")));
+        drop(busy);
+        // It is idle now, and makes room.
+        assert!(second.assign(&app("api")));
+        assert!(first.connection().is_shed());
+        assert_eq!(limiter.admitted().per_app, HashMap::from([(app("api"), 1)]));
+        drop((first, second));
+        assert_eq!(limiter.admitted().per_app, HashMap::new());
+        assert_eq!(limiter.admitted().all.len(), 0);
     }
 
     /// A connection that was shed and then closes is not counted twice.

@@ -60,10 +60,7 @@ pub(crate) struct RequestContext {
     /// The address that it came from.
     pub(crate) peer: IpAddr,
     pub(crate) active: Arc<ActiveRequest>,
-    #[expect(
-        dead_code,
-        reason = "its connection counts as one of the clients' as long as this is here"
-    )]
+    /// Its connection counts as one of the clients' as long as this is here.
     pub(crate) permit: Arc<ConnectionPermit>,
     pub(crate) serve: Arc<ServeContext>,
 }

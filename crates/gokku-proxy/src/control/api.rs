@@ -7,6 +7,7 @@
 //! | `GET /v1/routes/{app}` | [`RouteStatus`] |
 //! | `DELETE /v1/routes/{app}` | closes the port and forgets the app |
 //! | `POST /v1/routes/{app}/switch` [`SwitchTo`] | new targets, and waiting requests go to them |
+//! | `PUT /v1/routes/{app}/domains` [`PutDomains`] | the domains that lead to the app; [`RouteStatus`] |
 //! | `POST /v1/routes/{app}/hold` [`Hold`] | requests wait |
 //! | `POST /v1/routes/{app}/release` | waiting requests go on |
 //! | `POST /v1/routes/{app}/clear` | no targets: requests are refused |
@@ -17,6 +18,7 @@
 use std::net::SocketAddr;
 
 use gokku_core::access::host_ports::PortRange;
+use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +76,17 @@ pub struct SwitchTo {
     /// Present targets that stay as they are, in whatever state. There must be at least one target in all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<ContainerId>,
+    /// The domains of the release that gets the traffic; without, they stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domains: Option<Vec<Domain>>,
+}
+
+/// The domains that an app is to have, whatever its release is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutDomains {
+    /// All of them: those that are not among them go.
+    pub domains: Vec<Domain>,
 }
 
 /// Asks that requests wait.
@@ -151,6 +164,9 @@ pub struct RouteStatus {
     /// Why the port is not open, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// All domains that lead to the app, its release's too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<Domain>,
 }
 
 impl RouteStatus {
@@ -158,6 +174,16 @@ impl RouteStatus {
     pub fn answers(&self) -> bool {
         self.targets.iter().any(|target| target.address.port() != 0)
     }
+}
+
+/// The status of the port on which the domains of all apps are served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainPortStatus {
+    /// The port for HTTP.
+    pub http: u16,
+    /// Why it is not open, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
 }
 
 /// The status of the switch.
@@ -174,6 +200,9 @@ pub struct Status {
     /// What is wrong with the route table, if anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+    /// The port of the domains; none while no app has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domain_port: Option<DomainPortStatus>,
     /// Every route, by app.
     pub routes: Vec<RouteStatus>,
 }
@@ -191,9 +220,9 @@ impl Refused {
     /// Returns the refusal without the names of other apps and programs, for somebody who may not learn them; `may_be_told`
     /// says of which app one may.
     #[must_use]
-    pub fn without_names(self, may_be_told: impl FnOnce(&AppName) -> bool) -> Self {
+    pub fn without_names(self, may_be_told: impl Fn(&AppName) -> bool) -> Self {
         match self {
-            Self::PortTaken { port, app, .. } if !app.as_ref().is_some_and(may_be_told) => Self::PortTaken {
+            Self::PortTaken { port, app, .. } if !app.as_ref().is_some_and(&may_be_told) => Self::PortTaken {
                 port,
                 holder: if app.is_some() {
                     "another app"
@@ -203,6 +232,9 @@ impl Refused {
                 .to_owned(),
                 app: None,
             },
+            Self::DomainTaken { domain, app } if !app.as_ref().is_some_and(&may_be_told) => {
+                Self::DomainTaken { domain, app: None }
+            }
             other => other,
         }
     }
@@ -232,6 +264,18 @@ pub enum Refused {
         /// The owner, in words.
         holder: String,
         /// The app that has it, if an app has.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        app: Option<AppName>,
+    },
+    /// The domain is another app's.
+    #[error(
+        "{domain} is {} already: remove it there first (gokku domains remove)",
+        .app.as_ref().map_or("another app's".to_owned(), |app| format!("the domain of the app {app}"))
+    )]
+    DomainTaken {
+        /// The domain.
+        domain: Domain,
+        /// The app that has it; none for who may not be told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         app: Option<AppName>,
     },

@@ -15,7 +15,9 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::control::api::{Drain, Drained, Hold, PutRoute, Refused, RouteStatus, Status, SwitchTo};
+use crate::control::api::{
+    Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
+};
 
 /// What happened to an exchange: an error, or a text.
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -86,6 +88,12 @@ impl Client {
     /// Gives an app its host port.
     pub async fn put(&self, app: &AppName, put: PutRoute) -> Result<RouteStatus, Error> {
         self.call(Method::PUT, &format!("/v1/routes/{app}"), &put).await
+    }
+
+    /// Gives an app its domains.
+    pub async fn put_domains(&self, app: &AppName, put: &PutDomains) -> Result<RouteStatus, Error> {
+        self.call(Method::PUT, &format!("/v1/routes/{app}/domains"), put)
+            .await
     }
 
     /// Forgets an app.

@@ -4,7 +4,7 @@ use gokku_core::AppName;
 use gokku_core::app::name::NameError;
 use serde::de::DeserializeOwned;
 
-use crate::control::api::{Drain, Hold, PutRoute, Refused, SwitchTo};
+use crate::control::api::{Drain, Hold, PutDomains, PutRoute, Refused, SwitchTo};
 
 /// The longest wait that can be asked for, in milliseconds.
 pub const MAX_WAIT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -18,6 +18,8 @@ pub enum ControlRequest {
     Route(AppName),
     /// Gives an app a host port.
     Put(AppName, PutRoute),
+    /// Gives an app its domains.
+    Domains(AppName, PutDomains),
     /// Forgets an app.
     Delete(AppName),
     /// Gives a route new targets.
@@ -42,6 +44,10 @@ impl ControlRequest {
             ("PUT", ["v1", "routes", name]) => {
                 let app = app(name)?;
                 Ok(Self::Put(app, from_json(body)?))
+            }
+            ("PUT", ["v1", "routes", name, "domains"]) => {
+                let app = app(name)?;
+                Ok(Self::Domains(app, from_json(body)?))
             }
             ("DELETE", ["v1", "routes", name]) => Ok(Self::Delete(app(name)?)),
             ("POST", ["v1", "routes", name, action]) => {

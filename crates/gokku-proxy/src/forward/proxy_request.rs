@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gokku_core::domains::domain::Domain;
 use gokku_core::machine::backoff::Backoff;
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
@@ -24,6 +25,7 @@ use crate::http::error_reason::ErrorReason;
 use crate::http::validate::{self, BadLength};
 use crate::http::{forwarded, hop_headers};
 use crate::route::app_route::{Route, Unroutable};
+use crate::route::entry_point::{Destination, EntryPoint};
 use crate::route::target::{Lease, Target};
 use crate::route::upstream_connection::Received;
 
@@ -32,18 +34,16 @@ use crate::route::upstream_connection::Received;
 const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Answers a request for `route`.
+/// Answers a request that came in here.
 pub(crate) async fn forward(
-    route: Arc<Route>,
+    entry: EntryPoint,
     context: RequestContext,
     mut request: Request<Incoming>,
     cutting: CancellationToken,
 ) -> Response<ResponseBody> {
-    let turn = route.count_request();
     let limits = &context.serve.limits;
-    let own = |reason| respond(route.errors(), reason);
     if request.method() == Method::CONNECT {
-        return own(ErrorReason::NoProxy);
+        return respond(entry.errors(), ErrorReason::NoProxy);
     }
     let upgrading = (request.version() == Version::HTTP_11
         && hop_headers::upgrade_of(request.headers()).is_some())
@@ -57,7 +57,17 @@ pub(crate) async fn forward(
     };
     let body = RequestBody::new(body, Arc::clone(&context.active), options);
     if let Err(words) = validate::check_request(&mut parts) {
-        return own(ErrorReason::BadRequest(words));
+        return respond(entry.errors(), ErrorReason::BadRequest(words));
+    }
+    let Destination { route, domain } = match entry.destination(&parts) {
+        Ok(destination) => destination,
+        Err(reason) => return respond(entry.errors(), reason),
+    };
+    let turn = route.count_request();
+    let own = |reason| respond(route.errors(), reason);
+    // On an app's own port the connection has counted for the app from its beginning.
+    if domain.is_some() && !context.permit.assign(route.app()) {
+        return own(ErrorReason::Crowded);
     }
     let headers = &mut parts.headers;
     let chunked = headers.contains_key(TRANSFER_ENCODING);
@@ -72,6 +82,13 @@ pub(crate) async fn forward(
     hop_headers::strip(headers);
     hop_headers::strip_lookalikes(headers);
     forwarded::set(headers, context.peer, &context.serve.trusted);
+    if let Some(domain) = domain.filter(|domain| domain.strip_path) {
+        let Some(uri) = without_path(&domain, &parts.uri) else {
+            return own(ErrorReason::BadRequest("the request's path is not valid"));
+        };
+        parts.uri = uri;
+        forwarded::set_prefix(headers, domain.path.as_str());
+    }
     if chunked {
         // Also with a method that seldom has a body.
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -212,6 +229,14 @@ async fn await_response(
         }
         due = later;
     }
+}
+
+/// Returns a request's address without the domain's path before it.
+fn without_path(domain: &Domain, requested: &Uri) -> Option<Uri> {
+    let rest = domain.path.rest_of(requested.path())?;
+    let path = if rest.is_empty() { "/" } else { rest };
+    let query = requested.query().map(|query| format!("?{query}"));
+    format!("{path}{}", query.unwrap_or_default()).parse().ok()
 }
 
 /// Returns the request's address at the target.

@@ -44,6 +44,8 @@ pub(crate) enum ErrorReason {
     BrokenBody,
     /// The request's body took too long.
     SlowBody,
+    /// No app has the request's domain, or its path.
+    UnknownDomain,
     /// The app has no target: it was stopped, or never deployed.
     NoTarget,
     /// The app has no process that answers requests.
@@ -118,6 +120,11 @@ impl ErrorReason {
             Self::BadBody => (400, "bad-request", "the request's body is not valid"),
             Self::BrokenBody => (400, "bad-request", "the request's body broke off"),
             Self::SlowBody => (408, "slow-client", "the rest of the request did not come"),
+            Self::UnknownDomain => (
+                404,
+                "unknown-domain",
+                "no app on this server has this domain and path",
+            ),
             Self::NoTarget => (503, "no-target", "no release of this app is running"),
             Self::NoWeb => (503, "no-web", "this app has no web process"),
             Self::HeldTooLong => (
@@ -181,7 +188,8 @@ impl ErrorReason {
 
     /// Returns whether the client's connection ends with the answer.
     pub(crate) fn closes_connection(self) -> bool {
-        self.blame() == Blame::Client || matches!(self, Self::Crowded | Self::SlowAnswer | Self::TakesNothing)
+        let ends = self.blame() == Blame::Client && self != Self::UnknownDomain;
+        ends || matches!(self, Self::Crowded | Self::SlowAnswer | Self::TakesNothing)
     }
 
     fn blame(self) -> Blame {
@@ -196,7 +204,8 @@ impl ErrorReason {
             | Self::SlowHead
             | Self::BadBody
             | Self::BrokenBody
-            | Self::SlowBody => Blame::Client,
+            | Self::SlowBody
+            | Self::UnknownDomain => Blame::Client,
             _ => Blame::Server,
         }
     }
@@ -251,17 +260,18 @@ pub(crate) fn library_answer(bytes: &[u8]) -> Option<ErrorReason> {
     only.then_some(why)
 }
 
-/// Logs an app's errors, each kind once a second.
-#[derive(Debug)]
+/// Logs the answers of an app's clients, or of those who are nobody's, each kind once a second.
+#[derive(Debug, Default)]
 pub(crate) struct ErrorLog {
-    app: AppName,
+    app: Option<AppName>,
     throttle: LogThrottle,
 }
 
 impl ErrorLog {
-    pub(crate) fn new(app: AppName) -> Self {
+    /// Creates the log of an app.
+    pub(crate) fn of_app(app: AppName) -> Self {
         Self {
-            app,
+            app: Some(app),
             throttle: LogThrottle::default(),
         }
     }
@@ -279,7 +289,10 @@ impl ErrorLog {
         } else {
             String::new()
         };
-        let app: &dyn Display = &self.app;
+        let app: &dyn Display = match &self.app {
+            Some(app) => app,
+            None => &"-",
+        };
         match reason.blame() {
             Blame::Client => tracing::info!(%app, status, error, "{words}{cause}{more}"),
             Blame::Server => tracing::warn!(%app, status, error, "{words}{cause}{more}"),
@@ -291,7 +304,7 @@ impl ErrorLog {
 mod tests {
     use super::*;
 
-    const ALL: [ErrorReason; 28] = [
+    const ALL: [ErrorReason; 29] = [
         ErrorReason::NoProxy,
         ErrorReason::BadRequest("the request has no host"),
         ErrorReason::NoHttp,
@@ -303,6 +316,7 @@ mod tests {
         ErrorReason::BadBody,
         ErrorReason::BrokenBody,
         ErrorReason::SlowBody,
+        ErrorReason::UnknownDomain,
         ErrorReason::NoTarget,
         ErrorReason::NoWeb,
         ErrorReason::HeldTooLong,

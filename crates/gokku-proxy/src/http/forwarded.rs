@@ -9,6 +9,7 @@ use crate::config::network::Network;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Returns whether a header says where a request came from.
@@ -43,4 +44,11 @@ pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, trusted: &[Network]) {
     headers
         .entry(FORWARDED_PROTO)
         .or_insert(HeaderValue::from_static("http"));
+}
+
+/// Tells which part of the path the app does not get.
+pub(crate) fn set_prefix(headers: &mut HeaderMap, prefix: &str) {
+    if let Ok(value) = HeaderValue::from_str(prefix) {
+        headers.insert(FORWARDED_PREFIX, value);
+    }
 }

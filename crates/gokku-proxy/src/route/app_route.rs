@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -37,6 +38,21 @@ struct State {
     targets: Vec<Arc<Target>>,
     /// How long each request may wait, while requests wait.
     hold: Option<Duration>,
+    /// The app's own domains, and its release's.
+    domains: Vec<Domain>,
+    release_domains: Vec<Domain>,
+}
+
+impl State {
+    fn new(entry: Entry, targets: Vec<Arc<Target>>) -> Self {
+        Self {
+            port: entry.port,
+            targets,
+            hold: entry.hold_ms.map(Duration::from_millis),
+            domains: entry.domains,
+            release_domains: entry.release_domains,
+        }
+    }
 }
 
 /// Why a request gets no target.
@@ -65,11 +81,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Route {
-    pub(super) fn new(app: AppName, port: u16, targets: Vec<Arc<Target>>, hold: Option<Duration>) -> Self {
+    /// Creates a route as the table has it, with these targets.
+    pub(super) fn new(app: AppName, entry: Entry, targets: Vec<Arc<Target>>) -> Self {
         Self {
-            errors: Arc::new(ErrorLog::new(app.clone())),
+            errors: Arc::new(ErrorLog::of_app(app.clone())),
             app,
-            state: RwLock::new(State { port, targets, hold }),
+            state: RwLock::new(State::new(entry, targets)),
             changed: Notify::new(),
             requests: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
@@ -139,12 +156,14 @@ impl Route {
             hold_ms: state
                 .hold
                 .map(|hold| u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)),
+            domains: state.domains.clone(),
+            release_domains: state.release_domains.clone(),
         }
     }
 
     /// Changes the route, for those who wait as well.
-    pub(super) fn set(&self, port: u16, targets: Vec<Arc<Target>>, hold: Option<Duration>) {
-        *write(&self.state) = State { port, targets, hold };
+    pub(super) fn set(&self, entry: Entry, targets: Vec<Arc<Target>>) {
+        *write(&self.state) = State::new(entry, targets);
         self.changed.notify_waiters();
     }
 
@@ -184,6 +203,7 @@ impl Route {
             let state = self.state();
             (state.port, state.targets.clone(), state.hold.is_some())
         };
+        let domains = self.entry().all_domains();
         let retired = known
             .filter(|target| {
                 target.app == self.app
@@ -201,6 +221,7 @@ impl Route {
             waiting: self.waiting.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             trouble: lock(&self.trouble).clone(),
+            domains,
         }
     }
 }

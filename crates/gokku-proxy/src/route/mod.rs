@@ -1,6 +1,7 @@
 //! Routes and their targets: which container an app's next request goes to.
 //!
 //! - [`switch`]: all routes, and every change of them
+//! - `entry_point`: what a port leads to: an app, or by `domain_table` the app of a domain
 //! - [`app_route`]: one app's route; picking a target counts the request, in one step
 //! - `balance`: which of several targets gets the next request
 //! - `process_watch`: which targets' containers are seen to live
@@ -18,6 +19,8 @@ pub mod target_health;
 
 mod balance;
 pub(crate) mod connector;
+pub(crate) mod domain_table;
 mod endpoint;
+pub(crate) mod entry_point;
 mod process_watch;
 pub(crate) mod upstream_connection;

@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
+use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId};
 
 use crate::config::limits::Limits;
 use crate::control::api::{self, Refused};
 use crate::route::app_route::Route;
+use crate::route::domain_table::DomainTable;
 use crate::route::process_watch::ProcessWatch;
 use crate::route::table::{Entry, Routes, TableFile};
 use crate::route::target::Target;
@@ -23,6 +25,7 @@ use crate::support::lock::{lock, read, write};
 #[derive(Debug)]
 pub struct Switch {
     routes: RwLock<HashMap<AppName, Arc<Route>>>,
+    domains: Arc<DomainTable>,
     targets: Mutex<HashMap<ContainerId, Weak<Target>>>,
     table: TableFile,
     limits: Limits,
@@ -50,6 +53,7 @@ impl Switch {
         let switch = Self {
             limits,
             routes: RwLock::default(),
+            domains: Arc::default(),
             targets: Mutex::default(),
             table,
             watched: AtomicBool::new(false),
@@ -57,14 +61,15 @@ impl Switch {
             changing: tokio::sync::Mutex::new(()),
         };
         for (app, entry) in routes {
-            let targets = switch.targets_of(&app, entry.targets);
+            let targets = switch.targets_of(&app, entry.targets.clone());
             // While nobody watched they may have come back with another address, and another container with theirs.
             for target in &targets {
                 target.set_down(true);
             }
-            let hold = entry.hold_ms.map(Duration::from_millis);
-            let route = Route::new(app.clone(), entry.port, targets, hold);
-            write(&switch.routes).insert(app, Arc::new(route));
+            let domains = entry.all_domains();
+            let route = Arc::new(Route::new(app.clone(), entry, targets));
+            switch.domains.change(&route, &[], &domains);
+            write(&switch.routes).insert(app, route);
         }
         switch
     }
@@ -72,6 +77,11 @@ impl Switch {
     /// Returns all routes.
     pub fn routes(&self) -> Vec<Arc<Route>> {
         read(&self.routes).values().cloned().collect()
+    }
+
+    /// Returns the domains of all apps.
+    pub(crate) fn domains(&self) -> &Arc<DomainTable> {
+        &self.domains
     }
 
     /// Returns an app's route.
@@ -141,13 +151,22 @@ impl Switch {
         let mut entry = route.entry();
         let before = entry.clone();
         change(&mut entry);
+        let (domains_before, domains) = (before.all_domains(), entry.all_domains());
+        if domains != domains_before
+            && let Some(claimed) = self.domains.first_claimed(app, &domains)
+        {
+            return Err(Refused::DomainTaken {
+                domain: claimed.domain,
+                app: Some(claimed.by),
+            });
+        }
         if entry != before {
             self.save(|routes| {
                 routes.insert(app.clone(), entry.clone());
             })
             .await?;
         }
-        let targets = self.targets_of(app, entry.targets);
+        let targets = self.targets_of(app, entry.targets.clone());
         for target in &targets {
             let container = target.facts().container;
             match report {
@@ -158,7 +177,8 @@ impl Switch {
                 _ => {}
             }
         }
-        route.set(entry.port, targets, entry.hold_ms.map(Duration::from_millis));
+        route.set(entry, targets);
+        self.domains.change(&route, &domains_before, &domains);
         if let ContainerReport::Running([_, ..]) | ContainerReport::Healthy([_, ..]) = report {
             self.processes.look_again();
         }
@@ -173,16 +193,11 @@ impl Switch {
                 .await;
         }
         let _one_at_a_time = self.changing.lock().await;
-        let entry = Entry {
-            port,
-            targets: Vec::new(),
-            hold_ms: None,
-        };
         self.save(|routes| {
-            routes.insert(app.clone(), entry);
+            routes.insert(app.clone(), Entry::of_port(port));
         })
         .await?;
-        let route = Arc::new(Route::new(app.clone(), port, Vec::new(), None));
+        let route = Arc::new(Route::new(app.clone(), Entry::of_port(port), Vec::new()));
         write(&self.routes).insert(app.clone(), Arc::clone(&route));
         Ok(route)
     }
@@ -212,8 +227,18 @@ impl Switch {
                 .retain(|target| to.keep.contains(&target.container) && !running.contains(&target.container));
             entry.targets.extend(to.targets);
             entry.hold_ms = None;
+            if let Some(domains) = to.domains {
+                entry.release_domains = domains;
+            }
         };
         self.change(app, ContainerReport::Healthy(&running), change)
+            .await
+            .map(drop)
+    }
+
+    /// Gives an app the domains that it has whatever its release is.
+    pub async fn put_domains(&self, app: &AppName, domains: Vec<Domain>) -> Result<(), Refused> {
+        self.change(app, ContainerReport::Nothing, |entry| entry.domains = domains)
             .await
             .map(drop)
     }
@@ -252,6 +277,7 @@ impl Switch {
         })
         .await?;
         write(&self.routes).remove(app);
+        self.domains.change(&route, &route.entry().all_domains(), &[]);
         route.clear();
         Ok(())
     }

@@ -9,12 +9,15 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use gokku_core::AppName;
+use gokku_core::domains::domain::Domain;
 use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format.
-const VERSION: u32 = 1;
+/// The newest version of the table's format: one with domains.
+const VERSION: u32 = 2;
+/// The version of a table without domains, which is written where there are none: earlier programs read no other.
+const WITHOUT_DOMAINS: u32 = 1;
 
 /// How the name of a temporary file begins.
 const TEMPORARY_PREFIX: &str = ".routes-tmp-";
@@ -30,6 +33,32 @@ pub struct Entry {
     /// How long each request may wait, in milliseconds, while requests are held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_ms: Option<u64>,
+    /// The domains that the app has whatever its release is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<Domain>,
+    /// Those of the release that has the traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub release_domains: Vec<Domain>,
+}
+
+impl Entry {
+    /// Returns an entry that leads nowhere yet.
+    pub fn of_port(port: u16) -> Self {
+        Self {
+            port,
+            targets: Vec::new(),
+            hold_ms: None,
+            domains: Vec::new(),
+            release_domains: Vec::new(),
+        }
+    }
+
+    /// Returns all that lead to the app. Where the app and its release both have one, the app's counts.
+    pub fn all_domains(&self) -> Vec<Domain> {
+        let is_ours = |theirs: &Domain| self.domains.iter().any(|ours| ours.claims_same(theirs));
+        let of_release = self.release_domains.iter().filter(|theirs| !is_ours(theirs));
+        self.domains.iter().chain(of_release).cloned().collect()
+    }
 }
 
 /// All routes, by app.
@@ -189,8 +218,13 @@ fn read(path: &Path) -> Result<Routes, Problem> {
 
 /// Returns a table's text.
 pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
+    let with_domains = |entry: &Entry| !entry.domains.is_empty() || !entry.release_domains.is_empty();
     serde_json::to_vec_pretty(&Contents {
-        version: VERSION,
+        version: if routes.values().any(with_domains) {
+            VERSION
+        } else {
+            WITHOUT_DOMAINS
+        },
         routes: routes.clone(),
     })
 }
@@ -199,7 +233,7 @@ pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
 pub fn parse(bytes: &[u8]) -> Result<Routes, Problem> {
     // The version first: what else may stand there is known for this version only.
     let Versioned { version } = serde_json::from_slice(bytes).map_err(Problem::Damaged)?;
-    if version != VERSION {
+    if !(WITHOUT_DOMAINS..=VERSION).contains(&version) {
         return Err(Problem::Version(version));
     }
     let contents: Contents = serde_json::from_slice(bytes).map_err(Problem::Damaged)?;

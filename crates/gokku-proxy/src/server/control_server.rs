@@ -59,7 +59,7 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>) -> Response<Full
         Err(refused) => {
             let status = match &refused {
                 Refused::NoRoute { .. } | Refused::NoTarget { .. } => StatusCode::NOT_FOUND,
-                Refused::PortTaken { .. } => StatusCode::CONFLICT,
+                Refused::PortTaken { .. } | Refused::DomainTaken { .. } => StatusCode::CONFLICT,
                 Refused::Port { .. } | Refused::Table { .. } => StatusCode::INTERNAL_SERVER_ERROR,
                 Refused::Request { .. } => StatusCode::BAD_REQUEST,
             };
@@ -102,7 +102,8 @@ async fn perform(state: &Arc<State>, request: Request<Incoming>) -> Result<Vec<u
         ControlRequest::Delete(app) => return json(&state.delete(&app).await?),
         ControlRequest::Drain(_, drain) => return json(&switch.drain(drain).await?),
         ControlRequest::Route(app) => app,
-        ControlRequest::Switch(app, to) => switch.switch(&app, to).await.map(|()| app)?,
+        ControlRequest::Domains(app, put) => state.put_domains(&app, put.domains).await.map(|()| app)?,
+        ControlRequest::Switch(app, to) => state.switch_to(&app, to).await.map(|()| app)?,
         ControlRequest::Hold(app, hold) => switch.hold(&app, hold).await.map(|()| app)?,
         ControlRequest::Release(app) => switch.release(&app).await.map(|()| app)?,
         ControlRequest::Clear(app) => switch.clear(&app).await.map(|()| app)?,

@@ -1,4 +1,4 @@
-//! Host ports: opens them, and admits each connection; `serve` serves it.
+//! The ports: opens them, and admits each connection; `serve` serves it.
 
 use std::collections::HashMap;
 use std::io;
@@ -19,7 +19,7 @@ use crate::client::serve_context::{ServeContext, Shutdown};
 use crate::client::turn_away::turn_away;
 use crate::control::api::Refused;
 use crate::os::port_holder::port_holder;
-use crate::route::app_route::Route;
+use crate::route::entry_point::EntryPoint;
 use crate::server::serve::{LAST_LOOK, serve};
 use crate::support::lock::lock;
 use crate::support::task::restart_on_panic;
@@ -31,12 +31,42 @@ const MAX_LAST_LOOKS: Duration = Duration::from_secs(1);
 /// The longest pause when no connection can be accepted.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The open host ports.
+/// Whose a port is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PortOwner {
+    /// An app: its host port.
+    App(AppName),
+    /// The domains of all apps.
+    Domains,
+}
+
+impl PortOwner {
+    fn of(entry: &EntryPoint) -> Self {
+        match entry {
+            EntryPoint::App(route) => Self::App(route.app().clone()),
+            EntryPoint::Domains { .. } => Self::Domains,
+        }
+    }
+
+    /// Returns the refusal of a port that is this one's.
+    fn refuses(&self, port: u16) -> Refused {
+        match self {
+            Self::App(app) => Refused::port_of(app, port),
+            Self::Domains => Refused::PortTaken {
+                port,
+                holder: "the domains of this server ([proxy] http in config.toml)".to_owned(),
+                app: None,
+            },
+        }
+    }
+}
+
+/// The open ports.
 #[derive(Debug)]
 pub(crate) struct Listeners {
     bind: Option<IpAddr>,
     pub(crate) context: Arc<ServeContext>,
-    open: Mutex<HashMap<AppName, ServedPort>>,
+    open: Mutex<HashMap<PortOwner, ServedPort>>,
     /// Sockets of the switch before this one, by port.
     inherited: Mutex<HashMap<u16, TcpListener>>,
     /// The tasks of all connections, and of the ports that accept them.
@@ -172,13 +202,13 @@ impl Listeners {
             .collect()
     }
 
-    fn open_ports(&self) -> MutexGuard<'_, HashMap<AppName, ServedPort>> {
+    fn open_ports(&self) -> MutexGuard<'_, HashMap<PortOwner, ServedPort>> {
         lock(&self.open)
     }
 
-    /// Returns whether the app's port is this one, and open.
-    pub(crate) fn has(&self, app: &AppName, port: u16) -> bool {
-        self.open_ports().get(app).is_some_and(|open| open.port == port)
+    /// Returns whether its port is this one, and open.
+    pub(crate) fn has(&self, owner: &PortOwner, port: u16) -> bool {
+        self.open_ports().get(owner).is_some_and(|open| open.port == port)
     }
 
     /// Opens a port, or takes an inherited one.
@@ -196,7 +226,7 @@ impl Listeners {
             .open_ports()
             .iter()
             .find(|(_, open)| open.port == port)
-            .map(|(app, _)| Refused::port_of(app, port));
+            .map(|(owner, _)| owner.refuses(port));
         Err(match ours {
             Some(ours) if error.kind() == io::ErrorKind::AddrInUse => ours,
             _ => refused(port, &error),
@@ -222,10 +252,10 @@ impl Listeners {
         }))
     }
 
-    /// Serves an app's connections on an opened port, and closes the one that the app had.
-    pub(crate) async fn serve(&self, route: Arc<Route>, opened: OpenedPort) {
+    /// Serves the connections on an opened port, and closes the one that its owner had.
+    pub(crate) async fn serve(&self, entry: EntryPoint, opened: OpenedPort) {
         let closing = self.stopping.child_token();
-        let (app, port) = (route.app().clone(), opened.port);
+        let (owner, port) = (PortOwner::of(&entry), opened.port);
         let connections = self.connections.clone();
         let context = Arc::clone(&self.context);
         let shutdown = Shutdown {
@@ -236,17 +266,17 @@ impl Listeners {
         let listener = Arc::new(opened.listener);
         let weak = Arc::downgrade(&listener);
         let accepting = self.connections.spawn(async move {
-            // A connection ends with its port: it knows this route, and none that may come after it.
+            // A connection ends with its port: it knows where this one leads, and no other that may come after it.
             let admit = |stream, peer| {
-                let Some(permit) = context.limiter.admit(route.app()) else {
-                    turn_away(route.errors(), &stream);
+                let Some(permit) = context.limiter.admit(entry.app()) else {
+                    turn_away(entry.errors(), &stream);
                     return;
                 };
                 connections.spawn(serve(
                     stream,
                     peer,
                     permit,
-                    Arc::clone(&route),
+                    entry.clone(),
                     Arc::clone(&context),
                     shutdown.clone(),
                 ));
@@ -259,15 +289,15 @@ impl Listeners {
             closing,
             accepting,
         };
-        let before = self.open_ports().insert(app, open);
+        let before = self.open_ports().insert(owner, open);
         if let Some(before) = before {
             before.close().await;
         }
     }
 
-    /// Closes an app's port.
-    pub(crate) async fn close(&self, app: &AppName) {
-        let open = self.open_ports().remove(app);
+    /// Closes the port that somebody has.
+    pub(crate) async fn close(&self, owner: &PortOwner) {
+        let open = self.open_ports().remove(owner);
         if let Some(open) = open {
             open.close().await;
         }

@@ -20,10 +20,12 @@ use crate::config::limits::Limits;
 use crate::config::network::Network;
 use crate::control::client::Client;
 use crate::os::memory;
+use crate::route::entry_point::EntryPoint;
 use crate::route::switch::Switch;
 use crate::route::table::{TableFile, Unreadable};
 use crate::server::control_server;
 use crate::server::control_socket::{ControlSocket, END_TIMEOUT};
+use crate::server::domain_port::DomainPort;
 use crate::server::handover::{self, Predecessor};
 use crate::server::listen::Listeners;
 use crate::server::state::State;
@@ -44,6 +46,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// The address on which host ports are opened; all addresses without one.
     pub bind: Option<IpAddr>,
+    /// The port on which the domains of all apps are served, once there are any.
+    pub http: u16,
     /// What clients and apps may cost.
     pub limits: Limits,
     /// The proxies in front whose word counts for where a request came from.
@@ -117,6 +121,7 @@ impl Proxy {
                 config.bind,
                 ServeContext::new(config.limits, config.trusted_proxies),
             ),
+            domain_port: DomainPort::new(config.http),
             version: config.version,
             trouble: loaded.trouble,
             ports: tokio::sync::Mutex::new(()),
@@ -129,7 +134,7 @@ impl Proxy {
         for route in state.switch.routes() {
             match state.listeners.open(route.port()) {
                 Ok(opened) => {
-                    state.listeners.serve(route, opened).await;
+                    state.listeners.serve(EntryPoint::App(route), opened).await;
                 }
                 Err(refused) => {
                     tracing::error!(app = %route.app(), "{refused}");
@@ -141,6 +146,7 @@ impl Proxy {
                 }
             }
         }
+        state.settle_domain_port().await;
         state.listeners.forget_inherited();
         let (control, listener) = match start {
             Start::Alone(control, listener) => (control, listener),

@@ -21,7 +21,7 @@ use crate::config::limits::Limits;
 use crate::forward::error_response::respond;
 use crate::forward::proxy_request::forward;
 use crate::http::head_scanner::{Follows, MAX_MADE_UP_BYTES};
-use crate::route::app_route::Route;
+use crate::route::entry_point::EntryPoint;
 
 /// How long a port still accepts, and a connection is read, once it is to be closed: what stands in the kernel's queues is
 /// only found by asking.
@@ -49,7 +49,7 @@ pub(crate) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     permit: ConnectionPermit,
-    route: Arc<Route>,
+    entry: EntryPoint,
     context: Arc<ServeContext>,
     shutdown: Shutdown,
 ) {
@@ -60,7 +60,7 @@ pub(crate) async fn serve(
     if let Err(error) = set_kernel_timeouts(&stream, limits) {
         tracing::debug!("a client that reads nothing or vanishes will not be cut: {error}");
     }
-    let io = ClientIo::new(stream, Arc::clone(&permit), Arc::clone(route.errors()), limits);
+    let io = ClientIo::new(stream, Arc::clone(&permit), Arc::clone(entry.errors()), limits);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -80,12 +80,12 @@ pub(crate) async fn serve(
             permit: Arc::clone(&permit),
             serve: Arc::clone(&context),
         };
-        let (route, shutdown) = (Arc::clone(&route), shutdown.clone());
+        let (entry, shutdown) = (entry.clone(), shutdown.clone());
         async move {
             let active = Arc::clone(&request_context.active);
             let mut response = match active.fault() {
-                Some(fault) => respond(route.errors(), fault.into()),
-                None => forward(route, request_context, request, shutdown.cutting).await,
+                Some(fault) => respond(entry.errors(), fault.into()),
+                None => forward(entry, request_context, request, shutdown.cutting).await,
             };
             if follows == Follows::Either {
                 let is_other = response.status() == StatusCode::SWITCHING_PROTOCOLS;

@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::AppName;
+use gokku_core::domains::domain::Domain;
 use gokku_core::machine::backoff::Backoff;
 use tokio::time::sleep;
 
-use crate::control::api::{PutRoute, Refused, RouteStatus, Search, Status};
+use crate::control::api::{PutRoute, Refused, RouteStatus, Search, Status, SwitchTo};
+use crate::route::entry_point::EntryPoint;
 use crate::route::switch::Switch;
-use crate::server::listen::Listeners;
+use crate::server::domain_port::DomainPort;
+use crate::server::listen::{Listeners, PortOwner};
 
 /// The state of a running switch.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) switch: Switch,
     pub(crate) listeners: Listeners,
+    pub(crate) domain_port: DomainPort,
     pub(crate) version: String,
     pub(crate) trouble: Option<String>,
     /// Held while a port is opened or closed.
@@ -37,6 +41,7 @@ impl State {
             pid: std::process::id(),
             watched: self.switch.is_watched(),
             trouble: self.trouble.clone(),
+            domain_port: (!self.switch.domains().is_empty()).then(|| self.domain_port.status()),
             routes,
         }
     }
@@ -61,7 +66,7 @@ impl State {
             PutRoute::Search(search) => present.ok_or(search),
         };
         if let (Some(route), Ok(port)) = (&there, &wanted)
-            && self.listeners.has(app, *port)
+            && self.listeners.has(&PortOwner::App(app.clone()), *port)
         {
             return Ok(self.switch.status(route));
         }
@@ -89,15 +94,41 @@ impl State {
         };
         let route = self.switch.put(app, opened.port()).await?;
         route.set_trouble(None);
-        self.listeners.serve(Arc::clone(&route), opened).await;
+        self.listeners
+            .serve(EntryPoint::App(Arc::clone(&route)), opened)
+            .await;
         Ok(self.switch.status(&route))
     }
 
+    /// Gives an app its domains.
+    pub(crate) async fn put_domains(
+        self: &Arc<Self>,
+        app: &AppName,
+        domains: Vec<Domain>,
+    ) -> Result<(), Refused> {
+        let _one_at_a_time = self.ports.lock().await;
+        self.switch.put_domains(app, domains).await?;
+        self.settle_domain_port().await;
+        Ok(())
+    }
+
+    /// Gives a route new targets, and its release's domains with them.
+    pub(crate) async fn switch_to(self: &Arc<Self>, app: &AppName, to: SwitchTo) -> Result<(), Refused> {
+        if to.domains.is_none() {
+            return self.switch.switch(app, to).await;
+        }
+        let _one_at_a_time = self.ports.lock().await;
+        self.switch.switch(app, to).await?;
+        self.settle_domain_port().await;
+        Ok(())
+    }
+
     /// Forgets an app and closes its port.
-    pub(crate) async fn delete(&self, app: &AppName) -> Result<(), Refused> {
+    pub(crate) async fn delete(self: &Arc<Self>, app: &AppName) -> Result<(), Refused> {
         let _one_at_a_time = self.ports.lock().await;
         self.switch.delete(app).await?;
-        self.listeners.close(app).await;
+        self.listeners.close(&PortOwner::App(app.clone())).await;
+        self.settle_domain_port().await;
         Ok(())
     }
 
@@ -107,7 +138,9 @@ impl State {
         while let Ok(route) = self.switch.route(app) {
             sleep(pause.take()).await;
             let port = route.port();
-            if self.listeners.has(app, port) || self.put(app, PutRoute::Port(port)).await.is_ok() {
+            if self.listeners.has(&PortOwner::App(app.clone()), port)
+                || self.put(app, PutRoute::Port(port)).await.is_ok()
+            {
                 return;
             }
         }

@@ -9,6 +9,7 @@ mod support;
 mod bad_upstreams;
 mod control;
 mod crowds;
+mod domains;
 mod draining;
 mod expecting;
 mod forged;

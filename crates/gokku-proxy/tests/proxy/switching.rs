@@ -261,6 +261,7 @@ async fn what_is_kept_stays_as_it_is() {
     let to = SwitchTo {
         targets: vec![two.target()],
         keep: vec![ContainerId::new("one")],
+        ..SwitchTo::default()
     };
     site.client.switch(&app("api"), &to).await.expect("a switch");
     let targets = site.route().await.targets;

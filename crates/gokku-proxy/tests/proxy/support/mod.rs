@@ -15,7 +15,7 @@ mod wait;
 mod wire;
 
 pub(crate) use contained::Contained;
-pub(crate) use site::{Site, app, free_ports, get, refused};
+pub(crate) use site::{Site, app, domain, free_ports, get, refused};
 pub(crate) use upstream::{Named, Upstream, target};
 pub(crate) use wait::{PATIENCE, soon, until};
 pub(crate) use wire::{Message, Wire, ok};

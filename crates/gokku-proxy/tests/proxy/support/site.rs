@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId};
-use gokku_proxy::control::api::{Drain, Drained, PutRoute, Refused, RouteStatus, SwitchTo, Target};
+use gokku_proxy::control::api::{
+    Drain, Drained, PutDomains, PutRoute, Refused, RouteStatus, SwitchTo, Target,
+};
 use gokku_proxy::control::client::Error;
 use gokku_proxy::server::proxy::StartError;
 use gokku_proxy::{Client, Config, Limits, Network, Proxy, Switch};
@@ -52,6 +55,15 @@ impl Drop for Threads {
 /// An app's name.
 pub(crate) fn app(name: &str) -> AppName {
     name.parse().unwrap()
+}
+
+/// A domain, perhaps with a path.
+pub(crate) fn domain(text: &str) -> Domain {
+    let (name, path) = text.find('/').map_or((text, "/"), |at| text.split_at(at));
+    Domain {
+        path: path.parse().unwrap(),
+        ..Domain::whole(name.parse().unwrap())
+    }
 }
 
 /// The first of ten ports that no other test has, and the kernel gives nobody.
@@ -117,6 +129,7 @@ impl Site {
             table: self.table(),
             socket: self.client.socket().to_owned(),
             bind: Some(Ipv4Addr::LOCALHOST.into()),
+            http: self.http(),
             limits: self.limits.clone(),
             trusted_proxies: self.trusted.clone(),
             version: "1.2.3".to_owned(),
@@ -127,6 +140,17 @@ impl Site {
     /// The route table's file.
     pub(crate) fn table(&self) -> PathBuf {
         self.folder.path().join("proxy/routes.json")
+    }
+
+    /// The port of the domains: the last of its ports.
+    pub(crate) fn http(&self) -> u16 {
+        self.ports + 9
+    }
+
+    /// Gives an app its domains.
+    pub(crate) async fn set_domains(&self, name: &str, domains: &[&str]) -> Result<RouteStatus, Error> {
+        let domains = domains.iter().map(|text| domain(text)).collect();
+        self.client.put_domains(&app(name), &PutDomains { domains }).await
     }
 
     /// Its last good copy.

@@ -1,0 +1,8 @@
+//! What brings requests to an app by their host: its domains.
+//!
+//! - [`name`]: a host's name, also one with a wildcard; [`path`]: the paths below which requests are meant
+//! - [`domain`]: one domain of an app, and whose it is
+
+pub mod domain;
+pub mod name;
+pub mod path;

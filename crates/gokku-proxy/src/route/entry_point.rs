@@ -1,0 +1,69 @@
+//! What a port leads to: one app, or the app of whichever domain a request is for.
+
+use std::sync::Arc;
+
+use gokku_core::AppName;
+use gokku_core::domains::domain::Domain;
+use hyper::header::HOST;
+use hyper::http::request;
+
+use crate::http::error_reason::{ErrorLog, ErrorReason};
+use crate::route::app_route::Route;
+use crate::route::domain_table::DomainTable;
+
+/// What a port leads to.
+#[derive(Clone, Debug)]
+pub(crate) enum EntryPoint {
+    /// One app: its host port.
+    App(Arc<Route>),
+    /// The domains of all apps.
+    Domains {
+        table: Arc<DomainTable>,
+        /// The log of the answers to requests that are nobody's.
+        errors: Arc<ErrorLog>,
+    },
+}
+
+/// Where a request goes.
+pub(crate) struct Destination {
+    pub(crate) route: Arc<Route>,
+    /// The domain that it was asked by; none on an app's own port.
+    pub(crate) domain: Option<Arc<Domain>>,
+}
+
+impl EntryPoint {
+    /// Returns the app whose all requests are that come in here; none where their domains say whose they are.
+    pub(crate) fn app(&self) -> Option<&AppName> {
+        match self {
+            Self::App(route) => Some(route.app()),
+            Self::Domains { .. } => None,
+        }
+    }
+
+    /// Returns the log of the switch's own answers to requests of which it is not known yet whose they are.
+    pub(crate) fn errors(&self) -> &Arc<ErrorLog> {
+        match self {
+            Self::App(route) => route.errors(),
+            Self::Domains { errors, .. } => errors,
+        }
+    }
+
+    /// Returns where a request goes, whose host has been checked.
+    pub(crate) fn destination(&self, request: &request::Parts) -> Result<Destination, ErrorReason> {
+        match self {
+            Self::App(route) => Ok(Destination {
+                route: Arc::clone(route),
+                domain: None,
+            }),
+            Self::Domains { table, .. } => {
+                let host = request.headers.get(HOST).and_then(|host| host.to_str().ok());
+                let found = table.find(host.unwrap_or_default(), request.uri.path());
+                let found = found.ok_or(ErrorReason::UnknownDomain)?;
+                Ok(Destination {
+                    route: found.route,
+                    domain: Some(found.domain),
+                })
+            }
+        }
+    }
+}
