@@ -359,19 +359,26 @@ impl<'server> Stage<'server> {
             format!("{wrong}\n{}\n{log}{words}", last.join("\n"))
         })?;
         if self.operation.pushes() {
-            agrees(app, dev, ended.code == Some(0)).map_err(|wrong| format!("{wrong}\n{ended}"))?;
+            let accepted = (!ended.stderr.contains(UNDECIDED)).then_some(ended.code == Some(0));
+            agrees(app, dev, accepted).map_err(|wrong| format!("{wrong}\n{ended}"))?;
         }
         Ok(if in_time { end } else { format!("{end} (too late)") })
     }
 }
 
-/// P53: the branch is the commit that runs, and the pusher was told whether it is the one that was pushed.
-fn agrees(app: &App<'_>, dev: &WorkingCopy<'_>, accepted: bool) -> Result<(), String> {
+/// What a pusher is told at last whose deploy had neither been finished nor undone after a while, because what went wrong was
+/// wrong still.
+const UNDECIDED: &str = "the daemon finishes or undoes it (`gokku status";
+
+/// P53: the branch is the commit that runs, and the pusher was told whether it is the one that was pushed, unless it was told
+/// that nobody knew by then.
+fn agrees(app: &App<'_>, dev: &WorkingCopy<'_>, accepted: Option<bool>) -> Result<(), String> {
     let head = app.git(["rev-parse", "--verify", "--quiet", "main"]).stdout;
     let pushed = dev.git(["rev-parse", "HEAD"]).ok();
-    if accepted != (head.trim() == pushed.line()) {
+    let is_pushed = head.trim() == pushed.line();
+    if accepted.is_some_and(|accepted| accepted != is_pushed) {
         return Err(format!(
-            "pushed {}, accepted: {accepted}, the branch is at {head}",
+            "pushed {}, accepted: {accepted:?}, the branch is at {head}",
             pushed.line()
         ));
     }
