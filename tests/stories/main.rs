@@ -17,6 +17,7 @@ mod config;
 mod deploys;
 mod deploys_under_load;
 mod disk;
+mod domains;
 mod git_refuses;
 mod gokku_yml;
 mod guide;

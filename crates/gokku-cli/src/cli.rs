@@ -13,6 +13,7 @@ use crate::commands::completion::CompletionArgs;
 use crate::commands::config::Config;
 use crate::commands::deploy::DeployArgs;
 use crate::commands::doctor::DoctorArgs;
+use crate::commands::domains::Domains;
 use crate::commands::events::EventsArgs;
 use crate::commands::exec::ExecArgs;
 use crate::commands::git_pack::{ReceivePackArgs, UploadPackArgs};
@@ -110,6 +111,8 @@ pub(crate) enum Command {
     Apps(Apps),
     #[command(subcommand)]
     Config(Config),
+    #[command(subcommand)]
+    Domains(Domains),
     Deploy(DeployArgs),
     Build(BuildArgs),
     Rollback(RollbackArgs),
@@ -155,6 +158,7 @@ impl Command {
         match self {
             Self::Apps(apps) => apps.inner(),
             Self::Config(config) => config.inner(),
+            Self::Domains(config) => config.inner(),
             Self::Deploy(args) => args,
             Self::Build(args) => args,
             Self::Rollback(args) => args,

@@ -194,6 +194,8 @@ is_usage! {
     gokku_core::app::process_key::ProcessTypeError,
     gokku_core::access::public_key::PublicKeyError,
     gokku_core::app::branch_name::BranchNameError,
+    gokku_core::domains::name::DomainNameError,
+    gokku_core::domains::path::PathPrefixError,
     gokku_core::app::release_id::ReleaseIdError,
     ssh::DestinationError,
     ServerRootError,

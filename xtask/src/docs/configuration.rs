@@ -16,6 +16,12 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "an IPv4 or IPv6 address",
     ],
     [
+        "proxy.http",
+        "80",
+        "The port on which the domains of all apps are served by HTTP; it is open while an app has one",
+        "a number from 1 to 65535",
+    ],
+    [
         "proxy.first_port",
         "8000",
         "Where the search for a free host port begins, for an app that names none",
@@ -260,6 +266,7 @@ mod tests {
         for [key, default, ..] in SERVER_KEYS {
             match *key {
                 "proxy.bind" => assert_eq!(bind, *default),
+                "proxy.http" => assert_eq!(config.proxy.http.to_string(), *default),
                 "proxy.first_port" => assert_eq!(config.proxy.first_port.to_string(), *default),
                 "networks.range" => assert_eq!(config.networks.range.to_string(), *default),
                 "disk.reserve" => assert_eq!(config.disk.reserve, size(default)),

@@ -6,6 +6,7 @@ pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod deploy;
 pub(crate) mod doctor;
+pub(crate) mod domains;
 pub(crate) mod events;
 pub(crate) mod exec;
 pub(crate) mod git_pack;

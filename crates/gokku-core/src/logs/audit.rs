@@ -51,6 +51,15 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unset: Vec<String>,
     },
+    /// An app's domains were changed.
+    DomainsChanged {
+        /// Those that were added, or given in another way.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        added: Vec<String>,
+        /// Those that were removed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed: Vec<String>,
+    },
     /// A transition began.
     TransitionStarted {
         /// Its id.
@@ -255,6 +264,7 @@ impl Change {
             Self::SwitchStarted { version, .. } => vec![version],
             Self::AppCreated { .. }
             | Self::EnvChanged { .. }
+            | Self::DomainsChanged { .. }
             | Self::TransitionStarted { .. }
             | Self::TransitionResumed { .. }
             | Self::Pruned { .. }
@@ -271,9 +281,19 @@ impl Change {
     fn lists(&mut self) -> Vec<&mut Vec<String>> {
         match self {
             Self::EnvChanged { set, unset } => vec![set, unset],
+            Self::DomainsChanged { added, removed } => vec![added, removed],
             _ => Vec::new(),
         }
     }
+}
+
+/// Says which names something was done with: `A, B set; C removed`.
+fn parts(all: [(&[String], &str); 2]) -> String {
+    let done = all.into_iter().filter(|(names, _)| !names.is_empty());
+    let parts: Vec<String> = done
+        .map(|(names, verb)| format!("{} {verb}", names.join(", ")))
+        .collect();
+    parts.join("; ")
 }
 
 impl fmt::Display for Change {
@@ -281,14 +301,18 @@ impl fmt::Display for Change {
         match self {
             Self::AppCreated { environment } => write!(f, "the app was made, for {environment}"),
             Self::EnvChanged { set, unset } => {
-                let part = |names: &[String], verb| {
-                    (!names.is_empty()).then(|| format!("{} {verb}", names.join(", ")))
-                };
-                let parts: Vec<String> = [part(set, "set"), part(unset, "removed")]
-                    .into_iter()
-                    .flatten()
-                    .collect();
-                write!(f, "env: {}", parts.join("; "))
+                write!(
+                    f,
+                    "env: {}",
+                    parts([(set.as_slice(), "set"), (unset.as_slice(), "removed")])
+                )
+            }
+            Self::DomainsChanged { added, removed } => {
+                write!(
+                    f,
+                    "domains: {}",
+                    parts([(added.as_slice(), "added"), (removed.as_slice(), "removed")])
+                )
             }
             Self::TransitionStarted {
                 id,

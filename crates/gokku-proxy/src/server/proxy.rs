@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use gokku_core::AppName;
+use gokku_core::domains::domain::Domain;
 use gokku_core::machine::backoff::Backoff;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -18,6 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::client::serve_context::ServeContext;
 use crate::config::limits::Limits;
 use crate::config::network::Network;
+use crate::control::api::Refused;
 use crate::control::client::Client;
 use crate::os::memory;
 use crate::route::entry_point::EntryPoint;
@@ -222,6 +225,11 @@ impl Proxy {
         listeners.cutting.cancel();
         // This one answers until the successor's socket has its name.
         self.answering.abort();
+    }
+
+    /// Gives an app the domains that it has whatever its release is.
+    pub async fn put_domains(&self, app: &AppName, domains: Vec<Domain>) -> Result<(), Refused> {
+        self.state.put_domains(app, domains).await
     }
 
     /// Returns the routes and targets, for whoever runs in the same process.

@@ -41,9 +41,6 @@ pub struct App {
     /// The branch that deploys; none until the first push, when `gokku.yml` names none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branch: Option<BranchName>,
-    /// Its domains.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub domains: Vec<String>,
     /// How many containers there are of a process, where `gokku ps scale` has said it.
     #[serde(default, skip_serializing_if = "Scale::is_empty")]
     pub scale: Scale,
@@ -138,7 +135,6 @@ pub fn create(
         name: name.clone(),
         environment: environment.clone(),
         branch: branch.cloned(),
-        domains: Vec::new(),
         scale: Scale::new(),
         volumes: BTreeMap::new(),
         stands_back,

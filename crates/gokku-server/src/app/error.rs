@@ -8,6 +8,7 @@ use gokku_core::app::branch_name::BranchName;
 use gokku_core::app::meaning::Clash;
 use gokku_core::app::name::NameError;
 use gokku_core::config::env_file::{EnvFileError, PairError};
+use gokku_core::domains::domain::Domain;
 use gokku_core::push::intake::TooMuch;
 use gokku_core::push::rules::RefUpdateError;
 use gokku_core::{Access, AppName, CommitId, EnvironmentName};
@@ -32,6 +33,22 @@ pub enum Error {
     /// There is no such app.
     #[error("there is no app {0}; `gokku apps list` shows them")]
     NoApp(AppName),
+    /// A domain is another app's; which one, where that may be told.
+    #[error("{domain} is {} already: it is to be removed there first (`gokku domains remove`)", whose(by.as_ref()))]
+    DomainTaken {
+        /// The domain.
+        domain: Domain,
+        /// The app that has it.
+        by: Option<AppName>,
+    },
+    /// A domain is none of the app's.
+    #[error("{domain} is none of {app}'s own domains; `gokku domains list -a {app}` shows them")]
+    NoDomain {
+        /// The app.
+        app: AppName,
+        /// The domain.
+        domain: Domain,
+    },
     /// There is none that a user's word means.
     #[error("there is no app {given}: {there}")]
     NotMeant {
@@ -199,6 +216,14 @@ pub enum Error {
     NoLogin(String),
 }
 
+/// Whose a domain is, to somebody who may know it or may not.
+fn whose(app: Option<&AppName>) -> String {
+    app.map_or_else(
+        || "another app's".to_owned(),
+        |app| format!("the domain of {app}"),
+    )
+}
+
 impl Error {
     /// Returns the error for a file that the system did not read or write.
     pub(super) fn file(path: &Path, source: io::Error) -> Self {
@@ -211,7 +236,9 @@ impl Error {
             Self::File(error) => error.kind(),
             Self::Git(error) => error.into(),
             Self::Engine(error) | Self::NotAsked { source: error, .. } => error.into(),
+            Self::DomainTaken { .. } => Kind::Input,
             Self::NoApp(_)
+            | Self::NoDomain { .. }
             | Self::NotMeant { .. }
             | Self::NoPush(_)
             | Self::NoCommit { .. }

@@ -1,6 +1,7 @@
 //! An app as it stands on the disk, and the server's settings for it.
 //!
 //! - [`apps`]: `app.toml`, made, found, listed; `scale`: how many containers of each process; [`env_store`]: its environment
+//! - [`domains`]: the hosts and paths that lead to it
 //! - [`records`]: its releases; `code`: a release's files
 //! - [`registries`]: logins for images; [`server_config`]: `config.toml`
 //! - `branch`, [`refs`], [`intake`]: its repository: what deploys, which refs move, what a push may bring
@@ -8,6 +9,7 @@
 pub mod apps;
 pub(crate) mod branch;
 pub(crate) mod code;
+pub mod domains;
 pub mod env_store;
 mod error;
 pub mod intake;

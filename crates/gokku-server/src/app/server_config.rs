@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::num::NonZero;
 use std::path::Path;
 
 use gokku_core::AppName;
@@ -194,12 +195,17 @@ impl Default for EnvConfig {
     }
 }
 
+/// The port of HTTP, RFC 9110 section 4.2.1.
+const HTTP: NonZero<u16> = NonZero::new(80).expect("it is not 0");
+
 /// The traffic switch's settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ProxyConfig {
     /// The address that host ports are opened on; all addresses without.
     pub bind: Option<IpAddr>,
+    /// The port on which the domains of all apps are served by HTTP.
+    pub http: NonZero<u16>,
     /// Where the search for a free host port begins.
     pub first_port: u16,
     /// Host ports that no app takes with a key, nor without naming them.
@@ -216,6 +222,7 @@ impl Default for ProxyConfig {
     fn default() -> Self {
         Self {
             bind: None,
+            http: HTTP,
             first_port: 8000,
             forbidden_ports: Vec::new(),
             trusted_proxies: Vec::new(),

@@ -1,10 +1,11 @@
 //! What single commands do, for the command line to show.
 //!
 //! - [`status`], [`releases`], [`logs`], [`doctor`] with `usage` and `integrity`: facts
-//! - [`config`], [`ps`], [`exec`], [`keys`]: changes and visits; [`serve`]: git, for a key; [`teardown`]: the end of a server
+//! - [`config`], [`domains`], [`ps`], [`exec`], [`keys`]: changes and visits; [`serve`]: git, for a key; [`teardown`]: the end of a server
 
 pub mod config;
 pub mod doctor;
+pub mod domains;
 mod error;
 pub mod exec;
 pub(crate) mod integrity;

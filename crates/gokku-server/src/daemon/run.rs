@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::app::{apps, server_config};
+use crate::app::{apps, domains, server_config};
 use crate::daemon::Error;
 use crate::daemon::supervisor;
 use crate::engine::health;
@@ -57,6 +57,7 @@ async fn serve(
         table: server.root.routes(),
         socket: server.root.socket(),
         bind: settings.bind,
+        http: settings.http.get(),
         limits: settings.limits,
         trusted_proxies: settings.trusted_proxies,
         version: server.version.clone(),
@@ -67,6 +68,7 @@ async fn serve(
         "the traffic switch runs, {} routes",
         proxy.switch().routes().len()
     );
+    put_domains(server, &proxy).await;
     let started = Change::SwitchStarted {
         version: server.version.clone(),
         pid: std::process::id(),
@@ -97,6 +99,23 @@ async fn serve(
     proxy.stop(STOP_LIMIT).await;
     audit_log::note(&server.root, audit_log::DAEMON, None, Change::SwitchStopped);
     Ok(())
+}
+
+/// Has the traffic switch know the apps' own domains, which may have been changed while it did not run.
+async fn put_domains(server: &Server, proxy: &Proxy) {
+    for route in proxy.switch().routes() {
+        let app = route.app();
+        let put = match domains::of(&server.app_dir(app)) {
+            Ok(domains) => proxy
+                .put_domains(app, domains)
+                .await
+                .map_err(|refused| refused.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = put {
+            tracing::error!(%app, "its domains are as they were: {why}");
+        }
+    }
 }
 
 /// Brings the apps' repositories up to date, where an earlier gokku made them.

@@ -40,6 +40,11 @@ impl AppDir {
         self.path().join("app.toml")
     }
 
+    /// Its domains.
+    pub fn domains(&self) -> PathBuf {
+        self.path().join("domains.toml")
+    }
+
     /// Its env file.
     pub fn env(&self) -> PathBuf {
         self.path().join("shared/.env")

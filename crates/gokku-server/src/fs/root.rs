@@ -71,6 +71,11 @@ impl Root {
         self.0.join("run/looked-at")
     }
 
+    /// The lock that whoever changes an app's domains holds.
+    pub fn domains_lock(&self) -> PathBuf {
+        self.0.join("proxy/domains.lock")
+    }
+
     /// The route table.
     pub fn routes(&self) -> PathBuf {
         self.0.join("proxy/routes.json")

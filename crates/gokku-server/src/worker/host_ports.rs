@@ -6,10 +6,10 @@ use gokku_core::access::host_ports::HostPorts;
 use gokku_core::config::env_file::{EnvKey, EnvValue};
 use gokku_core::config::settings::PORT;
 use gokku_core::{Access, Asker, EnvironmentName};
-use gokku_proxy::control::api::{PutRoute, Refused, RouteStatus};
+use gokku_proxy::control::api::{PutDomains, PutRoute, Refused, RouteStatus};
 use gokku_proxy::control::client::Error as Theirs;
 
-use crate::app::{apps, env_store, server_config};
+use crate::app::{apps, domains, env_store, server_config};
 use crate::fs::root::Root;
 use crate::plan;
 use crate::plan::release_plan::Plan;
@@ -18,7 +18,7 @@ use crate::worker::Error;
 use crate::worker::error::PortFrom;
 use crate::worker::request::Request;
 
-/// Sees to the app's host port before anything is built. The port of an app that has traffic changes only with the
+/// Sees to the app's host port and domains before anything is built. The port of an app that has traffic changes only with the
 /// switch; that the new one can be had is checked here.
 pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> Result<(), Error> {
     let app = &request.app;
@@ -38,15 +38,17 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
         }
         .map_err(|refused| told(server, refused));
     }
-    server
-        .switch()
-        .put(app, wanted)
-        .await
-        .map(drop)
-        .map_err(|error| match error {
-            Theirs::Refused(refused) => told(server, refused),
-            error => error.into(),
-        })
+    let refused = |error| match error {
+        Theirs::Refused(refused) => told(server, refused),
+        error => error.into(),
+    };
+    let route = server.switch().put(app, wanted).await.map_err(refused)?;
+    let domains = domains::of(&server.app_dir(app))?;
+    if domains.is_empty() || route.domains == domains {
+        return Ok(());
+    }
+    let put = server.switch().put_domains(app, &PutDomains { domains }).await;
+    put.map(drop).map_err(refused)
 }
 
 /// Whose a port is, to whoever may know that.

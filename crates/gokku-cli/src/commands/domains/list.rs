@@ -1,0 +1,38 @@
+//! `gokku domains list`: the domains of an app, or of all.
+
+use clap::Args;
+use gokku_server::command::domains;
+
+use crate::commands::{Run, wait};
+use crate::context::Context;
+use crate::error::{DONE, Error};
+use crate::spec::Spec;
+
+/// List the domains of an app, or of all apps
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {}
+
+impl Run for ListArgs {
+    fn spec(&self) -> Spec<'_> {
+        Spec::of_apps("domains list")
+    }
+
+    fn run(&self, context: &Context) -> Result<u8, Error> {
+        let (server, app) = (context.server()?, context.optional_app()?);
+        let all = wait(async { Ok(domains::list(server, app.as_ref()).await?) })?;
+        context.printer.list(
+            &all,
+            "There are no domains yet; `gokku domains add DOMAIN -a APP` has one lead to an app.",
+            ["DOMAIN", "APP", "SERVED AT"],
+            |one| {
+                let at = one.url.as_ref().or(one.trouble.as_ref());
+                [
+                    one.domain.clone(),
+                    one.app.to_string(),
+                    at.cloned().unwrap_or_default(),
+                ]
+            },
+        )?;
+        Ok(DONE)
+    }
+}

@@ -1,0 +1,94 @@
+//! `gokku domains`: the hosts and paths that lead to an app.
+
+mod add;
+mod list;
+mod remove;
+
+use clap::Subcommand;
+use gokku_core::AppName;
+use gokku_core::access::scope::Reach;
+use gokku_core::domains::domain::Domain;
+use gokku_core::domains::name::DomainName;
+use gokku_core::domains::path::PathPrefix;
+use gokku_server::command::domains::Changed;
+
+use super::Run;
+use crate::context::Context;
+use crate::error::{DONE, Error};
+use crate::printer::Look;
+use crate::spec::{Spec, words};
+
+/// The domains that lead to an app
+#[derive(Debug, Subcommand)]
+pub(crate) enum Domains {
+    Add(add::AddArgs),
+    Remove(remove::RemoveArgs),
+    List(list::ListArgs),
+}
+
+impl Domains {
+    /// Returns the command's own arguments.
+    pub(crate) fn inner(&self) -> &dyn Run {
+        match self {
+            Self::Add(args) => args,
+            Self::Remove(args) => args,
+            Self::List(args) => args,
+        }
+    }
+}
+
+/// Describes a command that changes domains: no key gives it.
+fn spec_of<'a>(audit: &str, names: &[String]) -> Spec<'a> {
+    Spec::of_server(words(audit, names), Reach::Within).finishes()
+}
+
+/// Reads the domains that were typed: names, and the path that holds for all of them.
+fn domains(names: &[String], path: Option<&str>, strip_path: bool) -> Result<Vec<Domain>, Error> {
+    let path = path.map_or(Ok(PathPrefix::root()), str::parse)?;
+    if strip_path && path.is_root() {
+        return Err(Error::usage(
+            "--strip-path takes away what --path names, which is not given",
+        ));
+    }
+    let mut domains = Vec::new();
+    for name in names {
+        let name: DomainName = name.parse()?;
+        domains.push(Domain {
+            name,
+            path: path.clone(),
+            strip_path,
+        });
+    }
+    Ok(domains)
+}
+
+/// Says what a change came to; `done` is what was done.
+fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) -> Result<u8, Error> {
+    let printer = context.printer;
+    printer.result(done);
+    match changed {
+        Changed::Served(domains) => {
+            for domain in domains {
+                match (&domain.url, &domain.trouble) {
+                    (Some(url), _) => printer.note(Look::Plain, &format!("{url} leads to {app}")),
+                    (None, Some(trouble)) => {
+                        printer.note(
+                            Look::Plain,
+                            &format!("{} is not served yet: {trouble}", domain.domain),
+                        );
+                    }
+                    (None, None) => {}
+                }
+            }
+        }
+        Changed::NotDeployed => printer.note(
+            Look::Plain,
+            &format!("{app} has no release yet: its domains are served from its first deploy on."),
+        ),
+        Changed::NoSwitch => printer.alert(
+            Look::Plain,
+            "The traffic switch does not run: `gokku proxy run` starts it, the next deploy does too.",
+        ),
+    }
+    Ok(DONE)
+}

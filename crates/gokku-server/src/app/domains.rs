@@ -1,0 +1,116 @@
+//! An app's own domains, `domains.toml`: the hosts and paths that lead to it whatever its release is.
+//!
+//! They stand in a file of their own because they are changed while a deploy changes `app.toml`. Who changes those of an app
+//! has the lock of all of them, so that no two apps come to have the same one.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+
+use gokku_core::AppName;
+use gokku_core::domains::domain::{Domain, first_claimed};
+use serde::{Deserialize, Serialize};
+
+use crate::app::{Error, apps};
+use crate::fs::app_dir::AppDir;
+use crate::fs::{atomic, toml_file};
+use crate::server::Server;
+
+/// The newest version of the file's format.
+const VERSION: u32 = 1;
+
+/// The file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    version: u32,
+    #[serde(default, rename = "domain")]
+    domains: Vec<Domain>,
+}
+
+/// Returns an app's domains, in the order in which they were added.
+pub fn of(dir: &AppDir) -> Result<Vec<Domain>, Error> {
+    let path = dir.domains();
+    let Some(bytes) = atomic::read(&path)? else {
+        return Ok(Vec::new());
+    };
+    let stored: Stored = toml_file::parse_versioned(&path, &bytes, VERSION)?;
+    Ok(stored.domains)
+}
+
+/// Gives an app more domains; returns those that it has now. One that it has already is changed to how it is given now.
+pub fn add(server: &Server, app: &AppName, more: &[Domain]) -> Result<Vec<Domain>, Error> {
+    edit(server, app, |domains| {
+        let others = apps::names(&server.root)?
+            .into_iter()
+            .filter(|other| other != app);
+        // What another app has that cannot be read is for the traffic switch to know.
+        let theirs: Vec<(AppName, Vec<Domain>)> = others
+            .map(|other| (of(&server.app_dir(&other)).unwrap_or_default(), other))
+            .map(|(domains, other)| (other, domains))
+            .collect();
+        let theirs = theirs
+            .iter()
+            .flat_map(|(other, domains)| domains.iter().map(move |domain| (other, domain)));
+        if let Some(claimed) = first_claimed(app, more, theirs) {
+            return Err(Error::DomainTaken {
+                domain: claimed.domain,
+                by: Some(claimed.by).filter(|by| server.access.allows(by)),
+            });
+        }
+        for domain in more {
+            match domains.iter_mut().find(|there| there.claims_same(domain)) {
+                Some(there) => *there = domain.clone(),
+                None => domains.push(domain.clone()),
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Takes domains from an app; returns those that it still has. Nothing is taken when it does not have one of them.
+pub fn remove(server: &Server, app: &AppName, gone: &[Domain]) -> Result<Vec<Domain>, Error> {
+    edit(server, app, |domains| {
+        let unknown = gone
+            .iter()
+            .find(|domain| !domains.iter().any(|there| there.claims_same(domain)));
+        if let Some(domain) = unknown {
+            return Err(Error::NoDomain {
+                app: app.clone(),
+                domain: domain.clone(),
+            });
+        }
+        domains.retain(|there| !gone.iter().any(|domain| domain.claims_same(there)));
+        Ok(())
+    })
+}
+
+fn edit(
+    server: &Server,
+    app: &AppName,
+    change: impl FnOnce(&mut Vec<Domain>) -> Result<(), Error>,
+) -> Result<Vec<Domain>, Error> {
+    let lock_path = server.root.domains_lock();
+    let failed = |error| Error::file(&lock_path, error);
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&lock_path)
+        .map_err(failed)?;
+    lock.lock().map_err(failed)?;
+    let dir = server.app_dir(app);
+    // Only of an app that is there.
+    apps::load(&dir)?;
+    let before = of(&dir)?;
+    let mut domains = before.clone();
+    change(&mut domains)?;
+    if domains != before {
+        let stored = Stored {
+            version: VERSION,
+            domains: domains.clone(),
+        };
+        toml_file::write(&dir.domains(), &stored)?;
+    }
+    Ok(domains)
+}

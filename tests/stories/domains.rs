@@ -1,0 +1,162 @@
+//! Domains: P35, P36, and P46 for those of an app, which come and go while it is deployed.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+use gokku_tests::{App, Load, LoadPlan, PATIENCE, Server, Timeline, free_port, send, wait_until};
+
+/// A server whose domains are served on this port.
+fn server() -> (Server, SocketAddr) {
+    let server = Server::new();
+    let port = free_port();
+    let config = server.read("config.toml");
+    server.write(
+        "config.toml",
+        config.replace("[proxy]\n", &format!("[proxy]\nhttp = {port}\n")),
+    );
+    (server, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
+
+/// What is answered to a request for this host and path: the version, or the status.
+fn asked(at: SocketAddr, host: &str, path: &str) -> String {
+    match send(at, "GET", path, &[("Host", host)], b"") {
+        Ok(answer) if answer.status == 200 => answer.text(),
+        Ok(answer) => answer.status.to_string(),
+        Err(failure) => failure.to_string(),
+    }
+}
+
+/// P35: a host and a path lead to their app, from before its first deploy to its end.
+#[test]
+fn p35_domains_lead_to_their_apps() {
+    let (server, at) = server();
+    let (api, web) = (server.create("api"), server.create("web"));
+    api.gokku(["domains", "add", "API.example.com", "bücher.example"])
+        .ok()
+        .says("has no release yet");
+    let refused = api.gokku(["domains", "add", "https://example.com"]);
+    refused.exits(2).says("write the domain alone, \"example.com\"");
+    api.working_copy().release("v1").ok();
+    web.working_copy().release("w1").ok();
+    for host in ["api.example.com", "xn--bcher-kva.example"] {
+        assert_eq!(asked(at, host, "/version"), "v1", "{host}");
+    }
+    web.gokku(["domains", "add", "example.com", "*.example.com"])
+        .ok()
+        .says(&format!(
+            "http://example.com:{}/ leads to {}",
+            at.port(),
+            web.name()
+        ));
+    api.gokku(["domains", "add", "example.com", "--path", "/v1", "--strip-path"])
+        .ok();
+    for (host, path, expected) in [
+        ("example.com", "/version", "w1"),
+        ("www.example.com", "/version", "w1"),
+        ("api.example.com", "/version", "v1"),
+        ("example.com", "/v1/version", "v1"),
+        // P36: an unknown host is nobody's.
+        ("example.org", "/version", "404"),
+        ("127.0.0.1", "/version", "404"),
+    ] {
+        assert_eq!(asked(at, host, path), expected, "{host} {path}");
+    }
+    // A second claim names the first.
+    web.gokku(["domains", "add", "web.example", "example.com", "--path", "/v1/"])
+        .exits(2)
+        .says(&format!("example.com/v1 is the domain of {} already", api.name()));
+    assert_eq!(asked(at, "web.example", "/v1/version"), "404");
+
+    let listed = server.gokku(["domains", "list", "--json"]).ok().json();
+    let listed: Vec<(&str, &str)> = listed
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["domain"].as_str().unwrap(), one["app"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("api.example.com", api.name()),
+        ("bücher.example", api.name()),
+        ("example.com/v1", api.name()),
+        ("example.com", web.name()),
+        ("*.example.com", web.name()),
+    ];
+    assert_eq!(listed, expected);
+    server
+        .gokku(["events"])
+        .ok()
+        .says("domains: api.example.com, bücher.example added");
+
+    // The next daemon serves the same, also what was changed while none ran.
+    server.kill_daemon();
+    api.gokku(["domains", "remove", "api.example.com"]).ok();
+    web.gokku(["domains", "remove", "*.example.com"]).ok();
+    api.gokku(["restart"]).ok();
+    for (host, expected) in [
+        ("example.com", "w1"),
+        ("bücher.example", "400"),
+        ("xn--bcher-kva.example", "v1"),
+        ("api.example.com", "404"),
+    ] {
+        assert_eq!(asked(at, host, "/version"), expected, "{host}");
+    }
+    api.gokku(["domains", "remove", "api.example.com"])
+        .exits(3)
+        .says("is none of");
+    server.gokku(["apps", "destroy", web.name(), "--yes"]).ok();
+    assert_eq!(asked(at, "example.com", "/version"), "404");
+    api.gokku(["domains", "add", "example.com"]).ok();
+    assert_eq!(asked(at, "example.com", "/version"), "v1");
+}
+
+/// P46: nobody notices deploys, domains that come and go, and another switch.
+#[test]
+fn p46_domains_come_and_go_under_load() {
+    let (server, at) = server();
+    let (api, other) = (server.create("api"), server.create("other"));
+    api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
+    let dev = api.working_copy();
+    dev.release("v0").ok();
+    other.working_copy().release("w0").ok();
+    // What the load asks for.
+    api.gokku(["domains", "add", "localhost"]).ok();
+    let mut timeline = Timeline::new("v0");
+    let load = Load::start(LoadPlan::small(at));
+    for number in 1..=3 {
+        let version = format!("v{number}");
+        dev.write_app(&version, &[]);
+        timeline.change(&version, || dev.push().ok());
+        let more = format!("n{number}.example");
+        change(&api, "add", &more);
+        change(&other, "add", &format!("other-{more}"));
+        assert_eq!(asked(at, &more, "/version"), version);
+        change(&api, "remove", &more);
+        assert_eq!(asked(at, &more, "/version"), "404");
+    }
+    server.gokku(["proxy", "restart"]).ok();
+    timeline.change("v2", || api.gokku(["rollback"]).ok());
+    load.stop().assert_clean(&timeline);
+}
+
+fn change(app: &App<'_>, how: &str, domain: &str) {
+    app.gokku(["domains", how, domain]).ok();
+}
+
+/// Who has the port is named; all else goes on, and the domains are served once it is free.
+#[test]
+fn a_port_that_another_program_has_is_told_and_waited_for() {
+    let (server, at) = server();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let taken = TcpListener::bind(at).unwrap();
+    api.gokku(["domains", "add", "example.com"])
+        .ok()
+        .says(&format!("port {} is taken", at.port()))
+        .says(&format!("process {}", std::process::id()));
+    assert_eq!(api.version(), "v1");
+    drop(taken);
+    wait_until("the port of the domains", PATIENCE, || {
+        (asked(at, "example.com", "/version") == "v1").then_some(())
+    });
+    let listed = server.gokku(["domains", "list"]).ok();
+    listed.says(&format!("http://example.com:{}/", at.port()));
+}
