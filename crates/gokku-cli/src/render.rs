@@ -214,8 +214,7 @@ impl Renderer {
                 }
                 self.source = Some(*source);
                 // What a step of the build prints is indented.
-                let is_step =
-                    *source == Source::Build && (line.starts_with('[') || line.starts_with("Step "));
+                let is_step = *source == Source::Build && line.starts_with('[');
                 if let Some(live) = self.live.as_ref().filter(|_| is_step) {
                     live.part(line);
                 }

@@ -22,8 +22,8 @@ pub use engine::limits::Limits;
 
 // What an engine is asked and tells is gokku's own, and names no engine.
 pub use gokku_core::containers::{
-    Apart, BuildRequest, Builder, ContainerEvent, ContainerFacts, ContainerSpec, ContainerState, Details,
-    EventKind, Generated, ImageFacts, ImageUsage, Lines, LogLimits, LogLine, LogOptions, Login, Mount,
-    MountSource, Mounted, NetworkFacts, NewNetwork, PrunedCache, Secrets, Usage, VolumeFacts, Why,
+    Apart, BuildRequest, ContainerEvent, ContainerFacts, ContainerSpec, ContainerState, Details, EventKind,
+    Generated, ImageFacts, ImageUsage, Lines, LogLimits, LogLine, LogOptions, Login, Mount, MountSource,
+    Mounted, NetworkFacts, NewNetwork, PrunedCache, Secrets, Usage, VolumeFacts, Why,
 };
 pub use gokku_core::machine::stream::Stream;

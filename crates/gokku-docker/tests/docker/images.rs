@@ -1,7 +1,7 @@
 //! Images: their names, what is known of them, and which are removed.
 
 use gokku_core::ImageId;
-use gokku_docker::{BuildRequest, Builder, Error};
+use gokku_docker::{BuildRequest, Error};
 
 use crate::support::{Folder, Lab};
 
@@ -12,7 +12,7 @@ async fn build(lab: &Lab, name: &str, content: &str, labels: &[(&str, &str)]) ->
     let request = BuildRequest {
         tag: lab.name(name),
         labels: lab.labels(labels),
-        ..lab.request(folder.path(), Builder::Any)
+        ..lab.request(folder.path())
     };
     let (built, lines) = lab.build(&request).await;
     built.unwrap_or_else(|error| panic!("{error}\n{lines:?}"))

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use gokku_core::build::languages::dockerfile::Mounts;
 use gokku_core::build::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::config::env_file::EnvFile;
 use gokku_core::config::gokku_yml::{AppConfig, GokkuYml, YmlError};
@@ -244,7 +243,7 @@ impl Plan {
     /// What decides what a build of these files makes.
     pub(crate) fn build_key(&self, tree: &TreeId) -> BuildKey {
         let generated = self.generated.as_ref();
-        let generated = generated.map(|detected| detected.dockerfile(Mounts::Cached));
+        let generated = generated.map(Detected::dockerfile);
         BuildKey::of(&Inputs {
             tree,
             dockerfile: &self.dockerfile,

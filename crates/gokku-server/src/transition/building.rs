@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::build::languages::DOCKERIGNORE;
-use gokku_core::build::languages::dockerfile::Mounts;
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::build_key::made_before;
 use gokku_core::release::disk::Taken;
 use gokku_core::release::record::Record;
 use gokku_core::transition::Cause;
 use gokku_core::{AppName, ImageId, ReleaseId};
-use gokku_docker::{Apart, BuildRequest, Builder, Generated, labels};
+use gokku_docker::{Apart, BuildRequest, Generated, labels};
 
 use crate::app::{apps, code, records, registries};
 use crate::error::Error;
@@ -98,8 +97,7 @@ impl Driver {
             self.plan = Plan::read(&self.root, &self.app, &tree, true)?;
         }
         let generated = self.plan.generated.as_ref().map(|detected| Generated {
-            buildkit: detected.dockerfile(Mounts::Cached),
-            classic: detected.dockerfile(Mounts::Plain),
+            dockerfile: detected.dockerfile(),
             dockerignore: DOCKERIGNORE,
         });
         if let Some(detected) = &self.plan.generated {
@@ -117,7 +115,6 @@ impl Driver {
             logins: registries::logins(&self.root)?,
             apart: self.apart()?,
             cache: !self.plan.rebuild && !self.without_cache,
-            builder: Builder::Any,
         };
         boot::note(&self.root.unwritten(&self.app))?;
         let log = &mut self.log;

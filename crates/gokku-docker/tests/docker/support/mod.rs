@@ -22,10 +22,6 @@ pub(crate) use wait::{PATIENCE, soon, until};
 
 use gokku_docker::{LogLine, Stream};
 
-/// Both builders, for what must be true of each.
-pub(crate) const BUILDERS: [gokku_docker::Builder; 2] =
-    [gokku_docker::Builder::Any, gokku_docker::Builder::Classic];
-
 /// So many numbered lines, as the program prints them.
 pub(crate) fn numbered(word: &str, lines: usize) -> String {
     let lines: Vec<String> = (0..lines).map(|number| format!("{word} {number}")).collect();
