@@ -20,6 +20,7 @@ use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::Request;
 use hyper::body::Frame;
 use hyper::header::CONTENT_TYPE;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -35,6 +36,13 @@ use crate::engine::error::{Error, causes};
 use crate::engine::failed_build::FailedBuild;
 use crate::engine::limits::Call;
 use crate::engine::raw_http;
+
+/// What is percent-encoded in a query: everything but RFC 3986's unreserved characters.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 #[derive(Deserialize)]
 struct Message {
@@ -139,21 +147,9 @@ fn query(request: &BuildRequest<'_>, session: &Session) -> Result<String, Error>
     ];
     let fields: Vec<String> = fields
         .iter()
-        .map(|(key, value)| format!("{key}={}", escaped(value)))
+        .map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, ESCAPED)))
         .collect();
     Ok(format!("/build?{}", fields.join("&")))
-}
-
-/// Percent-encoding of everything but RFC 3986's unreserved characters.
-fn escaped(text: &str) -> String {
-    let escape = |byte: u8| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    };
-    text.bytes().map(escape).collect()
 }
 
 impl Engine {
