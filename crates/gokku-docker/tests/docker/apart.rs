@@ -6,7 +6,8 @@ use std::process::Command;
 
 use gokku_core::AppName;
 use gokku_core::build::image_sources::ownership::Neighbours;
-use gokku_docker::{Apart, BuildRequest, Error, labels};
+use gokku_core::containers::{Apart, BuildRequest, labels};
+use gokku_docker::Error;
 
 use crate::support::{Folder, Lab, docker};
 

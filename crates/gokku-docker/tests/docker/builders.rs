@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use gokku_docker::{BuildRequest, Generated, Stream};
+use gokku_core::containers::{BuildRequest, Generated};
+use gokku_core::machine::stream::Stream;
 
 use crate::support::{Folder, Lab, docker, text};
 
@@ -179,7 +180,7 @@ async fn an_image_of_the_engine_is_built_upon_without_a_registry() {
     let (built, lines) = lab.build(&lab.request(folder.path())).await;
     let id = built.unwrap_or_else(|error| panic!("{error}\n{lines:?}"));
     let mut pieces = Vec::new();
-    let spec = gokku_docker::ContainerSpec {
+    let spec = gokku_core::containers::ContainerSpec {
         command: None,
         ..lab.spec(&id, &[])
     };

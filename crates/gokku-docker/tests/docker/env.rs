@@ -1,6 +1,7 @@
 //! The env reaches the container byte for byte, and nobody else.
 
-use gokku_docker::{ContainerSpec, Stream};
+use gokku_core::containers::ContainerSpec;
+use gokku_core::machine::stream::Stream;
 
 use crate::support::{Lab, soon};
 

@@ -4,7 +4,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use gokku_docker::{BuildRequest, Error};
+use gokku_core::containers::BuildRequest;
+use gokku_docker::Error;
 
 use crate::support::{Folder, Lab, soon};
 

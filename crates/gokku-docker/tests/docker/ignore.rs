@@ -1,6 +1,7 @@
 //! `.dockerignore`, as the image shows it: what COPY finds.
 
-use gokku_docker::{BuildRequest, Stream};
+use gokku_core::containers::BuildRequest;
+use gokku_core::machine::stream::Stream;
 
 use crate::support::{Folder, Lab, text};
 

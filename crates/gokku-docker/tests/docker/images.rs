@@ -1,7 +1,8 @@
 //! Images: their names, what is known of them, and which are removed.
 
 use gokku_core::ImageId;
-use gokku_docker::{BuildRequest, Error};
+use gokku_core::containers::BuildRequest;
+use gokku_docker::Error;
 
 use crate::support::{Folder, Lab};
 
@@ -40,7 +41,7 @@ async fn p26_latest_moves_and_what_runs_keeps_its_image() {
     let mut tags = lab.engine.image(one.as_str()).await.unwrap().unwrap().tags;
     tags.sort();
     assert_eq!(tags, [lab.name("api:latest"), lab.name("api:release-1")]);
-    let spec = gokku_docker::ContainerSpec {
+    let spec = gokku_core::containers::ContainerSpec {
         image: lab.name("api:latest"),
         ..lab.spec(&one, &["deaf", "ready"])
     };

@@ -1,7 +1,8 @@
 //! A build's secrets: where they come to, and where they do not.
 
 use gokku_core::config::env_file::EnvValue;
-use gokku_docker::{BuildRequest, Error, Secrets};
+use gokku_core::containers::{BuildRequest, Secrets};
+use gokku_docker::Error;
 
 use crate::support::{Folder, Lab, docker, soon};
 

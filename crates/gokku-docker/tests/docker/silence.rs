@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use gokku_core::config::image_ref::ImageRef;
+use gokku_core::containers::{LogOptions, Login};
 use gokku_core::{ContainerId, ImageId};
-use gokku_docker::{Engine, Error, Limits, LogOptions, Login};
+use gokku_docker::{Engine, Error, Limits};
 
 use crate::support::{Folder, Lab, Middle, Reply, answer, soon};
 

@@ -3,7 +3,8 @@
 use std::os::unix::fs::symlink;
 
 use gokku_core::ImageId;
-use gokku_docker::{Error, Mount, MountSource, Why, labels};
+use gokku_core::containers::{Mount, MountSource, Why, labels};
+use gokku_docker::Error;
 
 use crate::support::{Folder, Lab, docker};
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::{ImageRef, is_host};
+use gokku_core::containers::Login;
 use gokku_core::logs::audit::Change;
-use gokku_docker::Login;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind};
@@ -115,7 +115,7 @@ async fn check_and_keep(server: &Server, login: Login) -> Result<(), Error> {
             "the password is empty: it is read from standard input, `gokku registry login HOST --username USER < FILE`",
         ));
     }
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     engine.check_login(&login).await.map_err(|error| match error {
         gokku_docker::Error::Denied(words) => Error::failed(format!(
             "{} does not let {} in with this password: {words}. Nothing was stored",

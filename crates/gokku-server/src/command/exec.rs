@@ -1,11 +1,13 @@
 //! Being inside an app: a program in its running container, or in a container of its own.
+//!
+//! Programs with their input and output are the Docker Engine's own: it is asked for them itself.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use gokku_core::AppName;
-use gokku_docker::OneOff;
-use gokku_docker::{ContainerSpec, Session, labels};
+use gokku_core::containers::{ContainerSpec, labels};
+use gokku_docker::{OneOff, Session};
 
 use crate::app::{apps, records};
 use crate::command::logs;
@@ -33,7 +35,7 @@ async fn start_in_active(
     tty: bool,
 ) -> Result<Session, Error> {
     apps::load(&server.root, app)?;
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     match logs::active(server, app, &engine).await? {
         Some((id, true)) => Ok(engine.exec(&id, command, tty, true).await?),
         None => Err(Error::missing(format!(
@@ -62,7 +64,7 @@ async fn start_in_own(
     tty: bool,
 ) -> Result<(OneOff, Session), Error> {
     apps::load(&server.root, app)?;
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     let release = records::active(&server.root, app)
         .ok_or_else(|| Error::missing(format!("{app} has no release yet: push one with git first")))?;
     let image = records::load(&server.root, app, release)?.and_then(|record| record.image);

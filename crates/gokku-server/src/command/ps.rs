@@ -1,10 +1,12 @@
 //! An app's processes: which there are, how many of each, and how that is changed.
+//!
+//! A restart in place is the Docker Engine's own: it is asked for that itself.
 
 use futures_util::future::BoxFuture;
 use gokku_core::config::processes::Scale;
+use gokku_core::containers::{ContainerState, labels};
 use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ProcessKey, ProcessType, Slot};
-use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -57,9 +59,9 @@ pub fn list<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<Ve
 async fn list_processes(server: &Server, app: &AppName) -> Result<Vec<ProcessFacts>, Error> {
     let scale = apps::load(&server.root, app)?.scale;
     let processes = plan_of(server, app)?.processes;
-    let engine = server.engine().await?;
+    let runtime = server.runtime().await?;
     let switch = server.switch();
-    let (containers, route) = tokio::join!(server.containers(&engine, app), switch.find_route(app));
+    let (containers, route) = tokio::join!(server.containers(&*runtime, app), switch.find_route(app));
     let containers = containers?;
     // A switch that does not run knows of none.
     let targets = route
@@ -154,7 +156,7 @@ async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Res
         )));
     }
     let _taken = take(server, app, OperationName::Restart)?;
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     let containers = server.containers(&engine, app).await?;
     let mut restarted = 0;
     for process in kind.numbered(plan.processes.count(kind, &apps::load(&server.root, app)?.scale)) {

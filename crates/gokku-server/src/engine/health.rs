@@ -8,11 +8,9 @@ use std::time::Duration;
 use gokku_core::ContainerId;
 use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
-use gokku_core::containers::ContainerState;
+use gokku_core::containers::{ContainerState, Details, Lines};
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
-use gokku_docker::Details;
-use gokku_docker::Lines;
 use gokku_proxy::health::probe::{Probe, probe};
 use tokio::time::{Instant, sleep, sleep_until};
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::config::volume::{Source, Volume, lies_below};
-use gokku_docker::{Mount, MountSource, VolumeFacts, labels};
+use gokku_core::containers::{Mount, MountSource, VolumeFacts, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;

@@ -9,12 +9,12 @@ use gokku_core::config::process_one::{self, ImageCommand};
 use gokku_core::config::processes::{ProcessSpec, Processes};
 use gokku_core::config::procfile::{PROCFILE, Procfile};
 use gokku_core::config::settings::{SettingError, Settings};
+use gokku_core::containers::Secrets;
 use gokku_core::release::build_key::{BuildKey, Inputs};
 use gokku_core::text::decode;
 use gokku_core::text::read_limits;
 use gokku_core::text::shell::without_the_shell;
 use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId};
-use gokku_docker::Secrets;
 use gokku_proxy::control::api::{PutRoute, Search};
 
 use crate::app::server_config::{self, ServerConfig};

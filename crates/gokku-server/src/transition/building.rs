@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::build::languages::DOCKERIGNORE;
+use gokku_core::containers::{Apart, BuildRequest, Generated, labels};
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::build_key::made_before;
 use gokku_core::release::disk::Taken;
 use gokku_core::release::record::Record;
 use gokku_core::transition::Cause;
 use gokku_core::{AppName, ImageId, ReleaseId};
-use gokku_docker::{Apart, BuildRequest, Generated, labels};
 
 use crate::app::{apps, code, records, registries};
 use crate::error::Error;

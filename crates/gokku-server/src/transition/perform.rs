@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use gokku_core::config::process_one::ImageCommand;
+use gokku_core::containers::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::record::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Refs, Step};
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_proxy::control::api::{Drain, Hold, PutRoute, SwitchTo, Target};
 
 use crate::app::{code, env_store, records, refs};
@@ -181,7 +181,7 @@ impl Driver {
                 });
             }
         };
-        let mut on_output = |piece: gokku_docker::LogLine| tell(lines.push(&piece));
+        let mut on_output = |piece: gokku_core::containers::LogLine| tell(lines.push(&piece));
         let mut receiver = self.asked.clone();
         let mut stop = std::pin::pin!(asked(&mut receiver));
         let ended = self.runtime.run_one_off(&mut stop, &spec, &mut on_output).await;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use gokku_core::config::procfile::Command;
+use gokku_core::containers::Lines;
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::{AppName, ContainerId};
-use gokku_docker::Lines;
 
 use crate::engine::runtime::Runtime;
 use crate::queue::transition_log::Log;

@@ -2,9 +2,9 @@
 
 use gokku_core::AppName;
 use gokku_core::config::image_ref::ImageRef;
+use gokku_core::containers::Login;
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::disk::Taken;
-use gokku_docker::Login;
 
 use crate::app::{records, registries};
 use crate::engine::runtime::Runtime;

@@ -35,8 +35,7 @@ pub fn run<'a>(
     request: &'a Request,
     asked: watch::Receiver<bool>,
 ) -> BoxFuture<'a, Result<(), Error>> {
-    let connecting = async { Ok(Arc::new(server.engine().await?) as Arc<dyn Runtime>) };
-    Box::pin(run_on(server, connecting, request, asked))
+    Box::pin(run_on(server, server.runtime(), request, asked))
 }
 
 /// The same, with what comes of `connecting` for what runs containers.

@@ -8,9 +8,11 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use gokku_core::build::image_sources::ownership::Neighbours;
+use gokku_core::containers::labels;
+use gokku_core::containers::{Apart, BuildRequest, ContainerSpec, LogLine, LogOptions};
 use gokku_core::{ContainerId, ImageId};
-use gokku_docker::engine::{connection, labels};
-use gokku_docker::{Apart, BuildRequest, ContainerSpec, Engine, Error, LogLine, LogOptions};
+use gokku_docker::engine::connection;
+use gokku_docker::{Engine, Error};
 
 use super::{Folder, until};
 
@@ -67,7 +69,7 @@ impl Lab {
             tag: format!("{}:test", self.root),
             labels: self.labels(&[]),
             args: Vec::new(),
-            secrets: gokku_docker::Secrets::new(),
+            secrets: gokku_core::containers::Secrets::new(),
             logins: Vec::new(),
             apart: Apart {
                 neighbours: Neighbours {

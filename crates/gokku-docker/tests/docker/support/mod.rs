@@ -20,7 +20,8 @@ pub(crate) use middle::{Middle, Reply, answer};
 pub(crate) use program::program;
 pub(crate) use wait::{PATIENCE, soon, until};
 
-use gokku_docker::{LogLine, Stream};
+use gokku_core::containers::LogLine;
+use gokku_core::machine::stream::Stream;
 
 /// So many numbered lines, as the program prints them.
 pub(crate) fn numbered(word: &str, lines: usize) -> String {
