@@ -52,7 +52,7 @@ pub async fn await_health(runtime: &dyn Runtime, check: &Check<'_>) -> Result<()
     let deadline = Instant::now() + remaining(runtime, check.container, check.timeout, check.since).await;
     let mut last = Probe::TimedOut;
     let asking = async {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Backoff::slowly(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             last = probe(
@@ -65,12 +65,11 @@ pub async fn await_health(runtime: &dyn Runtime, check: &Check<'_>) -> Result<()
             if last.is_healthy() {
                 return true;
             }
-            let next = Instant::now() + pause;
+            let next = Instant::now() + pause.take();
             if next >= deadline {
                 return false;
             }
             sleep_until(next).await;
-            pause = (pause.mul_f32(1.2)).min(LONGEST_PAUSE);
         }
     };
     let exited = runtime.wait_exit(check.container);
@@ -122,7 +121,7 @@ async fn await_check(
     let deadline = Instant::now() + remaining(runtime, container, timeout, since).await;
     let mut last = String::new();
     let trying = async {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Backoff::slowly(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let (mut lines, mut said) = (Lines::default(), Vec::new());
@@ -147,12 +146,11 @@ async fn await_check(
             if !cut || !said.is_empty() || last.is_empty() {
                 last = [vec![words], said].concat().join("\n  ");
             }
-            let next = Instant::now() + pause;
+            let next = Instant::now() + pause.take();
             if next >= deadline {
                 return false;
             }
             sleep_until(next).await;
-            pause = (pause.mul_f32(1.2)).min(LONGEST_PAUSE);
         }
     };
     let exited = runtime.wait_exit(container);
