@@ -26,11 +26,7 @@ impl Driver {
         self.tell_notes();
         if boot::is_before(&self.root.unwritten(&self.app)) {
             // No release has anything of it; the builder's cache may.
-            let line =
-                "the power was cut after an earlier build: this one takes nothing from the builder's cache";
-            self.log.tell(Event::Noted {
-                line: line.to_owned(),
-            });
+            self.log.tell(Event::CacheDistrusted);
             self.without_cache = true;
         }
         let image = if let Some(image) = self.built_before(&record).await? {
@@ -74,11 +70,7 @@ impl Driver {
             let (name, tag) = records::image_name(&self.app, record.id);
             match self.runtime.tag(image.as_str(), &name, &tag).await {
                 Ok(()) => {
-                    let line = format!(
-                        "nothing to build: the code and what it is built with are those of {}, and so is the image",
-                        earlier.id
-                    );
-                    self.log.tell(Event::Noted { line });
+                    self.log.tell(Event::ImageReused { release: earlier.id });
                     return Ok(Some(image.clone()));
                 }
                 // Somebody has removed it meanwhile.

@@ -300,7 +300,7 @@ impl Driver {
         let first = activation.processes.iter().find(|one| activation.is_routed(one));
         let name = first.map(|process| Slot::Blue.container_name(&self.app, process));
         if let Some(first) = self.facts.iter().find(|facts| Some(&facts.name) == name.as_ref()) {
-            post_deploy::run(&*self.runtime, &self.app, &first.id, commands, &mut self.log).await;
+            post_deploy::run(&*self.runtime, &first.id, commands, &mut self.log).await;
         }
     }
 

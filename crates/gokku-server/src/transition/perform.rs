@@ -458,19 +458,15 @@ impl Driver {
             };
             let drained = self.switch.drain(&self.app, &drain).await?;
             if drained.left > 0 {
-                let seconds = self.plan.settings.drain.as_secs();
-                let line = format!(
-                    "{} requests were not answered within DRAIN_TIMEOUT ({seconds} s) and are cut off",
-                    drained.left
-                );
-                self.log.tell(Event::Warned { line });
+                self.log.tell(Event::RequestsCut {
+                    requests: drained.left,
+                    limit: self.plan.settings.drain,
+                });
             }
             if drained.cut > 0 {
-                let line = format!(
-                    "{} WebSockets or other upgraded connections were closed",
-                    drained.cut
-                );
-                self.log.tell(Event::Noted { line });
+                self.log.tell(Event::UpgradesClosed {
+                    connections: drained.cut,
+                });
             }
         }
         Ok(())

@@ -338,8 +338,10 @@ async fn acquire(
             return Err(lock::busy(app, other.as_ref()).into());
         }
         Attempt::Busy(other) => {
-            let holder = other.map_or_else(|| "something else".to_owned(), |other| other.to_string());
-            log.tell(Event::Waited { holder });
+            log.tell(Event::Waited {
+                held: other.map(Into::into),
+                holder: None,
+            });
         }
     }
     match waiting::wait(root, app, &holder, asked.clone()).await? {
