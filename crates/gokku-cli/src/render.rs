@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use comfy_table::CellAlignment;
 use gokku_core::config::process_one::KilledBecause;
-use gokku_core::logs::event::{Event, Finish, Since, Source, Stamped};
+use gokku_core::logs::event::{CommandEnd, Event, Finish, Held, Since, Source, Stamped};
 use gokku_core::logs::subject::{StepStarted, Subject};
 use gokku_core::transition::{OperationName, Previous, StepName};
 
@@ -78,6 +78,30 @@ fn left_behind(container: &str, path: &str, volume: &str) -> String {
     format!(
         "{container} had a volume of its own at {path}, {volume}. It stays, with what is in it, and no container has it now: \
          `docker run --rm -it -v {volume}:/old IMAGE` looks into it, `docker volume rm {volume}` removes it"
+    )
+}
+
+/// Returns who has the app that is waited for.
+fn holder_words(held: &Held) -> String {
+    let Held {
+        what,
+        id,
+        by,
+        since,
+        process,
+    } = held;
+    format!("{what} {id} by {by} since {since} (process {process})")
+}
+
+/// Returns how a command of `post_deploy` failed, and what to do.
+fn post_deploy_failed(command: &str, end: &CommandEnd, app: &str) -> String {
+    let failed = match end {
+        CommandEnd::Exited { code } => format!("ended with exit code {code}"),
+        CommandEnd::TimedOut { limit } => format!("failed: it was ended after {} s", limit.as_secs()),
+        CommandEnd::NotRun { error } => format!("failed: {error}"),
+    };
+    format!(
+        "post_deploy: {command:?} {failed}; the release has the traffic all the same, `gokku exec -a {app} -- …` runs it again"
     )
 }
 
@@ -189,7 +213,11 @@ impl Renderer {
                     .map_or(String::new(), |image| format!(", image {image}"));
                 self.heading(&format!("{} {app}: {what} {id}{release}{commit}{image}", "gokku"));
             }
-            Event::Waited { holder } => self.heading(&format!("Waiting for {holder}")),
+            Event::Waited { held, holder } => {
+                let holder = held.as_ref().map(holder_words).or_else(|| holder.clone());
+                let holder = holder.unwrap_or_else(|| "something else".to_owned());
+                self.heading(&format!("Waiting for {holder}"));
+            }
             Event::Resumed => self.heading("Going on with what was cut off"),
             Event::StepStarted(StepStarted { step, about, .. }) => {
                 if self.failed.as_ref().is_some_and(|(failed, _)| failed == step) {
@@ -214,8 +242,7 @@ impl Renderer {
                 }
                 self.source = Some(*source);
                 // What a step of the build prints is indented.
-                let is_step =
-                    *source == Source::Build && (line.starts_with('[') || line.starts_with("Step "));
+                let is_step = *source == Source::Build && line.starts_with('[');
                 if let Some(live) = self.live.as_ref().filter(|_| is_step) {
                     live.part(line);
                 }
@@ -223,6 +250,45 @@ impl Renderer {
             }
             Event::Noted { line } => self.detail(Look::Plain, line),
             Event::Warned { line } => self.detail(Look::Bad, line),
+            Event::ImageReused { release } => self.detail(
+                Look::Plain,
+                &format!(
+                    "nothing to build: the code and what it is built with are those of {release}, and so is the image"
+                ),
+            ),
+            Event::CacheDistrusted => self.detail(
+                Look::Plain,
+                "the power was cut after an earlier build: this one takes nothing from the builder's cache",
+            ),
+            Event::RequestsCut { requests, limit } => self.detail(
+                Look::Bad,
+                &format!(
+                    "{requests} requests were not answered within DRAIN_TIMEOUT ({} s) and are cut off",
+                    limit.as_secs()
+                ),
+            ),
+            Event::UpgradesClosed { connections } => self.detail(
+                Look::Plain,
+                &format!("{connections} WebSockets or other upgraded connections were closed"),
+            ),
+            Event::PostDeployStarted { command } => {
+                self.detail(Look::Plain, &format!("Running {command}"));
+            }
+            Event::PostDeployFailed { command, end } => {
+                let words = post_deploy_failed(command, end, &self.app);
+                self.detail(Look::Bad, &words);
+            }
+            Event::ImageInUse { image } => self.detail(
+                Look::Bad,
+                &format!("{image} is in use by a container: `gokku prune` removes it once that is gone"),
+            ),
+            Event::ProcessDied { process } => self.detail(
+                Look::Bad,
+                &format!("the process {process} that ran it is gone: the daemon finishes or undoes it"),
+            ),
+            Event::LeftBehind { detail } => {
+                self.detail(Look::Bad, &format!("{detail}: the daemon finishes or undoes it"));
+            }
             Event::VolumeCarried {
                 path,
                 volume,

@@ -5,7 +5,8 @@
 //! - [`container`]: containers, their networks, volumes, events and output; programs in them
 //! - [`build`]: an image from a folder
 //!
-//! A folder uses those above it in this list. No type of the engine's client leaves this crate.
+//! A folder uses those above it in this list. What it is asked and tells is in the words of
+//! `gokku_core::containers`: no type of the engine's client leaves this crate.
 
 pub mod build;
 pub mod container;
@@ -17,13 +18,4 @@ pub use container::one_off::OneOff;
 pub use engine::connection::Engine;
 pub use engine::error::Error;
 pub use engine::failed_build::FailedBuild;
-pub use engine::labels;
 pub use engine::limits::Limits;
-
-// What an engine is asked and tells is gokku's own, and names no engine.
-pub use gokku_core::containers::{
-    Apart, BuildRequest, Builder, ContainerEvent, ContainerFacts, ContainerSpec, ContainerState, Details,
-    EventKind, Generated, ImageFacts, ImageUsage, Lines, LogLimits, LogLine, LogOptions, Login, Mount,
-    MountSource, Mounted, NetworkFacts, NewNetwork, PrunedCache, Secrets, Usage, VolumeFacts, Why,
-};
-pub use gokku_core::machine::stream::Stream;

@@ -1,9 +1,11 @@
 //! The server as a whole: its folder, its engine, its switch.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use gokku_core::containers::{ContainerFacts, labels};
 use gokku_core::{Access, AppName, Asker};
-use gokku_docker::{ContainerFacts, Engine, labels};
+use gokku_docker::Engine;
 use gokku_proxy::Client;
 
 use crate::engine::runtime::Runtime;
@@ -30,9 +32,20 @@ pub struct Server {
 }
 
 impl Server {
-    /// A connection to the engine.
-    pub async fn engine(&self) -> Result<Engine, gokku_core::containers::Error> {
-        Ok(Engine::connect(&self.engine).await?)
+    /// Connects to the Docker Engine itself, for what nothing else that runs containers is asked: what a container prints as it
+    /// does, programs in it, logins.
+    pub(crate) async fn docker(&self) -> Result<Engine, gokku_docker::Error> {
+        Engine::connect(&self.engine).await
+    }
+
+    /// Connects to what runs the containers.
+    pub(crate) async fn runtime(&self) -> Result<Arc<dyn Runtime>, gokku_core::containers::Error> {
+        Ok(Arc::new(self.docker().await?))
+    }
+
+    /// The same for whoever is waited for by somebody: what is not answered once is not asked again.
+    pub(crate) async fn brief_runtime(&self) -> Result<Arc<dyn Runtime>, gokku_core::containers::Error> {
+        Ok(Arc::new(self.docker().await?.brief()))
     }
 
     /// The containers of an app of this server, whatever they are for.

@@ -1,6 +1,5 @@
 //! What builds say: any message is read to its end, and lines are the same however they were cut into messages.
 
-use gokku_docker::build::classic::Classic;
 use gokku_docker::build::trace::Trace;
 
 /// Checks bytes as messages, and as what a step says.
@@ -9,7 +8,6 @@ pub fn check(data: &[u8]) {
     trace.lines(&base64(data));
     if let Ok(text) = std::str::from_utf8(data) {
         trace.lines(text);
-        classic(text);
     }
     trace.rest();
 
@@ -22,31 +20,6 @@ pub fn check(data: &[u8]) {
     assert_eq!(said(&[before, b"", after]), whole);
     let lines = String::from_utf8_lossy(data).matches('\n').count();
     assert!(whole.len() <= lines + 1, "more lines than were said");
-}
-
-fn classic(text: &str) {
-    let red = "\u{1b}[";
-    if text.contains(red) {
-        let mut classic = Classic::default();
-        classic.lines(text);
-        classic.rest();
-        return;
-    }
-    let told = |parts: &[&str]| {
-        let mut classic = Classic::default();
-        let mut lines: Vec<String> = parts.iter().flat_map(|part| classic.lines(part)).collect();
-        lines.extend(classic.rest());
-        (lines, classic.made().to_vec())
-    };
-    let mut cut = text.len() / 2;
-    while !text.is_char_boundary(cut) {
-        cut -= 1;
-    }
-    let (before, after) = text.split_at(cut);
-    let ((lines, made), whole) = (told(&[before, after]), told(&[text]));
-    assert_eq!(lines, whole.0);
-    assert_eq!(made, whole.1);
-    assert!(made.iter().all(|id| id.len() == 12), "{made:?}");
 }
 
 /// The lines of a step that says this, in one message or several.

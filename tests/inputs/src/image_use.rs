@@ -4,7 +4,7 @@
 //! An input is a Dockerfile.
 
 use gokku_core::build::image_sources::mask::{PREFIX, masked, unmasked};
-use gokku_core::build::image_sources::{BuiltBy, Given, Unclear, Use, frontend, read, read_trigger};
+use gokku_core::build::image_sources::{Given, Unclear, Use, frontend, read, read_trigger};
 
 /// Checks a Dockerfile.
 pub fn check(data: &[u8]) {
@@ -19,19 +19,16 @@ pub fn check(data: &[u8]) {
     if let Err(why) = frontend::is_asked_for(text, &args) {
         is_told(&why);
     }
-    for by in [BuiltBy::BuildKit, BuiltBy::Classic] {
-        let given = Given {
-            args: &args,
-            arch: "arm64",
-            by,
-        };
-        match read(text, &given) {
-            Ok(uses) => is_kept_away(text, &uses, &given),
-            Err(why) => is_told(&why),
-        }
-        // What an image brings along may be anything, too.
-        drop(read_trigger(text, &given));
+    let given = Given {
+        args: &args,
+        arch: "arm64",
+    };
+    match read(text, &given) {
+        Ok(uses) => is_kept_away(text, &uses, &given),
+        Err(why) => is_told(&why),
     }
+    // What an image brings along may be anything, too.
+    drop(read_trigger(text, &given));
 }
 
 /// All of them under other names: none is left, and the lines are where they were.

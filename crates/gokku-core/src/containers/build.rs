@@ -22,7 +22,7 @@ pub struct BuildRequest<'a> {
     pub labels: BTreeMap<String, String>,
     /// Build arguments; never secrets, they stay in the image's history.
     pub args: Vec<(String, String)>,
-    /// Secrets, for the instructions that mount them; they stay nowhere. They take BuildKit.
+    /// Secrets, for the instructions that mount them; they stay nowhere.
     pub secrets: Secrets,
     /// Logins to the registries that base images may be in.
     pub logins: Vec<Login>,
@@ -30,29 +30,15 @@ pub struct BuildRequest<'a> {
     pub apart: Apart,
     /// Whether steps may come from the builder's cache.
     pub cache: bool,
-    /// Which builder.
-    pub builder: Builder,
 }
 
-/// A Dockerfile that is in no folder: for each of the two builders.
+/// A Dockerfile that is in no folder.
 #[derive(Clone, Debug)]
 pub struct Generated<'a> {
-    /// For BuildKit.
-    pub buildkit: String,
-    /// For the classic builder, which has no cache mounts.
-    pub classic: String,
+    /// Its text.
+    pub dockerfile: String,
     /// What is left out where the folder has no `.dockerignore`.
     pub dockerignore: &'a str,
-}
-
-/// The engine's two builders.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Builder {
-    /// BuildKit where the engine has it, else the classic one.
-    #[default]
-    Any,
-    /// The classic one.
-    Classic,
 }
 
 /// From what a build is kept apart.

@@ -19,7 +19,7 @@ pub mod output;
 pub mod usage;
 pub mod volume;
 
-pub use build::{Apart, BuildRequest, Builder, Generated, Secrets};
+pub use build::{Apart, BuildRequest, Generated, Secrets};
 pub use container::{ContainerFacts, ContainerSpec, ContainerState, Details, LogLimits};
 pub use error::Error;
 pub use event::{ContainerEvent, EventKind};

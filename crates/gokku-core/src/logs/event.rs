@@ -15,7 +15,7 @@ use crate::app::name::AppName;
 use crate::app::release_id::ReleaseId;
 use crate::config::image_ref::ImageRef;
 use crate::config::process_one::KilledBecause;
-use crate::transition::{FailureKind, OperationName, Previous, StepName};
+use crate::transition::{FailureKind, OperationName, Previous, Purpose, StepName};
 
 /// An event and when it happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +53,12 @@ pub enum Event {
     },
     /// It waits for another transition of the same app.
     Waited {
-        /// Who holds the app, in words.
-        holder: String,
+        /// Who has the app, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<Held>,
+        /// The same in the words of an earlier version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        holder: Option<String>,
     },
     /// Somebody took over a transition whose process had died.
     Resumed,
@@ -85,15 +89,62 @@ pub enum Event {
         /// The line, without its end.
         line: String,
     },
-    /// Something worth knowing.
+    /// Something worth knowing that has no event of its own, or is of an earlier version.
     Noted {
         /// One line.
         line: String,
     },
-    /// Something that should be mended, and did not stop the transition.
+    /// Something that should be mended, and did not stop the transition: what an error says, or an earlier version.
     Warned {
         /// One line.
         line: String,
+    },
+    /// Nothing was built, because an earlier release was built from the same.
+    ImageReused {
+        /// That release.
+        release: ReleaseId,
+    },
+    /// The builder's cache is not used, because the power was cut after an earlier build.
+    CacheDistrusted,
+    /// Requests were not answered in time by what had to end, and were cut off.
+    RequestsCut {
+        /// How many.
+        requests: u64,
+        /// How long they had: `DRAIN_TIMEOUT`.
+        #[serde(with = "seconds")]
+        limit: Duration,
+    },
+    /// WebSockets and other upgraded connections were closed.
+    UpgradesClosed {
+        /// How many.
+        connections: u64,
+    },
+    /// A command of `post_deploy` began.
+    PostDeployStarted {
+        /// The command, as it was written.
+        command: String,
+    },
+    /// A command of `post_deploy` failed; the release has the traffic all the same.
+    PostDeployFailed {
+        /// The command, as it was written.
+        command: String,
+        /// How it ended.
+        end: CommandEnd,
+    },
+    /// An image that is no longer kept is in use by a container, and stays.
+    ImageInUse {
+        /// Its name.
+        image: String,
+    },
+    /// The process that ran the transition died, and the daemon takes it over. Told to those that follow it alone.
+    ProcessDied {
+        /// Its number.
+        process: u32,
+    },
+    /// The process that ran the transition could not go on, and the daemon takes it over. Told to those that follow it alone.
+    LeftBehind {
+        /// What stood in the way.
+        detail: String,
     },
     /// What the image declares as a volume is carried from release to release.
     VolumeCarried {
@@ -143,6 +194,43 @@ pub enum Event {
         /// How long it took.
         #[serde(rename = "ms", with = "milliseconds")]
         took: Duration,
+    },
+}
+
+/// Who has an app that a transition waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// What for.
+    pub what: Purpose,
+    /// The transition.
+    pub id: ReleaseId,
+    /// Who asked for it.
+    pub by: String,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// The process.
+    pub process: u32,
+}
+
+/// How a command ended that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CommandEnd {
+    /// By itself.
+    Exited {
+        /// With this exit code.
+        code: i64,
+    },
+    /// It was ended, because it had run for so long.
+    TimedOut {
+        /// How long.
+        #[serde(with = "seconds")]
+        limit: Duration,
+    },
+    /// It could not be run.
+    NotRun {
+        /// Why.
+        error: String,
     },
 }
 
@@ -263,5 +351,53 @@ mod tests {
             (FailureKind::Previous, Previous::StartedAgain)
         );
         assert_eq!(serde_json::to_string(&finish).expect("a text"), text);
+    }
+
+    #[test]
+    fn what_is_noted_is_facts() {
+        let held = Held {
+            what: Purpose::Operation(OperationName::Deploy),
+            id: ReleaseId::at(1),
+            by: "anna".to_owned(),
+            since: "2026-11-30T06:57:59Z".to_owned(),
+            process: 42,
+        };
+        let limit = Duration::from_secs(30);
+        let failed = |end| Event::PostDeployFailed {
+            command: "app warm".to_owned(),
+            end,
+        };
+        for (event, text) in [
+            (
+                Event::Waited {
+                    held: Some(held),
+                    holder: None,
+                },
+                r#"{"waited":{"held":{"what":"deploy","id":"19700101-000001","by":"anna","since":"2026-11-30T06:57:59Z","process":42}}}"#,
+            ),
+            (
+                Event::Waited {
+                    held: None,
+                    holder: Some("deploy".to_owned()),
+                },
+                r#"{"waited":{"holder":"deploy"}}"#,
+            ),
+            (Event::CacheDistrusted, r#""cache-distrusted""#),
+            (
+                Event::RequestsCut { requests: 3, limit },
+                r#"{"requests-cut":{"requests":3,"limit":30}}"#,
+            ),
+            (
+                failed(CommandEnd::Exited { code: 1 }),
+                r#"{"post-deploy-failed":{"command":"app warm","end":{"exited":{"code":1}}}}"#,
+            ),
+            (
+                failed(CommandEnd::TimedOut { limit }),
+                r#"{"post-deploy-failed":{"command":"app warm","end":{"timed-out":{"limit":30}}}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&event).expect("a text"), text);
+            assert_eq!(serde_json::from_str::<Event>(text).expect("an event"), event);
+        }
     }
 }

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(20);
+/// How many times as long as the one before a pause is, as a fraction.
+const TWICE: (u32, u32) = (2, 1);
+const A_FIFTH_MORE: (u32, u32) = (6, 5);
 
-/// The pauses between attempts: each is twice as long as the one before, up to a limit.
+/// The pauses between attempts: each is longer than the one before, up to a limit.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     first: Duration,
     next: Duration,
     longest: Duration,
+    growth: (u32, u32),
 }
 
 impl Backoff {
@@ -24,13 +28,23 @@ impl Backoff {
             first,
             next: first,
             longest,
+            growth: TWICE,
         }
     }
 
-    /// Returns the pause before the next attempt, and doubles the one after it.
+    /// Returns a backoff whose pauses grow by a fifth: for what may come true at any moment, and holds up whoever waits.
+    pub fn slowly(first: Duration, longest: Duration) -> Self {
+        Self {
+            growth: A_FIFTH_MORE,
+            ..Self::between(first, longest)
+        }
+    }
+
+    /// Returns the pause before the next attempt, and makes the one after it longer.
     pub fn take(&mut self) -> Duration {
         let now = self.next;
-        self.next = (now * 2).min(self.longest);
+        let (times, parts) = self.growth;
+        self.next = (now * times / parts).min(self.longest);
         now
     }
 
@@ -43,6 +57,13 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn slowly_is_a_fifth_longer_each_time() {
+        let mut pause = Backoff::slowly(FIRST, Duration::from_millis(40));
+        let taken: Vec<u128> = (0..6).map(|_| pause.take().as_micros()).collect();
+        assert_eq!(taken, [20_000, 24_000, 28_800, 34_560, 40_000, 40_000]);
+    }
 
     #[test]
     fn each_is_twice_as_long_up_to_the_longest() {

@@ -8,7 +8,7 @@
 //! - [`goal`]: what is wanted
 //! - [`observed`]: what is true now
 //! - [`journal`]: what cannot be seen by looking; [`failure`]: why the goal is given up
-//! - [`operation`]: what was asked for
+//! - [`operation`]: what was asked for; [`purpose`]: what an app is held for
 //! - [`step`]: what can be done about it; [`mod@abort`]: whether it can still be ended; [`blind`]: what is decided where
 //!   nobody can look
 //! - `activate`, `undo`, `retire`: the rules, for going forward, for going back, for taking an app down; `view`: the
@@ -24,6 +24,7 @@ pub mod goal;
 pub mod journal;
 pub mod observed;
 pub mod operation;
+pub mod purpose;
 pub mod step;
 
 mod activate;
@@ -39,6 +40,7 @@ pub use goal::{Activation, Cause, Goal};
 pub use journal::{Journal, Migration};
 pub use observed::{Container, Observed, RecordState, Refs, Route, State};
 pub use operation::OperationName;
+pub use purpose::Purpose;
 pub use step::{Step, StepName};
 
 /// What to do next.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gokku_core::build::image_sources::ownership::Known;
-use gokku_core::build::image_sources::{BuiltBy, Given, LARGEST, Use, frontend, mask, read, read_trigger};
+use gokku_core::build::image_sources::{Given, LARGEST, Use, frontend, mask, read, read_trigger};
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::containers::build::BuildRequest;
 
@@ -93,22 +93,16 @@ impl Engine {
         &self,
         request: &BuildRequest<'_>,
         text: &str,
-        buildkit: bool,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<Option<String>, Error> {
         let unclear =
             |why: gokku_core::build::image_sources::Unclear| Error::Unclear(why.told(request.dockerfile));
-        let asked = buildkit && frontend::is_asked_for(text, &request.args).map_err(unclear)?;
+        let asked = frontend::is_asked_for(text, &request.args).map_err(unclear)?;
         let given = Given {
             args: &request.args,
             arch: self.arch(),
-            by: if buildkit {
-                BuiltBy::BuildKit
-            } else {
-                BuiltBy::Classic
-            },
         };
-        let obeys_triggers = asked || !buildkit || self.major() >= OBEYS_TRIGGERS;
+        let obeys_triggers = asked || self.major() >= OBEYS_TRIGGERS;
         let uses = read(text, &given).map_err(unclear)?;
         let mut anothers: Vec<(&Use, String)> = Vec::new();
         for one in &uses {

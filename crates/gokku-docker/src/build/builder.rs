@@ -1,34 +1,33 @@
 //! An image from a folder with a Dockerfile.
 //!
-//! `POST /build` (Docker Engine API, `ImageBuild`), with `version=2` for BuildKit where the engine has it. What
-//! BuildKit sends, `moby.buildkit.trace`, is read in `trace.rs`; what the classic builder says, in `classic.rs`.
+//! `POST /build` (Docker Engine API, `ImageBuild`), with `version=2` for BuildKit, which every engine from Docker 20.10 on
+//! has. What it sends, `moby.buildkit.trace`, is read in `trace.rs`.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bollard::query_parameters::RemoveImageOptionsBuilder;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use gokku_core::ImageId;
 use gokku_core::build::image_sources::mask::unmasked;
 use gokku_core::build::image_sources::ownership::Neighbours;
-use gokku_core::containers::build::{BuildRequest, Builder, Secrets};
-use gokku_core::containers::image::Login;
+use gokku_core::containers::build::{BuildRequest, Secrets};
+use gokku_core::containers::lines::lines;
 use gokku_core::text::causes::causes;
 use gokku_core::text::fingerprint::Fingerprint;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::Request;
 use hyper::body::Frame;
 use hyper::header::CONTENT_TYPE;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 use crate::build::apart::{CACHES, Instead, dockerfile};
 use crate::build::buildkit_session::{Offer, Session};
-use crate::build::classic::Classic;
 use crate::build::context;
 use crate::build::context::Extra;
 use crate::build::secrets::masked;
@@ -38,7 +37,13 @@ use crate::engine::error::Error;
 use crate::engine::failed_build::FailedBuild;
 use crate::engine::limits::Call;
 use crate::engine::raw_http;
-use crate::image::registry::all_logins;
+
+/// What is percent-encoded in a query: everything but RFC 3986's unreserved characters.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 #[derive(Deserialize)]
 struct Message {
@@ -54,7 +59,6 @@ struct Message {
 #[derive(Default)]
 struct Progress {
     trace: Trace,
-    classic: Classic,
     image: Option<ImageId>,
     neighbours: Option<Neighbours>,
 }
@@ -84,9 +88,8 @@ impl Progress {
     /// A build's failure with the instruction that it was at.
     fn explain(&mut self, error: Error, secrets: &Secrets) -> Error {
         match error {
-            Error::Build(FailedBuild { reason, .. }) => {
-                let failed = self.trace.failed();
-                let mut failed = failed.unwrap_or_else(|| self.classic.failed(reason));
+            Error::Build(failed) => {
+                let mut failed = self.trace.failed().unwrap_or(failed);
                 let words = failed.output.iter_mut().chain([&mut failed.reason]);
                 for words in words.chain(&mut failed.instruction) {
                     *words = told(words, secrets);
@@ -119,7 +122,7 @@ impl Write for BodyWriter {
     }
 }
 
-fn query(request: &BuildRequest<'_>, buildkit: bool, session: Option<&Session>) -> Result<String, Error> {
+fn query(request: &BuildRequest<'_>, session: &Session) -> Result<String, Error> {
     let json = |what: &'static str, pairs: &BTreeMap<String, String>| {
         serde_json::to_string(pairs).map_err(|error| Error::Api {
             what,
@@ -127,16 +130,12 @@ fn query(request: &BuildRequest<'_>, buildkit: bool, session: Option<&Session>) 
         })
     };
     let mut args: BTreeMap<String, String> = request.args.iter().cloned().collect();
-    let mut host = None;
-    if buildkit {
-        let caches = &request.apart.caches;
-        args.insert(CACHES.to_owned(), caches.clone());
-        let mut salt = Fingerprint::default();
-        salt.add(caches);
-        host = Some(("extrahosts", format!("gokku-{salt}:127.0.0.1")));
-    }
+    let caches = &request.apart.caches;
+    args.insert(CACHES.to_owned(), caches.clone());
+    let mut salt = Fingerprint::default();
+    salt.add(caches);
     let fields = [
-        ("version", if buildkit { "2" } else { "1" }.to_owned()),
+        ("version", "2".to_owned()),
         ("dockerfile", request.dockerfile.to_owned()),
         ("t", request.tag.clone()),
         ("rm", "1".to_owned()),
@@ -144,27 +143,14 @@ fn query(request: &BuildRequest<'_>, buildkit: bool, session: Option<&Session>) 
         ("nocache", if request.cache { "0" } else { "1" }.to_owned()),
         ("labels", json("write the labels", &request.labels)?),
         ("buildargs", json("write the build arguments", &args)?),
+        ("session", session.id.clone()),
+        ("extrahosts", format!("gokku-{salt}:127.0.0.1")),
     ];
-    let session = session.map(|session| ("session", session.id.clone()));
     let fields: Vec<String> = fields
         .iter()
-        .chain(&session)
-        .chain(&host)
-        .map(|(key, value)| format!("{key}={}", escaped(value)))
+        .map(|(key, value)| format!("{key}={}", utf8_percent_encode(value, ESCAPED)))
         .collect();
     Ok(format!("/build?{}", fields.join("&")))
-}
-
-/// Percent-encoding of everything but RFC 3986's unreserved characters.
-fn escaped(text: &str) -> String {
-    let escape = |byte: u8| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
-    };
-    text.bytes().map(escape).collect()
 }
 
 impl Engine {
@@ -174,58 +160,29 @@ impl Engine {
         request: &'a BuildRequest<'_>,
         on_line: &'a mut (dyn FnMut(String) + Send),
     ) -> BoxFuture<'a, Result<ImageId, Error>> {
-        Box::pin(self.build_with_any(request, on_line))
+        Box::pin(self.build_it(request, on_line))
     }
 
-    async fn build_with_any(
+    async fn build_it(
         &self,
         request: &BuildRequest<'_>,
-        on_line: &mut (dyn FnMut(String) + Send),
-    ) -> Result<ImageId, Error> {
-        if request.builder == Builder::Any {
-            // Engines of API 1.41 have BuildKit in them and do not say so; one that was built without refuses.
-            match self.build_with(request, true, on_line).await {
-                Err(Error::Api { message, .. }) if message.to_lowercase().contains("buildkit") => {}
-                result => return result,
-            }
-        }
-        if let Some(name) = request.secrets.keys().next() {
-            return Err(Error::NoSecrets(name.clone()));
-        }
-        self.build_with(request, false, on_line).await
-    }
-
-    async fn build_with(
-        &self,
-        request: &BuildRequest<'_>,
-        buildkit: bool,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<ImageId, Error> {
         let own = match &request.generated {
             Some(generated) => Instead {
                 path: request.dockerfile.into(),
-                text: if buildkit {
-                    generated.buildkit.clone()
-                } else {
-                    generated.classic.clone()
-                },
+                text: generated.dockerfile.clone(),
             },
             None => dockerfile(request.folder, request.dockerfile)?,
         };
-        let changed = self.kept_apart(request, &own.text, buildkit, on_line).await?;
+        let changed = self.kept_apart(request, &own.text, on_line).await?;
         // Without one BuildKit cannot ask whether there is a login, and pulls from no registry that wants a token for
         // everybody, as Docker Hub does.
-        let session = if buildkit {
-            let offer = Offer {
-                secrets: request.secrets.clone(),
-                logins: request.logins.clone(),
-            };
-            Some(Session::open(self, offer).await?)
-        } else {
-            None
+        let offer = Offer {
+            secrets: request.secrets.clone(),
+            logins: request.logins.clone(),
         };
-        // BuildKit asks for them.
-        let logins: &[Login] = if buildkit { &[] } else { &request.logins };
+        let session = Session::open(self, offer).await?;
         let on_line = &mut |line: String| on_line(told(&line, &request.secrets));
         let (sender, mut receiver) = mpsc::channel(16);
         let last_taken = Arc::new(Mutex::new(Instant::now()));
@@ -243,7 +200,7 @@ impl Engine {
                 .as_ref()
                 .map(|text| context::Instead { path: &path, text });
             let instead = instead.filter(|_| extra.is_none());
-            let result = context::write(&folder, &dockerfile, extra, instead, buildkit, writer);
+            let result = context::write(&folder, &dockerfile, extra, instead, writer);
             if let Err(error) = &result {
                 // A body that ends in an error is never taken for a whole one.
                 let _ = errors.blocking_send(Err(std::io::Error::other(error.to_string())));
@@ -261,8 +218,7 @@ impl Engine {
         };
         let built = self
             .send(
-                &query(request, buildkit, session.as_ref())?,
-                logins,
+                &query(request, &session)?,
                 BodyExt::boxed(body),
                 &last_taken,
                 &mut progress,
@@ -270,11 +226,7 @@ impl Engine {
             )
             .await;
         progress.trace.rest().into_iter().for_each(&mut *on_line);
-        progress.classic.rest().into_iter().for_each(&mut *on_line);
         let built = built.map_err(|error| progress.explain(error, &request.secrets));
-        if built.is_err() {
-            self.forget(progress.classic.made()).await;
-        }
         // A folder that cannot be read is the cause, whatever the engine made of it.
         match sending.await {
             Ok(Err(error)) if !matches!(&error, Error::Context { reason, .. } if reason.contains("roken pipe")) =>
@@ -294,29 +246,8 @@ impl Engine {
         }
     }
 
-    /// Removes the images of a failed build's steps, which the classic builder keeps, and without a label to be found
-    /// by. What has a name or is built upon meanwhile stays.
-    async fn forget(&self, steps: &[String]) {
-        let options = RemoveImageOptionsBuilder::default().noprune(true).build();
-        for step in steps.iter().rev() {
-            let call = Call::new("image inspect", "look at a failed build's image", step);
-            match self.ask(call, self.docker.inspect_image(step)).await {
-                Ok(found) if found.repo_tags.as_ref().is_none_or(Vec::is_empty) => {
-                    let Some(id) = found.id else { continue };
-                    let call = Call::new("rmi", "remove a failed build's image", step);
-                    let removed = self.docker.remove_image(&id, Some(options.clone()), None);
-                    // The build's error is what matters: what stays takes room, and no more than that.
-                    let _ = self.act(call, removed).await;
-                }
-                // Nor will it answer for the others.
-                Err(error) if error.is_silence() => return,
-                _ => {}
-            }
-        }
-    }
-
-    /// Waits until a build begins to answer. The classic builder first takes all that is to be built, however long that
-    /// is: the limit is for silence after the last of it.
+    /// Waits until a build begins to answer. An engine may first take all that is to be built, however long that is: the
+    /// limit is for silence after the last of it.
     async fn unless_silent<T>(
         &self,
         what: &'static str,
@@ -342,17 +273,13 @@ impl Engine {
     async fn send(
         &self,
         path: &str,
-        logins: &[Login],
         body: http_body_util::combinators::BoxBody<Bytes, std::io::Error>,
         taken: &Mutex<Instant>,
         progress: &mut Progress,
         on_line: &mut (dyn FnMut(String) + Send),
     ) -> Result<(), Error> {
         let what = "build the image";
-        let mut head = Request::post(path).header(CONTENT_TYPE, "application/x-tar");
-        if !logins.is_empty() {
-            head = head.header("X-Registry-Config", all_logins(logins)?);
-        }
+        let head = Request::post(path).header(CONTENT_TYPE, "application/x-tar");
         let begun = raw_http::send(&self.socket, head, body);
         let (response, _driving) = self.unless_silent(what, taken, begun).await?;
         let status = response.status();
@@ -433,7 +360,7 @@ fn read(
         });
     }
     if let Some(text) = message.stream {
-        progress.classic.lines(&text).into_iter().for_each(on_line);
+        lines(text.as_bytes()).into_iter().for_each(on_line);
     }
     Ok(())
 }

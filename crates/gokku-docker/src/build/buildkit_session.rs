@@ -110,10 +110,9 @@ impl Session {
         let empty = Empty::new().map_err(|never| match never {}).boxed();
         let (response, driving) = raw_http::send(socket, request, empty).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(failed(format!(
-                "no session with BuildKit: HTTP {}",
-                response.status()
-            )));
+            return Err(Error::NoBuildKit {
+                status: response.status().as_u16(),
+            });
         }
         let upgraded = hyper::upgrade::on(response)
             .await

@@ -104,29 +104,22 @@ pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore
 /// to the build's cache. The Dockerfile is always sent; one that is not in the folder is `extra`, and the folder has
 /// nothing of its name.
 ///
-/// The classic builder reads `.dockerignore` too, and takes it and the Dockerfile away before COPY sees them, where
-/// they are left out. BuildKit reads it only where it fetches a folder by itself.
+/// BuildKit reads `.dockerignore` only where it fetches a folder by itself: it is sent as any other file.
 pub fn write(
     folder: &Path,
     dockerfile: &str,
     extra: Option<Extra<'_>>,
     instead: Option<Instead<'_>>,
-    buildkit: bool,
     to: impl Write,
 ) -> Result<(), Error> {
     let ignore = ignore(folder, dockerfile, extra.map_or("", |extra| extra.dockerignore))?;
-    let always: &[&str] = if buildkit {
-        &[dockerfile]
-    } else {
-        &[dockerfile, ".dockerignore"]
-    };
     let mut tar = tar::Builder::new(to);
     tar.follow_symlinks(false);
     add(
         &mut tar,
         folder,
         "",
-        (always, instead),
+        (dockerfile, instead),
         (&ignore, &Above::default()),
     )?;
     if let Some(extra) = extra {
@@ -148,7 +141,7 @@ fn add(
     tar: &mut tar::Builder<impl Write>,
     folder: &Path,
     below: &str,
-    (always, instead): (&[&str], Option<Instead<'_>>),
+    (dockerfile, instead): (&str, Option<Instead<'_>>),
     (ignore, above): (&Ignore, &Above),
 ) -> Result<(), Error> {
     let here = folder.join(below);
@@ -171,20 +164,20 @@ fn add(
         };
         let (left_out, known) = ignore.look(relative.as_bytes(), above);
         let meta = entry.metadata().map_err(|error| problem(&entry.path(), &error))?;
-        let is_above = |file: &&str| {
-            let rest = file.strip_prefix(&*relative);
+        let is_above_it = || {
+            let rest = dockerfile.strip_prefix(&*relative);
             rest.is_some_and(|rest| rest.starts_with('/'))
         };
         if meta.is_dir() {
             if !left_out {
                 append(tar, &entry.path(), &relative, &meta)?;
             }
-            if !left_out || ignore.looks_into(relative.as_bytes()) || always.iter().any(is_above) {
-                add(tar, folder, &relative, (always, instead), (ignore, &known))?;
+            if !left_out || ignore.looks_into(relative.as_bytes()) || is_above_it() {
+                add(tar, folder, &relative, (dockerfile, instead), (ignore, &known))?;
             }
         } else if let Some(instead) = instead.filter(|instead| instead.path == relative) {
             append_text(tar, &relative, instead.text).map_err(|error| problem(&entry.path(), &error))?;
-        } else if !left_out || always.contains(&&*relative) {
+        } else if !left_out || dockerfile == relative {
             append(tar, &entry.path(), &relative, &meta)?;
         }
     }

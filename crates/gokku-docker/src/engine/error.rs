@@ -80,11 +80,14 @@ pub enum Error {
     /// Which images the Dockerfile names cannot be told: where, why, and what to do.
     #[error("{0}")]
     Unclear(String),
-    /// The engine has no BuildKit, and a build needs it.
+    /// The engine gives no session with BuildKit, which builds the images.
     #[error(
-        "the build's secret {0} needs BuildKit, which this engine does not have: Docker's own, from 20.10 on, have it"
+        "this engine has no BuildKit (HTTP {status}), which builds the images: every Docker Engine for Linux has it from 20.10 on. Install that one, `docker.io` or `docker-ce`, and look with `docker version` what answers on the socket"
     )]
-    NoSecrets(String),
+    NoBuildKit {
+        /// The status with which it refused.
+        status: u16,
+    },
     /// The folder to build could not be read.
     #[error("{}: {reason}", .path.display())]
     Context {
@@ -162,7 +165,7 @@ impl From<Error> for gokku_core::containers::Error {
             }
             Error::Build(_)
             | Error::Unclear(_)
-            | Error::NoSecrets(_)
+            | Error::NoBuildKit { .. }
             | Error::Context { .. }
             | Error::NoRoom(_)
             | Error::Api { .. } => Self::Failed(error.into()),

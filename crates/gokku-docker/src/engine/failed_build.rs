@@ -54,9 +54,8 @@ impl Begun {
 impl FailedBuild {
     /// The exit code of the instruction's command, where that is why.
     pub fn exit_code(&self) -> Option<u32> {
-        // BuildKit's words, and the classic builder's.
-        let marks = ["exit code: ", "returned a non-zero code: "];
-        let after = marks.iter().find_map(|mark| self.reason.rsplit_once(mark))?.1;
+        // BuildKit's words.
+        let after = self.reason.rsplit_once("exit code: ")?.1;
         let end = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
         after[..end].parse().ok()
     }
@@ -82,12 +81,10 @@ impl FailedBuild {
             Some(_) => {
                 "`docker build` in a fresh clone of the commit shows the same. Mend it, commit and push again."
             }
-            None if has(&["not found: not found", "file not found in build context"]) => {
+            None if has(&["not found: not found"]) => {
                 "The build sees the commit's files: it was not committed, or .dockerignore leaves it out."
             }
-            None if has(&["dockerfile parse error", "Dockerfile parse error"]) => {
-                "Mend the Dockerfile, commit and push again."
-            }
+            None if has(&["dockerfile parse error"]) => "Mend the Dockerfile, commit and push again.",
             None if is_denial(reason) => {
                 "A base image is private, or its name is not right. `gokku registry login HOST --username USER` on the server stores a login for its registry."
             }

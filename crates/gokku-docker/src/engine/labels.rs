@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-pub use gokku_core::containers::labels::*;
+pub(crate) use gokku_core::containers::labels::*;
 
 /// All of a container's.
 const ALL: [&str; 13] = [

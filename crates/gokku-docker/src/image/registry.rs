@@ -4,8 +4,6 @@
 //! header or a body of such a request on its socket, and nothing else has it. The client library writes that header in
 //! another alphabet than the engine reads, which then takes some passwords for none: so the requests are made here.
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use bytes::Bytes;
@@ -50,13 +48,6 @@ fn auth(login: &Login) -> Auth<'_> {
 /// The value of `X-Registry-Auth`.
 fn header(login: &Login) -> Result<String, Error> {
     Ok(for_url(&json(&auth(login))?))
-}
-
-/// The value of `X-Registry-Config`, which the classic builder looks into for its base images.
-pub(crate) fn all_logins(logins: &[Login]) -> Result<String, Error> {
-    let auths = logins.iter().map(auth);
-    let by_address: BTreeMap<&str, Auth<'_>> = auths.map(|one| (one.serveraddress, one)).collect();
-    Ok(for_url(&json(&by_address)?))
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
@@ -292,24 +283,5 @@ mod tests {
             r#"{"username":"me","password":"?>~???>>>~~~","serveraddress":"https://index.docker.io/v1/"}"#
         );
         assert_eq!(format!("{login:?}"), "Login(me at docker.io)");
-    }
-
-    /// As `docker build` itself does it.
-    #[test]
-    fn the_classic_builder_gets_every_login_by_its_address() {
-        let login = |registry: &str| Login {
-            registry: registry.to_owned(),
-            username: "me".to_owned(),
-            password: "?>~".to_owned(),
-        };
-        let header = all_logins(&[login("localhost:5000"), login("docker.io")]).expect("a header");
-        let plain = URL_SAFE.decode(header).expect("base64");
-        let all: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&plain).expect("JSON");
-        let addresses: Vec<&str> = all.keys().map(String::as_str).collect();
-        assert_eq!(addresses, ["https://index.docker.io/v1/", "localhost:5000"]);
-        assert!(
-            all.values()
-                .all(|login| login["username"] == "me" && login["password"] == "?>~")
-        );
     }
 }

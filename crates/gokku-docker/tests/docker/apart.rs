@@ -6,9 +6,10 @@ use std::process::Command;
 
 use gokku_core::AppName;
 use gokku_core::build::image_sources::ownership::Neighbours;
-use gokku_docker::{Apart, BuildRequest, Builder, Error, labels};
+use gokku_core::containers::{Apart, BuildRequest, labels};
+use gokku_docker::Error;
 
-use crate::support::{BUILDERS, Folder, Lab, docker};
+use crate::support::{Folder, Lab, docker};
 
 const SECRET: &str = "the-secret-of-another-app";
 
@@ -35,13 +36,13 @@ impl Two {
         let request = BuildRequest {
             tag: format!("{}:latest", two.other),
             labels: two.lab.labels(&[(labels::APP, two.other.as_str())]),
-            ..two.lab.request(folder.path(), Builder::Any)
+            ..two.lab.request(folder.path())
         };
         two.lab.build(&request).await.0.unwrap();
         two
     }
 
-    fn request<'a>(&self, folder: &'a Folder, builder: Builder, args: &[(&str, &str)]) -> BuildRequest<'a> {
+    fn request<'a>(&self, folder: &'a Folder, args: &[(&str, &str)]) -> BuildRequest<'a> {
         BuildRequest {
             tag: format!("{}:latest", self.own),
             labels: self.lab.labels(&[(labels::APP, self.own.as_str())]),
@@ -57,92 +58,77 @@ impl Two {
                 },
                 caches: self.lab.name("a"),
             },
-            ..self.lab.request(folder.path(), builder)
+            ..self.lab.request(folder.path())
         }
     }
 
     /// What a build says that must fail.
-    async fn fails(&self, dockerfile: &str, builder: Builder, args: &[(&str, &str)]) -> String {
+    async fn fails(&self, dockerfile: &str, args: &[(&str, &str)]) -> String {
         let folder = Folder::new(dockerfile);
-        let (built, lines) = self.lab.build(&self.request(&folder, builder, args)).await;
+        let (built, lines) = self.lab.build(&self.request(&folder, args)).await;
         let said = lines.join("\n");
         let error = match built {
             Err(error) => error.to_string(),
-            Ok(id) => panic!("{builder:?}: it was built, {id}\n{dockerfile}\n{said}"),
+            Ok(id) => panic!("it was built, {id}\n{dockerfile}\n{said}"),
         };
         format!("{said}\n{error}")
     }
 
-    async fn builds(&self, dockerfile: &str, builder: Builder) {
+    async fn builds(&self, dockerfile: &str) {
         let folder = Folder::new(dockerfile);
-        let (built, lines) = self.lab.build(&self.request(&folder, builder, &[])).await;
-        built.unwrap_or_else(|error| panic!("{builder:?}: {error}\n{dockerfile}\n{}", lines.join("\n")));
+        let (built, lines) = self.lab.build(&self.request(&folder, &[])).await;
+        built.unwrap_or_else(|error| panic!("{error}\n{dockerfile}\n{}", lines.join("\n")));
     }
 }
 
-/// A Dockerfile that names the image `{}`, whether only BuildKit understands it, and build arguments.
-type Attack = (&'static str, bool, &'static [(&'static str, &'static str)]);
+/// A Dockerfile that names the image `{}`, and build arguments.
+type Attack = (&'static str, &'static [(&'static str, &'static str)]);
 
 const ATTACKS: [Attack; 13] = [
-    ("FROM {}\nRUN [\"/app\", \"print\", \"/secret\"]\n", false, &[]),
+    ("FROM {}\nRUN [\"/app\", \"print\", \"/secret\"]\n", &[]),
     (
         "from docker.io/library/{}:latest as x\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
         &[],
     ),
     (
         "FROM \\\n# x\n \"{}\"\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
         &[],
     ),
     (
         "ARG X={}\nFROM index.docker.io/$X\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
         &[],
     ),
-    (
-        "FROM ${NONE:-{}}\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
-        &[],
-    ),
+    ("FROM ${NONE:-{}}\nRUN [\"/app\", \"print\", \"/secret\"]\n", &[]),
     (
         "ARG X\nFROM ${X}\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
         &[("X", "{}")],
     ),
     (
         "# escape=`\nFROM `\n{}`\n:latest\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
         &[],
     ),
     (
         "FROM {} AS x\nFROM scratch\nCOPY --from=x /secret /secret\nCOPY --from=x /app /app\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
         &[],
     ),
     (
         "FROM scratch\nCOPY --from={} / /\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
         &[],
     ),
     (
         "FROM scratch\nCOPY app /app\nCOPY --from={}:latest /secret /\nRUN [\"/app\", \"print\", \"/secret\"]\n",
-        false,
         &[],
     ),
     (
         "FROM scratch\nCOPY app /app\nRUN --mount=from={},target=/x [\"/app\", \"print\", \"/x/secret\"]\n",
-        true,
         &[],
     ),
     (
         "FROM scratch\nCOPY app /app\nRUN --mount=type=bind,target=/x,from={}:latest [\"/app\", \"print\", \"/x/secret\"]\n",
-        true,
         &[],
     ),
     (
         "FROM scratch\nCOPY app /app\nRUN --mount='\"target=/x\",type=cache,FROM={}' [\"/app\", \"print\", \"/x/secret\"]\n",
-        true,
         &[],
     ),
 ];
@@ -151,41 +137,32 @@ const ATTACKS: [Attack; 13] = [
 #[tokio::test]
 async fn p49_no_reference_gets_an_image_of_another_app_nor_tells_that_there_is_one() {
     let two = Two::new().await;
-    for (dockerfile, buildkit_alone, args) in ATTACKS {
-        for builder in BUILDERS {
-            if buildkit_alone && builder == Builder::Classic {
-                continue;
-            }
-            let about = async |name: &str| {
-                let args: Vec<(&str, String)> = args
-                    .iter()
-                    .map(|(key, value)| (*key, value.replace("{}", name)))
-                    .collect();
-                let args: Vec<(&str, &str)> =
-                    args.iter().map(|(key, value)| (*key, value.as_str())).collect();
-                two.fails(&dockerfile.replace("{}", name), builder, &args).await
-            };
-            let (of_other, of_nobody) = (about(two.other.as_str()).await, about(&two.nobody).await);
-            assert!(!of_other.contains(SECRET), "{builder:?}: {of_other}");
-            // The classic builder shows instructions as they are written.
-            if builder == Builder::Any {
-                // Whether a step is told that runs beside, is chance.
-                let certain = |said: &str| -> Vec<String> {
-                    let lines = said.lines().filter(|line| !line.contains("COPY app /app"));
-                    lines.map(str::to_owned).collect()
-                };
-                assert_eq!(
-                    certain(&of_other.replace(two.other.as_str(), &two.nobody)),
-                    certain(&of_nobody),
-                    "{dockerfile}"
-                );
-            }
-        }
+    for (dockerfile, args) in ATTACKS {
+        let about = async |name: &str| {
+            let args: Vec<(&str, String)> = args
+                .iter()
+                .map(|(key, value)| (*key, value.replace("{}", name)))
+                .collect();
+            let args: Vec<(&str, &str)> = args.iter().map(|(key, value)| (*key, value.as_str())).collect();
+            two.fails(&dockerfile.replace("{}", name), &args).await
+        };
+        let (of_other, of_nobody) = (about(two.other.as_str()).await, about(&two.nobody).await);
+        assert!(!of_other.contains(SECRET), "{of_other}");
+        // Whether a step is told that runs beside, is chance.
+        let certain = |said: &str| -> Vec<String> {
+            let lines = said.lines().filter(|line| !line.contains("COPY app /app"));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(
+            certain(&of_other.replace(two.other.as_str(), &two.nobody)),
+            certain(&of_nobody),
+            "{dockerfile}"
+        );
     }
     // A stage that nobody needs is looked for by nobody.
     for name in [two.other.as_str(), &two.nobody] {
         let unneeded = format!("FROM {name} AS x\nFROM scratch\nCOPY app /app\n");
-        two.builds(&unneeded, Builder::Any).await;
+        two.builds(&unneeded).await;
     }
 }
 
@@ -208,12 +185,10 @@ async fn p49_an_image_of_another_app_is_not_got_by_its_id_either() {
         &format!("sha256:{id}"),
         &format!("x@sha256:{id}"),
     ] {
-        for builder in BUILDERS {
-            let said = two.fails(&format!("FROM {name}\n{print}"), builder, &[]).await;
-            assert!(!said.contains(SECRET), "{name}: {said}");
-        }
+        let said = two.fails(&format!("FROM {name}\n{print}"), &[]).await;
+        assert!(!said.contains(SECRET), "{name}: {said}");
         let copy = format!("FROM scratch\nCOPY --from={name} / /\n{print}");
-        let said = two.fails(&copy, Builder::Classic, &[]).await;
+        let said = two.fails(&copy, &[]).await;
         assert!(!said.contains(SECRET), "{name}: {said}");
     }
 }
@@ -225,23 +200,11 @@ async fn what_is_an_apps_own_and_what_is_everybodys_is_built_upon() {
     let private = two.other.as_str();
     // A public image that another app runs.
     docker(&["tag", &format!("{private}:latest"), &format!("{public}:1")]);
-    for builder in BUILDERS {
-        two.builds(&format!("FROM {public}:1\nENV A=1\n"), builder).await;
-        two.builds(
-            &format!("FROM scratch\nCOPY --from={public}:1 /app /app\n"),
-            builder,
-        )
+    two.builds(&format!("FROM {public}:1\nENV A=1\n")).await;
+    two.builds(&format!("FROM scratch\nCOPY --from={public}:1 /app /app\n"))
         .await;
-    }
-    // Its own earlier one, by its name and its id.
-    let own = format!("{}:latest", two.own);
-    for builder in BUILDERS {
-        two.builds(&format!("FROM {own}\nENV B=1\n"), builder).await;
-    }
-    let image = two.lab.engine.image(&own).await.unwrap().unwrap();
-    let id = image.id.as_str().trim_start_matches("sha256:").to_owned();
-    two.builds(&format!("FROM {}\nENV C=1\n", &id[..12]), Builder::Classic)
-        .await;
+    // Its own earlier one.
+    two.builds(&format!("FROM {}:latest\nENV B=1\n", two.own)).await;
 }
 
 /// What a base image brings along is looked at as well, and so is what a build leaves for those upon it.
@@ -269,46 +232,38 @@ async fn p49_onbuild_instructions_get_nothing_of_another_app() {
         "{}",
         String::from_utf8_lossy(&imported.stderr)
     );
-    for builder in BUILDERS {
-        let said = two
-            .fails(
-                &format!("FROM {base}\nRUN [\"/app\", \"print\", \"/secret\"]\n"),
-                builder,
-                &[],
-            )
-            .await;
-        assert!(!said.contains(SECRET), "{builder:?}: {said}");
-        assert!(!said.contains("gokku-none"), "{builder:?}: {said}");
-    }
-    for builder in BUILDERS {
-        two.builds(&format!("FROM scratch\nCOPY app /app\n{trigger}\n"), builder)
-            .await;
-        let own = two.own.as_str();
-        let said = two
-            .fails(
-                &format!("FROM {own}\nRUN [\"/app\", \"print\", \"/secret\"]\n"),
-                builder,
-                &[],
-            )
-            .await;
-        assert!(!said.contains(SECRET), "{builder:?}: {said}");
-    }
+    let said = two
+        .fails(
+            &format!("FROM {base}\nRUN [\"/app\", \"print\", \"/secret\"]\n"),
+            &[],
+        )
+        .await;
+    assert!(!said.contains(SECRET), "{said}");
+    assert!(!said.contains("gokku-none"), "{said}");
+    two.builds(&format!("FROM scratch\nCOPY app /app\n{trigger}\n"))
+        .await;
+    let own = two.own.as_str();
+    let said = two
+        .fails(
+            &format!("FROM {own}\nRUN [\"/app\", \"print\", \"/secret\"]\n"),
+            &[],
+        )
+        .await;
+    assert!(!said.contains(SECRET), "{said}");
 }
 
 #[tokio::test]
 async fn a_dockerfile_that_is_a_link_is_read_where_it_leads() {
     let two = Two::new().await;
-    for builder in BUILDERS {
-        let text = format!("FROM {}\nRUN [\"/app\", \"print\", \"/secret\"]\n", two.other);
-        let folder = Folder::new("")
-            .file("deploy/web", text)
-            .link("deploy/link", "web");
-        std::fs::remove_file(folder.path().join("Dockerfile")).unwrap();
-        let folder = folder.link("Dockerfile", "deploy/link");
-        let (built, lines) = two.lab.build(&two.request(&folder, builder, &[])).await;
-        let error = built.expect_err("it names another app's image");
-        assert!(!lines.join("\n").contains(SECRET), "{error} {lines:?}");
-    }
+    let text = format!("FROM {}\nRUN [\"/app\", \"print\", \"/secret\"]\n", two.other);
+    let folder = Folder::new("")
+        .file("deploy/web", text)
+        .link("deploy/link", "web");
+    std::fs::remove_file(folder.path().join("Dockerfile")).unwrap();
+    let folder = folder.link("Dockerfile", "deploy/link");
+    let (built, lines) = two.lab.build(&two.request(&folder, &[])).await;
+    let error = built.expect_err("it names another app's image");
+    assert!(!lines.join("\n").contains(SECRET), "{error} {lines:?}");
 }
 
 #[tokio::test]
@@ -326,7 +281,7 @@ async fn p49_no_other_program_reads_a_dockerfile() {
     ];
     for (text, args) in attacks {
         let folder = Folder::new(&text.replace("{}", two.other.as_str()));
-        let mut request = two.request(&folder, Builder::Any, args);
+        let mut request = two.request(&folder, args);
         for (_, value) in &mut request.args {
             *value = value.replace("{}", two.other.as_str());
         }
@@ -344,7 +299,7 @@ async fn p49_two_apps_share_no_cache() {
     let mark = two.lab.name("mark");
     let build = async |app: &str, dockerfile: &str, said: &str| {
         let folder = Folder::new(dockerfile).file("said", said);
-        let mut request = two.request(&folder, Builder::Any, &[]);
+        let mut request = two.request(&folder, &[]);
         request.apart.caches = two.lab.name(app);
         let (built, lines) = two.lab.build(&request).await;
         built.unwrap_or_else(|error| panic!("{error}\n{}", lines.join("\n")));

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use gokku_core::ContainerId;
-use gokku_docker::{ContainerSpec, ContainerState, Error};
+use gokku_core::containers::{ContainerSpec, ContainerState};
+use gokku_docker::Error;
 
 use crate::support::{Lab, PATIENCE, docker, soon, until};
 

@@ -11,7 +11,7 @@ use crate::support::Folder;
 
 fn stream(folder: &Folder, dockerfile: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    context::write(folder.path(), dockerfile, None, None, false, &mut bytes).unwrap();
+    context::write(folder.path(), dockerfile, None, None, &mut bytes).unwrap();
     bytes
 }
 
@@ -88,7 +88,7 @@ fn the_dockerfile_is_sent_even_where_it_is_left_out() {
         .file(".dockerignore", "*\n");
     let sent = files(&folder, "deploy/Dockerfile");
     let sent: Vec<_> = sent.keys().collect();
-    assert_eq!(sent, [".dockerignore", "deploy/Dockerfile"]);
+    assert_eq!(sent, ["deploy/Dockerfile"]);
 }
 
 /// As the docker program has it: `<Dockerfile>.dockerignore` comes before the one at the top.
@@ -139,15 +139,7 @@ fn a_dockerfile_that_is_in_no_folder() {
     };
     let sent = |folder: &Folder| -> Vec<String> {
         let mut bytes = Vec::new();
-        context::write(
-            folder.path(),
-            ".gokku.Dockerfile",
-            Some(extra),
-            None,
-            false,
-            &mut bytes,
-        )
-        .unwrap();
+        context::write(folder.path(), ".gokku.Dockerfile", Some(extra), None, &mut bytes).unwrap();
         let mut archive = tar::Archive::new(bytes.as_slice());
         let entries = archive.entries().unwrap();
         entries
@@ -159,11 +151,6 @@ fn a_dockerfile_that_is_in_no_folder() {
     let folder = folder.file(".dockerignore", "*\n!node_modules\n");
     assert_eq!(
         sent(&folder),
-        [
-            ".dockerignore",
-            "node_modules/",
-            "node_modules/x",
-            ".gokku.Dockerfile"
-        ]
+        ["node_modules/", "node_modules/x", ".gokku.Dockerfile"]
     );
 }

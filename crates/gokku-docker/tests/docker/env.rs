@@ -1,6 +1,7 @@
 //! The env reaches the container byte for byte, and nobody else.
 
-use gokku_docker::{ContainerSpec, Stream};
+use gokku_core::containers::ContainerSpec;
+use gokku_core::machine::stream::Stream;
 
 use crate::support::{Lab, soon};
 
@@ -89,7 +90,7 @@ async fn p29_the_apps_env_comes_before_the_images() {
     let folder = crate::support::Folder::new(
         "FROM scratch\nENV PORT=1 KEPT=image\nCOPY app /app\nENTRYPOINT [\"/app\"]\n",
     );
-    let request = lab.request(folder.path(), gokku_docker::Builder::Any);
+    let request = lab.request(folder.path());
     let image = lab.build(&request).await.0.unwrap();
     let spec = ContainerSpec {
         env: vec![

@@ -3,7 +3,8 @@
 use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use gokku_core::ContainerId;
-use gokku_docker::{ContainerEvent, Engine, Error, EventKind, labels};
+use gokku_core::containers::{ContainerEvent, EventKind, labels};
+use gokku_docker::{Engine, Error};
 
 use crate::support::{Lab, Middle, Reply, answer, docker, soon};
 
@@ -128,7 +129,7 @@ async fn p30_a_signal_that_ends_nothing_is_no_stop() {
 async fn events_are_only_of_those_with_the_labels() {
     let lab = Lab::new().await;
     let image = lab.image().await;
-    let spec = |app: &str| gokku_docker::ContainerSpec {
+    let spec = |app: &str| gokku_core::containers::ContainerSpec {
         labels: lab.labels(&[(labels::APP, app), ("odd", r#"a "b" = grün"#)]),
         ..lab.spec(&image, &["exit", "0"])
     };

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use gokku_core::ContainerId;
-use gokku_docker::{ContainerSpec, LogLine, Session, Stream};
+use gokku_core::containers::{ContainerSpec, LogLine};
+use gokku_core::machine::stream::Stream;
+use gokku_docker::Session;
 use tokio::io::AsyncWriteExt;
 
 use crate::support::{Lab, numbered, soon, text};
@@ -164,7 +166,7 @@ async fn exec_ends_by_a_signal_from_the_terminal() {
     .await;
     assert_eq!(soon("the code", handle.exit_code()).await.unwrap(), 130);
     let facts = lab.engine.container(id.as_str()).await.unwrap().unwrap();
-    assert_eq!(facts.state, gokku_docker::ContainerState::Running);
+    assert_eq!(facts.state, gokku_core::containers::ContainerState::Running);
 }
 
 #[tokio::test]

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use gokku_core::ContainerId;
-use gokku_docker::{ContainerSpec, labels};
+use gokku_core::containers::{ContainerSpec, labels};
 
 use crate::support::{Lab, docker};
 
 /// Names of apps and servers that hold each other.
 const APPS: [&str; 5] = ["api", "api-2", "my-api", "ap", "apix"];
 
-fn ids(all: &[gokku_docker::ContainerFacts]) -> BTreeSet<&ContainerId> {
+fn ids(all: &[gokku_core::containers::ContainerFacts]) -> BTreeSet<&ContainerId> {
     all.iter().map(|one| &one.id).collect()
 }
 

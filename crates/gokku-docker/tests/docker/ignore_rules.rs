@@ -176,12 +176,24 @@ fn folder(ignore: &[u8], files: impl IntoIterator<Item = impl AsRef<str>>) -> Fo
         .fold(folder, |folder, file| folder.file(file.as_ref(), ""))
 }
 
+/// The docker program always sends it, for the builder that it is for; here it is a file like any other.
+const DOCKERIGNORE: &[u8] = b".dockerignore";
+
+/// What the docker program sends.
+fn theirs(client: &Client, folder: &Path, dockerfile: &str) -> Result<BTreeSet<Vec<u8>>, String> {
+    let mut paths = client.sends(folder, dockerfile)?;
+    assert!(paths.remove(DOCKERIGNORE), "{:?}", shown(&paths));
+    Ok(paths)
+}
+
 /// What is sent here.
 fn ours(folder: &Path, dockerfile: &str) -> Result<BTreeSet<Vec<u8>>, String> {
     let mut tar = Vec::new();
-    let written = context::write(folder, dockerfile, None, None, false, &mut tar);
+    let written = context::write(folder, dockerfile, None, None, &mut tar);
     written.map_err(|error| error.to_string())?;
-    Ok(paths(&tar))
+    let mut paths = paths(&tar);
+    paths.remove(DOCKERIGNORE);
+    Ok(paths)
 }
 
 /// Does something with each of these, a few at a time.
@@ -210,7 +222,7 @@ fn shown(paths: &BTreeSet<Vec<u8>>) -> Vec<String> {
 fn what_people_write_leaves_out_what_it_leaves_out_for_docker() {
     each(TABLE, |client, (ignore, sent, left_out)| {
         let folder = folder(ignore.as_bytes(), sent.iter().chain(*left_out));
-        let theirs = client.sends(folder.path(), "Dockerfile");
+        let theirs = theirs(client, folder.path(), "Dockerfile");
         let theirs = theirs.unwrap_or_else(|words| panic!("{ignore:?}: {words}"));
         assert_eq!(
             ours(folder.path(), "Dockerfile"),
@@ -228,7 +240,7 @@ fn what_people_write_leaves_out_what_it_leaves_out_for_docker() {
             "{ignore:?}: {:?}",
             shown(&theirs)
         );
-        assert!(theirs.contains("Dockerfile".as_bytes()) && theirs.contains(".dockerignore".as_bytes()));
+        assert!(theirs.contains("Dockerfile".as_bytes()));
     });
 }
 
@@ -247,9 +259,7 @@ fn a_dockerfile_is_sent_wherever_it_is() {
     ];
     each(&all, |client, (ignore, is_theirs)| {
         let folder = folder(ignore.as_bytes(), ["deploy/Dockerfile", "deploy/x", "y"]);
-        let mut theirs = client
-            .sends(folder.path(), "deploy/Dockerfile")
-            .expect("it is sent");
+        let mut theirs = theirs(client, folder.path(), "deploy/Dockerfile").expect("it is sent");
         let is_new = theirs.insert(b"deploy/Dockerfile".to_vec());
         assert_eq!(is_new, !is_theirs, "{ignore:?}");
         assert_eq!(ours(folder.path(), "deploy/Dockerfile"), Ok(theirs), "{ignore:?}");
@@ -262,7 +272,7 @@ fn what_docker_refuses_is_refused_with_its_line() {
     let rows: Vec<(&str, usize)> = REFUSED.iter().copied().chain([(&*too_long, 1)]).collect();
     each(&rows, |client, (ignore, line)| {
         let folder = folder(ignore.as_bytes(), ["a"]);
-        let theirs = client.sends(folder.path(), "Dockerfile").expect_err(ignore);
+        let theirs = theirs(client, folder.path(), "Dockerfile").expect_err(ignore);
         let words = [
             "syntax error in pattern",
             "illegal exclusion pattern",
@@ -275,7 +285,7 @@ fn what_docker_refuses_is_refused_with_its_line() {
     });
     // The longest that is none.
     let longest = folder(&too_long.as_bytes()[1..], ["a"]);
-    let theirs = Client::new().sends(longest.path(), "Dockerfile");
+    let theirs = theirs(&Client::new(), longest.path(), "Dockerfile");
     assert_eq!(ours(longest.path(), "Dockerfile"), theirs);
 }
 
@@ -305,9 +315,7 @@ fn stricter_than_docker() {
     let client = Client::new();
     for ignore in ["*\n[z-a]", "\\pL"] {
         let folder = folder(ignore.as_bytes(), ["a"]);
-        client
-            .sends(folder.path(), "Dockerfile")
-            .expect("Docker takes it");
+        theirs(&client, folder.path(), "Dockerfile").expect("Docker takes it");
         ours(folder.path(), "Dockerfile").expect_err("it is refused");
     }
 }
@@ -317,15 +325,10 @@ fn stricter_than_docker() {
 fn exceptions_with_wildcards_bring_back_from_every_folder() {
     let files = ["docs/api/x.md", "docs/x.md", "docs/api/x.c"];
     let folder = folder(b"docs\n!docs/**/*.md\n", files);
-    let theirs = Client::new()
-        .sends(folder.path(), "Dockerfile")
-        .expect("it is sent");
-    assert_eq!(shown(&theirs), [".dockerignore", "Dockerfile", "docs/x.md"]);
+    let theirs = theirs(&Client::new(), folder.path(), "Dockerfile").expect("it is sent");
+    assert_eq!(shown(&theirs), ["Dockerfile", "docs/x.md"]);
     let ours = ours(folder.path(), "Dockerfile").expect("it is sent");
-    assert_eq!(
-        shown(&ours),
-        [".dockerignore", "Dockerfile", "docs/api/x.md", "docs/x.md"]
-    );
+    assert_eq!(shown(&ours), ["Dockerfile", "docs/api/x.md", "docs/x.md"]);
 }
 
 /// Marsaglia's xorshift64, from a fixed seed.
@@ -418,7 +421,7 @@ fn whatever_is_written_leaves_out_what_it_leaves_out_for_docker() {
     };
     each(&all, |client, (ignore, files)| {
         let folder = folder(ignore.as_bytes(), files);
-        let theirs = client.sends(folder.path(), "Dockerfile");
+        let theirs = theirs(client, folder.path(), "Dockerfile");
         let ours = ours(folder.path(), "Dockerfile");
         let (ours, theirs) = match (ours, theirs) {
             (Ok(ours), Ok(theirs)) => (ours, theirs),

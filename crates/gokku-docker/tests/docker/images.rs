@@ -1,7 +1,8 @@
 //! Images: their names, what is known of them, and which are removed.
 
 use gokku_core::ImageId;
-use gokku_docker::{BuildRequest, Builder, Error};
+use gokku_core::containers::BuildRequest;
+use gokku_docker::Error;
 
 use crate::support::{Folder, Lab};
 
@@ -12,7 +13,7 @@ async fn build(lab: &Lab, name: &str, content: &str, labels: &[(&str, &str)]) ->
     let request = BuildRequest {
         tag: lab.name(name),
         labels: lab.labels(labels),
-        ..lab.request(folder.path(), Builder::Any)
+        ..lab.request(folder.path())
     };
     let (built, lines) = lab.build(&request).await;
     built.unwrap_or_else(|error| panic!("{error}\n{lines:?}"))
@@ -40,7 +41,7 @@ async fn p26_latest_moves_and_what_runs_keeps_its_image() {
     let mut tags = lab.engine.image(one.as_str()).await.unwrap().unwrap().tags;
     tags.sort();
     assert_eq!(tags, [lab.name("api:latest"), lab.name("api:release-1")]);
-    let spec = gokku_docker::ContainerSpec {
+    let spec = gokku_core::containers::ContainerSpec {
         image: lab.name("api:latest"),
         ..lab.spec(&one, &["deaf", "ready"])
     };

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use gokku_core::ContainerId;
-use gokku_docker::{ContainerSpec, LogOptions, Stream};
+use gokku_core::containers::{ContainerSpec, LogOptions};
+use gokku_core::machine::stream::Stream;
 
 use crate::support::{Lab, numbered, soon, text, until};
 

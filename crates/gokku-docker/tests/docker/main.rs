@@ -9,6 +9,7 @@
 mod support;
 
 mod apart;
+mod build_refused;
 mod builders;
 mod containers;
 mod context;
@@ -17,7 +18,6 @@ mod env;
 mod events;
 mod exec;
 mod failing_builds;
-mod fallback;
 mod identity;
 mod ignore;
 mod ignore_rules;

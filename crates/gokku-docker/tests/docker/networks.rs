@@ -1,7 +1,8 @@
 //! Networks that are made from a range of addresses, and containers that are on several.
 
+use gokku_core::containers::{NetworkFacts, NewNetwork, labels};
 use gokku_core::machine::subnet::{RANGE, Subnet};
-use gokku_docker::{Engine, Error, NetworkFacts, NewNetwork, labels};
+use gokku_docker::{Engine, Error};
 
 use crate::support::{Lab, Middle, answer, docker};
 
@@ -151,7 +152,8 @@ async fn containers_meet_where_both_are() {
         let words = ["/app", "reach", to, "8080"].map(str::to_owned);
         let limit = std::time::Duration::from_secs(60);
         let mut said = String::new();
-        let mut listen = |line: gokku_docker::LogLine| said.push_str(&String::from_utf8_lossy(&line.bytes));
+        let mut listen =
+            |line: gokku_core::containers::LogLine| said.push_str(&String::from_utf8_lossy(&line.bytes));
         let code = lab
             .engine
             .run_inside(from, &words, limit, &mut listen)

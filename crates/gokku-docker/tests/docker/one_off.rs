@@ -1,7 +1,8 @@
 //! One-off containers: all they print, their exit code, and that they are gone.
 
 use futures_util::StreamExt;
-use gokku_docker::{ContainerSpec, LogLine, Stream, labels};
+use gokku_core::containers::{ContainerSpec, LogLine, labels};
+use gokku_core::machine::stream::Stream;
 
 use crate::support::{Lab, soon, text, until};
 
@@ -164,7 +165,7 @@ async fn p24_a_run_that_is_killed_by_hand_has_failed() {
     let id = until("the container", async || {
         let all = lab.engine.containers(&[lab.label()]).await.unwrap();
         all.into_iter()
-            .find(|one| one.state == gokku_docker::ContainerState::Running)
+            .find(|one| one.state == gokku_core::containers::ContainerState::Running)
             .map(|one| one.id)
     })
     .await;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gokku_core::config::privileges::Privileges;
 use gokku_core::config::resources::Resources;
-use gokku_docker::{ContainerSpec, LogOptions};
+use gokku_core::containers::{ContainerSpec, LogOptions};
 
 use crate::support::{Lab, soon};
 
@@ -83,7 +83,7 @@ async fn p49_a_container_may_do_what_it_is_given_and_no_more() {
         // A one-off one.
         let once = async |file: &str| {
             let mut text = Vec::new();
-            let mut tell = |piece: gokku_docker::LogLine| text.extend_from_slice(&piece.bytes);
+            let mut tell = |piece: gokku_core::containers::LogLine| text.extend_from_slice(&piece.bytes);
             let code = lab
                 .engine
                 .run_one_off(&spec(&["print", file]), &mut tell)

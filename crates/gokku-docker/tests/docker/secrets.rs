@@ -1,9 +1,10 @@
 //! A build's secrets: where they come to, and where they do not.
 
 use gokku_core::config::env_file::EnvValue;
-use gokku_docker::{BuildRequest, Builder, Engine, Error, Secrets};
+use gokku_core::containers::{BuildRequest, Secrets};
+use gokku_docker::Error;
 
-use crate::support::{Folder, Lab, Middle, Reply, answer, docker, soon};
+use crate::support::{Folder, Lab, docker, soon};
 
 fn secrets(all: &[(&str, &str)]) -> Secrets {
     let all = all.iter();
@@ -36,7 +37,7 @@ async fn p29_a_secret_is_for_the_instruction_that_mounts_it() {
     ));
     let request = BuildRequest {
         secrets: secrets(&[("TOKEN", &token), ("LONG", &long)]),
-        ..lab.request(folder.path(), Builder::Any)
+        ..lab.request(folder.path())
     };
     let (built, lines) = lab.build(&request).await;
     let id = built.unwrap_or_else(|error| panic!("{error}\n{lines:?}"));
@@ -66,7 +67,7 @@ async fn a_secret_that_is_not_given_fails_the_instruction_that_needs_it() {
     );
     let request = BuildRequest {
         secrets: secrets(&[("TOKEN", &token)]),
-        ..lab.request(folder.path(), Builder::Any)
+        ..lab.request(folder.path())
     };
     let (built, lines) = soon("the build's end", lab.build(&request)).await;
     let error = built.expect_err("it has no OTHER");
@@ -89,39 +90,10 @@ async fn p29_a_failing_instruction_does_not_tell_its_secret() {
     ));
     let request = BuildRequest {
         secrets: secrets(&[("TOKEN", &token)]),
-        ..lab.request(folder.path(), Builder::Any)
+        ..lab.request(folder.path())
     };
     let (built, lines) = lab.build(&request).await;
     let error = built.expect_err("it fails");
     assert!(error.to_string().contains("[TOKEN]"), "{error}\n{lines:?}");
     assert!(!format!("{error:?}{lines:?}").contains(&token), "{error:?}");
-}
-
-/// Without BuildKit there are none, and nothing is built without them.
-#[tokio::test]
-async fn a_builder_without_secrets_is_an_error() {
-    let lab = Lab::new().await;
-    let folder = Folder::new("FROM scratch\nCOPY app /app\n");
-    let request = |builder| BuildRequest {
-        secrets: secrets(&[("TOKEN", "value")]),
-        ..lab.request(folder.path(), builder)
-    };
-    let real = lab.socket.clone();
-    let middle = Middle::new(move |line| {
-        if line.contains("/session") {
-            answer("404 Not Found", r#"{"message":"page not found"}"#)
-        } else {
-            Reply::PassOn(real.clone())
-        }
-    });
-    let engine = Engine::connect(&middle.socket()).await.unwrap();
-    for (engine, builder) in [(&lab.engine, Builder::Classic), (&engine, Builder::Any)] {
-        let error = engine.build(&request(builder), &mut |_| {}).await.unwrap_err();
-        assert!(
-            matches!(&error, Error::NoSecrets(name) if name == "TOKEN"),
-            "{error:?}"
-        );
-        assert!(error.to_string().contains("BuildKit"), "{error}");
-    }
-    assert!(!middle.asked().iter().any(|line| line.contains("/build?")));
 }

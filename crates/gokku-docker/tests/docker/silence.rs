@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use gokku_core::config::image_ref::ImageRef;
+use gokku_core::containers::{LogOptions, Login};
 use gokku_core::{ContainerId, ImageId};
-use gokku_docker::{Builder, Engine, Error, Limits, LogOptions, Login};
+use gokku_docker::{Engine, Error, Limits};
 
 use crate::support::{Folder, Lab, Middle, Reply, answer, soon};
 
@@ -127,8 +128,7 @@ async fn whatever_is_not_answered_has_an_end() {
         password: "word".to_owned(),
     };
     let folder = Folder::new("FROM scratch\nCOPY app /app\n");
-    let request = lab.request(folder.path(), Builder::Classic);
-    let buildkit = lab.request(folder.path(), Builder::Any);
+    let request = lab.request(folder.path());
     let (follow, all) = (
         LogOptions {
             follow: true,
@@ -137,14 +137,12 @@ async fn whatever_is_not_answered_has_an_end() {
         LogOptions::default(),
     );
     let mut on_line = |_| {};
-    let mut on_other = |_| {};
     let mut on_layer = |_| {};
     // Those of which the beginning is all that is waited for, or has no limit after it.
     are_silent(
         calls! {
             "login": engine.check_login(&login),
-            "build": engine.build(&request, &mut on_line),
-            "session": engine.build(&buildkit, &mut on_other),
+            "session": engine.build(&request, &mut on_line),
             "pull": engine.pull(&image, None, &mut on_layer),
             "attach": engine.attach(&id, false),
             "wait": engine.wait_exit(&id),
@@ -238,4 +236,28 @@ async fn one_who_keeps_the_lock_holds_nobody_up_for_ever() {
     assert!(removed.unwrap());
     let made = soon("the network", engine.network_or_make(&name, &BTreeMap::new())).await;
     assert_eq!(made.unwrap().name, name);
+}
+
+/// An engine that takes a build and does not begin with it.
+#[tokio::test]
+async fn a_build_that_is_not_begun_has_an_end() {
+    let lab = Lab::new().await;
+    let real = lab.socket.clone();
+    let middle = Middle::new(move |line| {
+        if line.contains("/build?") {
+            Reply::Hang(String::new())
+        } else {
+            Reply::PassOn(real.clone())
+        }
+    });
+    let limits = Limits {
+        act: LIMITS.act,
+        ..Limits::default()
+    };
+    let engine = Engine::connect_within(&middle.socket(), limits).await.unwrap();
+    let folder = Folder::new("FROM scratch\nCOPY app /app\n");
+    let request = lab.request(folder.path());
+    let mut on_line = |_| {};
+    let build = async { engine.build(&request, &mut on_line).await.err() };
+    are_silent(vec![("build", Box::pin(build))], false).await;
 }

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use gokku_docker::{ContainerState, Engine};
+use gokku_core::containers::ContainerState;
+use gokku_docker::Engine;
 
 use crate::support::{Lab, Middle, Reply, answer, docker, soon};
 
@@ -55,7 +56,7 @@ async fn p27_with_an_init_sigterm_reaches_a_program_that_does_not_handle_it() {
         (&["polite", "ready"], 0),
         (&["exit", "7"], 7),
     ] {
-        let spec = gokku_docker::ContainerSpec {
+        let spec = gokku_core::containers::ContainerSpec {
             init: true,
             ..lab.spec(&image, words)
         };
@@ -94,7 +95,7 @@ async fn an_engine_without_an_init_runs_containers_without_one() {
         });
         let engine = Engine::connect(&middle.socket()).await.unwrap();
         assert_eq!(engine.has_init().await.unwrap(), has_init, "{binary}");
-        let spec = gokku_docker::ContainerSpec {
+        let spec = gokku_core::containers::ContainerSpec {
             init: true,
             ..lab.spec(&image, &["exit", "0"])
         };
@@ -109,7 +110,7 @@ async fn an_engine_without_an_init_runs_containers_without_one() {
 async fn p05_a_stop_has_its_own_grace() {
     let lab = Lab::new().await;
     let image = lab.image().await;
-    let spec = gokku_docker::ContainerSpec {
+    let spec = gokku_core::containers::ContainerSpec {
         stop_timeout: Duration::from_secs(3600),
         ..lab.spec(&image, &["deaf", "ready"])
     };
@@ -207,7 +208,7 @@ async fn p27_a_signal_arrives_and_the_container_goes_on() {
 async fn p18_docker_stop_gives_the_grace_too() {
     let lab = Lab::new().await;
     let image = lab.image().await;
-    let spec = gokku_docker::ContainerSpec {
+    let spec = gokku_core::containers::ContainerSpec {
         stop_timeout: Duration::from_secs(1),
         ..lab.spec(&image, &["deaf", "ready"])
     };

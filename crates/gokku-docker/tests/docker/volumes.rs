@@ -3,7 +3,8 @@
 use std::os::unix::fs::symlink;
 
 use gokku_core::ImageId;
-use gokku_docker::{Builder, Error, Mount, MountSource, Why, labels};
+use gokku_core::containers::{Mount, MountSource, Why, labels};
+use gokku_docker::Error;
 
 use crate::support::{Folder, Lab, docker};
 
@@ -52,7 +53,7 @@ async fn a_volume_is_made_with_labels_and_outlives_its_container() {
 async fn declaring(lab: &Lab, paths: &[&str]) -> ImageId {
     let dockerfile = format!("FROM scratch\nCOPY app /app\nCOPY content /data/\nVOLUME {paths:?}\n");
     let folder = Folder::new(&dockerfile).file("content", "of the image");
-    let (built, lines) = lab.build(&lab.request(folder.path(), Builder::Any)).await;
+    let (built, lines) = lab.build(&lab.request(folder.path())).await;
     built.unwrap_or_else(|error| panic!("{error}\n{}", lines.join("\n")))
 }
 

@@ -18,6 +18,7 @@ use std::io::BufRead;
 use bytes::{Buf, BytesMut};
 use hyper::body::{Body as _, Incoming};
 use hyper::{Request, Version};
+use percent_encoding::percent_encode_byte;
 use tokio::io::ReadBuf;
 
 use crate::config::limits::Limits;
@@ -252,10 +253,9 @@ impl HeadScanner {
             match then {
                 Next::NeedsMore | Next::Wait => break None,
                 Next::Encode => {
-                    let byte = self.rest.get_u8();
-                    self.ready
-                        .extend_from_slice(&[b'%', hex(byte >> 4), hex(byte & 15)]);
-                    self.bytes += 3;
+                    let encoded = percent_encode_byte(self.rest.get_u8());
+                    self.ready.extend_from_slice(encoded.as_bytes());
+                    self.bytes += encoded.len();
                 }
                 Next::Cut(what) => {
                     let end = self.made_up_end();
@@ -472,13 +472,6 @@ fn is_accepted(byte: u8, query: bool) -> bool {
         b'"' => !query,
         b'`' => query,
         _ => true,
-    }
-}
-
-fn hex(digit: u8) -> u8 {
-    match digit {
-        0..10 => b'0' + digit,
-        _ => b'A' + digit - 10,
     }
 }
 

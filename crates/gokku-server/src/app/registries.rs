@@ -5,8 +5,8 @@ use std::path::Path;
 
 use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::{ImageRef, is_host};
+use gokku_core::containers::Login;
 use gokku_core::logs::audit::Change;
-use gokku_docker::Login;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Error;
@@ -111,7 +111,7 @@ async fn check_and_keep(server: &Server, login: Login) -> Result<(), Error> {
     if login.password.is_empty() {
         return Err(Error::NoPassword);
     }
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     engine.check_login(&login).await.map_err(|error| match error {
         gokku_docker::Error::Denied(words) => Error::NotLetIn {
             registry: login.registry.clone(),

@@ -91,8 +91,8 @@ impl Default for LogsConfig {
 
 impl LogsConfig {
     /// The same for the engine.
-    pub(crate) fn limits(&self) -> Option<gokku_docker::LogLimits> {
-        (self.max_size.0 > 0).then_some(gokku_docker::LogLimits {
+    pub(crate) fn limits(&self) -> Option<gokku_core::containers::LogLimits> {
+        (self.max_size.0 > 0).then_some(gokku_core::containers::LogLimits {
             size: self.max_size.0,
             files: self.max_files.max(1),
         })

@@ -3,8 +3,8 @@
 use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue, can_be_given};
+use gokku_core::containers::{ContainerState, labels};
 use gokku_core::logs::audit::Change;
-use gokku_docker::{ContainerState, labels};
 
 use crate::app::{env_store, records, server_config};
 use crate::command::Error;
@@ -111,7 +111,7 @@ async fn has_targets(server: &Server, app: &AppName) -> Result<bool, Error> {
         // A switch that is down says nothing of the app.
         Err(Theirs::NotRunning(_)) if records::active(&dir).is_none() => Ok(false),
         Err(Theirs::NotRunning(_)) => {
-            let containers = server.containers(&server.engine().await?, app).await?;
+            let containers = server.containers(&*server.runtime().await?, app).await?;
             Ok(containers
                 .iter()
                 .any(|facts| facts.label(labels::KIND).is_none() && facts.state == ContainerState::Running))

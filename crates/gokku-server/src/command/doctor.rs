@@ -1,5 +1,5 @@
 //! What is missing on this server, and what mends it; what apps have lost is in `integrity`, what the disks
-//! are used for in `usage`.
+//! are used for in `usage`. Which version the engine has is the Docker Engine's own: it is asked itself.
 
 use std::process::{Command, Stdio};
 
@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::app::{self, apps, server_config};
 use crate::command::{integrity, usage};
+use crate::engine::runtime::Runtime;
 use crate::plan::networks;
 use crate::server::Server;
 
@@ -42,13 +43,14 @@ async fn examine_all(server: &Server) -> Vec<Finding> {
         folder(server),
     ];
     // Somebody waits: what is not answered once is not asked again.
-    let connected = Engine::connect(&server.engine).await.map(Engine::brief);
+    let connected = server.docker().await.map(Engine::brief);
     findings.extend(engine(server, &connected).await);
     findings.extend(switch(server).await);
     findings.extend(broken_apps(server));
     findings.extend(repositories(server));
-    findings.extend(integrity::examine(server, connected.as_ref().ok()).await);
-    findings.extend(usage::examine(server, connected.as_ref().ok()).await);
+    let runtime = connected.as_ref().ok().map(|engine| engine as &dyn Runtime);
+    findings.extend(integrity::examine(server, runtime).await);
+    findings.extend(usage::examine(server, runtime).await);
     findings
 }
 
@@ -191,7 +193,7 @@ async fn engine(server: &Server, connected: &Result<Engine, gokku_docker::Error>
 }
 
 /// Whether there are addresses for the networks of more apps.
-async fn addresses(server: &Server, engine: &Engine) -> Finding {
+async fn addresses(server: &Server, engine: &dyn Runtime) -> Finding {
     let what = "networks";
     let all = match engine.networks_with(&[]).await {
         Ok(all) => all,

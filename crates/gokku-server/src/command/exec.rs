@@ -1,11 +1,13 @@
 //! Being inside an app: a program in its running container, or in a container of its own.
+//!
+//! Programs with their input and output are the Docker Engine's own: it is asked for them itself.
 
 use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use gokku_core::AppName;
-use gokku_docker::OneOff;
-use gokku_docker::{ContainerSpec, Session, labels};
+use gokku_core::containers::{ContainerSpec, labels};
+use gokku_docker::{OneOff, Session};
 
 use crate::app::{self, apps, records};
 use crate::command::Error;
@@ -34,7 +36,7 @@ async fn start_in_active(
 ) -> Result<Session, Error> {
     let dir = server.app_dir(app);
     apps::load(&dir)?;
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     match logs::active(server, app, &engine).await? {
         Some((id, true)) => Ok(engine.exec(&id, command, tty, true).await?),
         None => Err(Error::NoContainer(app.clone())),
@@ -60,7 +62,7 @@ async fn start_in_own(
 ) -> Result<(OneOff, Session), Error> {
     let dir = server.app_dir(app);
     apps::load(&dir)?;
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     let release = records::active(&dir).ok_or_else(|| app::Error::NoRelease(app.clone()))?;
     let image = records::load(&dir, release)?.and_then(|record| record.image);
     let image = image.ok_or(transition::Error::NoImage(release))?;

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use gokku_core::AppName;
 use gokku_core::release::record::Record;
-use gokku_docker::Engine;
 use gokku_git::{History, Repository};
 
 use crate::app::{apps, code, records};
 use crate::command::doctor::{Finding, bad, good};
+use crate::engine::runtime::Runtime;
 use crate::fs::{atomic, toml_file};
 use crate::server::Server;
 
@@ -17,7 +17,7 @@ use crate::server::Server;
 const LOOK_LIMIT: Duration = Duration::from_secs(8);
 
 /// Looks at every app; without an engine not at the images.
-pub(crate) async fn examine(server: &Server, engine: Option<&Engine>) -> Vec<Finding> {
+pub(crate) async fn examine(server: &Server, engine: Option<&dyn Runtime>) -> Vec<Finding> {
     let until = Instant::now() + LOOK_LIMIT;
     let apps = apps::visible(server).unwrap_or_default();
     let mut findings = Vec::new();
@@ -109,7 +109,7 @@ fn releases(server: &Server, app: &AppName) -> Vec<Finding> {
 }
 
 /// Whether the engine has what runs.
-async fn image(server: &Server, app: &AppName, engine: &Engine) -> Option<Finding> {
+async fn image(server: &Server, app: &AppName, engine: &dyn Runtime) -> Option<Finding> {
     let dir = server.app_dir(app);
     let record: Record = records::load(&dir, records::active(&dir)?).ok()??;
     let image = record.image.as_ref()?;

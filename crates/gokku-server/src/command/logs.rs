@@ -1,19 +1,23 @@
 //! What an app prints, across its deploys and after a place in it: P19.
+//!
+//! How output is stamped and counted is the Docker Engine's own: it is asked for that itself.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt};
+use gokku_core::containers::{ContainerFacts, ContainerState, LogOptions, labels};
 use gokku_core::logs::log_cursor::{After, Counter, LogCursor, Search, Stamp};
 use gokku_core::logs::log_line::AppLine;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_docker::{ContainerFacts, ContainerState, Engine, LogOptions, labels};
+use gokku_docker::Engine;
 use tokio::time::{Instant, sleep};
 
 use crate::app::apps;
 use crate::command::Error;
+use crate::engine::runtime::Runtime;
 use crate::os::clock;
 use crate::server::Server;
 
@@ -92,7 +96,7 @@ async fn show_all(
     let mut show = Show {
         server,
         app,
-        engine: server.engine().await?,
+        engine: server.docker().await?,
         wanted,
         current: None,
         left: BTreeMap::new(),
@@ -302,7 +306,7 @@ impl Source {
 
 impl Current {
     /// Looks at the name again where it will change.
-    async fn look_again(&mut self, engine: &Engine, app: &AppName) {
+    async fn look_again(&mut self, engine: &dyn Runtime, app: &AppName) {
         if self.source.slot == Some(Slot::Blue) || self.looked.elapsed() < NAME_AGE {
             return;
         }
@@ -438,7 +442,7 @@ fn transition(facts: &ContainerFacts) -> Option<ReleaseId> {
 async fn look(
     server: &Server,
     app: &AppName,
-    engine: &Engine,
+    engine: &dyn Runtime,
     process: Option<&ProcessKey>,
 ) -> Result<(Vec<ContainerFacts>, Option<ContainerFacts>), Error> {
     let mut containers = server.containers(engine, app).await?;
@@ -473,7 +477,7 @@ async fn look(
 pub async fn active(
     server: &Server,
     app: &AppName,
-    engine: &Engine,
+    engine: &dyn Runtime,
 ) -> Result<Option<(ContainerId, bool)>, Error> {
     let (_, found) = look(server, app, engine, None).await?;
     Ok(found.map(|facts| (facts.id.clone(), facts.state == ContainerState::Running)))

@@ -1,10 +1,12 @@
 //! An app's processes: which there are, how many of each, and how that is changed.
+//!
+//! A restart in place is the Docker Engine's own: it is asked for that itself.
 
 use futures_util::future::BoxFuture;
 use gokku_core::config::processes::Scale;
+use gokku_core::containers::{ContainerState, labels};
 use gokku_core::transition::OperationName;
 use gokku_core::{AppName, ProcessKey, ProcessType, Slot};
-use gokku_docker::{ContainerState, labels};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -58,9 +60,9 @@ async fn list_processes(server: &Server, app: &AppName) -> Result<Vec<ProcessFac
     let dir = server.app_dir(app);
     let scale = apps::load(&dir)?.scale;
     let processes = plan_of(server, app)?.processes;
-    let engine = server.engine().await?;
+    let runtime = server.runtime().await?;
     let switch = server.switch();
-    let (containers, route) = tokio::join!(server.containers(&engine, app), switch.find_route(app));
+    let (containers, route) = tokio::join!(server.containers(&*runtime, app), switch.find_route(app));
     let containers = containers?;
     // A switch that does not run knows of none.
     let targets = route
@@ -152,7 +154,7 @@ async fn restart_each(server: &Server, app: &AppName, kind: &ProcessType) -> Res
         return Err(Error::NotRunning(app.clone()));
     }
     let _taken = take(server, app, OperationName::Restart)?;
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     let containers = server.containers(&engine, app).await?;
     let mut restarted = 0;
     for process in kind.numbered(plan.processes.count(kind, &apps::load(&dir)?.scale)) {

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use gokku_core::config::volume::Volume;
+use gokku_core::containers::{ContainerFacts, Mounted, VolumeFacts, Why, labels};
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::transition::{OperationName, State};
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
-use gokku_docker::{ContainerFacts, Engine, Mounted, VolumeFacts, Why, labels};
 use gokku_proxy::control::api::RouteStatus;
 use gokku_proxy::health::probe::probe;
 use serde::Serialize;
@@ -19,6 +20,7 @@ use crate::app::{apps, records};
 use crate::command::Error;
 use crate::command::config;
 use crate::engine::health;
+use crate::engine::runtime::{Answer, Runtime};
 use crate::os::clock;
 use crate::plan::networks;
 use crate::plan::release_plan::Plan;
@@ -233,16 +235,15 @@ pub struct Seen<T> {
 /// The engine, and why it tells nothing.
 #[derive(Default)]
 struct Asked {
-    engine: Option<Engine>,
+    engine: Option<Arc<dyn Runtime>>,
     error: Option<Error>,
 }
 
 impl Asked {
     async fn connect(server: &Server) -> Self {
-        match server.engine().await {
-            // Somebody waits: what is not answered once is not asked again.
+        match server.brief_runtime().await {
             Ok(engine) => Self {
-                engine: Some(engine.brief()),
+                engine: Some(engine),
                 error: None,
             },
             Err(error) => Self {
@@ -253,14 +254,11 @@ impl Asked {
     }
 
     /// What is answered to a question; nothing where there is no engine that does.
-    async fn ask<T: Default, E: Into<Error>>(
-        &mut self,
-        question: impl AsyncFnOnce(Engine) -> Result<T, E>,
-    ) -> T {
-        let Some(engine) = self.engine.clone() else {
+    async fn hear<T: Default>(&mut self, answer: Option<Answer<'_, T>>) -> T {
+        let Some(answer) = answer else {
             return T::default();
         };
-        match question(engine).await {
+        match answer.await {
             Ok(answer) => answer,
             Err(error) => {
                 self.error.get_or_insert(error.into());
@@ -279,10 +277,12 @@ async fn of_all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
     let apps = apps::visible(server)?;
     let label = server.root.label();
     let mut asked = Asked::connect(server).await;
+    let engine = asked.engine.clone();
+    let engine = engine.as_deref();
     let switch = server.switch();
     let wanted = [(labels::ROOT, label.as_str())];
     let (containers, switch) = tokio::join!(
-        asked.ask(async |engine| engine.containers(&wanted).await),
+        asked.hear(engine.map(|engine| engine.containers(&wanted))),
         switch.status()
     );
     let routes = Routes::of(switch);
@@ -319,9 +319,11 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
     let dir = server.app_dir(name);
     let app = apps::load(&dir)?;
     let mut asked = Asked::connect(server).await;
+    let engine = asked.engine.clone();
+    let engine = engine.as_deref();
     let switch = server.switch();
     let (containers, switch) = tokio::join!(
-        asked.ask(async |engine| server.containers(&engine, name).await),
+        asked.hear(engine.map(|engine| -> Answer<'_, _> { Box::pin(server.containers(engine, name)) })),
         switch.status()
     );
     let routes = Routes::of(switch);
@@ -332,7 +334,7 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
     let mut mounted = Vec::new();
     for container in &mut status.containers {
         let id = container.id.clone();
-        let facts = asked.ask(async |engine| engine.container(id.as_str()).await);
+        let facts = asked.hear(engine.map(|engine| engine.container(id.as_str())));
         let details = facts.await.and_then(|facts| facts.details);
         mounted.extend(details.iter().flat_map(|details| details.volumes.clone()));
         container.started = details
@@ -341,7 +343,7 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
     }
     let root = server.root.label();
     let mine = [(labels::ROOT, root.as_str()), (labels::APP, name.as_str())];
-    let labelled = asked.ask(async |engine| engine.volumes(&mine).await).await;
+    let labelled = asked.hear(engine.map(|engine| engine.volumes(&mine))).await;
     status.volumes = volumes(&app, mounted, labelled);
     if let Some(route) = routes.get(name).filter(|route| route.answers()) {
         status.health = Some(health_of(server, name, route, &status.containers).await);
@@ -451,7 +453,7 @@ async fn differences(server: &Server, asked: &Asked, app: &AppName) -> Vec<Strin
     let Some(engine) = asked.engine.as_ref().filter(|_| !drift::is_under_way(&dir)) else {
         return Vec::new();
     };
-    match drift::look(server, engine, app, &HashSet::new()).await {
+    match drift::look(server, &**engine, app, &HashSet::new()).await {
         Ok(differences) if !drift::is_under_way(&dir) => {
             differences.iter().map(|one| one.words(app)).collect()
         }

@@ -1,12 +1,14 @@
 //! What the Docker Engine has of this server, when the server is taken down: it is stopped, or removed.
+//!
+//! What has lost its name is found by the engine alone: it is asked itself.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, try_join_all};
 use gokku_core::config::network_name::OF_ALL;
-use gokku_docker::ContainerState;
-use gokku_docker::{Engine, labels};
+use gokku_core::containers::{ContainerState, labels};
+use gokku_docker::Engine;
 use serde::Serialize;
 
 use crate::app::apps;
@@ -39,7 +41,7 @@ async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
     if server.switch().status().await.is_ok() {
         return Err(Error::SwitchRuns);
     }
-    let engine = server.engine().await?;
+    let engine = server.docker().await?;
     let label = server.root.label();
     let mine = [(labels::ROOT, label.as_str())];
     let mut left = Left::default();

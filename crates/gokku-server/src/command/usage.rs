@@ -1,18 +1,19 @@
 //! What gokku uses of the disks, and what is free: the part of `gokku doctor` that is about room.
 
 use gokku_core::AppName;
+use gokku_core::containers::{ImageFacts, Usage, labels};
 use gokku_core::text::size::Size;
-use gokku_docker::{Engine, ImageFacts, Usage, labels};
 
 use crate::app::{apps, server_config};
 use crate::command::Error;
 use crate::command::doctor::{Finding, bad, good};
+use crate::engine::runtime::Runtime;
 use crate::fs::disk;
 use crate::server::Server;
 use crate::space::build_space;
 
 /// Looks at everything; without an engine only at what is in the server's folder.
-pub(crate) async fn examine(server: &Server, engine: Option<&Engine>) -> Vec<Finding> {
+pub(crate) async fn examine(server: &Server, engine: Option<&dyn Runtime>) -> Vec<Finding> {
     match look(server, engine).await {
         Ok(findings) => findings,
         Err(error) => vec![bad(
@@ -23,7 +24,7 @@ pub(crate) async fn examine(server: &Server, engine: Option<&Engine>) -> Vec<Fin
     }
 }
 
-async fn look(server: &Server, engine: Option<&Engine>) -> Result<Vec<Finding>, Error> {
+async fn look(server: &Server, engine: Option<&dyn Runtime>) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     let mut free_at = |path: &std::path::Path| {
         if let Some(free) = disk::free(path) {

@@ -140,7 +140,7 @@ fn note_health_change(server: &Server, changed: HealthChanged) {
     tokio::spawn(async move {
         let id = &changed.container;
         let asked = async {
-            let engine = server.engine().await.ok()?;
+            let engine = server.runtime().await.ok()?;
             engine.container(id.as_str()).await.ok().flatten()
         };
         // Without an answer it is called by its id.

@@ -132,8 +132,7 @@ async fn ask<T, E: std::fmt::Display>(
 }
 
 async fn connect(server: &Server) -> Result<Arc<dyn Runtime>, String> {
-    let engine = ask("connect to the engine", ANSWER, server.engine()).await?;
-    Ok(Arc::new(engine))
+    ask("connect to the engine", ANSWER, server.runtime()).await
 }
 
 /// Whether somebody listens on the engine's socket.

@@ -8,11 +8,9 @@ use std::time::Duration;
 use gokku_core::ContainerId;
 use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
-use gokku_core::containers::{ContainerState, Error};
+use gokku_core::containers::{ContainerState, Details, Error, Lines};
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
-use gokku_docker::Details;
-use gokku_docker::Lines;
 use gokku_proxy::health::probe::{Probe, probe};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -53,7 +51,7 @@ pub async fn await_health(runtime: &dyn Runtime, check: &Check<'_>) -> Result<()
     let deadline = Instant::now() + remaining(runtime, check.container, check.timeout, check.since).await;
     let mut last = Probe::TimedOut;
     let asking = async {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Backoff::slowly(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             last = probe(
@@ -66,12 +64,11 @@ pub async fn await_health(runtime: &dyn Runtime, check: &Check<'_>) -> Result<()
             if last.is_healthy() {
                 return true;
             }
-            let next = Instant::now() + pause;
+            let next = Instant::now() + pause.take();
             if next >= deadline {
                 return false;
             }
             sleep_until(next).await;
-            pause = (pause.mul_f32(1.2)).min(LONGEST_PAUSE);
         }
     };
     let exited = runtime.wait_exit(check.container);
@@ -123,7 +120,7 @@ async fn await_check(
     let deadline = Instant::now() + remaining(runtime, container, timeout, since).await;
     let mut last = String::new();
     let trying = async {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Backoff::slowly(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let (mut lines, mut said) = (Lines::default(), Vec::new());
@@ -148,12 +145,11 @@ async fn await_check(
             if !cut || !said.is_empty() || last.is_empty() {
                 last = [vec![words], said].concat().join("\n  ");
             }
-            let next = Instant::now() + pause;
+            let next = Instant::now() + pause.take();
             if next >= deadline {
                 return false;
             }
             sleep_until(next).await;
-            pause = (pause.mul_f32(1.2)).min(LONGEST_PAUSE);
         }
     };
     let exited = runtime.wait_exit(container);

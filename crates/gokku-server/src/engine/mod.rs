@@ -12,5 +12,6 @@ pub(crate) mod stopping;
 pub use error::Error;
 
 /// What of the engine is given to the command line.
-pub use gokku_docker::SessionHandle;
-pub use gokku_docker::{LogLine, Login, Session, Stream};
+pub use gokku_core::containers::{LogLine, Login};
+pub use gokku_core::machine::stream::Stream;
+pub use gokku_docker::{Session, SessionHandle};

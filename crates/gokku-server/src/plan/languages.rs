@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use gokku_core::AppName;
-use gokku_core::build::languages::dockerfile::Mounts;
 use gokku_core::build::languages::{self, Detected, Project, Undetected};
 use gokku_core::config::gokku_yml::AppConfig;
 use gokku_core::config::procfile::PROCFILE;
@@ -157,7 +156,7 @@ pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
             .file(&commit, path, read_limits::CODE)?
             .unwrap_or_default())
     })?;
-    Ok(generated.detected.dockerfile(Mounts::Cached).into_bytes())
+    Ok(generated.detected.dockerfile().into_bytes())
 }
 
 /// Whoever names a Dockerfile wants no other.

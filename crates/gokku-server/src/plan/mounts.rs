@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use gokku_core::config::volume::{Source, Volume, lies_below};
-use gokku_docker::{Mount, MountSource, VolumeFacts, labels};
+use gokku_core::containers::{Mount, MountSource, VolumeFacts, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use gokku_core::AppName;
 use gokku_core::config::neighbours;
 use gokku_core::config::network_name::{self, OF_ALL};
+use gokku_core::containers::{ContainerFacts, NetworkFacts, NewNetwork, labels};
 use gokku_core::machine::subnet::{self, Subnet};
 use gokku_core::text::read_limits;
-use gokku_docker::{ContainerFacts, NetworkFacts, NewNetwork, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use gokku_core::build::languages::dockerfile::Mounts;
 use gokku_core::build::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::config::env_file::EnvFile;
 use gokku_core::config::gokku_yml::{AppConfig, GokkuYml};
@@ -10,12 +9,12 @@ use gokku_core::config::process_one::{self, ImageCommand};
 use gokku_core::config::processes::{ProcessSpec, Processes};
 use gokku_core::config::procfile::{PROCFILE, Procfile};
 use gokku_core::config::settings::Settings;
+use gokku_core::containers::Secrets;
 use gokku_core::release::build_key::{BuildKey, Inputs};
 use gokku_core::text::decode::{self, NotText};
 use gokku_core::text::read_limits;
 use gokku_core::text::shell::without_the_shell;
 use gokku_core::{AppName, ProcessKey, ReleaseId, TreeId};
-use gokku_docker::Secrets;
 use gokku_proxy::control::api::{PutRoute, Search};
 
 use crate::app::server_config::{self, ServerConfig};
@@ -242,7 +241,7 @@ impl Plan {
     /// What decides what a build of these files makes.
     pub(crate) fn build_key(&self, tree: &TreeId) -> BuildKey {
         let generated = self.generated.as_ref();
-        let generated = generated.map(|detected| detected.dockerfile(Mounts::Cached));
+        let generated = generated.map(Detected::dockerfile);
         BuildKey::of(&Inputs {
             tree,
             dockerfile: &self.dockerfile,

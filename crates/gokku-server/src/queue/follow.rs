@@ -109,11 +109,10 @@ fn follow_patiently<B>(
                     outcome: Finish::LeftUnfinished { detail },
                     ..
                 } if until.is_none() && patience.after_its_word => {
-                    let line = format!("{detail}: the daemon finishes or undoes it");
-                    left = Some((detail, Instant::now() + patience.left));
+                    left = Some((detail.clone(), Instant::now() + patience.left));
                     Stamped {
                         at: stamped.at,
-                        event: Event::Warned { line },
+                        event: Event::LeftBehind { detail },
                     }
                 }
                 event => Stamped { event, ..stamped },
@@ -138,8 +137,7 @@ fn follow_patiently<B>(
         if until.is_none() && is_begun(dir, id) {
             until = Some(Instant::now() + patience.taken_over);
             // It could not say so itself.
-            let line = format!("the process {pid} that ran it is gone: the daemon finishes or undoes it");
-            if let ControlFlow::Break(enough) = on_event(&stamped(Event::Warned { line })) {
+            if let ControlFlow::Break(enough) = on_event(&stamped(Event::ProcessDied { process: pid })) {
                 return Ok(ControlFlow::Break(enough));
             }
         }
@@ -260,10 +258,10 @@ mod tests {
         })
         .expect("an end");
         assert_eq!(end, done);
-        let [Event::Warned { line }, Event::Finished { .. }] = &told[..] else {
+        let [Event::LeftBehind { detail }, Event::Finished { .. }] = &told[..] else {
             panic!("{told:?}");
         };
-        assert!(line.contains("no space left on device"), "{line}");
+        assert!(detail.contains("no space left on device"), "{detail}");
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use gokku_core::transition::OperationName;
+use gokku_core::logs::event;
+pub use gokku_core::transition::Purpose;
 use gokku_core::{AppName, ReleaseId};
 use serde::{Deserialize, Serialize};
 
@@ -14,59 +15,6 @@ use crate::fs::app_dir::AppDir;
 use crate::os::clock;
 use crate::queue::Error;
 use crate::queue::pending_ref::PendingRef;
-
-/// What somebody holds an app for; a word in the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub enum Purpose {
-    /// It was asked for.
-    Operation(OperationName),
-    /// A push of what runs already: only the refs move.
-    Push,
-    /// The daemon ends a transition that was cut off, or mends something.
-    Recovery,
-    /// What the app no longer keeps is removed.
-    Prune,
-    /// The daemon is replaced.
-    SwitchRestart,
-    /// What a gokku of another version calls so.
-    Other(String),
-}
-
-impl Purpose {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Operation(name) => name.as_str(),
-            Self::Push => "push",
-            Self::Recovery => "recovery",
-            Self::Prune => "prune",
-            Self::SwitchRestart => "restart of the traffic switch",
-            Self::Other(word) => word,
-        }
-    }
-}
-
-impl From<String> for Purpose {
-    fn from(word: String) -> Self {
-        let operations = OperationName::ALL.into_iter().map(Self::Operation);
-        operations
-            .chain([Self::Push, Self::Recovery, Self::Prune, Self::SwitchRestart])
-            .find(|known| known.as_str() == word)
-            .unwrap_or(Self::Other(word))
-    }
-}
-
-impl From<Purpose> for String {
-    fn from(purpose: Purpose) -> Self {
-        purpose.to_string()
-    }
-}
-
-impl std::fmt::Display for Purpose {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Who holds an app, or waits for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +52,19 @@ pub struct Held {
     pub holder: Holder,
     /// Since when, RFC 3339.
     pub since: String,
+}
+
+impl From<Held> for event::Held {
+    fn from(held: Held) -> Self {
+        let Holder { pid, by, what, id } = held.holder;
+        Self {
+            what,
+            id,
+            by,
+            since: held.since,
+            process: pid,
+        }
+    }
 }
 
 /// As people read it.
@@ -288,6 +249,7 @@ pub fn busy(app: &AppName, held: Option<&Held>) -> Error {
 #[cfg(test)]
 mod tests {
     use gokku_core::app::branch_name::BranchName;
+    use gokku_core::transition::OperationName;
 
     use super::*;
     use crate::fs::root::Root;
@@ -318,21 +280,6 @@ mod tests {
             let written: Written = serde_json::from_str(before).expect("a lock");
             assert_eq!(written.what, purpose);
             assert_eq!(serde_json::to_string(&written).expect("text"), before);
-        }
-    }
-
-    #[test]
-    fn what_it_is_held_for_is_a_word_in_the_file() {
-        for (word, purpose) in [
-            ("deploy", Purpose::Operation(OperationName::Deploy)),
-            ("push", Purpose::Push),
-            ("recovery", Purpose::Recovery),
-            ("prune", Purpose::Prune),
-            ("restart of the traffic switch", Purpose::SwitchRestart),
-            ("something newer", Purpose::Other("something newer".to_owned())),
-        ] {
-            assert_eq!(Purpose::from(word.to_owned()), purpose);
-            assert_eq!(String::from(purpose), word);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use gokku_core::config::gokku_yml::RestartPolicy;
+use gokku_core::containers::{ContainerFacts, labels};
 use gokku_core::reconcile::{self, Actual, Drift, Found};
 use gokku_core::transition::State;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId};
-use gokku_docker::{ContainerFacts, labels};
 use gokku_proxy::control::api::RouteStatus;
 
 use crate::app::{apps, records};

@@ -76,7 +76,7 @@ pub(crate) async fn for_code(server: &Server, app: &AppName) -> Result<(), Error
     if shortage(alone, need).is_none() {
         return Ok(());
     }
-    make(server, app, &server.engine().await?, need, false, &mut |line| {
+    make(server, app, &*server.runtime().await?, need, false, &mut |line| {
         tracing::info!("{line}");
     })
     .await

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::BoxFuture;
 use gokku_core::config::gokku_yml::Deployment;
 use gokku_core::config::image_ref::ImageRef;
+use gokku_core::containers::{ImageFacts, PrunedCache, Usage, labels};
 use gokku_core::logs::audit::Change;
 use gokku_core::release::record::{Outcome, Record};
 use gokku_core::release::retention::{Found, Going, Keep, going};
 use gokku_core::{Access, AppName, ReleaseId};
-use gokku_docker::{ImageFacts, PrunedCache, Usage, labels};
 use serde::Serialize;
 
 use crate::app::{apps, records, server_config};
@@ -119,8 +119,8 @@ pub fn run<'a>(server: &'a Server, wanted: &'a PruneOptions) -> BoxFuture<'a, Re
 }
 
 async fn prune(server: &Server, wanted: &PruneOptions) -> Result<Report, Error> {
-    let engine = server.engine().await?;
-    let mut pruning = Pruning::begin(server, &engine, wanted.dry_run).await?;
+    let engine = server.runtime().await?;
+    let mut pruning = Pruning::begin(server, &*engine, wanted.dry_run).await?;
     let names = match &wanted.app {
         Some(app) => vec![app.clone()],
         None => apps::visible(server)?.into_iter().map(|app| app.name).collect(),

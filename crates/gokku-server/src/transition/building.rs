@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::build::languages::DOCKERIGNORE;
-use gokku_core::build::languages::dockerfile::Mounts;
+use gokku_core::containers::{Apart, BuildRequest, Generated, labels};
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::build_key::made_before;
 use gokku_core::release::disk::Taken;
 use gokku_core::release::record::Record;
 use gokku_core::transition::Cause;
 use gokku_core::{AppName, ImageId, ReleaseId};
-use gokku_docker::{Apart, BuildRequest, Builder, Generated, labels};
 
 use crate::app::{apps, code, records, registries};
 use crate::fs::{boot, disk};
@@ -27,11 +26,7 @@ impl Driver {
         self.tell_notes();
         if boot::is_before(&self.dir.unwritten()) {
             // No release has anything of it; the builder's cache may.
-            let line =
-                "the power was cut after an earlier build: this one takes nothing from the builder's cache";
-            self.log.tell(Event::Noted {
-                line: line.to_owned(),
-            });
+            self.log.tell(Event::CacheDistrusted);
             self.without_cache = true;
         }
         let image = if let Some(image) = self.built_before(&record).await? {
@@ -75,11 +70,7 @@ impl Driver {
             let (name, tag) = records::image_name(self.dir.app(), record.id);
             match self.runtime.tag(image.as_str(), &name, &tag).await {
                 Ok(()) => {
-                    let line = format!(
-                        "nothing to build: the code and what it is built with are those of {}, and so is the image",
-                        earlier.id
-                    );
-                    self.log.tell(Event::Noted { line });
+                    self.log.tell(Event::ImageReused { release: earlier.id });
                     return Ok(Some(image.clone()));
                 }
                 // Somebody has removed it meanwhile.
@@ -98,8 +89,7 @@ impl Driver {
             self.plan = Plan::read(&self.dir, &tree, true)?;
         }
         let generated = self.plan.generated.as_ref().map(|detected| Generated {
-            buildkit: detected.dockerfile(Mounts::Cached),
-            classic: detected.dockerfile(Mounts::Plain),
+            dockerfile: detected.dockerfile(),
             dockerignore: DOCKERIGNORE,
         });
         if let Some(detected) = &self.plan.generated {
@@ -117,7 +107,6 @@ impl Driver {
             logins: registries::logins(self.dir.root())?,
             apart: self.apart()?,
             cache: !self.plan.rebuild && !self.without_cache,
-            builder: Builder::Any,
         };
         boot::note(&self.dir.unwritten())?;
         let log = &mut self.log;

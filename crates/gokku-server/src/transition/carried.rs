@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use gokku_core::config::volume::{Volume, carried};
+use gokku_core::containers::{ContainerFacts, ImageFacts, Mount, MountSource, Why, labels};
 use gokku_core::logs::event::{Event, Since};
 use gokku_core::transition::{Goal, Mode};
 use gokku_core::{ContainerId, ProcessKey, Slot};
-use gokku_docker::{ContainerFacts, ImageFacts, Mount, MountSource, Why, labels};
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gokku_core::containers::{ContainerFacts, ImageFacts};
 use gokku_core::logs::event::Event;
 use gokku_core::logs::subject::{StepStarted, Subject};
 use gokku_core::machine::backoff::Backoff;
@@ -12,7 +13,6 @@ use gokku_core::transition::{
     abort_detail, lets_go, next,
 };
 use gokku_core::{AppName, ContainerId, Slot};
-use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_git::RefTransaction;
 use gokku_proxy::Client;
 use tokio::sync::watch;
@@ -301,7 +301,7 @@ impl Driver {
         let first = activation.processes.iter().find(|one| activation.is_routed(one));
         let name = first.map(|process| Slot::Blue.container_name(self.dir.app(), process));
         if let Some(first) = self.facts.iter().find(|facts| Some(&facts.name) == name.as_ref()) {
-            post_deploy::run(&*self.runtime, self.dir.app(), &first.id, commands, &mut self.log).await;
+            post_deploy::run(&*self.runtime, &first.id, commands, &mut self.log).await;
         }
     }
 

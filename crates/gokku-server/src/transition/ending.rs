@@ -2,7 +2,7 @@
 
 use gokku_core::AppName;
 use gokku_core::app::branch_name::BranchName;
-use gokku_docker::labels;
+use gokku_core::containers::labels;
 use gokku_git::Repository;
 
 use crate::app::{apps, server_config};

@@ -4,9 +4,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use gokku_core::config::image_ref::ImageRef;
+use gokku_core::containers::labels;
 use gokku_core::transition::StepName;
 use gokku_core::{AppName, ContainerId, ProcessKey, ReleaseId};
-use gokku_docker::labels;
 use gokku_proxy::control::client::Error as SwitchError;
 
 use crate::kind::Kind;

@@ -1,9 +1,9 @@
 //! Looks at what is true now.
 
+use gokku_core::containers::{ContainerFacts, ContainerState, labels};
 use gokku_core::release::record::Outcome;
 use gokku_core::transition::{Container, Goal, Observed, RecordState, Route, State};
 use gokku_core::{ProcessKey, Slot};
-use gokku_docker::{ContainerFacts, ContainerState, labels};
 use gokku_proxy::control::api::RouteStatus;
 
 use crate::app::{env_store, records, refs};

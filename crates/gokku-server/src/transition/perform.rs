@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use gokku_core::config::process_one::ImageCommand;
+use gokku_core::containers::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::record::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Refs, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_docker::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_proxy::control::api::{Drain, Hold, PutRoute, SwitchTo, Target};
 
 use crate::app::{self, code, env_store, records, refs};
@@ -179,7 +179,7 @@ impl Driver {
                 });
             }
         };
-        let mut on_output = |piece: gokku_docker::LogLine| tell(lines.push(&piece));
+        let mut on_output = |piece: gokku_core::containers::LogLine| tell(lines.push(&piece));
         let mut receiver = self.asked.clone();
         let mut stop = std::pin::pin!(asked(&mut receiver));
         let ended = self.runtime.run_one_off(&mut stop, &spec, &mut on_output).await;
@@ -447,19 +447,15 @@ impl Driver {
             };
             let drained = self.switch.drain(self.dir.app(), &drain).await?;
             if drained.left > 0 {
-                let seconds = self.plan.settings.drain.as_secs();
-                let line = format!(
-                    "{} requests were not answered within DRAIN_TIMEOUT ({seconds} s) and are cut off",
-                    drained.left
-                );
-                self.log.tell(Event::Warned { line });
+                self.log.tell(Event::RequestsCut {
+                    requests: drained.left,
+                    limit: self.plan.settings.drain,
+                });
             }
             if drained.cut > 0 {
-                let line = format!(
-                    "{} WebSockets or other upgraded connections were closed",
-                    drained.cut
-                );
-                self.log.tell(Event::Noted { line });
+                self.log.tell(Event::UpgradesClosed {
+                    connections: drained.cut,
+                });
             }
         }
         Ok(())

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use gokku_core::ContainerId;
 use gokku_core::config::procfile::Command;
-use gokku_core::logs::event::{Event, Source};
-use gokku_core::{AppName, ContainerId};
-use gokku_docker::Lines;
+use gokku_core::containers::Lines;
+use gokku_core::logs::event::{CommandEnd, Event, Source};
 
 use crate::engine::runtime::Runtime;
 use crate::queue::transition_log::Log;
@@ -14,16 +14,10 @@ use crate::queue::transition_log::Log;
 const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs each in its turn, and tells of those that fail.
-pub(crate) async fn run(
-    runtime: &dyn Runtime,
-    app: &AppName,
-    container: &ContainerId,
-    commands: &[Command],
-    log: &mut Log,
-) {
+pub(crate) async fn run(runtime: &dyn Runtime, container: &ContainerId, commands: &[Command], log: &mut Log) {
     for command in commands {
-        log.tell(Event::Noted {
-            line: format!("Running {}", command.text()),
+        log.tell(Event::PostDeployStarted {
+            command: command.text().to_owned(),
         });
         let mut lines = Lines::default();
         let mut tell = |lines: Vec<String>| {
@@ -40,17 +34,17 @@ pub(crate) async fn run(
             })
             .await;
         tell(lines.rest());
-        let failed = match ended {
+        let end = match ended {
             Ok(Some(0)) => continue,
-            Ok(Some(code)) => format!("ended with exit code {code}"),
-            Ok(None) => format!("failed: it was ended after {} s", LIMIT.as_secs()),
-            Err(error) => format!("failed: {error}"),
+            Ok(Some(code)) => CommandEnd::Exited { code },
+            Ok(None) => CommandEnd::TimedOut { limit: LIMIT },
+            Err(error) => CommandEnd::NotRun {
+                error: error.to_string(),
+            },
         };
-        log.tell(Event::Warned {
-            line: format!(
-                "post_deploy: {:?} {failed}; the release has the traffic all the same, `gokku exec -a {app} -- …` runs it again",
-                command.text()
-            ),
+        log.tell(Event::PostDeployFailed {
+            command: command.text().to_owned(),
+            end,
         });
     }
 }

@@ -1,9 +1,9 @@
 //! Releases whose image is pulled and not built.
 
 use gokku_core::config::image_ref::ImageRef;
+use gokku_core::containers::Login;
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::disk::Taken;
-use gokku_docker::Login;
 
 use crate::app::{records, registries};
 use crate::engine::runtime::Runtime;

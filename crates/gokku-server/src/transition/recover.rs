@@ -1,14 +1,14 @@
 //! Ends transitions that were cut off: forwards or backwards, by the same loop that runs them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gokku_core::containers::ContainerState;
-use gokku_core::logs::event::{Event, Finish};
+use gokku_core::containers::{ContainerFacts, ContainerState};
+use gokku_core::logs::event::{Event, Finish, Stamped};
+use gokku_core::logs::subject::StepStarted;
 use gokku_core::machine::backoff::Backoff;
-use gokku_core::transition::{Goal, Journal};
-use gokku_core::{AppName, ContainerId, ImageId, ReleaseId};
+use gokku_core::transition::{Goal, Journal, StepName};
+use gokku_core::{AppName, ImageId, ReleaseId};
 use gokku_proxy::control::api::RouteStatus;
 use tokio::sync::watch;
 
@@ -19,7 +19,7 @@ use crate::fs::app_dir::AppDir;
 use crate::plan::release_plan::Plan;
 use crate::queue::leftovers;
 use crate::queue::transition_log::Log;
-use crate::queue::{abort, journal};
+use crate::queue::{abort, journal, transition_log};
 use crate::server::Server;
 use crate::transition::Error;
 use crate::transition::driver::{Driver, DriverConfig, End};
@@ -37,6 +37,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
     leftovers::sweep_temporary(&dir);
     let began = Instant::now();
     let build = Build::of(&dir, &journal);
+    let stops = BegunStops::of(&dir, &journal);
     let mut log = Log::open(&dir, journal.id)?;
     log.tell(Event::Resumed);
     let plan = match &journal.goal {
@@ -45,15 +46,7 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
         }
         Goal::Stop | Goal::Destroy => Plan::lenient(&dir),
     };
-    finish_stops(
-        server,
-        app,
-        &**engine,
-        &journal.stopping,
-        plan.settings.stop,
-        &mut log,
-    )
-    .await?;
+    finish_stops(server, app, &**engine, &stops, plan.settings.stop, &mut log).await?;
     let destroys = journal.goal == Goal::Destroy;
     let branch = journal.goal.pushed_branch();
     let id = journal.id;
@@ -151,21 +144,64 @@ async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &dyn Runtime) -
     Ok(())
 }
 
+/// The containers whose stop the engine was asked for, by a process that died before it heard of its end.
+struct BegunStops<'a> {
+    journal: &'a Journal,
+    /// Their names, where an earlier version wrote the journal, which does not say it: then the log does.
+    named: Vec<String>,
+}
+
+impl<'a> BegunStops<'a> {
+    fn of(dir: &AppDir, journal: &'a Journal) -> Self {
+        let named = if journal.stopping.is_empty() {
+            named_in(&transition_log::read(dir, journal.id)).to_vec()
+        } else {
+            Vec::new()
+        };
+        Self { journal, named }
+    }
+
+    fn are_none(&self) -> bool {
+        self.journal.stopping.is_empty() && self.named.is_empty()
+    }
+
+    fn has(&self, facts: &ContainerFacts) -> bool {
+        self.journal.stopping.contains(&facts.id) || self.named.contains(&facts.name)
+    }
+}
+
+/// The containers that a log's last step was about to stop, where it does not say what became of that.
+fn named_in(told: &[Stamped]) -> &[String] {
+    let last = told.iter().rev().find_map(|stamped| match &stamped.event {
+        Event::StepStarted(started) => Some(Some(started)),
+        Event::StepFinished { .. } | Event::StepFailed { .. } => Some(None),
+        _ => None,
+    });
+    match last.flatten() {
+        Some(StepStarted {
+            step: StepName::Stop,
+            about,
+            ..
+        }) => about.containers(),
+        _ => &[],
+    }
+}
+
 /// The engine goes on with a stop that nobody waits for any more: what looks as if it ran may be about to end, and
 /// nothing can be decided by that. So it is stopped before anything is looked at.
 async fn finish_stops(
     server: &Server,
     app: &AppName,
     engine: &dyn Runtime,
-    stopping: &BTreeSet<ContainerId>,
+    stops: &BegunStops<'_>,
     grace: Duration,
     log: &mut Log,
 ) -> Result<(), Error> {
-    if stopping.is_empty() {
+    if stops.are_none() {
         return Ok(());
     }
     for facts in server.containers(engine, app).await? {
-        if stopping.contains(&facts.id) && facts.state == ContainerState::Running {
+        if stops.has(&facts) && facts.state == ContainerState::Running {
             match stopping::stop(engine, &facts.id, grace).await {
                 Ok(Some(because)) => log.tell(stopping::killed(facts.name, grace, because)),
                 // Requests may wait for what comes next. Should it be stopped later, that is seen (`stopping::given_up`).
@@ -197,5 +233,29 @@ pub(crate) async fn finish(server: &Server, app: &AppName, end: &End) -> Finish 
         End::Left(error) => Finish::LeftUnfinished {
             detail: error.to_string(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At every line of a log of the version before, which was cut off there.
+    #[test]
+    fn a_stop_that_an_earlier_version_did_not_see_the_end_of_stands_in_its_log() {
+        let told = transition_log::events(include_bytes!("../../tests/fixtures/transition-deploy.log"));
+        let begun =
+            |event: &Event| matches!(event, Event::StepStarted(started) if started.step == StepName::Stop);
+        let first = told.iter().position(|stamped| begun(&stamped.event));
+        let first = first.expect("it stops something");
+        for lines in 0..=told.len() {
+            // The stop, and what is told of the container that had to be killed.
+            let wanted: &[&str] = if (first + 1..=first + 2).contains(&lines) {
+                &["api-51b9-43-blue"]
+            } else {
+                &[]
+            };
+            assert_eq!(named_in(&told[..lines]), wanted, "{lines}");
+        }
     }
 }

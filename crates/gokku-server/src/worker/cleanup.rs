@@ -64,8 +64,7 @@ async fn prune(
         engine.remove_image(&records::image_tag(app, id)).await?;
     }
     for image in prune::beyond_keeping(&dir, engine, keep).await? {
-        let line = format!("{image} is in use by a container: `gokku prune` removes it once that is gone");
-        log.tell(Event::Warned { line });
+        log.tell(Event::ImageInUse { image });
     }
     Ok(())
 }

@@ -289,7 +289,7 @@ async fn is_whole(server: &Server, app: &AppName, commit: &CommitId) -> Result<b
         ControlFlow::Break(whole) => return Ok(whole),
         ControlFlow::Continue(image) => image,
     };
-    let Ok(engine) = server.engine().await else {
+    let Ok(engine) = server.runtime().await else {
         return Ok(true);
     };
     Ok(!matches!(engine.image(image.as_str()).await, Ok(None)))

@@ -35,7 +35,7 @@ pub fn run<'a>(
     request: &'a Request,
     asked: watch::Receiver<bool>,
 ) -> BoxFuture<'a, Result<(), Error>> {
-    let connecting = async { Ok(Arc::new(server.engine().await?) as Arc<dyn Runtime>) };
+    let connecting = async { Ok(server.runtime().await?) };
     Box::pin(run_on(server, connecting, request, asked))
 }
 
@@ -336,8 +336,10 @@ async fn acquire(
             return Err(lock::busy(dir.app(), other.as_ref()).into());
         }
         Attempt::Busy(other) => {
-            let holder = other.map_or_else(|| "something else".to_owned(), |other| other.to_string());
-            log.tell(Event::Waited { holder });
+            log.tell(Event::Waited {
+                held: other.map(Into::into),
+                holder: None,
+            });
         }
     }
     match waiting::wait(dir, &holder, asked.clone()).await? {

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::containers::{
-    Apart, BuildRequest, Builder, ContainerFacts, ContainerSpec, ContainerState, Error, NewNetwork, Secrets,
-    labels,
+    Apart, BuildRequest, ContainerFacts, ContainerSpec, ContainerState, Error, NewNetwork, Secrets, labels,
 };
 use gokku_core::machine::subnet::RANGE;
 use gokku_core::{ContainerId, ImageId};
@@ -47,7 +46,6 @@ impl<'a> Bench<'a> {
                 caches: root.to_owned(),
             },
             cache: true,
-            builder: Builder::Any,
         };
         bench.image = engine.build(&request, &mut |_| {}).await.unwrap();
         bench

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
-use gokku_docker::{Engine, labels};
+use gokku_core::containers::labels;
+use gokku_docker::Engine;
 use tempfile::TempDir;
 
 /// The static program of gokku-docker's tests.

@@ -36,15 +36,6 @@ pub const LARGEST: usize = 1024 * 1024;
 /// The stage that every other begins with: no image.
 const SCRATCH: &str = "scratch";
 
-/// The engine's two builders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BuiltBy {
-    /// BuildKit.
-    BuildKit,
-    /// The one before it.
-    Classic,
-}
-
 /// What a Dockerfile is read with.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'a> {
@@ -52,8 +43,6 @@ pub struct Given<'a> {
     pub args: &'a [(String, String)],
     /// The engine's processor, as Go calls it: `amd64`.
     pub arch: &'a str,
-    /// Who builds.
-    pub by: BuiltBy,
 }
 
 /// A place in a Dockerfile that names an image.
@@ -193,13 +182,7 @@ fn uses(instructions: &[Instruction], given: &Given<'_>) -> Result<Vec<Use>, Unc
                     Err(words::Fail::Unclear(why)) => return Err(Unclear::at(one.source.line, why)),
                 }
             }
-            images.retain(|name| {
-                let is_stage = match given.by {
-                    BuiltBy::BuildKit => begun.contains(&name.as_str()),
-                    BuiltBy::Classic => begun.iter().any(|stage| stage.eq_ignore_ascii_case(name)),
-                };
-                !name.is_empty() && name != SCRATCH && !is_stage
-            });
+            images.retain(|name| !name.is_empty() && name != SCRATCH && !begun.contains(&name.as_str()));
             if !images.is_empty() {
                 uses.push(Use {
                     line: one.source.line,
@@ -217,10 +200,6 @@ fn uses(instructions: &[Instruction], given: &Given<'_>) -> Result<Vec<Use>, Unc
                 number += 1;
             }
         }
-        let known = match given.by {
-            BuiltBy::BuildKit => &every,
-            BuiltBy::Classic => &begun,
-        };
         for (flag, span) in &one.flags {
             let Some((name, value)) = flag.split_once('=') else {
                 continue;
@@ -231,7 +210,7 @@ fn uses(instructions: &[Instruction], given: &Given<'_>) -> Result<Vec<Use>, Unc
                 _ => continue,
             };
             let is_image = |name: &String| {
-                let is_stage = known.iter().any(|stage| stage.eq_ignore_ascii_case(name));
+                let is_stage = every.iter().any(|stage| stage.eq_ignore_ascii_case(name));
                 let is_number = kind == Kind::Flag && name.parse::<i64>().is_ok();
                 !name.is_empty() && name != SCRATCH && !is_stage && !is_number
             };
@@ -267,14 +246,11 @@ fn environments(instructions: &[Instruction], target: Option<&str>, given: &Give
     };
     let mut envs = Vec::new();
     for dialect in [Dialect::Newest, Dialect::Of20] {
-        // The classic builder has no platform.
-        for variant in variants.iter().copied().map(Some).chain([None]) {
+        for variant in variants {
             let mut env = Env::new(dialect);
-            if let Some(variant) = variant {
-                for (name, value) in platform(given.arch, variant, target) {
-                    let value = args.get(name.as_str()).map_or(value, |given| (*given).to_owned());
-                    env.set(&name, Value::Known(value));
-                }
+            for (name, value) in platform(given.arch, variant, target) {
+                let value = args.get(name.as_str()).map_or(value, |given| (*given).to_owned());
+                env.set(&name, Value::Known(value));
             }
             let before = instructions.iter().take_while(|one| one.name != "from");
             for one in before.filter(|one| one.name == "arg") {

@@ -5,21 +5,17 @@
 use super::mask::{PREFIX, masked, unmasked};
 use super::*;
 
-fn given(args: &[(String, String)], by: BuiltBy) -> Given<'_> {
-    Given {
-        args,
-        arch: "amd64",
-        by,
-    }
+fn given(args: &[(String, String)]) -> Given<'_> {
+    Given { args, arch: "amd64" }
 }
 
 /// `LINE image,image` of every use; `!LINE` where it is unclear.
-fn told(text: &str, args: &[(&str, &str)], by: BuiltBy) -> String {
+fn told(text: &str, args: &[(&str, &str)]) -> String {
     let args: Vec<(String, String)> = args
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    match read(text, &given(&args, by)) {
+    match read(text, &given(&args)) {
         Ok(uses) => {
             let uses: Vec<String> = uses
                 .iter()
@@ -35,7 +31,7 @@ fn told(text: &str, args: &[(&str, &str)], by: BuiltBy) -> String {
 }
 
 fn named(text: &str) -> String {
-    told(text, &[], BuiltBy::BuildKit)
+    told(text, &[])
 }
 
 #[test]
@@ -78,7 +74,7 @@ fn an_image_is_found_however_it_is_written() {
         ("ARG X=orher\nFROM ${X/r/t}\n", "2 other"),
         // Docker 20.10's builder takes what it does not understand to be empty.
         ("ARG X=${Y#a}\nFROM ${X:-other}\n", "2 other"),
-        ("FROM ${TARGETARCH}-${TARGETOS}\n", "1 -,amd64-linux"),
+        ("FROM ${TARGETARCH}-${TARGETOS}\n", "1 amd64-linux"),
         ("FROM scratch AS a\nARG X=other\nFROM $X\n", ""),
         // Stages.
         ("FROM scratch\n", ""),
@@ -156,42 +152,20 @@ fn an_image_is_found_however_it_is_written() {
 }
 
 #[test]
-fn arguments_and_builders_decide() {
-    for (text, args, by, wanted) in [
-        (
-            "ARG X=a\nFROM $X\n",
-            vec![("X", "other")],
-            BuiltBy::BuildKit,
-            "2 other",
-        ),
-        (
-            "ARG X\nFROM ${X}\n",
-            vec![("X", "other")],
-            BuiltBy::BuildKit,
-            "2 other",
-        ),
+fn arguments_and_stages_decide() {
+    for (text, args, wanted) in [
+        ("ARG X=a\nFROM $X\n", vec![("X", "other")], "2 other"),
+        ("ARG X\nFROM ${X}\n", vec![("X", "other")], "2 other"),
         // One that no ARG names is none.
-        ("FROM ${X:-a}\n", vec![("X", "other")], BuiltBy::BuildKit, "1 a"),
-        (
-            "FROM ${TARGETARCH}\n",
-            vec![("TARGETARCH", "other")],
-            BuiltBy::BuildKit,
-            "1 other",
-        ),
+        ("FROM ${X:-a}\n", vec![("X", "other")], "1 a"),
+        ("FROM ${TARGETARCH}\n", vec![("TARGETARCH", "other")], "1 other"),
         (
             "FROM scratch\nCOPY --from=other / /\nFROM scratch AS other\n",
             vec![],
-            BuiltBy::BuildKit,
             "",
         ),
-        (
-            "FROM scratch\nCOPY --from=other / /\nFROM scratch AS other\n",
-            vec![],
-            BuiltBy::Classic,
-            "2 other",
-        ),
     ] {
-        assert_eq!(told(text, &args, by), wanted, "{text}");
+        assert_eq!(told(text, &args), wanted, "{text}");
     }
 }
 
@@ -232,7 +206,7 @@ fn what_cannot_be_told_is_refused_with_its_line() {
 #[test]
 fn what_is_kept_away_has_another_name_and_the_rest_stays() {
     let mask = |text: &str| {
-        let uses = read(text, &given(&[], BuiltBy::BuildKit)).unwrap();
+        let uses = read(text, &given(&[])).unwrap();
         let anothers: Vec<(&Use, &str)> = uses
             .iter()
             .flat_map(|one| one.images.iter().map(move |image| (one, image.as_str())))
@@ -240,7 +214,7 @@ fn what_is_kept_away_has_another_name_and_the_rest_stays() {
             .collect();
         let made = masked(text, &anothers);
         assert_eq!(made.split('\n').count(), text.split('\n').count(), "{text}");
-        let uses = read(&made, &given(&[], BuiltBy::BuildKit)).unwrap();
+        let uses = read(&made, &given(&[])).unwrap();
         assert!(
             uses.iter()
                 .flat_map(|one| &one.images)
@@ -285,7 +259,7 @@ fn what_is_kept_away_has_another_name_and_the_rest_stays() {
 #[test]
 fn triggers_name_images_too() {
     let of = |trigger: &str| {
-        let images = read_trigger(trigger, &given(&[], BuiltBy::BuildKit)).map_err(|why| why.line);
+        let images = read_trigger(trigger, &given(&[])).map_err(|why| why.line);
         images.map(|images| images.into_iter().collect::<Vec<_>>().join(","))
     };
     assert_eq!(of("COPY --from=other / /x"), Ok("other".to_owned()));

@@ -6,15 +6,6 @@ use std::fmt::Write;
 
 use super::PORT;
 
-/// Whether steps keep their tools' caches in cache mounts, which BuildKit alone has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mounts {
-    /// They do.
-    Cached,
-    /// Plain layers.
-    Plain,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Line {
     Text(String),
@@ -111,19 +102,17 @@ impl Dockerfile {
     }
 
     /// The text.
-    pub(super) fn text(&self, mounts: Mounts) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.lines {
             match line {
                 Line::Text(line) => text.push_str(line),
                 Line::Run { caches, command } => {
                     text.push_str("RUN ");
-                    if mounts == Mounts::Cached {
-                        for cache in caches {
-                            text.push_str("--mount=type=cache,target=");
-                            text.push_str(cache);
-                            text.push_str(" \\\n    ");
-                        }
+                    for cache in caches {
+                        text.push_str("--mount=type=cache,target=");
+                        text.push_str(cache);
+                        text.push_str(" \\\n    ");
                     }
                     text.push_str(command);
                 }
@@ -206,17 +195,16 @@ mod tests {
         assert_eq!(quoted("$(rm)'"), r#"'$(rm)'"'"''"#);
         let mut file = Dockerfile::default();
         file.copy("", &["a$b*".to_owned()], "./");
-        assert_eq!(file.text(Mounts::Plain), "COPY [\"a\\\\$b[*]\", \"./\"]\n");
+        assert_eq!(file.text(), "COPY [\"a\\\\$b[*]\", \"./\"]\n");
     }
 
     #[test]
-    fn mounts_are_buildkits_alone() {
+    fn a_step_keeps_its_caches_in_mounts() {
         let mut file = Dockerfile::default();
         file.run(&["/root/.npm", "/tmp/x"], "npm ci");
         assert_eq!(
-            file.text(Mounts::Cached),
+            file.text(),
             "RUN --mount=type=cache,target=/root/.npm \\\n    --mount=type=cache,target=/tmp/x \\\n    npm ci\n"
         );
-        assert_eq!(file.text(Mounts::Plain), "RUN npm ci\n");
     }
 }

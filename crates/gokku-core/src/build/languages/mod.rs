@@ -44,7 +44,7 @@ use crate::config::gokku_yml::{AppConfig, Placed, YmlError};
 pub use crate::config::lang::Lang;
 use crate::config::lang::is_program_name;
 use crate::config::procfile::{self, Command, RELEASE};
-use dockerfile::{Dockerfile, Mounts, exec, shell};
+use dockerfile::{Dockerfile, exec, shell};
 use version::{Version, VersionError};
 
 /// The port that generated images expose, and give to their apps as `PORT`.
@@ -339,12 +339,12 @@ pub struct Detected {
 
 impl Detected {
     /// Returns the text of its Dockerfile.
-    pub fn dockerfile(&self, mounts: Mounts) -> String {
+    pub fn dockerfile(&self) -> String {
         let head = format!(
             "# Written by gokku: {}.\n# To change it: `gokku build --print -a APP > Dockerfile`, and commit that.\n",
             self.summary
         );
-        head + &self.dockerfile.text(mounts)
+        head + &self.dockerfile.text()
     }
 }
 

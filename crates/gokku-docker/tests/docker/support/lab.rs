@@ -3,15 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use gokku_core::build::image_sources::ownership::Neighbours;
+use gokku_core::containers::labels;
+use gokku_core::containers::{Apart, BuildRequest, ContainerSpec, LogLine, LogOptions};
 use gokku_core::{ContainerId, ImageId};
-use gokku_docker::engine::{connection, labels};
-use gokku_docker::{Apart, BuildRequest, Builder, ContainerSpec, Engine, Error, LogLine, LogOptions};
+use gokku_docker::engine::connection;
+use gokku_docker::{Engine, Error};
 
 use super::{Folder, until};
 
@@ -31,7 +32,6 @@ impl Lab {
         let engine = Engine::connect(&socket).await.unwrap_or_else(|error| {
             panic!("these tests need a Docker Engine; `cargo xtask test` installs or starts one\n{error}")
         });
-        keep_first_step();
         // The time too, so that what a killed run left is never taken for this one's.
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_millis();
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -61,7 +61,7 @@ impl Lab {
     }
 
     /// What builds this folder.
-    pub(crate) fn request<'a>(&self, folder: &'a Path, builder: Builder) -> BuildRequest<'a> {
+    pub(crate) fn request<'a>(&self, folder: &'a Path) -> BuildRequest<'a> {
         BuildRequest {
             folder,
             dockerfile: "Dockerfile",
@@ -69,7 +69,7 @@ impl Lab {
             tag: format!("{}:test", self.root),
             labels: self.labels(&[]),
             args: Vec::new(),
-            secrets: gokku_docker::Secrets::new(),
+            secrets: gokku_core::containers::Secrets::new(),
             logins: Vec::new(),
             apart: Apart {
                 neighbours: Neighbours {
@@ -80,7 +80,6 @@ impl Lab {
                 caches: self.root.clone(),
             },
             cache: true,
-            builder,
         }
     }
 
@@ -94,7 +93,7 @@ impl Lab {
     /// An image with the program in it, whose entrypoint it is.
     pub(crate) async fn image(&self) -> ImageId {
         let folder = Folder::new("FROM scratch\nCOPY app /app\nENTRYPOINT [\"/app\"]\n");
-        let (built, lines) = self.build(&self.request(folder.path(), Builder::Any)).await;
+        let (built, lines) = self.build(&self.request(folder.path())).await;
         built.unwrap_or_else(|error| panic!("{error}\n{}", lines.join("\n")))
     }
 
@@ -173,22 +172,6 @@ impl Drop for Lab {
             cleaned.expect("everything the test made is removed");
         }
     }
-}
-
-/// Most images here begin with the same step, which the classic builder keeps as an image: without a name it would go with
-/// the last image that is made on it, also in the midst of another test's build.
-fn keep_first_step() {
-    static KEPT: LazyLock<()> = LazyLock::new(|| {
-        let folder = Folder::new("FROM scratch\nCOPY app /app\n");
-        let mut build = Command::new("docker");
-        build
-            .env("DOCKER_BUILDKIT", "0")
-            .args(["build", "--quiet", "--tag", "gokku-docker-first-step"]);
-        let built = build.arg(folder.path()).output().expect("the docker program");
-        let told = String::from_utf8_lossy(&built.stderr);
-        assert!(built.status.success(), "{told}");
-    });
-    LazyLock::force(&KEPT);
 }
 
 async fn remove_all(socket: &Path, root: &str) {

@@ -20,11 +20,8 @@ pub(crate) use middle::{Middle, Reply, answer};
 pub(crate) use program::program;
 pub(crate) use wait::{PATIENCE, soon, until};
 
-use gokku_docker::{LogLine, Stream};
-
-/// Both builders, for what must be true of each.
-pub(crate) const BUILDERS: [gokku_docker::Builder; 2] =
-    [gokku_docker::Builder::Any, gokku_docker::Builder::Classic];
+use gokku_core::containers::LogLine;
+use gokku_core::machine::stream::Stream;
 
 /// So many numbered lines, as the program prints them.
 pub(crate) fn numbered(word: &str, lines: usize) -> String {
