@@ -209,6 +209,8 @@ mod tests {
         }
     }
 
+    type Reason = fn(String) -> DomainNameError;
+
     #[test]
     fn what_is_no_name_is_refused_with_a_reason() {
         let url = |given: &str, host: &str| DomainNameError::Url {
@@ -218,7 +220,6 @@ mod tests {
         let long_label = format!("{}.example", "a".repeat(64));
         let long_name = ["a".repeat(63).as_str(); 4].join(".");
         let long_wildcard = format!("*.{}", &long_name[2..]);
-        type Reason = fn(String) -> DomainNameError;
         let table: [(&str, Reason); 29] = [
             ("example.com/v1", DomainNameError::Path),
             ("example.com?a", DomainNameError::Path),

@@ -106,6 +106,11 @@ fn decoded(high: u8, low: u8) -> Option<u8> {
     u8::try_from(digit(high)? * 16 + digit(low)?).ok()
 }
 
+/// Returns half a byte as a digit.
+fn hexadecimal(half: u8) -> char {
+    char::from_digit(half.into(), 16).map_or('0', |digit| digit.to_ascii_uppercase())
+}
+
 /// Returns whether a character is the same as its code, RFC 3986 section 2.3.
 fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
@@ -129,14 +134,18 @@ impl FromStr for PathPrefix {
         }
         let mut path = String::new();
         for unit in Units(given.as_bytes()) {
-            match unit {
+            let coded = match unit {
                 Unit::Plain(b'%') => return Err(PathPrefixError::Character(owned())),
-                Unit::Plain(byte) if is_of_a_path(byte) => path.push(char::from(byte)),
+                Unit::Plain(byte) if is_of_a_path(byte) => {
+                    path.push(char::from(byte));
+                    continue;
+                }
                 // What people write and clients send as codes.
-                Unit::Plain(byte) if !byte.is_ascii() => path.push_str(&format!("%{byte:02X}")),
+                Unit::Plain(byte) if !byte.is_ascii() => byte,
                 Unit::Plain(_) => return Err(PathPrefixError::Character(owned())),
-                Unit::Coded(byte) => path.push_str(&format!("%{byte:02X}")),
-            }
+                Unit::Coded(byte) => byte,
+            };
+            path.extend(['%', hexadecimal(coded >> 4), hexadecimal(coded & 0xf)]);
         }
         if parts.is_empty() {
             return Ok(Self::root());
@@ -203,9 +212,10 @@ mod tests {
         }
     }
 
+    type Reason = fn(String) -> PathPrefixError;
+
     #[test]
     fn what_is_no_path_is_refused_with_a_reason() {
-        type Reason = fn(String) -> PathPrefixError;
         let table: [(&str, Reason); 15] = [
             ("", PathPrefixError::NoSlash),
             ("v1", PathPrefixError::NoSlash),

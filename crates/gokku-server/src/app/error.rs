@@ -236,7 +236,6 @@ impl Error {
             Self::File(error) => error.kind(),
             Self::Git(error) => error.into(),
             Self::Engine(error) | Self::NotAsked { source: error, .. } => error.into(),
-            Self::DomainTaken { .. } => Kind::Input,
             Self::NoApp(_)
             | Self::NoDomain { .. }
             | Self::NotMeant { .. }
@@ -245,6 +244,7 @@ impl Error {
             | Self::NoRelease(_)
             | Self::NoLogin(_) => Kind::Missing,
             Self::Ambiguous { .. }
+            | Self::DomainTaken { .. }
             | Self::NotAName { .. }
             | Self::Clash { .. }
             | Self::ImageName { .. }
