@@ -61,23 +61,25 @@ impl Engine {
     /// One that runs, empty. This thread is in its network from now on.
     #[track_caller]
     pub fn start_new() -> Self {
-        Self::start_with(|_| None)
+        Self::start_with(|_| None, "{}")
     }
 
     /// The same, whose data has a disk of its own of so many bytes.
     #[track_caller]
     pub fn start_on_disk_of(bytes: u64) -> Self {
-        Self::start_with(|data| Some(Disk::mount(data, bytes)))
+        Self::start_with(|data| Some(Disk::mount(data, bytes)), "{}")
     }
 
-    /// The same, whose disk is in a file, to be copied.
+    /// The same, whose disk is in a file, to be copied. Its layers are plain folders (`vfs`): `overlay2` mounts one in another to
+    /// make an image, and the kernel brings all of it to the disk when that mount goes.
     #[track_caller]
     pub fn start_on_file_of(bytes: u64) -> Self {
-        Self::start_with(|data| Some(Disk::mount_file(data, bytes)))
+        let disk = |data: &Path| Some(Disk::mount_file(data, bytes));
+        Self::start_with(disk, r#"{"storage-driver": "vfs"}"#)
     }
 
     #[track_caller]
-    fn start_with(disk: impl FnOnce(&Path) -> Option<Disk>) -> Self {
+    fn start_with(disk: impl FnOnce(&Path) -> Option<Disk>, config: &str) -> Self {
         assert!(
             rustix::process::geteuid().is_root(),
             "an engine of a story's own takes root: run these stories as root"
@@ -88,7 +90,7 @@ impl Engine {
             .prefix("gokku-engine-")
             .tempdir()
             .unwrap_or_else(|error| panic!("a temporary folder could not be made: {error}"));
-        Self::start_in(Folder::Temporary(folder), unique("gokku-engine"), "{}", disk)
+        Self::start_in(Folder::Temporary(folder), unique("gokku-engine"), config, disk)
     }
 
     /// One for a whole run of the tests, in a folder that nobody else uses. The images in it are those of the runs before; whatever

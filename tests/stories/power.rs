@@ -179,14 +179,7 @@ fn holds_together(
 /// The files of an engine's layers and images, with how large they are.
 fn layers(data: &Path) -> BTreeMap<String, u64> {
     let mut found = Command::new("find");
-    found.current_dir(data).args([
-        "docker/overlay2",
-        "docker/image",
-        "-path",
-        "*/merged",
-        "-prune",
-        "-o",
-    ]);
+    found.current_dir(data).args(["docker/vfs", "docker/image"]);
     found.args(["-type", "f", "-printf", "%s %P %H\n"]);
     let listed = Output::of(&mut found).ok();
     let sizes = listed.stdout.lines().filter_map(|line| {
