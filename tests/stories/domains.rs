@@ -21,7 +21,7 @@ fn asked(at: SocketAddr, host: &str, path: &str) -> String {
     match send(at, "GET", path, &[("Host", host)], b"") {
         Ok(answer) if answer.status == 200 => answer.text(),
         Ok(answer) => answer.status.to_string(),
-        Err(failure) => failure.to_string(),
+        Err(failure) => format!("{failure:?}"),
     }
 }
 
