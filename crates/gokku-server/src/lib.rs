@@ -33,6 +33,11 @@ pub use error::{Error, Kind};
 pub use fs::root::Root;
 pub use server::Server;
 
+/// Returns the traffic switch of a server's folder, which is asked by its socket.
+pub fn traffic_switch(root: &Root) -> std::sync::Arc<dyn engine::traffic_switch::TrafficSwitch> {
+    std::sync::Arc::new(gokku_proxy::Client::new(root.socket()))
+}
+
 /// Returns the Docker Engine's socket that a `DOCKER_HOST` names.
 pub fn engine_socket(docker_host: Option<&str>) -> Result<std::path::PathBuf, Error> {
     Ok(gokku_docker::engine::connection::socket(docker_host)?)

@@ -1,12 +1,13 @@
 //! The server as a whole: its folder, its engine, its switch.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use gokku_core::{Access, AppName, Asker};
 use gokku_docker::{ContainerFacts, Engine, labels};
-use gokku_proxy::Client;
 
 use crate::engine::runtime::Runtime;
+use crate::engine::traffic_switch::TrafficSwitch;
 use crate::error::Error;
 use crate::fs::root::Root;
 
@@ -19,6 +20,8 @@ pub struct Server {
     pub program: PathBuf,
     /// The Docker Engine's socket.
     pub engine: PathBuf,
+    /// The traffic switch, running or not.
+    pub switch: Arc<dyn TrafficSwitch>,
     /// The program's version.
     pub version: String,
     /// Who asks: a user's or a key's name.
@@ -44,10 +47,5 @@ impl Server {
         let root = self.root.label();
         let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
         engine.containers(&mine).await
-    }
-
-    /// The traffic switch, running or not.
-    pub fn switch(&self) -> Client {
-        Client::new(self.root.socket())
     }
 }

@@ -58,7 +58,7 @@ async fn list_processes(server: &Server, app: &AppName) -> Result<Vec<ProcessFac
     let scale = apps::load(&server.root, app)?.scale;
     let processes = plan_of(server, app)?.processes;
     let engine = server.engine().await?;
-    let switch = server.switch();
+    let switch = &server.switch;
     let (containers, route) = tokio::join!(server.containers(&engine, app), switch.find_route(app));
     let containers = containers?;
     // A switch that does not run knows of none.

@@ -279,7 +279,7 @@ async fn of_all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
     let apps = apps::visible(server)?;
     let label = server.root.label();
     let mut asked = Asked::connect(server).await;
-    let switch = server.switch();
+    let switch = &server.switch;
     let wanted = [(labels::ROOT, label.as_str())];
     let (containers, switch) = tokio::join!(
         asked.ask(async |engine| engine.containers(&wanted).await),
@@ -318,7 +318,7 @@ pub fn one<'a>(server: &'a Server, name: &'a AppName) -> BoxFuture<'a, Result<Se
 async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Error> {
     let app = apps::load(&server.root, name)?;
     let mut asked = Asked::connect(server).await;
-    let switch = server.switch();
+    let switch = &server.switch;
     let (containers, switch) = tokio::join!(
         asked.ask(async |engine| server.containers(&engine, name).await),
         switch.status()
@@ -608,7 +608,7 @@ pub fn answers<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result
 }
 
 async fn has_traffic(server: &Server, app: &AppName) -> Result<bool, Error> {
-    match server.switch().route(app).await {
+    match server.switch.route(app).await {
         Ok(route) => Ok(route.targets.iter().any(|target| !target.down)),
         Err(gokku_proxy::control::client::Error::Refused(_)) => Ok(false),
         Err(gokku_proxy::control::client::Error::NotRunning(_)) => config::is_running(server, app).await,

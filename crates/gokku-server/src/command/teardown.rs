@@ -36,7 +36,7 @@ pub fn leave(server: &Server, data: bool) -> BoxFuture<'_, Result<Left, Error>> 
 }
 
 async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
-    if server.switch().status().await.is_ok() {
+    if server.switch.status().await.is_ok() {
         return Err(Error::new(
             Kind::Busy,
             "the traffic switch runs, and would start the containers again: end it first, by `systemctl stop gokku` or its process",

@@ -99,7 +99,7 @@ pub(crate) async fn look(
     app: &AppName,
     coming: &HashSet<ContainerId>,
 ) -> Result<Vec<Drift>, Error> {
-    let switch = server.switch();
+    let switch = &server.switch;
     let (containers, route) = tokio::join!(server.containers(engine, app), switch.find_route(app));
     Ok(differences(
         &server.root,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gokku_core::config::processes::Scale;
 use gokku_core::logs::audit::Change;
 use gokku_core::reconcile::{Drift, Repair};
-use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
+use gokku_core::{AppName, ContainerId, ReleaseId};
 
 use crate::engine::runtime::Runtime;
 use crate::error::Error;
@@ -20,7 +20,7 @@ use crate::record::audit_log;
 use crate::server::Server;
 use crate::space::prune;
 use crate::transition::recover;
-use crate::worker::request::{Operation, submit};
+use crate::worker::request::Operation;
 
 /// What is known of an app from the last time.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,16 @@ pub(crate) struct Known {
     pub(crate) coming: HashSet<ContainerId>,
     /// Whether what is known is to be repaired once more.
     pub(crate) again: bool,
+}
+
+/// What a look at an app has come to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settled {
+    /// What differs still, as far as is known.
+    pub(crate) differing: BTreeSet<Drift>,
+    /// What brings the active release up, in new containers or with those that are missing: a transition like every other,
+    /// which is a worker's to do.
+    pub(crate) bring_up: Option<Operation>,
 }
 
 /// Takes the app, unless somebody has it.
@@ -62,18 +72,17 @@ pub(crate) async fn end(server: &Server, app: &AppName, engine: &Arc<dyn Runtime
     }
 }
 
-/// Compares an app with what it should be and repairs it. What differs still, as far as is known; none when that cannot
-/// be told now.
+/// Compares an app with what it should be and repairs it; none when that cannot be told now.
 pub(crate) async fn repair(
     server: &Server,
     app: &AppName,
     engine: &dyn Runtime,
     known: &Known,
-) -> Option<BTreeSet<Drift>> {
+) -> Option<Settled> {
     // Looked at without the lock at first: hardly ever is anything to be repaired, and nobody should have to wait for that.
     let look = || drift::look(server, engine, app, &known.coming);
     if !drift::is_under_way(&server.root, app) && look().await.ok()?.is_empty() {
-        return Some(BTreeSet::new());
+        return Some(Settled::default());
     }
     let taken = take(server, app)?;
     if server.root.journal(app).exists() {
@@ -123,38 +132,18 @@ pub(crate) async fn repair(
         }
     }
     drop(taken);
-    match bring_up {
-        Some(true) => activate(server, app, Operation::Scale { scale: Scale::new() }).await,
-        Some(false) => activate(server, app, Operation::Restart).await,
-        None => {}
-    }
-    Some(differing)
+    let bring_up = bring_up.map(|only_missing| {
+        if only_missing {
+            Operation::Scale { scale: Scale::new() }
+        } else {
+            Operation::Restart
+        }
+    });
+    Some(Settled { differing, bring_up })
 }
 
 fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), Error> {
     let link = server.root.current(app);
     let target = std::path::Path::new("releases").join(release.to_string());
     Ok(atomic::replace_link(&link, &target)?)
-}
-
-/// Brings the active release up, in new containers or with those that are missing: a transition like every other, in a
-/// worker of its own.
-async fn activate(server: &Server, app: &AppName, operation: Operation) {
-    let server = Server {
-        by: audit_log::DAEMON.to_owned(),
-        // What is brought up again was asked for before, by whoever might.
-        asker: Asker::Owner,
-        ..server.clone()
-    };
-    let app = app.clone();
-    let done = tokio::task::spawn_blocking(move || {
-        let mut submitted = submit(&server, &app, operation, false)?;
-        let waited = submitted.child.wait();
-        waited.map(drop).map_err(Error::failed_by)
-    });
-    match done.await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::error!("{error}"),
-        Err(error) => tracing::error!("{error}"),
-    }
 }

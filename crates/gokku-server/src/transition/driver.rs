@@ -14,13 +14,13 @@ use gokku_core::transition::{
 use gokku_core::{AppName, ContainerId, Slot};
 use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_git::RefTransaction;
-use gokku_proxy::Client;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::app::scale;
 use crate::engine::daemon_client;
 use crate::engine::runtime::Runtime;
+use crate::engine::traffic_switch::TrafficSwitch;
 use crate::error::{Error, Kind};
 use crate::fs::atomic;
 use crate::fs::durable::{self, Pending};
@@ -55,7 +55,7 @@ pub struct Driver {
     /// When it began.
     pub(crate) since: Instant,
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) switch: Client,
+    pub(crate) switch: Arc<dyn TrafficSwitch>,
     pub(crate) plan: Plan,
     pub(crate) goal: Goal,
     pub(crate) journal: Journal,
@@ -140,7 +140,7 @@ impl Driver {
     }
 
     fn of(parts: DriverConfig, journal: Journal) -> Self {
-        let switch = parts.server.switch();
+        let switch = Arc::clone(&parts.server.switch);
         Self {
             root: parts.server.root.clone(),
             server: parts.server,

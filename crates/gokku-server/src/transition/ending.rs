@@ -35,7 +35,7 @@ pub(crate) async fn destroyed(
     app: &AppName,
     engine: &dyn Runtime,
 ) -> Result<Vec<String>, Error> {
-    match server.switch().delete(app).await {
+    match server.switch.delete(app).await {
         Ok(())
         | Err(gokku_proxy::control::client::Error::Refused(gokku_proxy::control::api::Refused::NoRoute {
             ..

@@ -270,7 +270,7 @@ impl Driver {
     }
 
     async fn start(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
-        daemon_client::watching(&self.switch).await?;
+        daemon_client::watching(&*self.switch).await?;
         for id in containers {
             self.proven.remove(id);
             self.runtime.start(id).await?;
@@ -314,7 +314,7 @@ impl Driver {
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
                     };
-                    await_health(&*driver.runtime, &check).await
+                    await_health(&*driver.runtime, &*driver.switch, &check).await
                 }
             };
             checked.map_err(|words| (id, words))

@@ -183,7 +183,7 @@ async fn finish_stops(
 
 /// What is told of a transition's end.
 pub(crate) async fn finish(server: &Server, app: &AppName, end: End) -> Finish {
-    let route = server.switch().route(app).await.ok();
+    let route = server.switch.route(app).await.ok();
     match end {
         End::Done => {
             let port = route.filter(RouteStatus::answers).map(|route| route.port);
