@@ -11,7 +11,7 @@ use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Previous, Refs, Step, abort,
     abort_detail, lets_go, next,
 };
-use gokku_core::{AppName, ContainerId, Slot};
+use gokku_core::{AppName, ContainerId, ReleaseId, Slot};
 use gokku_docker::{ContainerFacts, ImageFacts};
 use gokku_git::RefTransaction;
 use tokio::sync::watch;
@@ -86,6 +86,8 @@ pub struct Driver {
     pub(crate) locked: Option<RefTransaction>,
     /// Nothing of the builder's cache is to be used: it may have what a power cut has broken.
     pub(crate) without_cache: bool,
+    /// The release whose build the engine has not told the end of.
+    pub(crate) unheard_build: Option<ReleaseId>,
     /// What the new release is made of, on its way to the disk.
     pub(crate) pending: Option<Pending>,
 }
@@ -123,7 +125,7 @@ pub struct DriverConfig {
 
 impl Driver {
     /// A transition that begins now: its journal is written before anything is done.
-    pub async fn begin(parts: DriverConfig, id: gokku_core::ReleaseId) -> Result<Self, Error> {
+    pub async fn begin(parts: DriverConfig, id: ReleaseId) -> Result<Self, Error> {
         let placeholder = Journal::begin(id, parts.goal.clone(), &Observed::default());
         let mut driver = Self::of(parts, placeholder);
         driver.refs = Some(Refs::Unmoved);
@@ -165,6 +167,7 @@ impl Driver {
             refs: None,
             locked: None,
             without_cache: false,
+            unheard_build: None,
             pending: None,
         }
     }
@@ -530,7 +533,7 @@ impl Driver {
 struct TooLate {
     root: Root,
     app: AppName,
-    id: gokku_core::ReleaseId,
+    id: ReleaseId,
     log: Option<Log>,
 }
 

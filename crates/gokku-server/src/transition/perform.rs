@@ -22,6 +22,7 @@ use crate::os::clock;
 use crate::plan::networks::Networks;
 use crate::plan::{networks, privileges};
 use crate::queue::abort::asked;
+use crate::transition::building::remove_late_image;
 use crate::transition::driver::Driver;
 use crate::transition::pull;
 
@@ -507,6 +508,9 @@ impl Driver {
         // which holds the image.
         self.remove_one_offs(activation.id).await?;
         self.image = None;
+        if let Some(id) = self.unheard_build.take() {
+            remove_late_image(&self.app, id, &*self.runtime).await?;
+        }
         let mut record = self.record(id)?;
         pull::forget(
             &*self.runtime,

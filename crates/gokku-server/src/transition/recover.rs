@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gokku_core::containers::ContainerState;
 use gokku_core::logs::event::{Event, Finish};
-use gokku_core::machine::backoff::Backoff;
 use gokku_core::transition::{Goal, Journal};
-use gokku_core::{AppName, ContainerId, ImageId, ReleaseId};
+use gokku_core::{AppName, ContainerId, ImageId};
 use gokku_proxy::control::api::RouteStatus;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::app::records;
 use crate::engine::runtime::Runtime;
@@ -22,11 +22,9 @@ use crate::queue::leftovers;
 use crate::queue::transition_log::Log;
 use crate::queue::{abort, journal};
 use crate::server::Server;
+use crate::transition::building::remove_late_image;
 use crate::transition::driver::{Driver, DriverConfig, End};
 use crate::transition::ending;
-
-/// How long the engine may take to end a build whose client has gone.
-const LATE: Duration = Duration::from_secs(3);
 
 /// Ends a transition that was cut off, if there is one. Whoever calls holds the app's lock.
 pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) -> Result<(), Error> {
@@ -138,20 +136,6 @@ impl Build {
     }
 }
 
-/// The engine may be about to end a build that nobody waits for any more: what comes of it goes, too.
-async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &dyn Runtime) -> Result<(), Error> {
-    let tag = records::image_tag(app, id);
-    let until = Instant::now() + LATE;
-    let mut pause = Backoff::up_to(Duration::from_millis(200));
-    while Instant::now() < until {
-        if engine.image(&tag).await?.is_some() {
-            return Ok(engine.remove_image(&tag).await?);
-        }
-        tokio::time::sleep(pause.take()).await;
-    }
-    Ok(())
-}
-
 /// The engine goes on with a stop that nobody waits for any more: what looks as if it ran may be about to end, and
 /// nothing can be decided by that. So it is stopped before anything is looked at.
 async fn finish_stops(
@@ -165,8 +149,15 @@ async fn finish_stops(
     if stopping.is_empty() {
         return Ok(());
     }
+    // What has got its traffic back is not stopped for anything any more: whoever was cut off had gone back by then.
+    let route = server.switch.find_route(app).await?;
+    let has_traffic = |id: &ContainerId| {
+        let route = route.as_ref().filter(|route| !route.held);
+        route.is_some_and(|route| route.targets.iter().any(|target| target.container == *id))
+    };
     for facts in server.containers(engine, app).await? {
-        if stopping.contains(&facts.id) && facts.state == ContainerState::Running {
+        let goes = stopping.contains(&facts.id) && !has_traffic(&facts.id);
+        if goes && facts.state == ContainerState::Running {
             match stopping::stop(engine, &facts.id, grace).await {
                 Ok(Some(because)) => log.tell(stopping::killed(facts.name, grace, because)),
                 // Requests may wait for what comes next. Should it be stopped later, that is seen (`stopping::given_up`).
