@@ -7,6 +7,7 @@
 //! - [`worker`]: a request from the push or the command to its end
 //! - `reconcile`: what is and what should be; [`daemon`]: the process that serves
 //! - [`command`]: what single commands do
+//! - `simulation`, for tests alone: transitions and the daemon, on an engine and a traffic switch in memory
 //!
 //! None uses one below it in this list; a test holds them to that. This crate never prints and never reads the environment.
 
@@ -28,6 +29,8 @@ pub mod worker;
 mod earlier_version;
 mod error;
 mod server;
+#[cfg(test)]
+mod simulation;
 
 pub use error::{Error, Kind};
 pub use fs::root::Root;

@@ -5,6 +5,8 @@
 //!   containers do
 
 pub(crate) mod daemon_client;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod health;
 pub mod runtime;
 pub(crate) mod stopping;
