@@ -18,8 +18,10 @@ use crate::error::Error;
 pub(crate) fn server(options: &Options) -> Result<Server, Error> {
     // Whoever asks, and whatever their umask: others may read what their folders let them reach, and write nothing.
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    let root = Root::open(&options.root)?;
     Ok(Server {
-        root: Root::open(&options.root)?,
+        switch: gokku_server::traffic_switch(&root),
+        root,
         engine: gokku_server::engine_socket(options.docker_host.as_deref())?,
         program: program()?,
         version: env!("CARGO_PKG_VERSION").to_owned(),

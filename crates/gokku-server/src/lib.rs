@@ -7,6 +7,7 @@
 //! - [`worker`]: a request from the push or the command to its end
 //! - `reconcile`: what is and what should be; [`daemon`]: the process that serves
 //! - [`command`]: what single commands do
+//! - `simulation`, for tests alone: transitions and the daemon, on an engine and a traffic switch in memory
 //!
 //! None uses one below it in this list; a test holds them to that. This crate never prints and never reads the environment.
 
@@ -29,12 +30,19 @@ mod earlier_version;
 mod error;
 mod kind;
 mod server;
+#[cfg(test)]
+mod simulation;
 
 pub use error::Error;
 pub use fs::app_dir::AppDir;
 pub use fs::root::Root;
 pub use kind::Kind;
 pub use server::Server;
+
+/// Returns the traffic switch of a server's folder, which is asked by its socket.
+pub fn traffic_switch(root: &Root) -> std::sync::Arc<dyn engine::traffic_switch::TrafficSwitch> {
+    std::sync::Arc::new(gokku_proxy::Client::new(root.socket()))
+}
 
 /// Returns the Docker Engine's socket that a `DOCKER_HOST` names.
 pub fn engine_socket(docker_host: Option<&str>) -> Result<std::path::PathBuf, Error> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use gokku_core::containers::{ContainerFacts, labels};
 use gokku_core::{Access, AppName, Asker};
 use gokku_docker::Engine;
-use gokku_proxy::Client;
 
 use crate::engine::runtime::Runtime;
+use crate::engine::traffic_switch::TrafficSwitch;
 use crate::fs::app_dir::AppDir;
 use crate::fs::root::Root;
 
@@ -21,6 +21,8 @@ pub struct Server {
     pub program: PathBuf,
     /// The Docker Engine's socket.
     pub engine: PathBuf,
+    /// The traffic switch, running or not.
+    pub switch: Arc<dyn TrafficSwitch>,
     /// The program's version.
     pub version: String,
     /// Who asks: a user's or a key's name.
@@ -62,10 +64,5 @@ impl Server {
     /// Where everything of an app is.
     pub fn app_dir(&self, app: &AppName) -> AppDir {
         self.root.app_dir(app)
-    }
-
-    /// The traffic switch, running or not.
-    pub fn switch(&self) -> Client {
-        Client::new(self.root.socket())
     }
 }

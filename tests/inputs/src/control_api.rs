@@ -64,6 +64,7 @@ fn written(call: &ControlRequest) -> (&'static str, String, Vec<u8>) {
         ControlRequest::Status => ("GET", "/v1/status".to_owned(), none()),
         ControlRequest::Route(app) => ("GET", format!("/v1/routes/{app}"), none()),
         ControlRequest::Put(app, put) => ("PUT", format!("/v1/routes/{app}"), json(put)),
+        ControlRequest::Domains(app, put) => ("PUT", format!("/v1/routes/{app}/domains"), json(put)),
         ControlRequest::Delete(app) => ("DELETE", format!("/v1/routes/{app}"), none()),
         ControlRequest::Switch(app, to) => ("POST", format!("/v1/routes/{app}/switch"), json(to)),
         ControlRequest::Hold(app, hold) => ("POST", format!("/v1/routes/{app}/hold"), json(hold)),
@@ -131,6 +132,7 @@ async fn perform(switch: &Switch, call: &ControlRequest) -> Result<(), Refused> 
             switch.put(&app, port).await.map(drop)
         }
         ControlRequest::Put(app, PutRoute::Search(search)) => switch.put(&app, search.from).await.map(drop),
+        ControlRequest::Domains(app, put) => switch.put_domains(&app, put.domains).await,
         ControlRequest::Delete(app) => switch.delete(&app).await,
         ControlRequest::Switch(app, to) => switch.switch(&app, to).await,
         ControlRequest::Hold(app, hold) => switch.hold(&app, hold).await,

@@ -76,15 +76,6 @@ impl Client {
         self.call(Method::GET, &format!("/v1/routes/{app}"), &()).await
     }
 
-    /// Returns the status of an app's route, or nothing when there is no route.
-    pub async fn find_route(&self, app: &AppName) -> Result<Option<RouteStatus>, Error> {
-        match self.route(app).await {
-            Ok(route) => Ok(Some(route)),
-            Err(Error::Refused(Refused::NoRoute { .. })) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Gives an app its host port.
     pub async fn put(&self, app: &AppName, put: PutRoute) -> Result<RouteStatus, Error> {
         self.call(Method::PUT, &format!("/v1/routes/{app}"), &put).await

@@ -388,7 +388,7 @@ impl Switch {
     }
 
     /// Returns whether somebody tells which containers run.
-    pub(crate) fn is_watched(&self) -> bool {
+    pub fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Acquire)
     }
 

@@ -105,7 +105,7 @@ async fn has_targets(server: &Server, app: &AppName) -> Result<bool, Error> {
     use gokku_proxy::control::client::Error as Theirs;
 
     let dir = server.app_dir(app);
-    match server.switch().route(app).await {
+    match server.switch.route(app).await {
         Ok(route) => Ok(!route.targets.is_empty()),
         Err(Theirs::Refused(_)) => Ok(false),
         // A switch that is down says nothing of the app.

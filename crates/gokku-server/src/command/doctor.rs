@@ -222,7 +222,7 @@ async fn addresses(server: &Server, engine: &dyn Runtime) -> Finding {
 async fn switch(server: &Server) -> Vec<Finding> {
     use gokku_proxy::control::client::Error;
     let what = "traffic switch";
-    let status = match server.switch().status().await {
+    let status = match server.switch.status().await {
         Ok(status) => status,
         // One that nobody has needed yet is not missing.
         Err(Error::NotRunning(_)) if !server.root.routes().exists() => {

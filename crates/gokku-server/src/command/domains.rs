@@ -67,7 +67,7 @@ fn note(server: &Server, app: &AppName, added: &[Domain], removed: &[Domain]) {
 
 /// Tells the traffic switch, if it runs and knows the app: otherwise it is told when that changes.
 async fn apply(server: &Server, app: &AppName, all: Vec<Domain>) -> Result<Changed, Error> {
-    let switch = server.switch();
+    let switch = &server.switch;
     let put = PutDomains { domains: all };
     match switch.put_domains(app, &put).await {
         Ok(route) => {
@@ -93,7 +93,7 @@ pub async fn list(server: &Server, app: Option<&AppName>) -> Result<Vec<DomainFa
             .map(|app| app.name)
             .collect(),
     };
-    let status = server.switch().status().await.ok();
+    let status = server.switch.status().await.ok();
     let mut all = Vec::new();
     for name in names.into_iter().filter(|name| server.access.allows(name)) {
         let route = status

@@ -447,7 +447,7 @@ async fn look(
 ) -> Result<(Vec<ContainerFacts>, Option<ContainerFacts>), Error> {
     let mut containers = server.containers(engine, app).await?;
     containers.retain(|facts| facts.label(labels::KIND).is_none() && facts.label(labels::PROCESS).is_some());
-    let routed = match server.switch().route(app).await {
+    let routed = match server.switch.route(app).await {
         Ok(route) => route.targets.into_iter().map(|target| target.container).collect(),
         Err(_) => Vec::new(),
     };

@@ -61,7 +61,7 @@ async fn list_processes(server: &Server, app: &AppName) -> Result<Vec<ProcessFac
     let scale = apps::load(&dir)?.scale;
     let processes = plan_of(server, app)?.processes;
     let runtime = server.runtime().await?;
-    let switch = server.switch();
+    let switch = &server.switch;
     let (containers, route) = tokio::join!(server.containers(&*runtime, app), switch.find_route(app));
     let containers = containers?;
     // A switch that does not run knows of none.

@@ -279,7 +279,7 @@ async fn of_all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
     let mut asked = Asked::connect(server).await;
     let engine = asked.engine.clone();
     let engine = engine.as_deref();
-    let switch = server.switch();
+    let switch = &server.switch;
     let wanted = [(labels::ROOT, label.as_str())];
     let (containers, switch) = tokio::join!(
         asked.hear(engine.map(|engine| engine.containers(&wanted))),
@@ -321,7 +321,7 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
     let mut asked = Asked::connect(server).await;
     let engine = asked.engine.clone();
     let engine = engine.as_deref();
-    let switch = server.switch();
+    let switch = &server.switch;
     let (containers, switch) = tokio::join!(
         asked.hear(engine.map(|engine| -> Answer<'_, _> { Box::pin(server.containers(engine, name)) })),
         switch.status()
@@ -611,7 +611,7 @@ pub fn answers<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result
 }
 
 async fn has_traffic(server: &Server, app: &AppName) -> Result<bool, Error> {
-    match server.switch().route(app).await {
+    match server.switch.route(app).await {
         Ok(route) => Ok(route.targets.iter().any(|target| !target.down)),
         Err(gokku_proxy::control::client::Error::Refused(_)) => Ok(false),
         Err(gokku_proxy::control::client::Error::NotRunning(_)) => config::is_running(server, app).await,

@@ -38,7 +38,7 @@ pub fn leave(server: &Server, data: bool) -> BoxFuture<'_, Result<Left, Error>> 
 }
 
 async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
-    if server.switch().status().await.is_ok() {
+    if server.switch.status().await.is_ok() {
         return Err(Error::SwitchRuns);
     }
     let engine = server.docker().await?;

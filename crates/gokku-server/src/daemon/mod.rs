@@ -1,8 +1,9 @@
 //! The process that serves: the traffic switch, with the supervisor of its containers.
 //!
-//! - [`run`]: its start; [`supervisor`], of which `upkeep` is the memory; [`upgrade`]: a new one takes its place
+//! - [`run`]: its start; [`supervisor`], of which `upkeep` is the memory, and `outside` what it reaches; [`upgrade`]: a new one takes its place
 
 mod error;
+pub(crate) mod outside;
 pub mod run;
 pub mod supervisor;
 pub mod upgrade;

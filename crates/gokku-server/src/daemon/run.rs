@@ -1,6 +1,7 @@
 //! The daemon: the traffic switch, the supervisor of the containers behind it, and the one who ends transitions
 //! that were cut off.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -85,7 +86,7 @@ async fn serve(
     let checks = settings.health_check;
     let successor = proxy.successor();
     let successor = tokio::select! {
-        () = restart_on_panic("the supervisor", || supervisor::run(server, proxy.switch())) => None,
+        () = restart_on_panic("the supervisor", || supervisor::run(server, proxy.switch(), Arc::new(server.clone()))) => None,
         () = restart_on_panic("the health checks", || monitor(proxy.switch(), checks, |changed| note_health_change(server, changed))) => None,
         successor = successor => Some(successor),
         _ = stop => None,

@@ -8,7 +8,6 @@
 //! costs the one container it is about. What is to be done for a container, and in which order, is `upkeep`'s to say.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,10 +20,10 @@ use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot, reconcile};
 use gokku_proxy::Switch;
 use gokku_proxy::support::task::{catch_panic, spawn_catching};
-use tokio::net::UnixStream;
 use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until, timeout};
 
 use crate::app::apps;
+use crate::daemon::outside::Outside;
 use crate::daemon::upkeep::{Told, Upkeep, Why};
 use crate::engine::runtime::Runtime;
 use crate::plan::networks;
@@ -52,9 +51,10 @@ const MEND_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_MEND_PAUSE: Duration = Duration::from_secs(3600);
 
 /// Runs for ever; an engine that goes away, or does not answer, is waited for.
-pub(crate) async fn run(server: &Server, switch: &Switch) {
+pub(crate) async fn run(server: &Server, switch: &Switch, outside: Arc<dyn Outside>) {
     let mut watch = Watch {
         server,
+        outside: Arc::clone(&outside),
         switch,
         upkeep: Upkeep::default(),
         running: HashMap::new(),
@@ -69,7 +69,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
     let mut pause = Backoff::up_to(ENGINE_PAUSE);
     let mut told = None;
     loop {
-        match connect(server).await {
+        match connect(&*outside).await {
             Ok(engine) => {
                 let end = watch.follow(&engine).await;
                 if std::mem::take(&mut watch.found) {
@@ -98,7 +98,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch) {
                 }
                 tell_once(&mut told, &words);
                 // One that is there may start containers, whether or not it answers.
-                if is_there(server).await {
+                if outside.is_there().await {
                     switch.mark_unseen_down();
                 }
             }
@@ -131,16 +131,8 @@ async fn ask<T, E: std::fmt::Display>(
     }
 }
 
-async fn connect(server: &Server) -> Result<Arc<dyn Runtime>, String> {
-    ask("connect to the engine", ANSWER, server.runtime()).await
-}
-
-/// Whether somebody listens on the engine's socket.
-async fn is_there(server: &Server) -> bool {
-    let connected = UnixStream::connect(&server.engine).await;
-    let absent =
-        |error: &std::io::Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused);
-    !connected.is_err_and(|error| absent(&error))
+async fn connect(outside: &dyn Outside) -> Result<Arc<dyn Runtime>, String> {
+    ask("connect to the engine", ANSWER, outside.connect()).await
 }
 
 /// Why an engine is not followed any more.
@@ -182,6 +174,8 @@ enum Refusal {
 struct Watch<'a> {
     server: &'a Server,
     switch: &'a Switch,
+    /// Where the engine is, and who works.
+    outside: Arc<dyn Outside>,
     /// What is to be done for each container.
     upkeep: Upkeep,
     /// Which containers run, as far as the engine has told.
@@ -303,7 +297,7 @@ impl Watch<'_> {
                             }
                             Err(words) => {
                                 tracing::warn!("{words}");
-                                return if is_there(self.server).await { End::Silent } else { End::Gone };
+                                return if self.outside.is_there().await { End::Silent } else { End::Gone };
                             }
                         }
                         quiet = Some(Instant::now() + QUIET);
@@ -322,9 +316,10 @@ impl Watch<'_> {
                 () = sleep_until(quiet.unwrap_or_else(Instant::now)), if quiet.is_some() => {
                     quiet = None;
                     let (server, engine) = (self.server, Arc::clone(engine));
+                    let outside = Arc::clone(&self.outside);
                     let asking = async move {
                         // One that does not list its containers may answer all the rest.
-                        let (all, answers) = tokio::join!(list(server, &engine), connect(server));
+                        let (all, answers) = tokio::join!(list(server, &engine), connect(&*outside));
                         Done::Listed(all, answers.is_ok())
                     };
                     self.jobs.push(asking.boxed());
@@ -647,6 +642,7 @@ impl Watch<'_> {
         for app in apps::list(root).unwrap_or_default() {
             let app = app.name;
             let (server, engine) = (self.server.clone(), Arc::clone(engine));
+            let outside = Arc::clone(&self.outside);
             let dir = root.app_dir(&app);
             let cut_off = dir.journal().exists() || leftovers::has_leftovers(&dir);
             let before = self.known.get(&app);
@@ -670,7 +666,11 @@ impl Watch<'_> {
                 if cut_off {
                     settle::end(&server, &name, &engine).await;
                 }
-                settle::repair(&server, &name, &*engine, &known).await
+                let settled = settle::repair(&server, &name, &*engine, &known).await?;
+                if let Some(operation) = settled.bring_up {
+                    outside.work(&name, operation).await;
+                }
+                Some(settled.differing)
             });
             // Of one whose settling has panicked nothing is known.
             self.jobs

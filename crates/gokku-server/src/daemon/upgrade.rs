@@ -67,9 +67,9 @@ async fn take_place(
     caller: &Caller,
     on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<u32, Error> {
-    let Ok(old) = server.switch().status().await else {
+    let Ok(old) = server.switch.status().await else {
         daemon_client::running(server).await?;
-        return Ok(server.switch().status().await?.pid);
+        return Ok(server.switch.status().await?.pid);
     };
     let service = service_of(old.pid);
     if service.is_some() && service != caller.invocation {
@@ -85,12 +85,7 @@ async fn take_place(
     let new = child.id();
     let began = Instant::now();
     let mut pause = Backoff::up_to(LONGEST_PAUSE);
-    while !server
-        .switch()
-        .status()
-        .await
-        .is_ok_and(|status| status.pid == new)
-    {
+    while !server.switch.status().await.is_ok_and(|status| status.pid == new) {
         if let Ok(Some(status)) = child.try_wait() {
             let last = last_line(words);
             return Err(Error::Ended { status, last });

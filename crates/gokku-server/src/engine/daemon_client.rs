@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use gokku_core::machine::backoff::Backoff;
-use gokku_proxy::Client;
 use tokio::time::{Instant, sleep};
 
 use crate::engine::Error;
+use crate::engine::traffic_switch::TrafficSwitch;
 use crate::os::detached;
 use crate::server::Server;
 
@@ -16,7 +16,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Makes sure that the daemon runs: starts it in the background where no service manager did.
 pub(crate) async fn running(server: &Server) -> Result<(), Error> {
-    let switch = server.switch();
+    let switch = &server.switch;
     if switch.status().await.is_ok() {
         return Ok(());
     }
@@ -52,7 +52,7 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
 
 /// Waits until the daemon follows which containers run. One that is started before may get the address of one that has
 /// gone, and then its traffic.
-pub(crate) async fn watching(switch: &Client) -> Result<(), Error> {
+pub(crate) async fn watching(switch: &dyn TrafficSwitch) -> Result<(), Error> {
     let began = Instant::now();
     let mut pause = Backoff::up_to(LONGEST_PAUSE);
     loop {

@@ -11,10 +11,11 @@ use gokku_core::config::procfile::Command;
 use gokku_core::containers::{ContainerState, Details, Error, Lines};
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
-use gokku_proxy::health::probe::{Probe, probe};
+use gokku_proxy::health::probe::Probe;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::engine::runtime::Runtime;
+use crate::engine::traffic_switch::TrafficSwitch;
 use crate::os::clock;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -47,20 +48,19 @@ pub struct Check<'a> {
 
 /// Waits until the container answers 200, or exits, or its time is over. The error says everything known but
 /// the app's last lines.
-pub async fn await_health(runtime: &dyn Runtime, check: &Check<'_>) -> Result<(), String> {
+pub async fn await_health(
+    runtime: &dyn Runtime,
+    switch: &dyn TrafficSwitch,
+    check: &Check<'_>,
+) -> Result<(), String> {
     let deadline = Instant::now() + remaining(runtime, check.container, check.timeout, check.since).await;
     let mut last = Probe::TimedOut;
     let asking = async {
         let mut pause = Backoff::slowly(FIRST_PAUSE, LONGEST_PAUSE);
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            last = probe(
-                check.address,
-                check.path,
-                None,
-                ONE_ANSWER.min(left.max(FIRST_PAUSE)),
-            )
-            .await;
+            let limit = ONE_ANSWER.min(left.max(FIRST_PAUSE));
+            last = switch.probe(check.address, check.path, limit).await;
             if last.is_healthy() {
                 return true;
             }

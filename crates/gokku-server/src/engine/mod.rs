@@ -1,13 +1,17 @@
 //! What is asked of the engine that runs containers.
 //!
 //! - [`runtime`]: the calls, as a trait; [`health`]: a container is good; `stopping`: a container is stopped
-//! - `daemon_client`: the daemon runs, and sees which containers do
+//! - [`traffic_switch`]: what is asked of the traffic switch, as a trait; `daemon_client`: the daemon runs, and sees which
+//!   containers do
 
 pub(crate) mod daemon_client;
 mod error;
+#[cfg(test)]
+pub(crate) mod fake;
 pub mod health;
 pub mod runtime;
 pub(crate) mod stopping;
+pub mod traffic_switch;
 
 pub use error::Error;
 

@@ -32,10 +32,16 @@ impl Pending {
     /// Begins to bring what is in these folders' file systems to their disks.
     pub(crate) fn begin(folders: Vec<PathBuf>) -> Self {
         let (tell, told) = oneshot::channel();
-        std::thread::spawn(move || {
+        let writer = move || {
             // Nobody hears it where nobody waits any more.
             let _ = tell.send(write_all(&folders));
-        });
+        };
+        // A thread of the runtime's own would keep the process from ending as long as the disks take.
+        #[cfg(not(test))]
+        std::thread::spawn(writer);
+        // Where time is paused it waits for the runtime's own threads, and for no others.
+        #[cfg(test)]
+        tokio::task::spawn_blocking(writer);
         Self(told)
     }
 

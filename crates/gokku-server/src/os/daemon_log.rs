@@ -259,10 +259,10 @@ mod tests {
         let (read, write) = io::pipe().expect("a pipe");
         let log = DaemonLog::begin_on(write, None).expect("a log");
         // More than the pipe holds, and than may wait.
-        let long = "x".repeat(1000);
+        let much = "x".repeat(1000);
         for number in 0..4 * WAITING {
             (&log)
-                .write_all(format!("12:00 {number} {long}\n").as_bytes())
+                .write_all(format!("12:00 {number} {much}\n").as_bytes())
                 .expect("said");
         }
         assert!(log.lost.load(Ordering::Relaxed) > 0);

@@ -99,7 +99,7 @@ pub(crate) async fn look(
     coming: &HashSet<ContainerId>,
 ) -> Result<Vec<Drift>, Error> {
     let dir = server.app_dir(app);
-    let switch = server.switch();
+    let switch = &server.switch;
     let (containers, route) = tokio::join!(server.containers(engine, app), switch.find_route(app));
     Ok(differences(&dir, containers?.iter(), route?.as_ref(), coming))
 }

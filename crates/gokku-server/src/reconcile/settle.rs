@@ -7,11 +7,10 @@ use std::sync::Arc;
 use gokku_core::config::processes::Scale;
 use gokku_core::logs::audit::Change;
 use gokku_core::reconcile::{Drift, Repair};
-use gokku_core::{AppName, Asker, ContainerId, ReleaseId};
+use gokku_core::{AppName, ContainerId, ReleaseId};
 
 use crate::engine::runtime::Runtime;
 use crate::fs::{Error as FileError, atomic};
-use crate::os::blocking;
 use crate::queue::journal;
 use crate::queue::leftovers;
 use crate::queue::lock::{self, AppLock, Attempt, Holder, Purpose};
@@ -20,7 +19,7 @@ use crate::record::audit_log;
 use crate::server::Server;
 use crate::space::prune;
 use crate::transition::recover;
-use crate::worker::request::{Operation, submit};
+use crate::worker::request::Operation;
 
 /// What is known of an app from the last time.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +30,16 @@ pub(crate) struct Known {
     pub(crate) coming: HashSet<ContainerId>,
     /// Whether what is known is to be repaired once more.
     pub(crate) again: bool,
+}
+
+/// What a look at an app has come to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Settled {
+    /// What differs still, as far as is known.
+    pub(crate) differing: BTreeSet<Drift>,
+    /// What brings the active release up, in new containers or with those that are missing: a transition like every other,
+    /// which is a worker's to do.
+    pub(crate) bring_up: Option<Operation>,
 }
 
 /// Takes the app, unless somebody has it.
@@ -64,19 +73,18 @@ pub(crate) async fn end(server: &Server, app: &AppName, engine: &Arc<dyn Runtime
     }
 }
 
-/// Compares an app with what it should be and repairs it. What differs still, as far as is known; none when that cannot
-/// be told now.
+/// Compares an app with what it should be and repairs it; none when that cannot be told now.
 pub(crate) async fn repair(
     server: &Server,
     app: &AppName,
     engine: &dyn Runtime,
     known: &Known,
-) -> Option<BTreeSet<Drift>> {
+) -> Option<Settled> {
     let dir = server.app_dir(app);
     // Looked at without the lock at first: hardly ever is anything to be repaired, and nobody should have to wait for that.
     let look = || drift::look(server, engine, app, &known.coming);
     if !drift::is_under_way(&dir) && look().await.ok()?.is_empty() {
-        return Some(BTreeSet::new());
+        return Some(Settled::default());
     }
     let taken = take(server, app)?;
     if dir.journal().exists() {
@@ -126,12 +134,14 @@ pub(crate) async fn repair(
         }
     }
     drop(taken);
-    match bring_up {
-        Some(true) => activate(server, app, Operation::Scale { scale: Scale::new() }).await,
-        Some(false) => activate(server, app, Operation::Restart).await,
-        None => {}
-    }
-    Some(differing)
+    let bring_up = bring_up.map(|only_missing| {
+        if only_missing {
+            Operation::Scale { scale: Scale::new() }
+        } else {
+            Operation::Restart
+        }
+    });
+    Some(Settled { differing, bring_up })
 }
 
 fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), FileError> {
@@ -139,23 +149,4 @@ fn point(server: &Server, app: &AppName, release: ReleaseId) -> Result<(), FileE
     let link = dir.current();
     let target = std::path::Path::new("releases").join(release.to_string());
     atomic::replace_link(&link, &target)
-}
-
-/// Brings the active release up, in new containers or with those that are missing: a transition like every other, in a
-/// worker of its own.
-async fn activate(server: &Server, app: &AppName, operation: Operation) {
-    let server = Server {
-        by: audit_log::DAEMON.to_owned(),
-        // What is brought up again was asked for before, by whoever might.
-        asker: Asker::Owner,
-        ..server.clone()
-    };
-    let app = app.clone();
-    let done = blocking::run(move || {
-        let mut submitted = submit(&server, &app, operation, false)?;
-        submitted.child.wait().map_err(Error::NotWaited)
-    });
-    if let Err(error) = done.await {
-        tracing::error!("{error}");
-    }
 }

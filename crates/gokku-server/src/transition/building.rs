@@ -1,23 +1,30 @@
 //! The step that makes a release's image: an earlier release's, where that was built from the same, or a new one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::build::languages::DOCKERIGNORE;
 use gokku_core::containers::{Apart, BuildRequest, Generated, labels};
 use gokku_core::logs::event::{Event, Source};
+use gokku_core::machine::backoff::Backoff;
 use gokku_core::release::build_key::made_before;
 use gokku_core::release::disk::Taken;
 use gokku_core::release::record::Record;
 use gokku_core::transition::Cause;
 use gokku_core::{AppName, ImageId, ReleaseId};
+use tokio::time::{Instant, sleep};
 
 use crate::app::{apps, code, records, registries};
+use crate::engine::runtime::Runtime;
 use crate::fs::{boot, disk};
 use crate::plan::caches;
 use crate::plan::release_plan::Plan;
 use crate::transition::Error;
 use crate::transition::driver::Driver;
+
+/// How long the engine may take to end a build that nobody waits for any more.
+const LATE: Duration = Duration::from_secs(3);
 
 impl Driver {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
@@ -123,6 +130,10 @@ impl Driver {
         let before = free();
         let built = self.runtime.build(&request, &mut on_line).await;
         let after = free();
+        let unheard = built
+            .as_ref()
+            .is_err_and(gokku_core::containers::Error::is_silence);
+        self.unheard_build = unheard.then_some(id);
         let image = built.map_err(|source| match &self.plan.generated {
             None => Error::from(source),
             Some(_) => Error::GeneratedBuild {
@@ -162,4 +173,22 @@ impl Driver {
             (labels::RELEASE.to_owned(), id.to_string()),
         ])
     }
+}
+
+/// The engine may be about to end a build that nobody waits for any more: what comes of it goes, too.
+pub(crate) async fn remove_late_image(
+    app: &AppName,
+    id: ReleaseId,
+    engine: &dyn Runtime,
+) -> Result<(), Error> {
+    let tag = records::image_tag(app, id);
+    let until = Instant::now() + LATE;
+    let mut pause = Backoff::up_to(Duration::from_millis(200));
+    while Instant::now() < until {
+        if engine.image(&tag).await?.is_some() {
+            return Ok(engine.remove_image(&tag).await?);
+        }
+        sleep(pause.take()).await;
+    }
+    Ok(())
 }

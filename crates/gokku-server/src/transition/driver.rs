@@ -12,15 +12,15 @@ use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Previous, Refs, Step, abort,
     abort_detail, lets_go, next,
 };
-use gokku_core::{AppName, ContainerId, Slot};
+use gokku_core::{AppName, ContainerId, ReleaseId, Slot};
 use gokku_git::RefTransaction;
-use gokku_proxy::Client;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::app::{self, scale};
 use crate::engine::daemon_client;
 use crate::engine::runtime::Runtime;
+use crate::engine::traffic_switch::TrafficSwitch;
 use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
 use crate::fs::durable::{self, Pending};
@@ -56,7 +56,7 @@ pub struct Driver {
     /// When it began.
     pub(crate) since: Instant,
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) switch: Client,
+    pub(crate) switch: Arc<dyn TrafficSwitch>,
     pub(crate) plan: Plan,
     pub(crate) goal: Goal,
     pub(crate) journal: Journal,
@@ -87,6 +87,8 @@ pub struct Driver {
     pub(crate) locked: Option<RefTransaction>,
     /// Nothing of the builder's cache is to be used: it may have what a power cut has broken.
     pub(crate) without_cache: bool,
+    /// The release whose build the engine has not told the end of.
+    pub(crate) unheard_build: Option<ReleaseId>,
     /// What the new release is made of, on its way to the disk.
     pub(crate) pending: Option<Pending>,
 }
@@ -124,7 +126,7 @@ pub struct DriverConfig {
 
 impl Driver {
     /// A transition that begins now: its journal is written before anything is done.
-    pub async fn begin(parts: DriverConfig, id: gokku_core::ReleaseId) -> Result<Self, Error> {
+    pub async fn begin(parts: DriverConfig, id: ReleaseId) -> Result<Self, Error> {
         let placeholder = Journal::begin(id, parts.goal.clone(), &Observed::default());
         let mut driver = Self::of(parts, placeholder);
         driver.refs = Some(Refs::Unmoved);
@@ -141,7 +143,7 @@ impl Driver {
     }
 
     fn of(parts: DriverConfig, journal: Journal) -> Self {
-        let switch = parts.server.switch();
+        let switch = Arc::clone(&parts.server.switch);
         Self {
             dir: parts.server.app_dir(&parts.app),
             server: parts.server,
@@ -165,6 +167,7 @@ impl Driver {
             refs: None,
             locked: None,
             without_cache: false,
+            unheard_build: None,
             pending: None,
         }
     }
@@ -529,7 +532,7 @@ impl Driver {
 /// What is needed to tell somebody that it is too late, while a step is performed.
 struct TooLate {
     dir: AppDir,
-    id: gokku_core::ReleaseId,
+    id: ReleaseId,
     log: Option<Log>,
 }
 

@@ -37,7 +37,7 @@ pub(crate) async fn destroyed(
     engine: &dyn Runtime,
 ) -> Result<Vec<String>, Error> {
     let dir = server.app_dir(app);
-    match server.switch().delete(app).await {
+    match server.switch.delete(app).await {
         Ok(())
         | Err(gokku_proxy::control::client::Error::Refused(gokku_proxy::control::api::Refused::NoRoute {
             ..

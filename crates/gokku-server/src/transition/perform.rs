@@ -21,6 +21,7 @@ use crate::os::{blocking, clock};
 use crate::plan::networks::Networks;
 use crate::plan::{networks, privileges};
 use crate::queue::abort::asked;
+use crate::transition::building::remove_late_image;
 use crate::transition::driver::Driver;
 use crate::transition::error::MigrationFrom;
 use crate::transition::{Error, pull};
@@ -268,7 +269,7 @@ impl Driver {
     }
 
     async fn start(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
-        daemon_client::watching(&self.switch).await?;
+        daemon_client::watching(&*self.switch).await?;
         for id in containers {
             self.proven.remove(id);
             self.runtime.start(id).await?;
@@ -306,7 +307,7 @@ impl Driver {
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
                     };
-                    await_health(&*driver.runtime, &check).await
+                    await_health(&*driver.runtime, &*driver.switch, &check).await
                 }
             };
             checked.map_err(|words| (id, Error::Unhealthy(words)))
@@ -492,6 +493,9 @@ impl Driver {
         // which holds the image.
         self.remove_one_offs(activation.id).await?;
         self.image = None;
+        if let Some(id) = self.unheard_build.take() {
+            remove_late_image(self.dir.app(), id, &*self.runtime).await?;
+        }
         let mut record = self.record(id)?;
         pull::forget(
             &*self.runtime,

@@ -1,16 +1,16 @@
 //! Ends transitions that were cut off: forwards or backwards, by the same loop that runs them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gokku_core::containers::{ContainerFacts, ContainerState};
 use gokku_core::logs::event::{Event, Finish, Stamped};
 use gokku_core::logs::subject::StepStarted;
-use gokku_core::machine::backoff::Backoff;
 use gokku_core::transition::{Goal, Journal, StepName};
-use gokku_core::{AppName, ImageId, ReleaseId};
+use gokku_core::{AppName, ContainerId, ImageId};
 use gokku_proxy::control::api::RouteStatus;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::app::records;
 use crate::engine::runtime::Runtime;
@@ -22,11 +22,9 @@ use crate::queue::transition_log::Log;
 use crate::queue::{abort, journal, transition_log};
 use crate::server::Server;
 use crate::transition::Error;
+use crate::transition::building::remove_late_image;
 use crate::transition::driver::{Driver, DriverConfig, End};
 use crate::transition::ending;
-
-/// How long the engine may take to end a build whose client has gone.
-const LATE: Duration = Duration::from_secs(3);
 
 /// Ends a transition that was cut off, if there is one. Whoever calls holds the app's lock.
 pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Runtime>) -> Result<(), Error> {
@@ -130,20 +128,6 @@ impl Build {
     }
 }
 
-/// The engine may be about to end a build that nobody waits for any more: what comes of it goes, too.
-async fn remove_late_image(app: &AppName, id: ReleaseId, engine: &dyn Runtime) -> Result<(), Error> {
-    let tag = records::image_tag(app, id);
-    let until = Instant::now() + LATE;
-    let mut pause = Backoff::up_to(Duration::from_millis(200));
-    while Instant::now() < until {
-        if engine.image(&tag).await?.is_some() {
-            return Ok(engine.remove_image(&tag).await?);
-        }
-        tokio::time::sleep(pause.take()).await;
-    }
-    Ok(())
-}
-
 /// The containers whose stop the engine was asked for, by a process that died before it heard of its end.
 struct BegunStops<'a> {
     journal: &'a Journal,
@@ -200,8 +184,15 @@ async fn finish_stops(
     if stops.are_none() {
         return Ok(());
     }
+    // What has got its traffic back is not stopped for anything any more: whoever was cut off had gone back by then.
+    let route = server.switch.find_route(app).await?;
+    let has_traffic = |id: &ContainerId| {
+        let route = route.as_ref().filter(|route| !route.held);
+        route.is_some_and(|route| route.targets.iter().any(|target| target.container == *id))
+    };
     for facts in server.containers(engine, app).await? {
-        if stops.has(&facts) && facts.state == ContainerState::Running {
+        let goes = stops.has(&facts) && !has_traffic(&facts.id);
+        if goes && facts.state == ContainerState::Running {
             match stopping::stop(engine, &facts.id, grace).await {
                 Ok(Some(because)) => log.tell(stopping::killed(facts.name, grace, because)),
                 // Requests may wait for what comes next. Should it be stopped later, that is seen (`stopping::given_up`).
@@ -218,7 +209,7 @@ async fn finish_stops(
 
 /// What is told of a transition's end.
 pub(crate) async fn finish(server: &Server, app: &AppName, end: &End) -> Finish {
-    let route = server.switch().route(app).await.ok();
+    let route = server.switch.route(app).await.ok();
     match end {
         End::Done => {
             let port = route.filter(RouteStatus::answers).map(|route| route.port);

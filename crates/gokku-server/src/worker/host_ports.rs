@@ -22,7 +22,7 @@ use crate::worker::request::Request;
 /// switch; that the new one can be had is checked here.
 pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> Result<(), Error> {
     let app = &request.app;
-    let status = server.switch().status().await?;
+    let status = server.switch.status().await?;
     let mine = status.routes.iter().find(|route| route.app == *app);
     may_take(&server.root, request, plan, mine)?;
     let wanted = plan.host_port(app);
@@ -42,12 +42,12 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
         Theirs::Refused(refused) => told(server, refused),
         error => error.into(),
     };
-    let route = server.switch().put(app, wanted).await.map_err(refused)?;
+    let route = server.switch.put(app, wanted).await.map_err(refused)?;
     let domains = domains::of(&server.app_dir(app))?;
     if domains.is_empty() || route.domains == domains {
         return Ok(());
     }
-    let put = server.switch().put_domains(app, &PutDomains { domains }).await;
+    let put = server.switch.put_domains(app, &PutDomains { domains }).await;
     put.map(drop).map_err(refused)
 }
 
@@ -109,7 +109,7 @@ pub(crate) async fn may_set(
         return Ok(());
     }
     // Of a switch that cannot be asked nothing is known, and so that the app has no port.
-    let route = server.switch().find_route(app).await.unwrap_or_default();
+    let route = server.switch.find_route(app).await.unwrap_or_default();
     let config = server_config::read(&server.root)?;
     let ports: HostPorts = config.host_ports_of(app, route.map(|route| route.port));
     let settings = server.root.config().display().to_string();

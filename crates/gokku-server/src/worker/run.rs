@@ -35,14 +35,13 @@ pub fn run<'a>(
     request: &'a Request,
     asked: watch::Receiver<bool>,
 ) -> BoxFuture<'a, Result<(), Error>> {
-    let connecting = async { Ok(server.runtime().await?) };
-    Box::pin(run_on(server, connecting, request, asked))
+    Box::pin(run_on(server, server.runtime(), request, asked))
 }
 
 /// The same, with what comes of `connecting` for what runs containers.
 pub(crate) async fn run_on(
     server: &Server,
-    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, gokku_core::containers::Error>>,
     request: &Request,
     asked: watch::Receiver<bool>,
 ) -> Result<(), Error> {
@@ -150,7 +149,7 @@ struct Ready {
 /// Everything before the first change: the lock, what an earlier process left unfinished, what can be checked.
 async fn make_ready(
     server: &Server,
-    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, gokku_core::containers::Error>>,
     request: &Request,
     asked: &watch::Receiver<bool>,
     log: &mut Log,
@@ -352,7 +351,7 @@ async fn acquire(
 /// The engine and the switch, both running.
 async fn prepare_server(
     server: &Server,
-    connecting: impl Future<Output = Result<Arc<dyn Runtime>, Error>>,
+    connecting: impl Future<Output = Result<Arc<dyn Runtime>, gokku_core::containers::Error>>,
     deploys: bool,
 ) -> Result<Arc<dyn Runtime>, Error> {
     let (engine, switch) = tokio::join!(connecting, daemon_client::running(server));

@@ -35,12 +35,12 @@ async fn proven(faults: &[Fault]) -> (Result<(), String>, usize) {
         stay_up: Duration::from_millis(1),
         check: None,
     };
-    // The first call asks when it was started.
+    // The first call asks when it was started, the second one waits for its end.
     engine.go_wrong(
         faults
             .iter()
             .enumerate()
-            .map(|(number, fault)| (number + 1, *fault)),
+            .map(|(number, fault)| (number + 2, *fault)),
     );
     let limit = Duration::from_secs(1);
     let asking = await_good(&engine, &id, &process, limit, Instant::now());
@@ -53,7 +53,7 @@ async fn proven(faults: &[Fault]) -> (Result<(), String>, usize) {
     (good, asked)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn it_is_asked_again_where_the_engine_does_not_answer() {
     assert_eq!(proven(&[]).await, (Ok(()), 2));
     for fault in [Fault::Fails, Fault::Hangs, Fault::Lost, Fault::Late { calls: 2 }] {
@@ -61,7 +61,7 @@ async fn it_is_asked_again_where_the_engine_does_not_answer() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_that_ended_meanwhile_has_not_stayed_up() {
     let (good, _) = proven(&[Fault::Restarts]).await;
     let words = good.unwrap_err();

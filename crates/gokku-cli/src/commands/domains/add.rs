@@ -6,7 +6,7 @@ use gokku_server::command::domains;
 use super::{spec_of, tell};
 use crate::commands::{Run, wait};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{DONE, Error};
 use crate::spec::Spec;
 
 /// Have domains lead to an app
@@ -38,6 +38,7 @@ impl Run for AddArgs {
             &app,
             &format!("{} added to {app}", names.join(", ")),
             &changed,
-        )
+        );
+        Ok(DONE)
     }
 }

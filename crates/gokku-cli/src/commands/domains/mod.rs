@@ -14,7 +14,7 @@ use gokku_server::command::domains::Changed;
 
 use super::Run;
 use crate::context::Context;
-use crate::error::{DONE, Error};
+use crate::error::Error;
 use crate::printer::Look;
 use crate::spec::{Spec, words};
 
@@ -63,7 +63,7 @@ fn domains(names: &[String], path: Option<&str>, strip_path: bool) -> Result<Vec
 }
 
 /// Says what a change came to; `done` is what was done.
-fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) -> Result<u8, Error> {
+fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) {
     let printer = context.printer;
     printer.result(done);
     match changed {
@@ -90,5 +90,4 @@ fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) -> Resu
             "The traffic switch does not run: `gokku proxy run` starts it, the next deploy does too.",
         ),
     }
-    Ok(DONE)
 }

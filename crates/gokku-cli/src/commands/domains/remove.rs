@@ -6,7 +6,7 @@ use gokku_server::command::domains;
 use super::{spec_of, tell};
 use crate::commands::{Run, wait};
 use crate::context::Context;
-use crate::error::Error;
+use crate::error::{DONE, Error};
 use crate::spec::Spec;
 
 /// Have domains lead to an app no longer
@@ -35,6 +35,7 @@ impl Run for RemoveArgs {
             &app,
             &format!("{} removed from {app}", names.join(", ")),
             &changed,
-        )
+        );
+        Ok(DONE)
     }
 }

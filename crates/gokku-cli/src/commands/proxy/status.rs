@@ -21,7 +21,7 @@ impl Run for StatusArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let (server, printer) = (context.server()?, context.printer);
         let status = wait(async {
-            let status = server.switch().status().await;
+            let status = server.switch.status().await;
             Ok(status.map_err(gokku_server::Error::from)?)
         })?;
         if printer.json {

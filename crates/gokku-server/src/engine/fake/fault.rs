@@ -30,12 +30,26 @@ impl Fault {
     pub(crate) const ALL: [Self; 7] = [
         Self::Fails,
         Self::Hangs,
-        Self::Lost,
-        Self::Late { calls: 2 },
         Self::Restarts,
         Self::CallerDies { done: false },
+        Self::Lost,
+        Self::Late { calls: 2 },
         Self::CallerDies { done: true },
     ];
+
+    /// Returns those that a call can have: what is lost or late of a question is as if it were not done.
+    pub(crate) fn of(call: &str) -> &'static [Self] {
+        const { &Self::ALL }.split_at(if is_act(call) { 7 } else { 4 }).0
+    }
+}
+
+/// Whether a call changes something.
+pub(super) fn is_act(call: &str) -> bool {
+    const ACTS: [&str; 10] = [
+        "build", "pull", "tag", "rmi", "one-off", "create", "start", "stop", "remove", "rename",
+    ];
+    // A network is asked for and made by one call.
+    ACTS.contains(&call) || call == "network"
 }
 
 type Act = Box<dyn FnOnce(&mut World) + Send>;

@@ -4,12 +4,12 @@
 //! - [`world`]: what there is; [`fault`]: how a call goes wrong
 //! - this file: the calls
 //!
-//! A running container answers `GET` at an address of its own on the loopback, as long as its image says that it does.
+//! Nobody can connect to what runs on it: whether a container would answer is asked of [`World::answers`].
 
 pub(crate) mod fault;
 pub(crate) mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,11 +26,22 @@ use gokku_core::{ContainerId, ImageId};
 use tokio::sync::{Notify, broadcast};
 
 use crate::engine::runtime::{Answer, OnLine, OnOutput, Runtime};
-use fault::{Fault, Faults};
+use fault::{Fault, Faults, is_act};
 use world::{Behaviour, World, failed, not_found};
 
-/// How long a call that hangs is waited for.
-const LIMIT: Duration = Duration::from_millis(2);
+/// How long a question that hangs is waited for, and an act: as those to the Docker Engine are.
+const QUESTION: Duration = Duration::from_secs(8);
+const ACT: Duration = Duration::from_secs(120);
+
+/// What is asked of a container that was running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Stop,
+    Remove,
+}
+
+/// Who is told before a container is ended, whatever becomes of that.
+type Watch = Box<dyn Fn(Ends, &ContainerId) + Send>;
 
 /// The engine; all clones are one.
 #[derive(Clone)]
@@ -40,6 +51,8 @@ pub(crate) struct Fake {
     faults: Arc<Mutex<Faults>>,
     changed: Arc<Notify>,
     died: Arc<Notify>,
+    watch: Arc<Mutex<Option<Watch>>>,
+    stuck: Arc<Mutex<BTreeSet<ContainerId>>>,
 }
 
 impl Fake {
@@ -51,6 +64,8 @@ impl Fake {
             faults: Arc::default(),
             changed: Arc::default(),
             died: Arc::default(),
+            watch: Arc::default(),
+            stuck: Arc::default(),
         }
     }
 
@@ -78,6 +93,17 @@ impl Fake {
         calls
     }
 
+    /// Has somebody told of every stop and every removal that is asked for.
+    pub(crate) fn watch(&self, watch: impl Fn(Ends, &ContainerId) + Send + 'static) {
+        *self.watch.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(watch));
+    }
+
+    fn tell(&self, ends: Ends, id: &ContainerId) {
+        if let Some(watch) = &*self.watch.lock().unwrap_or_else(PoisonError::into_inner) {
+            watch(ends, id);
+        }
+    }
+
     /// Waits until a call was told to be the last of whoever made it.
     pub(crate) async fn caller_dies(&self) {
         self.died.notified().await;
@@ -85,8 +111,37 @@ impl Fake {
 
     /// Stops all containers, as an engine does that is restarted.
     pub(crate) fn restart(&self) {
-        self.world().stop_all();
+        self.world().restart();
         self.changed.notify_waiters();
+    }
+
+    /// Ends a container, with this exit code, as if by itself.
+    pub(crate) fn dies(&self, id: &ContainerId, code: i64) {
+        self.world().end(id, code);
+        self.changed.notify_waiters();
+    }
+
+    /// Has every call about these containers hang, and about no others.
+    pub(crate) fn get_stuck(&self, containers: impl IntoIterator<Item = ContainerId>) {
+        *self.stuck.lock().unwrap_or_else(PoisonError::into_inner) = containers.into_iter().collect();
+    }
+
+    fn is_stuck(&self, id: &str) -> bool {
+        let stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        stuck.iter().any(|one| one.as_str() == id)
+    }
+
+    /// A call about a container.
+    async fn call_of<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        id: &str,
+        effect: impl FnOnce(&mut World) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        if self.is_stuck(id) {
+            return Err(self.silence(name).await);
+        }
+        self.call(name, effect).await
     }
 
     /// A call whose effect may come when nobody waits for it any more.
@@ -95,11 +150,31 @@ impl Fake {
         name: &'static str,
         effect: impl FnOnce(&mut World) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
+        // Whoever waits for an answer may be killed before it is asked for, and before it comes.
+        tokio::task::yield_now().await;
+        let done = self.done(name, effect).await;
+        tokio::task::yield_now().await;
+        done
+    }
+
+    /// The next call's number: what becomes of it, once what is late by now is done.
+    fn next(&self, name: &'static str) -> Option<Fault> {
         let (fault, due) = self.faults().next(name);
-        for act in due {
-            act(&mut self.world());
+        if !due.is_empty() {
+            for act in due {
+                act(&mut self.world());
+            }
+            self.changed.notify_waiters();
         }
-        match fault {
+        fault
+    }
+
+    async fn done<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        effect: impl FnOnce(&mut World) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.next(name) {
             None => self.now(effect),
             Some(Fault::Fails) => Err(failed(&format!("{name} fails"))),
             Some(Fault::Hangs) => Err(self.silence(name).await),
@@ -132,13 +207,27 @@ impl Fake {
     }
 
     async fn silence(&self, name: &'static str) -> Error {
-        tokio::time::sleep(LIMIT).await;
+        tokio::time::sleep(if is_act(name) { ACT } else { QUESTION }).await;
         Error::Silent(format!("{name}: no answer").into())
     }
 
     async fn never<T>(&self) -> T {
         self.died.notify_one();
         std::future::pending().await
+    }
+
+    /// Waits for a container's end: there is no limit to that.
+    async fn wait(&self, id: ContainerId) -> Result<i64, Error> {
+        match self.next("wait") {
+            None => self.exit_of(id).await,
+            Some(Fault::Fails) => Err(failed("wait fails")),
+            Some(Fault::Restarts) => {
+                self.restart();
+                Err(Error::Unavailable("the engine restarts".into()))
+            }
+            Some(Fault::CallerDies { .. }) => self.never().await,
+            Some(Fault::Hangs | Fault::Lost | Fault::Late { .. }) => std::future::pending().await,
+        }
     }
 
     async fn exit_of(&self, id: ContainerId) -> Result<i64, Error> {
@@ -172,8 +261,8 @@ impl Runtime for Fake {
             .boxed()
     }
     fn container<'a>(&'a self, id: &'a str) -> Answer<'a, Option<ContainerFacts>> {
-        let id = id.to_owned();
-        self.call("container", move |world| Ok(world.container(&id)))
+        let name = id.to_owned();
+        self.call_of("container", id, move |world| Ok(world.container(&name)))
             .boxed()
     }
     fn image<'a>(&'a self, name: &'a str) -> Answer<'a, Option<ImageFacts>> {
@@ -260,30 +349,41 @@ impl Runtime for Fake {
         self.call("create", move |world| world.create(&spec)).boxed()
     }
     fn start<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
-        let id = id.clone();
-        self.call("start", move |world| world.start(&id)).boxed()
+        let started = id.clone();
+        self.call_of("start", id.as_str(), move |world| world.start(&started))
+            .boxed()
     }
     fn wait_exit<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, i64> {
-        self.exit_of(id.clone()).boxed()
+        self.wait(id.clone()).boxed()
     }
     fn stop<'a>(&'a self, id: &'a ContainerId, _: Duration) -> Answer<'a, ()> {
-        let id = id.clone();
-        self.call("stop", move |world| world.stop(&id)).boxed()
+        let stopped = id.clone();
+        async move {
+            self.tell(Ends::Stop, id);
+            self.call_of("stop", id.as_str(), move |world| world.stop(&stopped))
+                .await
+        }
+        .boxed()
     }
     fn remove<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
-        let id = id.clone();
-        self.call("remove", move |world| {
-            world.remove(&id);
-            Ok(())
-        })
+        let removed = id.clone();
+        async move {
+            self.tell(Ends::Remove, id);
+            self.call_of("remove", id.as_str(), move |world| {
+                world.remove(&removed);
+                Ok(())
+            })
+            .await
+        }
         .boxed()
     }
     fn remove_with_volumes<'a>(&'a self, id: &'a ContainerId) -> Answer<'a, ()> {
         self.remove(id)
     }
     fn rename<'a>(&'a self, id: &'a ContainerId, name: &'a str) -> Answer<'a, ()> {
-        let (id, name) = (id.clone(), name.to_owned());
-        self.call("rename", move |world| world.rename(&id, &name)).boxed()
+        let (renamed, name) = (id.clone(), name.to_owned());
+        self.call_of("rename", id.as_str(), move |world| world.rename(&renamed, &name))
+            .boxed()
     }
     fn run_inside<'a>(
         &'a self,

@@ -1,12 +1,7 @@
 //! What there is on the engine in memory, and what its calls do with it. Everything happens at once.
 
-use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use gokku_core::config::process_one::ImageCommand;
 use gokku_core::containers::{
@@ -27,10 +22,12 @@ pub(crate) enum Behaviour {
     Serves,
     /// They end at once, with this code.
     Ends(i64),
+    /// They run, and nobody listens.
+    Refuses,
 }
 
 /// Everything on the engine.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct World {
     containers: BTreeMap<ContainerId, Container>,
     images: BTreeMap<ImageId, (ImageFacts, Behaviour)>,
@@ -39,13 +36,17 @@ pub(crate) struct World {
     /// How the next images behave.
     pub(super) next: Behaviour,
     followers: Option<broadcast::Sender<ContainerEvent>>,
+    /// How many ids were given.
+    ids: u32,
 }
 
+#[derive(Clone)]
 struct Container {
     facts: ContainerFacts,
     spec: ContainerSpec,
     printed: Vec<String>,
-    serving: Option<Serving>,
+    /// How often it was started.
+    starts: u32,
 }
 
 pub(super) fn failed(words: &str) -> Error {
@@ -64,15 +65,52 @@ pub(super) fn carries(there: &BTreeMap<String, String>, labels: &[(String, Strin
     labels.iter().all(|(key, value)| there.get(key) == Some(value))
 }
 
-/// An id of 64 hexadecimal digits that nothing else has.
-fn unique() -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(1);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Its beginning tells it from others, as that of a hash does.
-    format!("{:08x}{:0>56x}", number.reverse_bits() ^ 0x5bd1_e995, number)
-}
-
 impl World {
+    /// An id of 64 hexadecimal digits that nothing else has.
+    fn unique(&mut self) -> String {
+        self.ids += 1;
+        // Its beginning tells it from others, as that of a hash does.
+        format!("{:08x}{:0>56x}", self.ids.reverse_bits() ^ 0x5bd1_e995, self.ids)
+    }
+
+    /// Returns the same once more, which nobody follows.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            followers: None,
+            ..self.clone()
+        }
+    }
+
+    /// Returns which container has an address now, and how often it was started.
+    pub(crate) fn at(&self, address: IpAddr) -> Option<(&ContainerFacts, u32)> {
+        let has_it = |one: &&Container| one.facts.addresses.values().any(|other| *other == address);
+        let one = self.containers.values().find(has_it)?;
+        Some((&one.facts, one.starts))
+    }
+
+    /// Returns whether somebody listens there.
+    pub(crate) fn answers(&self, address: SocketAddr) -> bool {
+        let behaviour =
+            |facts: &ContainerFacts| self.images.get(&facts.image).map(|(_, behaviour)| *behaviour);
+        let there = self.at(address.ip());
+        address.port() == PORT && there.and_then(|(facts, _)| behaviour(facts)) == Some(Behaviour::Serves)
+    }
+
+    /// Returns the first address that nobody has: also one that somebody had a moment ago.
+    fn free_address(&self) -> IpAddr {
+        let all = self
+            .containers
+            .values()
+            .flat_map(|one| one.facts.addresses.values());
+        let taken: BTreeSet<IpAddr> = all.copied().collect();
+        let mut addresses = (2..=u16::MAX).map(|last| {
+            let [third, fourth] = last.to_be_bytes();
+            IpAddr::V4(Ipv4Addr::new(10, 77, third, fourth))
+        });
+        let free = addresses.find(|address| !taken.contains(address));
+        free.expect("fewer containers than addresses")
+    }
+
     /// Returns the containers that carry these labels.
     pub(crate) fn containers(&self, labels: &[(String, String)]) -> Vec<ContainerFacts> {
         let all = self
@@ -113,7 +151,7 @@ impl World {
     pub(super) fn create(&mut self, spec: &ContainerSpec) -> Result<ContainerId, Error> {
         let missing = || not_found("image", &spec.image);
         let image = self.image(&spec.image).ok_or_else(missing)?.id.clone();
-        let id = ContainerId::new(unique());
+        let id = ContainerId::new(self.unique());
         let name = if spec.name.is_empty() {
             format!("nameless-{}", id.short())
         } else {
@@ -144,7 +182,7 @@ impl World {
             },
             spec: spec.clone(),
             printed: Vec::new(),
-            serving: None,
+            starts: 0,
         };
         self.containers.insert(id.clone(), container);
         Ok(id)
@@ -174,6 +212,7 @@ impl World {
             .images
             .get(&image)
             .map_or(Behaviour::Serves, |(_, behaviour)| *behaviour);
+        let address = self.free_address();
         let one = self.of(id)?;
         // A program that ends by itself is asked for by its words, in either engine.
         let words: Vec<&str> = one.spec.command.iter().flatten().map(String::as_str).collect();
@@ -188,9 +227,7 @@ impl World {
             _ => None,
         });
         one.facts.state = ContainerState::Running;
-        let serving = Serving::begin()?;
-        let address = serving.address;
-        one.serving = Some(serving);
+        one.starts += 1;
         one.facts.addresses = networks
             .into_iter()
             .filter(|name| name != "none")
@@ -206,11 +243,10 @@ impl World {
         Ok(())
     }
 
-    fn end(&mut self, id: &ContainerId, code: i64) {
+    pub(super) fn end(&mut self, id: &ContainerId, code: i64) {
         let Ok(one) = self.of(id) else { return };
         one.facts.state = ContainerState::Exited;
         one.facts.addresses.clear();
-        one.serving = None;
         let details = one.facts.details.get_or_insert_default();
         details.pid = 0;
         details.exit_code = code;
@@ -233,8 +269,9 @@ impl World {
         Ok(())
     }
 
-    /// Ends all that runs.
-    pub(crate) fn stop_all(&mut self) {
+    /// Ends all that runs, and tells nobody any more.
+    pub(super) fn restart(&mut self) {
+        self.followers = None;
         let running: Vec<ContainerId> = self.containers.keys().cloned().collect();
         for id in running {
             if self.running(&id).is_ok() {
@@ -243,7 +280,7 @@ impl World {
         }
     }
 
-    pub(super) fn remove(&mut self, id: &ContainerId) {
+    pub(crate) fn remove(&mut self, id: &ContainerId) {
         if self.running(id).is_ok() {
             self.end(id, 137);
         }
@@ -289,7 +326,7 @@ impl World {
     }
 
     pub(super) fn build(&mut self, tag: &str, labels: BTreeMap<String, String>) -> Result<ImageId, Error> {
-        let id = ImageId::new(format!("sha256:{}", unique()));
+        let id = ImageId::new(format!("sha256:{}", self.unique()));
         let facts = ImageFacts {
             id: id.clone(),
             tags: Vec::new(),
@@ -420,58 +457,6 @@ impl World {
                 kind,
                 labels,
             });
-        }
-    }
-}
-
-/// A container that answers, until this is dropped.
-struct Serving {
-    address: IpAddr,
-    over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Serving {
-    fn begin() -> Result<Self, Error> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let [.., b, c] = COUNT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
-        // Other processes that test on this machine have other addresses.
-        let mine = u8::try_from(std::process::id() % 200).unwrap_or_default();
-        let address = IpAddr::V4(Ipv4Addr::new(127, mine + 20, b, c));
-        let wrong = |error: std::io::Error| Error::Failed(error.into());
-        let listener = TcpListener::bind(SocketAddr::new(address, PORT)).map_err(wrong)?;
-        let over = Arc::new(AtomicBool::new(false));
-        let is_over = Arc::clone(&over);
-        let thread = std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                if is_over.load(Ordering::Acquire) {
-                    return;
-                }
-                stream.map(answer).ok();
-            }
-        });
-        Ok(Self {
-            address,
-            over,
-            thread: Some(thread),
-        })
-    }
-}
-
-fn answer(mut stream: TcpStream) {
-    // Whoever asks and goes away is nobody's concern.
-    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
-    let _ = stream.read(&mut [0; 4096]);
-    let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.over.store(true, Ordering::Release);
-        // It sees so when it is asked.
-        let _ = TcpStream::connect_timeout(&SocketAddr::new(self.address, PORT), Duration::from_secs(1));
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
         }
     }
 }

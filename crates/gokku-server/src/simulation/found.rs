@@ -1,0 +1,44 @@
+//! What the simulation has found, each as the row that it was.
+
+use crate::engine::fake::fault::Fault;
+use crate::simulation::operation::Operation;
+use crate::simulation::outcome::Expected;
+use crate::simulation::stage::{Cut, Shape, Stage};
+
+/// The engine refuses to stop the old container, which gets its traffic back, and then does not answer: whoever went on later
+/// stopped it for the new one all the same, while it had the traffic.
+#[tokio::test(start_paused = true)]
+async fn what_has_its_traffic_back_is_not_stopped() {
+    let mut stage = Stage::new(Shape::ALL[1], Operation::Deploy).await;
+    let calls = stage.calls(Operation::Deploy).await;
+    let stop = calls.iter().position(|call| *call == "stop").expect("a stop");
+    let mut met = 0;
+    for later in stop + 1..stop + 15 {
+        stage.reset().await;
+        let faults = vec![(stop, Fault::Fails), (later, Fault::Lost)];
+        let (told, calls) = stage.act(Operation::Deploy, faults, Cut::Never).await;
+        if calls.get(later) == Some(&"remove") && told.contains("LeftUnfinished") {
+            met += 1;
+        }
+        stage.settle().await;
+        stage
+            .look(Expected::One)
+            .await
+            .expect("it goes on with its traffic");
+    }
+    assert_eq!(met, 1);
+}
+
+/// The engine ends a build that nobody waits for any more: a failed release leaves no image.
+#[tokio::test(start_paused = true)]
+async fn what_a_late_build_makes_goes() {
+    let mut stage = Stage::new(Shape::ALL[0], Operation::Deploy).await;
+    let calls = stage.calls(Operation::Deploy).await;
+    let build = calls.iter().position(|call| *call == "build").expect("a build");
+    for late in 1..8 {
+        let faults = vec![(build, Fault::Late { calls: late })];
+        stage.attempt(Operation::Deploy, faults, Cut::Never, &[]).await;
+        let looked = stage.look(Expected::One).await;
+        looked.unwrap_or_else(|why| panic!("{late} calls later: {why}"));
+    }
+}
