@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use crate::cli::Cli;
 
 /// Every command, with the least that it takes; twice where what is typed changes what it is.
-const COMMANDS: [&str; 60] = [
+const COMMANDS: [&str; 63] = [
     "apps create api",
     "apps list",
     "apps destroy api",
@@ -20,6 +20,9 @@ const COMMANDS: [&str; 60] = [
     "config list",
     "config check",
     "config unset A",
+    "domains add example.com",
+    "domains remove example.com --path /v1",
+    "domains list",
     "deploy",
     "deploy --abort",
     "deploy --attach",

@@ -33,7 +33,7 @@ enum About {
 use About::{App, Git, List, Named, Never, Nothing};
 
 /// Every command, with arguments that it takes.
-const COMMANDS: [(&str, &str, About); 49] = [
+const COMMANDS: [(&str, &str, About); 52] = [
     ("apps create", "NAME", Named),
     ("apps destroy", "NAME --yes", Named),
     ("apps list", "", Nothing),
@@ -47,6 +47,9 @@ const COMMANDS: [(&str, &str, About); 49] = [
     ("config unset", "WORD --no-restart", App),
     ("deploy", "", App),
     ("doctor", "", Never),
+    ("domains add", "WORD.example", Never),
+    ("domains list", "", List),
+    ("domains remove", "WORD.example", Never),
     ("entry", "--key ada", Never),
     ("events", "", List),
     ("exec", "sh", App),

@@ -84,7 +84,7 @@ pub const KEYS: &[Key] = &[
     Key {
         path: "build.secrets",
         default: "-",
-        meaning: "Variables of the app's environment that the build may read, with RUN --mount=type=secret,id=NAME; they stay nowhere, and it takes BuildKit",
+        meaning: "Variables of the app's environment that the build may read, with RUN --mount=type=secret,id=NAME; they stay nowhere",
         allowed: "a list of variables' names, each once and none of build.args",
     },
     Key {
