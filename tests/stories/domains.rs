@@ -32,9 +32,11 @@ fn p35_domains_lead_to_their_apps() {
     let (api, web) = (server.create("api"), server.create("web"));
     api.gokku(["domains", "add", "API.example.com", "bücher.example"])
         .ok()
-        .says("has no release yet");
+        .complains("are served as soon as it does");
     let refused = api.gokku(["domains", "add", "https://example.com"]);
-    refused.exits(2).says("write the domain alone, \"example.com\"");
+    refused
+        .exits(2)
+        .complains("write the domain alone, \"example.com\"");
     api.working_copy().release("v1").ok();
     web.working_copy().release("w1").ok();
     for host in ["api.example.com", "xn--bcher-kva.example"] {
@@ -42,7 +44,7 @@ fn p35_domains_lead_to_their_apps() {
     }
     web.gokku(["domains", "add", "example.com", "*.example.com"])
         .ok()
-        .says(&format!(
+        .complains(&format!(
             "http://example.com:{}/ leads to {}",
             at.port(),
             web.name()
@@ -63,7 +65,7 @@ fn p35_domains_lead_to_their_apps() {
     // A second claim names the first.
     web.gokku(["domains", "add", "web.example", "example.com", "--path", "/v1/"])
         .exits(2)
-        .says(&format!("example.com/v1 is the domain of {} already", api.name()));
+        .complains(&format!("example.com/v1 is the domain of {} already", api.name()));
     assert_eq!(asked(at, "web.example", "/v1/version"), "404");
 
     let listed = server.gokku(["domains", "list", "--json"]).ok().json();
@@ -101,7 +103,7 @@ fn p35_domains_lead_to_their_apps() {
     }
     api.gokku(["domains", "remove", "api.example.com"])
         .exits(3)
-        .says("is none of");
+        .complains("is none of");
     server.gokku(["apps", "destroy", web.name(), "--yes"]).ok();
     assert_eq!(asked(at, "example.com", "/version"), "404");
     api.gokku(["domains", "add", "example.com"]).ok();
@@ -124,6 +126,7 @@ fn p46_domains_come_and_go_under_load() {
     for number in 1..=3 {
         let version = format!("v{number}");
         dev.write_app(&version, &[]);
+        dev.commit(&version);
         timeline.change(&version, || dev.push().ok());
         let more = format!("n{number}.example");
         change(&api, "add", &more);
@@ -150,8 +153,8 @@ fn a_port_that_another_program_has_is_told_and_waited_for() {
     let taken = TcpListener::bind(at).unwrap();
     api.gokku(["domains", "add", "example.com"])
         .ok()
-        .says(&format!("port {} is taken", at.port()))
-        .says(&format!("process {}", std::process::id()));
+        .complains(&format!("port {} is taken", at.port()))
+        .complains(&format!("process {}", std::process::id()));
     assert_eq!(api.version(), "v1");
     drop(taken);
     wait_until("the port of the domains", PATIENCE, || {

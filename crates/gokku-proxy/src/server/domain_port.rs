@@ -6,7 +6,7 @@ use std::time::Duration;
 use gokku_core::machine::backoff::Backoff;
 use tokio::time::sleep;
 
-use crate::control::api::DomainPortStatus;
+use crate::control::api::{DomainPortStatus, Refused};
 use crate::http::error_reason::ErrorLog;
 use crate::route::entry_point::EntryPoint;
 use crate::server::listen::PortOwner;
@@ -79,7 +79,12 @@ impl State {
                 true
             }
             Err(refused) => {
-                let trouble = refused.to_string();
+                let trouble = match &refused {
+                    Refused::PortTaken { port, holder, .. } => format!(
+                        "port {port} is taken by {holder}: end that, or give the domains another port ([proxy] http in config.toml)"
+                    ),
+                    other => other.to_string(),
+                };
                 let before = lock(&port.trouble).replace(trouble.clone());
                 if before.as_ref() != Some(&trouble) {
                     tracing::error!("{trouble}");

@@ -87,7 +87,7 @@ fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) {
         ),
         Changed::NoSwitch => printer.alert(
             Look::Plain,
-            "The traffic switch does not run: `gokku proxy run` starts it, the next deploy does too.",
+            "The traffic switch does not run; the domains are served as soon as it does: `gokku proxy run` starts it, the next deploy does too.",
         ),
     }
 }
