@@ -3,16 +3,13 @@
 //! They stand in a file of their own because they are changed while a deploy changes `app.toml`. Who changes those of an app
 //! has the lock of all of them, so that no two apps come to have the same one.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-
 use gokku_core::AppName;
 use gokku_core::domains::domain::{Domain, first_claimed};
 use serde::{Deserialize, Serialize};
 
 use crate::app::{Error, apps};
 use crate::fs::app_dir::AppDir;
-use crate::fs::{atomic, toml_file};
+use crate::fs::{atomic, lock_file, toml_file};
 use crate::server::Server;
 
 /// The newest version of the file's format.
@@ -89,16 +86,7 @@ fn edit(
     app: &AppName,
     change: impl FnOnce(&mut Vec<Domain>) -> Result<(), Error>,
 ) -> Result<Vec<Domain>, Error> {
-    let lock_path = server.root.domains_lock();
-    let failed = |error| Error::file(&lock_path, error);
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&lock_path)
-        .map_err(failed)?;
-    lock.lock().map_err(failed)?;
+    let _lock = lock_file::hold(&server.root.domains_lock())?;
     let dir = server.app_dir(app);
     // Only of an app that is there.
     apps::load(&dir)?;

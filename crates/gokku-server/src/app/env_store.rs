@@ -1,14 +1,11 @@
 //! Apps' env files on disk.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-
 use gokku_core::config::env_file::{EnvFile, can_be_given};
 use gokku_core::text::fingerprint::Fingerprint;
 
 use crate::app::Error;
 use crate::fs::app_dir::AppDir;
-use crate::fs::atomic;
+use crate::fs::{atomic, lock_file};
 
 /// An app's env; empty when it has none.
 pub fn read(dir: &AppDir) -> Result<EnvFile, Error> {
@@ -35,15 +32,7 @@ pub fn edit<T, E: From<Error>>(
     change: impl FnOnce(&mut EnvFile) -> Result<T, E>,
 ) -> Result<T, E> {
     let path = dir.env();
-    let lock_path = path.with_file_name(".env.lock");
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&lock_path)
-        .map_err(|error| Error::file(&lock_path, error))?;
-    lock.lock().map_err(|error| Error::file(&lock_path, error))?;
+    let _lock = lock_file::hold(&path.with_file_name(".env.lock")).map_err(Error::from)?;
     let mut env = read(dir)?;
     let before = env.to_string();
     let result = change(&mut env)?;
