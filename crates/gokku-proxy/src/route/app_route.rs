@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::control::api;
 use crate::http::error_reason::ErrorLog;
 use crate::route::balance::pick;
-use crate::route::table::Entry;
+use crate::route::table::{Entry, all_domains};
 use crate::route::target::{Lease, Target};
 use crate::support::lock::{lock, read, write};
 
@@ -199,11 +199,11 @@ impl Route {
 
     /// Returns the status; `known` are all targets that there are, also those that get no traffic any more.
     pub(super) fn status<'a>(&self, known: impl Iterator<Item = &'a Arc<Target>>) -> api::RouteStatus {
-        let (port, targets, held) = {
+        let (port, targets, held, domains) = {
             let state = self.state();
-            (state.port, state.targets.clone(), state.hold.is_some())
+            let domains = all_domains(&state.domains, &state.release_domains);
+            (state.port, state.targets.clone(), state.hold.is_some(), domains)
         };
-        let domains = self.entry().all_domains();
         let retired = known
             .filter(|target| {
                 target.app == self.app

@@ -151,9 +151,10 @@ impl Switch {
         let mut entry = route.entry();
         let before = entry.clone();
         change(&mut entry);
-        let (domains_before, domains) = (before.all_domains(), entry.all_domains());
-        if domains != domains_before
-            && let Some(claimed) = self.domains.first_claimed(app, &domains)
+        let is_moved = entry.domains != before.domains || entry.release_domains != before.release_domains;
+        let moved = is_moved.then(|| (before.all_domains(), entry.all_domains()));
+        if let Some((_, now)) = &moved
+            && let Some(claimed) = self.domains.first_claimed(app, now)
         {
             return Err(Refused::DomainTaken {
                 domain: claimed.domain,
@@ -178,7 +179,9 @@ impl Switch {
             }
         }
         route.set(entry, targets);
-        self.domains.change(&route, &domains_before, &domains);
+        if let Some((before, now)) = &moved {
+            self.domains.change(&route, before, now);
+        }
         if let ContainerReport::Running([_, ..]) | ContainerReport::Healthy([_, ..]) = report {
             self.processes.look_again();
         }

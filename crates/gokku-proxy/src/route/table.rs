@@ -53,12 +53,17 @@ impl Entry {
         }
     }
 
-    /// Returns all that lead to the app. Where the app and its release both have one, the app's counts.
+    /// Returns all domains that lead to the app.
     pub fn all_domains(&self) -> Vec<Domain> {
-        let is_ours = |theirs: &Domain| self.domains.iter().any(|ours| ours.claims_same(theirs));
-        let of_release = self.release_domains.iter().filter(|theirs| !is_ours(theirs));
-        self.domains.iter().chain(of_release).cloned().collect()
+        all_domains(&self.domains, &self.release_domains)
     }
+}
+
+/// Returns an app's own domains and its release's. Where both have one, the app's counts.
+pub(super) fn all_domains(own: &[Domain], of_release: &[Domain]) -> Vec<Domain> {
+    let is_own = |theirs: &Domain| own.iter().any(|ours| ours.claims_same(theirs));
+    let of_release = of_release.iter().filter(|theirs| !is_own(theirs));
+    own.iter().chain(of_release).cloned().collect()
 }
 
 /// All routes, by app.
