@@ -69,17 +69,6 @@ impl DomainName {
         self.0.strip_prefix(WILDCARD)
     }
 
-    /// Returns whether a host of this name is meant. The host is as a client says it, without a port.
-    pub fn is_of(&self, host: &str) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host);
-        match self.parent_of_wildcard() {
-            None => host.eq_ignore_ascii_case(&self.0),
-            Some(parent) => host
-                .split_once('.')
-                .is_some_and(|(first, rest)| !first.is_empty() && rest.eq_ignore_ascii_case(parent)),
-        }
-    }
-
     /// Returns the name with `www.` before it, or without it if it begins so; none for a wildcard.
     #[must_use]
     pub fn other_of_www(&self) -> Option<Self> {
@@ -264,24 +253,6 @@ mod tests {
             ("http://example.com:80/v1", "example.com:80"),
         ] {
             assert_eq!(given.parse::<DomainName>(), Err(url(given, host)));
-        }
-    }
-
-    #[test]
-    fn a_host_is_of_a_name_or_one_level_below_it() {
-        for (name, host, is_of) in [
-            ("example.com", "example.com", true),
-            ("example.com", "EXAMPLE.com.", true),
-            ("example.com", "www.example.com", false),
-            ("*.example.com", "www.example.com", true),
-            ("*.example.com", "WWW.Example.Com.", true),
-            ("*.example.com", "example.com", false),
-            ("*.example.com", ".example.com", false),
-            ("*.example.com", "a.b.example.com", false),
-            ("*.example.com", "aexample.com", false),
-        ] {
-            let name: DomainName = name.parse().unwrap();
-            assert_eq!(name.is_of(host), is_of, "{name} {host}");
         }
     }
 

@@ -216,7 +216,9 @@ mod tests {
             ("api.example.com", "/v1", Some("api api.example.com/v1")),
             ("api.example.com", "/v2", Some("web *.example.com")),
             ("xn--bcher-kva.example", "/", Some("api bücher.example")),
+            ("WWW.Example.Com.", "/", Some("web *.example.com")),
             ("a.b.example.com", "/", None),
+            ("aexample.com", "/", None),
             (".example.com", "/", None),
             ("example.org", "/", None),
             ("", "/", None),
@@ -238,6 +240,7 @@ mod tests {
         );
         table.change(&web, &[], &before);
         assert!(!table.is_empty());
+        assert_eq!(found(&table, "www.example.com", "/"), None);
         assert_eq!(
             table.first_claimed(api.app(), &[domain("example.org"), domain("example.com/v1")]),
             Some(Claimed {
