@@ -15,7 +15,7 @@ use gokku_core::build::image_sources::{Given, LARGEST, Use, frontend, mask, read
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::containers::build::BuildRequest;
 
-use crate::build::context;
+use crate::build::context::{self, ContextProblem};
 use crate::engine::connection::Engine;
 use crate::engine::error::Error;
 use crate::engine::labels;
@@ -46,26 +46,18 @@ struct Found {
 /// A Dockerfile's text, and where it is in the folder.
 pub(crate) fn dockerfile(folder: &Path, name: &str) -> Result<Instead, Error> {
     let path = folder.join(name);
-    let problem = |reason: String| Error::Context {
-        path: path.clone(),
-        reason,
-    };
+    let problem = |source: ContextProblem| context::problem(&path, source);
     let read = context::read(folder, name).map_err(problem)?;
     let Some((inside, bytes)) = read else {
         if let Err(error) = std::fs::metadata(folder) {
-            return Err(Error::Context {
-                path: folder.to_owned(),
-                reason: error.to_string(),
-            });
+            return Err(context::problem(folder, error).into());
         }
-        return Err(problem("there is no such file".to_owned()));
+        return Err(problem(ContextProblem::Missing).into());
     };
     if bytes.len() > LARGEST {
-        return Err(problem(format!(
-            "{LARGEST} bytes are read of a Dockerfile at most"
-        )));
+        return Err(problem(ContextProblem::LargeDockerfile(LARGEST)).into());
     }
-    let text = gokku_core::text::decode::read(&bytes).map_err(|wrong| problem(wrong.to_string()))?;
+    let text = gokku_core::text::decode::read(&bytes).map_err(|wrong| problem(wrong.into()))?;
     Ok(Instead {
         path: inside,
         text: text.text.to_owned(),

@@ -15,7 +15,6 @@ use gokku_core::build::image_sources::mask::unmasked;
 use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::containers::build::{BuildRequest, Secrets};
 use gokku_core::containers::lines::lines;
-use gokku_core::text::causes::causes;
 use gokku_core::text::fingerprint::Fingerprint;
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::Request;
@@ -100,6 +99,10 @@ impl Progress {
                 what,
                 message: unmasked(&message),
             },
+            Error::Unexpected { what, answer } => Error::Unexpected {
+                what,
+                answer: unmasked(&answer),
+            },
             error => error,
         }
     }
@@ -124,10 +127,7 @@ impl Write for BodyWriter {
 
 fn query(request: &BuildRequest<'_>, session: &Session) -> Result<String, Error> {
     let json = |what: &'static str, pairs: &BTreeMap<String, String>| {
-        serde_json::to_string(pairs).map_err(|error| Error::Api {
-            what,
-            message: error.to_string(),
-        })
+        serde_json::to_string(pairs).map_err(|error| Error::answer(what, error))
     };
     let mut args: BTreeMap<String, String> = request.args.iter().cloned().collect();
     let caches = &request.apart.caches;
@@ -229,10 +229,7 @@ impl Engine {
         let built = built.map_err(|error| progress.explain(error, &request.secrets));
         // A folder that cannot be read is the cause, whatever the engine made of it.
         match sending.await {
-            Ok(Err(error)) if !matches!(&error, Error::Context { reason, .. } if reason.contains("roken pipe")) =>
-            {
-                return Err(error);
-            }
+            Ok(Err(error)) if !error.is_broken_pipe() => return Err(error.into()),
             _ => {}
         }
         built?;
@@ -241,7 +238,9 @@ impl Engine {
             None => Ok(self
                 .image(&request.tag)
                 .await?
-                .ok_or_else(|| missing(&request.tag))?
+                .ok_or_else(|| Error::NoImage {
+                    tag: request.tag.to_string(),
+                })?
                 .id),
         }
     }
@@ -286,10 +285,7 @@ impl Engine {
         let mut body = BodyStream::new(response.into_body());
         let mut pending = Vec::new();
         while let Some(frame) = body.next().await {
-            let frame = frame.map_err(|error| Error::Api {
-                what,
-                message: causes(&error),
-            })?;
+            let frame = frame.map_err(|error| Error::answer(what, error))?;
             let Ok(data) = frame.into_data() else { continue };
             pending.extend_from_slice(&data);
             let mut rest = pending.as_slice();
@@ -302,9 +298,9 @@ impl Engine {
                     }
                     Some(Err(error)) if error.is_eof() => break,
                     Some(Err(_)) => {
-                        return Err(Error::Api {
+                        return Err(Error::Unexpected {
                             what,
-                            message: String::from_utf8_lossy(rest).into_owned(),
+                            answer: String::from_utf8_lossy(rest).into_owned(),
                         });
                     }
                     None => break,
@@ -313,19 +309,9 @@ impl Engine {
             pending = rest.to_vec();
         }
         if !status.is_success() {
-            return Err(Error::Api {
-                what,
-                message: format!("HTTP {status}"),
-            });
+            return Err(Error::refused(what, status, None));
         }
         Ok(())
-    }
-}
-
-fn missing(tag: &str) -> Error {
-    Error::Api {
-        what: "build the image",
-        message: format!("it ended well and left no image {tag}"),
     }
 }
 

@@ -14,7 +14,6 @@ use bytes::Bytes;
 use futures_util::stream;
 use gokku_core::config::env_file::EnvValue;
 use gokku_core::config::image_ref::DEFAULT_REGISTRY;
-use gokku_core::text::causes::causes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -95,7 +94,6 @@ impl Session {
     }
 
     async fn open_at(socket: &Path, offer: Offer) -> Result<Self, Error> {
-        let failed = |message: String| Error::Api { what: WHAT, message };
         // Whoever can reach the engine's socket can do everything: the id only has to be nobody else's.
         let random = || RandomState::new().build_hasher().finish();
         let id = format!("{:016x}{:016x}", random(), random());
@@ -116,7 +114,7 @@ impl Session {
         }
         let upgraded = hyper::upgrade::on(response)
             .await
-            .map_err(|error| failed(causes(&error)))?;
+            .map_err(|error| Error::answer(WHAT, error))?;
         let offer = Arc::new(offer);
         let serving = tokio::spawn(async move {
             let _driving = driving;

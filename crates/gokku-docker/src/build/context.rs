@@ -1,21 +1,84 @@
 //! What the engine gets of a folder for a build: a tar stream, made as it is read.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use gokku_core::build::links::{Entry as At, Led, follow};
-use gokku_core::text::read_limits::CODE;
+use gokku_core::text::decode::NotText;
+use gokku_core::text::read_limits::{CODE, TooMuch};
 
-use crate::build::ignore::{Above, Ignore};
+use crate::build::ignore::{Above, BadLine, Ignore};
 use crate::engine::error::Error;
 
-fn problem(path: &Path, error: &impl ToString) -> Error {
-    Error::Context {
+/// What is wrong with a file of a folder that is to be built.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextProblem {
+    /// It was not read.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It is not there.
+    #[error("there is no such file")]
+    Missing,
+    /// Its name is none that a build knows.
+    #[error("its name is not UTF-8, which no build can take")]
+    NotUtf8,
+    /// It is a folder, or no file at all.
+    #[error("it is no file")]
+    NotAFile,
+    /// It is a link to somewhere else.
+    #[error("it is a link that leads out of the folder: commit the file itself")]
+    LeadsOut,
+    /// It is a link to nothing.
+    #[error("it is a link to a file that is not in the folder: commit that file, too, or the file itself")]
+    LeadsNowhere,
+    /// It is larger than what is read of one.
+    #[error(transparent)]
+    TooLarge(#[from] TooMuch),
+    /// It is larger than a Dockerfile may be, in bytes.
+    #[error("{0} bytes are read of a Dockerfile at most")]
+    LargeDockerfile(usize),
+    /// It is no text.
+    #[error(transparent)]
+    NotText(#[from] NotText),
+    /// A line of a `.dockerignore` means nothing.
+    #[error(transparent)]
+    Ignore(#[from] BadLine),
+}
+
+/// A file of a folder that cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", .path.display())]
+pub struct ContextError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub source: ContextProblem,
+}
+
+impl ContextError {
+    /// Returns whether nothing was wrong with the file: whoever was to get it has gone.
+    pub(crate) fn is_broken_pipe(&self) -> bool {
+        matches!(&self.source, ContextProblem::Io(error) if error.kind() == ErrorKind::BrokenPipe)
+    }
+}
+
+impl From<ContextError> for Error {
+    fn from(error: ContextError) -> Self {
+        Self::Context {
+            path: error.path,
+            source: error.source.into(),
+        }
+    }
+}
+
+/// Returns the error of a file with this problem.
+pub(crate) fn problem(path: &Path, source: impl Into<ContextProblem>) -> ContextError {
+    ContextError {
         path: path.to_owned(),
-        reason: error.to_string(),
+        source: source.into(),
     }
 }
 
@@ -30,18 +93,18 @@ pub struct Extra<'a> {
 
 /// Where a file of the folder is in it, or the one that a link leads to. Whether there is anything outside of the folder is not
 /// even looked at.
-pub(crate) fn place(folder: &Path, name: &str) -> Result<Option<PathBuf>, String> {
-    let led = follow(name, |at| {
+pub(crate) fn place(folder: &Path, name: &str) -> Result<Option<PathBuf>, ContextProblem> {
+    let led = follow::<io::Error>(name, |at| {
         let path = folder.join(at);
         let about = match path.symlink_metadata() {
             Ok(about) => about,
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(At::Nothing);
             }
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(error),
         };
         Ok(if about.is_symlink() {
-            let to = fs::read_link(&path).map_err(|error| error.to_string())?;
+            let to = fs::read_link(&path)?;
             At::Link(to.to_string_lossy().into_owned())
         } else if about.is_dir() {
             At::Folder
@@ -53,28 +116,23 @@ pub(crate) fn place(folder: &Path, name: &str) -> Result<Option<PathBuf>, String
     })?;
     match led {
         Led::To(at, At::File) => Ok(Some(PathBuf::from(at))),
-        Led::To(..) => Err("it is no file".to_owned()),
+        Led::To(..) => Err(ContextProblem::NotAFile),
         Led::Nothing => Ok(None),
-        Led::Out => Err("it is a link that leads out of the folder: commit the file itself".to_owned()),
-        Led::Nowhere => {
-            let why =
-                "it is a link to a file that is not in the folder: commit that file, too, or the file itself";
-            Err(why.to_owned())
-        }
+        Led::Out => Err(ContextProblem::LeadsOut),
+        Led::Nowhere => Err(ContextProblem::LeadsNowhere),
     }
 }
 
 /// What is in it, and where it is.
-pub(crate) fn read(folder: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>, String> {
+pub(crate) fn read(folder: &Path, name: &str) -> Result<Option<(PathBuf, Vec<u8>)>, ContextProblem> {
     let Some(inside) = place(folder, name)? else {
         return Ok(None);
     };
     let path = folder.join(&inside);
     let mut text = Vec::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let all = file.take(CODE.enough()).read_to_end(&mut text);
-    all.map_err(|error| error.to_string())?;
-    CODE.check(text.len()).map_err(|error| error.to_string())?;
+    let file = File::open(path)?;
+    file.take(CODE.enough()).read_to_end(&mut text)?;
+    CODE.check(text.len())?;
     Ok(Some((inside, text)))
 }
 
@@ -90,14 +148,14 @@ pub struct Instead<'a> {
 /// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
 ///
 /// Where there is none, `otherwise` is its text.
-pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore, Error> {
+pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore, ContextError> {
     for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".to_owned()] {
         let path = folder.join(&name);
-        if let Some((_, text)) = read(folder, &name).map_err(|why| problem(&path, &why))? {
-            return Ignore::parse(&text).map_err(|error| problem(&path, &error));
+        if let Some((_, text)) = read(folder, &name).map_err(|why| problem(&path, why))? {
+            return Ignore::parse(&text).map_err(|error| problem(&path, error));
         }
     }
-    Ignore::parse(otherwise.as_bytes()).map_err(|error| problem(&folder.join(".dockerignore"), &error))
+    Ignore::parse(otherwise.as_bytes()).map_err(|error| problem(&folder.join(".dockerignore"), error))
 }
 
 /// Writes the folder as a tar stream: sorted, without times and owners, so that the same content is the same
@@ -111,7 +169,7 @@ pub fn write(
     extra: Option<Extra<'_>>,
     instead: Option<Instead<'_>>,
     to: impl Write,
-) -> Result<(), Error> {
+) -> Result<(), ContextError> {
     let ignore = ignore(folder, dockerfile, extra.map_or("", |extra| extra.dockerignore))?;
     let mut tar = tar::Builder::new(to);
     tar.follow_symlinks(false);
@@ -124,9 +182,9 @@ pub fn write(
     )?;
     if let Some(extra) = extra {
         append_text(&mut tar, dockerfile, extra.text)
-            .map_err(|error| problem(&folder.join(dockerfile), &error))?;
+            .map_err(|error| problem(&folder.join(dockerfile), error))?;
     }
-    tar.finish().map_err(|error| problem(folder, &error))
+    tar.finish().map_err(|error| problem(folder, error))
 }
 
 fn append_text(tar: &mut tar::Builder<impl Write>, name: &str, text: &str) -> std::io::Result<()> {
@@ -143,19 +201,16 @@ fn add(
     below: &str,
     (dockerfile, instead): (&str, Option<Instead<'_>>),
     (ignore, above): (&Ignore, &Above),
-) -> Result<(), Error> {
+) -> Result<(), ContextError> {
     let here = folder.join(below);
     let mut entries = fs::read_dir(&here)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| problem(&here, &error))?;
+        .map_err(|error| problem(&here, error))?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let name = entry.file_name();
         let Some(name) = name.to_str() else {
-            return Err(problem(
-                &entry.path(),
-                &"its name is not UTF-8, which no build can take",
-            ));
+            return Err(problem(&entry.path(), ContextProblem::NotUtf8));
         };
         let relative = if below.is_empty() {
             name.to_owned()
@@ -163,7 +218,7 @@ fn add(
             format!("{below}/{name}")
         };
         let (left_out, known) = ignore.look(relative.as_bytes(), above);
-        let meta = entry.metadata().map_err(|error| problem(&entry.path(), &error))?;
+        let meta = entry.metadata().map_err(|error| problem(&entry.path(), error))?;
         let is_above_it = || {
             let rest = dockerfile.strip_prefix(&*relative);
             rest.is_some_and(|rest| rest.starts_with('/'))
@@ -176,7 +231,7 @@ fn add(
                 add(tar, folder, &relative, (dockerfile, instead), (ignore, &known))?;
             }
         } else if let Some(instead) = instead.filter(|instead| instead.path == relative) {
-            append_text(tar, &relative, instead.text).map_err(|error| problem(&entry.path(), &error))?;
+            append_text(tar, &relative, instead.text).map_err(|error| problem(&entry.path(), error))?;
         } else if !left_out || dockerfile == relative {
             append(tar, &entry.path(), &relative, &meta)?;
         }
@@ -189,7 +244,7 @@ fn append(
     path: &Path,
     name: &str,
     meta: &fs::Metadata,
-) -> Result<(), Error> {
+) -> Result<(), ContextError> {
     let mut header = tar::Header::new_gnu();
     header.set_mode(meta.permissions().mode() & 0o7777);
     header.set_mtime(0);
@@ -214,7 +269,7 @@ fn append(
         // A socket or a device is no part of a release.
         return Ok(());
     };
-    written.map_err(|error| problem(path, &error))
+    written.map_err(|error| problem(path, error))
 }
 
 #[cfg(test)]

@@ -121,12 +121,7 @@ impl Engine {
             .await
         {
             Err(Error::Api { what, message }) if message.contains("no available IPv4 addresses") => {
-                Err(Error::Api {
-                    what,
-                    message: format!(
-                        "{message}: its network is full. Fewer containers will do (`gokku ps scale`), or fewer one-off ones beside them"
-                    ),
-                })
+                Err(Error::NetworkFull { what, message })
             }
             started => started,
         }

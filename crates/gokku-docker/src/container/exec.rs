@@ -160,20 +160,18 @@ impl Engine {
         signal: Signal,
         why: rustix::io::Errno,
     ) -> Result<(), Error> {
-        let failed = |more: &str| Error::Api {
-            what: "end the program",
-            message: format!(
-                "process {} goes on in the container {}: {why}{more}. `gokku restart` ends it",
-                pid.as_raw_nonzero(),
-                container.short()
-            ),
+        let failed = |has_no_kill: bool| Error::GoesOn {
+            pid: pid.as_raw_nonzero().get(),
+            container: container.short().to_owned(),
+            has_no_kill,
+            source: why,
         };
         let path = format!("/proc/{}/status", pid.as_raw_nonzero());
-        let status = std::fs::read_to_string(path).map_err(|_| failed(""))?;
+        let status = std::fs::read_to_string(path).map_err(|_| failed(false))?;
         let inside = status
             .lines()
             .find_map(|line| line.strip_prefix("NSpid:")?.split_whitespace().last());
-        let inside = inside.ok_or_else(|| failed(""))?;
+        let inside = inside.ok_or_else(|| failed(false))?;
         let command = [
             "/bin/sh",
             "-c",
@@ -186,7 +184,7 @@ impl Engine {
         while session.output.next().await.is_some() {}
         match session.handle().exit_code().await? {
             0 => Ok(()),
-            _ => Err(failed(", and the image has no kill")),
+            _ => Err(failed(true)),
         }
     }
 
@@ -244,9 +242,9 @@ impl Engine {
                         .boxed(),
                 })
             }
-            StartExecResults::Detached => Err(Error::Api {
+            StartExecResults::Detached => Err(Error::Unexpected {
                 what,
-                message: "it was detached".to_owned(),
+                answer: "detached".to_owned(),
             }),
         }
     }

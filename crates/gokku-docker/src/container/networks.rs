@@ -86,9 +86,9 @@ impl Engine {
             return Ok(made.clone());
         }
         let is_free = |name: &&String| all.iter().all(|one| one.name != **name);
-        let name = new.names.iter().find(is_free).ok_or_else(|| Error::Conflict {
+        let name = new.names.iter().find(is_free).ok_or_else(|| Error::NamesTaken {
             what: MAKE,
-            message: format!("{} and all further names of it are taken", new.names.join(", ")),
+            names: new.names.clone(),
         })?;
         let mut taken: Vec<Subnet> = all.iter().flat_map(|one| one.subnets.iter().copied()).collect();
         taken.extend(&new.avoid);

@@ -8,7 +8,7 @@ use bollard::Docker;
 use bollard::models::{HostConfigLogConfig, SystemInfo};
 use futures_util::future::BoxFuture;
 use gokku_core::containers::container::LogLimits;
-use gokku_core::text::causes::causes;
+use gokku_core::containers::error::Source;
 use tokio::sync::OnceCell;
 
 use crate::engine::error::Error;
@@ -80,9 +80,9 @@ impl Engine {
     }
 
     async fn open(socket: &Path, limits: Limits) -> Result<Self, Error> {
-        let unreachable = |reason: String| Error::Unreachable {
+        let unreachable = |source: Source| Error::Unreachable {
             socket: socket.to_owned(),
-            reason,
+            source,
         };
         match tokio::net::UnixStream::connect(socket).await {
             Ok(_) => {}
@@ -91,15 +91,15 @@ impl Engine {
                     socket: socket.to_owned(),
                 });
             }
-            Err(error) => return Err(unreachable(error.to_string())),
+            Err(error) => return Err(unreachable(error.into())),
         }
         let docker =
             Docker::connect_with_unix(&socket.to_string_lossy(), TIMEOUT, bollard::API_DEFAULT_VERSION)
-                .map_err(|error| unreachable(causes(&error)))?;
+                .map_err(|error| unreachable(error.into()))?;
         let version = docker
             .version()
             .await
-            .map_err(|error| unreachable(causes(&error)))?;
+            .map_err(|error| unreachable(error.into()))?;
         let api = version.api_version.unwrap_or_default();
         if number(&api) < number(MINIMUM_API) {
             return Err(Error::TooOld {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use gokku_core::containers::error::Source;
 use gokku_core::machine::subnet::NoRoom;
 use gokku_core::text::causes::causes;
 
@@ -12,14 +13,15 @@ use crate::engine::failed_build::FailedBuild;
 pub enum Error {
     /// Nothing answers on the socket.
     #[error(
-        "the Docker Engine does not answer on {}: {reason}. Start it (`systemctl start docker`); `gokku doctor` says what is missing",
-        .socket.display()
+        "the Docker Engine does not answer on {}: {}. Start it (`systemctl start docker`); `gokku doctor` says what is missing",
+        .socket.display(),
+        causes(&**source)
     )]
     Unreachable {
         /// The socket.
         socket: PathBuf,
         /// What the connection said.
-        reason: String,
+        source: Source,
     },
     /// It takes connections and does not answer in time.
     #[error(
@@ -89,19 +91,74 @@ pub enum Error {
         status: u16,
     },
     /// The folder to build could not be read.
-    #[error("{}: {reason}", .path.display())]
+    #[error("{}: {}", .path.display(), causes(&**.source))]
     Context {
         /// Which file.
         path: PathBuf,
         /// Why.
-        reason: String,
+        source: Source,
     },
     /// The addresses that networks are made from have no room for one more.
     #[error(
         "no network could be made from gokku's addresses: {0}. Give it others, with range = \"…\" below [networks] in config.toml; `docker network ls` shows what there is"
     )]
     NoRoom(#[from] NoRoom),
-    /// The engine refused, or answered something else than it should.
+    /// A network's container can have no address.
+    #[error(
+        "{what}: the Docker Engine says: {message}: its network is full. Fewer containers will do (`gokku ps scale`), or fewer one-off ones beside them"
+    )]
+    NetworkFull {
+        /// What was tried.
+        what: &'static str,
+        /// The engine's words.
+        message: String,
+    },
+    /// All names that a network may have are taken by networks of others.
+    #[error("{what}: {} and all further names of it are taken", names.join(", "))]
+    NamesTaken {
+        /// What was tried.
+        what: &'static str,
+        /// The first of them.
+        names: Vec<String>,
+    },
+    /// A build ended well, and its image is not there.
+    #[error("build the image: it ended well and left no image {tag}")]
+    NoImage {
+        /// What the image was to be called.
+        tag: String,
+    },
+    /// A program in a container did not end.
+    #[error(
+        "end the program: process {pid} goes on in the container {container}: {source}{}. `gokku restart` ends it",
+        if *has_no_kill { ", and the image has no kill" } else { "" }
+    )]
+    GoesOn {
+        /// The process, as this machine numbers it.
+        pid: i32,
+        /// The container's short id.
+        container: String,
+        /// Whether the image has no `kill` with which it could be ended from within.
+        has_no_kill: bool,
+        /// Why the signal could not be sent.
+        source: rustix::io::Errno,
+    },
+    /// The answer broke off, or is not what it should be.
+    #[error("{what}: the Docker Engine's answer: {}", causes(&**source))]
+    Answer {
+        /// What was tried.
+        what: &'static str,
+        /// What went wrong with it.
+        source: Source,
+    },
+    /// What the engine answered is of another kind than it should be.
+    #[error("{what}: the Docker Engine answered {answer:?}, which means nothing here")]
+    Unexpected {
+        /// What was tried.
+        what: &'static str,
+        /// The answer, or the part of it that is not understood.
+        answer: String,
+    },
+    /// The engine refused.
     #[error("{what}: the Docker Engine says: {message}")]
     Api {
         /// What was tried.
@@ -135,10 +192,23 @@ impl Error {
                 message,
             } => Self::Conflict { what, message },
             Theirs::DockerResponseServerError { message, .. } => Self::Api { what, message },
-            other => Self::Api {
-                what,
-                message: causes(&other),
-            },
+            other => Self::answer(what, other),
+        }
+    }
+
+    /// The error of an answer that broke off, or cannot be read.
+    pub(crate) fn answer(what: &'static str, source: impl Into<Source>) -> Self {
+        Self::Answer {
+            what,
+            source: source.into(),
+        }
+    }
+
+    /// The error of an answer that was understood, and is a refusal: its words, or the status where there are none.
+    pub(crate) fn refused(what: &'static str, status: hyper::StatusCode, words: Option<String>) -> Self {
+        Self::Api {
+            what,
+            message: words.unwrap_or_else(|| format!("HTTP {status}")),
         }
     }
 
@@ -168,6 +238,12 @@ impl From<Error> for gokku_core::containers::Error {
             | Error::NoBuildKit { .. }
             | Error::Context { .. }
             | Error::NoRoom(_)
+            | Error::NetworkFull { .. }
+            | Error::NamesTaken { .. }
+            | Error::NoImage { .. }
+            | Error::GoesOn { .. }
+            | Error::Answer { .. }
+            | Error::Unexpected { .. }
             | Error::Api { .. } => Self::Failed(error.into()),
         }
     }

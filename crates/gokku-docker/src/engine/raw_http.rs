@@ -4,7 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use gokku_core::text::causes::causes;
+use gokku_core::containers::error::Source;
 use http_body_util::combinators::BoxBody;
 use hyper::body::Incoming;
 use hyper::http::request::Builder;
@@ -46,16 +46,16 @@ async fn send_on_own(
     request: Builder,
     body: BoxBody<Bytes, std::io::Error>,
 ) -> Result<Answer, Error> {
-    let failed = |reason: String| Error::Unreachable {
+    let failed = |source: Source| Error::Unreachable {
         socket: socket.to_owned(),
-        reason,
+        source,
     };
     let stream = UnixStream::connect(socket)
         .await
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(error.into()))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(|error| failed(causes(&error)))?;
+        .map_err(|error| failed(error.into()))?;
     let driving = tokio_util::task::AbortOnDropHandle::new(tokio::spawn(async move {
         // Its end is seen by whoever reads the answer.
         let _ = connection.with_upgrades().await;
@@ -63,10 +63,10 @@ async fn send_on_own(
     let request = request
         .header(header::HOST, "docker")
         .body(body)
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(error.into()))?;
     let response = sender
         .send_request(request)
         .await
-        .map_err(|error| failed(causes(&error)))?;
+        .map_err(|error| failed(error.into()))?;
     Ok((response, driving))
 }

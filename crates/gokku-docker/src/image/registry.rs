@@ -10,7 +10,6 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gokku_core::config::image_ref::{DEFAULT_REGISTRY, ImageRef};
 use gokku_core::containers::image::Login;
-use gokku_core::text::causes::causes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::{Method, Request, StatusCode};
@@ -51,7 +50,7 @@ fn header(login: &Login) -> Result<String, Error> {
 }
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>, Error> {
-    serde_json::to_vec(value).map_err(|error| failed("write the login", error.to_string()))
+    serde_json::to_vec(value).map_err(|error| Error::answer("write the login", error))
 }
 
 /// Base64 in the alphabet for URLs, RFC 4648 section 5.
@@ -106,7 +105,7 @@ impl Engine {
         };
         format!("{}@{digest}", image.name())
             .parse()
-            .map_err(|_| failed(what, format!("the digest of {image} is {digest:?}")))
+            .map_err(|_| Error::Unexpected { what, answer: digest })
     }
 
     /// Pulls an image; `on_line` gets a line for each of its layers. Dropping the future cancels it.
@@ -172,11 +171,11 @@ impl Engine {
             return Ok(());
         }
         let told = Answers::of(answer).next(what).await?.unwrap_or_default();
-        let words = told.message.unwrap_or_else(|| format!("HTTP {status}"));
-        Err(if status == StatusCode::UNAUTHORIZED || is_denial(&words) {
-            Error::Denied(words)
-        } else {
-            failed(what, words)
+        let words = told.message;
+        let is_denied = status == StatusCode::UNAUTHORIZED || words.as_deref().is_some_and(is_denial);
+        Err(match Error::refused(what, status, words) {
+            Error::Api { message, .. } if is_denied => Error::Denied(message),
+            refused => refused,
         })
     }
 
@@ -224,7 +223,10 @@ impl Answers {
                 let line: Vec<u8> = self.read.drain(..end).collect();
                 let line = line.trim_ascii();
                 if !line.is_empty() {
-                    let unreadable = |_| failed(what, String::from_utf8_lossy(line).into_owned());
+                    let unreadable = |_| Error::Unexpected {
+                        what,
+                        answer: String::from_utf8_lossy(line).into_owned(),
+                    };
                     return serde_json::from_slice(line).map(Some).map_err(unreadable);
                 }
                 if self.ended {
@@ -234,7 +236,7 @@ impl Answers {
             }
             match self.answer.0.body_mut().frame().await {
                 Some(frame) => {
-                    let frame = frame.map_err(|error| failed(what, causes(&error)))?;
+                    let frame = frame.map_err(|error| Error::answer(what, error))?;
                     self.read
                         .extend_from_slice(frame.data_ref().map_or(&[], |data| data));
                 }
@@ -242,10 +244,6 @@ impl Answers {
             }
         }
     }
-}
-
-fn failed(what: &'static str, message: String) -> Error {
-    Error::Api { what, message }
 }
 
 fn refused(what: &'static str, image: &ImageRef, status: StatusCode, words: String) -> Error {
@@ -257,7 +255,7 @@ fn refused(what: &'static str, image: &ImageRef, status: StatusCode, words: Stri
             id: image.to_string(),
         }
     } else {
-        failed(what, words)
+        Error::Api { what, message: words }
     }
 }
 

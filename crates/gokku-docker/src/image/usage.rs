@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use gokku_core::containers::usage::{PrunedCache, Usage};
 use gokku_core::machine::backoff::Backoff;
-use gokku_core::text::causes::causes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Method;
 use serde::Deserialize;
@@ -69,10 +68,7 @@ impl Engine {
                 answer => break answer?,
             }
         };
-        disk_usage::read(&answer).map_err(|error| Error::Api {
-            what: MEASURE,
-            message: error.to_string(),
-        })
+        disk_usage::read(&answer).map_err(|error| Error::answer(MEASURE, error))
     }
 
     /// Removes of the build cache what was not used for longest, until no more than `keep` bytes are left of it. What images
@@ -96,23 +92,21 @@ impl Engine {
         what: &'static str,
     ) -> Result<T, Error> {
         let bytes = self.ask_bytes(method, path, what).await?;
-        serde_json::from_slice(&bytes).map_err(|error| Error::Api {
-            what,
-            message: error.to_string(),
-        })
+        serde_json::from_slice(&bytes).map_err(|error| Error::answer(what, error))
     }
 
     async fn ask_bytes(&self, method: Method, path: &str, what: &'static str) -> Result<Bytes, Error> {
         let body = Empty::<Bytes>::new().map_err(|never| match never {}).boxed();
         let (response, _driving) = raw_http::request(&self.socket, method, path, "text/plain", body).await?;
         let status = response.status();
-        let failed = |message: String| Error::Api { what, message };
         let bytes = response.into_body().collect().await;
-        let bytes = bytes.map_err(|error| failed(causes(&error)))?.to_bytes();
+        let bytes = bytes.map_err(|error| Error::answer(what, error))?.to_bytes();
         if !status.is_success() {
             let refused: Option<Refused> = serde_json::from_slice(&bytes).ok();
-            return Err(failed(
-                refused.map_or_else(|| format!("HTTP {status}"), |refused| refused.message),
+            return Err(Error::refused(
+                what,
+                status,
+                refused.map(|refused| refused.message),
             ));
         }
         Ok(bytes)

@@ -211,7 +211,7 @@ async fn what_cannot_be_understood_is_told_at_once() {
         let engine = Engine::connect(&middle.socket()).await.unwrap();
         let began = Instant::now();
         let error = soon("the list", engine.containers(&[])).await.unwrap_err();
-        assert!(matches!(error, Error::Api { .. }), "{garbage:?}: {error:?}");
+        assert!(matches!(error, Error::Answer { .. }), "{garbage:?}: {error:?}");
         let error = soon("the disk", engine.usage()).await.unwrap_err();
         assert!(!error.is_silence(), "{garbage:?}: {error:?}");
         assert!(began.elapsed() < gokku_docker::engine::limits::QUESTION);

@@ -5,7 +5,7 @@ use std::fmt;
 use gix_url::Scheme;
 use gokku_core::AppName;
 
-use crate::ssh::Destination;
+use crate::ssh::{Destination, DestinationProblem};
 
 /// An app on a server, as a git remote names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +19,14 @@ pub struct Address {
 }
 
 /// Says why a URL names no app on a server.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum AddressError {
     /// It is not reached over ssh.
     #[error("it is not reached over ssh")]
     Scheme,
     /// It names no server.
-    #[error("{0}")]
-    Destination(String),
+    #[error(transparent)]
+    Destination(#[from] DestinationProblem),
     /// Its path is not that of an app's repository.
     #[error("its path is not that of an app, <folder>/repos/<app>.git")]
     Path,
@@ -36,13 +36,12 @@ impl Address {
     /// Reads a URL: `user@host:/opt/gokku/repos/api.git`, `ssh://user@host:2222/opt/gokku/repos/api.git`, or with the
     /// app alone as its path, `user@host:api`.
     pub fn parse(url: &str) -> Result<Self, AddressError> {
-        let parsed = gix_url::parse(url).map_err(|error| AddressError::Destination(error.to_string()))?;
+        let parsed = gix_url::parse(url).map_err(DestinationProblem::url)?;
         if parsed.scheme != Scheme::Ssh {
             return Err(AddressError::Scheme);
         }
         let host = parsed.host().ok_or(AddressError::Scheme)?;
-        let destination =
-            Destination::new(parsed.user(), host, parsed.port).map_err(AddressError::Destination)?;
+        let destination = Destination::new(parsed.user(), host, parsed.port)?;
         let path = std::str::from_utf8(&parsed.path).map_err(|_| AddressError::Path)?;
         let (folder, last) = match path.trim_end_matches('/').rsplit_once('/') {
             Some((folder, last)) => (folder, last),

@@ -16,18 +16,54 @@ pub struct Destination {
 }
 
 /// Says why a text is no server's address.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{given:?} is not a server's address: {why}. It is user@host, user@host:port or user@[IPv6]:port")]
+#[derive(Debug, thiserror::Error)]
+#[error("{given:?} is not a server's address: {source}. It is user@host, user@host:port or user@[IPv6]:port")]
 pub struct DestinationError {
     /// What was given.
     pub given: String,
     /// What is wrong with it.
-    pub why: String,
+    pub source: DestinationProblem,
+}
+
+/// What is wrong with a server's address.
+#[derive(Debug, thiserror::Error)]
+pub enum DestinationProblem {
+    /// It is no URL's beginning.
+    #[error(transparent)]
+    Url(Box<dyn std::error::Error + Send + Sync>),
+    /// More than an address stands there.
+    #[error("it has a path or an escape in it")]
+    PathOrEscape,
+    /// There is nothing before `@`.
+    #[error("it names no user")]
+    NoUser,
+    /// There is a password in it.
+    #[error("ssh asks for passwords itself, if any")]
+    Password,
+    /// There is no host in it.
+    #[error("it names no host")]
+    NoHost,
+    /// Its host has characters that no name has, or looks like an option.
+    #[error("{0:?} cannot be a host's name")]
+    Host(String),
+    /// Its user has.
+    #[error("{0:?} cannot be a user's name")]
+    User(String),
+    /// Its port is 0.
+    #[error("0 is no port")]
+    ZeroPort,
+}
+
+impl DestinationProblem {
+    /// Returns the problem that git's rules for URLs found.
+    pub(crate) fn url(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Url(error.into())
+    }
 }
 
 impl Destination {
     /// Makes one of parts that were told apart already, by a URL for example.
-    pub(crate) fn new(user: Option<&str>, host: &str, port: Option<u16>) -> Result<Self, String> {
+    pub(crate) fn new(user: Option<&str>, host: &str, port: Option<u16>) -> Result<Self, DestinationProblem> {
         let is_name = |text: &str| {
             !text.is_empty()
                 && !text.starts_with('-')
@@ -40,13 +76,13 @@ impl Destination {
             .and_then(|host| host.strip_suffix(']'))
             .unwrap_or(host);
         if !is_name(bare) && bare.parse::<Ipv6Addr>().is_err() {
-            return Err(format!("{host:?} cannot be a host's name"));
+            return Err(DestinationProblem::Host(host.to_owned()));
         }
         if let Some(user) = user.filter(|user| !is_name(user)) {
-            return Err(format!("{user:?} cannot be a user's name"));
+            return Err(DestinationProblem::User(user.to_owned()));
         }
         if port == Some(0) {
-            return Err("0 is no port".to_owned());
+            return Err(DestinationProblem::ZeroPort);
         }
         Ok(Self {
             user: user.map(str::to_owned),
@@ -116,24 +152,26 @@ impl FromStr for Destination {
     type Err = DestinationError;
 
     fn from_str(given: &str) -> Result<Self, DestinationError> {
-        let error = |why: String| DestinationError {
+        read(given).map_err(|source| DestinationError {
             given: given.to_owned(),
-            why,
-        };
-        if given.contains(['/', '%']) {
-            return Err(error("it has a path or an escape in it".to_owned()));
-        }
-        if given.starts_with('@') {
-            return Err(error("it names no user".to_owned()));
-        }
-        let url =
-            gix_url::parse(format!("ssh://{given}/").as_str()).map_err(|wrong| error(wrong.to_string()))?;
-        if url.scheme != Scheme::Ssh || url.password().is_some() {
-            return Err(error("ssh asks for passwords itself, if any".to_owned()));
-        }
-        let host = url.host().ok_or_else(|| error("it names no host".to_owned()))?;
-        Self::new(url.user(), host, url.port).map_err(error)
+            source,
+        })
     }
+}
+
+fn read(given: &str) -> Result<Destination, DestinationProblem> {
+    if given.contains(['/', '%']) {
+        return Err(DestinationProblem::PathOrEscape);
+    }
+    if given.starts_with('@') {
+        return Err(DestinationProblem::NoUser);
+    }
+    let url = gix_url::parse(format!("ssh://{given}/").as_str()).map_err(DestinationProblem::url)?;
+    if url.scheme != Scheme::Ssh || url.password().is_some() {
+        return Err(DestinationProblem::Password);
+    }
+    let host = url.host().ok_or(DestinationProblem::NoHost)?;
+    Destination::new(url.user(), host, url.port)
 }
 
 #[cfg(test)]

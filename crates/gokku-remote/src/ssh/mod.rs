@@ -12,6 +12,6 @@ mod forward;
 mod signal_relay;
 
 pub use command::{Error, Ssh, SshCall, quote};
-pub use destination::{Destination, DestinationError};
+pub use destination::{Destination, DestinationError, DestinationProblem};
 pub use follow_logs::{LogUpdate, follow_logs};
 pub use forward::{Exit, Forward, Needs};

@@ -275,7 +275,8 @@ fn sent_to_builds(app: &AppName, tree: &Path, mut files: Vec<String>) -> Result<
     let ignore = match dockerfile {
         Some(dockerfile) => gokku_docker::build::context::ignore(tree, dockerfile, ""),
         None => gokku_docker::build::context::ignore(tree, "Dockerfile", DOCKERIGNORE),
-    }?;
+    }
+    .map_err(gokku_docker::Error::from)?;
     files.retain(|file| tree.join(file).symlink_metadata().is_ok() && !ignore.leaves_out(file));
     Ok(files)
 }
