@@ -6,6 +6,9 @@ use gokku_tests::{App, Load, LoadPlan, Server, Timeline, WorkingCopy, docker};
 
 const DEPLOYS: usize = 20;
 
+/// How many of them happen under answers that take 5 seconds. Each of these waits for them, and shows the same.
+const DEPLOYS_WITH_LONG_ANSWERS: usize = 4;
+
 /// P04, P06 with `ZERO_DOWNTIME=true`.
 #[test]
 fn p06_zero_downtime_nobody_notices_20_deploys_and_5_rollbacks() {
@@ -27,10 +30,26 @@ fn nobody_notices(zero_downtime: &str) {
         .ok();
     dev.release("v0").ok();
 
-    let mut timeline = Timeline::new("v0");
-    let load = Load::start(LoadPlan::small(api.address()));
     let mut ids = Vec::new();
-    for number in 1..=DEPLOYS {
+    let mut timeline = Timeline::new("v0");
+    let load = Load::start(LoadPlan {
+        slow_ms: 5000,
+        ..LoadPlan::small(api.address())
+    });
+    for number in 1..=DEPLOYS_WITH_LONG_ANSWERS {
+        deploy(&api, &dev, &mut timeline, number);
+        ids.push(active(&api));
+    }
+    let report = load.stop();
+    println!("ZERO_DOWNTIME={zero_downtime}, answers of 5 s: {report}");
+    report.assert_clean(&timeline);
+
+    let mut timeline = Timeline::new(&format!("v{DEPLOYS_WITH_LONG_ANSWERS}"));
+    let load = Load::start(LoadPlan {
+        slow_ms: 1000,
+        ..LoadPlan::small(api.address())
+    });
+    for number in DEPLOYS_WITH_LONG_ANSWERS + 1..=DEPLOYS {
         deploy(&api, &dev, &mut timeline, number);
         ids.push(active(&api));
     }

@@ -13,7 +13,10 @@ fn p06_the_switch_is_replaced_under_load() {
     api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
     dev.release("v1").ok();
     let mut timeline = Timeline::new("v1");
-    let load = Load::start(LoadPlan::small(api.address()));
+    let load = Load::start(LoadPlan {
+        slow_ms: 5000,
+        ..LoadPlan::small(api.address())
+    });
     let first = server.daemon().unwrap();
     let mut before = first;
     for _ in 0..3 {

@@ -64,7 +64,7 @@ impl LoadPlan {
             uploads: 0,
             upload_bytes: 1 << 20,
             slow: 0,
-            slow_ms: 5000,
+            slow_ms: 2000,
             streams: 0,
             web_sockets: 0,
             echoes: 20,

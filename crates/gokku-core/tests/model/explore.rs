@@ -1,6 +1,8 @@
 //! Visits every state that can be reached, breadth first.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::rc::Rc;
 
 use gokku_core::transition::{Decision, Goal, Journal, Observed};
 
@@ -21,7 +23,7 @@ pub(crate) struct Report {
 }
 
 struct Node {
-    world: World,
+    world: Rc<World>,
     faults: u8,
     came: Option<(usize, String)>,
     /// The state that follows when nothing goes wrong.
@@ -30,24 +32,38 @@ struct Node {
 
 struct Search {
     nodes: Vec<Node>,
-    known: HashMap<(World, u8), usize>,
+    /// The states of each hash: a state is large, and is kept, hashed and compared once.
+    known: HashMap<u64, Vec<usize>>,
     broken: Vec<String>,
 }
 
 impl Search {
-    fn reach(&mut self, world: World, faults: u8, came: Option<(usize, String)>) -> usize {
-        if let Some(&known) = self.known.get(&(world.clone(), faults)) {
-            return known;
+    /// Returns the state's index. How it came to be is put into words for one that is new.
+    fn reach(
+        &mut self,
+        world: World,
+        faults: u8,
+        from: impl Into<Option<usize>>,
+        how: impl FnOnce() -> String,
+    ) -> usize {
+        let hash = self.known.hasher().hash_one((&world, faults));
+        let same = self.known.entry(hash).or_default();
+        let nodes = &mut self.nodes;
+        if let Some(known) = same
+            .iter()
+            .find(|index| nodes[**index].faults == faults && *nodes[**index].world == world)
+        {
+            return *known;
         }
-        let index = self.nodes.len();
-        self.known.insert((world.clone(), faults), index);
-        self.nodes.push(Node {
-            world,
+        same.push(nodes.len());
+        let from = from.into();
+        nodes.push(Node {
+            world: Rc::new(world),
             faults,
-            came,
+            came: from.map(|from| (from, how())),
             smooth: None,
         });
-        index
+        nodes.len() - 1
     }
 
     fn found(&mut self, at: usize, what: &str) {
@@ -71,18 +87,18 @@ pub(crate) fn explore(begin: Vec<World>, faults: u8, policy: Policy) -> Report {
         broken: Vec::new(),
     };
     for world in begin {
-        search.reach(world, faults, None);
+        search.reach(world, faults, None, String::new);
     }
     let mut ends = 0;
     let mut at = 0;
     while at < search.nodes.len() && search.broken.len() < 3 {
-        let (world, left) = (search.nodes[at].world.clone(), search.nodes[at].faults);
+        let (world, left) = (Rc::clone(&search.nodes[at].world), search.nodes[at].faults);
         if world.end.is_some() {
             ends += 1;
         } else if world.live.is_none() {
-            let mut resumed = world.clone();
+            let mut resumed = World::clone(&world);
             resumed.resume();
-            let next = search.reach(resumed, left, Some((at, "resumed".to_owned())));
+            let next = search.reach(resumed, left, at, || "resumed".to_owned());
             search.nodes[at].smooth = Some(next);
             befall(&mut search, at, &world, left);
         } else {
@@ -102,22 +118,18 @@ pub(crate) fn explore(begin: Vec<World>, faults: u8, policy: Policy) -> Report {
 fn befall(search: &mut Search, at: usize, world: &World, left: u8) {
     if left > 0 {
         for (what, befallen) in world.befallings() {
-            search.reach(befallen, left - 1, Some((at, what)));
+            search.reach(befallen, left - 1, at, || what);
         }
     }
     if let Some(belated) = world.belated() {
-        search.reach(
-            belated,
-            left,
-            Some((at, format!("the engine does {:?} at last", world.late))),
-        );
+        search.reach(belated, left, at, || {
+            format!("the engine does {:?} at last", world.late)
+        });
     }
     if let Some(supervised) = world.supervised() {
-        search.reach(
-            supervised,
-            left,
-            Some((at, "the daemon starts what had exited".to_owned())),
-        );
+        search.reach(supervised, left, at, || {
+            "the daemon starts what had exited".to_owned()
+        });
     }
 }
 
@@ -155,7 +167,7 @@ fn step(search: &mut Search, at: usize, world: &World, left: u8, policy: Policy)
     if let Err(what) = invariants::step_harmless(world, &step, &performed) {
         search.found(at, &format!("{what}\n  by {step:?}"));
     }
-    let next = search.reach(performed, left, Some((at, format!("{step:?}"))));
+    let next = search.reach(performed, left, at, || format!("{step:?}"));
     search.nodes[at].smooth = Some(next);
 
     if left == 0 {
@@ -170,11 +182,13 @@ fn step(search: &mut Search, at: usize, world: &World, left: u8, policy: Policy)
             let Some(partly) = partly else { continue };
             let mut crashed = partly.clone();
             crashed.crash();
-            let how = format!("killed in part {part} of {step:?}{later}");
-            search.reach(crashed, left - 1, Some((at, how)));
+            search.reach(crashed, left - 1, at, || {
+                format!("killed in part {part} of {step:?}{later}")
+            });
             let failed = after(partly, Err(String::new()));
-            let how = format!("failed in part {part} of {step:?}{later}");
-            search.reach(failed, left - 1, Some((at, how)));
+            search.reach(failed, left - 1, at, || {
+                format!("failed in part {part} of {step:?}{later}")
+            });
         }
     }
 }
@@ -188,7 +202,7 @@ fn end(search: &mut Search, at: usize, world: &World, left: u8, end: End) {
     }
     let mut ended = world.clone();
     ended.end = Some(end);
-    let next = search.reach(ended, left, Some((at, format!("{end:?}"))));
+    let next = search.reach(ended, left, at, || format!("{end:?}"));
     search.nodes[at].smooth = Some(next);
 }
 
