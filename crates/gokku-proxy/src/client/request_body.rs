@@ -153,6 +153,11 @@ impl RequestBody {
         }
     }
 
+    /// Returns whether all of the body has been read.
+    pub(crate) fn is_read(&self) -> bool {
+        self.state().ended
+    }
+
     /// Returns what is wrong with the body, if anything.
     pub(crate) fn fault(&self) -> Option<BodyFault> {
         self.state().fault

@@ -4,13 +4,12 @@ use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 
 use gokku_core::text::causes::chain;
-use hyper_util::client::legacy::Error;
 use rustix::io::Errno;
 
 use crate::forward::retry::Failure;
 use crate::http::error_reason::ErrorReason;
-use crate::route::connector::Gone;
-use crate::route::upstream_connection::Received;
+use crate::route::connector::ConnectError;
+use crate::route::upstream_pool::SendError;
 use crate::support::io_causes::{io_errors, io_kinds};
 
 /// What the kernel returns when the switch, or the machine, has no descriptors, ports or memory left.
@@ -23,14 +22,17 @@ const NO_MEANS: [Errno; 5] = [
 ];
 
 /// Returns what an error means for sending the request again, and what the client is told if it is not.
-pub(crate) fn classify(error: &Error) -> (Failure, ErrorReason) {
-    if error.is_connect() {
-        return (Failure::NoConnection, no_connection(error));
-    }
+pub(crate) fn classify(error: &SendError) -> (Failure, ErrorReason) {
+    let (error, received) = match error {
+        SendError::NoConnection(ConnectError::Gone(_)) => {
+            return (Failure::NoConnection, ErrorReason::NotRunning);
+        }
+        SendError::NoConnection(error) => return (Failure::NoConnection, no_connection(error)),
+        SendError::Failed { source, received } => (source, received),
+    };
     if io_kinds(error).any(|kind| kind == ErrorKind::TimedOut) {
         return (Failure::TimedOut, ErrorReason::TakesNothing);
     }
-    let received = Received::on_failed(error);
     let bad = chain(error)
         .filter_map(|cause| cause.downcast_ref::<hyper::Error>())
         .find(|error| error.is_parse());
@@ -48,9 +50,6 @@ pub(crate) fn classify(error: &Error) -> (Failure, ErrorReason) {
 }
 
 fn no_connection(error: &(dyn StdError + 'static)) -> ErrorReason {
-    if chain(error).any(<dyn StdError>::is::<Gone>) {
-        return ErrorReason::NotRunning;
-    }
     let refused = io_kinds(error).any(|kind| kind == ErrorKind::ConnectionRefused);
     let no_means = io_errors(error)
         .filter_map(io::Error::raw_os_error)

@@ -8,10 +8,9 @@ use gokku_core::domains::domain::Domain;
 use gokku_core::machine::backoff::Backoff;
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
-use hyper::header::{CONTENT_LENGTH, EXPECT, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use hyper_util::client::legacy::{Error, ResponseFuture};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +26,7 @@ use crate::http::{forwarded, hop_headers};
 use crate::route::app_route::{Route, Unroutable};
 use crate::route::entry_point::{Destination, EntryPoint};
 use crate::route::target::{Lease, Target};
-use crate::route::upstream_connection::Received;
+use crate::route::upstream_pool::{SendError, UpstreamBody};
 
 /// How long to try again to connect to an app, while nothing of the request was sent: a crashed container may be back by
 /// then.
@@ -94,6 +93,7 @@ pub(crate) async fn forward(
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     parts.version = Version::HTTP_11;
+    let uri = origin_form(parts.uri);
 
     let mut began = Instant::now();
     let mut pause = Backoff::up_to(LONGEST_PAUSE);
@@ -120,19 +120,20 @@ pub(crate) async fn forward(
         if address.port() == 0 {
             return own(ErrorReason::NoWeb);
         }
-        let Some(uri) = uri(address, &parts.uri) else {
-            return own(ErrorReason::BadRequest("the request's path is not valid"));
-        };
         let mut attempt = Request::new(body.clone());
         *attempt.method_mut() = parts.method.clone();
-        *attempt.uri_mut() = uri;
+        *attempt.uri_mut() = uri.clone();
         *attempt.headers_mut() = parts.headers.clone();
+        attempt
+            .headers_mut()
+            .entry(HOST)
+            .or_insert_with(|| host_of(address));
         // They say how the names of the headers were written.
         *attempt.extensions_mut() = parts.extensions.clone();
         if options.expects_continue.is_some() {
             forward_continue(&mut attempt, &body, lease.target());
         }
-        let sending = lease.target().client.request(attempt);
+        let sending = lease.target().connections.send(address, attempt);
         let Some(sent) = await_response(sending, &body, limits.answer_timeout).await else {
             return own(if context.active.connection().is_request_unread() {
                 ErrorReason::TakesNothing
@@ -142,7 +143,6 @@ pub(crate) async fn forward(
         };
         let error = match sent {
             Ok(response) => {
-                Received::note_answer(response.extensions());
                 lease.target().note_version(response.version());
                 let refused = body.answered(response.status());
                 return pass_on(&route, response, lease, refused, upgrading, context, cutting);
@@ -210,10 +210,10 @@ fn forward_continue(attempt: &mut Request<RequestBody>, body: &RequestBody, targ
 /// Waits for the app's response; returns nothing when that takes too long. The time counts from when the app could have
 /// all of the request that has come.
 async fn await_response(
-    sending: ResponseFuture,
+    sending: impl Future<Output = Result<Response<UpstreamBody>, SendError>>,
     body: &RequestBody,
     limit: Option<Duration>,
-) -> Option<Result<Response<Incoming>, Error>> {
+) -> Option<Result<Response<UpstreamBody>, SendError>> {
     let Some(limit) = limit else {
         return Some(sending.await);
     };
@@ -231,6 +231,11 @@ async fn await_response(
     }
 }
 
+/// Returns the host of a request that names none, as in HTTP/1.0.
+fn host_of(address: SocketAddr) -> HeaderValue {
+    HeaderValue::from_str(&address.to_string()).unwrap_or(HeaderValue::from_static("localhost"))
+}
+
 /// Returns a request's address without the domain's path before it.
 fn without_path(domain: &Domain, requested: &Uri) -> Option<Uri> {
     let rest = domain.path.rest_of(requested.path())?;
@@ -239,21 +244,18 @@ fn without_path(domain: &Domain, requested: &Uri) -> Option<Uri> {
     format!("{path}{}", query.unwrap_or_default()).parse().ok()
 }
 
-/// Returns the request's address at the target.
-fn uri(address: SocketAddr, requested: &Uri) -> Option<Uri> {
-    let path = requested.path_and_query().map_or("/", |path| path.as_str());
-    Uri::builder()
-        .scheme("http")
-        .authority(address.to_string())
-        .path_and_query(path)
-        .build()
-        .ok()
+/// Returns what the target is asked for: the path and the query alone, RFC 9112 section 3.2.1.
+fn origin_form(requested: Uri) -> Uri {
+    match requested.into_parts().path_and_query {
+        Some(path) => Uri::from(path),
+        None => Uri::from_static("/"),
+    }
 }
 
 /// Makes the app's response one for the client.
 fn pass_on(
     route: &Route,
-    mut response: Response<Incoming>,
+    mut response: Response<UpstreamBody>,
     lease: Lease,
     refused: Option<RefusedBody>,
     upgrading: Option<hyper::upgrade::OnUpgrade>,

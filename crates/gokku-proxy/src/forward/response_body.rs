@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use gokku_core::text::causes::causes;
 use http_body_util::Full;
-use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::client::connection_state::ActiveRequest;
 use crate::client::request_body::RefusedBody;
 use crate::route::target::Lease;
+use crate::route::upstream_pool::UpstreamBody;
 
 /// The body of a response to a client.
 pub(crate) struct ResponseBody {
@@ -25,13 +26,13 @@ pub(crate) struct ResponseBody {
 
 /// Where a body comes from.
 enum Source {
-    App(Incoming),
+    App(UpstreamBody),
     Switch(Full<Bytes>),
 }
 
 impl ResponseBody {
     /// Returns the body of an app's response; the lease ends with it.
-    pub(crate) fn app(body: Incoming, lease: Option<Lease>, refused: Option<RefusedBody>) -> Self {
+    pub(crate) fn app(body: UpstreamBody, lease: Option<Lease>, refused: Option<RefusedBody>) -> Self {
         Self {
             source: Source::App(body),
             lease,

@@ -1,71 +1,81 @@
 //! Connects to one container, and to no other: an attempt that is still under way when the container goes may be accepted
 //! by the container that gets its address next.
 
-use std::future::Future;
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
-use tower_service::Service;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
+use crate::config::limits::Limits;
+use crate::os::kernel_timeouts::set_kernel_timeouts;
 use crate::route::endpoint::Endpoint;
-use crate::route::upstream_connection::UpstreamConnection;
+
+/// How long a connection attempt may take; the container is on this machine.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Connects to an app.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Connector {
     endpoint: Arc<Endpoint>,
-    connector: HttpConnector,
+    /// How long the app may take nothing of what is sent.
+    send_timeout: Option<Duration>,
+    /// After how long a silence the kernel asks whether the app's end is still there.
+    keepalive_interval: Duration,
 }
 
-/// The container had left the address when the connection was made.
+/// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-#[error("the container has left {0}")]
-pub(crate) struct Gone(SocketAddr);
+pub(crate) enum ConnectError {
+    /// The container had left the address when the connection was made.
+    #[error("the container has left {0}")]
+    Gone(SocketAddr),
+    /// What the kernel reported.
+    #[error("connecting to {address}: {source}")]
+    Io {
+        /// Where to.
+        address: SocketAddr,
+        /// What was reported.
+        source: io::Error,
+    },
+    /// The HTTP library did not take the connection.
+    #[error(transparent)]
+    Http(#[from] hyper::Error),
+}
 
 impl Connector {
-    /// Creates a connector to a container. `connect_timeout` is for a connection to be made, `send_timeout` for the app to
-    /// take what is sent; after `keepalive` of silence the kernel asks whether the app's end is still there.
-    pub(crate) fn new(
-        endpoint: Arc<Endpoint>,
-        connect_timeout: Duration,
-        send_timeout: Option<Duration>,
-        keepalive: Duration,
-    ) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(connect_timeout));
-        connector.set_tcp_user_timeout(send_timeout);
-        connector.set_keepalive(Some(keepalive));
-        connector.set_keepalive_interval(Some(keepalive));
-        Self { endpoint, connector }
-    }
-}
-
-impl Service<Uri> for Connector {
-    type Response = TokioIo<UpstreamConnection>;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.connector.poll_ready(cx).map_err(Into::into)
+    /// Creates a connector to a container.
+    pub(crate) fn new(endpoint: Arc<Endpoint>, limits: &Limits) -> Self {
+        Self {
+            endpoint,
+            send_timeout: limits.answer_timeout,
+            keepalive_interval: limits.keepalive_interval,
+        }
     }
 
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.connector.call(uri);
-        let endpoint = Arc::clone(&self.endpoint);
-        Box::pin(async move {
-            let stream = connecting.await?.into_inner();
-            let accepted = stream.peer_addr()?;
-            if endpoint.reachable() != Some(accepted) {
-                return Err(Gone(accepted).into());
-            }
-            Ok(TokioIo::new(UpstreamConnection::new(stream)))
-        })
+    /// Returns whether the container is at this address, and runs.
+    pub(crate) fn is_at(&self, address: SocketAddr) -> bool {
+        self.endpoint.reachable() == Some(address)
+    }
+
+    /// Connects to the container at this address.
+    pub(crate) async fn connect(&self, address: SocketAddr) -> Result<TcpStream, ConnectError> {
+        let failed = |source| ConnectError::Io { address, source };
+        let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
+        let stream = match connecting.await {
+            Ok(connected) => connected.map_err(failed)?,
+            Err(_) => return Err(failed(ErrorKind::TimedOut.into())),
+        };
+        stream.set_nodelay(true).map_err(failed)?;
+        set_kernel_timeouts(&stream, self.send_timeout, self.keepalive_interval)
+            .map_err(|errno| failed(errno.into()))?;
+        let accepted = stream.peer_addr().map_err(failed)?;
+        if self.is_at(accepted) {
+            Ok(stream)
+        } else {
+            Err(ConnectError::Gone(accepted))
+        }
     }
 }

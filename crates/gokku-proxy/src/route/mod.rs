@@ -8,7 +8,7 @@
 //! - [`target`]: one container's requests in flight, its connections, its drain
 //! - [`target_health`]: what follows from its health checks
 //! - `endpoint`: its address, as long as its container has that
-//! - `connector`, `upstream_connection`: connections to it
+//! - `upstream_pool`: the connections to it; `connector` makes them, `upstream_connection` is one
 //! - [`table`]: the routes on disk
 
 pub mod app_route;
@@ -24,3 +24,4 @@ mod endpoint;
 pub(crate) mod entry_point;
 mod process_watch;
 pub(crate) mod upstream_connection;
+pub(crate) mod upstream_pool;

@@ -8,13 +8,10 @@ use std::time::Duration;
 
 use gokku_core::{AppName, ContainerId};
 use hyper::Version;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use crate::client::request_body::RequestBody;
 use crate::config::health_checks::Checks;
 use crate::config::limits::Limits;
 use crate::control::api;
@@ -22,13 +19,8 @@ use crate::os::container_process::{ContainerProcess, ProcessIdentity, WatchedPro
 use crate::route::connector::Connector;
 use crate::route::endpoint::Endpoint;
 use crate::route::target_health::{Health, HealthChange};
+use crate::route::upstream_pool::UpstreamPool;
 use crate::support::lock::lock;
-
-/// Idle connections to apps are closed before the app does that, which is after 5 s for the hastiest.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// How long a connection attempt may take; the container is on this machine.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long upgraded connections may take to end once they are cut.
 const CUT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,7 +33,7 @@ pub struct Target {
     endpoint: Arc<Endpoint>,
     health: Mutex<Health>,
     process: Mutex<SeenProcess>,
-    pub(crate) client: Client<Connector, RequestBody>,
+    pub(crate) connections: Arc<UpstreamPool>,
     plain: AtomicU64,
     upgraded: AtomicU64,
     /// The app answers in HTTP/1.0, which knows no `100 Continue`.
@@ -63,27 +55,13 @@ struct SeenProcess {
 impl Target {
     pub(crate) fn new(app: AppName, facts: api::Target, limits: &Limits) -> Self {
         let endpoint = Arc::new(Endpoint::new(facts));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            // The most that is buffered of an answer's head.
-            .http1_max_buf_size(limits.max_answer_head_bytes)
-            // Each answer allocates room for this many.
-            .http1_max_headers(limits.max_answer_headers)
-            .http1_preserve_header_case(true)
-            .http1_title_case_headers(true)
-            .build(Connector::new(
-                Arc::clone(&endpoint),
-                CONNECT_TIMEOUT,
-                limits.answer_timeout,
-                limits.keepalive_interval,
-            ));
+        let connections = UpstreamPool::new(Connector::new(Arc::clone(&endpoint), limits), limits);
         Self {
             app,
             endpoint,
             health: Mutex::default(),
             process: Mutex::default(),
-            client,
+            connections,
             plain: AtomicU64::new(0),
             upgraded: AtomicU64::new(0),
             http10: AtomicBool::new(false),

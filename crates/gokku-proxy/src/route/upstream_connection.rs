@@ -14,9 +14,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
-use hyper::http::Extensions;
-use hyper_util::client::legacy::Error;
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use rustix::net::{RecvFlags, recv};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -54,20 +51,9 @@ struct Flags {
 }
 
 impl Received {
-    /// Returns what has come on a connection that has failed.
-    pub(crate) fn on_failed(error: &Error) -> Self {
-        let mut extensions = Extensions::new();
-        if let Some(connected) = error.connect_info() {
-            connected.get_extras(&mut extensions);
-        }
-        extensions.remove().unwrap_or_default()
-    }
-
-    /// Notes that an answer has come; `extensions` are the response's.
-    pub(crate) fn note_answer(extensions: &Extensions) {
-        if let Some(Self(flags)) = extensions.get() {
-            flags.earlier_answer.store(true, Ordering::Relaxed);
-        }
+    /// Notes that an answer has come.
+    pub(crate) fn note_answer(&self) {
+        self.0.earlier_answer.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether the connection was kept open after an earlier answer.
@@ -92,6 +78,11 @@ impl UpstreamConnection {
             ended: false,
             reader: None,
         }
+    }
+
+    /// Returns what knows what has come on it.
+    pub(crate) fn received(&self) -> Received {
+        self.received.clone()
     }
 
     /// Returns what is reported of bytes that can no longer be written.
@@ -163,12 +154,6 @@ fn is_closed(kind: ErrorKind) -> bool {
         kind,
         ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
     )
-}
-
-impl Connection for UpstreamConnection {
-    fn connected(&self) -> Connected {
-        Connected::new().extra(self.received.clone())
-    }
 }
 
 impl AsyncRead for UpstreamConnection {

@@ -10,17 +10,16 @@ use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle, set_tcp_keepintvl, set_tcp_user_timeout};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::client::client_io::ClientIo;
 use crate::client::connection_limit::ConnectionPermit;
 use crate::client::serve_context::{RequestContext, ServeContext, Shutdown};
-use crate::config::limits::Limits;
 use crate::forward::error_response::respond;
 use crate::forward::proxy_request::forward;
 use crate::http::head_scanner::{Follows, MAX_MADE_UP_BYTES};
+use crate::os::kernel_timeouts::set_kernel_timeouts;
 use crate::route::entry_point::EntryPoint;
 
 /// How long a port still accepts, and a connection is read, once it is to be closed: what stands in the kernel's queues is
@@ -33,16 +32,6 @@ const DEFAULT_HEADERS: usize = 100;
 /// [`ClientIo`] has the time limits; but only with one of its own does the HTTP library look for the next request as soon
 /// as the last one is answered.
 const NEVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-
-/// Has the kernel end a connection whose client reads nothing of what is sent, or has vanished: the same time counts for
-/// both, see `tcp(7)`.
-fn set_kernel_timeouts(stream: &TcpStream, limits: &Limits) -> rustix::io::Result<()> {
-    let user_timeout = u32::try_from(limits.download_timeout.as_millis()).unwrap_or(u32::MAX);
-    set_tcp_user_timeout(stream, user_timeout)?;
-    set_tcp_keepidle(stream, limits.keepalive_interval)?;
-    set_tcp_keepintvl(stream, limits.keepalive_interval)?;
-    set_socket_keepalive(stream, true)
-}
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(
@@ -57,7 +46,7 @@ pub(crate) async fn serve(
     let limits = &context.limits;
     // Small answers go out at once.
     let _ = stream.set_nodelay(true);
-    if let Err(error) = set_kernel_timeouts(&stream, limits) {
+    if let Err(error) = set_kernel_timeouts(&stream, Some(limits.download_timeout), limits.keepalive_interval) {
         tracing::debug!("a client that reads nothing or vanishes will not be cut: {error}");
     }
     let io = ClientIo::new(stream, Arc::clone(&permit), Arc::clone(entry.errors()), limits);
