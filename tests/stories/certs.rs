@@ -8,7 +8,7 @@ use gokku_tests::{
     App, Authority, CertificateFiles, Connection, Load, LoadPlan, PATIENCE, Server, Timeline, free_port, send,
 };
 
-use crate::afar::Scene;
+use crate::afar::{Scene, release};
 
 /// A server whose domains are served on these ports, by HTTP and by HTTPS.
 fn with_ports(server: &Server) -> (SocketAddr, SocketAddr) {
@@ -196,8 +196,8 @@ fn p40_a_certificate_is_added_from_a_laptop() {
     let (_, https) = with_ports(&scene.server);
     let authority = Authority::new();
     let dev = scene.remote();
-    dev.release("v1").ok();
     let remote = scene.name();
+    release(&dev, &remote, "v1").ok();
     dev.gokku(["domains", "add", "api.example.com", "-a", &remote])
         .ok();
     let files = authority.issue(&["api.example.com"], 2100);
