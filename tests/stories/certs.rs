@@ -113,6 +113,32 @@ fn p40_certificates_of_ones_own() {
         "v1"
     );
 
+    // Unless it is to be answered; clients of https are told to stay there.
+    let kept = [
+        "domains",
+        "add",
+        "api.example.com",
+        "--http",
+        "keep",
+        "--hsts",
+        "600",
+    ];
+    api.gokku(kept).ok();
+    let answer = send(http, "GET", "/version", &[("Host", "api.example.com")], b"").unwrap();
+    assert_eq!(
+        (answer.text().as_str(), answer.header("strict-transport-security")),
+        ("v1", None)
+    );
+    let mut by_tls = Connection::open_tls(https, PATIENCE, &authority.client(), "api.example.com").unwrap();
+    let answer = by_tls
+        .request("GET", "/version", &[("Host", "api.example.com")], b"")
+        .unwrap();
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=600"));
+    let stored = format!("apps/{}/domains.toml", api.name());
+    assert!(server.read(&stored).starts_with("version = 2\n"));
+    api.gokku(["domains", "add", "api.example.com"]).ok();
+    assert!(server.read(&stored).starts_with("version = 1\n"));
+
     let listed = server.gokku(["certs", "list", "--json"]).ok().json();
     let first = &listed[0];
     assert_eq!(first["names"].as_array().unwrap().len(), 3);

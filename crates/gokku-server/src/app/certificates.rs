@@ -106,3 +106,65 @@ pub fn take_ending(root: &Root, now: UtcTime) -> Result<Vec<Certificate>, Error>
     }
     Ok(ending)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::fs::root::Root;
+
+    const DAY: i64 = 86_400;
+
+    /// A server with a certificate of the tests' inputs, which ends in a hundred years.
+    fn server() -> (tempfile::TempDir, Root, UtcTime) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let text = include_str!("../../../../fuzz/corpus/certificates/ec");
+        let certificate = Certificate::parse_both(text.as_bytes()).expect("a certificate");
+        store(&root).add(&certificate).expect("written");
+        (folder, root, certificate.not_after())
+    }
+
+    fn told(root: &Root, now: i64) -> usize {
+        take_ending(root, UtcTime(now)).expect("looked").len()
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_told_once_whoever_looks() {
+        let (_folder, root, end) = server();
+        for (left, times) in [
+            (31, 0),
+            (30, 1),
+            (30, 0),
+            (8, 0),
+            (7, 1),
+            (6, 0),
+            (1, 1),
+            (0, 0),
+            (-1, 0),
+        ] {
+            assert_eq!(told(&root, end.0 - left * DAY), times, "{left}");
+        }
+        // What was told is lost: it is told again, and that is all.
+        fs::write(told_path(&root), "").expect("written");
+        assert_eq!((told(&root, end.0), told(&root, end.0)), (1, 0));
+    }
+
+    #[test]
+    fn the_next_certificate_of_a_name_is_told_of_anew() {
+        let (_folder, root, end) = server();
+        assert_eq!(told(&root, end.0 - DAY), 1);
+        let path = told_path(&root);
+        let other = fs::read_to_string(&path).expect("what was told");
+        let other = other.replace(&end.0.to_string(), &(end.0 - 1).to_string());
+        fs::write(&path, other).expect("written");
+        assert_eq!((told(&root, end.0 - DAY), told(&root, end.0 - DAY)), (1, 0));
+        assert!(
+            store(&root)
+                .remove(&"ec.example.com".parse().expect("a name"))
+                .expect("removed")
+        );
+        assert_eq!(told(&root, end.0), 0);
+    }
+}
