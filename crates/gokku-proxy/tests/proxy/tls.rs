@@ -407,6 +407,8 @@ async fn handshakes_make_room_for_others() {
     let mut site = Site::stopped();
     site.limits = Limits {
         max_connections: Some(4),
+        // Only what makes room ends one.
+        handshake_timeout: Duration::from_secs(3600),
         ..Limits::default()
     };
     site.start().await.expect("the switch starts");
