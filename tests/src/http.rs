@@ -3,7 +3,11 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 use crate::PATIENCE;
 
@@ -37,7 +41,47 @@ pub struct Answer {
 
 /// A connection, for one request after the other.
 pub struct Connection {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Stream>,
+}
+
+/// What bytes come and go by.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref(),
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(bytes),
+            Self::Tls(stream) => stream.read(bytes),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
 }
 
 /// `GET` on a connection of its own.
@@ -101,7 +145,25 @@ impl Connection {
             .and_then(|()| stream.set_write_timeout(Some(patience)));
         prepared.map_err(|error| Failure::Reset(error.to_string()))?;
         Ok(Self {
-            reader: BufReader::new(stream),
+            reader: BufReader::new(Stream::Plain(stream)),
+        })
+    }
+
+    /// The same by TLS, to this name; the handshake is done with the first request.
+    pub fn open_tls(
+        address: SocketAddr,
+        patience: Duration,
+        config: &Arc<ClientConfig>,
+        name: &'static str,
+    ) -> Result<Self, Failure> {
+        let garbled = |error: &dyn std::error::Error| Failure::Garbled(error.to_string());
+        let name = ServerName::try_from(name).map_err(|error| garbled(&error))?;
+        let tls = ClientConnection::new(Arc::clone(config), name).map_err(|error| garbled(&error))?;
+        let Stream::Plain(stream) = Self::open(address, patience)?.reader.into_inner() else {
+            unreachable!("it was opened without TLS")
+        };
+        Ok(Self {
+            reader: BufReader::new(Stream::Tls(Box::new(StreamOwned::new(tls, stream)))),
         })
     }
 
@@ -160,11 +222,12 @@ impl Connection {
         if !self.reader.buffer().is_empty() {
             return true;
         }
-        let stream = self.reader.get_ref();
+        let stream = self.reader.get_ref().tcp();
         let patience = stream.read_timeout().ok().flatten();
         let _ = stream.set_read_timeout(Some(moment));
-        let news = stream.peek(&mut [0]).is_ok();
-        let _ = stream.set_read_timeout(patience);
+        // With TLS not all that comes is for whoever reads.
+        let news = self.reader.fill_buf().is_ok();
+        let _ = self.reader.get_ref().tcp().set_read_timeout(patience);
         news
     }
 

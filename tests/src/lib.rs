@@ -26,6 +26,7 @@
 //! - [`HeldRequest`] is one that is in flight until it is told to end;
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
 //! - [`Host`] is a machine that is no server yet, with nothing but ssh;
+//! - [`Authority`] issues certificates;
 //! - [`Registry`] is one of images, with a password;
 //! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Hanging`] one that hangs when it is told to;
 //!   [`Disk`] a disk, to fill, or to copy as a power cut leaves it.
@@ -41,6 +42,7 @@
 )]
 
 mod app;
+mod authority;
 mod base_image;
 mod build;
 mod disk;
@@ -67,6 +69,7 @@ mod wait;
 mod working_copy;
 
 pub use app::App;
+pub use authority::{Authority, CertificateFiles};
 pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
 pub use disk::{Disk, DiskCopy, Filler};

@@ -10,6 +10,7 @@ mod bad_input;
 mod builds;
 mod builds_apart;
 mod by_hand;
+mod certs;
 mod cleanup;
 mod clocks;
 mod command_line;

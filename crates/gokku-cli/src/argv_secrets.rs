@@ -15,23 +15,22 @@ pub(crate) fn hide(secrets: &[String], typed: &[OsString]) -> Result<(), Error> 
     if secrets.is_empty() {
         return Ok(());
     }
-    restart(secrets, typed).map_err(|error| Error::failed(error).about("the values could not be handed on"))
+    let values = secrets.iter().map(String::as_bytes);
+    restart(values, without(secrets, typed))
+        .map_err(|error| Error::failed(error).about("the values could not be handed on"))
 }
 
-/// Starts this program again; comes back only when it could not.
-fn restart(secrets: &[String], typed: &[OsString]) -> io::Result<()> {
+/// Starts this program again, with these on its standard input, a NUL byte after each; comes back only when it could not.
+pub(crate) fn restart<'a>(input: impl Iterator<Item = &'a [u8]>, words: Vec<OsString>) -> io::Result<()> {
     let memory = rustix::fs::memfd_create("gokku-pairs", rustix::fs::MemfdFlags::CLOEXEC)?;
     let mut memory = File::from(memory);
-    for secret in secrets {
-        memory.write_all(secret.as_bytes())?;
+    for one in input {
+        memory.write_all(one)?;
         memory.write_all(b"\0")?;
     }
     memory.rewind()?;
     let program = std::env::current_exe()?;
-    let error = Command::new(program)
-        .args(without(secrets, typed))
-        .stdin(memory)
-        .exec();
+    let error = Command::new(program).args(words).stdin(memory).exec();
     Err(error)
 }
 

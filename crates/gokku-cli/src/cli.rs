@@ -9,6 +9,7 @@ use gokku_core::access::client_hello::Client;
 use crate::commands::Run;
 use crate::commands::apps::Apps;
 use crate::commands::build::BuildArgs;
+use crate::commands::certs::Certs;
 use crate::commands::completion::CompletionArgs;
 use crate::commands::config::Config;
 use crate::commands::deploy::DeployArgs;
@@ -113,6 +114,8 @@ pub(crate) enum Command {
     Config(Config),
     #[command(subcommand)]
     Domains(Domains),
+    #[command(subcommand)]
+    Certs(Certs),
     Deploy(DeployArgs),
     Build(BuildArgs),
     Rollback(RollbackArgs),
@@ -159,6 +162,7 @@ impl Command {
             Self::Apps(apps) => apps.inner(),
             Self::Config(config) => config.inner(),
             Self::Domains(config) => config.inner(),
+            Self::Certs(certs) => certs.inner(),
             Self::Deploy(args) => args,
             Self::Build(args) => args,
             Self::Rollback(args) => args,

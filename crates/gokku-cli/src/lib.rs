@@ -2,7 +2,7 @@
 //!
 //! - `cli`: what can be typed: the global options and the list of commands
 //! - `commands`: a file for each, with its arguments, its `spec` and its code; `context`: what it is given
-//! - before a command runs: `argv_secrets` takes values off the command line, `forwarding` sends it to another machine,
+//! - before a command runs: `argv_secrets` takes values off the command line, `argv_files` what is in files, `forwarding` sends it to another machine,
 //!   `run_as_owner` makes it the server's owner's, `disconnect` ends it when whoever asked is gone
 //! - `render`: events as people read them, `live`: the step that runs; `printer`: which stream gets what; `terminal`:
 //!   programs in containers
@@ -10,6 +10,7 @@
 
 pub mod error;
 
+mod argv_files;
 mod argv_secrets;
 mod cli;
 mod commands;
@@ -57,6 +58,7 @@ fn run(cli: &cli::Cli, typed: &[OsString], printer: printer::Printer) -> Result<
     let command = cli.command.inner();
     let spec = command.spec();
     argv_secrets::hide(spec.secrets, typed)?;
+    argv_files::hand_on(&spec.files, typed)?;
     if let Some(forward) = forwarding::destination_of(&spec, &cli.options, printer)? {
         return forwarding::run(command, &cli.options, &forward, typed, printer);
     }

@@ -1,6 +1,8 @@
 //! Says what the program has to know of a command before it runs it. Each command says it of itself, beside its code, by
 //! [`crate::commands::Run::spec`]; a snapshot (`tests`) has the whole table.
 
+use std::path::Path;
+
 use gokku_core::access::scope::Reach;
 
 /// What the program has to know of a command before it runs it. It may hold secrets, so it has no `Debug`.
@@ -20,6 +22,9 @@ pub(crate) struct Spec<'a> {
     /// Arguments with values that no other user of the machine may read: they are taken off the command line, and
     /// `--stdin` takes their place.
     pub(crate) secrets: &'a [String],
+    /// Options that name files of the machine on which it is typed, with the files: what is in them is put on standard input, and
+    /// `--stdin` takes their place.
+    pub(crate) files: Vec<(&'static str, &'a Path)>,
 }
 
 /// The machine a command runs on.
@@ -98,6 +103,7 @@ impl<'a> Spec<'a> {
             io: Io::Output,
             on_disconnect: OnDisconnect::Ends,
             secrets: &[],
+            files: Vec::new(),
         }
     }
 
@@ -130,6 +136,11 @@ impl<'a> Spec<'a> {
     /// Names the arguments that are to be taken off the command line.
     pub(crate) fn with_secrets(self, secrets: &'a [String]) -> Self {
         Self { secrets, ..self }
+    }
+
+    /// Names the files that are to be put on standard input.
+    pub(crate) fn with_files(self, files: Vec<(&'static str, &'a Path)>) -> Self {
+        Self { files, ..self }
     }
 }
 

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use crate::cli::Cli;
 
 /// Every command, with the least that it takes; twice where what is typed changes what it is.
-const COMMANDS: [&str; 63] = [
+const COMMANDS: [&str; 68] = [
     "apps create api",
     "apps list",
     "apps destroy api",
@@ -23,6 +23,11 @@ const COMMANDS: [&str; 63] = [
     "domains add example.com",
     "domains remove example.com --path /v1",
     "domains list",
+    "certs add --chain a.pem --key b.pem",
+    "certs add --stdin",
+    "certs list",
+    "certs remove example.com",
+    "certs export example.com",
     "deploy",
     "deploy --abort",
     "deploy --attach",

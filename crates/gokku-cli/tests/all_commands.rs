@@ -33,11 +33,15 @@ enum About {
 use About::{App, Git, List, Named, Never, Nothing};
 
 /// Every command, with arguments that it takes.
-const COMMANDS: [(&str, &str, About); 52] = [
+const COMMANDS: [(&str, &str, About); 56] = [
     ("apps create", "NAME", Named),
     ("apps destroy", "NAME --yes", Named),
     ("apps list", "", Nothing),
     ("build", "--print", App),
+    ("certs add", "--stdin", Never),
+    ("certs export", "WORD.example", Never),
+    ("certs list", "", Never),
+    ("certs remove", "WORD.example", Never),
     ("completion", "bash", Nothing),
     ("config check", "gokku.yml", Never),
     ("config get", "WORD", App),

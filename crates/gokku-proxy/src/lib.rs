@@ -7,6 +7,7 @@
 //! - [`config`]: the limits and the other settings, as `config.toml` has them
 //! - [`control`]: the control API: its messages and requests, and a client for it
 //! - `http`: the rules for messages, and why a request is answered by the switch itself
+//! - [`tls`]: certificates, on disk and in handshakes
 //! - `client`: a client's connection: how many there may be, what state each is in, and the request body it brings
 //! - [`route`]: routes and targets, the connections to apps, and the table on disk
 //! - `forward`: one request's way to the app, and the response's way back
@@ -22,6 +23,7 @@ pub mod health;
 pub mod route;
 pub mod server;
 pub mod support;
+pub mod tls;
 
 mod client;
 mod forward;

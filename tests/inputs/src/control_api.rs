@@ -71,6 +71,13 @@ fn written(call: &ControlRequest) -> (&'static str, String, Vec<u8>) {
         ControlRequest::Release(app) => ("POST", format!("/v1/routes/{app}/release"), none()),
         ControlRequest::Clear(app) => ("POST", format!("/v1/routes/{app}/clear"), none()),
         ControlRequest::Drain(app, drain) => ("POST", format!("/v1/routes/{app}/drain"), json(drain)),
+        ControlRequest::ReloadCertificates => ("POST", "/v1/certificates/reload".to_owned(), none()),
+        ControlRequest::PutChallenge(name, put) => {
+            ("PUT", format!("/v1/challenges/{}", name.as_str()), json(put))
+        }
+        ControlRequest::RemoveChallenge(name) => {
+            ("DELETE", format!("/v1/challenges/{}", name.as_str()), none())
+        }
     }
 }
 
@@ -126,7 +133,11 @@ fn seen(switch: &Switch) -> Vec<String> {
 
 async fn perform(switch: &Switch, call: &ControlRequest) -> Result<(), Refused> {
     match call.clone() {
-        ControlRequest::Status => Ok(()),
+        // Certificates are none of the table's.
+        ControlRequest::Status
+        | ControlRequest::ReloadCertificates
+        | ControlRequest::PutChallenge(..)
+        | ControlRequest::RemoveChallenge(_) => Ok(()),
         ControlRequest::Route(app) => switch.route(&app).map(|route| drop(switch.status(&route))),
         ControlRequest::Put(app, PutRoute::Port(port) | PutRoute::From(port)) => {
             switch.put(&app, port).await.map(drop)

@@ -5,7 +5,7 @@
 //!
 //! - who is let in, and what comes with a key: [`authorized_keys`]
 //! - what users write: [`env_file`], [`settings`], [`gokku_yml`], [`procfile`], [`docker_ignore`], [`image_use`],
-//!   [`languages`], [`names`]
+//!   [`languages`], [`names`], [`certificates`]
 //! - what git says: [`hook_input`], [`proc_receive`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what a laptop and a server say to each other: [`afar`]
@@ -17,6 +17,7 @@ use gokku_core::text::decode;
 pub mod afar;
 pub mod authorized_keys;
 pub mod build_progress;
+pub mod certificates;
 pub mod control_api;
 pub mod docker_ignore;
 pub mod env_file;
@@ -37,10 +38,11 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 18] = [
+pub const SUBJECTS: [(&str, Check); 19] = [
     ("afar", afar::check),
     ("authorized_keys", authorized_keys::check),
     ("build_progress", build_progress::check),
+    ("certificates", certificates::check),
     ("control_api", control_api::check),
     ("docker_ignore", docker_ignore::check),
     ("env_file", env_file::check),

@@ -90,6 +90,7 @@ subjects! {
     afar
     authorized_keys
     build_progress
+    certificates
     control_api
     docker_ignore
     env_file

@@ -50,9 +50,7 @@ fn rest(kind: Kind, plan: &LoadPlan) -> Duration {
 /// One request on the kept connection; a connection the server closed without a word is a failure of the server:
 /// the request had been sent.
 fn keep_alive(plan: &LoadPlan, kept: &mut Option<Connection>) -> Ended {
-    let connection = kept
-        .take()
-        .map_or_else(|| Connection::open(plan.address, plan.patience), Ok);
+    let connection = kept.take().map_or_else(|| plan.open(), Ok);
     let mut connection = match connection {
         Ok(connection) => connection,
         Err(failure) => return Ended::Failed(failure),
@@ -72,7 +70,7 @@ fn keep_alive(plan: &LoadPlan, kept: &mut Option<Connection>) -> Ended {
 fn once(kind: Kind, plan: &LoadPlan, body: &[u8]) -> Ended {
     const CHUNKS: usize = 10;
     let close = [("Connection", "close")];
-    let asked = Connection::open(plan.address, plan.patience).and_then(|mut connection| match kind {
+    let asked = plan.open().and_then(|mut connection| match kind {
         Kind::Upload => connection.request("POST", "/upload", &close, body),
         Kind::Slow => connection.request("GET", &format!("/slow?ms={}", plan.slow_ms), &close, b""),
         Kind::Stream => connection.request("GET", &format!("/stream?chunks={CHUNKS}&ms=50"), &close, b""),
@@ -116,7 +114,7 @@ fn judge(plan: &LoadPlan, answer: &Answer, right: impl Fn(&Answer, &str) -> bool
 /// Opens a WebSocket, exchanges echoes, closes it. The server may close it too, but must say so.
 fn web_socket(shared: &Shared) -> Ended {
     let plan = &shared.plan;
-    let opened = Connection::open(plan.address, plan.patience).and_then(|mut connection| {
+    let opened = plan.open().and_then(|mut connection| {
         let headers = [
             ("Connection", "Upgrade"),
             ("Upgrade", "websocket"),

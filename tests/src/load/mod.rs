@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 pub use report::{Answered, Kind, Report, Tally};
 pub use timeline::Timeline;
 
+use rustls::ClientConfig;
+
+use crate::http::{Connection, Failure};
 use crate::{PATIENCE, wait_until};
 
 /// How many clients of each kind, and what they do.
@@ -24,6 +27,8 @@ use crate::{PATIENCE, wait_until};
 pub struct LoadPlan {
     /// Where the app is reached.
     pub address: SocketAddr,
+    /// How it is reached by TLS, and by which name; without, it is reached as it is.
+    pub tls: Option<(Arc<ClientConfig>, &'static str)>,
     /// Whether it is files that are served: an answer's body alone says which version they are of.
     pub files: bool,
     /// Clients that send `GET /version` on one connection for as long as the server keeps it.
@@ -58,6 +63,7 @@ impl LoadPlan {
     pub fn none(address: SocketAddr) -> Self {
         Self {
             address,
+            tls: None,
             files: false,
             keep_alive: 0,
             fresh: 0,
@@ -84,6 +90,14 @@ impl LoadPlan {
             streams: 1,
             web_sockets: 2,
             ..Self::none(address)
+        }
+    }
+
+    /// Connects to the app.
+    fn open(&self) -> Result<Connection, Failure> {
+        match &self.tls {
+            Some((config, name)) => Connection::open_tls(self.address, self.patience, config, name),
+            None => Connection::open(self.address, self.patience),
         }
     }
 

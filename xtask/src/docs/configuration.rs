@@ -22,6 +22,12 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "a number from 1 to 65535",
     ],
     [
+        "proxy.https",
+        "443",
+        "The same by HTTPS; it is open while one of the domains has a certificate. Not the same port as `http`",
+        "a number from 1 to 65535",
+    ],
+    [
         "proxy.first_port",
         "8000",
         "Where the search for a free host port begins, for an app that names none",
@@ -267,6 +273,7 @@ mod tests {
             match *key {
                 "proxy.bind" => assert_eq!(bind, *default),
                 "proxy.http" => assert_eq!(config.proxy.http.to_string(), *default),
+                "proxy.https" => assert_eq!(config.proxy.https.to_string(), *default),
                 "proxy.first_port" => assert_eq!(config.proxy.first_port.to_string(), *default),
                 "networks.range" => assert_eq!(config.networks.range.to_string(), *default),
                 "disk.reserve" => assert_eq!(config.disk.reserve, size(default)),

@@ -2,6 +2,7 @@
 
 pub(crate) mod apps;
 pub(crate) mod build;
+pub(crate) mod certs;
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod deploy;

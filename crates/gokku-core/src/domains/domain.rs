@@ -20,6 +20,30 @@ pub struct Domain {
     /// Whether the app gets its requests without that path before theirs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strip_path: bool,
+    /// What is answered to those who ask by HTTP, once the host has a certificate.
+    #[serde(default, skip_serializing_if = "PlainHttp::is_redirect")]
+    pub http: PlainHttp,
+    /// For how many seconds a client that has asked by HTTPS is to ask by nothing else (`Strict-Transport-Security`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hsts: Option<u32>,
+}
+
+/// What is answered to those who ask for a domain by HTTP, once its host has a certificate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlainHttp {
+    /// They are sent to HTTPS.
+    #[default]
+    Redirect,
+    /// They are answered by the app, as those who ask by HTTPS are.
+    Keep,
+}
+
+impl PlainHttp {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+    fn is_redirect(&self) -> bool {
+        *self == Self::Redirect
+    }
 }
 
 impl Domain {
@@ -29,7 +53,14 @@ impl Domain {
             name,
             path: PathPrefix::root(),
             strip_path: false,
+            http: PlainHttp::Redirect,
+            hsts: None,
         }
+    }
+
+    /// Returns whether it says anything of HTTP beside HTTPS, which earlier programs do not understand.
+    pub fn has_https_options(&self) -> bool {
+        self.http != PlainHttp::Redirect || self.hsts.is_some()
     }
 
     /// Returns whether the same requests are meant, whatever the app gets of them.
@@ -81,9 +112,8 @@ mod tests {
     fn domain(text: &str) -> Domain {
         let (name, path) = text.find('/').map_or((text, "/"), |at| text.split_at(at));
         Domain {
-            name: name.parse().unwrap(),
             path: path.parse().unwrap(),
-            strip_path: false,
+            ..Domain::whole(name.parse().unwrap())
         }
     }
 
@@ -137,5 +167,14 @@ mod tests {
         let text = written(&stripped);
         assert_eq!(text, r#"{"name":"example.com","path":"/v1","strip_path":true}"#);
         assert_eq!(serde_json::from_str::<Domain>(&text).unwrap(), stripped);
+        let kept = Domain {
+            http: PlainHttp::Keep,
+            hsts: Some(600),
+            ..domain("example.com")
+        };
+        let text = written(&kept);
+        assert_eq!(text, r#"{"name":"example.com","http":"keep","hsts":600}"#);
+        assert_eq!(serde_json::from_str::<Domain>(&text).unwrap(), kept);
+        assert!(kept.has_https_options() && !stripped.has_https_options());
     }
 }

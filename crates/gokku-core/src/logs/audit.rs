@@ -60,6 +60,25 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         removed: Vec<String>,
     },
+    /// A certificate was added.
+    CertificateAdded {
+        /// The names that it is for.
+        names: Vec<String>,
+        /// Until when it is valid.
+        until: String,
+    },
+    /// A certificate was removed.
+    CertificateRemoved {
+        /// The names that it was for.
+        names: Vec<String>,
+    },
+    /// A certificate is about to end, or has ended.
+    CertificateExpires {
+        /// The names that it is for.
+        names: Vec<String>,
+        /// Until when it is valid.
+        until: String,
+    },
     /// A transition began.
     TransitionStarted {
         /// Its id.
@@ -262,7 +281,9 @@ impl Change {
             Self::RegistryRemoved { registry } => vec![registry],
             Self::Commanded { command, .. } | Self::Denied { command } => vec![command],
             Self::SwitchStarted { version, .. } => vec![version],
+            Self::CertificateAdded { until, .. } | Self::CertificateExpires { until, .. } => vec![until],
             Self::AppCreated { .. }
+            | Self::CertificateRemoved { .. }
             | Self::EnvChanged { .. }
             | Self::DomainsChanged { .. }
             | Self::TransitionStarted { .. }
@@ -282,6 +303,9 @@ impl Change {
         match self {
             Self::EnvChanged { set, unset } => vec![set, unset],
             Self::DomainsChanged { added, removed } => vec![added, removed],
+            Self::CertificateAdded { names, .. }
+            | Self::CertificateRemoved { names }
+            | Self::CertificateExpires { names, .. } => vec![names],
             _ => Vec::new(),
         }
     }
@@ -314,6 +338,19 @@ impl fmt::Display for Change {
                     parts([(added.as_slice(), "added"), (removed.as_slice(), "removed")])
                 )
             }
+            Self::CertificateAdded { names, until } => write!(
+                f,
+                "the certificate of {} was added, valid until {until}",
+                names.join(", ")
+            ),
+            Self::CertificateRemoved { names } => {
+                write!(f, "the certificate of {} was removed", names.join(", "))
+            }
+            Self::CertificateExpires { names, until } => write!(
+                f,
+                "the certificate of {} ends on {until}: have it renewed, and add the new one (gokku certs add)",
+                names.join(", ")
+            ),
             Self::TransitionStarted {
                 id,
                 what,
@@ -469,6 +506,15 @@ mod tests {
                 username: long(),
             },
             Change::RegistryRemoved { registry: long() },
+            Change::CertificateAdded {
+                names: many(),
+                until: long(),
+            },
+            Change::CertificateRemoved { names: many() },
+            Change::CertificateExpires {
+                names: vec![long(); 50],
+                until: long(),
+            },
             Change::SwitchStarted {
                 version: long(),
                 pid: 1,

@@ -29,9 +29,20 @@ pub const RECORD: Limit = Limit::new("a record", 16 << 20);
 pub const PUBLIC_KEY: Limit = Limit::new("a public key", 64 << 10);
 /// A registry's password: tokens of cloud registries have some kilobytes.
 pub const PASSWORD: Limit = Limit::new("a password", 64 << 10);
+/// A certificate with its chain, or a private key.
+pub const CERTIFICATE: Limit = Limit::new("a certificate's chain or key", 1 << 20);
 
 /// Every limit.
-pub const ALL: [Limit; 7] = [GOKKU_YML, CODE, ENV, SETTINGS, RECORD, PUBLIC_KEY, PASSWORD];
+pub const ALL: [Limit; 8] = [
+    GOKKU_YML,
+    CODE,
+    ENV,
+    SETTINGS,
+    RECORD,
+    PUBLIC_KEY,
+    PASSWORD,
+    CERTIFICATE,
+];
 
 /// There is more of it than is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,9 +11,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::client::client_stream::ClientStream;
 use crate::client::connection_limit::ConnectionPermit;
 use crate::client::connection_state::{ConnectionState, Phase};
 use crate::config::limits::Limits;
@@ -26,7 +26,7 @@ const MAX_LINGER_SILENCE: Duration = Duration::from_secs(5);
 /// A client's connection.
 #[derive(Debug)]
 pub(crate) struct ClientIo {
-    stream: TcpStream,
+    stream: ClientStream,
     permit: Arc<ConnectionPermit>,
     connection: Arc<ConnectionState>,
     /// The bytes of a partial head, as last noted.
@@ -59,7 +59,7 @@ struct Linger {
 
 impl ClientIo {
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: ClientStream,
         permit: Arc<ConnectionPermit>,
         errors: Arc<ErrorLog>,
         limits: &Limits,
@@ -124,6 +124,7 @@ impl ClientIo {
             self.errors.log(ErrorReason::SlowHead, None);
             let text = ErrorReason::SlowHead.to_http();
             let _ = Pin::new(&mut self.stream).poll_write(cx, &text);
+            let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
         }
         Poll::Ready(Err(ErrorKind::TimedOut.into()))
     }
@@ -273,7 +274,13 @@ impl AsyncWrite for ClientIo {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        if self.stream.is_tls() {
+            // TLS takes more than the client does.
+            self.wrote(polled)
+        } else {
+            polled
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,9 +1,10 @@
 //! What a client's connection is doing: its time limits depend on that, and whether it may be closed in favour of another
 //! one.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
@@ -164,6 +165,20 @@ impl ConnectionState {
         }
         self.reader.wake();
         true
+    }
+
+    /// Waits until the connection is to end. For a task that does not wait for the client's next bytes otherwise.
+    pub(crate) async fn shedding(&self) {
+        poll_fn(|cx| {
+            // Register before checking, so that nothing in between is missed.
+            self.register_reader(cx.waker());
+            if self.is_shed() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
     /// Returns whether the connection is to end.

@@ -3,13 +3,16 @@
 //! - `connection_state`: what a connection is doing, and the request that is being answered on it
 //! - `connection_limit`: how many connections there may be, and which of them make room
 //! - `serve_context`: what serving a connection, and answering a request, needs to know
+//! - `client_stream`: its bytes, with TLS or without; `transport`: how a port's connections get theirs
 //! - `client_io`: a connection as the HTTP library reads and writes it, with its time limits
 //! - `request_body`: a request's body, which can be sent again
 //! - `turn_away`: a connection for which there is no room
 
 pub(crate) mod client_io;
+pub(crate) mod client_stream;
 pub(crate) mod connection_limit;
 pub(crate) mod connection_state;
 pub(crate) mod request_body;
 pub(crate) mod serve_context;
+pub(crate) mod transport;
 pub(crate) mod turn_away;

@@ -11,6 +11,7 @@ use crate::client::connection_limit::{ConnectionLimiter, ConnectionPermit};
 use crate::client::connection_state::ActiveRequest;
 use crate::config::limits::Limits;
 use crate::config::network::Network;
+use crate::http::scheme::Scheme;
 
 /// What all connections share.
 #[derive(Debug)]
@@ -59,6 +60,10 @@ impl Shutdown {
 pub(crate) struct RequestContext {
     /// The address that it came from.
     pub(crate) peer: IpAddr,
+    /// The scheme by which it came.
+    pub(crate) scheme: Scheme,
+    /// For how many seconds its client is to ask by https only; none where it is told nothing of that.
+    pub(crate) hsts: Option<u32>,
     pub(crate) active: Arc<ActiveRequest>,
     /// Its connection counts as one of the clients' as long as this is here.
     pub(crate) permit: Arc<ConnectionPermit>,

@@ -1,16 +1,21 @@
-//! Answers a connection for which there is no room, without waiting for its client.
+//! Answers a connection for which there is no room, without waiting for its client. One with TLS gets no answer: a handshake
+//! is what there is no room for.
 
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::net::TcpStream;
 
 use crate::http::error_reason::{ErrorLog, ErrorReason};
+use crate::http::scheme::Scheme;
 
 /// How many reads are made of what the client has sent, and of how many bytes each.
 const READS: (usize, usize) = (16, 4096);
 
 /// Sends the reason, as much as the kernel takes at once, for a connection that is about to be closed.
-pub(crate) fn turn_away(errors: &ErrorLog, stream: &TcpStream) {
+pub(crate) fn turn_away(errors: &ErrorLog, scheme: Scheme, stream: &TcpStream) {
     errors.log(ErrorReason::Crowded, None);
+    if scheme == Scheme::Https {
+        return;
+    }
     let _ = send(
         stream,
         &ErrorReason::Crowded.to_http(),

@@ -16,6 +16,9 @@ pub struct Limits {
     /// How long a connection may be open without a request before it is closed. 75 s.
     #[serde(deserialize_with = "seconds")]
     pub idle_timeout: Duration,
+    /// How long a TLS handshake may take, from the moment a connection is accepted, before it is closed. 10 s.
+    #[serde(deserialize_with = "seconds")]
+    pub handshake_timeout: Duration,
     /// How long a request's head may take, from its first byte to its last, before the answer is 408. 30 s.
     #[serde(deserialize_with = "seconds")]
     pub head_timeout: Duration,
@@ -71,6 +74,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             idle_timeout: Duration::from_secs(75),
+            handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(30),
             max_head_bytes: 65_536,
             max_headers: 100,
@@ -106,11 +110,17 @@ pub struct Limit {
 const SECONDS: &str = "whole seconds from 1 to 86400";
 
 /// Every limit: the reference. A test holds it against [`Limits`].
-pub const LIMITS: [Limit; 16] = [
+pub const LIMITS: [Limit; 17] = [
     Limit {
         name: "idle_timeout",
         default: "75",
         meaning: "How long a client's connection may be open without a request on it; then it is closed",
+        allowed: SECONDS,
+    },
+    Limit {
+        name: "handshake_timeout",
+        default: "10",
+        meaning: "How long a TLS handshake may take, from the moment the connection is there; then it is closed",
         allowed: SECONDS,
     },
     Limit {

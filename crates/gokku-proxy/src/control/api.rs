@@ -12,9 +12,13 @@
 //! | `POST /v1/routes/{app}/release` | waiting requests go on |
 //! | `POST /v1/routes/{app}/clear` | no targets: requests are refused |
 //! | `POST /v1/routes/{app}/drain` [`Drain`] | waits for a container's requests; [`Drained`] |
+//! | `POST /v1/certificates/reload` | reads the certificates on disk again; [`CertificatesStatus`] |
+//! | `PUT /v1/challenges/{name}` [`PutChallenge`] | what a certificate authority is shown that asks for a name by TLS-ALPN-01 |
+//! | `DELETE /v1/challenges/{name}` | shows it no more |
 //!
 //! Errors are [`Refused`] with a status of 400 and up.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use gokku_core::access::host_ports::PortRange;
@@ -176,6 +180,47 @@ impl RouteStatus {
     }
 }
 
+/// What a certificate authority is shown, RFC 8737.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutChallenge {
+    /// The certificate and its key, as one PEM file.
+    pub pem: String,
+}
+
+/// Says nothing of the key.
+impl fmt::Debug for PutChallenge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PutChallenge").finish_non_exhaustive()
+    }
+}
+
+/// The status of the certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificatesStatus {
+    /// How many are served.
+    pub served: usize,
+    /// What is wrong with others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub troubles: Vec<String>,
+}
+
+impl CertificatesStatus {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The status of the port on which the domains of all apps are served by TLS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpsPortStatus {
+    /// The port.
+    pub https: u16,
+    /// Why it is not open, if it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+}
+
 /// The status of the port on which the domains of all apps are served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DomainPortStatus {
@@ -203,6 +248,12 @@ pub struct Status {
     /// The port of the domains; none while no app has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domain_port: Option<DomainPortStatus>,
+    /// The same port for HTTPS; none while there is no certificate of any domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub https_port: Option<HttpsPortStatus>,
+    /// The certificates; left out while there are none.
+    #[serde(default, skip_serializing_if = "CertificatesStatus::is_empty")]
+    pub certificates: CertificatesStatus,
     /// Every route, by app.
     pub routes: Vec<RouteStatus>,
 }
@@ -291,6 +342,12 @@ pub enum Refused {
     #[error("the route table could not be written, and nothing was changed: {reason}")]
     Table {
         /// What the kernel reported.
+        reason: String,
+    },
+    /// The certificates could not be read; those of before are served.
+    #[error("the certificates could not be read, and those of before are served: {reason}")]
+    Certificates {
+        /// What happened.
         reason: String,
     },
     /// The request was not valid.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gokku_core::AppName;
+use gokku_core::domains::name::DomainName;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
@@ -16,7 +17,8 @@ use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::api::{
-    Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
+    CertificatesStatus, Drain, Drained, Hold, PutChallenge, PutDomains, PutRoute, Refused, RouteStatus,
+    Status, SwitchTo,
 };
 
 /// What happened to an exchange: an error, or a text.
@@ -115,6 +117,23 @@ impl Client {
     /// Waits for a container's requests to end.
     pub async fn drain(&self, app: &AppName, drain: &Drain) -> Result<Drained, Error> {
         self.post(app, "drain", drain).await
+    }
+
+    /// Has the certificates on disk read again.
+    pub async fn reload_certificates(&self) -> Result<CertificatesStatus, Error> {
+        self.call(Method::POST, "/v1/certificates/reload", &()).await
+    }
+
+    /// Has a certificate authority that asks for a name by TLS-ALPN-01 be shown this.
+    pub async fn put_challenge(&self, name: &DomainName, put: &PutChallenge) -> Result<(), Error> {
+        let path = format!("/v1/challenges/{}", name.as_str());
+        self.call(Method::PUT, &path, put).await
+    }
+
+    /// Has it be shown no more.
+    pub async fn remove_challenge(&self, name: &DomainName) -> Result<(), Error> {
+        let path = format!("/v1/challenges/{}", name.as_str());
+        self.call(Method::DELETE, &path, &()).await
     }
 
     async fn post<T: DeserializeOwned>(

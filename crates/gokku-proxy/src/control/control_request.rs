@@ -2,9 +2,10 @@
 
 use gokku_core::AppName;
 use gokku_core::app::name::NameError;
+use gokku_core::domains::name::{DomainName, DomainNameError};
 use serde::de::DeserializeOwned;
 
-use crate::control::api::{Drain, Hold, PutDomains, PutRoute, Refused, SwitchTo};
+use crate::control::api::{Drain, Hold, PutChallenge, PutDomains, PutRoute, Refused, SwitchTo};
 
 /// The longest wait that can be asked for, in milliseconds.
 pub const MAX_WAIT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -32,6 +33,12 @@ pub enum ControlRequest {
     Clear(AppName),
     /// Waits for a container's requests to end.
     Drain(AppName, Drain),
+    /// Reads the certificates on disk again.
+    ReloadCertificates,
+    /// Shows a certificate authority a challenge of a name.
+    PutChallenge(DomainName, PutChallenge),
+    /// Shows it no more.
+    RemoveChallenge(DomainName),
 }
 
 impl ControlRequest {
@@ -49,6 +56,12 @@ impl ControlRequest {
                 let app = app(name)?;
                 Ok(Self::Domains(app, from_json(body)?))
             }
+            ("POST", ["v1", "certificates", "reload"]) => Ok(Self::ReloadCertificates),
+            ("PUT", ["v1", "challenges", name]) => {
+                let name = domain(name)?;
+                Ok(Self::PutChallenge(name, from_json(body)?))
+            }
+            ("DELETE", ["v1", "challenges", name]) => Ok(Self::RemoveChallenge(domain(name)?)),
             ("DELETE", ["v1", "routes", name]) => Ok(Self::Delete(app(name)?)),
             ("POST", ["v1", "routes", name, action]) => {
                 let app = app(name)?;
@@ -94,6 +107,10 @@ fn invalid(reason: &impl ToString) -> Refused {
 
 fn app(name: &str) -> Result<AppName, Refused> {
     name.parse().map_err(|error: NameError| invalid(&error))
+}
+
+fn domain(name: &str) -> Result<DomainName, Refused> {
+    name.parse().map_err(|error: DomainNameError| invalid(&error))
 }
 
 fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refused> {

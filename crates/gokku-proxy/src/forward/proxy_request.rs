@@ -8,7 +8,9 @@ use gokku_core::domains::domain::Domain;
 use gokku_core::machine::backoff::Backoff;
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
-use hyper::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING};
+use hyper::header::{
+    CONTENT_LENGTH, EXPECT, HOST, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
+};
 use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -17,10 +19,12 @@ use tokio_util::sync::CancellationToken;
 use crate::client::request_body::{BodyFault, BodyOptions, RefusedBody, RequestBody};
 use crate::client::serve_context::RequestContext;
 use crate::forward::error_response::{respond, respond_after};
+use crate::forward::redirect::redirect;
 use crate::forward::response_body::ResponseBody;
 use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
 use crate::forward::{failure, upgrade};
 use crate::http::error_reason::ErrorReason;
+use crate::http::scheme::Scheme;
 use crate::http::validate::{self, BadLength};
 use crate::http::{forwarded, hop_headers};
 use crate::route::app_route::{Route, Unroutable};
@@ -36,11 +40,10 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Answers a request that came in here.
 pub(crate) async fn forward(
     entry: EntryPoint,
-    context: RequestContext,
+    mut context: RequestContext,
     mut request: Request<Incoming>,
     cutting: CancellationToken,
 ) -> Response<ResponseBody> {
-    let limits = &context.serve.limits;
     if request.method() == Method::CONNECT {
         return respond(entry.errors(), ErrorReason::NoProxy);
     }
@@ -50,9 +53,10 @@ pub(crate) async fn forward(
     let (mut parts, body) = request.into_parts();
     let idempotent = is_idempotent(&parts.method);
     let options = BodyOptions {
-        limit: limits.upload_timeout,
+        limit: context.serve.limits.upload_timeout,
         keep: idempotent,
-        expects_continue: expects_continue(&mut parts, &body).then_some(limits.continue_timeout),
+        expects_continue: expects_continue(&mut parts, &body)
+            .then_some(context.serve.limits.continue_timeout),
     };
     let body = RequestBody::new(body, Arc::clone(&context.active), options);
     if let Err(words) = validate::check_request(&mut parts) {
@@ -62,6 +66,17 @@ pub(crate) async fn forward(
         Ok(destination) => destination,
         Err(reason) => return respond(entry.errors(), reason),
     };
+    if let Some(domain) = &domain {
+        let trusted = &context.serve.trusted;
+        let scheme = forwarded::scheme(&parts.headers, context.peer, context.scheme, trusted);
+        // What came by https is answered, whatever a proxy says of how it was asked itself.
+        let is_http = scheme == Scheme::Http && context.scheme == Scheme::Http;
+        if is_http && let Some(address) = entry.address_by_https(domain, &parts) {
+            return redirect(&address);
+        }
+        context.hsts = domain.hsts.filter(|_| scheme == Scheme::Https);
+    }
+    let limits = &context.serve.limits;
     let turn = route.count_request();
     let own = |reason| respond(route.errors(), reason);
     // On an app's own port the connection has counted for the app from its beginning.
@@ -80,7 +95,7 @@ pub(crate) async fn forward(
     }
     hop_headers::strip(headers);
     hop_headers::strip_lookalikes(headers);
-    forwarded::set(headers, context.peer, &context.serve.trusted);
+    forwarded::set(headers, context.peer, context.scheme, &context.serve.trusted);
     if let Some(domain) = domain.filter(|domain| domain.strip_path) {
         let Some(uri) = without_path(&domain, &parts.uri) else {
             return own(ErrorReason::BadRequest("the request's path is not valid"));
@@ -284,6 +299,13 @@ fn pass_on(
         return respond(route.errors(), ErrorReason::AnswerLengths);
     }
     hop_headers::strip(&mut parts.headers);
+    if let Some(value) = context
+        .hsts
+        .and_then(|seconds| HeaderValue::try_from(format!("max-age={seconds}")).ok())
+    {
+        // What the app says itself counts.
+        parts.headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(value);
+    }
     parts.version = Version::HTTP_11;
     // The request ends here if nothing more comes.
     let lease = (!body.is_end_stream()).then_some(lease);

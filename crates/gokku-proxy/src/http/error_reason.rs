@@ -28,6 +28,8 @@ pub(crate) enum ErrorReason {
     BadRequest(&'static str),
     /// The request is not HTTP.
     NoHttp,
+    /// The request came without TLS to the port that is for TLS.
+    NoTls,
     /// The request's target is too long.
     LongTarget,
     /// The request's head is too large.
@@ -104,6 +106,11 @@ impl ErrorReason {
             Self::NoProxy => (405, "bad-request", "this is no proxy to other places"),
             Self::BadRequest(words) => (400, "bad-request", words),
             Self::NoHttp => (400, "bad-request", "the request is not valid HTTP"),
+            Self::NoTls => (
+                400,
+                "bad-request",
+                "this port is for https: ask for https:// and not for http://",
+            ),
             Self::LongBody => (
                 400,
                 "bad-request",
@@ -198,6 +205,7 @@ impl ErrorReason {
             | Self::BadRequest(_)
             | Self::LongBody
             | Self::NoHttp
+            | Self::NoTls
             | Self::LongTarget
             | Self::LargeHead
             | Self::ManyHeaders
@@ -304,10 +312,11 @@ impl ErrorLog {
 mod tests {
     use super::*;
 
-    const ALL: [ErrorReason; 29] = [
+    const ALL: [ErrorReason; 30] = [
         ErrorReason::NoProxy,
         ErrorReason::BadRequest("the request has no host"),
         ErrorReason::NoHttp,
+        ErrorReason::NoTls,
         ErrorReason::LongBody,
         ErrorReason::LongTarget,
         ErrorReason::LargeHead,

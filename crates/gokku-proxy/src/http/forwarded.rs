@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::network::Network;
+use crate::http::scheme::Scheme;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -17,8 +18,8 @@ pub(crate) fn is_forwarded_header(name: &str) -> bool {
     name.starts_with("x-forwarded") || matches!(name, "forwarded" | "x-real-ip")
 }
 
-/// Sets these headers for a request of `peer`.
-pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, trusted: &[Network]) {
+/// Sets these headers for a request of `peer`, which came by this scheme.
+pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme, trusted: &[Network]) {
     if !trusted.iter().any(|network| network.contains(peer)) {
         let forged: Vec<HeaderName> = headers
             .keys()
@@ -43,7 +44,22 @@ pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, trusted: &[Network]) {
     }
     headers
         .entry(FORWARDED_PROTO)
-        .or_insert(HeaderValue::from_static("http"));
+        .or_insert(HeaderValue::from_static(scheme.as_str()));
+}
+
+/// Returns the scheme by which the client asks: where a trusted proxy stands in between, it knows.
+pub(crate) fn scheme(headers: &HeaderMap, peer: IpAddr, scheme: Scheme, trusted: &[Network]) -> Scheme {
+    let Some(told) = headers.get(FORWARDED_PROTO) else {
+        return scheme;
+    };
+    if !trusted.iter().any(|network| network.contains(peer)) {
+        return scheme;
+    }
+    let is = |scheme: Scheme| told.as_bytes().eq_ignore_ascii_case(scheme.as_str().as_bytes());
+    [Scheme::Http, Scheme::Https]
+        .into_iter()
+        .find(|one| is(*one))
+        .unwrap_or(scheme)
 }
 
 /// Tells which part of the path the app does not get.

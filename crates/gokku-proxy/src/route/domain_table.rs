@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock};
 
 use gokku_core::AppName;
 use gokku_core::domains::domain::{Claimed, Domain};
+use gokku_core::domains::name::DomainName;
 
 use crate::route::app_route::Route;
 use crate::support::lock::{read, write};
@@ -128,6 +129,16 @@ impl DomainTable {
         })
     }
 
+    /// Returns whether this is true of any domain's name.
+    pub(crate) fn any(&self, is_true: impl Fn(&DomainName) -> bool) -> bool {
+        let tables = read(&self.tables);
+        let routes = tables.exact.values().chain(tables.wildcards.values());
+        // All of one host have the same name.
+        routes
+            .filter_map(|routes| routes.first())
+            .any(|there| is_true(&there.domain.name))
+    }
+
     /// Returns whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         let tables = read(&self.tables);
@@ -142,7 +153,7 @@ fn longest<'a>(routes: &'a [DomainRoute], path: &str) -> Option<&'a DomainRoute>
 }
 
 /// Returns a host without its port and the root's dot, in lower case.
-fn bare(host: &str) -> Cow<'_, str> {
+pub(crate) fn bare(host: &str) -> Cow<'_, str> {
     // An address in brackets has colons of its own, and is no domain.
     let host = match host.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,

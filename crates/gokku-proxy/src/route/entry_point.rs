@@ -10,6 +10,7 @@ use hyper::http::request;
 use crate::http::error_reason::{ErrorLog, ErrorReason};
 use crate::route::app_route::Route;
 use crate::route::domain_table::DomainTable;
+use crate::route::https_redirect::HttpsRedirect;
 
 /// What a port leads to.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub(crate) enum EntryPoint {
         table: Arc<DomainTable>,
         /// The log of the answers to requests that are nobody's.
         errors: Arc<ErrorLog>,
+        /// Where those are sent who ask by http.
+        redirect: Arc<HttpsRedirect>,
     },
 }
 
@@ -46,6 +49,15 @@ impl EntryPoint {
             Self::App(route) => route.errors(),
             Self::Domains { errors, .. } => errors,
         }
+    }
+
+    /// Returns the address by https of a request that was made by http, if its client is to ask for that.
+    pub(crate) fn address_by_https(&self, domain: &Domain, request: &request::Parts) -> Option<String> {
+        let Self::Domains { redirect, .. } = self else {
+            return None;
+        };
+        let host = request.headers.get(HOST).and_then(|host| host.to_str().ok())?;
+        redirect.address(domain, host, request.uri.path_and_query())
     }
 
     /// Returns where a request goes, whose host has been checked.

@@ -1,7 +1,7 @@
 //! Routes and their targets: which container an app's next request goes to.
 //!
 //! - [`switch`]: all routes, and every change of them
-//! - `entry_point`: what a port leads to: an app, or by `domain_table` the app of a domain
+//! - `entry_point`: what a port leads to: an app, or by `domain_table` the app of a domain; `https_redirect`: who is sent to https
 //! - [`app_route`]: one app's route; picking a target counts the request, in one step
 //! - `balance`: which of several targets gets the next request
 //! - `process_watch`: which targets' containers are seen to live
@@ -22,6 +22,7 @@ pub(crate) mod connector;
 pub(crate) mod domain_table;
 mod endpoint;
 pub(crate) mod entry_point;
+pub(crate) mod https_redirect;
 mod process_watch;
 pub(crate) mod upstream_connection;
 pub(crate) mod upstream_pool;

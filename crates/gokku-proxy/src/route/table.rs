@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format: one with domains.
-const VERSION: u32 = 2;
+/// The newest version of the table's format: one with domains that say what they are by HTTP beside HTTPS.
+const VERSION: u32 = 3;
+/// The version of a table with domains that say nothing of that.
+const WITHOUT_HTTPS: u32 = 2;
 /// The version of a table without domains, which is written where there are none: earlier programs read no other.
 const WITHOUT_DOMAINS: u32 = 1;
 
@@ -223,13 +225,20 @@ fn read(path: &Path) -> Result<Routes, Problem> {
 
 /// Returns a table's text.
 pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
-    let with_domains = |entry: &Entry| !entry.domains.is_empty() || !entry.release_domains.is_empty();
+    let domains = || {
+        routes
+            .values()
+            .flat_map(|entry| entry.domains.iter().chain(&entry.release_domains))
+    };
+    let version = if domains().any(Domain::has_https_options) {
+        VERSION
+    } else if domains().next().is_some() {
+        WITHOUT_HTTPS
+    } else {
+        WITHOUT_DOMAINS
+    };
     serde_json::to_vec_pretty(&Contents {
-        version: if routes.values().any(with_domains) {
-            VERSION
-        } else {
-            WITHOUT_DOMAINS
-        },
+        version,
         routes: routes.clone(),
     })
 }

@@ -60,7 +60,9 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>) -> Response<Full
             let status = match &refused {
                 Refused::NoRoute { .. } | Refused::NoTarget { .. } => StatusCode::NOT_FOUND,
                 Refused::PortTaken { .. } | Refused::DomainTaken { .. } => StatusCode::CONFLICT,
-                Refused::Port { .. } | Refused::Table { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+                Refused::Port { .. } | Refused::Table { .. } | Refused::Certificates { .. } => {
+                    StatusCode::INTERNAL_SERVER_ERROR
+                }
                 Refused::Request { .. } => StatusCode::BAD_REQUEST,
             };
             respond(status, json(&refused).unwrap_or_default())
@@ -101,6 +103,9 @@ async fn perform(state: &Arc<State>, request: Request<Incoming>) -> Result<Vec<u
         ControlRequest::Put(app, put) => return json(&state.put(&app, put).await?),
         ControlRequest::Delete(app) => return json(&state.delete(&app).await?),
         ControlRequest::Drain(_, drain) => return json(&switch.drain(drain).await?),
+        ControlRequest::ReloadCertificates => return json(&state.reload_certificates().await?),
+        ControlRequest::PutChallenge(name, put) => return json(&state.put_challenge(&name, &put).await?),
+        ControlRequest::RemoveChallenge(name) => return json(&state.remove_challenge(&name).await),
         ControlRequest::Route(app) => app,
         ControlRequest::Domains(app, put) => state.put_domains(&app, put.domains).await.map(|()| app)?,
         ControlRequest::Switch(app, to) => state.switch_to(&app, to).await.map(|()| app)?,

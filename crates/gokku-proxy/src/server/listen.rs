@@ -16,8 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::client::serve_context::{ServeContext, Shutdown};
+use crate::client::transport::Transport;
 use crate::client::turn_away::turn_away;
 use crate::control::api::Refused;
+use crate::http::scheme::Scheme;
 use crate::os::port_holder::port_holder;
 use crate::route::entry_point::EntryPoint;
 use crate::server::serve::{LAST_LOOK, serve};
@@ -36,15 +38,15 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub(crate) enum PortOwner {
     /// An app: its host port.
     App(AppName),
-    /// The domains of all apps.
-    Domains,
+    /// The domains of all apps, by this scheme.
+    Domains(Scheme),
 }
 
 impl PortOwner {
-    fn of(entry: &EntryPoint) -> Self {
+    fn of(entry: &EntryPoint, scheme: Scheme) -> Self {
         match entry {
             EntryPoint::App(route) => Self::App(route.app().clone()),
-            EntryPoint::Domains { .. } => Self::Domains,
+            EntryPoint::Domains { .. } => Self::Domains(scheme),
         }
     }
 
@@ -52,9 +54,9 @@ impl PortOwner {
     fn refuses(&self, port: u16) -> Refused {
         match self {
             Self::App(app) => Refused::port_of(app, port),
-            Self::Domains => Refused::PortTaken {
+            Self::Domains(scheme) => Refused::PortTaken {
                 port,
-                holder: "the domains of this server ([proxy] http in config.toml)".to_owned(),
+                holder: format!("the domains of this server ([proxy] {scheme} in config.toml)"),
                 app: None,
             },
         }
@@ -253,9 +255,9 @@ impl Listeners {
     }
 
     /// Serves the connections on an opened port, and closes the one that its owner had.
-    pub(crate) async fn serve(&self, entry: EntryPoint, opened: OpenedPort) {
+    pub(crate) async fn serve(&self, entry: EntryPoint, transport: Transport, opened: OpenedPort) {
         let closing = self.stopping.child_token();
-        let (owner, port) = (PortOwner::of(&entry), opened.port);
+        let (owner, port) = (PortOwner::of(&entry, transport.scheme()), opened.port);
         let connections = self.connections.clone();
         let context = Arc::clone(&self.context);
         let shutdown = Shutdown {
@@ -269,14 +271,14 @@ impl Listeners {
             // A connection ends with its port: it knows where this one leads, and no other that may come after it.
             let admit = |stream, peer| {
                 let Some(permit) = context.limiter.admit(entry.app()) else {
-                    turn_away(entry.errors(), &stream);
+                    turn_away(entry.errors(), transport.scheme(), &stream);
                     return;
                 };
                 connections.spawn(serve(
                     stream,
                     peer,
                     permit,
-                    entry.clone(),
+                    (entry.clone(), transport.clone()),
                     Arc::clone(&context),
                     shutdown.clone(),
                 ));

@@ -2,7 +2,7 @@
 //!
 //! - [`listen`]: host ports, and the connections that they accept
 //! - `serve`: one client's connection
-//! - `state`: routes and ports, kept together; `domain_port`: the port of the domains
+//! - `state`: routes and ports, kept together; `domain_port`: the ports of the domains
 //! - `control_server`: answers the control API; `control_socket`: who owns its socket
 //! - `handover`: one switch takes another's place
 //! - [`proxy`]: all of it, started and stopped

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_core::domains::domain::Domain;
+use gokku_core::domains::name::DomainName;
 use gokku_core::machine::backoff::Backoff;
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
@@ -18,12 +19,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::client::serve_context::ServeContext;
+use crate::client::transport::Transport;
 use crate::config::limits::Limits;
 use crate::config::network::Network;
-use crate::control::api::Refused;
+use crate::control::api::{CertificatesStatus, Refused};
 use crate::control::client::Client;
 use crate::os::memory;
 use crate::route::entry_point::EntryPoint;
+use crate::route::https_redirect::HttpsRedirect;
 use crate::route::switch::Switch;
 use crate::route::table::{TableFile, Unreadable};
 use crate::server::control_server;
@@ -33,6 +36,9 @@ use crate::server::handover::{self, Predecessor};
 use crate::server::listen::Listeners;
 use crate::server::state::State;
 use crate::support::task::restart_on_panic;
+use crate::tls::acceptor::Acceptor;
+use crate::tls::certificate::Certificate;
+use crate::tls::certificates::Certificates;
 
 /// How long a switch that was replaced keeps idle connections: a client that is active sends its next request by then.
 const IDLE_GRACE: Duration = Duration::from_secs(2);
@@ -51,6 +57,10 @@ pub struct Config {
     pub bind: Option<IpAddr>,
     /// The port on which the domains of all apps are served, once there are any.
     pub http: u16,
+    /// The same by TLS, once one of them has a certificate.
+    pub https: u16,
+    /// The folder of the certificates.
+    pub certificates: PathBuf,
     /// What clients and apps may cost.
     pub limits: Limits,
     /// The proxies in front whose word counts for where a request came from.
@@ -78,6 +88,9 @@ pub enum StartError {
     /// The table cannot be read.
     #[error(transparent)]
     Table(#[from] Unreadable),
+    /// TLS cannot be had.
+    #[error("TLS cannot be had: {0}")]
+    Tls(#[source] rustls::Error),
     /// The switch that runs could not be replaced.
     #[error("the running traffic switch could not be replaced, and keeps serving: {0}")]
     Handover(io::Error),
@@ -118,13 +131,21 @@ impl Proxy {
         if let Some(trouble) = &loaded.trouble {
             tracing::error!("{trouble}");
         }
+        let certificates = Arc::new(Certificates::of(&config.certificates));
+        certificates.reload();
+        let redirect = HttpsRedirect::new(Arc::clone(&certificates.table), config.https);
+        let acceptor = Acceptor::new(Arc::clone(&certificates.table)).map_err(StartError::Tls)?;
         let state = Arc::new(State {
             switch: Switch::new(table, loaded.routes, config.limits.clone()),
             listeners: Listeners::new(
                 config.bind,
                 ServeContext::new(config.limits, config.trusted_proxies),
             ),
-            domain_port: DomainPort::new(config.http),
+            http_port: DomainPort::new(config.http),
+            https_port: DomainPort::new(config.https),
+            certificates,
+            redirect: Arc::new(redirect),
+            acceptor,
             version: config.version,
             trouble: loaded.trouble,
             ports: tokio::sync::Mutex::new(()),
@@ -137,7 +158,8 @@ impl Proxy {
         for route in state.switch.routes() {
             match state.listeners.open(route.port()) {
                 Ok(opened) => {
-                    state.listeners.serve(EntryPoint::App(route), opened).await;
+                    let entry = EntryPoint::App(route);
+                    state.listeners.serve(entry, Transport::Plain, opened).await;
                 }
                 Err(refused) => {
                     tracing::error!(app = %route.app(), "{refused}");
@@ -149,7 +171,7 @@ impl Proxy {
                 }
             }
         }
-        state.settle_domain_port().await;
+        state.settle_domain_ports().await;
         state.listeners.forget_inherited();
         let (control, listener) = match start {
             Start::Alone(control, listener) => (control, listener),
@@ -230,6 +252,21 @@ impl Proxy {
     /// Gives an app the domains that it has whatever its release is.
     pub async fn put_domains(&self, app: &AppName, domains: Vec<Domain>) -> Result<(), Refused> {
         self.state.put_domains(app, domains).await
+    }
+
+    /// Reads the certificates on disk again.
+    pub async fn reload_certificates(&self) -> Result<CertificatesStatus, Refused> {
+        self.state.reload_certificates().await
+    }
+
+    /// Shows a certificate authority that asks for a name by TLS-ALPN-01 this certificate, until that is removed.
+    pub async fn put_challenge(&self, name: &DomainName, shown: Certificate) {
+        self.state.show_challenge(name, shown).await;
+    }
+
+    /// Shows it none any more.
+    pub async fn remove_challenge(&self, name: &DomainName) {
+        self.state.remove_challenge(name).await;
     }
 
     /// Returns the routes and targets, for whoever runs in the same process.

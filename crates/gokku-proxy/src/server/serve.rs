@@ -16,9 +16,12 @@ use tokio::time::timeout;
 use crate::client::client_io::ClientIo;
 use crate::client::connection_limit::ConnectionPermit;
 use crate::client::serve_context::{RequestContext, ServeContext, Shutdown};
+use crate::client::transport::Transport;
 use crate::forward::error_response::respond;
 use crate::forward::proxy_request::forward;
+use crate::http::error_reason::ErrorReason;
 use crate::http::head_scanner::{Follows, MAX_MADE_UP_BYTES};
+use crate::http::scheme::Scheme;
 use crate::os::kernel_timeouts::set_kernel_timeouts;
 use crate::route::entry_point::EntryPoint;
 
@@ -38,7 +41,7 @@ pub(crate) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
     permit: ConnectionPermit,
-    entry: EntryPoint,
+    (entry, transport): (EntryPoint, Transport),
     context: Arc<ServeContext>,
     shutdown: Shutdown,
 ) {
@@ -49,6 +52,12 @@ pub(crate) async fn serve(
     if let Err(error) = set_kernel_timeouts(&stream, Some(limits.download_timeout), limits.keepalive_interval) {
         tracing::debug!("a client that reads nothing or vanishes will not be cut: {error}");
     }
+    let handshake = transport.open(stream, permit.connection(), limits.handshake_timeout);
+    let Some(stream) = handshake.await else {
+        return;
+    };
+    let scheme = transport.scheme();
+    let speaks_no_tls = scheme == Scheme::Https && !stream.is_tls();
     let io = ClientIo::new(stream, Arc::clone(&permit), Arc::clone(entry.errors()), limits);
     let mut builder = http1::Builder::new();
     builder
@@ -65,6 +74,8 @@ pub(crate) async fn serve(
         let follows = Follows::of(&request);
         let request_context = RequestContext {
             peer: peer.ip(),
+            scheme,
+            hsts: None,
             active: Arc::new(permit.connection().begin_request(follows)),
             permit: Arc::clone(&permit),
             serve: Arc::clone(&context),
@@ -74,6 +85,7 @@ pub(crate) async fn serve(
             let active = Arc::clone(&request_context.active);
             let mut response = match active.fault() {
                 Some(fault) => respond(entry.errors(), fault.into()),
+                None if speaks_no_tls => respond(entry.errors(), ErrorReason::NoTls),
                 None => forward(entry, request_context, request, shutdown.cutting).await,
             };
             if follows == Follows::Either {

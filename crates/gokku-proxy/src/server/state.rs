@@ -5,21 +5,36 @@ use std::time::Duration;
 
 use gokku_core::AppName;
 use gokku_core::domains::domain::Domain;
+use gokku_core::domains::name::DomainName;
 use gokku_core::machine::backoff::Backoff;
+use gokku_core::text::causes::causes;
 use tokio::time::sleep;
 
-use crate::control::api::{PutRoute, Refused, RouteStatus, Search, Status, SwitchTo};
+use crate::client::transport::Transport;
+use crate::control::api::{
+    CertificatesStatus, DomainPortStatus, HttpsPortStatus, PutChallenge, PutRoute, Refused, RouteStatus,
+    Search, Status, SwitchTo,
+};
+use crate::http::scheme::Scheme;
 use crate::route::entry_point::EntryPoint;
+use crate::route::https_redirect::HttpsRedirect;
 use crate::route::switch::Switch;
 use crate::server::domain_port::DomainPort;
 use crate::server::listen::{Listeners, PortOwner};
+use crate::tls::acceptor::Acceptor;
+use crate::tls::certificate::Certificate;
+use crate::tls::certificates::Certificates;
 
 /// The state of a running switch.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) switch: Switch,
     pub(crate) listeners: Listeners,
-    pub(crate) domain_port: DomainPort,
+    pub(crate) http_port: DomainPort,
+    pub(crate) https_port: DomainPort,
+    pub(crate) certificates: Arc<Certificates>,
+    pub(crate) redirect: Arc<HttpsRedirect>,
+    pub(crate) acceptor: Acceptor,
     pub(crate) version: String,
     pub(crate) trouble: Option<String>,
     /// Held while a port is opened or closed.
@@ -41,7 +56,15 @@ impl State {
             pid: std::process::id(),
             watched: self.switch.is_watched(),
             trouble: self.trouble.clone(),
-            domain_port: (!self.switch.domains().is_empty()).then(|| self.domain_port.status()),
+            domain_port: self.is_port_wanted(Scheme::Http).then(|| DomainPortStatus {
+                http: self.http_port.number(),
+                trouble: self.http_port.trouble(),
+            }),
+            https_port: self.is_port_wanted(Scheme::Https).then(|| HttpsPortStatus {
+                https: self.https_port.number(),
+                trouble: self.https_port.trouble(),
+            }),
+            certificates: self.certificates.status(),
             routes,
         }
     }
@@ -95,7 +118,7 @@ impl State {
         let route = self.switch.put(app, opened.port()).await?;
         route.set_trouble(None);
         self.listeners
-            .serve(EntryPoint::App(Arc::clone(&route)), opened)
+            .serve(EntryPoint::App(Arc::clone(&route)), Transport::Plain, opened)
             .await;
         Ok(self.switch.status(&route))
     }
@@ -108,7 +131,7 @@ impl State {
     ) -> Result<(), Refused> {
         let _one_at_a_time = self.ports.lock().await;
         self.switch.put_domains(app, domains).await?;
-        self.settle_domain_port().await;
+        self.settle_domain_ports().await;
         Ok(())
     }
 
@@ -119,7 +142,7 @@ impl State {
         }
         let _one_at_a_time = self.ports.lock().await;
         self.switch.switch(app, to).await?;
-        self.settle_domain_port().await;
+        self.settle_domain_ports().await;
         Ok(())
     }
 
@@ -128,8 +151,47 @@ impl State {
         let _one_at_a_time = self.ports.lock().await;
         self.switch.delete(app).await?;
         self.listeners.close(&PortOwner::App(app.clone())).await;
-        self.settle_domain_port().await;
+        self.settle_domain_ports().await;
         Ok(())
+    }
+
+    /// Reads the certificates on disk again.
+    pub(crate) async fn reload_certificates(self: &Arc<Self>) -> Result<CertificatesStatus, Refused> {
+        let _one_at_a_time = self.ports.lock().await;
+        let certificates = Arc::clone(&self.certificates);
+        let read = tokio::task::spawn_blocking(move || certificates.reload()).await;
+        read.map_err(|error| Refused::Certificates {
+            reason: error.to_string(),
+        })?;
+        self.settle_domain_ports().await;
+        Ok(self.certificates.status())
+    }
+
+    /// Shows a certificate authority that asks for a name by TLS-ALPN-01 this certificate.
+    pub(crate) async fn put_challenge(
+        self: &Arc<Self>,
+        name: &DomainName,
+        put: &PutChallenge,
+    ) -> Result<(), Refused> {
+        let shown = Certificate::parse_both(put.pem.as_bytes()).map_err(|error| Refused::Request {
+            reason: causes(&error),
+        })?;
+        self.show_challenge(name, shown).await;
+        Ok(())
+    }
+
+    /// Shows it this one, which is parsed already.
+    pub(crate) async fn show_challenge(self: &Arc<Self>, name: &DomainName, shown: Certificate) {
+        let _one_at_a_time = self.ports.lock().await;
+        self.certificates.table.put_challenge(name, shown);
+        self.settle_domain_ports().await;
+    }
+
+    /// Shows none for a name any more.
+    pub(crate) async fn remove_challenge(self: &Arc<Self>, name: &DomainName) {
+        let _one_at_a_time = self.ports.lock().await;
+        self.certificates.table.remove_challenge(name);
+        self.settle_domain_ports().await;
     }
 
     /// Tries to open an app's port until that succeeds or the route has gone.

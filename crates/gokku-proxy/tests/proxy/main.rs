@@ -7,6 +7,7 @@
 mod support;
 
 mod bad_upstreams;
+mod certificates;
 mod control;
 mod crowds;
 mod domains;
@@ -16,6 +17,7 @@ mod forged;
 mod forwarding;
 mod handover;
 mod holding;
+mod https_redirect;
 mod limits;
 mod names;
 mod own_answers;
@@ -29,5 +31,7 @@ mod stopping;
 mod switching;
 mod table;
 mod targets;
+mod tls;
+mod tls_load;
 mod upgrades;
 mod watching;

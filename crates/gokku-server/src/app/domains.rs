@@ -12,8 +12,10 @@ use crate::fs::app_dir::AppDir;
 use crate::fs::{atomic, lock_file, toml_file};
 use crate::server::Server;
 
-/// The newest version of the file's format.
-const VERSION: u32 = 1;
+/// The newest version of the file's format: one with domains that say what they are by HTTP beside HTTPS.
+const VERSION: u32 = 2;
+/// The version of a file in which none says anything of that, which is written then: earlier programs read no other.
+const WITHOUT_HTTPS: u32 = 1;
 
 /// The file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -30,7 +32,7 @@ pub fn of(dir: &AppDir) -> Result<Vec<Domain>, Error> {
     let Some(bytes) = atomic::read(&path)? else {
         return Ok(Vec::new());
     };
-    let stored: Stored = toml_file::parse_versioned(&path, &bytes, VERSION)?;
+    let stored: Stored = toml_file::parse_since(&path, &bytes, WITHOUT_HTTPS, VERSION)?;
     Ok(stored.domains)
 }
 
@@ -95,7 +97,11 @@ fn edit(
     change(&mut domains)?;
     if domains != before {
         let stored = Stored {
-            version: VERSION,
+            version: if domains.iter().any(Domain::has_https_options) {
+                VERSION
+            } else {
+                WITHOUT_HTTPS
+            },
             domains: domains.clone(),
         };
         toml_file::write(&dir.domains(), &stored)?;

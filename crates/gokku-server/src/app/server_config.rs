@@ -197,6 +197,8 @@ impl Default for EnvConfig {
 
 /// The port of HTTP, RFC 9110 section 4.2.1.
 const HTTP: NonZero<u16> = NonZero::new(80).expect("it is not 0");
+/// The port of HTTPS, RFC 9110 section 4.2.2.
+const HTTPS: NonZero<u16> = NonZero::new(443).expect("it is not 0");
 
 /// The traffic switch's settings.
 #[derive(Clone, Debug, Deserialize)]
@@ -206,6 +208,8 @@ pub struct ProxyConfig {
     pub bind: Option<IpAddr>,
     /// The port on which the domains of all apps are served by HTTP.
     pub http: NonZero<u16>,
+    /// The same by HTTPS, once one of them has a certificate.
+    pub https: NonZero<u16>,
     /// Where the search for a free host port begins.
     pub first_port: u16,
     /// Host ports that no app takes with a key, nor without naming them.
@@ -223,6 +227,7 @@ impl Default for ProxyConfig {
         Self {
             bind: None,
             http: HTTP,
+            https: HTTPS,
             first_port: 8000,
             forbidden_ports: Vec::new(),
             trusted_proxies: Vec::new(),
@@ -266,7 +271,36 @@ pub fn read(root: &Root) -> Result<ServerConfig, Error> {
 
 /// Understands the content of a `config.toml`.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<ServerConfig, Error> {
-    toml_file::parse(path, bytes)
+    let config: ServerConfig = toml_file::parse(path, bytes)?;
+    if config.proxy.http == config.proxy.https {
+        let places: Places = toml_file::parse(path, bytes)?;
+        let written = places.proxy.https.or(places.proxy.http);
+        let port = config.proxy.http;
+        let message = format!(
+            "http and https are both {port}: give one of them another port, as a port is for one of the two"
+        );
+        return Err(toml_file::at(
+            path,
+            bytes,
+            written.map_or(0, |port| port.span().start),
+            message,
+        ));
+    }
+    Ok(config)
+}
+
+/// Where the ports of the domains stand.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Places {
+    proxy: PortPlaces,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PortPlaces {
+    http: Option<toml::Spanned<u16>>,
+    https: Option<toml::Spanned<u16>>,
 }
 
 #[cfg(test)]
@@ -339,6 +373,15 @@ mod tests {
                 "2:10",
                 "\"90-80\" is no port",
             ),
+            ("[proxy]\nhttps = 80\n", "2:9", "http and https are both 80"),
+            ("[proxy]\nhttp = 443\n", "2:8", "http and https are both 443"),
+            (
+                "[proxy]\nhttps = 8080\nhttp = 8080\n",
+                "2:9",
+                "http and https are both 8080",
+            ),
+            ("[proxy]\nhttps = 0\n", "2:9", "nonzero"),
+            ("[proxy]\nhttps = 65536\n", "2:9", "65536"),
             ("[apps.api]\nports = 443\n", "2:9", "expected a sequence"),
             ("[apps.Api]\nports = [443]\n", "1:7", "has 'A' in it"),
             ("[apps.api]\nport = [443]\n", "2:1", "unknown field `port`"),

@@ -1,13 +1,15 @@
 //! The domains that lead to an app: added, removed, shown.
 
 use gokku_core::AppName;
-use gokku_core::domains::domain::Domain;
+use gokku_core::domains::domain::{Domain, PlainHttp};
 use gokku_core::logs::audit::Change;
-use gokku_proxy::control::api::{DomainPortStatus, PutDomains, Refused};
+use gokku_core::text::utc_time::UtcTime;
+use gokku_proxy::control::api::{PutDomains, Refused, Status};
 use gokku_proxy::control::client::Error as SwitchError;
+use gokku_proxy::tls::certificate_store::{Source, Stored};
 use serde::Serialize;
 
-use crate::app::{apps, domains};
+use crate::app::{apps, certificates, domains};
 use crate::command::Error;
 use crate::record::audit_log;
 use crate::server::Server;
@@ -25,10 +27,35 @@ pub struct DomainFacts {
     pub path: String,
     /// Whether the app gets its requests without that path.
     pub strip_path: bool,
+    /// What is answered by HTTP once there is a certificate: `redirect` or `keep`.
+    pub http: PlainHttp,
+    /// For how many seconds clients are told to ask by HTTPS only.
+    pub hsts: Option<u32>,
+    /// Its certificate; none where there is none.
+    pub certificate: Option<CertificateState>,
     /// Where it is served; none while it is not.
     pub url: Option<String>,
     /// Why it is not served, if it is not.
     pub trouble: Option<String>,
+}
+
+/// The certificate of a domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CertificateState {
+    /// What it is called.
+    pub name: String,
+    /// Where it comes from: `own`, or `acme`.
+    pub source: &'static str,
+    /// Until when it is valid.
+    pub not_after: UtcTime,
+    /// Whether it is valid now.
+    pub valid: bool,
+}
+
+/// What facts are made of, beside a domain itself.
+struct Seen {
+    status: Option<Status>,
+    certificates: Vec<Stored>,
 }
 
 /// What a change of domains came to.
@@ -71,11 +98,8 @@ async fn apply(server: &Server, app: &AppName, all: Vec<Domain>) -> Result<Chang
     let put = PutDomains { domains: all };
     match switch.put_domains(app, &put).await {
         Ok(route) => {
-            let port = switch.status().await?.domain_port;
-            let facts = route
-                .domains
-                .iter()
-                .map(|domain| facts(app, domain, port.as_ref()));
+            let seen = Seen::of(server, Some(switch.status().await?));
+            let facts = route.domains.iter().map(|domain| seen.facts(app, domain, true));
             Ok(Changed::Served(facts.collect()))
         }
         Err(SwitchError::Refused(Refused::NoRoute { .. })) => Ok(Changed::NotDeployed),
@@ -93,44 +117,100 @@ pub async fn list(server: &Server, app: Option<&AppName>) -> Result<Vec<DomainFa
             .map(|app| app.name)
             .collect(),
     };
-    let status = server.switch.status().await.ok();
+    let seen = Seen::of(server, server.switch.status().await.ok());
     let mut all = Vec::new();
     for name in names.into_iter().filter(|name| server.access.allows(name)) {
-        let route = status
+        let route = seen
+            .status
             .as_ref()
             .and_then(|status| status.routes.iter().find(|route| route.app == name));
         let own = domains::of(&server.app_dir(&name))?;
         let of_release = route.into_iter().flat_map(|route| &route.domains);
         let of_release = of_release.filter(|domain| !own.iter().any(|ours| ours.claims_same(domain)));
-        let port = status.as_ref().and_then(|status| status.domain_port.as_ref());
         let is_known = |domain: &Domain| route.is_some_and(|route| route.domains.contains(domain));
-        all.extend(
-            own.iter()
-                .chain(of_release)
-                .map(|domain| facts(&name, domain, port.filter(|_| is_known(domain)))),
-        );
+        let facts = |domain| seen.facts(&name, domain, is_known(domain));
+        all.extend(own.iter().chain(of_release).map(facts));
     }
     Ok(all)
 }
 
-fn facts(app: &AppName, domain: &Domain, port: Option<&DomainPortStatus>) -> DomainFacts {
-    let trouble = match port {
-        Some(port) => port.trouble.clone(),
-        None => Some("the app has no release with traffic, or the traffic switch does not run".to_owned()),
-    };
-    let at = |port: &DomainPortStatus| match port.http {
-        80 => String::new(),
-        other => format!(":{other}"),
-    };
-    DomainFacts {
-        domain: domain.to_string(),
-        app: app.clone(),
-        host: domain.name.as_str().to_owned(),
-        path: domain.path.to_string(),
-        strip_path: domain.strip_path,
-        url: port
-            .filter(|port| port.trouble.is_none())
-            .map(|port| format!("http://{}{}{}", domain.name, at(port), domain.path)),
-        trouble,
+impl Seen {
+    fn of(server: &Server, status: Option<Status>) -> Self {
+        Self {
+            status,
+            certificates: certificates::load_all(&server.root).certificates,
+        }
     }
+
+    /// Returns what is shown of a domain; `is_known`: whether the traffic switch knows that it leads to the app.
+    fn facts(&self, app: &AppName, domain: &Domain, is_known: bool) -> DomainFacts {
+        let status = self.status.as_ref().filter(|_| is_known);
+        let port = status.and_then(|status| status.domain_port.as_ref());
+        let certificate = self.certificate(domain);
+        let https = status
+            .and_then(|status| status.https_port.as_ref())
+            .filter(|_| certificate.as_ref().is_some_and(|certificate| certificate.valid));
+        let trouble = match port {
+            Some(port) => https
+                .and_then(|https| https.trouble.clone())
+                .or_else(|| port.trouble.clone()),
+            None => {
+                Some("the app has no release with traffic, or the traffic switch does not run".to_owned())
+            }
+        };
+        let by_https = https
+            .filter(|port| port.trouble.is_none())
+            .map(|port| url("https", domain, port.https, 443));
+        let by_http = || {
+            port.filter(|port| port.trouble.is_none())
+                .map(|port| url("http", domain, port.http, 80))
+        };
+        DomainFacts {
+            domain: domain.to_string(),
+            app: app.clone(),
+            host: domain.name.as_str().to_owned(),
+            path: domain.path.to_string(),
+            strip_path: domain.strip_path,
+            http: domain.http,
+            hsts: domain.hsts,
+            url: by_https.or_else(by_http),
+            certificate,
+            trouble,
+        }
+    }
+
+    /// Returns the certificate of a domain: one that is valid before others, then the one that is valid longest.
+    fn certificate(&self, domain: &Domain) -> Option<CertificateState> {
+        let now = certificates::now();
+        let fitting = self
+            .certificates
+            .iter()
+            .filter(|stored| stored.certificate.covers(&domain.name));
+        let best = fitting.max_by_key(|stored| {
+            let certificate = &stored.certificate;
+            let is_exact = certificate.names().contains(&domain.name);
+            (
+                certificate.is_valid_at(now),
+                is_exact,
+                stored.source == Source::Own,
+                certificate.not_after(),
+            )
+        })?;
+        Some(CertificateState {
+            name: best.certificate.name().to_string(),
+            source: best.source.as_str(),
+            not_after: best.certificate.not_after(),
+            valid: best.certificate.is_valid_at(now),
+        })
+    }
+}
+
+/// Returns a domain's address on a port, which is not said where it is the usual one.
+fn url(scheme: &str, domain: &Domain, port: u16, usual: u16) -> String {
+    let at = if port == usual {
+        String::new()
+    } else {
+        format!(":{port}")
+    };
+    format!("{scheme}://{}{at}{}", domain.name, domain.path)
 }

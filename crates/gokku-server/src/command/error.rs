@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use gokku_core::access::authorized_keys::AuthorizedKeysError;
 use gokku_core::config::env_file::{EnvKey, PairError};
 use gokku_core::config::processes::ProcessesError;
+use gokku_core::domains::name::DomainName;
 use gokku_core::text::size::Size;
 use gokku_core::{AppName, ProcessKey};
 use gokku_proxy::control::client::Error as SwitchError;
+use gokku_proxy::tls::certificate_error::CertificateError;
+use gokku_proxy::tls::certificate_store::StoreError;
 
 use crate::kind::Kind;
 use crate::{app, engine, fs, plan, queue, space, transition, worker};
@@ -75,6 +78,30 @@ pub enum Error {
         found: u64,
         /// How large it may be.
         most: Size,
+    },
+    /// A certificate cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// A certificate's file was not read or written.
+    #[error(transparent)]
+    CertificateFile(#[from] StoreError),
+    /// There is no certificate of this name.
+    #[error("there is no certificate that is called {name}{}", called(there))]
+    NoCertificate {
+        /// The name.
+        name: DomainName,
+        /// What those are called that are for this name.
+        there: Vec<DomainName>,
+    },
+    /// A certificate would take the place of one that is for more names.
+    #[error(
+        "the certificate of {name} that is there is for {lost}, too, and would be gone: add one that is for all of them, or remove          that one first (`gokku certs remove {name}`)"
+    )]
+    CertificateOfMore {
+        /// What both are called.
+        name: DomainName,
+        /// A name that would have none.
+        lost: DomainName,
     },
     /// A variable that is to go is not there.
     #[error("{app} has no {key}")]
@@ -183,6 +210,7 @@ impl Error {
             Self::Git(error) => error.into(),
             Self::SwitchRuns => Kind::Busy,
             Self::Keys(AuthorizedKeysError::Missing(_))
+            | Self::NoCertificate { .. }
             | Self::NoVariable { .. }
             | Self::NoContainer(_)
             | Self::NothingToShow(_)
@@ -192,9 +220,12 @@ impl Error {
             | Self::NotSet(_)
             | Self::TooManyVariables { .. }
             | Self::EnvTooLarge { .. }
+            | Self::Certificate(_)
+            | Self::CertificateOfMore { .. }
             | Self::NotAKey { .. }
             | Self::WeakKey { .. } => Kind::Input,
             Self::Keys(_)
+            | Self::CertificateFile(_)
             | Self::NotRunning(_)
             | Self::Unhealthy { .. }
             | Self::CutOff(_)
@@ -215,6 +246,15 @@ impl From<gokku_core::containers::Error> for Error {
 impl From<gokku_docker::Error> for Error {
     fn from(error: gokku_docker::Error) -> Self {
         gokku_core::containers::Error::from(error).into()
+    }
+}
+
+/// Says what the certificates of a name are called.
+fn called(there: &[DomainName]) -> String {
+    let names: Vec<&str> = there.iter().map(DomainName::as_str).collect();
+    match names.as_slice() {
+        [] => "; `gokku certs list` shows those there are".to_owned(),
+        names => format!("; that of this name is called {}", names.join(", ")),
     }
 }
 

@@ -1,8 +1,9 @@
 //! What single commands do, for the command line to show.
 //!
 //! - [`status`], [`releases`], [`logs`], [`doctor`] with `usage` and `integrity`: facts
-//! - [`config`], [`domains`], [`ps`], [`exec`], [`keys`]: changes and visits; [`serve`]: git, for a key; [`teardown`]: the end of a server
+//! - [`certs`], [`config`], [`domains`], [`ps`], [`exec`], [`keys`]: changes and visits; [`serve`]: git, for a key; [`teardown`]: the end of a server
 
+pub mod certs;
 pub mod config;
 pub mod doctor;
 pub mod domains;

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::app::{apps, domains, server_config};
 use crate::daemon::Error;
+use crate::daemon::certificate_expiry;
 use crate::daemon::supervisor;
 use crate::engine::health;
 use crate::fs::{atomic, boot};
@@ -59,6 +60,8 @@ async fn serve(
         socket: server.root.socket(),
         bind: settings.bind,
         http: settings.http.get(),
+        https: settings.https.get(),
+        certificates: server.root.certificates(),
         limits: settings.limits,
         trusted_proxies: settings.trusted_proxies,
         version: server.version.clone(),
@@ -88,6 +91,7 @@ async fn serve(
     let successor = tokio::select! {
         () = restart_on_panic("the supervisor", || supervisor::run(server, proxy.switch(), Arc::new(server.clone()))) => None,
         () = restart_on_panic("the health checks", || monitor(proxy.switch(), checks, |changed| note_health_change(server, changed))) => None,
+        () = restart_on_panic("the ends of certificates", || certificate_expiry::watch(server)) => None,
         successor = successor => Some(successor),
         _ = stop => None,
     };

@@ -76,6 +76,16 @@ impl Root {
         self.0.join("proxy/domains.lock")
     }
 
+    /// The certificates, a folder for each source.
+    pub fn certificates(&self) -> PathBuf {
+        self.0.join("proxy/certs")
+    }
+
+    /// The lock of whoever changes certificates.
+    pub fn certificates_lock(&self) -> PathBuf {
+        self.0.join("proxy/certs.lock")
+    }
+
     /// The route table.
     pub fn routes(&self) -> PathBuf {
         self.0.join("proxy/routes.json")

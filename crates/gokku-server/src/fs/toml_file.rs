@@ -27,14 +27,30 @@ pub fn parse<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error>
         source,
     })?;
     toml::from_str(text.text).map_err(|error| {
-        let (line, column) = decode::place(text.text, error.span().map_or(0, |span| span.start));
-        Error::Toml {
-            path: path.to_owned(),
-            line,
-            column,
-            message: error.message().to_owned(),
-        }
+        let start = error.span().map_or(0, |span| span.start);
+        wrong(path, text.text, start, error.message().to_owned())
     })
+}
+
+/// Returns the error of a file that was understood, and in which something is wrong at a byte of its text.
+pub fn at(path: &Path, bytes: &[u8], start: usize, message: String) -> Error {
+    match decode::read(bytes) {
+        Ok(text) => wrong(path, text.text, start, message),
+        Err(source) => Error::NotText {
+            path: path.to_owned(),
+            source,
+        },
+    }
+}
+
+fn wrong(path: &Path, text: &str, start: usize, message: String) -> Error {
+    let (line, column) = decode::place(text, start);
+    Error::Toml {
+        path: path.to_owned(),
+        line,
+        column,
+        message,
+    }
 }
 
 /// The same for a file that says its version. That is looked at first: only of its own does this program know what

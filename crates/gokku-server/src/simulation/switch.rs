@@ -11,7 +11,8 @@ use futures_util::future::BoxFuture;
 use gokku_core::containers::ContainerState;
 use gokku_core::{AppName, ContainerId};
 use gokku_proxy::control::api::{
-    Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo, Target,
+    CertificatesStatus, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
+    Target,
 };
 use gokku_proxy::control::client::Error;
 use gokku_proxy::health::probe::Probe;
@@ -159,6 +160,8 @@ impl TrafficSwitch for InMemory {
             watched: self.switch.is_watched(),
             trouble: None,
             domain_port: None,
+            https_port: None,
+            certificates: CertificatesStatus::default(),
             routes: all.iter().map(|route| self.switch.status(route)).collect(),
         };
         std::future::ready(Ok(status)).boxed()

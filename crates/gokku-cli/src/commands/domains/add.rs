@@ -1,6 +1,7 @@
 //! `gokku domains add`: more domains lead to an app.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use gokku_core::domains::domain::PlainHttp;
 use gokku_server::command::domains;
 
 use super::{spec_of, tell};
@@ -21,6 +22,21 @@ pub(crate) struct AddArgs {
     /// Let the app have its requests without that path
     #[arg(long)]
     strip_path: bool,
+    /// What is answered to those who ask by HTTP, once the domain has a certificate
+    #[arg(long, value_name = "HOW", default_value = "redirect")]
+    http: Http,
+    /// Tell clients to ask by HTTPS only, for so many seconds from each answer on
+    #[arg(long, value_name = "SECONDS")]
+    hsts: Option<u32>,
+}
+
+/// What is answered to those who ask by HTTP.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Http {
+    /// They are sent to HTTPS
+    Redirect,
+    /// They are answered, as by HTTPS
+    Keep,
 }
 
 impl Run for AddArgs {
@@ -30,7 +46,14 @@ impl Run for AddArgs {
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let (server, app) = (context.server()?, context.app()?);
-        let added = super::domains(&self.domains, self.path.as_deref(), self.strip_path)?;
+        let mut added = super::domains(&self.domains, self.path.as_deref(), self.strip_path)?;
+        for domain in &mut added {
+            domain.http = match self.http {
+                Http::Redirect => PlainHttp::Redirect,
+                Http::Keep => PlainHttp::Keep,
+            };
+            domain.hsts = self.hsts;
+        }
         let changed = wait(async { Ok(domains::add(server, &app, &added).await?) })?;
         let names: Vec<String> = added.iter().map(ToString::to_string).collect();
         tell(

@@ -1,7 +1,7 @@
 //! `gokku domains list`: the domains of an app, or of all.
 
 use clap::Args;
-use gokku_server::command::domains;
+use gokku_server::command::domains::{self, CertificateState};
 
 use crate::commands::{Run, wait};
 use crate::context::Context;
@@ -11,6 +11,16 @@ use crate::spec::Spec;
 /// List the domains of an app, or of all apps
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {}
+
+/// Says where a certificate comes from, and until when it is valid.
+fn state_of(certificate: &CertificateState) -> String {
+    let (source, until) = (certificate.source, certificate.not_after);
+    if certificate.valid {
+        format!("{source}, until {until}")
+    } else {
+        format!("{source}, not valid now (until {until})")
+    }
+}
 
 impl Run for ListArgs {
     fn spec(&self) -> Spec<'_> {
@@ -23,13 +33,16 @@ impl Run for ListArgs {
         context.printer.list(
             &all,
             "There are no domains yet; `gokku domains add DOMAIN -a APP` has one lead to an app.",
-            ["DOMAIN", "APP", "SERVED AT"],
+            ["DOMAIN", "APP", "SERVED AT", "CERTIFICATE"],
             |one| {
                 let at = one.url.as_ref().or(one.trouble.as_ref());
                 [
                     one.domain.clone(),
                     one.app.to_string(),
                     at.cloned().unwrap_or_default(),
+                    one.certificate
+                        .as_ref()
+                        .map_or_else(|| "none".to_owned(), state_of),
                 ]
             },
         )?;

@@ -54,9 +54,9 @@ fn domains(names: &[String], path: Option<&str>, strip_path: bool) -> Result<Vec
     for name in names {
         let name: DomainName = name.parse()?;
         domains.push(Domain {
-            name,
             path: path.clone(),
             strip_path,
+            ..Domain::whole(name)
         });
     }
     Ok(domains)

@@ -4,9 +4,11 @@
 //! - [`Wire`] is one connection, on which exact bytes are sent and [`Message`]s are read;
 //! - [`Upstream`] is an app whose every byte the test says itself, [`Named`] one that tells its name;
 //! - [`Contained`] is a process as an engine starts one in a container;
+//! - [`Authority`] issues certificates, [`TlsClient`] trusts it;
 //! - [`soon`] and [`until`] wait;
 //! - [`log`] is what the log was told.
 
+mod authority;
 mod contained;
 pub(crate) mod log;
 mod site;
@@ -14,6 +16,7 @@ mod upstream;
 mod wait;
 mod wire;
 
+pub(crate) use authority::{Authority, Issued, TlsClient, params, text};
 pub(crate) use contained::Contained;
 pub(crate) use site::{Site, app, domain, free_ports, get, refused};
 pub(crate) use upstream::{Named, Upstream, target};

@@ -12,11 +12,12 @@ use gokku_proxy::control::api::{
 };
 use gokku_proxy::control::client::Error;
 use gokku_proxy::server::proxy::StartError;
+use gokku_proxy::tls::certificate_store::{CertificateStore, Source};
 use gokku_proxy::{Client, Config, Limits, Network, Proxy, Switch};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use super::{Message, PATIENCE, Wire, until};
+use super::{Issued, Message, PATIENCE, Wire, until};
 
 /// A switch, its folder and its client. It has threads of its own, which end with it, as a process does.
 pub(crate) struct Site {
@@ -130,6 +131,8 @@ impl Site {
             socket: self.client.socket().to_owned(),
             bind: Some(Ipv4Addr::LOCALHOST.into()),
             http: self.http(),
+            https: self.https(),
+            certificates: self.certificates(),
             limits: self.limits.clone(),
             trusted_proxies: self.trusted.clone(),
             version: "1.2.3".to_owned(),
@@ -145,6 +148,29 @@ impl Site {
     /// The port of the domains: the last of its ports.
     pub(crate) fn http(&self) -> u16 {
         self.ports + 9
+    }
+
+    /// The same for https: the one before.
+    pub(crate) fn https(&self) -> u16 {
+        self.ports + 8
+    }
+
+    /// The folder of the certificates.
+    pub(crate) fn certificates(&self) -> PathBuf {
+        self.folder.path().join("proxy/certs")
+    }
+
+    /// Writes a certificate, in place of the one of the same first name.
+    pub(crate) fn write_certificate(&self, issued: &Issued) {
+        let store = CertificateStore::of(Source::Own, &self.certificates());
+        store.add(&issued.certificate()).expect("written");
+    }
+
+    /// Adds a certificate to those that are served.
+    pub(crate) async fn add_certificate(&self, issued: &Issued) {
+        self.write_certificate(issued);
+        let status = self.client.reload_certificates().await.expect("read");
+        assert_eq!(status.troubles, [""; 0]);
     }
 
     /// Gives an app its domains.
@@ -236,6 +262,11 @@ impl Site {
             proxy.stop(limit).await;
             threads
         })
+    }
+
+    /// The whole of it, as the daemon has it.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        &self.running.as_ref().expect("it runs").0
     }
 
     /// The switch, as the supervisor in its process has it.

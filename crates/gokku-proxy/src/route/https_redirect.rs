@@ -1,0 +1,65 @@
+//! Who asks by http is sent to https, once that has a certificate for the host.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gokku_core::domains::domain::{Domain, PlainHttp};
+use hyper::http::uri::PathAndQuery;
+
+use crate::http::scheme::Scheme;
+use crate::route::domain_table::bare;
+use crate::tls::certificate_table::{CertificateTable, now};
+
+/// What a certificate authority asks for by http, RFC 8555 section 8.3; it may be asked for before there is a certificate, or
+/// while the one that there is cannot be used.
+const ACME_PATH: &str = "/.well-known/acme-challenge/";
+
+/// Where those are sent who ask by http.
+#[derive(Debug)]
+pub(crate) struct HttpsRedirect {
+    certificates: Arc<CertificateTable>,
+    port: u16,
+    /// Whether the port is open.
+    open: AtomicBool,
+}
+
+impl HttpsRedirect {
+    /// Creates one that sends nobody anywhere before [`Self::set_open`].
+    pub(crate) fn new(certificates: Arc<CertificateTable>, port: u16) -> Self {
+        Self {
+            certificates,
+            port,
+            open: AtomicBool::new(false),
+        }
+    }
+
+    /// Sets whether the port of https is open.
+    pub(crate) fn set_open(&self, open: bool) {
+        self.open.store(open, Ordering::Release);
+    }
+
+    /// Returns the address by https of what is asked for, if that is to be asked for so.
+    pub(crate) fn address(
+        &self,
+        domain: &Domain,
+        host: &str,
+        target: Option<&PathAndQuery>,
+    ) -> Option<String> {
+        let target = target?;
+        let host = bare(host);
+        let applies = domain.http == PlainHttp::Redirect
+            && target.path().starts_with('/')
+            && !target.path().starts_with(ACME_PATH)
+            && self.open.load(Ordering::Acquire)
+            && self.certificates.is_secured(&host, now());
+        if !applies {
+            return None;
+        }
+        let port = if self.port == Scheme::Https.default_port() {
+            String::new()
+        } else {
+            format!(":{}", self.port)
+        };
+        Some(format!("https://{host}{port}{target}"))
+    }
+}
