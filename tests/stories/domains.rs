@@ -1,5 +1,6 @@
 //! Domains: P35, P36, and P46 for those of an app, which come and go while it is deployed.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use gokku_tests::{App, Load, LoadPlan, PATIENCE, Server, Timeline, free_port, send, wait_until};
@@ -142,6 +143,46 @@ fn p46_domains_come_and_go_under_load() {
 
 fn change(app: &App<'_>, how: &str, domain: &str) {
     app.gokku(["domains", how, domain]).ok();
+}
+
+/// Whoever adds and removes at once, and a daemon that starts meanwhile: what is served is what is on the disk.
+#[test]
+fn what_is_served_is_what_was_written_last() {
+    let (server, at) = server();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let served = || {
+        let status = server.gokku(["proxy", "status", "--json"]).ok().json();
+        let domains = status["routes"][0]["domains"].as_array().cloned();
+        let names = domains.unwrap_or_default();
+        let names = names.iter().map(|one| one["name"].as_str().unwrap().to_owned());
+        names.collect::<BTreeSet<String>>()
+    };
+    let everywhere = |round: usize, change: &str| {
+        std::thread::scope(|scope| {
+            for hand in 0..6 {
+                let api = &api;
+                scope.spawn(move || {
+                    let domain = format!("r{round}-h{hand}.example");
+                    api.gokku(["domains", change, &domain]).ok();
+                });
+            }
+            if round % 3 == 2 {
+                server.gokku(["proxy", "restart"]).ok();
+            }
+        });
+    };
+    let mut expected = BTreeSet::new();
+    for round in 0..6 {
+        everywhere(round, "add");
+        expected.extend((0..6).map(|hand| format!("r{round}-h{hand}.example")));
+        if round % 2 == 1 {
+            everywhere(round, "remove");
+            expected.retain(|domain| !domain.starts_with(&format!("r{round}-")));
+        }
+        assert_eq!(served(), expected, "after round {round}");
+    }
+    assert_eq!(asked(at, "r4-h0.example", "/version"), "v1");
 }
 
 /// Who has the port is named; all else goes on, and the domains are served once it is free.

@@ -1,7 +1,11 @@
 //! An app's own domains, `domains.toml`: the hosts and paths that lead to it whatever its release is.
 //!
-//! They stand in a file of their own because they are changed while a deploy changes `app.toml`. Who changes those of an app
-//! has the lock of all of them, so that no two apps come to have the same one.
+//! They stand in a file of their own because they are changed while a deploy changes `app.toml`. Who changes those of an app,
+//! or tells the traffic switch of them, has the lock of all of them: no two apps come to have the same one, and the switch is
+//! told last what was written last.
+
+use std::fs::File;
+use std::time::Duration;
 
 use gokku_core::AppName;
 use gokku_core::domains::domain::{Domain, first_claimed};
@@ -11,6 +15,19 @@ use crate::app::{Error, apps};
 use crate::fs::app_dir::AppDir;
 use crate::fs::{atomic, lock_file, toml_file};
 use crate::server::Server;
+
+/// How long whoever has the lock is waited for: longer than anybody has it who is answered.
+const LOCK_LIMIT: Duration = Duration::from_secs(15);
+
+/// That nobody else changes domains, or tells the traffic switch of them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Changing(#[expect(dead_code, reason = "its lock is what counts")] File);
+
+/// Waits until nobody else changes domains.
+pub(crate) async fn begin(server: &Server) -> Result<Changing, Error> {
+    let lock = lock_file::hold_within(&server.root.domains_lock(), LOCK_LIMIT).await?;
+    Ok(Changing(lock))
+}
 
 /// The newest version of the file's format.
 const VERSION: u32 = 1;
@@ -35,7 +52,12 @@ pub fn of(dir: &AppDir) -> Result<Vec<Domain>, Error> {
 }
 
 /// Gives an app more domains; returns those that it has now. One that it has already is changed to how it is given now.
-pub fn add(server: &Server, app: &AppName, more: &[Domain]) -> Result<Vec<Domain>, Error> {
+pub(crate) fn add(
+    _: &Changing,
+    server: &Server,
+    app: &AppName,
+    more: &[Domain],
+) -> Result<Vec<Domain>, Error> {
     edit(server, app, |domains| {
         let others = apps::names(&server.root)?
             .into_iter()
@@ -65,7 +87,12 @@ pub fn add(server: &Server, app: &AppName, more: &[Domain]) -> Result<Vec<Domain
 }
 
 /// Takes domains from an app; returns those that it still has. Nothing is taken when it does not have one of them.
-pub fn remove(server: &Server, app: &AppName, gone: &[Domain]) -> Result<Vec<Domain>, Error> {
+pub(crate) fn remove(
+    _: &Changing,
+    server: &Server,
+    app: &AppName,
+    gone: &[Domain],
+) -> Result<Vec<Domain>, Error> {
     edit(server, app, |domains| {
         let unknown = gone
             .iter()
@@ -86,7 +113,6 @@ fn edit(
     app: &AppName,
     change: impl FnOnce(&mut Vec<Domain>) -> Result<(), Error>,
 ) -> Result<Vec<Domain>, Error> {
-    let _lock = lock_file::hold(&server.root.domains_lock())?;
     let dir = server.app_dir(app);
     // Only of an app that is there.
     apps::load(&dir)?;

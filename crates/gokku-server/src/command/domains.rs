@@ -7,6 +7,7 @@ use gokku_proxy::control::api::{DomainPortStatus, PutDomains, Refused};
 use gokku_proxy::control::client::Error as SwitchError;
 use serde::Serialize;
 
+use crate::app::domains::Changing;
 use crate::app::{apps, domains};
 use crate::command::Error;
 use crate::record::audit_log;
@@ -44,16 +45,18 @@ pub enum Changed {
 
 /// Gives an app more domains.
 pub async fn add(server: &Server, app: &AppName, more: &[Domain]) -> Result<Changed, Error> {
-    let all = domains::add(server, app, more)?;
+    let changing = domains::begin(server).await?;
+    let all = domains::add(&changing, server, app, more)?;
     note(server, app, more, &[]);
-    apply(server, app, all).await
+    apply(&changing, server, app, all).await
 }
 
 /// Takes domains from an app.
 pub async fn remove(server: &Server, app: &AppName, gone: &[Domain]) -> Result<Changed, Error> {
-    let left = domains::remove(server, app, gone)?;
+    let changing = domains::begin(server).await?;
+    let left = domains::remove(&changing, server, app, gone)?;
     note(server, app, &[], gone);
-    apply(server, app, left).await
+    apply(&changing, server, app, left).await
 }
 
 fn note(server: &Server, app: &AppName, added: &[Domain], removed: &[Domain]) {
@@ -66,7 +69,7 @@ fn note(server: &Server, app: &AppName, added: &[Domain], removed: &[Domain]) {
 }
 
 /// Tells the traffic switch, if it runs and knows the app: otherwise it is told when that changes.
-async fn apply(server: &Server, app: &AppName, all: Vec<Domain>) -> Result<Changed, Error> {
+async fn apply(_: &Changing, server: &Server, app: &AppName, all: Vec<Domain>) -> Result<Changed, Error> {
     let switch = &server.switch;
     let put = PutDomains { domains: all };
     match switch.put_domains(app, &put).await {
