@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use gokku_tests::{App, Load, LoadPlan, PATIENCE, Server, Timeline, free_port, send, wait_until};
 
 /// A server whose domains are served on this port.
-fn server() -> (Server, SocketAddr) {
+pub(crate) fn server() -> (Server, SocketAddr) {
     let server = Server::new();
     let port = free_port();
     let config = server.read("config.toml");
@@ -18,7 +18,7 @@ fn server() -> (Server, SocketAddr) {
 }
 
 /// What is answered to a request for this host and path: the version, or the status.
-fn asked(at: SocketAddr, host: &str, path: &str) -> String {
+pub(crate) fn asked(at: SocketAddr, host: &str, path: &str) -> String {
     match send(at, "GET", path, &[("Host", host)], b"") {
         Ok(answer) if answer.status == 200 => answer.text(),
         Ok(answer) => answer.status.to_string(),

@@ -49,6 +49,7 @@ mod processes;
 mod projects;
 mod refs;
 mod refused;
+mod release_domains;
 mod restarts;
 mod retention;
 mod rollback;

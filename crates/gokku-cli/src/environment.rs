@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use gokku_core::access::domain_grants::DomainGrants;
+use gokku_core::domains::name::DomainNameError;
 use gokku_core::{Access, AppName, Asker};
 use gokku_server::daemon::upgrade::Caller;
 use gokku_server::os::key_env;
@@ -28,6 +30,7 @@ pub(crate) fn server(options: &Options) -> Result<Server, Error> {
         by: key().unwrap_or_else(user),
         access: access()?,
         asker: asker(),
+        domains: domains()?,
     })
 }
 
@@ -72,6 +75,14 @@ fn access() -> Result<Access, Error> {
     let apps: Result<Vec<AppName>, _> = only.split(',').map(str::parse).collect();
     let apps = apps.map_err(|error| Error::failed(error).about(key_env::ONLY))?;
     Ok(Access::of(apps))
+}
+
+/// Returns the domains that whoever pushes may give to the app, when the push came with a key.
+fn domains() -> Result<DomainGrants, Error> {
+    let given = std::env::var(key_env::DOMAINS).unwrap_or_default();
+    let given = given.split(',').filter(|word| !word.is_empty());
+    let given: Result<DomainGrants, _> = given.map(str::parse).collect();
+    given.map_err(|error: DomainNameError| Error::failed(error).about(key_env::DOMAINS))
 }
 
 /// Returns what was asked for over ssh, when sshd has run another command in its place; empty when that was a shell.

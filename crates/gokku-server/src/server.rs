@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::containers::{ContainerFacts, labels};
 use gokku_core::{Access, AppName, Asker};
 use gokku_docker::Engine;
@@ -31,6 +32,8 @@ pub struct Server {
     pub access: Access,
     /// Who answers for what is asked.
     pub asker: Asker,
+    /// The domains that whoever asks may give to apps, where that is a key.
+    pub domains: DomainGrants,
 }
 
 impl Server {

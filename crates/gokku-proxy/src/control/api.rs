@@ -10,7 +10,7 @@
 //! | `PUT /v1/routes/{app}/domains` [`PutDomains`] | the domains that lead to the app; [`RouteStatus`] |
 //! | `POST /v1/routes/{app}/hold` [`Hold`] | requests wait |
 //! | `POST /v1/routes/{app}/release` | waiting requests go on |
-//! | `POST /v1/routes/{app}/clear` | no targets: requests are refused |
+//! | `POST /v1/routes/{app}/clear` [`Clear`] | no targets: requests are refused |
 //! | `POST /v1/routes/{app}/drain` [`Drain`] | waits for a container's requests; [`Drained`] |
 //!
 //! Errors are [`Refused`] with a status of 400 and up.
@@ -87,6 +87,15 @@ pub struct SwitchTo {
 pub struct PutDomains {
     /// All of them: those that are not among them go.
     pub domains: Vec<Domain>,
+}
+
+/// Takes a route's targets away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clear {
+    /// The domains of the release that has no traffic now and is the active one; without, they stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domains: Option<Vec<Domain>>,
 }
 
 /// Asks that requests wait.
@@ -167,6 +176,9 @@ pub struct RouteStatus {
     /// All domains that lead to the app, its release's too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<Domain>,
+    /// Those of the release that has the traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub release_domains: Vec<Domain>,
 }
 
 impl RouteStatus {

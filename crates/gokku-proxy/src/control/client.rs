@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::api::{
-    Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
+    Clear, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
 };
 
 /// How long the switch may take to have an app's domains: it writes its table.
@@ -130,8 +130,8 @@ impl Client {
     }
 
     /// Takes a route's targets away.
-    pub async fn clear(&self, app: &AppName) -> Result<RouteStatus, Error> {
-        self.post(app, "clear", &()).await
+    pub async fn clear(&self, app: &AppName, clear: &Clear) -> Result<RouteStatus, Error> {
+        self.post(app, "clear", clear).await
     }
 
     /// Waits for a container's requests to end.

@@ -53,6 +53,19 @@ impl State {
             release_domains: entry.release_domains,
         }
     }
+
+    /// Returns it as it stands in the table.
+    fn entry(&self) -> Entry {
+        Entry {
+            port: self.port,
+            targets: self.targets.iter().map(|target| target.facts()).collect(),
+            hold_ms: self
+                .hold
+                .map(|hold| u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)),
+            domains: self.domains.clone(),
+            release_domains: self.release_domains.clone(),
+        }
+    }
 }
 
 /// Why a request gets no target.
@@ -149,16 +162,7 @@ impl Route {
 
     /// Returns the route as it stands in the table.
     pub(super) fn entry(&self) -> Entry {
-        let state = self.state();
-        Entry {
-            port: state.port,
-            targets: state.targets.iter().map(|target| target.facts()).collect(),
-            hold_ms: state
-                .hold
-                .map(|hold| u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)),
-            domains: state.domains.clone(),
-            release_domains: state.release_domains.clone(),
-        }
+        self.state().entry()
     }
 
     /// Changes the route, for those who wait as well.
@@ -199,10 +203,18 @@ impl Route {
 
     /// Returns the status; `known` are all targets that there are, also those that get no traffic any more.
     pub(super) fn status<'a>(&self, known: impl Iterator<Item = &'a Arc<Target>>) -> api::RouteStatus {
-        let (port, targets, held, domains) = {
+        let (
+            targets,
+            Entry {
+                port,
+                hold_ms,
+                domains,
+                release_domains,
+                ..
+            },
+        ) = {
             let state = self.state();
-            let domains = all_domains(&state.domains, &state.release_domains);
-            (state.port, state.targets.clone(), state.hold.is_some(), domains)
+            (state.targets.clone(), state.entry())
         };
         let retired = known
             .filter(|target| {
@@ -217,11 +229,12 @@ impl Route {
             port,
             targets: targets.iter().map(|target| target.status()).collect(),
             retired,
-            held,
+            held: hold_ms.is_some(),
             waiting: self.waiting.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             trouble: lock(&self.trouble).clone(),
-            domains,
+            domains: all_domains(&domains, &release_domains),
+            release_domains,
         }
     }
 }

@@ -263,10 +263,13 @@ impl Switch {
     }
 
     /// Takes all targets away: all requests are refused, also those that wait.
-    pub async fn clear(&self, app: &AppName) -> Result<(), Refused> {
+    pub async fn clear(&self, app: &AppName, clear: api::Clear) -> Result<(), Refused> {
         let change = |entry: &mut Entry| {
             entry.targets = Vec::new();
             entry.hold_ms = None;
+            if let Some(domains) = clear.domains {
+                entry.release_domains = domains;
+            }
         };
         self.change(app, ContainerReport::Nothing, change).await.map(drop)
     }

@@ -8,7 +8,7 @@ use gokku_core::domains::domain::Domain;
 use gokku_core::machine::backoff::Backoff;
 use tokio::time::sleep;
 
-use crate::control::api::{PutRoute, Refused, RouteStatus, Search, Status, SwitchTo};
+use crate::control::api::{Clear, PutRoute, Refused, RouteStatus, Search, Status, SwitchTo};
 use crate::route::entry_point::EntryPoint;
 use crate::route::switch::Switch;
 use crate::server::domain_port::DomainPort;
@@ -119,6 +119,17 @@ impl State {
         }
         let _one_at_a_time = self.ports.lock().await;
         self.switch.switch(app, to).await?;
+        self.settle_domain_port().await;
+        Ok(())
+    }
+
+    /// Takes a route's targets away, and gives it the domains of the release that is the active one.
+    pub(crate) async fn clear(self: &Arc<Self>, app: &AppName, clear: Clear) -> Result<(), Refused> {
+        if clear.domains.is_none() {
+            return self.switch.clear(app, clear).await;
+        }
+        let _one_at_a_time = self.ports.lock().await;
+        self.switch.clear(app, clear).await?;
         self.settle_domain_port().await;
         Ok(())
     }

@@ -11,7 +11,7 @@ use gokku_core::AppName;
 use gokku_core::domains::domain::{Domain, first_claimed};
 use serde::{Deserialize, Serialize};
 
-use crate::app::{Error, apps};
+use crate::app::{Error, apps, records};
 use crate::fs::app_dir::AppDir;
 use crate::fs::{atomic, lock_file, toml_file};
 use crate::server::Server;
@@ -51,6 +51,38 @@ pub fn of(dir: &AppDir) -> Result<Vec<Domain>, Error> {
     Ok(stored.domains)
 }
 
+/// Returns all that lead to an app: its own, and those of its active release.
+pub(crate) fn all_of(dir: &AppDir) -> Result<Vec<Domain>, Error> {
+    let mut all = of(dir)?;
+    all.extend(of_release(dir)?);
+    Ok(all)
+}
+
+/// Returns those of an app's active release.
+pub(crate) fn of_release(dir: &AppDir) -> Result<Vec<Domain>, Error> {
+    let Some(active) = records::active(dir) else {
+        return Ok(Vec::new());
+    };
+    let record = records::load(dir, active)?;
+    Ok(record.map(|record| record.domains).unwrap_or_default())
+}
+
+/// Returns all that lead to other apps. What of another app cannot be read is for the traffic switch to know.
+pub(crate) fn of_others(server: &Server, app: &AppName) -> Result<Vec<(AppName, Vec<Domain>)>, Error> {
+    let others = apps::names(&server.root)?.into_iter();
+    let others = others.filter(|other| other != app).map(|other| {
+        let domains = all_of(&server.app_dir(&other)).unwrap_or_default();
+        (other, domains)
+    });
+    Ok(others.collect())
+}
+
+/// Returns each domain with its app.
+pub(crate) fn each(all: &[(AppName, Vec<Domain>)]) -> impl Iterator<Item = (&AppName, &Domain)> {
+    all.iter()
+        .flat_map(|(app, domains)| domains.iter().map(move |domain| (app, domain)))
+}
+
 /// Gives an app more domains; returns those that it has now. One that it has already is changed to how it is given now.
 pub(crate) fn add(
     _: &Changing,
@@ -59,18 +91,8 @@ pub(crate) fn add(
     more: &[Domain],
 ) -> Result<Vec<Domain>, Error> {
     edit(server, app, |domains| {
-        let others = apps::names(&server.root)?
-            .into_iter()
-            .filter(|other| other != app);
-        // What another app has that cannot be read is for the traffic switch to know.
-        let theirs: Vec<(AppName, Vec<Domain>)> = others
-            .map(|other| (of(&server.app_dir(&other)).unwrap_or_default(), other))
-            .map(|(domains, other)| (other, domains))
-            .collect();
-        let theirs = theirs
-            .iter()
-            .flat_map(|(other, domains)| domains.iter().map(move |domain| (other, domain)));
-        if let Some(claimed) = first_claimed(app, more, theirs) {
+        let theirs = of_others(server, app)?;
+        if let Some(claimed) = first_claimed(app, more, each(&theirs)) {
             return Err(Error::DomainTaken {
                 domain: claimed.domain,
                 by: Some(claimed.by).filter(|by| server.access.allows(by)),
@@ -98,9 +120,12 @@ pub(crate) fn remove(
             .iter()
             .find(|domain| !domains.iter().any(|there| there.claims_same(domain)));
         if let Some(domain) = unknown {
-            return Err(Error::NoDomain {
-                app: app.clone(),
-                domain: domain.clone(),
+            let (app, domain) = (app.clone(), domain.clone());
+            let of_release = of_release(&server.app_dir(&app))?;
+            return Err(if of_release.iter().any(|there| there.claims_same(&domain)) {
+                Error::DomainOfRelease { app, domain }
+            } else {
+                Error::NoDomain { app, domain }
             });
         }
         domains.retain(|there| !gone.iter().any(|domain| domain.claims_same(there)));

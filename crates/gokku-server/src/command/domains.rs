@@ -1,14 +1,15 @@
 //! The domains that lead to an app: added, removed, shown.
 
-use gokku_core::AppName;
+use gokku_core::access::domain_grants::NotGranted;
 use gokku_core::domains::domain::Domain;
 use gokku_core::logs::audit::Change;
+use gokku_core::{AppName, Asker};
 use gokku_proxy::control::api::{DomainPortStatus, PutDomains, Refused};
 use gokku_proxy::control::client::Error as SwitchError;
 use serde::Serialize;
 
 use crate::app::domains::Changing;
-use crate::app::{apps, domains};
+use crate::app::{self, apps, domains};
 use crate::command::Error;
 use crate::record::audit_log;
 use crate::server::Server;
@@ -26,6 +27,8 @@ pub struct DomainFacts {
     pub path: String,
     /// Whether the app gets its requests without that path.
     pub strip_path: bool,
+    /// Whether it is its release's, by `gokku.yml`, and not the app's own.
+    pub of_release: bool,
     /// Where it is served; none while it is not.
     pub url: Option<String>,
     /// Why it is not served, if it is not.
@@ -45,6 +48,7 @@ pub enum Changed {
 
 /// Gives an app more domains.
 pub async fn add(server: &Server, app: &AppName, more: &[Domain]) -> Result<Changed, Error> {
+    check_granted(server, more)?;
     let changing = domains::begin(server).await?;
     let all = domains::add(&changing, server, app, more)?;
     note(server, app, more, &[]);
@@ -53,10 +57,25 @@ pub async fn add(server: &Server, app: &AppName, more: &[Domain]) -> Result<Chan
 
 /// Takes domains from an app.
 pub async fn remove(server: &Server, app: &AppName, gone: &[Domain]) -> Result<Changed, Error> {
+    check_granted(server, gone)?;
     let changing = domains::begin(server).await?;
     let left = domains::remove(&changing, server, app, gone)?;
     note(server, app, &[], gone);
     apply(&changing, server, app, left).await
+}
+
+/// A key changes only what it was given.
+fn check_granted(server: &Server, domains: &[Domain]) -> Result<(), Error> {
+    let mut names = domains.iter().map(|domain| &domain.name);
+    let refused = names.find(|name| server.asker == Asker::Key && !server.domains.allow(name));
+    match refused {
+        None => Ok(()),
+        Some(name) => Err(app::Error::from(NotGranted {
+            domain: name.clone(),
+            key: server.by.clone(),
+        })
+        .into()),
+    }
 }
 
 fn note(server: &Server, app: &AppName, added: &[Domain], removed: &[Domain]) {
@@ -73,12 +92,10 @@ async fn apply(_: &Changing, server: &Server, app: &AppName, all: Vec<Domain>) -
     let switch = &server.switch;
     let put = PutDomains { domains: all };
     match switch.put_domains(app, &put).await {
-        Ok(route) => {
+        Ok(_) => {
             let port = switch.status().await?.domain_port;
-            let facts = route
-                .domains
-                .iter()
-                .map(|domain| facts(app, domain, port.as_ref()));
+            let own = put.domains.iter();
+            let facts = own.map(|domain| facts(app, domain, Owner::App, port.as_ref()));
             Ok(Changed::Served(facts.collect()))
         }
         Err(SwitchError::Refused(Refused::NoRoute { .. })) => Ok(Changed::NotDeployed),
@@ -102,21 +119,30 @@ pub async fn list(server: &Server, app: Option<&AppName>) -> Result<Vec<DomainFa
         let route = status
             .as_ref()
             .and_then(|status| status.routes.iter().find(|route| route.app == name));
-        let own = domains::of(&server.app_dir(&name))?;
-        let of_release = route.into_iter().flat_map(|route| &route.domains);
-        let of_release = of_release.filter(|domain| !own.iter().any(|ours| ours.claims_same(domain)));
+        let dir = server.app_dir(&name);
+        let (own, of_release) = (domains::of(&dir)?, domains::of_release(&dir)?);
+        let is_own = |theirs: &Domain| own.iter().any(|ours| ours.claims_same(theirs));
+        let of_release = of_release.iter().filter(|theirs| !is_own(theirs));
         let port = status.as_ref().and_then(|status| status.domain_port.as_ref());
         let is_known = |domain: &Domain| route.is_some_and(|route| route.domains.contains(domain));
         all.extend(
             own.iter()
-                .chain(of_release)
-                .map(|domain| facts(&name, domain, port.filter(|_| is_known(domain)))),
+                .map(|domain| (domain, Owner::App))
+                .chain(of_release.map(|domain| (domain, Owner::Release)))
+                .map(|(domain, owner)| facts(&name, domain, owner, port.filter(|_| is_known(domain)))),
         );
     }
     Ok(all)
 }
 
-fn facts(app: &AppName, domain: &Domain, port: Option<&DomainPortStatus>) -> DomainFacts {
+/// What a domain belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    App,
+    Release,
+}
+
+fn facts(app: &AppName, domain: &Domain, owner: Owner, port: Option<&DomainPortStatus>) -> DomainFacts {
     let trouble = match port {
         Some(port) => port.trouble.clone(),
         None => Some("the app has no release with traffic, or the traffic switch does not run".to_owned()),
@@ -131,6 +157,7 @@ fn facts(app: &AppName, domain: &Domain, port: Option<&DomainPortStatus>) -> Dom
         host: domain.name.as_str().to_owned(),
         path: domain.path.to_string(),
         strip_path: domain.strip_path,
+        of_release: owner == Owner::Release,
         url: port
             .filter(|port| port.trouble.is_none())
             .map(|port| format!("http://{}{}{}", domain.name, at(port), domain.path)),

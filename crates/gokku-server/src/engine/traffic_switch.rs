@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_proxy::Client;
 use gokku_proxy::control::api::{
-    Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
+    Clear, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
 };
 use gokku_proxy::control::client::Error;
 use gokku_proxy::health::probe::{Probe, probe};
@@ -36,7 +36,7 @@ pub trait TrafficSwitch: fmt::Debug + Send + Sync + 'static {
     /// Lets waiting requests go on.
     fn release<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus>;
     /// Takes a route's targets away.
-    fn clear<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus>;
+    fn clear<'a>(&'a self, app: &'a AppName, clear: &'a Clear) -> Answer<'a, RouteStatus>;
     /// Waits for a container's requests to end.
     fn drain<'a>(&'a self, app: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained>;
     /// Checks once whether whoever listens there is healthy, as the switch checks its targets.
@@ -78,8 +78,8 @@ impl TrafficSwitch for Client {
     fn release<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus> {
         Client::release(self, app).boxed()
     }
-    fn clear<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus> {
-        Client::clear(self, app).boxed()
+    fn clear<'a>(&'a self, app: &'a AppName, clear: &'a Clear) -> Answer<'a, RouteStatus> {
+        Client::clear(self, app, clear).boxed()
     }
     fn drain<'a>(&'a self, app: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained> {
         Client::drain(self, app, drain).boxed()

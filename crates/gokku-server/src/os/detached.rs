@@ -54,6 +54,7 @@ pub fn spawn(
         "SSH_ORIGINAL_COMMAND",
         key_env::BY,
         key_env::WITH_KEY,
+        key_env::DOMAINS,
     ] {
         command.env_remove(variable);
     }

@@ -24,6 +24,7 @@ use crate::queue::abort::asked;
 use crate::transition::building::remove_late_image;
 use crate::transition::driver::Driver;
 use crate::transition::error::MigrationFrom;
+use crate::transition::release_domains::NewTargets;
 use crate::transition::{Error, pull};
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -69,7 +70,7 @@ impl Driver {
                 let name = Slot::Blue.container_name(self.dir.app(), process);
                 Ok(self.runtime.rename(container, &name).await?)
             }
-            Step::Unroute => Ok(self.switch.clear(self.dir.app()).await.map(drop)?),
+            Step::Unroute => self.unroute().await,
             Step::Release => Ok(self.switch.release(self.dir.app()).await.map(drop)?),
             Step::Discard => self.discard().await,
             Step::NoteFailure { kind } => self.diagnose(*kind).await,
@@ -377,7 +378,20 @@ impl Driver {
         {
             self.switch.put(self.dir.app(), PutRoute::Port(port)).await?;
         }
-        Ok(self.switch.switch(self.dir.app(), &to).await.map(drop)?)
+        // The targets are of one release.
+        let first = targets.first().map(|id| self.facts_of(id)).transpose()?;
+        let release = first.and_then(|facts| facts.read_label(labels::RELEASE));
+        self.move_traffic(&route, NewTargets::To(to), release).await
+    }
+
+    async fn unroute(&mut self) -> Result<(), Error> {
+        let route = self.switch.route(self.dir.app()).await?;
+        // What is stopped keeps its names; what is given up leaves them to what was the active one before.
+        let active = match self.goal {
+            Goal::Activate(_) => self.journal.previous_release,
+            Goal::Stop | Goal::Destroy => records::active(&self.dir),
+        };
+        self.move_traffic(&route, NewTargets::None, active).await
     }
 
     async fn prepare_refs(&mut self) -> Result<(), Error> {

@@ -23,12 +23,18 @@ impl Run for ListArgs {
         context.printer.list(
             &all,
             "There are no domains yet; `gokku domains add DOMAIN -a APP` has one lead to an app.",
-            ["DOMAIN", "APP", "SERVED AT"],
+            ["DOMAIN", "APP", "BY", "SERVED AT"],
             |one| {
                 let at = one.url.as_ref().or(one.trouble.as_ref());
                 [
                     one.domain.clone(),
                     one.app.to_string(),
+                    if one.of_release {
+                        "gokku.yml"
+                    } else {
+                        "domains add"
+                    }
+                    .to_owned(),
                     at.cloned().unwrap_or_default(),
                 ]
             },

@@ -6,7 +6,6 @@ mod remove;
 
 use clap::Subcommand;
 use gokku_core::AppName;
-use gokku_core::access::scope::Reach;
 use gokku_core::domains::domain::Domain;
 use gokku_core::domains::name::DomainName;
 use gokku_core::domains::path::PathPrefix;
@@ -37,9 +36,9 @@ impl Domains {
     }
 }
 
-/// Describes a command that changes domains: no key gives it.
+/// Describes a command that changes domains. A key gives it for domains that it was given.
 fn spec_of<'a>(audit: &str, names: &[String]) -> Spec<'a> {
-    Spec::of_server(words(audit, names), Reach::Within).finishes()
+    Spec::of_apps(words(audit, names)).finishes()
 }
 
 /// Reads the domains that were typed: names, and the path that holds for all of them.

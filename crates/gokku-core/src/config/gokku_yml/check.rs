@@ -13,6 +13,7 @@ use crate::config::privileges::Capability;
 use crate::config::resources::{PIDS, Resources};
 use crate::config::settings::PORT;
 use crate::config::volume::Source;
+use crate::domains::domain::Domain;
 
 use super::config::{
     AppConfig, BuildKeys, Deployment, Environment, Health, HostPort, Placed, Ports, ProcessConfig,
@@ -349,9 +350,46 @@ fn environments(list: List<raw::Environment>, reader: &mut Reader<'_>) -> Vec<En
             name: name.value,
             branch: raw.branch.map_or_else(BranchName::main, |branch| branch.value),
             env: raw.env.map(|named| env(named, reader)).unwrap_or_default(),
+            domains: raw.domains.map(|list| domains(list, reader)).unwrap_or_default(),
         });
     }
     environments
+}
+
+/// They are told to the traffic switch in one message.
+const MOST_DOMAINS: usize = 1000;
+
+fn domains(list: List<raw::Domain>, reader: &mut Reader<'_>) -> Vec<Placed<Domain>> {
+    if list.written > MOST_DOMAINS {
+        let what = format!(
+            "environments[].domains: {} domains are too many: at most {MOST_DOMAINS}",
+            list.written
+        );
+        reader.note(list.place, what);
+    }
+    let mut domains: Vec<Placed<Domain>> = Vec::new();
+    for raw in list.items {
+        // That there is none, or a wrong one, was noted.
+        let Some(name) = raw.name else { continue };
+        let domain = Domain {
+            path: raw.path.map(|path| path.value).unwrap_or_default(),
+            strip_path: raw.strip_path.as_ref().is_some_and(|strip| strip.value.0),
+            ..Domain::whole(name.value.clone())
+        };
+        if let Some(strip) = raw
+            .strip_path
+            .filter(|_| domain.strip_path && domain.path.is_root())
+        {
+            let what = "environments[].domains[].strip_path takes away what `path` names, which is not given";
+            reader.note(strip.place, what);
+        }
+        if domains.iter().any(|there| there.value.claims_same(&domain)) {
+            let what = format!("environments[].domains: {domain} stands here twice");
+            reader.note(name.place, what);
+        }
+        domains.push(placed(&name, domain, reader));
+    }
+    domains
 }
 
 fn deployment(raw: raw::Deployment, reader: &mut Reader<'_>) -> Deployment {

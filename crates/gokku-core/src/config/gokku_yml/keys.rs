@@ -154,6 +154,24 @@ pub const KEYS: &[Key] = &[
         allowed: "a text without a NUL; with its name, at most 131,070 bytes",
     },
     Key {
+        path: "environments[].domains[].name",
+        default: "-",
+        meaning: "A domain that leads to the app while a release that says so has its traffic: it comes and goes with the switch, and with a rollback. Those of `gokku domains add` stay. A name alone will do: `domains: [example.com]`",
+        allowed: "example.com or *.example.com, which is every name one level below; at most 1000",
+    },
+    Key {
+        path: "environments[].domains[].path",
+        default: "/",
+        meaning: "Only requests for this path and those below it",
+        allowed: "a path that begins with /, as a URL has it",
+    },
+    Key {
+        path: "environments[].domains[].strip_path",
+        default: "false",
+        meaning: "Whether the app gets its requests without that path",
+        allowed: "true or false",
+    },
+    Key {
         path: "deployment.keep_releases",
         default: "-",
         meaning: "How many releases keep their code, to look at, and their record; without, as many keep their code as their image, and 100 their record",

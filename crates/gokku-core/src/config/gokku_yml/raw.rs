@@ -11,6 +11,8 @@ use crate::config::privileges::Capability;
 use crate::config::procfile::Command;
 use crate::config::volume::Volume;
 use crate::config::{resources, settings};
+use crate::domains::name::DomainName;
+use crate::domains::path::PathPrefix;
 
 use super::config::{Ports, RestartPolicy};
 use super::reading::{Given, List, Name, Named, Word, mapping};
@@ -76,8 +78,20 @@ mapping! {
         name: Given<EnvironmentName>,
         branch: Given<BranchName>,
         env: Named<EnvKey, Given<EnvValue>>,
+        domains: List<Domain>,
     }
     needs name: "environments[].name is missing: `- name: production`"
+}
+
+mapping! {
+    /// An item of an environment's `domains`; a name alone is its `name`.
+    struct Domain {
+        name: Given<DomainName>,
+        path: Given<PathPrefix>,
+        strip_path: Given<Switch>,
+    }
+    needs name: "environments[].domains[].name is missing: `- name: example.com`"
+    or one as name
 }
 
 mapping! {
@@ -309,7 +323,16 @@ macro_rules! parsed_word {
         })*
     };
 }
-parsed_word!(AppName, Capability, Command, EnvironmentName, ImageRef, Volume);
+parsed_word!(
+    AppName,
+    Capability,
+    Command,
+    DomainName,
+    EnvironmentName,
+    ImageRef,
+    PathPrefix,
+    Volume
+);
 
 impl Word for EnvValue {
     fn word(text: &str) -> Result<Self, Option<String>> {

@@ -22,6 +22,8 @@ use crate::config::network_name::NetworkName;
 use crate::config::privileges::Capability;
 use crate::config::procfile::Command;
 use crate::config::volume::Volume;
+use crate::domains::name::DomainName;
+use crate::domains::path::PathPrefix;
 
 /// Returns the schema, in draft 7, which editors know; each key is described in the words of [`KEYS`].
 pub fn schema() -> Value {
@@ -40,6 +42,12 @@ pub fn schema() -> Value {
         if let Some(network) = at(&mut schema, &place) {
             // Its name alone will do.
             network.insert("type".to_owned(), vec!["object", "string"].into());
+        }
+    }
+    for place in app("environments[].domains[]") {
+        if let Some(domain) = at(&mut schema, &place) {
+            // Its name alone will do.
+            domain.insert("type".to_owned(), vec!["object", "string"].into());
         }
     }
     for key in KEYS {
@@ -158,6 +166,7 @@ looks! {
     BranchName => { "type": "string" },
     Capability => { "type": "string", "pattern": "^[A-Za-z_]+$" },
     Command => { "type": "string" },
+    DomainName => { "type": "string" },
     Cpus => { "type": ["number", "string"] },
     EnvValue => { "type": ["string", "number", "boolean"] },
     EnvironmentName => { "type": "string" },
@@ -172,6 +181,7 @@ looks! {
     Memory => { "type": "string", "pattern": "^[0-9]+[bkmg]$" },
     AppName => { "type": "string" },
     NetworkName => { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]+$" },
+    PathPrefix => { "type": "string", "pattern": "^/" },
     Pids => { "type": "integer", "minimum": 1, "maximum": 4_194_304 },
     Ports => { "type": "string", "pattern": "^[0-9]+:[0-9]+$" },
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
