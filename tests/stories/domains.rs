@@ -204,3 +204,68 @@ fn a_port_that_another_program_has_is_told_and_waited_for() {
     let listed = server.gokku(["domains", "list"]).ok();
     listed.says(&format!("http://example.com:{}/", at.port()));
 }
+
+/// What sends its requests elsewhere, and what would send them around in a circle.
+#[test]
+fn a_domain_can_redirect_to_another() {
+    let (server, at) = server();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let location = |host: &str, path: &str| {
+        let answer = send(at, "GET", path, &[("Host", host)], b"").expect("an answer");
+        assert_eq!(answer.status, 308, "{host}");
+        answer.header("location").map(str::to_owned).unwrap()
+    };
+    api.gokku(["domains", "add", "example.com", "--www"])
+        .ok()
+        .complains("redirects to example.com");
+    assert_eq!(location("www.example.com", "/a?b"), "http://example.com/a?b");
+    assert_eq!(asked(at, "example.com", "/version"), "v1");
+    let old = [
+        "domains",
+        "add",
+        "old.example",
+        "--redirect-to",
+        "https://example.com/docs",
+    ];
+    api.gokku(old).ok();
+    assert_eq!(location("old.example", "/a"), "https://example.com/docs/a");
+    for (words, why) in [
+        (
+            &["example.com", "--redirect-to", "old.example"][..],
+            "in a circle",
+        ),
+        (
+            &["*.example.org", "--redirect-to", "a.example.org"],
+            "in a circle",
+        ),
+        (&["*.example.org", "--www"], "is a wildcard"),
+        (
+            &["example.org", "--redirect-to", "*.example.com"],
+            "a redirect leads to one name",
+        ),
+        (
+            &["example.org", "--redirect-to", "ftp://example.com"],
+            "neither http:// nor https://",
+        ),
+        (
+            &["example.org", "--redirect-to", "a.example", "--www"],
+            "cannot be used with",
+        ),
+    ] {
+        let words = [&["domains", "add"], words].concat();
+        api.gokku(words).exits(2).complains(why);
+    }
+    assert_eq!(asked(at, "example.com", "/version"), "v1");
+    assert_eq!(asked(at, "example.org", "/"), "404");
+    let listed = server.gokku(["domains", "list", "--json"]).ok().json();
+    assert_eq!(listed[1]["redirect_to"], "example.com");
+    server
+        .gokku(["domains", "list"])
+        .ok()
+        .says("redirects to https://example.com/docs");
+    // The health check asks by the name of the app, also for the next release, and the next daemon redirects as this one.
+    server.kill_daemon();
+    api.gokku(["restart"]).ok();
+    assert_eq!(location("www.example.com", "/"), "http://example.com/");
+}

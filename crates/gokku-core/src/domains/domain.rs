@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::name::AppName;
 use crate::domains::name::DomainName;
 use crate::domains::path::PathPrefix;
+use crate::domains::redirect::RedirectTarget;
 
 /// What leads to an app: a host, and the paths of it that are meant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,6 +21,9 @@ pub struct Domain {
     /// Whether the app gets its requests without that path before theirs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub strip_path: bool,
+    /// Where its requests are sent to instead of to the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_to: Option<RedirectTarget>,
 }
 
 impl Domain {
@@ -29,7 +33,22 @@ impl Domain {
             name,
             path: PathPrefix::root(),
             strip_path: false,
+            redirect_to: None,
         }
+    }
+
+    /// Returns the other of www and apex, with the same path, which sends its requests to this one; none for a wildcard.
+    pub fn redirected_www(&self) -> Option<Self> {
+        Some(Self {
+            path: self.path.clone(),
+            redirect_to: Some(RedirectTarget::name(self.name.clone())),
+            ..Self::whole(self.name.other_of_www()?)
+        })
+    }
+
+    /// Returns whether it leads to the app by one name: it is no wildcard, and sends nobody elsewhere.
+    fn is_address(&self) -> bool {
+        !self.name.is_wildcard() && self.redirect_to.is_none()
     }
 
     /// Returns whether the same requests are meant, whatever the app gets of them.
@@ -45,6 +64,11 @@ impl fmt::Display for Domain {
         }
         write!(f, "{}{}", self.name, self.path)
     }
+}
+
+/// Returns the domain by which an app is known: the first that leads to it by one name, of its own before its release's.
+pub fn first_address<'a>(own: &'a [Domain], of_release: &'a [Domain]) -> Option<&'a Domain> {
+    own.iter().chain(of_release).find(|domain| domain.is_address())
 }
 
 /// A domain that is another app's.
@@ -81,10 +105,26 @@ mod tests {
     fn domain(text: &str) -> Domain {
         let (name, path) = text.find('/').map_or((text, "/"), |at| text.split_at(at));
         Domain {
-            name: name.parse().unwrap(),
             path: path.parse().unwrap(),
-            strip_path: false,
+            ..Domain::whole(name.parse().unwrap())
         }
+    }
+
+    #[test]
+    fn an_app_is_known_by_its_first_name_that_leads_to_it() {
+        let [apex, wild, path] = ["example.com", "*.example.com", "example.org/v1"].map(domain);
+        let www = apex.redirected_www().expect("a redirect");
+        assert_eq!(www.to_string(), "www.example.com");
+        assert_eq!(
+            path.redirected_www().expect("a redirect").to_string(),
+            "www.example.org/v1"
+        );
+        assert_eq!(wild.redirected_www(), None);
+        let all = [wild, www, path.clone(), apex.clone()];
+        assert_eq!(first_address(&all, &[]), Some(&path));
+        assert_eq!(first_address(&all[..2], &all[3..]), Some(&apex));
+        assert_eq!(first_address(&all[3..], &all), Some(&apex));
+        assert_eq!(first_address(&all[..2], &all[..2]), None);
     }
 
     #[test]

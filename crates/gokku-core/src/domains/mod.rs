@@ -1,8 +1,9 @@
 //! What brings requests to an app by their host: its domains.
 //!
 //! - [`name`]: a host's name, also one with a wildcard; [`path`]: the paths below which requests are meant
-//! - [`domain`]: one domain of an app, and whose it is
+//! - [`domain`]: one domain of an app, and whose it is; [`redirect`]: where it sends its requests instead
 
 pub mod domain;
 pub mod name;
 pub mod path;
+pub mod redirect;

@@ -20,7 +20,7 @@ use crate::client::serve_context::RequestContext;
 use crate::forward::error_response::{respond, respond_after};
 use crate::forward::response_body::ResponseBody;
 use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
-use crate::forward::{failure, upgrade};
+use crate::forward::{failure, redirect, upgrade};
 use crate::http::error_reason::ErrorReason;
 use crate::http::validate::{self, BadLength};
 use crate::http::{forwarded, hop_headers};
@@ -82,6 +82,10 @@ pub(crate) async fn forward(
     hop_headers::strip(headers);
     hop_headers::strip_lookalikes(headers);
     forwarded::set(headers, context.peer, &context.serve.trusted);
+    if let Some(target) = domain.as_ref().and_then(|domain| domain.redirect_to.as_ref()) {
+        let answer = redirect::respond(target, headers, &parts.uri);
+        return answer.unwrap_or_else(|| own(ErrorReason::BadRequest("the request's path is not valid")));
+    }
     if let Some(domain) = domain.filter(|domain| domain.strip_path) {
         let Some(uri) = without_path(&domain, &parts.uri) else {
             return own(ErrorReason::BadRequest("the request's path is not valid"));

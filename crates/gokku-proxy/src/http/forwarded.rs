@@ -46,6 +46,14 @@ pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, trusted: &[Network]) {
         .or_insert(HeaderValue::from_static("http"));
 }
 
+/// Returns the scheme by which a request came, whose headers are [`set`].
+pub(crate) fn scheme(headers: &HeaderMap) -> &'static str {
+    match headers.get(FORWARDED_PROTO) {
+        Some(proto) if proto.as_bytes().eq_ignore_ascii_case(b"https") => "https",
+        _ => "http",
+    }
+}
+
 /// Tells which part of the path the app does not get.
 pub(crate) fn set_prefix(headers: &mut HeaderMap, prefix: &str) {
     if let Ok(value) = HeaderValue::from_str(prefix) {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use gokku_core::domains::domain::Domain;
+use gokku_core::domains::domain::{Domain, first_address};
 use gokku_core::{AppName, ContainerId};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -191,14 +191,16 @@ impl Route {
         self.state().port
     }
 
-    /// Returns the targets whose health is checked: none while requests are held, because what is there is about to stop.
-    pub(super) fn checked_targets(&self) -> Vec<Arc<Target>> {
+    /// Returns the targets whose health is checked, and the name by which they are asked: none while requests are held, because
+    /// what is there is about to stop.
+    pub(super) fn checked_targets(&self) -> (Vec<Arc<Target>>, Option<String>) {
         let state = self.state();
         if state.hold.is_some() {
-            Vec::new()
-        } else {
-            state.targets.clone()
+            return (Vec::new(), None);
         }
+        let first = first_address(&state.domains, &state.release_domains);
+        let host = first.map(|domain| domain.name.as_str().to_owned());
+        (state.targets.clone(), host)
     }
 
     /// Returns the status; `known` are all targets that there are, also those that get no traffic any more.

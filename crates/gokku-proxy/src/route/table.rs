@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format: one with domains.
-const VERSION: u32 = 2;
+/// The newest version of the table's format: one with redirects.
+const VERSION: u32 = 3;
+/// The version of a table with domains, and without redirects.
+const WITHOUT_REDIRECTS: u32 = 2;
 /// The version of a table without domains, which is written where there are none: earlier programs read no other.
 const WITHOUT_DOMAINS: u32 = 1;
 
@@ -223,10 +225,15 @@ fn read(path: &Path) -> Result<Routes, Problem> {
 
 /// Returns a table's text.
 pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
-    let with_domains = |entry: &Entry| !entry.domains.is_empty() || !entry.release_domains.is_empty();
+    let domains = || {
+        let all = routes.values();
+        all.flat_map(|entry| entry.domains.iter().chain(&entry.release_domains))
+    };
     serde_json::to_vec_pretty(&Contents {
-        version: if routes.values().any(with_domains) {
+        version: if domains().any(|domain| domain.redirect_to.is_some()) {
             VERSION
+        } else if domains().next().is_some() {
+            WITHOUT_REDIRECTS
         } else {
             WITHOUT_DOMAINS
         },

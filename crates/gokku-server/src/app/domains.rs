@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use gokku_core::AppName;
 use gokku_core::domains::domain::{Domain, first_claimed};
+use gokku_core::domains::redirect::first_loop;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{Error, apps, records};
@@ -29,8 +30,10 @@ pub(crate) async fn begin(server: &Server) -> Result<Changing, Error> {
     Ok(Changing(lock))
 }
 
-/// The newest version of the file's format.
-const VERSION: u32 = 1;
+/// The newest version of the file's format: one with redirects.
+const VERSION: u32 = 2;
+/// The version of a file without redirects, which earlier programs read.
+const WITHOUT_REDIRECTS: u32 = 1;
 
 /// The file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,7 +50,7 @@ pub fn of(dir: &AppDir) -> Result<Vec<Domain>, Error> {
     let Some(bytes) = atomic::read(&path)? else {
         return Ok(Vec::new());
     };
-    let stored: Stored = toml_file::parse_versioned(&path, &bytes, VERSION)?;
+    let stored: Stored = toml_file::parse_since(&path, &bytes, WITHOUT_REDIRECTS, VERSION)?;
     Ok(stored.domains)
 }
 
@@ -98,6 +101,14 @@ pub(crate) fn add(
                 by: Some(claimed.by).filter(|by| server.access.allows(by)),
             });
         }
+        let of_release = of_release(&server.app_dir(app))?;
+        let others = each(&theirs).map(|(_, domain)| domain);
+        let others: Vec<&Domain> = domains.iter().chain(&of_release).chain(others).collect();
+        if let Some(domain) = first_loop(more, &others) {
+            return Err(Error::DomainLoop {
+                domain: domain.clone(),
+            });
+        }
         for domain in more {
             match domains.iter_mut().find(|there| there.claims_same(domain)) {
                 Some(there) => *there = domain.clone(),
@@ -146,7 +157,11 @@ fn edit(
     change(&mut domains)?;
     if domains != before {
         let stored = Stored {
-            version: VERSION,
+            version: if domains.iter().any(|domain| domain.redirect_to.is_some()) {
+                VERSION
+            } else {
+                WITHOUT_REDIRECTS
+            },
             domains: domains.clone(),
         };
         toml_file::write(&dir.domains(), &stored)?;

@@ -53,6 +53,14 @@ pub enum Error {
         /// The domain.
         domain: Domain,
     },
+    /// A redirect leads back to itself.
+    #[error(
+        "{domain} would send its requests around in a circle: where it sends them, `gokku domains list` shows, they are sent back to it"
+    )]
+    DomainLoop {
+        /// The domain.
+        domain: Domain,
+    },
     /// A domain is an app's by its release alone.
     #[error("{domain} leads to {app} because its gokku.yml says so: take it out there, and deploy that")]
     DomainOfRelease {
@@ -258,6 +266,7 @@ impl Error {
             Self::Ambiguous { .. }
             | Self::DomainTaken { .. }
             | Self::DomainOfRelease { .. }
+            | Self::DomainLoop { .. }
             | Self::NotGranted(_)
             | Self::NotAName { .. }
             | Self::Clash { .. }

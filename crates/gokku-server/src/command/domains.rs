@@ -27,6 +27,8 @@ pub struct DomainFacts {
     pub path: String,
     /// Whether the app gets its requests without that path.
     pub strip_path: bool,
+    /// Where its requests are sent to instead of to the app.
+    pub redirect_to: Option<String>,
     /// Whether it is its release's, by `gokku.yml`, and not the app's own.
     pub of_release: bool,
     /// Where it is served; none while it is not.
@@ -157,6 +159,7 @@ fn facts(app: &AppName, domain: &Domain, owner: Owner, port: Option<&DomainPortS
         host: domain.name.as_str().to_owned(),
         path: domain.path.to_string(),
         strip_path: domain.strip_path,
+        redirect_to: domain.redirect_to.as_ref().map(ToString::to_string),
         of_release: owner == Owner::Release,
         url: port
             .filter(|port| port.trouble.is_none())

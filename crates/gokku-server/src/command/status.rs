@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join_all};
 use gokku_core::config::volume::Volume;
 use gokku_core::containers::{ContainerFacts, Mounted, VolumeFacts, Why, labels};
+use gokku_core::domains::domain::first_address;
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::transition::{OperationName, State};
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
@@ -374,12 +375,13 @@ async fn health_of(
 ) -> Health {
     let dir = server.app_dir(app);
     let path = Plan::lenient(&dir).settings.health_path;
+    let host = first_address(&route.domains, &[]).map(|domain| domain.name.as_str());
     let asked = route.targets.iter().map(|target| async {
         // Its address may be another one's by now.
         if target.down {
             return Some(health::Found::Down);
         }
-        health::found(&probe(target.address, &path, None, Duration::from_secs(2)).await)
+        health::found(&probe(target.address, &path, host, Duration::from_secs(2)).await)
     });
     let found = join_all(asked).await;
     if let [only] = found.as_slice() {

@@ -39,8 +39,15 @@ pub trait TrafficSwitch: fmt::Debug + Send + Sync + 'static {
     fn clear<'a>(&'a self, app: &'a AppName, clear: &'a Clear) -> Answer<'a, RouteStatus>;
     /// Waits for a container's requests to end.
     fn drain<'a>(&'a self, app: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained>;
-    /// Checks once whether whoever listens there is healthy, as the switch checks its targets.
-    fn probe<'a>(&'a self, address: SocketAddr, path: &'a str, limit: Duration) -> BoxFuture<'a, Probe>;
+    /// Checks once whether whoever listens there is healthy, as the switch checks its targets: by this name, or else by its
+    /// address.
+    fn probe<'a>(
+        &'a self,
+        address: SocketAddr,
+        path: &'a str,
+        host: Option<&'a str>,
+        limit: Duration,
+    ) -> BoxFuture<'a, Probe>;
 
     /// Returns the status of an app's route, or nothing when there is no route.
     fn find_route<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<RouteStatus>> {
@@ -84,7 +91,13 @@ impl TrafficSwitch for Client {
     fn drain<'a>(&'a self, app: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained> {
         Client::drain(self, app, drain).boxed()
     }
-    fn probe<'a>(&'a self, address: SocketAddr, path: &'a str, limit: Duration) -> BoxFuture<'a, Probe> {
-        probe(address, path, None, limit)
+    fn probe<'a>(
+        &'a self,
+        address: SocketAddr,
+        path: &'a str,
+        host: Option<&'a str>,
+        limit: Duration,
+    ) -> BoxFuture<'a, Probe> {
+        probe(address, path, host, limit)
     }
 }

@@ -256,7 +256,13 @@ impl TrafficSwitch for InMemory {
         self.change(async move { switch.drain(drain).await }).boxed()
     }
 
-    fn probe<'a>(&'a self, address: SocketAddr, _: &'a str, _: Duration) -> BoxFuture<'a, Probe> {
+    fn probe<'a>(
+        &'a self,
+        address: SocketAddr,
+        _: &'a str,
+        _: Option<&'a str>,
+        _: Duration,
+    ) -> BoxFuture<'a, Probe> {
         async move {
             yield_now().await;
             let world = self.fake.world();

@@ -292,8 +292,9 @@ impl Driver {
     }
 
     async fn await_health(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        let host = self.host_of(containers)?;
         // All at once: whichever fails first ends the wait for the others.
-        let driver = &*self;
+        let (driver, host) = (&*self, host.as_deref());
         let checks = containers.iter().map(|id| async move {
             let checked = match driver.process_of(id) {
                 Some(process) if !process.is_web() => {
@@ -305,6 +306,7 @@ impl Driver {
                         container: id,
                         address: driver.address(id).map_err(|error| (id, error))?,
                         path: &driver.plan.settings.health_path,
+                        host,
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
                     };
@@ -378,10 +380,14 @@ impl Driver {
         {
             self.switch.put(self.dir.app(), PutRoute::Port(port)).await?;
         }
-        // The targets are of one release.
-        let first = targets.first().map(|id| self.facts_of(id)).transpose()?;
-        let release = first.and_then(|facts| facts.read_label(labels::RELEASE));
+        let release = self.release_of(targets)?;
         self.move_traffic(&route, NewTargets::To(to), release).await
+    }
+
+    /// The release of containers, which are all of one.
+    pub(crate) fn release_of(&self, containers: &[ContainerId]) -> Result<Option<ReleaseId>, Error> {
+        let first = containers.first().map(|id| self.facts_of(id)).transpose()?;
+        Ok(first.and_then(|facts| facts.read_label(labels::RELEASE)))
     }
 
     async fn unroute(&mut self) -> Result<(), Error> {

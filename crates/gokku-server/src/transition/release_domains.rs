@@ -1,12 +1,12 @@
 //! A release's domains, which move in one step with its traffic: forwards, and back.
 
-use gokku_core::ReleaseId;
-use gokku_core::domains::domain::Domain;
+use gokku_core::domains::domain::{Domain, first_address};
 use gokku_core::logs::event::Event;
+use gokku_core::{ContainerId, ReleaseId};
 use gokku_proxy::control::api::{Clear, Refused, RouteStatus, SwitchTo};
 use gokku_proxy::control::client::Error as SwitchError;
 
-use crate::app::records;
+use crate::app::{domains, records};
 use crate::engine;
 use crate::transition::Error;
 use crate::transition::driver::Driver;
@@ -66,6 +66,15 @@ impl Driver {
             let line = format!("{refused}. It does not lead to this app any more");
             self.log.tell(Event::Warned { line });
         }
+    }
+
+    /// The name by which containers are asked whether they are healthy, as clients of their release will ask: the app's first
+    /// domain.
+    pub(crate) fn host_of(&self, containers: &[ContainerId]) -> Result<Option<String>, Error> {
+        let own = domains::of(&self.dir)?;
+        let of_release = self.domains_of(self.release_of(containers)?)?;
+        let first = first_address(&own, &of_release);
+        Ok(first.map(|domain| domain.name.as_str().to_owned()))
     }
 
     /// The domains of a release, by its record.

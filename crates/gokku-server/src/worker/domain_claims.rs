@@ -4,6 +4,7 @@
 use gokku_core::access::domain_grants::NotGranted;
 use gokku_core::config::gokku_yml::{Placed, YmlErrors};
 use gokku_core::domains::domain::{Domain, first_claimed};
+use gokku_core::domains::redirect::first_loop;
 use gokku_core::{Access, AppName, Asker};
 
 use crate::app::{self, domains, records};
@@ -28,7 +29,8 @@ pub(crate) fn check(server: &Server, request: &Request, prepared: &Prepared) -> 
         return Ok(());
     }
     let claims = Claims::read(server, request)?;
-    wanted.iter().try_for_each(|domain| claims.check(domain))
+    wanted.iter().try_for_each(|domain| claims.check(domain))?;
+    claims.check_loops(&wanted)
 }
 
 /// The same for what a `gokku.yml` says: all that is wrong is told, each at its place.
@@ -43,7 +45,8 @@ fn check_placed(server: &Server, request: &Request, wanted: &[Placed<Domain>]) -
     };
     let wrong: Vec<_> = wanted.iter().filter_map(refused).collect();
     if wrong.is_empty() {
-        return Ok(());
+        let all: Vec<Domain> = wanted.iter().map(|domain| domain.value.clone()).collect();
+        return claims.check_loops(&all);
     }
     Err(plan::Error::from(YmlErrors(wrong)).into())
 }
@@ -53,6 +56,8 @@ struct Claims<'a> {
     request: &'a Request,
     access: &'a Access,
     own: Vec<Domain>,
+    /// Those of the release before, which go with it.
+    of_release: Vec<Domain>,
     others: Vec<(AppName, Vec<Domain>)>,
 }
 
@@ -62,9 +67,25 @@ impl<'a> Claims<'a> {
         Ok(Self {
             request,
             access: &server.access,
-            own: domains::all_of(&server.app_dir(app))?,
+            own: domains::of(&server.app_dir(app))?,
+            of_release: domains::of_release(&server.app_dir(app))?,
             others: domains::of_others(server, app)?,
         })
+    }
+
+    /// An app's own domains count before its release's, and those of the release before are gone by then.
+    fn check_loops(&self, wanted: &[Domain]) -> Result<(), Error> {
+        let is_own = |domain: &&Domain| self.own.iter().any(|own| own.claims_same(domain));
+        let wanted: Vec<Domain> = wanted.iter().filter(|domain| !is_own(domain)).cloned().collect();
+        let others = domains::each(&self.others).map(|(_, domain)| domain);
+        let others: Vec<&Domain> = self.own.iter().chain(others).collect();
+        match first_loop(&wanted, &others) {
+            None => Ok(()),
+            Some(domain) => Err(app::Error::DomainLoop {
+                domain: domain.clone(),
+            }
+            .into()),
+        }
     }
 
     fn check(&self, domain: &Domain) -> Result<(), Error> {
@@ -76,7 +97,8 @@ impl<'a> Claims<'a> {
             }
             .into());
         }
-        let is_had = self.own.iter().any(|there| there.claims_same(domain));
+        let mut had = self.own.iter().chain(&self.of_release);
+        let is_had = had.any(|there| there.claims_same(domain));
         if self.request.asker == Asker::Owner || is_had || self.request.domains.allow(&domain.name) {
             return Ok(());
         }

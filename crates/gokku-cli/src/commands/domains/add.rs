@@ -1,6 +1,7 @@
 //! `gokku domains add`: more domains lead to an app.
 
 use clap::Args;
+use gokku_core::domains::domain::Domain;
 use gokku_server::command::domains;
 
 use super::{spec_of, tell};
@@ -21,6 +22,12 @@ pub(crate) struct AddArgs {
     /// Let the app have its requests without that path
     #[arg(long)]
     strip_path: bool,
+    /// Send its requests there instead of to the app, with their path and query: 308
+    #[arg(long, value_name = "NAME|URL", conflicts_with_all = ["strip_path", "www"])]
+    redirect_to: Option<String>,
+    /// Have the name with `www.` before it, or without, redirect to this one
+    #[arg(long)]
+    www: bool,
 }
 
 impl Run for AddArgs {
@@ -30,7 +37,7 @@ impl Run for AddArgs {
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let (server, app) = (context.server()?, context.app()?);
-        let added = super::domains(&self.domains, self.path.as_deref(), self.strip_path)?;
+        let added = self.added()?;
         let changed = wait(async { Ok(domains::add(server, &app, &added).await?) })?;
         let names: Vec<String> = added.iter().map(ToString::to_string).collect();
         tell(
@@ -40,5 +47,33 @@ impl Run for AddArgs {
             &changed,
         );
         Ok(DONE)
+    }
+}
+
+impl AddArgs {
+    /// Reads what was typed.
+    fn added(&self) -> Result<Vec<Domain>, Error> {
+        let redirect_to = self.redirect_to.as_deref().map(str::parse).transpose()?;
+        let mut added = super::domains(&self.domains, self.path.as_deref())?;
+        for domain in &mut added {
+            if self.strip_path && domain.path.is_root() {
+                return Err(Error::usage(
+                    "--strip-path takes away what --path names, which is not given",
+                ));
+            }
+            domain.strip_path = self.strip_path;
+            domain.redirect_to.clone_from(&redirect_to);
+        }
+        if !self.www {
+            return Ok(added);
+        }
+        let with_other = |domain: Domain| match domain.redirected_www() {
+            Some(other) => Ok([domain, other]),
+            None => Err(Error::usage(format!(
+                "--www: {domain} is a wildcard, and has no other name with or without www."
+            ))),
+        };
+        let both: Result<Vec<_>, Error> = added.into_iter().map(with_other).collect();
+        Ok(both?.into_iter().flatten().collect())
     }
 }

@@ -1,5 +1,7 @@
 //! `gokku domains list`: the domains of an app, or of all.
 
+use std::fmt::Write;
+
 use clap::Args;
 use gokku_server::command::domains;
 
@@ -26,6 +28,10 @@ impl Run for ListArgs {
             ["DOMAIN", "APP", "BY", "SERVED AT"],
             |one| {
                 let at = one.url.as_ref().or(one.trouble.as_ref());
+                let mut at = at.cloned().unwrap_or_default();
+                if let Some(to) = &one.redirect_to {
+                    let _ = write!(at, ", redirects to {to}");
+                }
                 [
                     one.domain.clone(),
                     one.app.to_string(),
@@ -35,7 +41,7 @@ impl Run for ListArgs {
                         "domains add"
                     }
                     .to_owned(),
-                    at.cloned().unwrap_or_default(),
+                    at,
                 ]
             },
         )?;

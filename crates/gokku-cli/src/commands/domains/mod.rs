@@ -7,7 +7,6 @@ mod remove;
 use clap::Subcommand;
 use gokku_core::AppName;
 use gokku_core::domains::domain::Domain;
-use gokku_core::domains::name::DomainName;
 use gokku_core::domains::path::PathPrefix;
 use gokku_server::command::domains::Changed;
 
@@ -42,23 +41,15 @@ fn spec_of<'a>(audit: &str, names: &[String]) -> Spec<'a> {
 }
 
 /// Reads the domains that were typed: names, and the path that holds for all of them.
-fn domains(names: &[String], path: Option<&str>, strip_path: bool) -> Result<Vec<Domain>, Error> {
+fn domains(names: &[String], path: Option<&str>) -> Result<Vec<Domain>, Error> {
     let path = path.map_or(Ok(PathPrefix::root()), str::parse)?;
-    if strip_path && path.is_root() {
-        return Err(Error::usage(
-            "--strip-path takes away what --path names, which is not given",
-        ));
-    }
-    let mut domains = Vec::new();
-    for name in names {
-        let name: DomainName = name.parse()?;
-        domains.push(Domain {
-            name,
+    let domain = |name: &String| {
+        Ok(Domain {
             path: path.clone(),
-            strip_path,
-        });
-    }
-    Ok(domains)
+            ..Domain::whole(name.parse()?)
+        })
+    };
+    names.iter().map(domain).collect()
 }
 
 /// Says what a change came to; `done` is what was done.
@@ -69,7 +60,11 @@ fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) {
         Changed::Served(domains) => {
             for domain in domains {
                 match (&domain.url, &domain.trouble) {
-                    (Some(url), _) => printer.note(Look::Plain, &format!("{url} leads to {app}")),
+                    (Some(url), _) => {
+                        let to = domain.redirect_to.as_deref();
+                        let does = to.map_or(format!("leads to {app}"), |to| format!("redirects to {to}"));
+                        printer.note(Look::Plain, &format!("{url} {does}"));
+                    }
                     (None, Some(trouble)) => {
                         printer.note(
                             Look::Plain,

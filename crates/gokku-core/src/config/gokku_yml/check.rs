@@ -374,20 +374,35 @@ fn domains(list: List<raw::Domain>, reader: &mut Reader<'_>) -> Vec<Placed<Domai
         let domain = Domain {
             path: raw.path.map(|path| path.value).unwrap_or_default(),
             strip_path: raw.strip_path.as_ref().is_some_and(|strip| strip.value.0),
+            redirect_to: raw.redirect_to.map(|to| to.value),
             ..Domain::whole(name.value.clone())
         };
-        if let Some(strip) = raw
-            .strip_path
-            .filter(|_| domain.strip_path && domain.path.is_root())
-        {
-            let what = "environments[].domains[].strip_path takes away what `path` names, which is not given";
-            reader.note(strip.place, what);
+        if let Some(strip) = raw.strip_path.filter(|_| domain.strip_path) {
+            if domain.path.is_root() {
+                let what =
+                    "environments[].domains[].strip_path takes away what `path` names, which is not given";
+                reader.note(strip.place, what);
+            }
+            if domain.redirect_to.is_some() {
+                let what = "environments[].domains[].strip_path is for what the app gets, and with `redirect_to` it gets nothing";
+                reader.note(strip.place, what);
+            }
         }
-        if domains.iter().any(|there| there.value.claims_same(&domain)) {
-            let what = format!("environments[].domains: {domain} stands here twice");
-            reader.note(name.place, what);
+        let www = raw.www.filter(|www| www.value.0).and_then(|www| {
+            let other = domain.redirected_www().filter(|_| domain.redirect_to.is_none());
+            if other.is_none() {
+                let what = "environments[].domains[].www sends another name's requests to this one, which is a wildcard or a redirect itself";
+                reader.note(www.place, what);
+            }
+            other
+        });
+        for domain in [Some(domain), www].into_iter().flatten() {
+            if domains.iter().any(|there| there.value.claims_same(&domain)) {
+                let what = format!("environments[].domains: {domain} stands here twice");
+                reader.note(name.place, what);
+            }
+            domains.push(placed(&name, domain, reader));
         }
-        domains.push(placed(&name, domain, reader));
     }
     domains
 }

@@ -172,6 +172,18 @@ pub const KEYS: &[Key] = &[
         allowed: "true or false",
     },
     Key {
+        path: "environments[].domains[].redirect_to",
+        default: "-",
+        meaning: "Where its requests are sent instead of to the app, with their path and query: 308",
+        allowed: "a name, as example.com, or a URL, as https://example.com/docs",
+    },
+    Key {
+        path: "environments[].domains[].www",
+        default: "false",
+        meaning: "Whether www.example.com sends its requests to example.com, or the other way round where the name begins with www.",
+        allowed: "true or false; no wildcard has another name",
+    },
+    Key {
         path: "deployment.keep_releases",
         default: "-",
         meaning: "How many releases keep their code, to look at, and their record; without, as many keep their code as their image, and 100 their record",

@@ -13,6 +13,7 @@ use crate::config::volume::Volume;
 use crate::config::{resources, settings};
 use crate::domains::name::DomainName;
 use crate::domains::path::PathPrefix;
+use crate::domains::redirect::RedirectTarget;
 
 use super::config::{Ports, RestartPolicy};
 use super::reading::{Given, List, Name, Named, Word, mapping};
@@ -89,6 +90,8 @@ mapping! {
         name: Given<DomainName>,
         path: Given<PathPrefix>,
         strip_path: Given<Switch>,
+        redirect_to: Given<RedirectTarget>,
+        www: Given<Switch>,
     }
     needs name: "environments[].domains[].name is missing: `- name: example.com`"
     or one as name
@@ -331,6 +334,7 @@ parsed_word!(
     EnvironmentName,
     ImageRef,
     PathPrefix,
+    RedirectTarget,
     Volume
 );
 

@@ -24,6 +24,7 @@ use crate::config::procfile::Command;
 use crate::config::volume::Volume;
 use crate::domains::name::DomainName;
 use crate::domains::path::PathPrefix;
+use crate::domains::redirect::RedirectTarget;
 
 /// Returns the schema, in draft 7, which editors know; each key is described in the words of [`KEYS`].
 pub fn schema() -> Value {
@@ -184,6 +185,7 @@ looks! {
     PathPrefix => { "type": "string", "pattern": "^/" },
     Pids => { "type": "integer", "minimum": 1, "maximum": 4_194_304 },
     Ports => { "type": "string", "pattern": "^[0-9]+:[0-9]+$" },
+    RedirectTarget => { "type": "string" },
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
     RestartPolicy => { "enum": ["always", "on-failure", "no"] },
     Switch => { "type": "boolean" },

@@ -1,0 +1,38 @@
+//! The answer of a domain that sends its requests to another name.
+//!
+//! It is 308 for every method: with 301 and 302 clients make a `GET` of a `POST` (RFC 9110 section 15.4), and every client
+//! that is in use knows 308.
+
+use bytes::Bytes;
+use gokku_core::domains::redirect::RedirectTarget;
+use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, SERVER};
+use hyper::{Response, StatusCode, Uri};
+
+use crate::forward::response_body::ResponseBody;
+use crate::http::error_reason::TEXT;
+use crate::http::forwarded;
+
+/// Returns the answer to a request; none when its address is not valid.
+pub(crate) fn respond(
+    target: &RedirectTarget,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Option<Response<ResponseBody>> {
+    let asked = uri.path_and_query().map_or("/", |path| path.as_str());
+    let location = target.location(forwarded::scheme(headers), port(headers), asked);
+    let text = Full::new(Bytes::from(format!("this is at {location} now\n")));
+    let mut response = Response::new(ResponseBody::own(text));
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, HeaderValue::from_str(&location).ok()?);
+    headers.insert(SERVER, HeaderValue::from_static("gokku"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    Some(response)
+}
+
+/// Returns the port that the client has named.
+fn port(headers: &HeaderMap) -> Option<u16> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    host.rsplit_once(':')?.1.parse().ok()
+}
