@@ -151,7 +151,7 @@ fn what_is_served_is_what_was_written_last() {
     let (server, at) = server();
     let api = server.create("api");
     api.working_copy().release("v1").ok();
-    let served = || {
+    let leading = || {
         let status = server.gokku(["proxy", "status", "--json"]).ok().json();
         let domains = status["routes"][0]["domains"].as_array().cloned();
         let names = domains.unwrap_or_default();
@@ -180,7 +180,7 @@ fn what_is_served_is_what_was_written_last() {
             everywhere(round, "remove");
             expected.retain(|domain| !domain.starts_with(&format!("r{round}-")));
         }
-        assert_eq!(served(), expected, "after round {round}");
+        assert_eq!(leading(), expected, "after round {round}");
     }
     assert_eq!(asked(at, "r4-h0.example", "/version"), "v1");
 }

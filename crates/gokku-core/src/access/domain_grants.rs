@@ -49,17 +49,13 @@ impl DomainGrant {
         if granted == name {
             return true;
         }
-        match granted.parent_of_wildcard() {
-            Some(parent) => {
-                let above = name.as_str().split_once('.').map(|(_, above)| above);
-                !name.is_wildcard() && above == Some(parent)
-            }
-            None => {
-                let host = name.parent_of_wildcard().unwrap_or(name.as_str());
-                let rest = host.strip_suffix(granted.as_str());
-                rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-            }
+        if let Some(parent) = granted.parent_of_wildcard() {
+            let above = name.as_str().split_once('.').map(|(_, above)| above);
+            return !name.is_wildcard() && above == Some(parent);
         }
+        let host = name.parent_of_wildcard().unwrap_or(name.as_str());
+        let rest = host.strip_suffix(granted.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Domain {
     pub strip_path: bool,
     /// Where its requests are sent to instead of to the app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub redirect_to: Option<RedirectTarget>,
+    pub redirect_to: Option<Box<RedirectTarget>>,
 }
 
 impl Domain {
@@ -41,7 +41,7 @@ impl Domain {
     pub fn redirected_www(&self) -> Option<Self> {
         Some(Self {
             path: self.path.clone(),
-            redirect_to: Some(RedirectTarget::name(self.name.clone())),
+            redirect_to: Some(Box::new(RedirectTarget::name(self.name.clone()))),
             ..Self::whole(self.name.other_of_www()?)
         })
     }
@@ -49,6 +49,20 @@ impl Domain {
     /// Returns whether it leads to the app by one name: it is no wildcard, and sends nobody elsewhere.
     fn is_address(&self) -> bool {
         !self.name.is_wildcard() && self.redirect_to.is_none()
+    }
+
+    /// Returns its URL, where it is served by HTTP on a port.
+    pub fn url(&self, port: u16) -> String {
+        let at = match port {
+            80 => String::new(),
+            other => format!(":{other}"),
+        };
+        let path = if self.path.is_root() {
+            ""
+        } else {
+            self.path.as_str()
+        };
+        format!("http://{}{at}{path}", self.name)
     }
 
     /// Returns whether the same requests are meant, whatever the app gets of them.
@@ -164,6 +178,17 @@ mod tests {
     fn a_domain_is_shown_as_people_write_it() {
         assert_eq!(domain("bücher.example").to_string(), "bücher.example");
         assert_eq!(domain("bücher.example/v1").to_string(), "bücher.example/v1");
+    }
+
+    #[test]
+    fn its_url_has_what_is_not_usual() {
+        for (text, port, url) in [
+            ("example.com", 80, "http://example.com"),
+            ("example.com", 8080, "http://example.com:8080"),
+            ("bücher.example/v1", 80, "http://bücher.example/v1"),
+        ] {
+            assert_eq!(domain(text).url(port), url);
+        }
     }
 
     #[test]

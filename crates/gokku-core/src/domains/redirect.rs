@@ -199,7 +199,7 @@ pub fn first_loop<'a>(new: &'a [Domain], others: &[&'a Domain]) -> Option<&'a Do
 fn comes_back(start: &Domain, path: &str, all: &[&Domain]) -> bool {
     let mut been = vec![start];
     let mut path = path.to_owned();
-    while let Some(target) = been.last().and_then(|here| here.redirect_to.as_ref()) {
+    while let Some(target) = been.last().and_then(|here| here.redirect_to.as_deref()) {
         // Another port is another program's.
         if target.port.is_some() {
             return false;
@@ -376,7 +376,7 @@ mod tests {
             let (name, path) = from.find('/').map_or((from, "/"), |at| from.split_at(at));
             Domain {
                 path: path.parse().expect("a path"),
-                redirect_to: to.map(target),
+                redirect_to: to.map(|to| Box::new(target(to))),
                 ..Domain::whole(name.parse().expect("a name"))
             }
         };

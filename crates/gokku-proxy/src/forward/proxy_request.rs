@@ -82,7 +82,7 @@ pub(crate) async fn forward(
     hop_headers::strip(headers);
     hop_headers::strip_lookalikes(headers);
     forwarded::set(headers, context.peer, &context.serve.trusted);
-    if let Some(target) = domain.as_ref().and_then(|domain| domain.redirect_to.as_ref()) {
+    if let Some(target) = domain.as_ref().and_then(|domain| domain.redirect_to.as_deref()) {
         let answer = redirect::respond(target, headers, &parts.uri);
         return answer.unwrap_or_else(|| own(ErrorReason::BadRequest("the request's path is not valid")));
     }

@@ -181,7 +181,7 @@ async fn a_domain_can_redirect() {
     let blue = Named::new("blue").await;
     site.serve(blue.target()).await;
     let to = |from: &str, target: &str| Domain {
-        redirect_to: Some(target.parse().expect("a target")),
+        redirect_to: Some(Box::new(target.parse().expect("a target"))),
         ..domain(from)
     };
     let domains = vec![

@@ -12,7 +12,7 @@ use gokku_core::domains::domain::first_address;
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::transition::{OperationName, State};
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
-use gokku_proxy::control::api::RouteStatus;
+use gokku_proxy::control::api::{DomainPortStatus, RouteStatus};
 use gokku_proxy::health::probe::probe;
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ use crate::app::apps::App;
 use crate::app::{apps, records};
 use crate::command::Error;
 use crate::command::config;
+use crate::engine::address::url_of;
 use crate::engine::health;
 use crate::engine::runtime::{Answer, Runtime};
 use crate::os::clock;
@@ -52,6 +53,8 @@ pub struct AppStatus {
     pub volumes: Vec<VolumeStatus>,
     /// The host port that answers.
     pub port: Option<u16>,
+    /// Where whoever asks reaches it, while it answers.
+    pub url: Option<String>,
     /// Whether it gets traffic.
     pub traffic: Traffic,
     /// Requests in flight.
@@ -409,6 +412,7 @@ async fn health_of(
 /// What the switch says, when it can be asked.
 struct Routes {
     known: Option<HashMap<AppName, RouteStatus>>,
+    domain_port: Option<DomainPortStatus>,
     trouble: Option<String>,
 }
 
@@ -423,10 +427,12 @@ impl Routes {
                         .map(|route| (route.app.clone(), route))
                         .collect(),
                 ),
+                domain_port: status.domain_port,
                 trouble: status.trouble,
             },
             Err(error) => Self {
                 known: None,
+                domain_port: None,
                 trouble: Some(error.to_string()),
             },
         }
@@ -506,6 +512,10 @@ fn facts<'a>(
         digest: record.and_then(|record| Some(record.digest?.to_string())),
         volumes: Vec::new(),
         port: route.map(|route| route.port),
+        url: route.filter(|route| route.answers()).map(|route| {
+            let known = url_of(server, route, routes.domain_port.as_ref());
+            known.unwrap_or_else(|| server.url_of_port(route.port))
+        }),
         traffic,
         in_flight: route.map_or(0, |route| {
             route.targets.iter().map(|target| target.in_flight).sum()

@@ -55,6 +55,7 @@ pub fn spawn(
         key_env::BY,
         key_env::WITH_KEY,
         key_env::DOMAINS,
+        key_env::REACHED_AT,
     ] {
         command.env_remove(variable);
     }

@@ -11,3 +11,6 @@ pub const ONLY: &str = "GOKKU_ONLY";
 
 /// The variable by which it knows the domains that a key may give to its apps, a comma between two.
 pub const DOMAINS: &str = "GOKKU_KEY_DOMAINS";
+
+/// The variable by which it knows the host by which whoever pushes reaches the server.
+pub const REACHED_AT: &str = "GOKKU_REACHED_AT";

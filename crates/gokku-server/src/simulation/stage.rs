@@ -201,6 +201,7 @@ impl Stage {
                 access: Access::All,
                 asker: Asker::Owner,
                 domains: DomainGrants::default(),
+                reached_at: None,
             },
             app: "api".parse().expect("a name"),
             fake,

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use gokku_core::domains::domain::Domain;
+use gokku_core::domains::redirect::RedirectTarget;
 use gokku_server::command::domains;
 
 use super::{spec_of, tell};
@@ -53,7 +54,8 @@ impl Run for AddArgs {
 impl AddArgs {
     /// Reads what was typed.
     fn added(&self) -> Result<Vec<Domain>, Error> {
-        let redirect_to = self.redirect_to.as_deref().map(str::parse).transpose()?;
+        let to = self.redirect_to.as_deref().map(str::parse::<RedirectTarget>);
+        let redirect_to = to.transpose()?.map(Box::new);
         let mut added = super::domains(&self.domains, self.path.as_deref())?;
         for domain in &mut added {
             if self.strip_path && domain.path.is_root() {

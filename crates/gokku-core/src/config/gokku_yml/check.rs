@@ -374,7 +374,7 @@ fn domains(list: List<raw::Domain>, reader: &mut Reader<'_>) -> Vec<Placed<Domai
         let domain = Domain {
             path: raw.path.map(|path| path.value).unwrap_or_default(),
             strip_path: raw.strip_path.as_ref().is_some_and(|strip| strip.value.0),
-            redirect_to: raw.redirect_to.map(|to| to.value),
+            redirect_to: raw.redirect_to.map(|to| Box::new(to.value)),
             ..Domain::whole(name.value.clone())
         };
         if let Some(strip) = raw.strip_path.filter(|_| domain.strip_path) {
