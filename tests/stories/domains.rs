@@ -1,11 +1,12 @@
 //! Domains: P35, P36, and P46 for those of an app, which come and go while it is deployed.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
 use gokku_tests::{App, Load, LoadPlan, PATIENCE, Server, Timeline, free_port, send, wait_until};
 
 /// A server whose domains are served on this port.
-fn server() -> (Server, SocketAddr) {
+pub(crate) fn server() -> (Server, SocketAddr) {
     let server = Server::new();
     let port = free_port();
     let config = server.read("config.toml");
@@ -17,7 +18,7 @@ fn server() -> (Server, SocketAddr) {
 }
 
 /// What is answered to a request for this host and path: the version, or the status.
-fn asked(at: SocketAddr, host: &str, path: &str) -> String {
+pub(crate) fn asked(at: SocketAddr, host: &str, path: &str) -> String {
     match send(at, "GET", path, &[("Host", host)], b"") {
         Ok(answer) if answer.status == 200 => answer.text(),
         Ok(answer) => answer.status.to_string(),
@@ -144,6 +145,46 @@ fn change(app: &App<'_>, how: &str, domain: &str) {
     app.gokku(["domains", how, domain]).ok();
 }
 
+/// Whoever adds and removes at once, and a daemon that starts meanwhile: what is served is what is on the disk.
+#[test]
+fn what_is_served_is_what_was_written_last() {
+    let (server, at) = server();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let leading = || {
+        let status = server.gokku(["proxy", "status", "--json"]).ok().json();
+        let domains = status["routes"][0]["domains"].as_array().cloned();
+        let names = domains.unwrap_or_default();
+        let names = names.iter().map(|one| one["name"].as_str().unwrap().to_owned());
+        names.collect::<BTreeSet<String>>()
+    };
+    let everywhere = |round: usize, change: &str| {
+        std::thread::scope(|scope| {
+            for hand in 0..6 {
+                let api = &api;
+                scope.spawn(move || {
+                    let domain = format!("r{round}-h{hand}.example");
+                    api.gokku(["domains", change, &domain]).ok();
+                });
+            }
+            if round % 3 == 2 {
+                server.gokku(["proxy", "restart"]).ok();
+            }
+        });
+    };
+    let mut expected = BTreeSet::new();
+    for round in 0..6 {
+        everywhere(round, "add");
+        expected.extend((0..6).map(|hand| format!("r{round}-h{hand}.example")));
+        if round % 2 == 1 {
+            everywhere(round, "remove");
+            expected.retain(|domain| !domain.starts_with(&format!("r{round}-")));
+        }
+        assert_eq!(leading(), expected, "after round {round}");
+    }
+    assert_eq!(asked(at, "r4-h0.example", "/version"), "v1");
+}
+
 /// Who has the port is named; all else goes on, and the domains are served once it is free.
 #[test]
 fn a_port_that_another_program_has_is_told_and_waited_for() {
@@ -162,4 +203,69 @@ fn a_port_that_another_program_has_is_told_and_waited_for() {
     });
     let listed = server.gokku(["domains", "list"]).ok();
     listed.says(&format!("http://example.com:{}/", at.port()));
+}
+
+/// What sends its requests elsewhere, and what would send them around in a circle.
+#[test]
+fn a_domain_can_redirect_to_another() {
+    let (server, at) = server();
+    let api = server.create("api");
+    api.working_copy().release("v1").ok();
+    let location = |host: &str, path: &str| {
+        let answer = send(at, "GET", path, &[("Host", host)], b"").expect("an answer");
+        assert_eq!(answer.status, 308, "{host}");
+        answer.header("location").map(str::to_owned).unwrap()
+    };
+    api.gokku(["domains", "add", "example.com", "--www"])
+        .ok()
+        .complains("redirects to example.com");
+    assert_eq!(location("www.example.com", "/a?b"), "http://example.com/a?b");
+    assert_eq!(asked(at, "example.com", "/version"), "v1");
+    let old = [
+        "domains",
+        "add",
+        "old.example",
+        "--redirect-to",
+        "https://example.com/docs",
+    ];
+    api.gokku(old).ok();
+    assert_eq!(location("old.example", "/a"), "https://example.com/docs/a");
+    for (words, why) in [
+        (
+            &["example.com", "--redirect-to", "old.example"][..],
+            "in a circle",
+        ),
+        (
+            &["*.example.org", "--redirect-to", "a.example.org"],
+            "in a circle",
+        ),
+        (&["*.example.org", "--www"], "is a wildcard"),
+        (
+            &["example.org", "--redirect-to", "*.example.com"],
+            "a redirect leads to one name",
+        ),
+        (
+            &["example.org", "--redirect-to", "ftp://example.com"],
+            "neither http:// nor https://",
+        ),
+        (
+            &["example.org", "--redirect-to", "a.example", "--www"],
+            "cannot be used with",
+        ),
+    ] {
+        let words = [&["domains", "add"], words].concat();
+        api.gokku(words).exits(2).complains(why);
+    }
+    assert_eq!(asked(at, "example.com", "/version"), "v1");
+    assert_eq!(asked(at, "example.org", "/"), "404");
+    let listed = server.gokku(["domains", "list", "--json"]).ok().json();
+    assert_eq!(listed[1]["redirect_to"], "example.com");
+    server
+        .gokku(["domains", "list"])
+        .ok()
+        .says("redirects to https://example.com/docs");
+    // The health check asks by the name of the app, also for the next release, and the next daemon redirects as this one.
+    server.kill_daemon();
+    api.gokku(["restart"]).ok();
+    assert_eq!(location("www.example.com", "/"), "http://example.com/");
 }

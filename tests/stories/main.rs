@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a story's helpers are tests, too")]
 
 mod abort;
+mod addresses;
 mod afar;
 mod agree;
 mod bad_input;
@@ -50,6 +51,7 @@ mod processes;
 mod projects;
 mod refs;
 mod refused;
+mod release_domains;
 mod restarts;
 mod retention;
 mod rollback;

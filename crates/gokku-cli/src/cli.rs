@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gokku_core::access::client_hello::Client;
+use gokku_core::access::reached_at::ReachedAt;
 
 use crate::commands::Run;
 use crate::commands::apps::Apps;
@@ -82,6 +83,16 @@ pub(crate) struct Options {
     /// Who has this run on its server: another gokku, in a word
     #[arg(long, global = true, hide = true, value_name = "PROTOCOL:VERSION")]
     pub(crate) client: Option<Client>,
+    /// The host by which whoever asks reaches this server
+    #[arg(
+        long,
+        global = true,
+        env = "GOKKU_REACHED_AT",
+        hide = true,
+        hide_env = true,
+        value_name = "HOST"
+    )]
+    pub(crate) reached_at: Option<ReachedAt>,
     /// The app, whatever `-a` calls it
     #[arg(long, global = true, hide = true, value_name = "APP")]
     pub(crate) as_app: Option<String>,

@@ -4,6 +4,9 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
+use gokku_core::access::domain_grants::DomainGrants;
+use gokku_core::access::reached_at::ReachedAt;
+use gokku_core::domains::name::DomainNameError;
 use gokku_core::{Access, AppName, Asker};
 use gokku_server::daemon::upgrade::Caller;
 use gokku_server::os::key_env;
@@ -28,6 +31,8 @@ pub(crate) fn server(options: &Options) -> Result<Server, Error> {
         by: key().unwrap_or_else(user),
         access: access()?,
         asker: asker(),
+        domains: domains()?,
+        reached_at: reached_at(options),
     })
 }
 
@@ -72,6 +77,20 @@ fn access() -> Result<Access, Error> {
     let apps: Result<Vec<AppName>, _> = only.split(',').map(str::parse).collect();
     let apps = apps.map_err(|error| Error::failed(error).about(key_env::ONLY))?;
     Ok(Access::of(apps))
+}
+
+/// Returns the domains that whoever pushes may give to the app, when the push came with a key.
+fn domains() -> Result<DomainGrants, Error> {
+    let given = std::env::var(key_env::DOMAINS).unwrap_or_default();
+    let given = given.split(',').filter(|word| !word.is_empty());
+    let given: Result<DomainGrants, _> = given.map(str::parse).collect();
+    given.map_err(|error: DomainNameError| Error::failed(error).about(key_env::DOMAINS))
+}
+
+/// Returns the host by which whoever asks reaches this machine: what another gokku says, or sshd.
+pub(crate) fn reached_at(options: &Options) -> Option<ReachedAt> {
+    let connection = || ReachedAt::of_ssh_connection(&std::env::var("SSH_CONNECTION").ok()?);
+    options.reached_at.clone().or_else(connection)
 }
 
 /// Returns what was asked for over ssh, when sshd has run another command in its place; empty when that was a shell.

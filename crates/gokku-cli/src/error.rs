@@ -196,6 +196,7 @@ is_usage! {
     gokku_core::app::branch_name::BranchNameError,
     gokku_core::domains::name::DomainNameError,
     gokku_core::domains::path::PathPrefixError,
+    gokku_core::domains::redirect::RedirectTargetError,
     gokku_core::app::release_id::ReleaseIdError,
     ssh::DestinationError,
     ServerRootError,

@@ -9,12 +9,15 @@ use gokku_core::logs::event::{CommandEnd, Event, Finish, Held, Since, Source, St
 use gokku_core::logs::subject::{StepStarted, Subject};
 use gokku_core::transition::{OperationName, Previous, StepName};
 
+use gokku_server::Server;
+
 use crate::live::Live;
 use crate::printer::{Look, Printer, plain_table};
 
 /// Shows events one by one.
 pub(crate) struct Renderer {
     printer: Printer,
+    server: Server,
     what: OperationName,
     app: String,
     steps: Vec<(String, Duration)>,
@@ -131,9 +134,11 @@ fn seconds(took: Duration) -> String {
 }
 
 impl Renderer {
-    pub(crate) fn new(printer: Printer) -> Self {
+    /// Makes one for whoever asks of a server.
+    pub(crate) fn new(printer: Printer, server: &Server) -> Self {
         Self {
             printer,
+            server: server.clone(),
             what: OperationName::Unknown,
             app: String::new(),
             steps: Vec::new(),
@@ -343,8 +348,10 @@ impl Renderer {
         }
         let what = format!("{} of {}", self.what, self.app);
         match outcome {
-            Finish::Succeeded { port } => {
-                let at = port.map_or(String::new(), |port| format!(": http://localhost:{port}"));
+            Finish::Succeeded { port, url } => {
+                let of_port = || Some(self.server.url_of_port((*port)?));
+                let url = url.clone().or_else(of_port);
+                let at = url.map_or(String::new(), |url| format!(": {url}"));
                 self.source = None;
                 self.printer.note(Look::Good, &format!("-----> Done{at}"));
             }

@@ -27,6 +27,9 @@ pub(crate) fn take_over(spec: &Spec, options: &Options, typed: &[OsString]) -> R
     if let Some(host) = &options.docker_host {
         command.arg("--docker-host").arg(host);
     }
+    if let Some(host) = environment::reached_at(options) {
+        command.arg("--reached-at").arg(host.to_string());
+    }
     let error = command.args(without_root(typed)).exec();
     let root = options.root.display();
     Err(Error::failed(error).about(format!(
@@ -40,11 +43,14 @@ fn without_root(typed: &[OsString]) -> Vec<OsString> {
     let mut words = typed.iter();
     while let Some(word) = words.next() {
         let text = word.to_string_lossy();
-        if text == "--root" || text == "--docker-host" {
+        if text == "--root" || text == "--docker-host" || text == "--reached-at" {
             words.next();
             continue;
         }
-        if text.starts_with("--root=") || text.starts_with("--docker-host=") {
+        if ["--root=", "--docker-host=", "--reached-at="]
+            .iter()
+            .any(|option| text.starts_with(option))
+        {
             continue;
         }
         rest.push(word.clone());

@@ -48,9 +48,10 @@ impl From<&EngineError> for Kind {
 impl From<&SwitchError> for Kind {
     fn from(error: &SwitchError) -> Self {
         match error {
-            SwitchError::NotRunning(_) | SwitchError::Forbidden(_) | SwitchError::Broken { .. } => {
-                Self::Unavailable
-            }
+            SwitchError::NotRunning(_)
+            | SwitchError::Forbidden(_)
+            | SwitchError::Silent { .. }
+            | SwitchError::Broken { .. } => Self::Unavailable,
             SwitchError::Refused(_) => Self::Failed,
         }
     }

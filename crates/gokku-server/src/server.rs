@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use gokku_core::access::domain_grants::DomainGrants;
+use gokku_core::access::reached_at::ReachedAt;
 use gokku_core::containers::{ContainerFacts, labels};
 use gokku_core::{Access, AppName, Asker};
 use gokku_docker::Engine;
@@ -31,6 +33,10 @@ pub struct Server {
     pub access: Access,
     /// Who answers for what is asked.
     pub asker: Asker,
+    /// The domains that whoever asks may give to apps, where that is a key.
+    pub domains: DomainGrants,
+    /// The host by which whoever asks reaches it, where that is known.
+    pub reached_at: Option<ReachedAt>,
 }
 
 impl Server {
@@ -59,6 +65,14 @@ impl Server {
         let root = self.root.label();
         let mine = [(labels::ROOT, root.as_str()), (labels::APP, app.as_str())];
         engine.containers(&mine).await
+    }
+
+    /// Returns the URL of one of its ports, as whoever asks reaches it.
+    pub fn url_of_port(&self, port: u16) -> String {
+        match &self.reached_at {
+            Some(at) => at.url(port),
+            None => format!("http://localhost:{port}"),
+        }
     }
 
     /// Where everything of an app is.

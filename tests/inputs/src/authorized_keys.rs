@@ -46,6 +46,10 @@ fn file(data: &[u8]) {
     let new = BoundKey {
         name: name.clone(),
         access: Access::of(["api".parse().expect("a name")]),
+        domains: ["*", "*.example.com"]
+            .map(|domain| domain.parse().expect("a domain"))
+            .into_iter()
+            .collect(),
         key,
     };
     let mut after = before.clone();

@@ -69,7 +69,7 @@ fn written(call: &ControlRequest) -> (&'static str, String, Vec<u8>) {
         ControlRequest::Switch(app, to) => ("POST", format!("/v1/routes/{app}/switch"), json(to)),
         ControlRequest::Hold(app, hold) => ("POST", format!("/v1/routes/{app}/hold"), json(hold)),
         ControlRequest::Release(app) => ("POST", format!("/v1/routes/{app}/release"), none()),
-        ControlRequest::Clear(app) => ("POST", format!("/v1/routes/{app}/clear"), none()),
+        ControlRequest::Clear(app, clear) => ("POST", format!("/v1/routes/{app}/clear"), json(clear)),
         ControlRequest::Drain(app, drain) => ("POST", format!("/v1/routes/{app}/drain"), json(drain)),
         ControlRequest::ReloadCertificates => ("POST", "/v1/certificates/reload".to_owned(), none()),
         ControlRequest::PutChallenge(name, put) => {
@@ -148,7 +148,7 @@ async fn perform(switch: &Switch, call: &ControlRequest) -> Result<(), Refused> 
         ControlRequest::Switch(app, to) => switch.switch(&app, to).await,
         ControlRequest::Hold(app, hold) => switch.hold(&app, hold).await,
         ControlRequest::Release(app) => switch.release(&app).await,
-        ControlRequest::Clear(app) => switch.clear(&app).await,
+        ControlRequest::Clear(app, clear) => switch.clear(&app, clear).await,
         ControlRequest::Drain(_, drain) => {
             let drained = switch.drain(drain).await?;
             assert_eq!((drained.left, drained.cut), (0, 0));

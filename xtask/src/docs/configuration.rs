@@ -94,6 +94,12 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "a whole number",
     ],
     [
+        "server.name",
+        "-",
+        "The name by which people reach the server: the addresses of apps without a domain are told with it. Without, that of the ssh connection: [Domains](domains.md#the-address-that-is-told)",
+        "a host's name, as server.example.com",
+    ],
+    [
         "apps.<app>.ports",
         "-",
         "The host ports that the app may take although they are the server's own; they are kept from other apps, as `proxy.forbidden_ports` are",

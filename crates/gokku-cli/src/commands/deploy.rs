@@ -105,7 +105,7 @@ fn attach(context: &Context, app: &AppName) -> Result<u8, Error> {
     let held = lock::holder(&dir)?.map(|held| held.holder);
     let holder = held.filter(|held| !held.is_brief());
     let holder = holder.ok_or_else(|| nothing_under_way(app))?;
-    let mut renderer = Renderer::new(context.printer);
+    let mut renderer = Renderer::new(context.printer, context.server()?);
     let finish = follow(&dir, holder.id, holder.pid, |event| {
         renderer.show(event);
     })?;
@@ -120,7 +120,7 @@ fn end(context: &Context, app: &AppName, which: Option<&str>) -> Result<u8, Erro
     let holder = choose(app, &choices, which)?;
     abort::ask(&dir, holder, &server.by)?;
     printer.note(Look::Plain, &format!("asked the {holder} to stop"));
-    let mut renderer = Renderer::new(printer);
+    let mut renderer = Renderer::new(printer, server);
     let end = follow_until(&dir, holder.id, holder.pid, |stamped| {
         renderer.show(stamped);
         match &stamped.event {

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches};
+use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::access::key_name::KeyNameError;
 use gokku_core::access::ssh_command::{self, Asked, EntryError, Service};
 use gokku_core::app::name::NameError;
+use gokku_core::domains::name::DomainNameError;
 use gokku_core::logs::audit::Change;
 use gokku_core::{Access, AppName, Asker, KeyName};
 use gokku_server::Server;
@@ -36,6 +38,9 @@ pub(crate) struct SshEntryArgs {
     /// The apps it is limited to
     #[arg(id = "app", long = "app", value_name = "APP")]
     apps: Vec<String>,
+    /// The domains that it may give to them
+    #[arg(id = "domain", long = "domain", value_name = "DOMAIN")]
+    domains: Vec<String>,
 }
 
 impl Run for SshEntryArgs {
@@ -64,7 +69,10 @@ impl SshEntryArgs {
             .map_err(|error: KeyNameError| wrong(error.into()))?;
         let apps: Result<Vec<AppName>, _> = self.apps.iter().map(|app| app.parse()).collect();
         let apps = apps.map_err(|error: NameError| wrong(error.into()))?;
+        let domains: Result<DomainGrants, _> = self.domains.iter().map(|domain| domain.parse()).collect();
+        let domains = domains.map_err(|error: DomainNameError| wrong(error.into()))?;
         Ok(Server {
+            domains,
             by: key.to_string(),
             access: Access::of(apps),
             asker: Asker::Key,

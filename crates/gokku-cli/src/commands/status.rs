@@ -121,10 +121,11 @@ fn one(app: &AppStatus) -> String {
     );
     row(
         "port",
-        app.port.map_or_else(
-            || "-".to_owned(),
-            |port| format!("{port} (http://localhost:{port})"),
-        ),
+        match (app.port, &app.url) {
+            (Some(port), Some(url)) => format!("{port} ({url})"),
+            (Some(port), None) => port.to_string(),
+            (None, _) => "-".to_owned(),
+        },
     );
     for container in &app.containers {
         let up = container

@@ -26,7 +26,7 @@ pub(super) fn follow_to_end(context: &Context, app: &AppName, submitted: Submitt
 pub(super) fn follow_to_newest(context: &Context, app: &AppName, submitted: Submitted) -> Result<u8, Error> {
     let mut finish = end_of(context, app, submitted)?;
     while let Finish::Superseded { id, process, .. } = finish {
-        let mut renderer = Renderer::new(context.printer);
+        let mut renderer = Renderer::new(context.printer, context.server()?);
         finish = follow(&context.server()?.app_dir(app), id, process, |event| {
             renderer.show(event);
         })?;
@@ -36,7 +36,7 @@ pub(super) fn follow_to_newest(context: &Context, app: &AppName, submitted: Subm
 
 /// Follows a worker, and returns whatever end it comes to.
 pub(super) fn end_of(context: &Context, app: &AppName, mut submitted: Submitted) -> Result<Finish, Error> {
-    let mut renderer = Renderer::new(context.printer);
+    let mut renderer = Renderer::new(context.printer, context.server()?);
     let dir = context.server()?.app_dir(app);
     let finish = follow(&dir, submitted.id, submitted.child.id(), |event| {
         renderer.show(event);

@@ -6,6 +6,7 @@
 
 use std::fmt::Write;
 
+use crate::access::domain_grants::{DomainGrant, DomainGrants};
 use crate::access::key_name::KeyName;
 use crate::access::public_key::PublicKey;
 use crate::access::scope::Access;
@@ -22,6 +23,8 @@ pub struct BoundKey {
     pub name: KeyName,
     /// The apps it may reach.
     pub access: Access,
+    /// The domains it may give to them.
+    pub domains: DomainGrants,
     /// The key.
     pub key: PublicKey,
 }
@@ -160,6 +163,10 @@ fn write(binding: Binding<'_>, bound: &BoundKey) -> Result<String, AuthorizedKey
     for app in bound.access.apps().into_iter().flatten() {
         words.extend(["--app", app.as_str()]);
     }
+    let domains: Vec<String> = bound.domains.iter().cloned().map(String::from).collect();
+    for domain in &domains {
+        words.extend(["--domain", domain]);
+    }
     let mut command = String::new();
     for word in words {
         let refused = || AuthorizedKeysError::Path(word.to_owned());
@@ -194,21 +201,23 @@ fn read(line: &str) -> Option<Ours> {
         }
         _ => return None,
     };
-    let [name, apps @ ..] = rest_of_command else {
+    let [name, options @ ..] = rest_of_command else {
         return None;
     };
-    let apps: Option<Vec<AppName>> = apps
-        .chunks(2)
-        .map(|pair| match pair {
-            [dash_app, app] if dash_app == "--app" => app.parse().ok(),
-            _ => None,
-        })
-        .collect();
+    let (mut apps, mut domains) = (Vec::<AppName>::new(), Vec::<DomainGrant>::new());
+    for pair in options.chunks(2) {
+        match pair {
+            [option, app] if option == "--app" => apps.push(app.parse().ok()?),
+            [option, domain] if option == "--domain" => domains.push(domain.parse().ok()?),
+            _ => return None,
+        }
+    }
     let mut words = rest.split_ascii_whitespace();
     let key = PublicKey::of_words(words.next()?, words.next()?).ok()?;
     let bound = BoundKey {
         name: name.parse().ok()?,
-        access: Access::of(apps?),
+        access: Access::of(apps),
+        domains: domains.into_iter().collect(),
         key,
     };
     let written = write(binding, &bound).ok()?;
@@ -251,6 +260,7 @@ mod tests {
         BoundKey {
             name: name.parse().expect("a name"),
             access: Access::of(apps.iter().map(|app| app.parse().expect("a name"))),
+            domains: DomainGrants::default(),
             key: key.parse().expect("a key"),
         }
     }
@@ -264,10 +274,17 @@ mod tests {
         let mut file = AuthorizedKeys::parse(b"");
         file.add(HERE, &bound("ada", &["shop", "api"], ADA))
             .expect("added");
-        file.add(HERE, &bound("bob", &[], BOB)).expect("added");
+        let bob = BoundKey {
+            domains: ["*.example.com", "bücher.example", "*"]
+                .map(|domain| domain.parse().expect("a domain"))
+                .into_iter()
+                .collect(),
+            ..bound("bob", &[], BOB)
+        };
+        file.add(HERE, &bob).expect("added");
         insta::assert_snapshot!(text(&file), @r#"
         restrict,pty,command="/usr/local/bin/gokku --root /opt/gokku entry --key ada --app api --app shop" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPbBZV2VO5M+Cf4rFy0jLNcFkKfUuf7X1hQR8Y0lB6wV ada
-        restrict,pty,command="/usr/local/bin/gokku --root /opt/gokku entry --key bob" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhXF4Jb4Iw7pVYq3o3qg5cMVDrS1VvAWpyP4wP2cN0L bob
+        restrict,pty,command="/usr/local/bin/gokku --root /opt/gokku entry --key bob --domain '*' --domain '*.example.com' --domain xn--bcher-kva.example" ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGhXF4Jb4Iw7pVYq3o3qg5cMVDrS1VvAWpyP4wP2cN0L bob
         "#);
         let again = AuthorizedKeys::parse(&file.to_bytes());
         assert_eq!(again, file);
@@ -315,6 +332,10 @@ mod tests {
             ("--app api\"", "--app api\",port-forwarding"),
             ("--app api", "--app"),
             ("--app api", "--app ../x"),
+            ("--app api", "--app api --domain"),
+            ("--app api", "--app api --domain *"),
+            ("--app api", "--domain a.example --app api"),
+            ("--app api", "--app api --domain 1"),
             ("--app api", "--app api; sh"),
             ("--app api", "--app api --docker-host x"),
             ("entry", "worker"),

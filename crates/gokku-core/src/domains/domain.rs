@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::app::name::AppName;
 use crate::domains::name::DomainName;
 use crate::domains::path::PathPrefix;
+use crate::domains::redirect::RedirectTarget;
+use crate::domains::scheme::Scheme;
 
 /// What leads to an app: a host, and the paths of it that are meant.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,6 +28,9 @@ pub struct Domain {
     /// For how many seconds a client that has asked by HTTPS is to ask by nothing else (`Strict-Transport-Security`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hsts: Option<u32>,
+    /// Where its requests are sent to instead of to the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_to: Option<Box<RedirectTarget>>,
 }
 
 /// What is answered to those who ask for a domain by HTTP, once its host has a certificate.
@@ -40,6 +45,21 @@ pub enum PlainHttp {
 }
 
 impl PlainHttp {
+    /// Returns the word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Redirect => "redirect",
+            Self::Keep => "keep",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Redirect, Self::Keep]
+            .into_iter()
+            .find(|http| http.as_str() == word)
+    }
+
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
     fn is_redirect(&self) -> bool {
         *self == Self::Redirect
@@ -55,12 +75,42 @@ impl Domain {
             strip_path: false,
             http: PlainHttp::Redirect,
             hsts: None,
+            redirect_to: None,
         }
     }
 
-    /// Returns whether it says anything of HTTP beside HTTPS, which earlier programs do not understand.
-    pub fn has_https_options(&self) -> bool {
-        self.http != PlainHttp::Redirect || self.hsts.is_some()
+    /// Returns whether it says more than a host, its paths and whether the app sees them, which earlier programs do not understand.
+    pub fn has_options(&self) -> bool {
+        self.http != PlainHttp::Redirect || self.hsts.is_some() || self.redirect_to.is_some()
+    }
+
+    /// Returns the other of www and apex, with the same path, which sends its requests to this one; none for a wildcard.
+    pub fn redirected_www(&self) -> Option<Self> {
+        Some(Self {
+            path: self.path.clone(),
+            redirect_to: Some(Box::new(RedirectTarget::name(self.name.clone()))),
+            ..Self::whole(self.name.other_of_www()?)
+        })
+    }
+
+    /// Returns whether it leads to the app by one name: it is no wildcard, and sends nobody elsewhere.
+    fn is_address(&self) -> bool {
+        !self.name.is_wildcard() && self.redirect_to.is_none()
+    }
+
+    /// Returns its URL, where it is served on a port by this scheme.
+    pub fn url(&self, scheme: Scheme, port: u16) -> String {
+        let at = if port == scheme.default_port() {
+            String::new()
+        } else {
+            format!(":{port}")
+        };
+        let path = if self.path.is_root() {
+            ""
+        } else {
+            self.path.as_str()
+        };
+        format!("{scheme}://{}{at}{path}", self.name)
     }
 
     /// Returns whether the same requests are meant, whatever the app gets of them.
@@ -76,6 +126,11 @@ impl fmt::Display for Domain {
         }
         write!(f, "{}{}", self.name, self.path)
     }
+}
+
+/// Returns the domain by which an app is known: the first that leads to it by one name, of its own before its release's.
+pub fn first_address<'a>(own: &'a [Domain], of_release: &'a [Domain]) -> Option<&'a Domain> {
+    own.iter().chain(of_release).find(|domain| domain.is_address())
 }
 
 /// A domain that is another app's.
@@ -118,6 +173,23 @@ mod tests {
     }
 
     #[test]
+    fn an_app_is_known_by_its_first_name_that_leads_to_it() {
+        let [apex, wild, path] = ["example.com", "*.example.com", "example.org/v1"].map(domain);
+        let www = apex.redirected_www().expect("a redirect");
+        assert_eq!(www.to_string(), "www.example.com");
+        assert_eq!(
+            path.redirected_www().expect("a redirect").to_string(),
+            "www.example.org/v1"
+        );
+        assert_eq!(wild.redirected_www(), None);
+        let all = [wild, www, path.clone(), apex.clone()];
+        assert_eq!(first_address(&all, &[]), Some(&path));
+        assert_eq!(first_address(&all[..2], &all[3..]), Some(&apex));
+        assert_eq!(first_address(&all[3..], &all), Some(&apex));
+        assert_eq!(first_address(&all[..2], &all[..2]), None);
+    }
+
+    #[test]
     fn a_host_and_path_belong_to_one_app() {
         let (ours, theirs): (AppName, AppName) = ("api".parse().unwrap(), "web".parse().unwrap());
         let claimed = |wanted: &str, there: &str, owner: &AppName| {
@@ -157,6 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn its_url_has_what_is_not_usual() {
+        for (text, scheme, port, url) in [
+            ("example.com", Scheme::Http, 80, "http://example.com"),
+            ("example.com", Scheme::Http, 443, "http://example.com:443"),
+            ("example.com", Scheme::Https, 443, "https://example.com"),
+            ("example.com", Scheme::Https, 8443, "https://example.com:8443"),
+            ("bücher.example/v1", Scheme::Http, 80, "http://bücher.example/v1"),
+        ] {
+            assert_eq!(domain(text).url(scheme, port), url);
+        }
+    }
+
+    #[test]
     fn what_is_usual_is_not_written() {
         let written = |domain: &Domain| serde_json::to_string(domain).unwrap();
         assert_eq!(written(&domain("example.com")), r#"{"name":"example.com"}"#);
@@ -175,6 +260,6 @@ mod tests {
         let text = written(&kept);
         assert_eq!(text, r#"{"name":"example.com","http":"keep","hsts":600}"#);
         assert_eq!(serde_json::from_str::<Domain>(&text).unwrap(), kept);
-        assert!(kept.has_https_options() && !stripped.has_https_options());
+        assert!(kept.has_options() && !stripped.has_options());
     }
 }

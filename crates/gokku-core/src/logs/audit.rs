@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::took::milliseconds;
+use crate::access::domain_grants::DomainGrants;
 use crate::access::key_name::KeyName;
 use crate::access::scope::Access;
 use crate::app::ids::CommitId;
@@ -178,6 +179,9 @@ pub enum Change {
         /// The apps it is limited to; none when it is not.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         apps: Vec<AppName>,
+        /// The domains it may give to them.
+        #[serde(default, skip_serializing_if = "DomainGrants::is_empty")]
+        domains: DomainGrants,
     },
     /// A key is let in no more.
     KeyRemoved {
@@ -417,9 +421,13 @@ impl fmt::Display for Change {
                 Size(*bytes)
             ),
             Self::BuildCachePruned { bytes } => write!(f, "pruned: {} of the build cache", Size(*bytes)),
-            Self::KeyAdded { name, apps } => {
+            Self::KeyAdded { name, apps, domains } => {
                 let access = Access::of(apps.iter().cloned());
-                write!(f, "the key {name} was added, for {access}")
+                write!(f, "the key {name} was added, for {access}")?;
+                if domains.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ", with {domains}")
             }
             Self::KeyRemoved { name } => write!(f, "the key {name} was removed"),
             Self::RegistryAdded { registry, username } => {

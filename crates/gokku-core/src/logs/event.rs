@@ -269,6 +269,9 @@ pub enum Finish {
         /// The host port that answers, when the app has traffic.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         port: Option<u16>,
+        /// Where people reach it, as far as the server knows that by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
     },
     /// The goal was given up; everything is as it was before.
     GaveUp {

@@ -5,12 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::app::ids::{CommitId, ImageId};
 use crate::app::release_id::ReleaseId;
 use crate::config::image_ref::ImageRef;
+use crate::domains::domain::Domain;
 use crate::release::build_key::BuildKey;
 use crate::release::disk::Taken;
 
-/// The newest version of the record's format: of releases whose image is pulled. All others are written in the first
-/// one, which a gokku knows that pulls none; a daemon of before is one until it is replaced.
-pub const VERSION: u32 = 2;
+/// The newest version of the record's format: of releases with domains. A release without is written in an older version,
+/// which a gokku of before knows; the daemon is one until it is replaced.
+pub const VERSION: u32 = 3;
+
+/// The version of releases whose image is pulled, and that have no domains.
+const PULLED_VERSION: u32 = 2;
 
 /// The oldest version, which has a commit always and an image's reference never.
 pub const FIRST_VERSION: u32 = 1;
@@ -59,6 +63,9 @@ pub struct Record {
     /// What it took of the disks, once built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk: Option<Taken>,
+    /// The domains that lead to the app while it has the traffic.
+    #[serde(default, rename = "domain", skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<Domain>,
 }
 
 /// What became of a release.
@@ -93,7 +100,19 @@ impl Record {
             begun: None,
             finished: None,
             disk: None,
+            domains: Vec::new(),
         }
+    }
+
+    /// Returns it in the oldest version that can say what it says.
+    #[must_use]
+    pub fn in_its_version(self) -> Self {
+        let version = match (&self.reference, &self.domains[..]) {
+            (_, [_, ..]) => VERSION,
+            (Some(_), []) => PULLED_VERSION,
+            (None, []) => FIRST_VERSION,
+        };
+        Self { version, ..self }
     }
 
     /// Returns whether traffic can be given to this release again.

@@ -24,6 +24,9 @@ pub(crate) fn step_allowed(world: &World, step: &Step) -> Held {
         if targets.is_empty() {
             return Err("the traffic switch refuses a switch to nothing".to_owned());
         }
+        if world.releases_of(targets.iter()).len() > 1 {
+            return Err("P46: traffic to two releases, whose domains may differ".to_owned());
+        }
         for target in targets {
             let has_it = world.observed.route.targets.contains(target);
             if !world.proven.contains(target) && !world.is_previous(target) && !has_it {
@@ -79,6 +82,10 @@ fn live_target(world: &World) -> bool {
 /// What a step that went well may not have done.
 pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held {
     // Where there is to be nothing that answers, or was nothing, the switch is what takes it away, there or back.
+    let routed = after.releases_of(after.observed.route.targets.iter());
+    if routed.iter().any(|release| Some(*release) != after.domains) {
+        return Err("P46: the domains of one release lead to another".to_owned());
+    }
     let answers = |activation: &Activation| activation.processes.iter().any(ProcessKey::is_web);
     let wants_none = matches!(before.goal(), Goal::Activate(activation) if !answers(activation));
     let had_none = before.written.previous_without_web;
@@ -121,6 +128,9 @@ pub(crate) fn step_harmless(before: &World, step: &Step, after: &World) -> Held 
 
 /// What must be true when a transition has ended.
 pub(crate) fn end_sound(world: &World, end: End) -> Held {
+    if matches!(world.goal(), Goal::Activate(_)) && world.domains != world.observed.current {
+        return Err("P46: the domains are not those of the active release".to_owned());
+    }
     match (world.goal(), end) {
         (Goal::Activate(_), End::Done) => done_sound(world),
         (Goal::Activate(_), End::GaveUp(kind)) => gave_up_sound(world, kind),

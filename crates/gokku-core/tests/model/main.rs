@@ -395,6 +395,23 @@ fn stops_old_too_early(goal: &Goal, journal: &Journal, observed: &Observed) -> D
     }
 }
 
+/// Leaves the previous release a share of the traffic.
+fn shares_the_traffic(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
+    match next(goal, journal, observed) {
+        Decision::Do {
+            step: Step::Switch { mut targets },
+            why,
+        } if journal.failure.is_none() => {
+            targets.extend(journal.previous.iter().cloned());
+            Decision::Do {
+                step: Step::Switch { targets },
+                why,
+            }
+        }
+        other => other,
+    }
+}
+
 fn reruns_migrations(goal: &Goal, journal: &Journal, observed: &Observed) -> Decision {
     let mut forgetful = journal.clone();
     if forgetful.migration == gokku_core::transition::Migration::Started {
@@ -517,6 +534,7 @@ fn a_broken_rule_is_found() {
     caught(drains_for_ever, Mode::StopFirst, "invariant 5");
     caught(reruns_migrations, Mode::ZeroDowntime, "invariant 6");
     caught(runs_both, Mode::StopFirst, "P08");
+    caught(shares_the_traffic, Mode::ZeroDowntime, "P46");
     for (policy, promise) in [
         (
             keeps_nothing as explore::Policy,

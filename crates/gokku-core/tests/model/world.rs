@@ -18,6 +18,8 @@ pub(crate) struct World {
     pub(crate) written: Journal,
     /// The journal in the driver's memory; none when the driver was killed.
     pub(crate) live: Option<Journal>,
+    /// The release whose domains lead to the app: they move with its traffic, and where there is none, with what is the active one.
+    pub(crate) domains: Option<ReleaseId>,
     /// The containers that passed their health check since they last started.
     pub(crate) proven: Vec<ContainerId>,
     /// How often the migration ran.
@@ -71,6 +73,7 @@ impl World {
     pub(crate) fn begin(journal: Journal, observed: Observed) -> Self {
         Self {
             begun: Rc::new(observed.clone()),
+            domains: observed.current,
             observed,
             written: Journal {
                 resumed: false,
@@ -122,6 +125,13 @@ impl World {
             .containers
             .iter()
             .any(|container| container.id == *id && container.state == State::Running)
+    }
+
+    /// The releases of those containers that exist.
+    pub(crate) fn releases_of<'a>(&self, ids: impl Iterator<Item = &'a ContainerId>) -> BTreeSet<ReleaseId> {
+        let all = &self.observed.containers;
+        let found = ids.filter_map(|id| all.iter().find(|container| container.id == *id));
+        found.map(|container| container.release).collect()
     }
 
     fn stir(&mut self, containers: &[ContainerId]) {
@@ -226,6 +236,7 @@ impl World {
             Step::CommitRefs => self.observed.refs = Refs::Moved,
             Step::RestoreRefs => self.observed.refs = Refs::Unmoved,
             Step::Switch { targets } => {
+                self.domains = self.releases_of(targets.iter()).first().copied();
                 self.observed.route.targets = targets.iter().cloned().collect();
                 self.observed.route.held = false;
             }
@@ -256,7 +267,12 @@ impl World {
                     container.slot = Some(Slot::Blue);
                 });
             }
-            Step::Unroute => self.observed.route = gokku_core::transition::Route::default(),
+            Step::Unroute => {
+                if matches!(self.goal(), Goal::Activate(_)) {
+                    self.domains = self.written.previous_release;
+                }
+                self.observed.route = gokku_core::transition::Route::default();
+            }
             Step::Release => self.observed.route.held = false,
             Step::Discard => {
                 self.observed.record = RecordState::Failed;

@@ -11,7 +11,7 @@ use crate::client::connection_limit::{ConnectionLimiter, ConnectionPermit};
 use crate::client::connection_state::ActiveRequest;
 use crate::config::limits::Limits;
 use crate::config::network::Network;
-use crate::http::scheme::Scheme;
+use gokku_core::domains::scheme::Scheme;
 
 /// What all connections share.
 #[derive(Debug)]

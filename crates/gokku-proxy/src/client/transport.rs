@@ -7,8 +7,8 @@ use tokio::time::timeout;
 
 use crate::client::client_stream::ClientStream;
 use crate::client::connection_state::ConnectionState;
-use crate::http::scheme::Scheme;
 use crate::tls::acceptor::{Accepted, Acceptor};
+use gokku_core::domains::scheme::Scheme;
 
 /// How a port's connections are carried.
 #[derive(Clone, Debug)]

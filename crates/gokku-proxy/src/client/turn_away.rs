@@ -5,7 +5,7 @@ use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::net::TcpStream;
 
 use crate::http::error_reason::{ErrorLog, ErrorReason};
-use crate::http::scheme::Scheme;
+use gokku_core::domains::scheme::Scheme;
 
 /// How many reads are made of what the client has sent, and of how many bytes each.
 const READS: (usize, usize) = (16, 4096);

@@ -10,7 +10,7 @@
 //! | `PUT /v1/routes/{app}/domains` [`PutDomains`] | the domains that lead to the app; [`RouteStatus`] |
 //! | `POST /v1/routes/{app}/hold` [`Hold`] | requests wait |
 //! | `POST /v1/routes/{app}/release` | waiting requests go on |
-//! | `POST /v1/routes/{app}/clear` | no targets: requests are refused |
+//! | `POST /v1/routes/{app}/clear` [`Clear`] | no targets: requests are refused |
 //! | `POST /v1/routes/{app}/drain` [`Drain`] | waits for a container's requests; [`Drained`] |
 //! | `POST /v1/certificates/reload` | reads the certificates on disk again; [`CertificatesStatus`] |
 //! | `PUT /v1/challenges/{name}` [`PutChallenge`] | what a certificate authority is shown that asks for a name by TLS-ALPN-01 |
@@ -93,6 +93,15 @@ pub struct PutDomains {
     pub domains: Vec<Domain>,
 }
 
+/// Takes a route's targets away.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clear {
+    /// The domains of the release that has no traffic now and is the active one; without, they stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub domains: Option<Vec<Domain>>,
+}
+
 /// Asks that requests wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,6 +180,9 @@ pub struct RouteStatus {
     /// All domains that lead to the app, its release's too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<Domain>,
+    /// Those of the release that has the traffic.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub release_domains: Vec<Domain>,
 }
 
 impl RouteStatus {

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -14,12 +15,16 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::api::{
-    CertificatesStatus, Drain, Drained, Hold, PutChallenge, PutDomains, PutRoute, Refused, RouteStatus,
-    Status, SwitchTo,
+    CertificatesStatus, Clear, Drain, Drained, Hold, PutChallenge, PutDomains, PutRoute, Refused,
+    RouteStatus, Status, SwitchTo,
 };
+
+/// How long the switch may take to have an app's domains: it writes its table.
+const DOMAINS_LIMIT: Duration = Duration::from_secs(10);
 
 /// What happened to an exchange: an error, or a text.
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -39,6 +44,17 @@ pub enum Error {
     /// The switch refused.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// Nobody answers, although somebody listens.
+    #[error(
+        "the traffic switch on {} has not answered for {} s: its log says what it does, and `gokku proxy restart` starts another one",
+        .socket.display(), .limit.as_secs()
+    )]
+    Silent {
+        /// The socket.
+        socket: PathBuf,
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// The connection broke, or what came back was not understood.
     #[error("the exchange with the traffic switch on {} failed: {source}", .socket.display())]
     Broken {
@@ -83,10 +99,16 @@ impl Client {
         self.call(Method::PUT, &format!("/v1/routes/{app}"), &put).await
     }
 
-    /// Gives an app its domains.
+    /// Gives an app its domains. Whoever does has the lock of all domains, so that this wait has an end.
     pub async fn put_domains(&self, app: &AppName, put: &PutDomains) -> Result<RouteStatus, Error> {
-        self.call(Method::PUT, &format!("/v1/routes/{app}/domains"), put)
-            .await
+        let path = format!("/v1/routes/{app}/domains");
+        let told = timeout(DOMAINS_LIMIT, self.call(Method::PUT, &path, put)).await;
+        told.unwrap_or_else(|_| {
+            Err(Error::Silent {
+                socket: self.socket.clone(),
+                limit: DOMAINS_LIMIT,
+            })
+        })
     }
 
     /// Forgets an app.
@@ -110,8 +132,8 @@ impl Client {
     }
 
     /// Takes a route's targets away.
-    pub async fn clear(&self, app: &AppName) -> Result<RouteStatus, Error> {
-        self.post(app, "clear", &()).await
+    pub async fn clear(&self, app: &AppName, clear: &Clear) -> Result<RouteStatus, Error> {
+        self.post(app, "clear", clear).await
     }
 
     /// Waits for a container's requests to end.

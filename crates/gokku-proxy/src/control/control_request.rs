@@ -5,7 +5,7 @@ use gokku_core::app::name::NameError;
 use gokku_core::domains::name::{DomainName, DomainNameError};
 use serde::de::DeserializeOwned;
 
-use crate::control::api::{Drain, Hold, PutChallenge, PutDomains, PutRoute, Refused, SwitchTo};
+use crate::control::api::{Clear, Drain, Hold, PutChallenge, PutDomains, PutRoute, Refused, SwitchTo};
 
 /// The longest wait that can be asked for, in milliseconds.
 pub const MAX_WAIT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -30,7 +30,7 @@ pub enum ControlRequest {
     /// Lets waiting requests go on.
     Release(AppName),
     /// Takes a route's targets away.
-    Clear(AppName),
+    Clear(AppName, Clear),
     /// Waits for a container's requests to end.
     Drain(AppName, Drain),
     /// Reads the certificates on disk again.
@@ -73,7 +73,12 @@ impl ControlRequest {
                         Ok(Self::Hold(app, hold))
                     }
                     "release" => Ok(Self::Release(app)),
-                    "clear" => Ok(Self::Clear(app)),
+                    // Without a body, or with an empty one, nothing more is asked.
+                    "clear" if body.is_empty() => Ok(Self::Clear(app, Clear::default())),
+                    "clear" => {
+                        let clear: Option<Clear> = from_json(body)?;
+                        Ok(Self::Clear(app, clear.unwrap_or_default()))
+                    }
                     "drain" => {
                         let drain: Drain = from_json(body)?;
                         check_wait("limit_ms", drain.limit_ms)?;

@@ -4,7 +4,7 @@
 //! - `failure`, `retry`: why an app did not answer, and whether the request is sent again
 //! - `response_body`: a response's body, which ends the lease
 //! - `upgrade`: what becomes of an upgraded connection
-//! - `error_response`: the switch's own answers; `redirect`: the one that sends a client to https
+//! - `error_response`: the switch's own answers; `redirect`: those that send a client elsewhere
 
 pub(crate) mod error_response;
 mod failure;

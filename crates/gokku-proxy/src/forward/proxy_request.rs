@@ -19,18 +19,17 @@ use tokio_util::sync::CancellationToken;
 use crate::client::request_body::{BodyFault, BodyOptions, RefusedBody, RequestBody};
 use crate::client::serve_context::RequestContext;
 use crate::forward::error_response::{respond, respond_after};
-use crate::forward::redirect::redirect;
 use crate::forward::response_body::ResponseBody;
 use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
-use crate::forward::{failure, upgrade};
+use crate::forward::{failure, redirect, upgrade};
 use crate::http::error_reason::ErrorReason;
-use crate::http::scheme::Scheme;
 use crate::http::validate::{self, BadLength};
 use crate::http::{forwarded, hop_headers};
 use crate::route::app_route::{Route, Unroutable};
 use crate::route::entry_point::{Destination, EntryPoint};
 use crate::route::target::{Lease, Target};
 use crate::route::upstream_pool::{SendError, UpstreamBody};
+use gokku_core::domains::scheme::Scheme;
 
 /// How long to try again to connect to an app, while nothing of the request was sent: a crashed container may be back by
 /// then.
@@ -71,8 +70,15 @@ pub(crate) async fn forward(
         let scheme = forwarded::scheme(&parts.headers, context.peer, context.scheme, trusted);
         // What came by https is answered, whatever a proxy says of how it was asked itself.
         let is_http = scheme == Scheme::Http && context.scheme == Scheme::Http;
-        if is_http && let Some(address) = entry.address_by_https(domain, &parts) {
-            return redirect(&address);
+        let by_https = is_http.then(|| entry.address_by_https(domain, &parts)).flatten();
+        let answer = match (&by_https, &domain.redirect_to) {
+            (Some(address), _) => Some(redirect::to(address)),
+            (None, Some(target)) => Some(redirect::to_target(target, scheme, &parts.headers, &parts.uri)),
+            (None, None) => None,
+        };
+        if let Some(answer) = answer {
+            let bad = ErrorReason::BadRequest("the request's path is not valid");
+            return answer.unwrap_or_else(|| respond(route.errors(), bad));
         }
         context.hsts = domain.hsts.filter(|_| scheme == Scheme::Https);
     }

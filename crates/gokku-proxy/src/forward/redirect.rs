@@ -1,23 +1,44 @@
-//! Sends a client to another address.
+//! The answers that send a client elsewhere: to HTTPS, or where a domain sends its requests.
+//!
+//! They are 308 for every method: with 301 and 302 clients make a `GET` of a `POST` (RFC 9110 section 15.4), and every client
+//! that is in use knows 308.
 
 use bytes::Bytes;
+use gokku_core::domains::redirect::RedirectTarget;
+use gokku_core::domains::scheme::Scheme;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HeaderValue, LOCATION, SERVER};
-use hyper::{Response, StatusCode};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, SERVER};
+use hyper::{Response, StatusCode, Uri};
 
 use crate::forward::response_body::ResponseBody;
 use crate::http::error_reason::TEXT;
 
-/// Returns a response that sends the client to an address for good, with the same method and body: RFC 9110 section 15.4.9.
-pub(crate) fn redirect(address: &str) -> Response<ResponseBody> {
-    let text = Full::new(Bytes::from(format!("{address}\n")));
+/// Returns the answer that sends a client to an address for good, with the same method and body; none when it cannot be said in a
+/// header.
+pub(crate) fn to(address: &str) -> Option<Response<ResponseBody>> {
+    let text = Full::new(Bytes::from(format!("this is at {address} now\n")));
     let mut response = Response::new(ResponseBody::own(text));
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     let headers = response.headers_mut();
-    if let Ok(address) = HeaderValue::from_str(address) {
-        headers.insert(LOCATION, address);
-    }
+    headers.insert(LOCATION, HeaderValue::from_str(address).ok()?);
     headers.insert(SERVER, HeaderValue::from_static("gokku"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
-    response
+    Some(response)
+}
+
+/// Returns the answer of a domain that sends its requests elsewhere, to one that came by this scheme; none when a request's address is not valid.
+pub(crate) fn to_target(
+    target: &RedirectTarget,
+    scheme: Scheme,
+    headers: &HeaderMap,
+    uri: &Uri,
+) -> Option<Response<ResponseBody>> {
+    let asked = uri.path_and_query().map_or("/", |path| path.as_str());
+    to(&target.location(scheme, port(headers), asked))
+}
+
+/// Returns the port that the client has named.
+fn port(headers: &HeaderMap) -> Option<u16> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    host.rsplit_once(':')?.1.parse().ok()
 }

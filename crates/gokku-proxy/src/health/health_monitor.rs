@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::config::health_checks::Checks;
 use crate::health::probe::{Probe, probe};
-use crate::route::switch::Switch;
+use crate::route::switch::{CheckedTarget, Switch};
 use crate::route::target::Target;
 use crate::route::target_health::HealthChange;
 use crate::support::task::catch_panic;
@@ -46,8 +46,8 @@ pub async fn monitor(switch: &Switch, checks: Checks, mut on_change: impl FnMut(
             _ = ticks.tick() => {
                 let now = Instant::now();
                 let all = switch.checked_targets();
-                due.retain(|id, _| all.iter().any(|(_, container, _)| container == id));
-                for (target, container, path) in all {
+                due.retain(|id, _| all.iter().any(|checked| checked.container == *id));
+                for CheckedTarget { target, container, path, host } in all {
                     // A target that has just got the traffic was checked before it did.
                     let health = target.health();
                     let first = if health.is_in() { now + health.interval(checks) } else { now };
@@ -58,7 +58,7 @@ pub async fn monitor(switch: &Switch, checks: Checks, mut on_change: impl FnMut(
                     let Some(address) = target.reachable().filter(|_| at <= now) else { continue };
                     if under_way.insert(container.clone()) {
                         running.spawn(async move {
-                            let check = probe(address, &path, None, CHECK_TIMEOUT);
+                            let check = probe(address, &path, host.as_deref(), CHECK_TIMEOUT);
                             let probe = catch_panic("a health check", check).await;
                             (target, container, probe)
                         });

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::network::Network;
-use crate::http::scheme::Scheme;
+use gokku_core::domains::scheme::Scheme;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -56,10 +56,7 @@ pub(crate) fn scheme(headers: &HeaderMap, peer: IpAddr, scheme: Scheme, trusted:
         return scheme;
     }
     let is = |scheme: Scheme| told.as_bytes().eq_ignore_ascii_case(scheme.as_str().as_bytes());
-    [Scheme::Http, Scheme::Https]
-        .into_iter()
-        .find(|one| is(*one))
-        .unwrap_or(scheme)
+    Scheme::ALL.into_iter().find(|one| is(*one)).unwrap_or(scheme)
 }
 
 /// Tells which part of the path the app does not get.

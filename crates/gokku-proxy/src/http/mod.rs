@@ -11,5 +11,4 @@ pub(crate) mod error_reason;
 pub(crate) mod forwarded;
 pub(crate) mod head_scanner;
 pub(crate) mod hop_headers;
-pub(crate) mod scheme;
 pub(crate) mod validate;

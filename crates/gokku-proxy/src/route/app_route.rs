@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
-use gokku_core::domains::domain::Domain;
+use gokku_core::domains::domain::{Domain, first_address};
 use gokku_core::{AppName, ContainerId};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -51,6 +51,19 @@ impl State {
             hold: entry.hold_ms.map(Duration::from_millis),
             domains: entry.domains,
             release_domains: entry.release_domains,
+        }
+    }
+
+    /// Returns it as it stands in the table.
+    fn entry(&self) -> Entry {
+        Entry {
+            port: self.port,
+            targets: self.targets.iter().map(|target| target.facts()).collect(),
+            hold_ms: self
+                .hold
+                .map(|hold| u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)),
+            domains: self.domains.clone(),
+            release_domains: self.release_domains.clone(),
         }
     }
 }
@@ -149,16 +162,7 @@ impl Route {
 
     /// Returns the route as it stands in the table.
     pub(super) fn entry(&self) -> Entry {
-        let state = self.state();
-        Entry {
-            port: state.port,
-            targets: state.targets.iter().map(|target| target.facts()).collect(),
-            hold_ms: state
-                .hold
-                .map(|hold| u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)),
-            domains: state.domains.clone(),
-            release_domains: state.release_domains.clone(),
-        }
+        self.state().entry()
     }
 
     /// Changes the route, for those who wait as well.
@@ -187,22 +191,32 @@ impl Route {
         self.state().port
     }
 
-    /// Returns the targets whose health is checked: none while requests are held, because what is there is about to stop.
-    pub(super) fn checked_targets(&self) -> Vec<Arc<Target>> {
+    /// Returns the targets whose health is checked, and the name by which they are asked: none while requests are held, because
+    /// what is there is about to stop.
+    pub(super) fn checked_targets(&self) -> (Vec<Arc<Target>>, Option<String>) {
         let state = self.state();
         if state.hold.is_some() {
-            Vec::new()
-        } else {
-            state.targets.clone()
+            return (Vec::new(), None);
         }
+        let first = first_address(&state.domains, &state.release_domains);
+        let host = first.map(|domain| domain.name.as_str().to_owned());
+        (state.targets.clone(), host)
     }
 
     /// Returns the status; `known` are all targets that there are, also those that get no traffic any more.
     pub(super) fn status<'a>(&self, known: impl Iterator<Item = &'a Arc<Target>>) -> api::RouteStatus {
-        let (port, targets, held, domains) = {
+        let (
+            targets,
+            Entry {
+                port,
+                hold_ms,
+                domains,
+                release_domains,
+                ..
+            },
+        ) = {
             let state = self.state();
-            let domains = all_domains(&state.domains, &state.release_domains);
-            (state.port, state.targets.clone(), state.hold.is_some(), domains)
+            (state.targets.clone(), state.entry())
         };
         let retired = known
             .filter(|target| {
@@ -217,11 +231,12 @@ impl Route {
             port,
             targets: targets.iter().map(|target| target.status()).collect(),
             retired,
-            held,
+            held: hold_ms.is_some(),
             waiting: self.waiting.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             trouble: lock(&self.trouble).clone(),
-            domains,
+            domains: all_domains(&domains, &release_domains),
+            release_domains,
         }
     }
 }

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gokku_core::domains::domain::{Domain, PlainHttp};
 use hyper::http::uri::PathAndQuery;
 
-use crate::http::scheme::Scheme;
 use crate::route::domain_table::bare;
 use crate::tls::certificate_table::{CertificateTable, now};
+use gokku_core::domains::scheme::Scheme;
 
 /// What a certificate authority asks for by http, RFC 8555 section 8.3; it may be asked for before there is a certificate, or
 /// while the one that there is cannot be used.

@@ -35,6 +35,16 @@ pub struct Switch {
     changing: tokio::sync::Mutex<()>,
 }
 
+/// A target whose health is to be checked.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedTarget {
+    pub(crate) target: Arc<Target>,
+    pub(crate) container: ContainerId,
+    pub(crate) path: String,
+    /// The name by which the app is asked; its address where it has none.
+    pub(crate) host: Option<String>,
+}
+
 /// What a change of a route says of its containers.
 #[derive(Clone, Copy)]
 enum ContainerReport<'a> {
@@ -263,10 +273,13 @@ impl Switch {
     }
 
     /// Takes all targets away: all requests are refused, also those that wait.
-    pub async fn clear(&self, app: &AppName) -> Result<(), Refused> {
+    pub async fn clear(&self, app: &AppName, clear: api::Clear) -> Result<(), Refused> {
         let change = |entry: &mut Entry| {
             entry.targets = Vec::new();
             entry.hold_ms = None;
+            if let Some(domains) = clear.domains {
+                entry.release_domains = domains;
+            }
         };
         self.change(app, ContainerReport::Nothing, change).await.map(drop)
     }
@@ -372,16 +385,22 @@ impl Switch {
         lock(&self.targets).values().filter_map(Weak::upgrade).collect()
     }
 
-    /// Returns the targets whose health is to be checked, with the container and the path.
-    pub(crate) fn checked_targets(&self) -> Vec<(Arc<Target>, ContainerId, String)> {
-        let routes = self.routes();
-        let targets = routes.iter().flat_map(|route| route.checked_targets());
-        targets
-            .filter_map(|target| {
+    /// Returns the targets whose health is to be checked, and how.
+    pub(crate) fn checked_targets(&self) -> Vec<CheckedTarget> {
+        let mut all = Vec::new();
+        for route in self.routes() {
+            let (targets, host) = route.checked_targets();
+            all.extend(targets.into_iter().filter_map(|target| {
                 let facts = target.facts();
-                Some((target, facts.container, facts.health?))
-            })
-            .collect()
+                Some(CheckedTarget {
+                    target,
+                    container: facts.container,
+                    path: facts.health?,
+                    host: host.clone(),
+                })
+            }));
+        }
+        all
     }
 
     /// Sets whether somebody tells from now on which containers run ([`Switch::mark_down`], [`Switch::mark_up`]). Returns

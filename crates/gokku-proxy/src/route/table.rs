@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format: one with domains that say what they are by HTTP beside HTTPS.
+/// The newest version of the table's format: one with domains that say more than a host and its paths.
 const VERSION: u32 = 3;
-/// The version of a table with domains that say nothing of that.
-const WITHOUT_HTTPS: u32 = 2;
+/// The version of a table with domains that do not.
+const WITHOUT_OPTIONS: u32 = 2;
 /// The version of a table without domains, which is written where there are none: earlier programs read no other.
 const WITHOUT_DOMAINS: u32 = 1;
 
@@ -226,14 +226,13 @@ fn read(path: &Path) -> Result<Routes, Problem> {
 /// Returns a table's text.
 pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
     let domains = || {
-        routes
-            .values()
-            .flat_map(|entry| entry.domains.iter().chain(&entry.release_domains))
+        let all = routes.values();
+        all.flat_map(|entry| entry.domains.iter().chain(&entry.release_domains))
     };
-    let version = if domains().any(Domain::has_https_options) {
+    let version = if domains().any(Domain::has_options) {
         VERSION
     } else if domains().next().is_some() {
-        WITHOUT_HTTPS
+        WITHOUT_OPTIONS
     } else {
         WITHOUT_DOMAINS
     };

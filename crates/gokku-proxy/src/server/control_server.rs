@@ -111,7 +111,7 @@ async fn perform(state: &Arc<State>, request: Request<Incoming>) -> Result<Vec<u
         ControlRequest::Switch(app, to) => state.switch_to(&app, to).await.map(|()| app)?,
         ControlRequest::Hold(app, hold) => switch.hold(&app, hold).await.map(|()| app)?,
         ControlRequest::Release(app) => switch.release(&app).await.map(|()| app)?,
-        ControlRequest::Clear(app) => switch.clear(&app).await.map(|()| app)?,
+        ControlRequest::Clear(app, clear) => state.clear(&app, clear).await.map(|()| app)?,
     };
     json(&switch.status(&*switch.route(&app)?))
 }

@@ -10,12 +10,12 @@ use tokio::time::sleep;
 use crate::client::transport::Transport;
 use crate::control::api::Refused;
 use crate::http::error_reason::ErrorLog;
-use crate::http::scheme::Scheme;
 use crate::route::entry_point::EntryPoint;
 use crate::server::listen::PortOwner;
 use crate::server::state::State;
 use crate::support::lock::lock;
 use crate::support::task::restart_on_panic;
+use gokku_core::domains::scheme::Scheme;
 
 /// The longest pause between two attempts to open a port.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -19,12 +19,12 @@ use crate::client::serve_context::{ServeContext, Shutdown};
 use crate::client::transport::Transport;
 use crate::client::turn_away::turn_away;
 use crate::control::api::Refused;
-use crate::http::scheme::Scheme;
 use crate::os::port_holder::port_holder;
 use crate::route::entry_point::EntryPoint;
 use crate::server::serve::{LAST_LOOK, serve};
 use crate::support::lock::lock;
 use crate::support::task::restart_on_panic;
+use gokku_core::domains::scheme::Scheme;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;

@@ -21,9 +21,9 @@ use crate::forward::error_response::respond;
 use crate::forward::proxy_request::forward;
 use crate::http::error_reason::ErrorReason;
 use crate::http::head_scanner::{Follows, MAX_MADE_UP_BYTES};
-use crate::http::scheme::Scheme;
 use crate::os::kernel_timeouts::set_kernel_timeouts;
 use crate::route::entry_point::EntryPoint;
+use gokku_core::domains::scheme::Scheme;
 
 /// How long a port still accepts, and a connection is read, once it is to be closed: what stands in the kernel's queues is
 /// only found by asking.
@@ -49,7 +49,8 @@ pub(crate) async fn serve(
     let limits = &context.limits;
     // Small answers go out at once.
     let _ = stream.set_nodelay(true);
-    if let Err(error) = set_kernel_timeouts(&stream, Some(limits.download_timeout), limits.keepalive_interval) {
+    if let Err(error) = set_kernel_timeouts(&stream, Some(limits.download_timeout), limits.keepalive_interval)
+    {
         tracing::debug!("a client that reads nothing or vanishes will not be cut: {error}");
     }
     let handshake = transport.open(stream, permit.connection(), limits.handshake_timeout);

@@ -12,10 +12,9 @@ use tokio::time::sleep;
 
 use crate::client::transport::Transport;
 use crate::control::api::{
-    CertificatesStatus, DomainPortStatus, HttpsPortStatus, PutChallenge, PutRoute, Refused, RouteStatus,
-    Search, Status, SwitchTo,
+    CertificatesStatus, Clear, DomainPortStatus, HttpsPortStatus, PutChallenge, PutRoute, Refused,
+    RouteStatus, Search, Status, SwitchTo,
 };
-use crate::http::scheme::Scheme;
 use crate::route::entry_point::EntryPoint;
 use crate::route::https_redirect::HttpsRedirect;
 use crate::route::switch::Switch;
@@ -24,6 +23,7 @@ use crate::server::listen::{Listeners, PortOwner};
 use crate::tls::acceptor::Acceptor;
 use crate::tls::certificate::Certificate;
 use crate::tls::certificates::Certificates;
+use gokku_core::domains::scheme::Scheme;
 
 /// The state of a running switch.
 #[derive(Debug)]
@@ -143,6 +143,17 @@ impl State {
         let _one_at_a_time = self.ports.lock().await;
         self.switch.switch(app, to).await?;
         self.settle_domain_ports().await;
+        Ok(())
+    }
+
+    /// Takes a route's targets away, and gives it the domains of the release that is the active one.
+    pub(crate) async fn clear(self: &Arc<Self>, app: &AppName, clear: Clear) -> Result<(), Refused> {
+        if clear.domains.is_none() {
+            return self.switch.clear(app, clear).await;
+        }
+        let _one_at_a_time = self.ports.lock().await;
+        self.switch.clear(app, clear).await?;
+        self.settle_domain_port().await;
         Ok(())
     }
 

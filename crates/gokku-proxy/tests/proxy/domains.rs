@@ -174,6 +174,68 @@ async fn a_domain_belongs_to_one_app() {
     assert!(matches!(refusal, Refused::DomainTaken { .. }), "{refusal:?}");
 }
 
+/// A domain can send its requests to another name: with 308 whatever the method, and with the path and the query.
+#[tokio::test]
+async fn a_domain_can_redirect() {
+    let site = Site::new().await;
+    let blue = Named::new("blue").await;
+    site.serve(blue.target()).await;
+    let to = |from: &str, target: &str| Domain {
+        redirect_to: Some(Box::new(target.parse().expect("a target"))),
+        ..domain(from)
+    };
+    let domains = vec![
+        domain("example.com"),
+        to("www.example.com", "example.com"),
+        to("*.example.net", "https://example.com/docs"),
+        to("example.com/old", "new"),
+    ];
+    let put = PutDomains { domains };
+    site.client.put_domains(&app("api"), &put).await.expect("domains");
+    let mut client = Wire::connect(site.http()).await;
+    for (asked, host, expected) in [
+        ("GET /a?b=%20c", "www.example.com", "http://example.com/a?b=%20c"),
+        ("HEAD /", "WWW.example.com", "http://example.com/"),
+        (
+            "DELETE //evil.example",
+            "www.example.com:8080",
+            "http://example.com:8080//evil.example",
+        ),
+        ("OPTIONS *", "www.example.com", "http://example.com/"),
+        ("GET /a", "api.example.net:8080", "https://example.com/docs/a"),
+        ("GET /old/a", "example.com", "http://new/old/a"),
+    ] {
+        client
+            .send(format!("{asked} HTTP/1.1\r\nhost: {host}\r\n\r\n"))
+            .await;
+        let answer = if asked.starts_with("HEAD") {
+            client.head().await
+        } else {
+            client.message().await
+        };
+        assert_eq!(answer.status(), 308, "{asked}");
+        assert_eq!(answer.header("location"), Some(expected), "{asked}");
+    }
+    // With a body, which nobody reads.
+    let mut client = Wire::connect(site.http()).await;
+    client
+        .send("POST /form HTTP/1.1\r\nhost: www.example.com\r\ncontent-length: 3\r\n\r\na=b")
+        .await;
+    let answer = client.message().await;
+    assert_eq!(answer.header("location"), Some("http://example.com/form"));
+    assert_eq!(ask(site.http(), "example.com", "/a").await.text(), "blue");
+    assert!(blue.asked().iter().all(|asked| !asked.first.contains("form")));
+    // A table without them is one that earlier programs read.
+    let version = || {
+        let table = std::fs::read(site.table()).expect("a table");
+        let table: serde_json::Value = serde_json::from_slice(&table).expect("JSON");
+        table["version"].as_u64()
+    };
+    assert_eq!(version(), Some(3));
+    site.set_domains("api", &["example.com"]).await.expect("domains");
+    assert_eq!(version(), Some(2));
+}
+
 /// What the app gets, where it is not to see the path that leads to it.
 #[tokio::test]
 async fn a_path_can_be_stripped() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gokku_proxy::control::api::Hold;
+use gokku_proxy::control::api::{Clear, Hold};
 use tokio::task::JoinHandle;
 
 use crate::support::{Message, Named, PATIENCE, Site, Wire, app, get};
@@ -104,7 +104,7 @@ async fn clear_refuses_those_that_wait() {
     let port = site.serve(blue.target()).await;
     hold(&site, LONG).await;
     let asking = ask(&site, port, 3).await;
-    let route = site.client.clear(&app("api")).await.unwrap();
+    let route = site.client.clear(&app("api"), &Clear::default()).await.unwrap();
     assert_eq!((route.held, route.targets.len()), (false, 0));
     for answer in asking {
         let answer = answer.await.unwrap();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gokku_proxy::Limits;
-use gokku_proxy::control::api::{Hold, Target};
+use gokku_proxy::control::api::{Clear, Hold, Target};
 
 use crate::support::{Message, Named, Site, Upstream, Wire, app, free_ports, log, ok, soon, target};
 
@@ -429,7 +429,7 @@ async fn what_is_not_there() {
         is_logged(name, name, told.2, "WARN");
     }
     let port = site.open_other("gone", blue.target_of("gone")).await;
-    site.client.clear(&app("gone")).await.unwrap();
+    site.client.clear(&app("gone"), &Clear::default()).await.unwrap();
     let answer = crate::support::get(port, "/").await;
     let words = "no release of this app is running";
     is_told("gone", &answer, (503, "no-target", words));

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gokku_proxy::control::api::{PutRoute, Refused, SwitchTo};
+use gokku_proxy::control::api::{Clear, PutRoute, Refused, SwitchTo};
 use gokku_proxy::server::proxy::StartError;
 
 use crate::support::{Named, PATIENCE, Site, Wire, app, get, refused, until};
@@ -185,7 +185,7 @@ async fn where_the_table_cannot_be_written_nothing_changes() {
         ..SwitchTo::default()
     };
     table(site.client.switch(&app("api"), &to).await);
-    table(site.client.clear(&app("api")).await);
+    table(site.client.clear(&app("api"), &Clear::default()).await);
     table(site.client.put(&app("api"), PutRoute::Port(port + 1)).await);
     table(site.client.put(&app("web"), PutRoute::Port(port + 1)).await);
     let why = refused(site.client.delete(&app("api")).await);

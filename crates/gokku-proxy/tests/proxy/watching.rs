@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use gokku_core::ContainerId;
 use gokku_proxy::config::health_checks::Checks;
-use gokku_proxy::control::api::{Hold, SwitchTo, Target};
+use gokku_proxy::control::api::{Hold, PutDomains, SwitchTo, Target};
 use gokku_proxy::health::health_monitor::monitor;
 use gokku_proxy::route::target_health::HealthChange;
 
-use crate::support::{Named, Site, app, get, until};
+use crate::support::{Named, Site, app, domain, get, until};
 
 const CHECKS: Checks = Checks {
     interval: Duration::from_millis(20),
@@ -161,4 +161,40 @@ async fn nobody_is_asked_while_requests_wait_nor_without_a_path() {
     }
     assert_eq!((one.asked().len(), other.asked().len()), (0, 0));
     assert_eq!(get(plain, "/").await.text(), "other");
+}
+
+/// It is asked by the name that its clients ask by: the app's own before its release's, and never a wildcard's or a redirect's.
+#[tokio::test]
+async fn it_is_asked_by_the_apps_first_domain() {
+    let one = Named::new("one").await;
+    let (site, _) = serving(&[&one]).await;
+    let of_release = SwitchTo {
+        keep: vec![one.target().container],
+        domains: Some(vec![domain("*.example.com"), domain("release.example")]),
+        ..SwitchTo::default()
+    };
+    site.client
+        .switch(&app("api"), &of_release)
+        .await
+        .expect("a switch");
+    let asked_by = async |host: &str| {
+        until("a check by that name", async || {
+            let asked = one.asked();
+            let last = asked.last()?.header("host")?;
+            (last == host).then_some(())
+        })
+        .await;
+    };
+    let story = async {
+        asked_by("release.example").await;
+        let www = domain("own.example").redirected_www().expect("a redirect");
+        let domains = vec![www, domain("bücher.example/v1"), domain("own.example")];
+        let put = PutDomains { domains };
+        site.client.put_domains(&app("api"), &put).await.expect("domains");
+        asked_by("xn--bcher-kva.example").await;
+    };
+    tokio::select! {
+        () = story => {}
+        () = monitor(site.switch(), CHECKS, drop) => unreachable!("it watches for ever"),
+    }
 }

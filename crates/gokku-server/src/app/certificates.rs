@@ -36,6 +36,14 @@ pub fn load_all(root: &Root) -> Loaded {
     all
 }
 
+/// Returns whether there is a certificate for a name that is valid now.
+pub fn is_secured(root: &Root, name: &DomainName) -> bool {
+    let now = now();
+    let all = load_all(root).certificates;
+    all.iter()
+        .any(|stored| stored.certificate.covers(name) && stored.certificate.is_valid_at(now))
+}
+
 /// Waits for the lock of whoever changes certificates.
 pub fn lock(root: &Root) -> Result<File, Error> {
     lock_file::hold(&root.certificates_lock())

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gokku_core::access::domain_grants::NotGranted;
 use gokku_core::app::branch_name::BranchName;
 use gokku_core::app::meaning::Clash;
 use gokku_core::app::name::NameError;
@@ -41,9 +42,28 @@ pub enum Error {
         /// The app that has it.
         by: Option<AppName>,
     },
+    /// A domain is none that a key was given.
+    #[error(transparent)]
+    NotGranted(#[from] NotGranted),
     /// A domain is none of the app's.
     #[error("{domain} is none of {app}'s own domains; `gokku domains list -a {app}` shows them")]
     NoDomain {
+        /// The app.
+        app: AppName,
+        /// The domain.
+        domain: Domain,
+    },
+    /// A redirect leads back to itself.
+    #[error(
+        "{domain} would send its requests around in a circle: where it sends them, `gokku domains list` shows, they are sent back to it"
+    )]
+    DomainLoop {
+        /// The domain.
+        domain: Domain,
+    },
+    /// A domain is an app's by its release alone.
+    #[error("{domain} leads to {app} because its gokku.yml says so: take it out there, and deploy that")]
+    DomainOfRelease {
         /// The app.
         app: AppName,
         /// The domain.
@@ -245,6 +265,9 @@ impl Error {
             | Self::NoLogin(_) => Kind::Missing,
             Self::Ambiguous { .. }
             | Self::DomainTaken { .. }
+            | Self::DomainOfRelease { .. }
+            | Self::DomainLoop { .. }
+            | Self::NotGranted(_)
             | Self::NotAName { .. }
             | Self::Clash { .. }
             | Self::ImageName { .. }

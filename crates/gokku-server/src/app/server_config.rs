@@ -8,6 +8,7 @@ use std::path::Path;
 use gokku_core::AppName;
 use gokku_core::access::host_ports::{HostPorts, PortRange};
 use gokku_core::config::privileges::Capability;
+use gokku_core::domains::name::DomainName;
 use gokku_core::machine::subnet::{RANGE, Subnet};
 use gokku_core::push::intake::PushLimits;
 use gokku_core::text::read_limits::{self, Limit};
@@ -24,6 +25,8 @@ use crate::fs::{atomic, toml_file};
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
+    /// The server itself.
+    pub server: OwnConfig,
     /// The traffic switch.
     pub proxy: ProxyConfig,
     /// What apps may mount.
@@ -42,6 +45,14 @@ pub struct ServerConfig {
     pub deploy: DeployConfig,
     /// What is kept of what containers print.
     pub logs: LogsConfig,
+}
+
+/// What is said of the server itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OwnConfig {
+    /// The name by which people reach it.
+    pub name: Option<DomainName>,
 }
 
 /// What one app is given that others have not.

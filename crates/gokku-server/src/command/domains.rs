@@ -1,15 +1,18 @@
 //! The domains that lead to an app: added, removed, shown.
 
-use gokku_core::AppName;
+use gokku_core::access::domain_grants::NotGranted;
 use gokku_core::domains::domain::{Domain, PlainHttp};
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::logs::audit::Change;
 use gokku_core::text::utc_time::UtcTime;
+use gokku_core::{AppName, Asker};
 use gokku_proxy::control::api::{PutDomains, Refused, Status};
 use gokku_proxy::control::client::Error as SwitchError;
 use gokku_proxy::tls::certificate_store::{Source, Stored};
 use serde::Serialize;
 
-use crate::app::{apps, certificates, domains};
+use crate::app::domains::Changing;
+use crate::app::{self, apps, certificates, domains};
 use crate::command::Error;
 use crate::record::audit_log;
 use crate::server::Server;
@@ -27,6 +30,10 @@ pub struct DomainFacts {
     pub path: String,
     /// Whether the app gets its requests without that path.
     pub strip_path: bool,
+    /// Where its requests are sent to instead of to the app.
+    pub redirect_to: Option<String>,
+    /// Whether it is its release's, by `gokku.yml`, and not the app's own.
+    pub of_release: bool,
     /// What is answered by HTTP once there is a certificate: `redirect` or `keep`.
     pub http: PlainHttp,
     /// For how many seconds clients are told to ask by HTTPS only.
@@ -71,16 +78,34 @@ pub enum Changed {
 
 /// Gives an app more domains.
 pub async fn add(server: &Server, app: &AppName, more: &[Domain]) -> Result<Changed, Error> {
-    let all = domains::add(server, app, more)?;
+    check_granted(server, more)?;
+    let changing = domains::begin(server).await?;
+    let all = domains::add(&changing, server, app, more)?;
     note(server, app, more, &[]);
-    apply(server, app, all).await
+    apply(&changing, server, app, all).await
 }
 
 /// Takes domains from an app.
 pub async fn remove(server: &Server, app: &AppName, gone: &[Domain]) -> Result<Changed, Error> {
-    let left = domains::remove(server, app, gone)?;
+    check_granted(server, gone)?;
+    let changing = domains::begin(server).await?;
+    let left = domains::remove(&changing, server, app, gone)?;
     note(server, app, &[], gone);
-    apply(server, app, left).await
+    apply(&changing, server, app, left).await
+}
+
+/// A key changes only what it was given.
+fn check_granted(server: &Server, domains: &[Domain]) -> Result<(), Error> {
+    let mut names = domains.iter().map(|domain| &domain.name);
+    let refused = names.find(|name| server.asker == Asker::Key && !server.domains.allow(name));
+    match refused {
+        None => Ok(()),
+        Some(name) => Err(app::Error::from(NotGranted {
+            domain: name.clone(),
+            key: server.by.clone(),
+        })
+        .into()),
+    }
 }
 
 fn note(server: &Server, app: &AppName, added: &[Domain], removed: &[Domain]) {
@@ -93,13 +118,14 @@ fn note(server: &Server, app: &AppName, added: &[Domain], removed: &[Domain]) {
 }
 
 /// Tells the traffic switch, if it runs and knows the app: otherwise it is told when that changes.
-async fn apply(server: &Server, app: &AppName, all: Vec<Domain>) -> Result<Changed, Error> {
+async fn apply(_: &Changing, server: &Server, app: &AppName, all: Vec<Domain>) -> Result<Changed, Error> {
     let switch = &server.switch;
     let put = PutDomains { domains: all };
     match switch.put_domains(app, &put).await {
-        Ok(route) => {
+        Ok(_) => {
             let seen = Seen::of(server, Some(switch.status().await?));
-            let facts = route.domains.iter().map(|domain| seen.facts(app, domain, true));
+            let own = put.domains.iter();
+            let facts = own.map(|domain| seen.facts(app, domain, Owner::App, true));
             Ok(Changed::Served(facts.collect()))
         }
         Err(SwitchError::Refused(Refused::NoRoute { .. })) => Ok(Changed::NotDeployed),
@@ -124,14 +150,26 @@ pub async fn list(server: &Server, app: Option<&AppName>) -> Result<Vec<DomainFa
             .status
             .as_ref()
             .and_then(|status| status.routes.iter().find(|route| route.app == name));
-        let own = domains::of(&server.app_dir(&name))?;
-        let of_release = route.into_iter().flat_map(|route| &route.domains);
-        let of_release = of_release.filter(|domain| !own.iter().any(|ours| ours.claims_same(domain)));
+        let dir = server.app_dir(&name);
+        let (own, of_release) = (domains::of(&dir)?, domains::of_release(&dir)?);
+        let is_own = |theirs: &Domain| own.iter().any(|ours| ours.claims_same(theirs));
+        let of_release = of_release.iter().filter(|theirs| !is_own(theirs));
         let is_known = |domain: &Domain| route.is_some_and(|route| route.domains.contains(domain));
-        let facts = |domain| seen.facts(&name, domain, is_known(domain));
-        all.extend(own.iter().chain(of_release).map(facts));
+        all.extend(
+            own.iter()
+                .map(|domain| (domain, Owner::App))
+                .chain(of_release.map(|domain| (domain, Owner::Release)))
+                .map(|(domain, owner)| seen.facts(&name, domain, owner, is_known(domain))),
+        );
     }
     Ok(all)
+}
+
+/// What a domain belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    App,
+    Release,
 }
 
 impl Seen {
@@ -143,7 +181,7 @@ impl Seen {
     }
 
     /// Returns what is shown of a domain; `is_known`: whether the traffic switch knows that it leads to the app.
-    fn facts(&self, app: &AppName, domain: &Domain, is_known: bool) -> DomainFacts {
+    fn facts(&self, app: &AppName, domain: &Domain, owner: Owner, is_known: bool) -> DomainFacts {
         let status = self.status.as_ref().filter(|_| is_known);
         let port = status.and_then(|status| status.domain_port.as_ref());
         let certificate = self.certificate(domain);
@@ -160,10 +198,10 @@ impl Seen {
         };
         let by_https = https
             .filter(|port| port.trouble.is_none())
-            .map(|port| url("https", domain, port.https, 443));
+            .map(|port| domain.url(Scheme::Https, port.https));
         let by_http = || {
             port.filter(|port| port.trouble.is_none())
-                .map(|port| url("http", domain, port.http, 80))
+                .map(|port| domain.url(Scheme::Http, port.http))
         };
         DomainFacts {
             domain: domain.to_string(),
@@ -173,6 +211,8 @@ impl Seen {
             strip_path: domain.strip_path,
             http: domain.http,
             hsts: domain.hsts,
+            redirect_to: domain.redirect_to.as_ref().map(ToString::to_string),
+            of_release: owner == Owner::Release,
             url: by_https.or_else(by_http),
             certificate,
             trouble,
@@ -203,14 +243,4 @@ impl Seen {
             valid: best.certificate.is_valid_at(now),
         })
     }
-}
-
-/// Returns a domain's address on a port, which is not said where it is the usual one.
-fn url(scheme: &str, domain: &Domain, port: u16, usual: u16) -> String {
-    let at = if port == usual {
-        String::new()
-    } else {
-        format!(":{port}")
-    };
-    format!("{scheme}://{}{at}{}", domain.name, domain.path)
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use gokku_core::access::authorized_keys::{AuthorizedKeys, Binding, BoundKey};
+use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::access::public_key::PublicKey;
 use gokku_core::logs::audit::Change;
 use gokku_core::{Access, AppName, KeyName};
@@ -28,6 +29,8 @@ pub struct KeyFacts {
     pub name: KeyName,
     /// The apps it is limited to; none when it may reach all.
     pub apps: Option<Vec<AppName>>,
+    /// The domains that it may give to them.
+    pub domains: DomainGrants,
     /// Its type, `ssh-ed25519`.
     #[serde(rename = "type")]
     pub kind: String,
@@ -40,6 +43,7 @@ impl KeyFacts {
         Self {
             name: bound.name.clone(),
             apps: bound.access.apps().map(|apps| apps.iter().cloned().collect()),
+            domains: bound.domains.clone(),
             kind: bound.key.kind().to_owned(),
             fingerprint,
         }
@@ -51,30 +55,20 @@ impl KeyFacts {
     }
 }
 
-/// Lets a key in, limited to these apps.
-pub fn add(
-    server: &Server,
-    home: &Path,
-    name: &KeyName,
-    access: Access,
-    key: PublicKey,
-) -> Result<KeyFacts, Error> {
-    let mine = fingerprint(&key)?;
-    let bound = BoundKey {
-        name: name.clone(),
-        access,
-        key,
-    };
+/// Lets a key in.
+pub fn add(server: &Server, home: &Path, bound: &BoundKey) -> Result<KeyFacts, Error> {
+    let mine = fingerprint(&bound.key)?;
     let program = text(&server.program)?;
     let root = text(server.root.path())?;
     edit(server, home, |file| {
-        file.add(Binding { program, root }, &bound)?;
+        file.add(Binding { program, root }, bound)?;
         Ok(())
     })?;
-    let facts = KeyFacts::of(&bound, mine);
+    let facts = KeyFacts::of(bound, mine);
     let change = Change::KeyAdded {
-        name: name.clone(),
+        name: bound.name.clone(),
         apps: facts.apps.clone().unwrap_or_default(),
+        domains: bound.domains.clone(),
     };
     audit_log::note(&server.root, &server.by, None, change);
     Ok(facts)

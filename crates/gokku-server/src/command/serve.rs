@@ -9,7 +9,7 @@ use gokku_git::Repository;
 
 use crate::app::{apps, intake};
 use crate::command::Error;
-use crate::os::key_env::{BY, ONLY, WITH_KEY};
+use crate::os::key_env::{BY, DOMAINS, ONLY, REACHED_AT, WITH_KEY};
 use crate::server::Server;
 
 /// The app whose repository is meant. The first push to one that is not there makes it; true when it did.
@@ -51,10 +51,15 @@ pub fn git(
         let names: Vec<&str> = apps.iter().map(AppName::as_str).collect();
         names.join(",")
     });
+    let domains: Vec<String> = server.domains.iter().cloned().map(String::from).collect();
+    let domains = domains.join(",");
+    let reached_at = server.reached_at.as_ref().map(ToString::to_string);
     let with: Vec<(&str, &str)> = key
         .into_iter()
         .flat_map(|key| [(BY, key), (WITH_KEY, "1")])
         .chain(only.as_deref().map(|only| (ONLY, only)))
+        .chain(reached_at.as_deref().map(|host| (REACHED_AT, host)))
+        .chain((!domains.is_empty()).then_some((DOMAINS, domains.as_str())))
         .collect();
     let status = repository.serve(service, &with, without)?;
     let code = status

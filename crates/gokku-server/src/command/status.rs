@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join_all};
 use gokku_core::config::volume::Volume;
 use gokku_core::containers::{ContainerFacts, Mounted, VolumeFacts, Why, labels};
+use gokku_core::domains::domain::first_address;
 use gokku_core::logs::event::{Event, Finish};
 use gokku_core::transition::{OperationName, State};
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
@@ -19,6 +20,7 @@ use crate::app::apps::App;
 use crate::app::{apps, records};
 use crate::command::Error;
 use crate::command::config;
+use crate::engine::address::{DomainPorts, url_of};
 use crate::engine::health;
 use crate::engine::runtime::{Answer, Runtime};
 use crate::os::clock;
@@ -51,6 +53,8 @@ pub struct AppStatus {
     pub volumes: Vec<VolumeStatus>,
     /// The host port that answers.
     pub port: Option<u16>,
+    /// Where whoever asks reaches it, while it answers.
+    pub url: Option<String>,
     /// Whether it gets traffic.
     pub traffic: Traffic,
     /// Requests in flight.
@@ -374,12 +378,13 @@ async fn health_of(
 ) -> Health {
     let dir = server.app_dir(app);
     let path = Plan::lenient(&dir).settings.health_path;
+    let host = first_address(&route.domains, &[]).map(|domain| domain.name.as_str());
     let asked = route.targets.iter().map(|target| async {
         // Its address may be another one's by now.
         if target.down {
             return Some(health::Found::Down);
         }
-        health::found(&probe(target.address, &path, None, Duration::from_secs(2)).await)
+        health::found(&probe(target.address, &path, host, Duration::from_secs(2)).await)
     });
     let found = join_all(asked).await;
     if let [only] = found.as_slice() {
@@ -407,6 +412,7 @@ async fn health_of(
 /// What the switch says, when it can be asked.
 struct Routes {
     known: Option<HashMap<AppName, RouteStatus>>,
+    ports: DomainPorts,
     trouble: Option<String>,
 }
 
@@ -414,6 +420,7 @@ impl Routes {
     fn of(asked: Result<gokku_proxy::control::api::Status, gokku_proxy::control::client::Error>) -> Self {
         match asked {
             Ok(status) => Self {
+                ports: DomainPorts::from(&status),
                 known: Some(
                     status
                         .routes
@@ -425,6 +432,7 @@ impl Routes {
             },
             Err(error) => Self {
                 known: None,
+                ports: DomainPorts::default(),
                 trouble: Some(error.to_string()),
             },
         }
@@ -504,6 +512,10 @@ fn facts<'a>(
         digest: record.and_then(|record| Some(record.digest?.to_string())),
         volumes: Vec::new(),
         port: route.map(|route| route.port),
+        url: route.filter(|route| route.answers()).map(|route| {
+            let known = url_of(server, route, &routes.ports);
+            known.unwrap_or_else(|| server.url_of_port(route.port))
+        }),
         traffic,
         in_flight: route.map_or(0, |route| {
             route.targets.iter().map(|target| target.in_flight).sum()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::{AppName, Asker};
 use tokio::net::UnixStream;
 
@@ -46,6 +47,7 @@ impl Outside for Server {
             by: audit_log::DAEMON.to_owned(),
             // What is brought up again was asked for before, by whoever might.
             asker: Asker::Owner,
+            domains: DomainGrants::default(),
             ..self.clone()
         };
         async move {

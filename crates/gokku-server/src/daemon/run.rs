@@ -108,6 +108,11 @@ async fn serve(
 
 /// Has the traffic switch know the apps' own domains, which may have been changed while it did not run.
 async fn put_domains(server: &Server, proxy: &Proxy) {
+    // What is read here must not be told after what is written meanwhile.
+    let _changing = match domains::begin(server).await {
+        Ok(changing) => changing,
+        Err(error) => return tracing::error!("the domains of all apps are as they were: {error}"),
+    };
     for route in proxy.switch().routes() {
         let app = route.app();
         let put = match domains::of(&server.app_dir(app)) {

@@ -40,6 +40,8 @@ pub struct Check<'a> {
     pub address: SocketAddr,
     /// The path that answers 200.
     pub path: &'a str,
+    /// The name by which it is asked; its address without.
+    pub host: Option<&'a str>,
     /// How long it may take from its start.
     pub timeout: Duration,
     /// When the container cannot have been started before.
@@ -60,7 +62,7 @@ pub async fn await_health(
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let limit = ONE_ANSWER.min(left.max(FIRST_PAUSE));
-            last = switch.probe(check.address, check.path, limit).await;
+            last = switch.probe(check.address, check.path, check.host, limit).await;
             if last.is_healthy() {
                 return true;
             }
@@ -81,9 +83,12 @@ pub async fn await_health(
         code = exited => return Err(exit_words(runtime, check.container, code).await),
     }
     let mut words = format!(
-        "GET {} on port {} did not answer 200 within {} s of its start: {}",
+        "GET {} on port {}{} did not answer 200 within {} s of its start: {}",
         check.path,
         check.address.port(),
+        check
+            .host
+            .map_or_else(String::new, |host| format!(", by the name {host},")),
         check.timeout.as_secs(),
         last_words(&last)
     );
@@ -305,11 +310,13 @@ fn answered_cause(last: &Probe) -> Option<&'static str> {
         return None;
     };
     match status {
-        400 | 421 => Some("it wants another Host: let it accept any, or its address, for the health check"),
+        400 | 421 => Some(
+            "it wants another Host: let it accept any for the health check, or the app's first domain, and its address where it has none",
+        ),
         401 => Some("it wants a login: exempt the health check, or set HEALTH_CHECK_PATH"),
         // Rails and Vite answer so to a host that is not in their list.
         403 => Some(
-            "it wants another Host: let it accept any, or its address, for the health check; or a login: exempt the health check, or set HEALTH_CHECK_PATH",
+            "it wants another Host: let it accept any for the health check, or the app's first domain, and its address where it has none; or a login: exempt the health check, or set HEALTH_CHECK_PATH",
         ),
         404 => Some("the health check is at another path: set HEALTH_CHECK_PATH"),
         _ if location.is_some() => {

@@ -2,8 +2,9 @@
 //!
 //! - [`runtime`]: the calls, as a trait; [`health`]: a container is good; `stopping`: a container is stopped
 //! - [`traffic_switch`]: what is asked of the traffic switch, as a trait; `daemon_client`: the daemon runs, and sees which
-//!   containers do
+//!   containers do; `address`: where people reach an app
 
+pub(crate) mod address;
 pub(crate) mod daemon_client;
 mod error;
 #[cfg(test)]

@@ -193,7 +193,10 @@ mod tests {
                 vec![
                     start(StepName::Stop),
                     failed(StepName::Stop),
-                    end(Finish::Succeeded { port: None }),
+                    end(Finish::Succeeded {
+                        port: None,
+                        url: None,
+                    }),
                 ],
                 Some(&[]),
             ),

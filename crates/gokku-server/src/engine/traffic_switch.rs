@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_proxy::Client;
 use gokku_proxy::control::api::{
-    Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
+    Clear, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
 };
 use gokku_proxy::control::client::Error;
 use gokku_proxy::health::probe::{Probe, probe};
@@ -36,11 +36,18 @@ pub trait TrafficSwitch: fmt::Debug + Send + Sync + 'static {
     /// Lets waiting requests go on.
     fn release<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus>;
     /// Takes a route's targets away.
-    fn clear<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus>;
+    fn clear<'a>(&'a self, app: &'a AppName, clear: &'a Clear) -> Answer<'a, RouteStatus>;
     /// Waits for a container's requests to end.
     fn drain<'a>(&'a self, app: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained>;
-    /// Checks once whether whoever listens there is healthy, as the switch checks its targets.
-    fn probe<'a>(&'a self, address: SocketAddr, path: &'a str, limit: Duration) -> BoxFuture<'a, Probe>;
+    /// Checks once whether whoever listens there is healthy, as the switch checks its targets: by this name, or else by its
+    /// address.
+    fn probe<'a>(
+        &'a self,
+        address: SocketAddr,
+        path: &'a str,
+        host: Option<&'a str>,
+        limit: Duration,
+    ) -> BoxFuture<'a, Probe>;
 
     /// Returns the status of an app's route, or nothing when there is no route.
     fn find_route<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<RouteStatus>> {
@@ -78,13 +85,19 @@ impl TrafficSwitch for Client {
     fn release<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus> {
         Client::release(self, app).boxed()
     }
-    fn clear<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus> {
-        Client::clear(self, app).boxed()
+    fn clear<'a>(&'a self, app: &'a AppName, clear: &'a Clear) -> Answer<'a, RouteStatus> {
+        Client::clear(self, app, clear).boxed()
     }
     fn drain<'a>(&'a self, app: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained> {
         Client::drain(self, app, drain).boxed()
     }
-    fn probe<'a>(&'a self, address: SocketAddr, path: &'a str, limit: Duration) -> BoxFuture<'a, Probe> {
-        probe(address, path, None, limit)
+    fn probe<'a>(
+        &'a self,
+        address: SocketAddr,
+        path: &'a str,
+        host: Option<&'a str>,
+        limit: Duration,
+    ) -> BoxFuture<'a, Probe> {
+        probe(address, path, host, limit)
     }
 }

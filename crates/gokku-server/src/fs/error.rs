@@ -92,6 +92,17 @@ pub enum Error {
         /// How long it was waited for.
         limit: Duration,
     },
+    /// Another process has a lock for too long.
+    #[error(
+        "another gokku has had {} for more than {} s: `fuser -v {}` shows which; try again when it is done",
+        path.display(), limit.as_secs(), path.display()
+    )]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// The thread that waits for the disk is gone.
     #[error("what brings files to the disk has died")]
     WriterDied,
@@ -110,6 +121,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Code { .. } | Self::Link(_) => Kind::Input,
+            Self::Locked { .. } => Kind::Busy,
             _ => Kind::Failed,
         }
     }

@@ -54,6 +54,8 @@ pub fn spawn(
         "SSH_ORIGINAL_COMMAND",
         key_env::BY,
         key_env::WITH_KEY,
+        key_env::DOMAINS,
+        key_env::REACHED_AT,
     ] {
         command.env_remove(variable);
     }

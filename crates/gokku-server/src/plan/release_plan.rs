@@ -4,12 +4,13 @@ use std::path::Path;
 
 use gokku_core::build::languages::{Detected, keys_beside_a_dockerfile};
 use gokku_core::config::env_file::EnvFile;
-use gokku_core::config::gokku_yml::{AppConfig, GokkuYml};
+use gokku_core::config::gokku_yml::{AppConfig, GokkuYml, Placed};
 use gokku_core::config::process_one::{self, ImageCommand};
 use gokku_core::config::processes::{ProcessSpec, Processes};
 use gokku_core::config::procfile::{PROCFILE, Procfile};
 use gokku_core::config::settings::Settings;
 use gokku_core::containers::Secrets;
+use gokku_core::domains::domain::Domain;
 use gokku_core::release::build_key::{BuildKey, Inputs};
 use gokku_core::text::decode::{self, NotText};
 use gokku_core::text::read_limits;
@@ -46,6 +47,8 @@ pub struct Plan {
     pub secrets: Secrets,
     /// What runs.
     pub processes: Processes,
+    /// The domains that its `gokku.yml` says for the app's environment.
+    pub domains: Vec<Placed<Domain>>,
     /// What is to be told of its code before it is built.
     pub notes: Vec<String>,
     /// Whether it is built although an earlier release was built from the same, and without the builder's cache.
@@ -154,6 +157,7 @@ impl Plan {
         }
         Ok(Self {
             processes: processes_of(tree, &config)?,
+            domains: config.domains_in(&environment).cloned().collect(),
             config,
             env,
             settings,
@@ -186,6 +190,7 @@ impl Plan {
             generated: None,
             secrets: Secrets::new(),
             processes: Processes::default(),
+            domains: Vec::new(),
             notes: Vec::new(),
             rebuild: false,
         }

@@ -250,7 +250,10 @@ mod tests {
 
     #[test]
     fn what_a_process_has_left_ends_with_who_takes_it_over() {
-        let done = Finish::Succeeded { port: Some(8000) };
+        let done = Finish::Succeeded {
+            port: Some(8000),
+            url: None,
+        };
         let (_folder, dir, id) = logged(&[left(), done.clone()]);
         let mut told = Vec::new();
         let end = follow(&dir, id, gone(), |stamped| {
@@ -267,7 +270,10 @@ mod tests {
     #[test]
     fn it_is_waited_for() {
         let (_folder, dir, id) = logged(&[left()]);
-        let done = Finish::Succeeded { port: None };
+        let done = Finish::Succeeded {
+            port: None,
+            url: None,
+        };
         let pid = gone();
         let end = std::thread::scope(|scope| {
             let (warned, heard) = std::sync::mpsc::channel();

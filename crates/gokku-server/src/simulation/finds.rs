@@ -1,5 +1,7 @@
 //! The simulation looks: what is not as it should be is found, and so is each rule that is broken on purpose.
 
+use gokku_proxy::control::api::Clear;
+
 use crate::engine::fake::fault::Fault;
 use crate::engine::runtime::Runtime;
 use crate::simulation::operation::Operation;
@@ -21,7 +23,12 @@ async fn what_is_not_as_it_should_be_is_found() {
     stage.look(Expected::One).await.expect_err("it does not run");
     stage.settle().await;
     stage.look(Expected::One).await.expect("as it should be");
-    stage.server.switch.clear(&stage.app).await.expect("cleared");
+    stage
+        .server
+        .switch
+        .clear(&stage.app, &Clear::default())
+        .await
+        .expect("cleared");
     stage.look(Expected::One).await.expect_err("no traffic");
     stage.reset().await;
     stage

@@ -11,6 +11,7 @@ use crate::plan::release_plan::Plan;
 use crate::queue::leftovers;
 use crate::reconcile::drift;
 use crate::simulation::stage::Stage;
+use crate::simulation::switch::domain_of;
 
 /// How the app may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,19 @@ impl Stage {
             .find_route(&self.app)
             .await
             .map_err(|error| error.to_string())?;
+        let active = records::active(&self.dir());
+        let domains: Vec<String> = route
+            .iter()
+            .flat_map(|route| &route.release_domains)
+            .map(|domain| domain.name.as_str().to_owned())
+            .collect();
+        let wanted: Vec<String> = active
+            .iter()
+            .map(|release| domain_of(&self.app, *release))
+            .collect();
+        if route.is_some() && domains != wanted {
+            return Err(format!("{domains:?} lead to the app, and should {wanted:?}"));
+        }
         let targets: BTreeSet<ContainerId> = route
             .iter()
             .flat_map(|route| &route.targets)
@@ -83,7 +97,6 @@ impl Stage {
         if route.is_some_and(|route| route.held) {
             return Err("requests wait for nobody".to_owned());
         }
-        let active = records::active(&self.dir());
         let runs = containers.iter().any(|one| one.state == ContainerState::Running);
         if !runs && targets.is_empty() {
             let may = match expected {

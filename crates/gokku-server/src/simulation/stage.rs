@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
+use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::config::processes::Scale;
 use gokku_core::containers::{ContainerFacts, ContainerState, labels};
 use gokku_core::reconcile::Repair;
-use gokku_core::{Access, AppName, Asker, CommitId, TreeId};
+use gokku_core::{Access, AppName, Asker, CommitId, ReleaseId, TreeId};
 use gokku_proxy::route::table::{Routes, TableFile};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -29,7 +30,7 @@ use crate::reconcile::{drift, settle};
 use crate::server::Server;
 use crate::simulation::operation::Operation;
 use crate::simulation::outcome::Expected;
-use crate::simulation::switch::{Answered, InMemory, address};
+use crate::simulation::switch::{Answered, InMemory, address, domain_of};
 use crate::worker::request::{self, Request};
 use crate::worker::run::run_on;
 
@@ -93,16 +94,19 @@ impl Shape {
         },
     ];
 
-    fn gokku_yml(self) -> Option<&'static str> {
-        self.several.then_some(
-            "apps:
-  api:
-    processes:
+    /// What the code of a release says of its app, whose domain is the release's alone.
+    fn gokku_yml(self, app: &AppName, release: ReleaseId) -> String {
+        let processes = if self.several {
+            "    processes:
       web: {count: 2}
       worker: {command: /app, stay_up: 1}
       clock: {command: /app, stay_up: 1, overlap: false}
-",
-        )
+"
+        } else {
+            ""
+        };
+        let domain = domain_of(app, release);
+        format!("apps:\n  {app}:\n    environments: [{{name: production, domains: [{domain}]}}]\n{processes}")
     }
 }
 
@@ -196,6 +200,8 @@ impl Stage {
                 by: "test".to_owned(),
                 access: Access::All,
                 asker: Asker::Owner,
+                domains: DomainGrants::default(),
+                reached_at: None,
             },
             app: "api".parse().expect("a name"),
             fake,
@@ -385,9 +391,8 @@ impl Stage {
             let code = self.dir().incoming(id);
             fs::create_dir_all(&code).expect("made");
             fs::write(code.join("Dockerfile"), "FROM scratch\n").expect("written");
-            if let Some(text) = self.shape.gokku_yml() {
-                fs::write(code.join("gokku.yml"), text).expect("written");
-            }
+            let text = self.shape.gokku_yml(&self.app, id);
+            fs::write(code.join("gokku.yml"), text).expect("written");
         }
         let (_keep, asked) = watch::channel(false);
         let engine = self.engine();
@@ -542,6 +547,7 @@ pub(super) fn request(dir: &AppDir, operation: request::Operation) -> Request {
         by: "test".to_owned(),
         asker: Asker::Owner,
         only: None,
+        domains: DomainGrants::default(),
         operation,
         wait: false,
     }

@@ -9,10 +9,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gokku_core::containers::ContainerState;
-use gokku_core::{AppName, ContainerId};
+use gokku_core::{AppName, ContainerId, ReleaseId};
 use gokku_proxy::control::api::{
-    CertificatesStatus, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
-    Target,
+    CertificatesStatus, Clear, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status,
+    SwitchTo, Target,
 };
 use gokku_proxy::control::client::Error;
 use gokku_proxy::health::probe::Probe;
@@ -117,6 +117,26 @@ impl InMemory {
         }
     }
 
+    /// The domains of an app are those of the release that has its traffic, whatever has become of it.
+    fn look_at_domains(&self, app: &AppName) {
+        let Ok(route) = Self::status_of(&self.switch, app) else {
+            return;
+        };
+        let names: BTreeSet<String> = route
+            .release_domains
+            .iter()
+            .map(|domain| domain.name.as_str().to_owned())
+            .collect();
+        let routed: BTreeSet<String> = route
+            .targets
+            .iter()
+            .map(|target| domain_of(app, target.release))
+            .collect();
+        if !routed.is_empty() && names != routed {
+            lock(&self.wrong).push(format!("{names:?} lead to {routed:?}"));
+        }
+    }
+
     /// A change, in a task of its own: one that has begun is completed when whoever asked for it has gone.
     async fn change<T: Send + 'static>(
         &self,
@@ -143,8 +163,10 @@ impl InMemory {
     {
         let (switch, of) = (Arc::clone(&self.switch), app.clone());
         let changing = change(Arc::clone(&switch), app.clone());
+        let me = self.clone();
         self.change(async move {
             changing.await?;
+            me.look_at_domains(&of);
             Self::status_of(&switch, &of)
         })
         .boxed()
@@ -227,8 +249,9 @@ impl TrafficSwitch for InMemory {
         self.changed(app, |switch, app| async move { switch.release(&app).await })
     }
 
-    fn clear<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus> {
-        self.changed(app, |switch, app| async move { switch.clear(&app).await })
+    fn clear<'a>(&'a self, app: &'a AppName, clear: &'a Clear) -> Answer<'a, RouteStatus> {
+        let clear = clear.clone();
+        self.changed(app, |switch, app| async move { switch.clear(&app, clear).await })
     }
 
     fn drain<'a>(&'a self, _: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained> {
@@ -236,7 +259,13 @@ impl TrafficSwitch for InMemory {
         self.change(async move { switch.drain(drain).await }).boxed()
     }
 
-    fn probe<'a>(&'a self, address: SocketAddr, _: &'a str, _: Duration) -> BoxFuture<'a, Probe> {
+    fn probe<'a>(
+        &'a self,
+        address: SocketAddr,
+        _: &'a str,
+        _: Option<&'a str>,
+        _: Duration,
+    ) -> BoxFuture<'a, Probe> {
         async move {
             yield_now().await;
             let world = self.fake.world();
@@ -255,6 +284,11 @@ impl TrafficSwitch for InMemory {
         }
         .boxed()
     }
+}
+
+/// The domain that a release of an app has.
+pub(super) fn domain_of(app: &AppName, release: ReleaseId) -> String {
+    format!("r{release}.{app}.example")
 }
 
 /// Where a container is, of one that runs.

@@ -12,7 +12,7 @@ use gokku_core::transition::{
     Abort, Cause, Decision, Failure, FailureKind, Goal, Journal, Observed, Previous, Refs, Step, abort,
     abort_detail, lets_go, next,
 };
-use gokku_core::{AppName, ContainerId, ReleaseId, Slot};
+use gokku_core::{Access, AppName, ContainerId, ReleaseId, Slot};
 use gokku_git::RefTransaction;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
@@ -170,6 +170,11 @@ impl Driver {
             unheard_build: None,
             pending: None,
         }
+    }
+
+    /// The apps that whoever asked may know of.
+    pub(crate) fn access(&self) -> &Access {
+        &self.server.access
     }
 
     /// The log, to tell more of it.

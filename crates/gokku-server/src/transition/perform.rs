@@ -24,6 +24,7 @@ use crate::queue::abort::asked;
 use crate::transition::building::remove_late_image;
 use crate::transition::driver::Driver;
 use crate::transition::error::MigrationFrom;
+use crate::transition::release_domains::NewTargets;
 use crate::transition::{Error, pull};
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -69,7 +70,7 @@ impl Driver {
                 let name = Slot::Blue.container_name(self.dir.app(), process);
                 Ok(self.runtime.rename(container, &name).await?)
             }
-            Step::Unroute => Ok(self.switch.clear(self.dir.app()).await.map(drop)?),
+            Step::Unroute => self.unroute().await,
             Step::Release => Ok(self.switch.release(self.dir.app()).await.map(drop)?),
             Step::Discard => self.discard().await,
             Step::NoteFailure { kind } => self.diagnose(*kind).await,
@@ -291,8 +292,9 @@ impl Driver {
     }
 
     async fn await_health(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
+        let host = self.host_of(containers)?;
         // All at once: whichever fails first ends the wait for the others.
-        let driver = &*self;
+        let (driver, host) = (&*self, host.as_deref());
         let checks = containers.iter().map(|id| async move {
             let checked = match driver.process_of(id) {
                 Some(process) if !process.is_web() => {
@@ -304,6 +306,7 @@ impl Driver {
                         container: id,
                         address: driver.address(id).map_err(|error| (id, error))?,
                         path: &driver.plan.settings.health_path,
+                        host,
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
                     };
@@ -377,7 +380,24 @@ impl Driver {
         {
             self.switch.put(self.dir.app(), PutRoute::Port(port)).await?;
         }
-        Ok(self.switch.switch(self.dir.app(), &to).await.map(drop)?)
+        let release = self.release_of(targets)?;
+        self.move_traffic(&route, NewTargets::To(to), release).await
+    }
+
+    /// The release of containers, which are all of one.
+    pub(crate) fn release_of(&self, containers: &[ContainerId]) -> Result<Option<ReleaseId>, Error> {
+        let first = containers.first().map(|id| self.facts_of(id)).transpose()?;
+        Ok(first.and_then(|facts| facts.read_label(labels::RELEASE)))
+    }
+
+    async fn unroute(&mut self) -> Result<(), Error> {
+        let route = self.switch.route(self.dir.app()).await?;
+        // What is stopped keeps its names; what is given up leaves them to what was the active one before.
+        let active = match self.goal {
+            Goal::Activate(_) => self.journal.previous_release,
+            Goal::Stop | Goal::Destroy => records::active(&self.dir),
+        };
+        self.move_traffic(&route, NewTargets::None, active).await
     }
 
     async fn prepare_refs(&mut self) -> Result<(), Error> {

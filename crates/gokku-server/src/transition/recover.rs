@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::app::records;
+use crate::engine::address::{DomainPorts, url_of};
 use crate::engine::runtime::Runtime;
 use crate::engine::stopping;
 use crate::fs::app_dir::AppDir;
@@ -209,11 +210,17 @@ async fn finish_stops(
 
 /// What is told of a transition's end.
 pub(crate) async fn finish(server: &Server, app: &AppName, end: &End) -> Finish {
-    let route = server.switch.route(app).await.ok();
+    let status = server.switch.status().await.ok();
+    let ports = status.as_ref().map(DomainPorts::from).unwrap_or_default();
+    let routes = status.map(|status| status.routes).unwrap_or_default();
+    let route = routes.into_iter().find(|route| route.app == *app);
     match end {
         End::Done => {
-            let port = route.filter(RouteStatus::answers).map(|route| route.port);
-            Finish::Succeeded { port }
+            let route = route.filter(RouteStatus::answers);
+            Finish::Succeeded {
+                port: route.as_ref().map(|route| route.port),
+                url: route.and_then(|route| url_of(server, &route, &ports)),
+            }
         }
         End::GaveUp(failure, previous) => Finish::GaveUp {
             kind: failure.kind,

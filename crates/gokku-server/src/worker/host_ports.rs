@@ -38,17 +38,32 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
         }
         .map_err(|refused| told(server, refused));
     }
-    let refused = |error| match error {
-        Theirs::Refused(refused) => told(server, refused),
-        error => error.into(),
-    };
-    let route = server.switch.put(app, wanted).await.map_err(refused)?;
-    let domains = domains::of(&server.app_dir(app))?;
-    if domains.is_empty() || route.domains == domains {
+    let put = server.switch.put(app, wanted).await;
+    put.map_err(|error| refused_to(server, error))?;
+    put_domains(server, app).await
+}
+
+/// Has the traffic switch know an app's own domains: it may have had no route for them when they were added.
+async fn put_domains(server: &Server, app: &AppName) -> Result<(), Error> {
+    let dir = server.app_dir(app);
+    // Whoever adds the first one after this tells the switch of it, which has the route now.
+    if domains::of(&dir)?.is_empty() {
         return Ok(());
     }
-    let put = server.switch.put_domains(app, &PutDomains { domains }).await;
-    put.map(drop).map_err(refused)
+    let _changing = domains::begin(server).await?;
+    let put = PutDomains {
+        domains: domains::of(&dir)?,
+    };
+    let put = server.switch.put_domains(app, &put).await;
+    put.map(drop).map_err(|error| refused_to(server, error))
+}
+
+/// The traffic switch's refusal, to whoever asked.
+fn refused_to(server: &Server, error: Theirs) -> Error {
+    match error {
+        Theirs::Refused(refused) => told(server, refused),
+        error => error.into(),
+    }
 }
 
 /// Whose a port is, to whoever may know that.

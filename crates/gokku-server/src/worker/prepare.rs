@@ -3,7 +3,7 @@
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::config::processes::Scale;
 use gokku_core::release::build_key::BuildKey;
-use gokku_core::release::record::{FIRST_VERSION, Outcome, Record, VERSION};
+use gokku_core::release::record::{Outcome, Record};
 use gokku_core::release::retention::rollback_target;
 use gokku_core::transition::{Activation, Cause, Goal};
 use gokku_core::{AppName, CommitId, ReleaseId};
@@ -116,16 +116,12 @@ fn made_anew(
     scale: &Scale,
 ) -> Result<Prepared, Error> {
     let record = Record {
-        version: if reference.is_some() {
-            VERSION
-        } else {
-            FIRST_VERSION
-        },
         commit: commit.cloned(),
         reference: reference.clone(),
         build,
         by: Some(request.by.clone()),
         begun: clock::unlike(request.id.seconds()),
+        domains: plan.domains.iter().map(|domain| domain.value.clone()).collect(),
         ..Record::begun(request.id)
     };
     Ok(Prepared {
@@ -141,7 +137,7 @@ fn made_anew(
         release: Some(request.id),
         commit: commit.cloned(),
         reference,
-        record: Some(record),
+        record: Some(record.in_its_version()),
     })
 }
 

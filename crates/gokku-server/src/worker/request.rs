@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Child;
 use std::time::Duration;
 
+use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::app::branch_name::BranchName;
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::config::processes::Scale;
@@ -32,6 +33,9 @@ pub struct Request {
     /// The apps that whoever asks is limited to; none for whoever is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<BTreeSet<AppName>>,
+    /// The domains that whoever asks may give to the app, where that is a key.
+    #[serde(default, skip_serializing_if = "DomainGrants::is_empty")]
+    pub domains: DomainGrants,
     /// What.
     #[serde(rename = "ask")]
     pub operation: Operation,
@@ -170,6 +174,7 @@ pub fn submit_as(
         by: server.by.clone(),
         asker: server.asker,
         only: server.access.apps().cloned(),
+        domains: server.domains.clone(),
         operation,
         wait,
     };

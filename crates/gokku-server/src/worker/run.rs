@@ -27,7 +27,7 @@ use crate::transition::driver::{Driver, DriverConfig};
 use crate::transition::recover::{finish, recover};
 use crate::worker::prepare::{Prepared, prepare};
 use crate::worker::request::{Operation, Request};
-use crate::worker::{Error, cleanup, host_ports, push};
+use crate::worker::{Error, cleanup, domain_claims, host_ports, push};
 
 /// Does a request from beginning to end. All that is to be known of it is in its log.
 pub fn run<'a>(
@@ -173,6 +173,7 @@ async fn make_ready(
     }
     if prepared.release.is_some() {
         privileges::of(&dir, &prepared.plan)?;
+        domain_claims::check(server, request, &prepared)?;
         if request.operation.deploys() {
             networks::check_new(&prepared.plan)?;
         }

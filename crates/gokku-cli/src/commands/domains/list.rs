@@ -1,5 +1,7 @@
 //! `gokku domains list`: the domains of an app, or of all.
 
+use std::fmt::Write;
+
 use clap::Args;
 use gokku_server::command::domains::{self, CertificateState};
 
@@ -33,13 +35,23 @@ impl Run for ListArgs {
         context.printer.list(
             &all,
             "There are no domains yet; `gokku domains add DOMAIN -a APP` has one lead to an app.",
-            ["DOMAIN", "APP", "SERVED AT", "CERTIFICATE"],
+            ["DOMAIN", "APP", "BY", "SERVED AT", "CERTIFICATE"],
             |one| {
                 let at = one.url.as_ref().or(one.trouble.as_ref());
+                let mut at = at.cloned().unwrap_or_default();
+                if let Some(to) = &one.redirect_to {
+                    let _ = write!(at, ", redirects to {to}");
+                }
                 [
                     one.domain.clone(),
                     one.app.to_string(),
-                    at.cloned().unwrap_or_default(),
+                    if one.of_release {
+                        "gokku.yml"
+                    } else {
+                        "domains add"
+                    }
+                    .to_owned(),
+                    at,
                     one.certificate
                         .as_ref()
                         .map_or_else(|| "none".to_owned(), state_of),

@@ -6,9 +6,7 @@ mod remove;
 
 use clap::Subcommand;
 use gokku_core::AppName;
-use gokku_core::access::scope::Reach;
 use gokku_core::domains::domain::Domain;
-use gokku_core::domains::name::DomainName;
 use gokku_core::domains::path::PathPrefix;
 use gokku_server::command::domains::Changed;
 
@@ -37,29 +35,21 @@ impl Domains {
     }
 }
 
-/// Describes a command that changes domains: no key gives it.
+/// Describes a command that changes domains. A key gives it for domains that it was given.
 fn spec_of<'a>(audit: &str, names: &[String]) -> Spec<'a> {
-    Spec::of_server(words(audit, names), Reach::Within).finishes()
+    Spec::of_apps(words(audit, names)).finishes()
 }
 
 /// Reads the domains that were typed: names, and the path that holds for all of them.
-fn domains(names: &[String], path: Option<&str>, strip_path: bool) -> Result<Vec<Domain>, Error> {
+fn domains(names: &[String], path: Option<&str>) -> Result<Vec<Domain>, Error> {
     let path = path.map_or(Ok(PathPrefix::root()), str::parse)?;
-    if strip_path && path.is_root() {
-        return Err(Error::usage(
-            "--strip-path takes away what --path names, which is not given",
-        ));
-    }
-    let mut domains = Vec::new();
-    for name in names {
-        let name: DomainName = name.parse()?;
-        domains.push(Domain {
+    let domain = |name: &String| {
+        Ok(Domain {
             path: path.clone(),
-            strip_path,
-            ..Domain::whole(name)
-        });
-    }
-    Ok(domains)
+            ..Domain::whole(name.parse()?)
+        })
+    };
+    names.iter().map(domain).collect()
 }
 
 /// Says what a change came to; `done` is what was done.
@@ -70,7 +60,11 @@ fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) {
         Changed::Served(domains) => {
             for domain in domains {
                 match (&domain.url, &domain.trouble) {
-                    (Some(url), _) => printer.note(Look::Plain, &format!("{url} leads to {app}")),
+                    (Some(url), _) => {
+                        let to = domain.redirect_to.as_deref();
+                        let does = to.map_or(format!("leads to {app}"), |to| format!("redirects to {to}"));
+                        printer.note(Look::Plain, &format!("{url} {does}"));
+                    }
                     (None, Some(trouble)) => {
                         printer.note(
                             Look::Plain,

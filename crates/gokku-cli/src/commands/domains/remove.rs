@@ -27,7 +27,7 @@ impl Run for RemoveArgs {
 
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let (server, app) = (context.server()?, context.app()?);
-        let removed = super::domains(&self.domains, self.path.as_deref(), false)?;
+        let removed = super::domains(&self.domains, self.path.as_deref())?;
         let changed = wait(async { Ok(domains::remove(server, &app, &removed).await?) })?;
         let names: Vec<String> = removed.iter().map(ToString::to_string).collect();
         tell(

@@ -1,8 +1,11 @@
 //! `gokku keys add`: a public key on standard input is let in.
 
+use std::fmt::Write;
 use std::io::IsTerminal;
 
 use clap::Args;
+use gokku_core::access::authorized_keys::BoundKey;
+use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::access::public_key::PublicKey;
 use gokku_core::text::read_limits::PUBLIC_KEY;
 use gokku_core::{Access, AppName, KeyName};
@@ -26,6 +29,9 @@ pub(crate) struct AddArgs {
     /// An app that it may reach, whether it exists yet or not; by default all
     #[arg(id = "app", short = 'a', long = "app", value_name = "APP")]
     apps: Vec<String>,
+    /// A domain that it may give to them, with all below it; `*` for every one, by default none
+    #[arg(long = "domain", value_name = "DOMAIN")]
+    domains: Vec<String>,
 }
 
 impl Run for AddArgs {
@@ -46,13 +52,23 @@ impl Run for AddArgs {
             }
             reached.push(there.unwrap_or(app));
         }
-        let key = read_key(&name)?;
-        let facts = keys::add(server, &environment::home()?, &name, Access::of(reached), key)?;
+        let domains: Result<DomainGrants, _> = self.domains.iter().map(|domain| domain.parse()).collect();
+        let bound = BoundKey {
+            name: name.clone(),
+            access: Access::of(reached),
+            domains: domains?,
+            key: read_key(&name)?,
+        };
+        let facts = keys::add(server, &environment::home()?, &bound)?;
         if printer.json {
             printer.facts(&facts)?;
             return Ok(DONE);
         }
-        printer.result(&format!("{name} is let in, to {}", facts.access()));
+        let mut told = format!("{name} is let in, to {}", facts.access());
+        if !facts.domains.is_empty() {
+            let _ = write!(told, ", with {}", facts.domains);
+        }
+        printer.result(&told);
         if !missing.is_empty() {
             let line = format!("Not here yet: {}. The first push makes it.", missing.join(", "));
             printer.note(Look::Plain, &line);

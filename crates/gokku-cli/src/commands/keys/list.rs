@@ -23,11 +23,12 @@ impl Run for ListArgs {
         context.printer.list(
             &keys::list(context.server()?, &environment::home()?)?,
             "There are no keys yet; `gokku keys add NAME < key.pub` lets one in.",
-            ["NAME", "APPS", "TYPE", "FINGERPRINT"],
+            ["NAME", "APPS", "DOMAINS", "TYPE", "FINGERPRINT"],
             |key| {
                 [
                     key.name.to_string(),
                     key.access().to_string(),
+                    key.domains.to_string(),
                     key.kind.clone(),
                     key.fingerprint.clone(),
                 ]

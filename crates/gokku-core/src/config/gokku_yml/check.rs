@@ -13,6 +13,7 @@ use crate::config::privileges::Capability;
 use crate::config::resources::{PIDS, Resources};
 use crate::config::settings::PORT;
 use crate::config::volume::Source;
+use crate::domains::domain::Domain;
 
 use super::config::{
     AppConfig, BuildKeys, Deployment, Environment, Health, HostPort, Placed, Ports, ProcessConfig,
@@ -349,9 +350,63 @@ fn environments(list: List<raw::Environment>, reader: &mut Reader<'_>) -> Vec<En
             name: name.value,
             branch: raw.branch.map_or_else(BranchName::main, |branch| branch.value),
             env: raw.env.map(|named| env(named, reader)).unwrap_or_default(),
+            domains: raw.domains.map(|list| domains(list, reader)).unwrap_or_default(),
         });
     }
     environments
+}
+
+/// They are told to the traffic switch in one message.
+const MOST_DOMAINS: usize = 1000;
+
+fn domains(list: List<raw::Domain>, reader: &mut Reader<'_>) -> Vec<Placed<Domain>> {
+    if list.written > MOST_DOMAINS {
+        let what = format!(
+            "environments[].domains: {} domains are too many: at most {MOST_DOMAINS}",
+            list.written
+        );
+        reader.note(list.place, what);
+    }
+    let mut domains: Vec<Placed<Domain>> = Vec::new();
+    for raw in list.items {
+        // That there is none, or a wrong one, was noted.
+        let Some(name) = raw.name else { continue };
+        let domain = Domain {
+            path: raw.path.map(|path| path.value).unwrap_or_default(),
+            strip_path: raw.strip_path.as_ref().is_some_and(|strip| strip.value.0),
+            redirect_to: raw.redirect_to.map(|to| Box::new(to.value)),
+            http: raw.http.map(|http| http.value).unwrap_or_default(),
+            hsts: raw.hsts.map(|hsts| hsts.value.0),
+            ..Domain::whole(name.value.clone())
+        };
+        if let Some(strip) = raw.strip_path.filter(|_| domain.strip_path) {
+            if domain.path.is_root() {
+                let what =
+                    "environments[].domains[].strip_path takes away what `path` names, which is not given";
+                reader.note(strip.place, what);
+            }
+            if domain.redirect_to.is_some() {
+                let what = "environments[].domains[].strip_path is for what the app gets, and with `redirect_to` it gets nothing";
+                reader.note(strip.place, what);
+            }
+        }
+        let www = raw.www.filter(|www| www.value.0).and_then(|www| {
+            let other = domain.redirected_www().filter(|_| domain.redirect_to.is_none());
+            if other.is_none() {
+                let what = "environments[].domains[].www sends another name's requests to this one, which is a wildcard or a redirect itself";
+                reader.note(www.place, what);
+            }
+            other
+        });
+        for domain in [Some(domain), www].into_iter().flatten() {
+            if domains.iter().any(|there| there.value.claims_same(&domain)) {
+                let what = format!("environments[].domains: {domain} stands here twice");
+                reader.note(name.place, what);
+            }
+            domains.push(placed(&name, domain, reader));
+        }
+    }
+    domains
 }
 
 fn deployment(raw: raw::Deployment, reader: &mut Reader<'_>) -> Deployment {

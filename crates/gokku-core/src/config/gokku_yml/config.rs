@@ -17,6 +17,7 @@ use crate::config::procfile::Command;
 use crate::config::resources::Resources;
 use crate::config::settings::{SettingError, Settings};
 use crate::config::volume::Volume;
+use crate::domains::domain::Domain;
 
 /// What it says of one app.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +185,8 @@ pub struct Environment {
     pub branch: BranchName,
     /// `env`.
     pub env: Vec<(EnvKey, EnvValue)>,
+    /// `domains`, in their order.
+    pub domains: Vec<Placed<Domain>>,
 }
 
 /// How it is seen whether the app is healthy; the settings of its env count before it.
@@ -369,6 +372,13 @@ impl AppConfig {
             let only = there.value.environment.as_ref();
             only.is_none_or(|only| only == environment)
         })
+    }
+
+    /// Returns the domains that a release has in an environment.
+    pub fn domains_in(&self, environment: &EnvironmentName) -> impl Iterator<Item = &Placed<Domain>> {
+        let mine = self.environments.iter();
+        mine.filter(move |there| there.name == *environment)
+            .flat_map(|there| &there.domains)
     }
 
     /// Returns the branch that deploys to an environment; none when the file names none.

@@ -154,6 +154,48 @@ pub const KEYS: &[Key] = &[
         allowed: "a text without a NUL; with its name, at most 131,070 bytes",
     },
     Key {
+        path: "environments[].domains[].name",
+        default: "-",
+        meaning: "A domain that leads to the app while a release that says so has its traffic: it comes and goes with the switch, and with a rollback. Those of `gokku domains add` stay. A name alone will do: `domains: [example.com]`",
+        allowed: "example.com or *.example.com, which is every name one level below; at most 1000",
+    },
+    Key {
+        path: "environments[].domains[].path",
+        default: "/",
+        meaning: "Only requests for this path and those below it",
+        allowed: "a path that begins with /, as a URL has it",
+    },
+    Key {
+        path: "environments[].domains[].strip_path",
+        default: "false",
+        meaning: "Whether the app gets its requests without that path",
+        allowed: "true or false",
+    },
+    Key {
+        path: "environments[].domains[].redirect_to",
+        default: "-",
+        meaning: "Where its requests are sent instead of to the app, with their path and query: 308",
+        allowed: "a name, as example.com, or a URL, as https://example.com/docs",
+    },
+    Key {
+        path: "environments[].domains[].www",
+        default: "false",
+        meaning: "Whether www.example.com sends its requests to example.com, or the other way round where the name begins with www.",
+        allowed: "true or false; no wildcard has another name",
+    },
+    Key {
+        path: "environments[].domains[].http",
+        default: "redirect",
+        meaning: "What is answered to those who ask by HTTP, once the domain has a certificate: they are sent to HTTPS, or the app answers them, too",
+        allowed: "redirect or keep",
+    },
+    Key {
+        path: "environments[].domains[].hsts",
+        default: "-",
+        meaning: "For how many seconds from each answer on clients are told to ask by HTTPS only",
+        allowed: "a whole number from 0 to 4294967295",
+    },
+    Key {
         path: "deployment.keep_releases",
         default: "-",
         meaning: "How many releases keep their code, to look at, and their record; without, as many keep their code as their image, and 100 their record",

@@ -11,6 +11,10 @@ use crate::config::privileges::Capability;
 use crate::config::procfile::Command;
 use crate::config::volume::Volume;
 use crate::config::{resources, settings};
+use crate::domains::domain::PlainHttp;
+use crate::domains::name::DomainName;
+use crate::domains::path::PathPrefix;
+use crate::domains::redirect::RedirectTarget;
 
 use super::config::{Ports, RestartPolicy};
 use super::reading::{Given, List, Name, Named, Word, mapping};
@@ -76,8 +80,24 @@ mapping! {
         name: Given<EnvironmentName>,
         branch: Given<BranchName>,
         env: Named<EnvKey, Given<EnvValue>>,
+        domains: List<Domain>,
     }
     needs name: "environments[].name is missing: `- name: production`"
+}
+
+mapping! {
+    /// An item of an environment's `domains`; a name alone is its `name`.
+    struct Domain {
+        name: Given<DomainName>,
+        path: Given<PathPrefix>,
+        strip_path: Given<Switch>,
+        redirect_to: Given<RedirectTarget>,
+        www: Given<Switch>,
+        http: Given<PlainHttp>,
+        hsts: Given<Seconds>,
+    }
+    needs name: "environments[].domains[].name is missing: `- name: example.com`"
+    or one as name
 }
 
 mapping! {
@@ -283,7 +303,16 @@ pub(super) struct HealthPath(pub(super) String);
 word!(HealthPath, |text| settings::is_health_path(text)
     .then(|| Self(text.to_owned())));
 
+/// A time that may be years.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seconds(pub(super) u32);
+word!(Seconds, |text| {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| digits).map(Self)
+});
+
 word!(Lang, Lang::from_word);
+word!(PlainHttp, PlainHttp::from_word);
 word!(RestartPolicy, RestartPolicy::from_word);
 word!(BranchName, |text| text.parse().ok());
 word!(NetworkName, |text| text.parse().ok());
@@ -309,7 +338,17 @@ macro_rules! parsed_word {
         })*
     };
 }
-parsed_word!(AppName, Capability, Command, EnvironmentName, ImageRef, Volume);
+parsed_word!(
+    AppName,
+    Capability,
+    Command,
+    DomainName,
+    EnvironmentName,
+    ImageRef,
+    PathPrefix,
+    RedirectTarget,
+    Volume
+);
 
 impl Word for EnvValue {
     fn word(text: &str) -> Result<Self, Option<String>> {

@@ -10,7 +10,7 @@ use super::config::{Ports, RestartPolicy};
 use super::keys::KEYS;
 use super::raw::{
     Argument, BinaryName, Bit, Cpus, File, FilePath, GoVersion, Goarch, Goos, HealthPath, Host, Memory, Pids,
-    RelativePath, Switch, Variable, Whole,
+    RelativePath, Seconds, Switch, Variable, Whole,
 };
 use super::reading::{Given, List, Name, Named};
 use crate::app::branch_name::BranchName;
@@ -22,6 +22,10 @@ use crate::config::network_name::NetworkName;
 use crate::config::privileges::Capability;
 use crate::config::procfile::Command;
 use crate::config::volume::Volume;
+use crate::domains::domain::PlainHttp;
+use crate::domains::name::DomainName;
+use crate::domains::path::PathPrefix;
+use crate::domains::redirect::RedirectTarget;
 
 /// Returns the schema, in draft 7, which editors know; each key is described in the words of [`KEYS`].
 pub fn schema() -> Value {
@@ -40,6 +44,12 @@ pub fn schema() -> Value {
         if let Some(network) = at(&mut schema, &place) {
             // Its name alone will do.
             network.insert("type".to_owned(), vec!["object", "string"].into());
+        }
+    }
+    for place in app("environments[].domains[]") {
+        if let Some(domain) = at(&mut schema, &place) {
+            // Its name alone will do.
+            domain.insert("type".to_owned(), vec!["object", "string"].into());
         }
     }
     for key in KEYS {
@@ -158,6 +168,7 @@ looks! {
     BranchName => { "type": "string" },
     Capability => { "type": "string", "pattern": "^[A-Za-z_]+$" },
     Command => { "type": "string" },
+    DomainName => { "type": "string" },
     Cpus => { "type": ["number", "string"] },
     EnvValue => { "type": ["string", "number", "boolean"] },
     EnvironmentName => { "type": "string" },
@@ -172,10 +183,14 @@ looks! {
     Memory => { "type": "string", "pattern": "^[0-9]+[bkmg]$" },
     AppName => { "type": "string" },
     NetworkName => { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]+$" },
+    PathPrefix => { "type": "string", "pattern": "^/" },
+    PlainHttp => { "enum": ["redirect", "keep"] },
     Pids => { "type": "integer", "minimum": 1, "maximum": 4_194_304 },
     Ports => { "type": "string", "pattern": "^[0-9]+:[0-9]+$" },
+    RedirectTarget => { "type": "string" },
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
     RestartPolicy => { "enum": ["always", "on-failure", "no"] },
+    Seconds => { "type": "integer", "minimum": 0, "maximum": u32::MAX },
     Switch => { "type": "boolean" },
     Variable => { "type": "string", "pattern": "^[^\\s='\"#][^\\s='\"]*$" },
     Volume => { "type": "string", "pattern": "^([^:]+:/[^:]+(:(ro|rw))?|/[^:]+:anonymous)$" },

@@ -1,10 +1,10 @@
-//! The scheme by which a request came.
+//! The scheme by which a request comes, or an address is reached.
 
 use std::fmt;
 
-/// The scheme by which a request came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Scheme {
+/// HTTP, with TLS or without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Scheme {
     /// HTTP without TLS.
     Http,
     /// HTTP in TLS.
@@ -12,8 +12,11 @@ pub(crate) enum Scheme {
 }
 
 impl Scheme {
-    /// Returns its name.
-    pub(crate) fn as_str(self) -> &'static str {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Http, Self::Https];
+
+    /// Returns its name as it stands in a URL.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -21,7 +24,7 @@ impl Scheme {
     }
 
     /// Returns the port that is meant where none is given.
-    pub(crate) fn default_port(self) -> u16 {
+    pub fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
             Self::Https => 443,
