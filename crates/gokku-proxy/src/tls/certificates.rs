@@ -53,12 +53,12 @@ impl Certificates {
                 troubles.push(format!("{}; {instead}", causes(&damaged)));
             }
         }
-        for trouble in &troubles {
-            tracing::error!("{trouble}");
-        }
         self.table.replace(&all);
         *before = all;
-        *lock(&self.troubles) = troubles;
+        let known = std::mem::replace(&mut *lock(&self.troubles), troubles.clone());
+        for trouble in troubles.iter().filter(|trouble| !known.contains(trouble)) {
+            tracing::error!("{trouble}");
+        }
     }
 
     /// Returns how many certificates are served, and what is wrong with others.

@@ -73,6 +73,10 @@ async fn serve(
         proxy.switch().routes().len()
     );
     put_domains(server, &proxy).await;
+    // Also what was added while this one started, and was told to nobody.
+    if let Err(refused) = proxy.reload_certificates().await {
+        tracing::error!("{refused}");
+    }
     let started = Change::SwitchStarted {
         version: server.version.clone(),
         pid: std::process::id(),
