@@ -5,8 +5,10 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use gokku_core::access::reached_at::ReachedAt;
 use gokku_core::app::branch_name::BranchName;
 use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue};
+use gokku_core::domains::redirect::RedirectTarget;
 use gokku_core::{
     AppName, CommitId, ContainerId, EnvironmentName, ImageId, ProcessKey, ProcessType, ReleaseId, Slot,
 };
@@ -41,6 +43,7 @@ pub fn check(data: &[u8]) {
         in_a_file(&key);
     }
     release(text);
+    redirect(text);
     containers(app, process);
     // Whatever the engine gives as an id has a beginning that can be shown.
     assert!(ContainerId::new(text).short().len() <= text.len());
@@ -49,6 +52,27 @@ pub fn check(data: &[u8]) {
     assert!(
         clock::since(text).is_none_or(|at| at.checked_mul(1000).is_some()),
         "{text:?}"
+    );
+}
+
+/// Where a domain sends its requests is one URL, whatever is in it.
+fn redirect(text: &str) {
+    if let Ok(host) = text.parse::<ReachedAt>() {
+        assert_eq!(host.to_string().parse(), Ok(host), "{text:?}");
+    }
+    let Ok(target) = text.parse::<RedirectTarget>() else {
+        return;
+    };
+    assert_eq!(
+        String::from(target.clone()).parse(),
+        Ok(target.clone()),
+        "{text:?}"
+    );
+    let location = target.location("http", None, "/a?b");
+    let is_plain = location.bytes().all(|byte| byte.is_ascii_graphic());
+    assert!(
+        is_plain && location.starts_with("http") && location.ends_with("/a?b"),
+        "{location:?}"
     );
 }
 

@@ -59,7 +59,8 @@ pub fn git(
         .flat_map(|key| [(BY, key), (WITH_KEY, "1")])
         .chain(only.as_deref().map(|only| (ONLY, only)))
         .chain(reached_at.as_deref().map(|host| (REACHED_AT, host)))
-        .chain((!domains.is_empty()).then_some((DOMAINS, domains.as_str())))
+        // Also where there are none: what the environment says is not a key's to say.
+        .chain(key.map(|_| (DOMAINS, domains.as_str())))
         .collect();
     let status = repository.serve(service, &with, without)?;
     let code = status

@@ -1,4 +1,7 @@
-//! What the simulation has found, each as the row that it was.
+//! What the simulation has found, each as the row that it was; and what it would not come to by itself.
+
+use gokku_core::AppName;
+use gokku_proxy::control::api::PutRoute;
 
 use crate::engine::fake::fault::Fault;
 use crate::simulation::operation::Operation;
@@ -41,4 +44,35 @@ async fn what_a_late_build_makes_goes() {
         let looked = stage.look(Expected::One).await;
         looked.unwrap_or_else(|why| panic!("{late} calls later: {why}"));
     }
+}
+
+/// The new containers die when they have the traffic, and another app has got the former release's domain meanwhile: the traffic
+/// goes back without it.
+#[tokio::test(start_paused = true)]
+async fn traffic_that_goes_back_waits_for_no_domain() {
+    let mut stage = Stage::new(Shape::ALL[0], Operation::Deploy).await;
+    let calls = stage.calls(Operation::Deploy).await;
+    let tag = calls.iter().rposition(|call| *call == "tag").expect("a tag");
+    stage.reset().await;
+    let other: AppName = "other".parse().expect("a name");
+    let switch = stage.server.switch.clone();
+    let before = switch.route(&stage.app).await.expect("a route");
+    let domain = before.release_domains[0].clone();
+    switch.put(&other, PutRoute::Port(9999)).await.expect("a port");
+    stage.switch.let_wait(other.clone(), domain.clone());
+
+    let faults = vec![(tag, Fault::Restarts)];
+    let (told, _) = stage.act(Operation::Deploy, faults, Cut::Never).await;
+    assert!(told.contains("GaveUp"), "{told}\n{}", stage.story());
+    let containers = |route: &gokku_proxy::control::api::RouteStatus| {
+        let targets = route.targets.iter();
+        targets.map(|target| target.container.clone()).collect::<Vec<_>>()
+    };
+    let after = switch.route(&stage.app).await.expect("a route");
+    assert_eq!(containers(&after), containers(&before));
+    assert_eq!(after.domains, []);
+    let others = switch.route(&other).await.expect("a route").domains;
+    assert_eq!(others, [domain]);
+    let story = stage.story();
+    assert!(story.contains("does not lead to this app any more"), "{story}");
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gokku_core::containers::ContainerState;
+use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use gokku_proxy::control::api::{
     CertificatesStatus, Clear, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status,
@@ -35,6 +36,8 @@ pub(super) struct InMemory {
     wrong: Arc<Mutex<Vec<String>>>,
     /// Whoever is asked answers.
     credulous: bool,
+    /// Another app, and the domain that it takes as soon as that is free.
+    waits_for: Arc<Mutex<Option<(AppName, Domain)>>>,
 }
 
 impl fmt::Debug for InMemory {
@@ -70,7 +73,13 @@ impl InMemory {
             answered: Arc::new(Mutex::new(answered)),
             wrong,
             credulous: false,
+            waits_for: Arc::default(),
         }
+    }
+
+    /// Has another app take a domain as soon as a switch leaves it.
+    pub(super) fn let_wait(&self, app: AppName, domain: Domain) {
+        *lock(&self.waits_for) = Some((app, domain));
     }
 
     /// Breaks a rule: whoever is asked is taken for somebody who answers.
@@ -237,7 +246,13 @@ impl TrafficSwitch for InMemory {
             for target in &to.targets {
                 me.look_at(target);
             }
-            switch.switch(&app, to).await
+            switch.switch(&app, to).await?;
+            let waiting = lock(&me.waits_for).clone();
+            if let Some((other, domain)) = waiting {
+                // It waits on while this is still somebody's.
+                let _ = switch.put_domains(&other, vec![domain]).await;
+            }
+            Ok(())
         })
     }
 

@@ -181,6 +181,92 @@ fn p33_wrong_in_each_way() {
     insta::assert_snapshot!(other, @r#"gokku.yml has no app wbe: it has web, worker; did you mean "web"?"#);
 }
 
+#[test]
+fn domains_stand_under_an_environment() {
+    let app = api("    environments:\n      - name: production\n        domains:\n          - Example.com\n          - {name: bücher.example, path: /v1/, strip_path: true}\n          - {name: www.example.org, www: true}\n          - {name: old.example, redirect_to: \"https://example.com/docs\"}\n      - name: staging\n").unwrap();
+    let of = |environment: &str| -> Vec<String> {
+        let environment = environment.parse().unwrap();
+        let domains = app.domains_in(&environment);
+        domains
+            .map(|domain| serde_json::to_string(&domain.value).unwrap())
+            .collect()
+    };
+    assert_eq!(
+        of("production"),
+        [
+            r#"{"name":"example.com"}"#,
+            r#"{"name":"xn--bcher-kva.example","path":"/v1","strip_path":true}"#,
+            r#"{"name":"www.example.org"}"#,
+            r#"{"name":"example.org","redirect_to":"www.example.org"}"#,
+            r#"{"name":"old.example","redirect_to":"https://example.com/docs"}"#,
+        ]
+    );
+    assert_eq!([of("staging"), of("test")], [Vec::<String>::new(), Vec::new()]);
+    let first = &app.environments[0].domains[0];
+    assert_eq!((first.line, first.column), (6, 13));
+}
+
+#[test]
+fn domains_that_cannot_be_are_told_with_their_place() {
+    let many = vec!["a.example"; 1001].join(", ");
+    let many = format!("[{many}]");
+    for (domains, told) in [
+        ("example.com", "42: expected a list"),
+        (
+            "[https://example.com]",
+            "43: environments[].domains[].name: \"https://example.com\" is a URL",
+        ),
+        ("[{path: /v1}]", "43: environments[].domains[].name is missing"),
+        (
+            "[{name: a.example, path: v1}]",
+            "67: environments[].domains[].path: the path \"v1\" does not begin",
+        ),
+        (
+            "[{name: a.example, strip_path: true}]",
+            "73: environments[].domains[].strip_path takes away",
+        ),
+        (
+            "[{name: a.example, pth: /}]",
+            "61: there is no key \"pth\" here: there is name, path, strip_path, redirect_to, www; did you mean \"path\"?",
+        ),
+        (
+            "[a.example, A.example]",
+            "54: environments[].domains: a.example stands here twice",
+        ),
+        (
+            "[{name: \"*.a.example\", www: true}]",
+            "70: environments[].domains[].www sends another name's",
+        ),
+        (
+            "[{name: a.example, redirect_to: \"*.b.example\"}]",
+            "74: environments[].domains[].redirect_to: \"*.b.example\" has a wildcard",
+        ),
+        (
+            "[{name: a.example, redirect_to: b.example, www: true}]",
+            "90: environments[].domains[].www sends another name's",
+        ),
+        (
+            "[{name: a.example, www: true}, www.a.example]",
+            "73: environments[].domains: www.a.example stands here twice",
+        ),
+        (
+            &many,
+            "42: environments[].domains: 1001 domains are too many: at most 1000",
+        ),
+    ] {
+        let error = api(&format!(
+            "    environments: [{{name: test, domains: {domains}}}]\n"
+        ))
+        .unwrap_err();
+        let told = format!("gokku.yml:3:{told}");
+        assert!(
+            error.contains(&told),
+            "no {told:?} in {}",
+            &error[..error.len().min(400)]
+        );
+    }
+}
+
 fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
     pairs
         .iter()
