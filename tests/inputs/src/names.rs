@@ -9,6 +9,7 @@ use gokku_core::access::reached_at::ReachedAt;
 use gokku_core::app::branch_name::BranchName;
 use gokku_core::config::env_file::{EnvFile, EnvKey, EnvValue};
 use gokku_core::domains::redirect::RedirectTarget;
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::{
     AppName, CommitId, ContainerId, EnvironmentName, ImageId, ProcessKey, ProcessType, ReleaseId, Slot,
 };
@@ -68,7 +69,7 @@ fn redirect(text: &str) {
         Ok(target.clone()),
         "{text:?}"
     );
-    let location = target.location("http", None, "/a?b");
+    let location = target.location(Scheme::Http, None, "/a?b");
     let is_plain = location.bytes().all(|byte| byte.is_ascii_graphic());
     assert!(
         is_plain && location.starts_with("http") && location.ends_with("/a?b"),

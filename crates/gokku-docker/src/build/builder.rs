@@ -239,7 +239,7 @@ impl Engine {
                 .image(&request.tag)
                 .await?
                 .ok_or_else(|| Error::NoImage {
-                    tag: request.tag.to_string(),
+                    tag: request.tag.clone(),
                 })?
                 .id),
         }

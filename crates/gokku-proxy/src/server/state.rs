@@ -153,7 +153,7 @@ impl State {
         }
         let _one_at_a_time = self.ports.lock().await;
         self.switch.clear(app, clear).await?;
-        self.settle_domain_port().await;
+        self.settle_domain_ports().await;
         Ok(())
     }
 
