@@ -74,9 +74,12 @@ mod tests {
         shown.collect()
     }
 
+    /// Names with their apps, and the batches that they make.
+    type Case = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
     #[test]
     fn an_app_s_names_below_a_domain_are_one_order() {
-        let table: [(&[(&str, &str)], &[&str]); 7] = [
+        let table: [Case; 7] = [
             (&[], &[]),
             (
                 &[("www.example.com", "web"), ("example.com", "web")],

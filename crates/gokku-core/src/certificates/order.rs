@@ -154,7 +154,7 @@ pub fn due(known: &Known<'_>) -> Due {
         next_look: now.after(LONGEST_PAUSE),
         ..Due::default()
     };
-    let held = ByName::of(known);
+    let held = Working::of(known);
     let best: BTreeMap<&DomainName, usize> = known
         .wanted
         .keys()
@@ -284,7 +284,10 @@ enum Urgency {
 /// The names of a certificate as they are ordered again: without the hosts that its wildcards have already, in parts that are
 /// not too many.
 fn parts(names: &[&DomainName]) -> Vec<Vec<DomainName>> {
-    let wildcards: BTreeSet<&str> = names.iter().filter_map(|name| name.parent_of_wildcard()).collect();
+    let wildcards: BTreeSet<&str> = names
+        .iter()
+        .filter_map(|name| name.parent_of_wildcard())
+        .collect();
     let is_covered = |name: &DomainName| level_of(name).is_some_and(|level| wildcards.contains(level));
     let kept = names.iter().filter(|name| !is_covered(name));
     let kept: Vec<DomainName> = kept.map(|name| (*name).clone()).collect();
@@ -346,7 +349,7 @@ fn pace(candidates: Vec<Candidate>, known: &Known<'_>) -> (Vec<Candidate>, Optio
 fn renewals_of_an_hour(known: &Known<'_>) -> usize {
     let per_hour = known.held.iter().map(|held| {
         let between = held.validity.lifetime().as_secs().max(1) * 2 / 3;
-        HOUR.as_millis() as u64 * 3 / between.max(1)
+        HOUR.as_secs() * 3000 / between.max(1)
     });
     let thousandths: u64 = per_hour.sum();
     FEW.max(usize::try_from(thousandths.div_ceil(1000)).unwrap_or(usize::MAX))
@@ -360,39 +363,39 @@ fn id_of(held: &Held) -> Option<&CertificateId> {
 }
 
 /// The certificates that work, by their names.
-struct ByName<'a> {
+struct Working<'a> {
     held: &'a [Held],
-    by_name: BTreeMap<&'a str, Vec<usize>>,
-    by_level: BTreeMap<&'a str, Vec<usize>>,
+    names: BTreeMap<&'a str, Vec<usize>>,
+    levels: BTreeMap<&'a str, Vec<usize>>,
 }
 
-impl<'a> ByName<'a> {
+impl<'a> Working<'a> {
     fn of(known: &Known<'a>) -> Self {
-        let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        let mut by_level: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut names: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut levels: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (at, held) in known.held.iter().enumerate() {
             if held.validity.works(known.now) {
                 for name in &held.names {
-                    by_name.entry(name.as_str()).or_default().push(at);
+                    names.entry(name.as_str()).or_default().push(at);
                     if let Some(level) = name.parent_of_wildcard() {
-                        by_level.entry(level).or_default().push(at);
+                        levels.entry(level).or_default().push(at);
                     }
                 }
             }
         }
         Self {
             held: known.held,
-            by_name,
-            by_level,
+            names,
+            levels,
         }
     }
 
     /// The certificate that a name is served with: a person's own first, then one that names it, then the one that lasts
     /// longest. One for all hosts of a level is for each of them.
     fn best_for(&self, name: &DomainName) -> Option<usize> {
-        let exact = self.by_name.get(name.as_str()).into_iter().flatten();
+        let exact = self.names.get(name.as_str()).into_iter().flatten();
         let exact = exact.map(|at| (true, *at));
-        let covered = level_of(name).and_then(|level| self.by_level.get(level));
+        let covered = level_of(name).and_then(|level| self.levels.get(level));
         let covered = covered.into_iter().flatten().map(|at| (false, *at));
         let rank = |(is_exact, at): &(bool, usize)| {
             let held = &self.held[*at];
