@@ -5,10 +5,11 @@
 //! - [`problem`]: why a name has no new certificate, and what a person does about it; [`retry`]: when it is tried again
 //! - [`direction`]: whether a name leads to this server; [`proof`]: how it is proved
 //! - [`renewal`]: when a certificate is renewed
-//! - [`batch`]: which names are ordered together; [`order`]: what is due now
+//! - [`batch`]: which names are ordered together; [`order`]: what is due now; [`memory`]: what is remembered of it
 
 pub mod batch;
 pub mod direction;
+pub mod memory;
 pub mod order;
 pub mod problem;
 pub mod proof;

@@ -45,7 +45,7 @@ impl Validity {
 /// Returns when a certificate is to be renewed. `draw` was drawn for it when it was issued.
 ///
 /// It is a moment of the authority's window, any of it as likely as others (RFC 9773 section 4.2); a window that has passed
-/// means at once. A window that ends before it begins, or after the certificate, is none. Without one it is two thirds of the
+/// means at once. A window that ends before it begins, before the certificate does, or after it, is none. Without one it is two thirds of the
 /// lifetime, a twelfth of it earlier or later by chance, so that what was issued together is not renewed together.
 ///
 /// What ends before it begins is renewed at once.
@@ -54,7 +54,9 @@ pub fn renew_at(validity: Validity, window: Option<SuggestedWindow>, draw: Draw)
     if lifetime == Duration::ZERO {
         return UnixTime::FIRST;
     }
-    let sound = window.filter(|window| window.start <= window.end && window.end <= validity.not_after);
+    let sound = window.filter(|window| {
+        window.start <= window.end && (validity.not_before..=validity.not_after).contains(&window.end)
+    });
     let (start, length) = match sound {
         Some(window) => (window.start, window.end.since(window.start)),
         None => (validity.not_before.after(lifetime / 12 * 7), lifetime / 6),
@@ -62,17 +64,17 @@ pub fn renew_at(validity: Validity, window: Option<SuggestedWindow>, draw: Draw)
     start.after(draw.part_of(length))
 }
 
-/// The shortest and the longest pause before the renewal information is asked for again, whatever the authority says
-/// (RFC 9773 section 4.3.2).
-const INFORMATION: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+/// The shortest pause before the renewal information is asked for again, whatever the authority says (RFC 9773 section 4.3.2).
+const SHORTEST_WAIT: Duration = Duration::from_secs(60);
+/// The longest one.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// The pause before it is asked for again when it could not be had.
 const NO_INFORMATION: Duration = Duration::from_secs(6 * 3600);
 
 /// Returns when the renewal information is asked for again, after it was asked for at a moment: `wait` is what the authority
 /// answered (`Retry-After`), if it answered.
 pub fn ask_again_at(asked: UnixTime, wait: Option<Duration>) -> UnixTime {
-    let (shortest, longest) = INFORMATION;
-    asked.after(wait.map_or(NO_INFORMATION, |wait| wait.clamp(shortest, longest)))
+    asked.after(wait.map_or(NO_INFORMATION, |wait| wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)))
 }
 
 #[cfg(test)]
@@ -119,7 +121,7 @@ mod tests {
             (window(30, 32), u32::MAX, 32 * DAY),
             (window(30, 30), 7, 30 * DAY),
             // It wants it back at once.
-            (window(-9, -8), 0, -9 * DAY),
+            (window(-9, 1), 0, -9 * DAY),
         ];
         for (window, draw, expected) in table {
             let at = renew_at(days(0, 90), Some(window), Draw(draw));
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn a_window_that_cannot_be_meant_is_none() {
         let without = renew_at(days(0, 90), None, Draw(5));
-        for window in [window(32, 30), window(30, 91), window(100, 120)] {
+        for window in [window(32, 30), window(30, 91), window(100, 120), window(-9, -8)] {
             assert_eq!(
                 renew_at(days(0, 90), Some(window), Draw(5)),
                 without,

@@ -13,7 +13,8 @@ use crate::certificates::time::{Draw, UnixTime};
 pub struct Failure {
     /// When it failed.
     pub at: UnixTime,
-    /// How many attempts have failed one after the other, this one included.
+    /// How many attempts have failed one after the other, this one included. None where only an order for several names failed
+    /// of which it may not have been the reason: it is tried alone, at once.
     pub times: u32,
     /// A number that was drawn for it.
     pub draw: Draw,
@@ -84,8 +85,11 @@ impl Failure {
         if self.at > now {
             return now;
         }
+        if self.times == 0 {
+            return self.at;
+        }
         let (first, longest) = pauses(&self.problem);
-        let growth = 1 << self.times.saturating_sub(1).min(16);
+        let growth = 1 << (self.times - 1).min(16);
         let pause = first.saturating_mul(growth).min(longest);
         let jitter = self.draw.part_of(pause / 4);
         match self.problem {
@@ -151,7 +155,7 @@ mod tests {
             (Problem::Caa, 99, 24 * 3600),
             (Problem::RateLimited { until: None }, 1, 3600),
             (Problem::Account, 1, 10),
-            (Problem::Connection, 0, 900),
+            (Problem::Connection, 0, 0),
         ] {
             let failure = failure(problem, times, 0);
             let at = failure.next_attempt(UnixTime(1000));
@@ -205,7 +209,7 @@ mod tests {
     proptest! {
         /// However often and whenever it failed, it is tried again: after the failure, and within nine days.
         #[test]
-        fn it_is_always_tried_again(at in -1_000_000_000_000_i64..1_000_000_000_000, times: u32, draw: u32, until: i64, limited: bool) {
+        fn it_is_always_tried_again(at in -1_000_000_000_000_i64..1_000_000_000_000, times in 1..=u32::MAX, draw: u32, until: i64, limited: bool) {
             let problem = if limited { Problem::RateLimited { until: Some(UnixTime(until)) } } else { Problem::Refused };
             let failure = Failure { at: UnixTime(at), ..failure(problem, times, draw) };
             let next = failure.next_attempt(UnixTime(at));
