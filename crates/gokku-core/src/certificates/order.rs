@@ -149,113 +149,119 @@ const FEW: usize = 4;
 
 /// Returns what is to be ordered now.
 pub fn due(known: &Known<'_>) -> Due {
-    let now = known.now;
     let mut due = Due {
-        next_look: now.after(LONGEST_PAUSE),
+        next_look: known.now.after(LONGEST_PAUSE),
         ..Due::default()
     };
-    let held = Working::of(known);
-    let best: BTreeMap<&DomainName, usize> = known
+    let working = Working::of(known);
+    let names: Vec<Name<'_>> = known
         .wanted
         .keys()
-        .filter_map(|name| Some((name, held.best_for(name)?)))
+        .map(|name| (name, working.best_for(name)))
         .collect();
-    let is_own = |name: &DomainName| {
-        let best = best.get(name).map(|at| &known.held[*at].source);
-        best == Some(&Source::Own)
-    };
-    let mut open = BTreeSet::new();
-    for name in known.wanted.keys().filter(|name| !is_own(name)) {
-        if let Some(problem) = hindrance(name, known.settings) {
-            due.hindered.insert(name.clone(), problem);
-        } else {
-            open.insert(name);
-        }
-    }
-
-    // Who has failed waits, and is ordered alone afterwards, so that it holds up nobody else.
-    let mut ready: BTreeMap<usize, Vec<&DomainName>> = BTreeMap::new();
-    let mut alone = Vec::new();
-    let mut needy = Vec::new();
-    for name in open {
-        let failure = known.failures.get(name);
-        if let Some(failure) = failure.filter(|failure| failure.waits(now)) {
-            due.look_at(failure.next_attempt(now));
-            continue;
-        }
-        match best.get(name) {
-            None if failure.is_some() => alone.push(name),
-            None => needy.push(name),
-            Some(at) => ready.entry(*at).or_default().push(name),
-        }
-    }
-
-    let mut candidates = Vec::new();
-    let first_orders = batch::batches(needy.iter().map(|name| (*name, &known.wanted[*name])));
-    let alone = alone.into_iter().map(|name| vec![name.clone()]);
-    let first_orders = first_orders.into_iter().chain(alone);
-    candidates.extend(first_orders.map(|names| Candidate {
-        urgency: Urgency::NoCertificate,
-        names,
-        renews: None,
-    }));
-    for (at, its) in ready {
-        let held = &known.held[at];
-        let Source::Ordered { id, window, draw } = &held.source else {
-            continue;
-        };
-        let at = renewal::renew_at(held.validity, *window, *draw);
-        if at > now {
-            due.look_at(at);
-            continue;
-        }
-        let is_urgent = held.validity.urgent_from() <= now;
-        if !is_urgent {
-            due.look_at(held.validity.urgent_from());
-        }
-        let urgency = if is_urgent {
-            Urgency::Urgent(held.validity.not_after)
-        } else {
-            Urgency::Due(at)
-        };
-        // Who has failed alone goes on alone, though it has a certificate still.
-        let (failed, well): (Vec<_>, Vec<_>) = its
-            .into_iter()
-            .partition(|name| known.failures.contains_key(*name));
-        let groups = parts(&well).into_iter();
-        let groups = groups.chain(failed.into_iter().map(|name| vec![name.clone()]));
-        candidates.extend(groups.map(|names| Candidate {
-            urgency,
-            names,
-            renews: Some(id.clone()),
-        }));
-    }
+    let mut candidates = candidates(known, &names, &mut due);
     candidates.sort_by(|one, other| (one.urgency, &one.names).cmp(&(other.urgency, &other.names)));
     let (chosen, again) = pace(candidates, known);
     if let Some(again) = again {
         due.look_at(again);
     }
+    due.orders = orders(chosen, known, &names);
+    due.next_look = due.next_look.max(known.now.after(Duration::from_secs(1)));
+    due
+}
+
+/// A name that is wanted, and which of the certificates it is served with.
+type Name<'a> = (&'a DomainName, Option<usize>);
+
+/// The orders that could be begun, most of them some time; notes in `due` what hinders names, and when the others are due.
+fn candidates(known: &Known<'_>, names: &[Name<'_>], due: &mut Due) -> Vec<Candidate> {
+    let mut needy = Vec::new();
+    let mut alone = Vec::new();
+    let mut served: BTreeMap<usize, Vec<&DomainName>> = BTreeMap::new();
+    for (name, best) in names {
+        if best.is_some_and(|best| known.held[best].source == Source::Own) {
+            continue;
+        }
+        if let Some(problem) = hindrance(name, known.settings) {
+            due.hindered.insert((*name).clone(), problem);
+            continue;
+        }
+        // Who has failed waits, and is ordered alone afterwards, so that it holds up nobody else.
+        let failure = known.failures.get(*name);
+        if let Some(failure) = failure.filter(|failure| failure.waits(known.now)) {
+            due.look_at(failure.next_attempt(known.now));
+            continue;
+        }
+        match best {
+            Some(best) => served.entry(*best).or_default().push(*name),
+            None if failure.is_some() => alone.push(*name),
+            None => needy.push(*name),
+        }
+    }
+    let first_orders = batch::batches(needy.iter().map(|name| (*name, &known.wanted[*name])));
+    let alone = alone.into_iter().map(|name| vec![name.clone()]);
+    let first_orders = first_orders.into_iter().chain(alone).map(|names| Candidate {
+        urgency: Urgency::NoCertificate,
+        names,
+        renews: None,
+    });
+    let renewals = served
+        .into_iter()
+        .flat_map(|(best, its)| renewals(&known.held[best], its, known, due));
+    first_orders.chain(renewals).collect()
+}
+
+/// The orders that renew a certificate for those of its names that are served with it; none before its time.
+fn renewals(held: &Held, its: Vec<&DomainName>, known: &Known<'_>, due: &mut Due) -> Vec<Candidate> {
+    let Source::Ordered { id, window, draw } = &held.source else {
+        return Vec::new();
+    };
+    let at = renewal::renew_at(held.validity, *window, *draw);
+    if at > known.now {
+        due.look_at(at);
+        return Vec::new();
+    }
+    let urgent_from = held.validity.urgent_from();
+    let urgency = if urgent_from > known.now {
+        due.look_at(urgent_from);
+        Urgency::Due(at)
+    } else {
+        Urgency::Urgent(held.validity.not_after)
+    };
+    // Who has failed goes on alone, though it has a certificate still.
+    let (failed, well): (Vec<_>, Vec<_>) = its
+        .into_iter()
+        .partition(|name| known.failures.contains_key(*name));
+    let groups = parts(&well).into_iter();
+    let groups = groups.chain(failed.into_iter().map(|name| vec![name.clone()]));
+    let candidates = groups.map(|names| Candidate {
+        urgency,
+        names,
+        renews: Some(id.clone()),
+    });
+    candidates.collect()
+}
+
+/// The orders that are begun, each with what its certificate will be kept under.
+fn orders(chosen: Vec<Candidate>, known: &Known<'_>, names: &[Name<'_>]) -> Vec<Order> {
     let mut replaced = BTreeSet::new();
-    let mut given: Vec<CertificateId> = Vec::new();
+    let mut orders: Vec<Order> = Vec::new();
     for candidate in chosen {
-        let still_needed: BTreeSet<&CertificateId> = best
-            .iter()
-            .filter(|(name, _)| !is_in(name, &candidate.names))
-            .filter_map(|(_, at)| id_of(&known.held[*at]))
-            .chain(&given)
+        let others = names.iter().filter(|(name, _)| !is_in(name, &candidate.names));
+        let still_needed: BTreeSet<&CertificateId> = others
+            .filter_map(|(_, best)| id_of(&known.held[(*best)?]))
+            .chain(orders.iter().map(|order| &order.id))
             .collect();
         let id = CertificateId::of(&candidate.names[0], &still_needed);
-        given.push(id.clone());
         // An authority lets a certificate be replaced once.
         let renews = candidate.renews.filter(|id| replaced.insert(id.clone()));
-        due.orders.push(Order {
+        orders.push(Order {
             id,
             names: candidate.names,
             renews,
         });
     }
-    due.next_look = due.next_look.max(now.after(Duration::from_secs(1)));
-    due
+    orders
 }
 
 impl Due {
@@ -416,11 +422,10 @@ fn hindrance(name: &DomainName, settings: Settings) -> Option<Problem> {
     (!settings.agreed).then_some(Problem::TermsNotAgreed)
 }
 
-/// Names that are nobody's on the internet: RFC 6761, RFC 6762, RFC 8375, RFC 7686, and ICANN's `.internal`.
-const NOT_PUBLIC: [&str; 9] = [
+/// The last parts of names that are nobody's on the internet: RFC 6761, RFC 6762, RFC 7686, and ICANN's `.internal`.
+const NOT_PUBLIC: [&str; 8] = [
     "alt",
     "example",
-    "home.arpa",
     "internal",
     "invalid",
     "local",
@@ -431,11 +436,12 @@ const NOT_PUBLIC: [&str; 9] = [
 
 fn is_public(name: &DomainName) -> bool {
     let name = name.parent_of_wildcard().unwrap_or(name.as_str());
-    let is_below = |special: &str| {
-        name.strip_suffix(special)
-            .is_some_and(|before| before.is_empty() || before.ends_with('.'))
+    let Some((before, last)) = name.rsplit_once('.') else {
+        return false;
     };
-    name.contains('.') && !NOT_PUBLIC.iter().any(|special| is_below(special))
+    // Of the top-level domains that are in use, one has a part for nobody, RFC 8375.
+    let is_at_home = last == "arpa" && before.rsplit('.').next() == Some("home");
+    !is_at_home && !NOT_PUBLIC.contains(&last)
 }
 
 #[cfg(test)]

@@ -114,10 +114,10 @@ fn year(lifetimes: &[i64], away: &[(i64, i64)]) -> Outcome {
     }
 }
 
-/// Of two hundred names, half have certificates of 6 days and half of 90; twice the authority is away for a day.
+/// Of two hundred names, a quarter have certificates of 6 days and the others of 90; twice the authority is away for a day.
 #[test]
 fn two_hundred_names_never_fall_together_nor_run_out() {
-    let lifetimes: Vec<i64> = (0..200).map(|at| if at % 2 == 0 { 6 } else { 90 }).collect();
+    let lifetimes: Vec<i64> = (0..200).map(|at| if at % 4 == 0 { 6 } else { 90 }).collect();
     let outcome = year(&lifetimes, &[(2000, 2024), (5000, 5024)]);
     assert!(
         outcome.most_in_an_hour <= 7,
@@ -129,8 +129,8 @@ fn two_hundred_names_never_fall_together_nor_run_out() {
         "{} % of a lifetime were left",
         outcome.least_left
     );
-    assert!(outcome.renewals >= 8_000, "{} renewals", outcome.renewals);
-    assert!(outcome.looks < 60_000, "{} looks", outcome.looks);
+    assert!(outcome.renewals >= 5_000, "{} renewals", outcome.renewals);
+    assert!(outcome.looks < 30_000, "{} looks", outcome.looks);
 }
 
 /// An authority that is away for nine days costs no certificate of 90 days.
