@@ -44,6 +44,7 @@ fn year(lifetimes: &[i64], away: &[(i64, i64)]) -> Outcome {
     let end = BEGIN.0 + 365 * DAY;
     let (mut now, mut begun, mut looks) = (BEGIN, Vec::new(), 0);
     let (mut least_left, mut renewals) = (100, 0);
+    let mut in_hours: BTreeMap<i64, usize> = BTreeMap::new();
     while now.0 < end {
         looks += 1;
         let known = Known {
@@ -62,6 +63,9 @@ fn year(lifetimes: &[i64], away: &[(i64, i64)]) -> Outcome {
         let began_any = !due.orders.is_empty();
         for order in due.orders {
             begun.push(now);
+            if hours > 28 * 24 && !away.iter().any(|(from, to)| (*from..*to + 24).contains(&hours)) {
+                *in_hours.entry(hours).or_default() += 1;
+            }
             if is_away {
                 let before = world.authority.as_ref();
                 let failure =
@@ -96,18 +100,11 @@ fn year(lifetimes: &[i64], away: &[(i64, i64)]) -> Outcome {
         } else {
             due.next_look
         };
-        begun.retain(|begun| now.since(*begun) < HOUR || begun.0 > BEGIN.0 + 28 * DAY);
-    }
-    let mut hours: BTreeMap<i64, usize> = BTreeMap::new();
-    for begun in begun.iter().filter(|begun| begun.0 > BEGIN.0 + 28 * DAY) {
-        let hour = (begun.0 - BEGIN.0) / HOURS;
-        if !away.iter().any(|(from, to)| (*from..*to + 24).contains(&hour)) {
-            *hours.entry(hour).or_default() += 1;
-        }
+        begun.retain(|begun| now.since(*begun) < HOUR);
     }
     assert_eq!(world.held.len(), lifetimes.len(), "each name has one certificate");
     Outcome {
-        most_in_an_hour: hours.into_values().max().unwrap_or_default(),
+        most_in_an_hour: in_hours.into_values().max().unwrap_or_default(),
         least_left,
         renewals,
         looks,
