@@ -113,6 +113,9 @@ impl Error {
     pub(crate) fn of_acme(error: instant_acme::Error, about: About, last: Option<&Answer>) -> Self {
         let until = last.and_then(|answer| answer.retry_after).map(unix_time);
         let is_trouble = last.is_some_and(|answer| answer.status >= 500);
+        // What stands in an answer that went well is no answer to the account: it is what became of a proof.
+        let went_well = last.is_some_and(|answer| answer.status < 400);
+        let about = if went_well { About::Name } else { about };
         let problem = match &error {
             instant_acme::Error::Api(document) => {
                 let names = named(&document.subproblems, about, until);

@@ -89,12 +89,20 @@ impl<'a, A: Answers> Proofs<'a, A> {
         let mut authorizations = order.authorizations();
         while let Some(next) = authorizations.next().await {
             let mut authorization = next.map_err(|error| of_name(error, http))?;
-            let kind = name_of(&authorization).and_then(|name| chosen.get(&name));
-            if let Some(mut challenge) = kind.and_then(|kind| authorization.challenge(kind.clone())) {
-                challenge
-                    .set_ready()
-                    .await
-                    .map_err(|error| of_name(error, http))?;
+            let Some(name) = name_of(&authorization) else {
+                continue;
+            };
+            let kind = chosen.get(&name).cloned();
+            let Some(mut challenge) = kind.and_then(|kind| authorization.challenge(kind)) else {
+                continue;
+            };
+            if let Err(error) = challenge.set_ready().await {
+                let is_the_name_s = http.last().is_some_and(|answer| answer.status < 400);
+                let error = of_name(error, http);
+                if !is_the_name_s {
+                    return Err(error);
+                }
+                failed.insert(name, (error.problem, error.said));
             }
         }
         Ok(failed)

@@ -249,6 +249,29 @@ async fn what_an_authority_answers_is_told_by_its_kind() {
 }
 
 #[tokio::test]
+async fn a_proof_that_fails_at_once_is_the_name_s_and_not_the_account_s() {
+    let pebble = Pebble::start(Options::default());
+    let answering = Answering::to(&pebble).await;
+    let front = Front::start(&pebble, |_, path| {
+        if path.starts_with("/chalZ/") {
+            let body = r#"{"type":"http-01","url":"https://localhost/","status":"invalid","token":"t",
+                "error":{"type":"urn:ietf:params:acme:error:unauthorized","detail":"another answer"}}"#;
+            Act::Answer(200, None, "application/json", body.into())
+        } else {
+            Act::Pass
+        }
+    })
+    .await;
+    let acme = Client::new(pebble.authority_at(front.port)).unwrap();
+    let account = Kept::default();
+    let error = order(&acme, HTTP, &account, &answering).await.unwrap_err();
+    assert_eq!(error.problem, Problem::Unauthorized, "{error:?}");
+    assert_eq!(error.said, "another answer");
+    assert!(error.names.contains_key(&"a.test".parse().unwrap()), "{error:?}");
+    assert_eq!(account.times(), 1);
+}
+
+#[tokio::test]
 async fn an_authority_that_is_gone_or_not_the_one_that_is_meant_is_away() {
     let mut pebble = Pebble::start(Options::default());
     let answering = Answering::to(&pebble).await;
