@@ -1,4 +1,4 @@
-//! Orders that come to a certificate (P37), and what an authority says of its renewal (P38).
+//! Orders that come to a certificate, and what an authority says of its renewal.
 
 use std::io;
 use std::sync::Mutex;
@@ -81,7 +81,7 @@ fn assert_is_for(issued: &Issued, names: &[&str]) {
 }
 
 #[tokio::test]
-async fn p37_names_are_proved_over_http_and_tls_whatever_nonces_are_refused() {
+async fn names_are_proved_over_http_and_tls_whatever_nonces_are_refused() {
     let pebble = Pebble::start(Options {
         refused_nonces: 30,
         ..Options::default()
@@ -138,7 +138,7 @@ async fn a_wildcard_is_proved_by_the_program_that_writes_to_the_dns() {
 }
 
 #[tokio::test]
-async fn p38_renewal_information_is_read_and_a_renewal_says_what_it_renews() {
+async fn renewal_information_is_read_and_a_renewal_says_what_it_renews() {
     let pebble = Pebble::start(Options::default());
     let front = Front::start(&pebble, |_, _| Act::Pass).await;
     let answering = Answering::to(&pebble).await;

@@ -1,4 +1,4 @@
-//! Orders that come to nothing: each is told by its kind, and ends in time (P39).
+//! Orders that come to nothing: each is told by its kind, and ends in time.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::server::{Options, Pebble};
 const HTTP: &[(&str, Proof)] = &[("a.test", Proof::Http)];
 
 #[tokio::test]
-async fn p39_a_name_that_fails_is_told_apart_from_those_that_work() {
+async fn a_name_that_fails_is_told_apart_from_those_that_work() {
     let pebble = Pebble::start(Options::default());
     let answering = Answering::to(&pebble).await.wrong_for("wrong.test");
     pebble.tell_dns("/add-a", r#"{"host":"closed.test.","addresses":["127.0.0.9"]}"#);
@@ -119,7 +119,7 @@ async fn an_account_that_is_no_longer_accepted_is_replaced() {
 }
 
 #[tokio::test]
-async fn p39_an_authority_that_hangs_at_any_request_costs_no_more_than_its_limit() {
+async fn an_authority_that_hangs_at_any_request_costs_no_more_than_its_limit() {
     let pebble = Pebble::start(Options::default());
     let answering = Answering::to(&pebble).await;
     let limits = Limits {

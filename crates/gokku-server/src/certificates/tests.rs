@@ -214,7 +214,7 @@ async fn pass(keeper: &mut Keeper<'_, World>, world: &World, seconds: i64) {
 }
 
 #[tokio::test]
-async fn p37_what_is_wanted_gets_a_certificate_within_a_minute_of_the_dns() {
+async fn what_is_wanted_gets_a_certificate_within_a_minute_of_the_dns() {
     let world = World::wants(&["example.com", "www.example.com", "b.example.com"]);
     world.with(|state| state.elsewhere = vec!["b.example.com"]);
     let mut keeper = Keeper::new(&world, Memory::default());
@@ -238,7 +238,7 @@ async fn p37_what_is_wanted_gets_a_certificate_within_a_minute_of_the_dns() {
 }
 
 #[tokio::test]
-async fn p38_it_is_renewed_when_the_authority_says_so() {
+async fn it_is_renewed_when_the_authority_says_so() {
     let world = World::wants(&["example.com"]);
     let mut keeper = Keeper::new(&world, Memory::default());
     pass(&mut keeper, &world, DAY).await;
@@ -258,7 +258,7 @@ async fn p38_it_is_renewed_when_the_authority_says_so() {
 }
 
 #[tokio::test]
-async fn p39_a_full_disk_costs_no_second_order() {
+async fn a_full_disk_costs_no_second_order() {
     let world = World::wants(&["example.com"]);
     world.with(|state| state.is_disk_full = true);
     let mut keeper = Keeper::new(&world, Memory::default());
@@ -275,7 +275,7 @@ async fn p39_a_full_disk_costs_no_second_order() {
 }
 
 #[tokio::test]
-async fn p39_a_name_that_fails_and_an_authority_that_is_away_cost_no_certificate() {
+async fn a_name_that_fails_and_an_authority_that_is_away_cost_no_certificate() {
     let world = World::wants(&["a.example.com", "b.example.com"]);
     let mut keeper = Keeper::new(&world, Memory::default());
     pass(&mut keeper, &world, 50 * DAY).await;
