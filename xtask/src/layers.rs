@@ -10,15 +10,22 @@ use std::fs;
 use std::path::Path;
 
 /// Each crate with those it may use, from the bottom up.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("gokku-core", &[]),
+    ("gokku-acme", &["gokku-core"]),
     ("gokku-docker", &["gokku-core"]),
     ("gokku-git", &["gokku-core"]),
     ("gokku-proxy", &["gokku-core"]),
     ("gokku-remote", &["gokku-core", "gokku-git"]),
     (
         "gokku-server",
-        &["gokku-core", "gokku-docker", "gokku-git", "gokku-proxy"],
+        &[
+            "gokku-acme",
+            "gokku-core",
+            "gokku-docker",
+            "gokku-git",
+            "gokku-proxy",
+        ],
     ),
     ("gokku-cli", &["gokku-core", "gokku-remote", "gokku-server"]),
 ];

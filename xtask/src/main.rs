@@ -16,6 +16,7 @@ mod fuzz;
 #[cfg(test)]
 mod layers;
 mod packages;
+mod pebble;
 mod projects;
 #[cfg(test)]
 mod promises;
@@ -44,6 +45,9 @@ enum Chore {
     /// Make the images that tests begin with
     #[command(hide = true)]
     Images,
+    /// Get the certificate authority that tests order from
+    #[command(hide = true)]
+    Pebble,
     /// Show the main job from nothing, on a real engine, and clean up
     Demo,
     /// Kill transitions at every step, and print what came of it
@@ -73,6 +77,7 @@ fn main() -> ExitCode {
             gokku_tests::ensure_images();
             Ok(())
         }
+        Chore::Pebble => pebble::ensure(),
         Chore::Demo => demo::run(),
         Chore::Faults { parts } => faults::run(&parts),
         Chore::Projects => projects::run(),

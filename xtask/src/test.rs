@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use crate::engine::{self, OwnEngine};
-use crate::packages;
+use crate::{packages, pebble};
 
 /// A part of the tests.
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -57,6 +57,7 @@ const LINTS: &[&str] = &["clippy", "--workspace", "--all-targets", "--", "-D", "
 
 fn all(counts: &mut Counts) -> Result<(), String> {
     packages::install_missing()?;
+    pebble::ensure()?;
     engine::ensure()?;
     let (compiled, when_compiled) = mpsc::channel();
     std::thread::scope(|scope| {

@@ -5,7 +5,7 @@
 //!
 //! - [`text`]: texts, as people and programs write them
 //! - [`app`]: what an app is known by; [`machine`]: what its containers run on
-//! - [`domains`]: the hosts and paths that lead to it
+//! - [`domains`]: the hosts and paths that lead to it; [`certificates`]: when theirs are ordered and renewed
 //! - [`config`]: what a user writes of it; [`release`]: what is kept of what was deployed; [`build`]: what an image is made from
 //! - [`push`]: what a push may do; [`access`]: who is let in
 //! - [`transition`]: the change from one release to another; [`reconcile`]: what is and what should be, while there is none
@@ -18,6 +18,8 @@ pub mod app;
 pub mod machine;
 
 pub mod domains;
+
+pub mod certificates;
 
 pub mod config;
 

@@ -1,6 +1,7 @@
 //! What happens on the server. The folders, in the order in which they stand on each other:
 //!
 //! - [`fs`] and [`os`]: files, and the machine below; [`record`]: lines that are appended and followed
+//! - [`certificates`]: those that are ordered from an authority
 //! - [`app`]: an app on the disk, with the server's settings; [`queue`]: one transition of it at a time
 //! - [`engine`]: what runs containers; [`plan`]: what a release is made of and run with
 //! - [`transition`]: the loop that performs what the core decides; [`space`]: room on the disks
@@ -12,6 +13,7 @@
 //! None uses one below it in this list; a test holds them to that. This crate never prints and never reads the environment.
 
 pub mod app;
+pub mod certificates;
 pub mod command;
 pub mod daemon;
 pub mod engine;
