@@ -227,7 +227,7 @@ fn domains_that_cannot_be_are_told_with_their_place() {
         ),
         (
             "[{name: a.example, pth: /}]",
-            "61: there is no key \"pth\" here: there is name, path, strip_path, redirect_to, www; did you mean \"path\"?",
+            "61: there is no key \"pth\" here: there is name, path, strip_path, redirect_to, www, http, hsts; did you mean \"path\"?",
         ),
         (
             "[a.example, A.example]",
@@ -244,6 +244,18 @@ fn domains_that_cannot_be_are_told_with_their_place() {
         (
             "[{name: a.example, redirect_to: b.example, www: true}]",
             "90: environments[].domains[].www sends another name's",
+        ),
+        (
+            "[{name: a.example, http: off}]",
+            "67: environments[].domains[].http: \"off\"",
+        ),
+        (
+            "[{name: a.example, hsts: 1y}]",
+            "67: environments[].domains[].hsts: \"1y\"",
+        ),
+        (
+            "[{name: a.example, hsts: 4294967296}]",
+            "67: environments[].domains[].hsts: \"4294967296\"",
         ),
         (
             "[{name: a.example, www: true}, www.a.example]",
