@@ -84,7 +84,7 @@ async fn an_engine_that_goes_away_during_a_build_is_an_error() {
     )
     .await;
     let error = built.unwrap_err();
-    assert!(matches!(&error, Error::Api { .. }), "{error:?}");
+    assert!(matches!(&error, Error::Answer { .. }), "{error:?}");
     assert_eq!(
         lines,
         ["Successfully tagged api:1"],
