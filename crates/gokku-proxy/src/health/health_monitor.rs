@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::{AppName, ContainerId};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::config::health_checks::Checks;
-use crate::health::probe::{Probe, probe};
+use crate::health::probe::{AskedName, Probe, probe};
 use crate::route::switch::{CheckedTarget, Switch};
 use crate::route::target::Target;
 use crate::route::target_health::HealthChange;
@@ -34,8 +35,13 @@ pub struct HealthChanged {
     pub probe: Probe,
 }
 
-/// Checks for ever, and reports what changes.
-pub async fn monitor(switch: &Switch, checks: Checks, mut on_change: impl FnMut(HealthChanged)) {
+/// Checks for ever, and reports what changes. `is_secured`: whether clients come to a host by HTTPS.
+pub async fn monitor(
+    switch: &Switch,
+    is_secured: impl Fn(&str) -> bool,
+    checks: Checks,
+    mut on_change: impl FnMut(HealthChanged),
+) {
     let mut due: HashMap<ContainerId, Instant> = HashMap::new();
     let mut under_way: HashSet<ContainerId> = HashSet::new();
     let mut running: JoinSet<(Arc<Target>, ContainerId, Option<Probe>)> = JoinSet::new();
@@ -57,8 +63,12 @@ pub async fn monitor(switch: &Switch, checks: Checks, mut on_change: impl FnMut(
                     due.insert(container.clone(), at);
                     let Some(address) = target.reachable().filter(|_| at <= now) else { continue };
                     if under_way.insert(container.clone()) {
+                        let name = host.map(|host| AskedName {
+                            scheme: if is_secured(&host) { Scheme::Https } else { Scheme::Http },
+                            host,
+                        });
                         running.spawn(async move {
-                            let check = probe(address, &path, host.as_deref(), CHECK_TIMEOUT);
+                            let check = probe(address, &path, name.as_ref(), CHECK_TIMEOUT);
                             let probe = catch_panic("a health check", check).await;
                             (target, container, probe)
                         });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use gokku_core::domains::scheme::Scheme;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
 use hyper::client::conn::http1;
@@ -14,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::limits::Limits;
+use crate::http::forwarded::FORWARDED_PROTO;
 
 /// How much of an answer's body and location is kept.
 const MAX_SHOWN: usize = 300;
@@ -45,28 +47,38 @@ impl Probe {
     }
 }
 
-/// Checks once. The `Host` header has the address unless a host is given.
+/// The name by which an app is asked, as its clients ask for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedName {
+    /// What `Host` says.
+    pub host: String,
+    /// The scheme that clients come by. With HTTPS the app is told so (`X-Forwarded-Proto`), because many send whoever comes by
+    /// HTTP to HTTPS.
+    pub scheme: Scheme,
+}
+
+/// Checks once. The `Host` header has the address unless a name is given.
 pub fn probe<'a>(
     address: SocketAddr,
     path: &'a str,
-    host: Option<&'a str>,
+    name: Option<&'a AskedName>,
     timeout: Duration,
 ) -> BoxFuture<'a, Probe> {
     // In a box, so that it is compiled here, and not in every crate that asks.
     Box::pin(async move {
-        tokio::time::timeout(timeout, ask(address, path, host))
+        tokio::time::timeout(timeout, ask(address, path, name))
             .await
             .unwrap_or(Probe::TimedOut)
     })
 }
 
-async fn ask(address: SocketAddr, path: &str, host: Option<&str>) -> Probe {
+async fn ask(address: SocketAddr, path: &str, name: Option<&AskedName>) -> Probe {
     let stream = match TcpStream::connect(address).await {
         Ok(stream) => stream,
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return Probe::Refused,
         Err(error) => return Probe::Broken(error.to_string()),
     };
-    match exchange(stream, address, path, host).await {
+    match exchange(stream, address, path, name).await {
         Ok(probe) => probe,
         Err(error) => Probe::Broken(error),
     }
@@ -76,7 +88,7 @@ async fn exchange(
     stream: TcpStream,
     address: SocketAddr,
     path: &str,
-    host: Option<&str>,
+    name: Option<&AskedName>,
 ) -> Result<Probe, String> {
     let (mut sender, connection) = http1::Builder::new()
         .max_headers(Limits::default().max_answer_headers)
@@ -85,8 +97,15 @@ async fn exchange(
         .await
         .map_err(|error| error.to_string())?;
     let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
-    let request = Request::get(path)
-        .header(HOST, host.map_or_else(|| address.to_string(), str::to_owned))
+    let mut request = Request::get(path);
+    if name.is_some_and(|name| name.scheme == Scheme::Https) {
+        request = request.header(FORWARDED_PROTO, Scheme::Https.as_str());
+    }
+    let request = request
+        .header(
+            HOST,
+            name.map_or_else(|| address.to_string(), |name| name.host.clone()),
+        )
         .header(USER_AGENT, "gokku-health-check")
         .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())

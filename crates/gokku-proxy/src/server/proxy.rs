@@ -38,6 +38,7 @@ use crate::server::state::State;
 use crate::support::task::restart_on_panic;
 use crate::tls::acceptor::Acceptor;
 use crate::tls::certificate::Certificate;
+use crate::tls::certificate_table::now;
 use crate::tls::certificates::Certificates;
 
 /// How long a switch that was replaced keeps idle connections: a client that is active sends its next request by then.
@@ -252,6 +253,11 @@ impl Proxy {
     /// Gives an app the domains that it has whatever its release is.
     pub async fn put_domains(&self, app: &AppName, domains: Vec<Domain>) -> Result<(), Refused> {
         self.state.put_domains(app, domains).await
+    }
+
+    /// Returns whether a host has a certificate that is valid now.
+    pub fn is_secured(&self, host: &str) -> bool {
+        self.state.certificates.table.is_secured(host, now())
     }
 
     /// Reads the certificates on disk again.

@@ -3,7 +3,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use gokku_proxy::health::probe::{Probe, probe};
+use gokku_core::domains::scheme::Scheme;
+use gokku_proxy::health::probe::{AskedName, Probe, probe};
 
 use crate::support::{Message, PATIENCE, Upstream, Wire, free_ports};
 
@@ -89,9 +90,14 @@ async fn the_host_can_be_given() {
         wire.send(crate::support::ok("")).await;
         request
     };
-    let probing = probe(upstream.address(), "/", Some("api.example.com"), PATIENCE);
+    let name = AskedName {
+        host: "api.example.com".to_owned(),
+        scheme: Scheme::Http,
+    };
+    let probing = probe(upstream.address(), "/", Some(&name), PATIENCE);
     let (request, found) = tokio::join!(asked, probing);
     assert_eq!(request.header("host"), Some("api.example.com"));
+    assert_eq!(request.header("x-forwarded-proto"), None);
     assert!(found.is_healthy());
 }
 

@@ -68,12 +68,17 @@ async fn one_that_fails_gets_no_requests_until_it_is_good_again_and_the_last_one
     let (one, two) = (Named::new("one").await, Named::new("two").await);
     let (site, port) = serving(&[&one, &two]).await;
     let changes = Mutex::new(Vec::new());
-    let watching = monitor(site.switch(), CHECKS, |changed| {
-        changes
-            .lock()
-            .unwrap()
-            .push((changed.container.to_string(), changed.change));
-    });
+    let watching = monitor(
+        site.switch(),
+        |_| false,
+        CHECKS,
+        |changed| {
+            changes
+                .lock()
+                .unwrap()
+                .push((changed.container.to_string(), changed.change));
+        },
+    );
     let story = async {
         until("a check", async || (!one.asked().is_empty()).then_some(())).await;
         let asked = &one.asked()[0];
@@ -130,7 +135,7 @@ async fn one_that_comes_back_is_asked_first() {
     };
     tokio::select! {
         () = story => {}
-        () = monitor(site.switch(), CHECKS, drop) => unreachable!("it watches for ever"),
+        () = monitor(site.switch(), |_| false, CHECKS, drop) => unreachable!("it watches for ever"),
     }
     site.switch().mark_down(&id);
     let to = SwitchTo {
@@ -157,7 +162,7 @@ async fn nobody_is_asked_while_requests_wait_nor_without_a_path() {
     site.open_other("third", watched).await;
     tokio::select! {
         () = until("checks of another app", async || (third.asked().len() > 3).then_some(())) => {}
-        () = monitor(site.switch(), CHECKS, drop) => unreachable!("it watches for ever"),
+        () = monitor(site.switch(), |_| false, CHECKS, drop) => unreachable!("it watches for ever"),
     }
     assert_eq!((one.asked().len(), other.asked().len()), (0, 0));
     assert_eq!(get(plain, "/").await.text(), "other");
@@ -192,9 +197,25 @@ async fn it_is_asked_by_the_apps_first_domain() {
         let put = PutDomains { domains };
         site.client.put_domains(&app("api"), &put).await.expect("domains");
         asked_by("xn--bcher-kva.example").await;
+        assert_eq!(
+            one.asked()
+                .last()
+                .and_then(|asked| asked.header("x-forwarded-proto")),
+            None
+        );
+        let put = PutDomains {
+            domains: vec![domain("own.example")],
+        };
+        site.client.put_domains(&app("api"), &put).await.expect("domains");
+        asked_by("own.example").await;
+        let asked = one.asked();
+        assert_eq!(
+            asked.last().and_then(|asked| asked.header("x-forwarded-proto")),
+            Some("https")
+        );
     };
     tokio::select! {
         () = story => {}
-        () = monitor(site.switch(), CHECKS, drop) => unreachable!("it watches for ever"),
+        () = monitor(site.switch(), |host| host == "own.example", CHECKS, drop) => unreachable!("it watches for ever"),
     }
 }

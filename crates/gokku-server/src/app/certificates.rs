@@ -9,7 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use gokku_core::domains::expiry;
 use gokku_core::domains::name::DomainName;
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::text::utc_time::UtcTime;
+use gokku_proxy::health::probe::AskedName;
 use gokku_proxy::tls::certificate::Certificate;
 use gokku_proxy::tls::certificate_store::{CertificateStore, Loaded, Source};
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,18 @@ pub fn is_secured(root: &Root, name: &DomainName) -> bool {
     let all = load_all(root).certificates;
     all.iter()
         .any(|stored| stored.certificate.covers(name) && stored.certificate.is_valid_at(now))
+}
+
+/// Returns by what an app is asked that has this name: as its clients ask it.
+pub fn asked_name(root: &Root, name: &DomainName) -> AskedName {
+    AskedName {
+        host: name.as_str().to_owned(),
+        scheme: if is_secured(root, name) {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        },
+    }
 }
 
 /// Waits for the lock of whoever changes certificates.

@@ -17,7 +17,7 @@ use gokku_proxy::health::probe::probe;
 use serde::Serialize;
 
 use crate::app::apps::App;
-use crate::app::{apps, records};
+use crate::app::{apps, certificates, records};
 use crate::command::Error;
 use crate::command::config;
 use crate::engine::address::{DomainPorts, url_of};
@@ -378,13 +378,15 @@ async fn health_of(
 ) -> Health {
     let dir = server.app_dir(app);
     let path = Plan::lenient(&dir).settings.health_path;
-    let host = first_address(&route.domains, &[]).map(|domain| domain.name.as_str());
+    let first = first_address(&route.domains, &[]);
+    let name = first.map(|domain| certificates::asked_name(&server.root, &domain.name));
+    let name = name.as_ref();
     let asked = route.targets.iter().map(|target| async {
         // Its address may be another one's by now.
         if target.down {
             return Some(health::Found::Down);
         }
-        health::found(&probe(target.address, &path, host, Duration::from_secs(2)).await)
+        health::found(&probe(target.address, &path, name, Duration::from_secs(2)).await)
     });
     let found = join_all(asked).await;
     if let [only] = found.as_slice() {

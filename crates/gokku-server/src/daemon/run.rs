@@ -94,7 +94,7 @@ async fn serve(
     let successor = proxy.successor();
     let successor = tokio::select! {
         () = restart_on_panic("the supervisor", || supervisor::run(server, proxy.switch(), Arc::new(server.clone()))) => None,
-        () = restart_on_panic("the health checks", || monitor(proxy.switch(), checks, |changed| note_health_change(server, changed))) => None,
+        () = restart_on_panic("the health checks", || monitor(proxy.switch(), |host| proxy.is_secured(host), checks, |changed| note_health_change(server, changed))) => None,
         () = restart_on_panic("the ends of certificates", || certificate_expiry::watch(server)) => None,
         successor = successor => Some(successor),
         _ = stop => None,

@@ -11,7 +11,7 @@ use gokku_core::config::procfile::Command;
 use gokku_core::containers::{ContainerState, Details, Error, Lines};
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
-use gokku_proxy::health::probe::Probe;
+use gokku_proxy::health::probe::{AskedName, Probe};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::engine::runtime::Runtime;
@@ -41,7 +41,7 @@ pub struct Check<'a> {
     /// The path that answers 200.
     pub path: &'a str,
     /// The name by which it is asked; its address without.
-    pub host: Option<&'a str>,
+    pub name: Option<&'a AskedName>,
     /// How long it may take from its start.
     pub timeout: Duration,
     /// When the container cannot have been started before.
@@ -62,7 +62,7 @@ pub async fn await_health(
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let limit = ONE_ANSWER.min(left.max(FIRST_PAUSE));
-            last = switch.probe(check.address, check.path, check.host, limit).await;
+            last = switch.probe(check.address, check.path, check.name, limit).await;
             if last.is_healthy() {
                 return true;
             }
@@ -87,8 +87,8 @@ pub async fn await_health(
         check.path,
         check.address.port(),
         check
-            .host
-            .map_or_else(String::new, |host| format!(", by the name {host},")),
+            .name
+            .map_or_else(String::new, |name| format!(", by the name {},", name.host)),
         check.timeout.as_secs(),
         last_words(&last)
     );

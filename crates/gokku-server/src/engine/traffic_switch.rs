@@ -12,7 +12,7 @@ use gokku_proxy::control::api::{
     Clear, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
 };
 use gokku_proxy::control::client::Error;
-use gokku_proxy::health::probe::{Probe, probe};
+use gokku_proxy::health::probe::{AskedName, Probe, probe};
 
 /// What becomes of a request to the switch.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -45,7 +45,7 @@ pub trait TrafficSwitch: fmt::Debug + Send + Sync + 'static {
         &'a self,
         address: SocketAddr,
         path: &'a str,
-        host: Option<&'a str>,
+        name: Option<&'a AskedName>,
         limit: Duration,
     ) -> BoxFuture<'a, Probe>;
 
@@ -95,9 +95,9 @@ impl TrafficSwitch for Client {
         &'a self,
         address: SocketAddr,
         path: &'a str,
-        host: Option<&'a str>,
+        name: Option<&'a AskedName>,
         limit: Duration,
     ) -> BoxFuture<'a, Probe> {
-        probe(address, path, host, limit)
+        probe(address, path, name, limit)
     }
 }

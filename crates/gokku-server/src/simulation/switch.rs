@@ -16,7 +16,7 @@ use gokku_proxy::control::api::{
     SwitchTo, Target,
 };
 use gokku_proxy::control::client::Error;
-use gokku_proxy::health::probe::Probe;
+use gokku_proxy::health::probe::{AskedName, Probe};
 use gokku_proxy::route::table::{Routes, TableFile};
 use gokku_proxy::{Limits, Switch};
 use tokio::task::yield_now;
@@ -278,7 +278,7 @@ impl TrafficSwitch for InMemory {
         &'a self,
         address: SocketAddr,
         _: &'a str,
-        _: Option<&'a str>,
+        _: Option<&'a AskedName>,
         _: Duration,
     ) -> BoxFuture<'a, Probe> {
         async move {

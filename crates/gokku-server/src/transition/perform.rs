@@ -292,9 +292,9 @@ impl Driver {
     }
 
     async fn await_health(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
-        let host = self.host_of(containers)?;
+        let name = self.name_of(containers)?;
         // All at once: whichever fails first ends the wait for the others.
-        let (driver, host) = (&*self, host.as_deref());
+        let (driver, name) = (&*self, name.as_ref());
         let checks = containers.iter().map(|id| async move {
             let checked = match driver.process_of(id) {
                 Some(process) if !process.is_web() => {
@@ -306,7 +306,7 @@ impl Driver {
                         container: id,
                         address: driver.address(id).map_err(|error| (id, error))?,
                         path: &driver.plan.settings.health_path,
-                        host,
+                        name,
                         timeout: driver.plan.settings.health_timeout,
                         since: driver.since,
                     };

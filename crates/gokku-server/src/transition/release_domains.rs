@@ -5,8 +5,9 @@ use gokku_core::logs::event::Event;
 use gokku_core::{ContainerId, ReleaseId};
 use gokku_proxy::control::api::{Clear, Refused, RouteStatus, SwitchTo};
 use gokku_proxy::control::client::Error as SwitchError;
+use gokku_proxy::health::probe::AskedName;
 
-use crate::app::{domains, records};
+use crate::app::{certificates, domains, records};
 use crate::engine;
 use crate::transition::Error;
 use crate::transition::driver::Driver;
@@ -70,11 +71,11 @@ impl Driver {
 
     /// The name by which containers are asked whether they are healthy, as clients of their release will ask: the app's first
     /// domain.
-    pub(crate) fn host_of(&self, containers: &[ContainerId]) -> Result<Option<String>, Error> {
+    pub(crate) fn name_of(&self, containers: &[ContainerId]) -> Result<Option<AskedName>, Error> {
         let own = domains::of(&self.dir)?;
         let of_release = self.domains_of(self.release_of(containers)?)?;
         let first = first_address(&own, &of_release);
-        Ok(first.map(|domain| domain.name.as_str().to_owned()))
+        Ok(first.map(|domain| certificates::asked_name(self.dir.root(), &domain.name)))
     }
 
     /// The domains of a release, by its record.
