@@ -78,6 +78,22 @@ pub(crate) fn install_missing() -> Result<(), String> {
     Ok(())
 }
 
+/// Installs what is missing of these: a program that proves a package is there, and the package.
+pub(crate) fn install(needed: &[(&str, &str)]) -> Result<(), String> {
+    let missing = needed.iter().filter(|(program, _)| !is_there(program));
+    let missing: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("==> installing {}", missing.join(" "));
+    apt(&["update", "-q"])?;
+    apt(&[
+        ["install", "-q", "-y", "--no-install-recommends"].as_slice(),
+        &missing,
+    ]
+    .concat())
+}
+
 fn apt(args: &[&str]) -> Result<(), String> {
     run("apt-get", args)
 }

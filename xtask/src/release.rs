@@ -3,15 +3,34 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// How it is built: see `Cargo.toml`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Profile {
+    /// As whoever builds it has it.
+    Release,
+    /// As it is shipped.
+    Dist,
+}
+
+impl Profile {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dist => "dist",
+        }
+    }
+}
+
 /// Builds it, and has everything that runs gokku in this process use it.
-pub(crate) fn build() -> Result<PathBuf, String> {
-    println!("==> building gokku");
+fn build(profile: Profile) -> Result<PathBuf, String> {
+    println!("==> building gokku, {}", profile.name());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(&root)
         .args([
             "build",
-            "--release",
+            "--profile",
+            profile.name(),
             "--quiet",
             "--package",
             "gokku-cli",
@@ -24,7 +43,7 @@ pub(crate) fn build() -> Result<PathBuf, String> {
         return Err("gokku could not be built".to_owned());
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    let program = target.join("release/gokku");
+    let program = target.join(profile.name()).join("gokku");
     program
         .canonicalize()
         .map_err(|error| format!("{}: {error}", program.display()))
@@ -32,8 +51,8 @@ pub(crate) fn build() -> Result<PathBuf, String> {
 
 /// Runs this chore once more, with gokku's release build where the harness looks for it: a process may not change
 /// its own environment once it has threads.
-pub(crate) fn again(chore: &[&str]) -> Result<(), String> {
-    let program = build()?;
+pub(crate) fn again(profile: Profile, chore: &[&str]) -> Result<(), String> {
+    let program = build(profile)?;
     let this = std::env::current_exe().map_err(|error| error.to_string())?;
     let status = Command::new(this)
         .args(chore)

@@ -4,9 +4,11 @@ mod build;
 mod cli;
 mod deploy;
 mod numbers;
+mod proxy;
 
 use clap::Subcommand;
 
+use crate::release::Profile;
 use crate::{engine, packages, release};
 
 /// What is measured.
@@ -24,6 +26,12 @@ pub(crate) enum What {
         #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
+    /// The processor time of a request at the traffic switch, in turns with nginx and HAProxy
+    Proxy {
+        /// How often
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// Commands that people wait for
     Cli {
         /// How often
@@ -37,16 +45,19 @@ pub(crate) fn run(what: What) -> Result<(), String> {
     if !release::is_ready() {
         packages::install_missing()?;
         engine::ensure()?;
-        let (name, rounds) = match what {
-            What::Deploy { rounds } => ("deploy", rounds),
-            What::Build { rounds } => ("build", rounds),
-            What::Cli { rounds } => ("cli", rounds),
+        let (name, rounds, profile) = match what {
+            What::Deploy { rounds } => ("deploy", rounds, Profile::Release),
+            What::Build { rounds } => ("build", rounds, Profile::Release),
+            // What is shipped is what others are compared with.
+            What::Proxy { rounds } => ("proxy", rounds, Profile::Dist),
+            What::Cli { rounds } => ("cli", rounds, Profile::Release),
         };
-        return release::again(&["bench", name, "--rounds", &rounds.to_string()]);
+        return release::again(profile, &["bench", name, "--rounds", &rounds.to_string()]);
     }
     match what {
         What::Deploy { rounds } => deploy::run(rounds),
         What::Build { rounds } => build::run(rounds),
+        What::Proxy { rounds } => proxy::run(rounds),
         What::Cli { rounds } => {
             cli::run(rounds);
             Ok(())
