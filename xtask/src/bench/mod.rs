@@ -26,7 +26,7 @@ pub(crate) enum What {
         #[arg(long, default_value_t = 9)]
         rounds: usize,
     },
-    /// The processor time of a request at the traffic switch, in turns with nginx and HAProxy
+    /// The processor time of a request at the traffic switch, in turns with nginx and haproxy
     Proxy {
         /// How often
         #[arg(long, default_value_t = 5)]

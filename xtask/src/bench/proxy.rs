@@ -1,4 +1,4 @@
-//! The traffic switch beside nginx and HAProxy: what a request costs, in processor time. One worker each, in turns.
+//! The traffic switch beside nginx and `haproxy`: what a request costs, in processor time. One worker each, in turns.
 //!
 //! Requests per second say more of a machine, and of what else it does, than of a program; so it is the processor time of the
 //! program itself that is counted, user and system, by proc(5).
@@ -271,7 +271,7 @@ fn switch(folder: &Path, port: u16, app: u16) -> Result<Started, String> {
         let put = client.put(&name, PutRoute::From(port)).await;
         put.map_err(|error| error.to_string())?;
         let target = Target {
-            container: ContainerId::new(&"c0ffee".repeat(10)),
+            container: ContainerId::new("c0ffee".repeat(10)),
             release: "20240115-113000".parse().map_err(|_| "no release".to_owned())?,
             address: (Ipv4Addr::LOCALHOST, app).into(),
             weight: 1,

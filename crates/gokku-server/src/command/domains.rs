@@ -198,10 +198,10 @@ impl Seen {
         };
         let by_https = https
             .filter(|port| port.trouble.is_none())
-            .map(|port| domain.url(Scheme::Https, port.https));
+            .map(|port| address(domain, Scheme::Https, port.https));
         let by_http = || {
             port.filter(|port| port.trouble.is_none())
-                .map(|port| domain.url(Scheme::Http, port.http))
+                .map(|port| address(domain, Scheme::Http, port.http))
         };
         DomainFacts {
             domain: domain.to_string(),
@@ -242,5 +242,15 @@ impl Seen {
             not_after: best.certificate.not_after(),
             valid: best.certificate.is_valid_at(now),
         })
+    }
+}
+
+/// Returns the address of what is served: with the path, also that of all of them.
+fn address(domain: &Domain, scheme: Scheme, port: u16) -> String {
+    let url = domain.url(scheme, port);
+    if domain.path.is_root() {
+        format!("{url}/")
+    } else {
+        url
     }
 }
