@@ -197,8 +197,8 @@ impl Counts {
 
 /// Runs tests: these of cargo's targets, on this engine or on the machine's own.
 fn cargo_test(counts: &mut Counts, targets: &[&str], engine: Option<&OwnEngine>) -> Result<(), String> {
-    // They wait for engines and clocks as long as they compute.
-    let threads = std::thread::available_parallelism().map_or(2, usize::from) * 2;
+    // They wait for engines and clocks more than they compute.
+    let threads = std::thread::available_parallelism().map_or(2, usize::from) + 1;
     let threads = threads.to_string();
     let mut command = cargo();
     command.arg("test").args(targets);
