@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_core::domains::name::DomainName;
+use gokku_core::machine::backoff::Backoff;
 use http_body_util::{BodyExt, Full};
 use hyper::header::{CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
@@ -15,7 +16,7 @@ use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::api::{
@@ -25,6 +26,14 @@ use crate::control::api::{
 
 /// How long the switch may take to have an app's domains: it writes its table.
 const DOMAINS_LIMIT: Duration = Duration::from_secs(10);
+
+/// How often a call is repeated that ended without an answer, because another switch has taken the place of the one that was asked.
+const REPEATS: usize = 5;
+/// The longest pause before that.
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Where the certificates are read again.
+const RELOAD: &str = "/v1/certificates/reload";
 
 /// What happened to an exchange: an error, or a text.
 type Source = Box<dyn std::error::Error + Send + Sync>;
@@ -63,6 +72,22 @@ pub enum Error {
         /// What happened.
         source: Source,
     },
+}
+
+impl Error {
+    /// Returns whether the switch ended the connection before anything of an answer came, as one does whose place another takes.
+    fn is_unanswered(&self) -> bool {
+        let Self::Broken { source, .. } = self else {
+            return false;
+        };
+        let error = source.downcast_ref::<hyper::Error>();
+        error.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+    }
+}
+
+/// Returns whether a call does no more when it is made twice.
+fn is_repeatable(method: &Method, path: &str) -> bool {
+    matches!(*method, Method::GET | Method::PUT) || path == RELOAD
 }
 
 /// A client of the switch behind a socket. Each call makes a connection of its own.
@@ -143,7 +168,7 @@ impl Client {
 
     /// Has the certificates on disk read again.
     pub async fn reload_certificates(&self) -> Result<CertificatesStatus, Error> {
-        self.call(Method::POST, "/v1/certificates/reload", &()).await
+        self.call(Method::POST, RELOAD, &()).await
     }
 
     /// Has a certificate authority that asks for a name by TLS-ALPN-01 be shown this.
@@ -175,7 +200,17 @@ impl Client {
         body: &impl Serialize,
     ) -> Result<T, Error> {
         let text = serde_json::to_vec(body).map_err(|error| self.broken(error))?;
-        let (status, body) = self.boxed_exchange(method, path, text).await?;
+        let mut pause = Backoff::up_to(LONGEST_PAUSE);
+        let mut left = if is_repeatable(&method, path) { REPEATS } else { 0 };
+        let (status, body) = loop {
+            match self.boxed_exchange(method.clone(), path, text.clone()).await {
+                Err(error) if left > 0 && error.is_unanswered() => {
+                    left -= 1;
+                    sleep(pause.take()).await;
+                }
+                done => break done?,
+            }
+        };
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| self.broken(error));
         }

@@ -3,11 +3,14 @@
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 
+use gokku_proxy::control::api::PutChallenge;
 use gokku_proxy::control::client::Error;
 use gokku_proxy::server::proxy::StartError;
 use gokku_proxy::{Client, Proxy};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixListener;
 
-use crate::support::{Message, Named, PATIENCE, Site, Wire, get, until};
+use crate::support::{Message, Named, PATIENCE, Site, Wire, app, get, until};
 
 /// Asks without the typed client.
 async fn ask(site: &Site, method: &str, path: &str, body: &str) -> Message {
@@ -273,4 +276,35 @@ async fn a_client_without_a_switch_says_so() {
     let error = client.status().await.unwrap_err();
     assert!(matches!(error, Error::NotRunning(_)), "{error:?}");
     assert!(error.to_string().contains("gokku proxy run"), "{error}");
+}
+
+/// A switch that leaves in the midst of a question: the next one is asked, unless the question would do more when it is asked twice.
+#[tokio::test]
+async fn what_a_leaving_switch_has_not_answered_is_asked_of_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("proxy.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let client = Client::new(&socket);
+    let asked = async |answer: &str| {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut question = [0; 4096];
+        let length = stream.read(&mut question).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        String::from_utf8_lossy(&question[..length]).into_owned()
+    };
+    let name = "example.com".parse().unwrap();
+    let put = PutChallenge { pem: String::new() };
+    let switches = async {
+        let first = asked("").await;
+        let second = asked("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull").await;
+        assert_eq!(first, second);
+        assert!(first.starts_with("PUT /v1/challenges/example.com "), "{first}");
+    };
+    let (told, ()) = tokio::join!(client.put_challenge(&name, &put), switches);
+    told.expect("an answer");
+
+    let api = app("api");
+    let (told, question) = tokio::join!(client.release(&api), asked(""));
+    assert!(question.starts_with("POST "), "{question}");
+    assert!(matches!(told, Err(Error::Broken { .. })), "{told:?}");
 }
