@@ -89,7 +89,7 @@ pub(super) fn run(rounds: usize) -> Result<(), String> {
     }
     println!(
         "one changed line in {FILES} files, gokku's build step: {} ms",
-        spread(&ours)
+        spread(&ours, 1)
     );
     for (what, times) in ["docker build", "tar | curl, the same cache"].iter().zip(&theirs) {
         let ratios: Vec<f64> = ours
@@ -100,7 +100,7 @@ pub(super) fn run(rounds: usize) -> Result<(), String> {
         let ratio = median(&ratios);
         println!(
             "  by hand, {what}: {} ms; median of the ratios {ratio:.2}, aim {CHANGE_AIM}: {}",
-            spread(times),
+            spread(times, 1),
             verdict(ratio, CHANGE_AIM)
         );
     }

@@ -22,9 +22,9 @@ pub(super) fn run(rounds: usize) {
     let version = times(rounds, || server.gokku(["--version"]).ok());
 
     println!("ms, {rounds} rounds each");
-    println!("gokku --version            {}", spread(&version));
-    println!("ssh server true            {}", spread(&bare));
-    println!("forwarded config get       {}", spread(&forwarded));
+    println!("gokku --version            {}", spread(&version, 1));
+    println!("ssh server true            {}", spread(&bare, 1));
+    println!("forwarded config get       {}", spread(&forwarded, 1));
     let more: Vec<f64> = forwarded
         .iter()
         .zip(&bare)
@@ -37,7 +37,7 @@ pub(super) fn run(rounds: usize) {
     ] {
         println!(
             "{what}{}  aim {aim}: {}",
-            spread(&figures),
+            spread(&figures, 1),
             verdict(median(&figures), aim)
         );
     }

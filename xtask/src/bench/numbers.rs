@@ -18,10 +18,13 @@ pub(super) fn verdict(figure: f64, aim: f64) -> &'static str {
 }
 
 /// Minimum, median and maximum, with this many decimals.
-pub(super) fn spread(figures: &[f64]) -> String {
+pub(super) fn spread(figures: &[f64], decimals: usize) -> String {
     let least = figures.iter().copied().fold(f64::INFINITY, f64::min);
     let most = figures.iter().copied().fold(0.0, f64::max);
-    format!("min {least:.1}  median {:.1}  max {most:.1}", median(figures))
+    format!(
+        "min {least:.decimals$}  median {:.decimals$}  max {most:.decimals$}",
+        median(figures)
+    )
 }
 
 #[cfg(test)]

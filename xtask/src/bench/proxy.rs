@@ -13,6 +13,7 @@ use gokku_core::ContainerId;
 use gokku_proxy::Client;
 use gokku_proxy::control::api::{PutRoute, SwitchTo, Target};
 use gokku_tests::{free_port, wait_until};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::numbers::{median, spread, verdict};
 use crate::packages;
@@ -33,7 +34,7 @@ const TICK: f64 = 0.01;
 /// nginx's costs.
 const LOADS: [(&str, &str, f64, f64); 2] = [
     ("small answers, s for 100,000", "/", 100_000.0, 1.0),
-    ("1 MB answers, ms each", "/large", 0.001, 0.5),
+    ("1 MB answers, ms each", "/large", 1000.0, 0.5),
 ];
 
 /// A program that passes requests on.
@@ -49,7 +50,11 @@ struct Started(Child);
 
 impl Drop for Started {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // An nginx that is killed leaves its worker behind.
+        let process = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw);
+        if process.is_none_or(|process| kill_process(process, Signal::TERM).is_err()) {
+            let _ = self.0.kill();
+        }
         let _ = self.0.wait();
     }
 }
@@ -92,7 +97,7 @@ pub(super) fn run(rounds: usize) -> Result<(), String> {
         }
         println!("{what}, {rounds} rounds");
         for (passing, costs) in all.iter().zip(&costs) {
-            println!("  {:8} {}", passing.name, spread(costs));
+            println!("  {:8} {}", passing.name, spread(costs, 2));
         }
         let of_nginx = median(&costs[2]) / median(&costs[0]);
         println!(
