@@ -183,7 +183,7 @@ async fn containers_meet_where_both_are() {
         address(&alone, &shop).await,
         address(&green, &shop).await,
     ] {
-        // An engine takes its rule away for a moment whenever it makes a network, as others do beside this: not for two in a row.
+        // One attempt has been seen to get through while others made networks; that it never does so again and again is what holds.
         let mut tries = Vec::new();
         while tries.len() < 3 && tries.last().is_none_or(|(found, _)| *found) {
             tries.push(reaches(&client, &to).await);
