@@ -181,19 +181,18 @@ fn a_file_that_is_too_large_to_be_read_is_told() {
 }
 
 /// Every file and folder of a repository, with its mode.
-fn modes(folder: &Path, all: &mut Vec<(String, u32)>) {
-    // git may be removing what it has put together: what is gone has no mode.
-    let there = fs::read_dir(folder).into_iter().flatten().flatten();
-    for entry in there {
-        let Ok(about) = entry.metadata() else { continue };
+fn modes(folder: &Path, all: &mut Vec<(String, u32)>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        let about = entry.metadata()?;
         all.push((
             entry.path().display().to_string(),
             about.permissions().mode() & 0o7777,
         ));
         if about.is_dir() {
-            modes(&entry.path(), all);
+            modes(&entry.path(), all)?;
         }
     }
+    Ok(())
 }
 
 /// Whoever pushes on the server itself starts git with a umask of theirs.
@@ -222,7 +221,7 @@ fn nobody_else_can_write_what_a_push_has_made_whatever_the_umask_of_who_pushes()
             .unwrap();
         assert!(pushed.success());
         let mut all = Vec::new();
-        modes(repository.path(), &mut all);
+        modes(repository.path(), &mut all).unwrap();
         assert!(
             all.iter().any(|(path, _)| path.contains("/pack/pack-")),
             "{all:?}"
@@ -238,7 +237,11 @@ fn nobody_else_can_write_what_a_push_has_made_whatever_the_umask_of_who_pushes()
 /// The bytes of a repository's objects.
 fn held(repository: &Repository) -> u64 {
     let mut all = Vec::new();
-    modes(&repository.path().join("objects"), &mut all);
+    // git may be removing what it has put together: then it is looked at anew.
+    while let Err(error) = modes(&repository.path().join("objects"), &mut all) {
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+        all.clear();
+    }
     all.iter()
         .map(|(path, _)| fs::metadata(path).map_or(0, |about| about.len()))
         .sum()
