@@ -155,6 +155,9 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use gokku_core::machine::backoff::Backoff;
+    use tokio::time::Instant;
+
     use super::*;
 
     /// A hook that is a script of this text; it is run in a folder of its own.
@@ -221,12 +224,14 @@ mod tests {
         assert!(matches!(error, HookError::TookTooLong { .. }), "{error:?}");
         let pid = fs::read_to_string(pid).unwrap();
         let stat = format!("/proc/{}/stat", pid.trim());
-        for _ in 0..500 {
+        let mut pause = Backoff::up_to(Duration::from_millis(50));
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(5) {
             let is_gone = fs::read_to_string(&stat).map_or(true, |stat| stat.contains(") Z "));
             if is_gone {
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(pause.take()).await;
         }
         panic!("{stat} is still there");
     }

@@ -100,17 +100,13 @@ impl Domain {
 
     /// Returns its URL, where it is served on a port by this scheme.
     pub fn url(&self, scheme: Scheme, port: u16) -> String {
-        let at = if port == scheme.default_port() {
-            String::new()
-        } else {
-            format!(":{port}")
-        };
+        let origin = scheme.origin(&self.name, port);
         let path = if self.path.is_root() {
             ""
         } else {
             self.path.as_str()
         };
-        format!("{scheme}://{}{at}{path}", self.name)
+        format!("{origin}{path}")
     }
 
     /// Returns whether the same requests are meant, whatever the app gets of them.

@@ -30,6 +30,15 @@ impl Scheme {
             Self::Https => 443,
         }
     }
+
+    /// Returns what a URL begins with: the scheme, the host, and the port where it is not the one that is meant anyway.
+    pub fn origin(self, host: impl fmt::Display, port: u16) -> String {
+        if port == self.default_port() {
+            format!("{self}://{host}")
+        } else {
+            format!("{self}://{host}:{port}")
+        }
+    }
 }
 
 impl fmt::Display for Scheme {

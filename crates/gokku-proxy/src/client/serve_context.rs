@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use gokku_core::domains::scheme::Scheme;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -11,7 +12,6 @@ use crate::client::connection_limit::{ConnectionLimiter, ConnectionPermit};
 use crate::client::connection_state::ActiveRequest;
 use crate::config::limits::Limits;
 use crate::config::network::Network;
-use gokku_core::domains::scheme::Scheme;
 
 /// What all connections share.
 #[derive(Debug)]

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use gokku_core::domains::scheme::Scheme;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::client::client_stream::ClientStream;
 use crate::client::connection_state::ConnectionState;
 use crate::tls::acceptor::{Accepted, Acceptor};
-use gokku_core::domains::scheme::Scheme;
 
 /// How a port's connections are carried.
 #[derive(Clone, Debug)]

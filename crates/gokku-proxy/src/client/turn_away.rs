@@ -1,11 +1,11 @@
 //! Answers a connection for which there is no room, without waiting for its client. One with TLS gets no answer: a handshake
 //! is what there is no room for.
 
+use gokku_core::domains::scheme::Scheme;
 use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::net::TcpStream;
 
 use crate::http::error_reason::{ErrorLog, ErrorReason};
-use gokku_core::domains::scheme::Scheme;
 
 /// How many reads are made of what the client has sent, and of how many bytes each.
 const READS: (usize, usize) = (16, 4096);

@@ -199,7 +199,7 @@ impl Client {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, Error> {
-        let text = serde_json::to_vec(body).map_err(|error| self.broken(error))?;
+        let text = Bytes::from(serde_json::to_vec(body).map_err(|error| self.broken(error))?);
         let mut pause = Backoff::up_to(LONGEST_PAUSE);
         let mut left = if is_repeatable(&method, path) { REPEATS } else { 0 };
         let (status, body) = loop {
@@ -232,18 +232,13 @@ impl Client {
         &'a self,
         method: Method,
         path: &'a str,
-        text: Vec<u8>,
+        text: Bytes,
     ) -> BoxFuture<'a, Result<(StatusCode, Bytes), Error>> {
         Box::pin(self.exchange(method, path, text))
     }
 
     /// One request and its answer's status and body.
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        text: Vec<u8>,
-    ) -> Result<(StatusCode, Bytes), Error> {
+    async fn exchange(&self, method: Method, path: &str, text: Bytes) -> Result<(StatusCode, Bytes), Error> {
         let stream = UnixStream::connect(&self.socket)
             .await
             .map_err(|error| match error.kind() {
@@ -260,7 +255,7 @@ impl Client {
             .uri(path)
             .header(HOST, "gokku")
             .header(CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(text)))
+            .body(Full::new(text))
             .map_err(|error| self.broken(error))?;
         let response = sender
             .send_request(request)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gokku_core::domains::domain::Domain;
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::machine::backoff::Backoff;
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
@@ -29,7 +30,6 @@ use crate::route::app_route::{Route, Unroutable};
 use crate::route::entry_point::{Destination, EntryPoint};
 use crate::route::target::{Lease, Target};
 use crate::route::upstream_pool::{SendError, UpstreamBody};
-use gokku_core::domains::scheme::Scheme;
 
 /// How long to try again to connect to an app, while nothing of the request was sent: a crashed container may be back by
 /// then.

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gokku_core::domains::scheme::Scheme;
 use gokku_core::{AppName, ContainerId};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -63,10 +62,7 @@ pub async fn monitor(
                     due.insert(container.clone(), at);
                     let Some(address) = target.reachable().filter(|_| at <= now) else { continue };
                     if under_way.insert(container.clone()) {
-                        let name = host.map(|host| AskedName {
-                            scheme: if is_secured(&host) { Scheme::Https } else { Scheme::Http },
-                            host,
-                        });
+                        let name = host.map(|host| AskedName::new(&host, is_secured(&host)));
                         running.spawn(async move {
                             let check = probe(address, &path, name.as_ref(), CHECK_TIMEOUT);
                             let probe = catch_panic("a health check", check).await;

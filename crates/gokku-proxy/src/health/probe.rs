@@ -57,6 +57,16 @@ pub struct AskedName {
     pub scheme: Scheme,
 }
 
+impl AskedName {
+    /// Returns the name of a host whose clients come by HTTPS, or do not.
+    pub fn new(host: &str, is_secured: bool) -> Self {
+        Self {
+            host: host.to_owned(),
+            scheme: if is_secured { Scheme::Https } else { Scheme::Http },
+        }
+    }
+}
+
 /// Checks once. The `Host` header has the address unless a name is given.
 pub fn probe<'a>(
     address: SocketAddr,

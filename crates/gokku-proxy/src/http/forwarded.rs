@@ -3,10 +3,10 @@
 
 use std::net::IpAddr;
 
+use gokku_core::domains::scheme::Scheme;
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::network::Network;
-use gokku_core::domains::scheme::Scheme;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -18,9 +18,14 @@ pub(crate) fn is_forwarded_header(name: &str) -> bool {
     name.starts_with("x-forwarded") || matches!(name, "forwarded" | "x-real-ip")
 }
 
+/// Returns whether the word of who sends requests from this address counts.
+fn is_trusted(peer: IpAddr, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(peer))
+}
+
 /// Sets these headers for a request of `peer`, which came by this scheme.
 pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme, trusted: &[Network]) {
-    if !trusted.iter().any(|network| network.contains(peer)) {
+    if !is_trusted(peer, trusted) {
         let forged: Vec<HeaderName> = headers
             .keys()
             .filter(|name| is_forwarded_header(name.as_str()))
@@ -52,7 +57,7 @@ pub(crate) fn scheme(headers: &HeaderMap, peer: IpAddr, scheme: Scheme, trusted:
     let Some(told) = headers.get(FORWARDED_PROTO) else {
         return scheme;
     };
-    if !trusted.iter().any(|network| network.contains(peer)) {
+    if !is_trusted(peer, trusted) {
         return scheme;
     }
     let is = |scheme: Scheme| told.as_bytes().eq_ignore_ascii_case(scheme.as_str().as_bytes());

@@ -4,7 +4,6 @@
 //! - `validate`: which messages are refused, because others might read them in another way
 //! - `hop_headers`: headers that stay between two hosts
 //! - `forwarded`: what an app is told of where a request came from
-//! - `scheme`: http or https
 //! - `error_reason`: why the switch answers a request itself, and in which words
 
 pub(crate) mod error_reason;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gokku_core::domains::domain::{Domain, PlainHttp};
+use gokku_core::domains::scheme::Scheme;
 use hyper::http::uri::PathAndQuery;
 
 use crate::route::domain_table::bare;
-use crate::tls::certificate_table::{CertificateTable, now};
-use gokku_core::domains::scheme::Scheme;
+use crate::support::clock::now;
+use crate::tls::certificate_table::CertificateTable;
 
 /// What a certificate authority asks for by http, RFC 8555 section 8.3; it may be asked for before there is a certificate, or
 /// while the one that there is cannot be used.
@@ -55,11 +56,7 @@ impl HttpsRedirect {
         if !applies {
             return None;
         }
-        let port = if self.port == Scheme::Https.default_port() {
-            String::new()
-        } else {
-            format!(":{}", self.port)
-        };
-        Some(format!("https://{host}{port}{target}"))
+        let origin = Scheme::Https.origin(&host, self.port);
+        Some(format!("{origin}{target}"))
     }
 }

@@ -135,28 +135,29 @@ impl UpstreamPool {
     /// Returns an answer's head, with a body that brings on the rest of it.
     async fn begin_answer(
         self: &Arc<Self>,
-        mut connection: Connection,
+        connection: Connection,
         answer: Response<Incoming>,
         body: &RequestBody,
     ) -> Response<UpstreamBody> {
         let (head, incoming) = answer.into_parts();
-        let mut exchange = None;
-        if head.status == StatusCode::SWITCHING_PROTOCOLS || !body.is_read() {
+        let exchange = if head.status == StatusCode::SWITCHING_PROTOCOLS || !body.is_read() {
             connection.detach();
-        } else if incoming.is_end_stream() {
+            None
+        } else {
+            Some(Exchange {
+                connection,
+                pool: Arc::clone(self),
+            })
+        };
+        let mut answered = UpstreamBody { incoming, exchange };
+        if answered.is_end_stream() {
             poll_fn(|cx| {
-                connection.drive(cx);
+                answered.end(cx);
                 Poll::Ready(())
             })
             .await;
-            self.put(connection);
-        } else {
-            exchange = Some(Exchange {
-                connection,
-                pool: Arc::clone(self),
-            });
         }
-        Response::from_parts(head, UpstreamBody { incoming, exchange })
+        Response::from_parts(head, answered)
     }
 
     async fn connect(&self, address: SocketAddr) -> Result<Connection, ConnectError> {

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::machine::backoff::Backoff;
 use tokio::time::sleep;
 
@@ -15,7 +16,6 @@ use crate::server::listen::PortOwner;
 use crate::server::state::State;
 use crate::support::lock::lock;
 use crate::support::task::restart_on_panic;
-use gokku_core::domains::scheme::Scheme;
 
 /// The longest pause between two attempts to open a port.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use gokku_core::AppName;
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::machine::backoff::Backoff;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, yield_now};
@@ -24,7 +25,6 @@ use crate::route::entry_point::EntryPoint;
 use crate::server::serve::{LAST_LOOK, serve};
 use crate::support::lock::lock;
 use crate::support::task::restart_on_panic;
-use gokku_core::domains::scheme::Scheme;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 4096;

@@ -35,10 +35,10 @@ use crate::server::domain_port::DomainPort;
 use crate::server::handover::{self, Predecessor};
 use crate::server::listen::Listeners;
 use crate::server::state::State;
+use crate::support::clock::now;
 use crate::support::task::restart_on_panic;
 use crate::tls::acceptor::Acceptor;
 use crate::tls::certificate::Certificate;
-use crate::tls::certificate_table::now;
 use crate::tls::certificates::Certificates;
 
 /// How long a switch that was replaced keeps idle connections: a client that is active sends its next request by then.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gokku_core::domains::scheme::Scheme;
 use hyper::StatusCode;
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
@@ -23,7 +24,6 @@ use crate::http::error_reason::ErrorReason;
 use crate::http::head_scanner::{Follows, MAX_MADE_UP_BYTES};
 use crate::os::kernel_timeouts::set_kernel_timeouts;
 use crate::route::entry_point::EntryPoint;
-use gokku_core::domains::scheme::Scheme;
 
 /// How long a port still accepts, and a connection is read, once it is to be closed: what stands in the kernel's queues is
 /// only found by asking.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use gokku_core::AppName;
 use gokku_core::domains::domain::Domain;
 use gokku_core::domains::name::DomainName;
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::text::causes::causes;
 use tokio::time::sleep;
@@ -23,7 +24,6 @@ use crate::server::listen::{Listeners, PortOwner};
 use crate::tls::acceptor::Acceptor;
 use crate::tls::certificate::Certificate;
 use crate::tls::certificates::Certificates;
-use gokku_core::domains::scheme::Scheme;
 
 /// The state of a running switch.
 #[derive(Debug)]

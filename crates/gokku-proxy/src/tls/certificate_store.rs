@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::read_limits::CERTIFICATE;
+use gokku_core::text::utc_time::UtcTime;
 
 use crate::tls::certificate::Certificate;
 use crate::tls::certificate_error::CertificateError;
@@ -53,6 +54,21 @@ pub struct Stored {
     pub source: Source,
     /// The certificate.
     pub certificate: Arc<Certificate>,
+}
+
+/// Which of several certificates a name gets, the most important first: who is served, is served by one that is valid.
+pub type Preference = (bool, bool, bool, UtcTime);
+
+impl Stored {
+    /// Returns how much it is to be preferred for a name that it covers; `is_exact`: by that name itself and by no wildcard.
+    pub fn preference(&self, is_exact: bool, now: UtcTime) -> Preference {
+        (
+            self.certificate.is_valid_at(now),
+            is_exact,
+            self.source == Source::Own,
+            self.certificate.not_after(),
+        )
+    }
 }
 
 /// Why something on disk is no certificate, or could not be read or written.

@@ -4,16 +4,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::utc_time::UtcTime;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use crate::support::clock::now;
 use crate::support::lock::{read, write};
 use crate::tls::certificate::Certificate;
-use crate::tls::certificate_store::{Source, Stored};
+use crate::tls::certificate_store::Stored;
 
 /// The protocol by which a certificate authority asks for a challenge, RFC 8737. Its connections carry nothing else.
 pub(crate) const ACME_TLS: &[u8] = b"acme-tls/1";
@@ -34,9 +34,6 @@ struct Tables {
     /// What stands after the first dot of each exact name.
     levels: HashSet<Box<str>>,
 }
-
-/// What is decided by, the most important first: who is served, is served by a certificate that is valid.
-type Preference = (bool, bool, bool, UtcTime);
 
 impl Tables {
     fn of(all: &[Stored]) -> Self {
@@ -64,32 +61,13 @@ impl Tables {
             .split_once('.')
             .filter(|(first, _)| !first.is_empty())
             .and_then(|(_, parent)| self.wildcards.get(parent));
-        let preference = |stored: &Stored, is_exact: bool| -> Preference {
-            let certificate = &stored.certificate;
-            (
-                certificate.is_valid_at(now),
-                is_exact,
-                stored.source == Source::Own,
-                certificate.not_after(),
-            )
-        };
+        let wildcards = wildcards.into_iter().flatten();
         exact
-            .map(|stored| (preference(stored, true), stored))
-            .chain(
-                wildcards
-                    .into_iter()
-                    .flatten()
-                    .map(|stored| (preference(stored, false), stored)),
-            )
+            .map(|stored| (stored.preference(true, now), stored))
+            .chain(wildcards.map(|stored| (stored.preference(false, now), stored)))
             .max_by_key(|(preference, _)| *preference)
             .map(|(_, stored)| stored)
     }
-}
-
-/// Returns the moment that it is.
-pub(crate) fn now() -> UtcTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UtcTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 impl CertificateTable {

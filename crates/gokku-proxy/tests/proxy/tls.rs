@@ -22,7 +22,12 @@ const HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// A switch with an app that has domains, and a certificate for them.
 async fn secured(domains: &[&str]) -> (Site, Named, Authority) {
-    let site = Site::new().await;
+    secured_within(Limits::default(), domains).await
+}
+
+/// The same with other limits.
+async fn secured_within(limits: Limits, domains: &[&str]) -> (Site, Named, Authority) {
+    let site = Site::limited(limits).await;
     let blue = Named::new("api").await;
     site.serve(blue.target()).await;
     site.set_domains("api", domains).await.expect("domains");
@@ -373,17 +378,11 @@ async fn a_damaged_file_is_told_and_costs_nothing_else() {
 /// A client that does not get on with its handshake is cut; others do not notice.
 #[tokio::test]
 async fn a_slow_handshake_is_cut() {
-    let mut site = Site::stopped();
-    site.limits = Limits {
+    let limits = Limits {
         handshake_timeout: HANDSHAKE,
         ..Limits::default()
     };
-    site.start().await.expect("the switch starts");
-    let blue = Named::new("api").await;
-    site.serve(blue.target()).await;
-    site.set_domains("api", &["example.com"]).await.expect("domains");
-    let authority = Authority::new();
-    site.add_certificate(&authority.issue(&["example.com"])).await;
+    let (site, _blue, authority) = secured_within(limits, &["example.com"]).await;
     let client = authority.client();
     // Nothing, the first byte of TLS, and a record that never ends.
     let mut slow = Vec::new();
@@ -404,19 +403,13 @@ async fn a_slow_handshake_is_cut() {
 /// A connection counts from the moment it is there, and one whose handshake is not done makes room.
 #[tokio::test]
 async fn handshakes_make_room_for_others() {
-    let mut site = Site::stopped();
-    site.limits = Limits {
+    let limits = Limits {
         max_connections: Some(4),
         // Only what makes room ends one.
         handshake_timeout: Duration::from_secs(3600),
         ..Limits::default()
     };
-    site.start().await.expect("the switch starts");
-    let blue = Named::new("api").await;
-    site.serve(blue.target()).await;
-    site.set_domains("api", &["example.com"]).await.expect("domains");
-    let authority = Authority::new();
-    site.add_certificate(&authority.issue(&["example.com"])).await;
+    let (site, _blue, authority) = secured_within(limits, &["example.com"]).await;
     let mut silent = Vec::new();
     for _ in 0..4 {
         silent.push(Wire::connect(site.https()).await);

@@ -5,15 +5,14 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use gokku_core::domains::expiry;
 use gokku_core::domains::name::DomainName;
-use gokku_core::domains::scheme::Scheme;
 use gokku_core::text::utc_time::UtcTime;
 use gokku_proxy::health::probe::AskedName;
+use gokku_proxy::support::clock::now;
 use gokku_proxy::tls::certificate::Certificate;
-use gokku_proxy::tls::certificate_store::{CertificateStore, Loaded, Source};
+use gokku_proxy::tls::certificate_store::{CertificateStore, Loaded, Source, Stored};
 use serde::{Deserialize, Serialize};
 
 use crate::fs::root::Root;
@@ -38,35 +37,38 @@ pub fn load_all(root: &Root) -> Loaded {
     all
 }
 
-/// Returns whether there is a certificate for a name that is valid now.
-pub fn is_secured(root: &Root, name: &DomainName) -> bool {
-    let now = now();
-    let all = load_all(root).certificates;
-    all.iter()
-        .any(|stored| stored.certificate.covers(name) && stored.certificate.is_valid_at(now))
-}
+/// The certificates that there were when they were read.
+#[derive(Debug, Default)]
+pub struct Served(Vec<Stored>);
 
-/// Returns by what an app is asked that has this name: as its clients ask it.
-pub fn asked_name(root: &Root, name: &DomainName) -> AskedName {
-    AskedName {
-        host: name.as_str().to_owned(),
-        scheme: if is_secured(root, name) {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        },
+impl Served {
+    /// Reads them.
+    pub fn read(root: &Root) -> Self {
+        Self(load_all(root).certificates)
+    }
+
+    /// Returns the certificate of a name, as the traffic switch chooses it.
+    pub fn find(&self, name: &DomainName) -> Option<&Stored> {
+        let now = now();
+        let fitting = self.0.iter().filter(|stored| stored.certificate.covers(name));
+        fitting.max_by_key(|stored| stored.preference(stored.certificate.names().contains(name), now))
+    }
+
+    /// Returns whether a name has one that is valid now.
+    pub fn is_secured(&self, name: &DomainName) -> bool {
+        let found = self.find(name);
+        found.is_some_and(|stored| stored.certificate.is_valid_at(now()))
+    }
+
+    /// Returns by what an app is asked that has this name: as its clients ask it.
+    pub fn asked_name(&self, name: &DomainName) -> AskedName {
+        AskedName::new(name.as_str(), self.is_secured(name))
     }
 }
 
 /// Waits for the lock of whoever changes certificates.
 pub fn lock(root: &Root) -> Result<File, Error> {
     lock_file::hold(&root.certificates_lock())
-}
-
-/// Returns the moment that it is.
-pub fn now() -> UtcTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UtcTime(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// What was told of the ends of certificates.

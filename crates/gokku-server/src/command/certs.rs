@@ -9,6 +9,7 @@ use gokku_core::text::utc_time::UtcTime;
 use gokku_proxy::Client;
 use gokku_proxy::control::api::CertificatesStatus;
 use gokku_proxy::control::client::Error as SwitchError;
+use gokku_proxy::support::clock::now;
 use gokku_proxy::tls::certificate::Certificate;
 use gokku_proxy::tls::certificate_store::{Source, Stored};
 use serde::Serialize;
@@ -62,7 +63,7 @@ pub struct Added {
 /// Adds a certificate, in place of one of the same name.
 pub async fn add(server: &Server, chain: &[u8], key: &[u8]) -> Result<Added, Error> {
     let certificate = Certificate::parse(chain, key)?;
-    certificate.check_time(certificates::now())?;
+    certificate.check_time(now())?;
     let store = certificates::store(&server.root);
     let _lock = certificates::lock(&server.root)?;
     let name = certificate.name();
@@ -190,7 +191,7 @@ fn facts(certificate: &Certificate, source: Source, domains: &[(AppName, Domain)
         issuer: certificate.issuer().to_owned(),
         not_before: certificate.not_before(),
         not_after: certificate.not_after(),
-        valid: certificate.is_valid_at(certificates::now()),
+        valid: certificate.is_valid_at(now()),
         domains: served,
     }
 }

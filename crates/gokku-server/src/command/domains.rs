@@ -8,11 +8,12 @@ use gokku_core::text::utc_time::UtcTime;
 use gokku_core::{AppName, Asker};
 use gokku_proxy::control::api::{PutDomains, Refused, Status};
 use gokku_proxy::control::client::Error as SwitchError;
-use gokku_proxy::tls::certificate_store::{Source, Stored};
+use gokku_proxy::support::clock::now;
 use serde::Serialize;
 
+use crate::app::certificates::Served;
 use crate::app::domains::Changing;
-use crate::app::{self, apps, certificates, domains};
+use crate::app::{self, apps, domains};
 use crate::command::Error;
 use crate::record::audit_log;
 use crate::server::Server;
@@ -62,7 +63,7 @@ pub struct CertificateState {
 /// What facts are made of, beside a domain itself.
 struct Seen {
     status: Option<Status>,
-    certificates: Vec<Stored>,
+    certificates: Served,
 }
 
 /// What a change of domains came to.
@@ -176,7 +177,7 @@ impl Seen {
     fn of(server: &Server, status: Option<Status>) -> Self {
         Self {
             status,
-            certificates: certificates::load_all(&server.root).certificates,
+            certificates: Served::read(&server.root),
         }
     }
 
@@ -221,26 +222,12 @@ impl Seen {
 
     /// Returns the certificate of a domain: one that is valid before others, then the one that is valid longest.
     fn certificate(&self, domain: &Domain) -> Option<CertificateState> {
-        let now = certificates::now();
-        let fitting = self
-            .certificates
-            .iter()
-            .filter(|stored| stored.certificate.covers(&domain.name));
-        let best = fitting.max_by_key(|stored| {
-            let certificate = &stored.certificate;
-            let is_exact = certificate.names().contains(&domain.name);
-            (
-                certificate.is_valid_at(now),
-                is_exact,
-                stored.source == Source::Own,
-                certificate.not_after(),
-            )
-        })?;
+        let found = self.certificates.find(&domain.name)?;
         Some(CertificateState {
-            name: best.certificate.name().to_string(),
-            source: best.source.as_str(),
-            not_after: best.certificate.not_after(),
-            valid: best.certificate.is_valid_at(now),
+            name: found.certificate.name().to_string(),
+            source: found.source.as_str(),
+            not_after: found.certificate.not_after(),
+            valid: found.certificate.is_valid_at(now()),
         })
     }
 }

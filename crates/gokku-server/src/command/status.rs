@@ -17,7 +17,7 @@ use gokku_proxy::health::probe::probe;
 use serde::Serialize;
 
 use crate::app::apps::App;
-use crate::app::{apps, certificates, records};
+use crate::app::{apps, records};
 use crate::command::Error;
 use crate::command::config;
 use crate::engine::address::{DomainPorts, url_of};
@@ -289,7 +289,7 @@ async fn of_all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
         asked.hear(engine.map(|engine| engine.containers(&wanted))),
         switch.status()
     );
-    let routes = Routes::of(switch);
+    let routes = Routes::of(server, switch);
     let mut all = Vec::new();
     for app in &apps {
         let mine = || {
@@ -330,7 +330,7 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
         asked.hear(engine.map(|engine| -> Answer<'_, _> { Box::pin(server.containers(engine, name)) })),
         switch.status()
     );
-    let routes = Routes::of(switch);
+    let routes = Routes::of(server, switch);
     let mut status = facts(server, &app, containers.iter(), &routes);
     if asked.error.is_none() && routes.differ(server, name, containers.iter()) {
         status.trouble.extend(differences(server, &asked, name).await);
@@ -350,7 +350,7 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
     let labelled = asked.hear(engine.map(|engine| engine.volumes(&mine))).await;
     status.volumes = volumes(&app, mounted, labelled);
     if let Some(route) = routes.get(name).filter(|route| route.answers()) {
-        status.health = Some(health_of(server, name, route, &status.containers).await);
+        status.health = Some(health_of(server, name, route, &routes.ports, &status.containers).await);
     }
     status.busy = lock::holder(&dir)?;
     status.waiting = waiting::waiting(&dir);
@@ -374,12 +374,13 @@ async fn health_of(
     server: &Server,
     app: &AppName,
     route: &RouteStatus,
+    ports: &DomainPorts,
     containers: &[ContainerStatus],
 ) -> Health {
     let dir = server.app_dir(app);
     let path = Plan::lenient(&dir).settings.health_path;
     let first = first_address(&route.domains, &[]);
-    let name = first.map(|domain| certificates::asked_name(&server.root, &domain.name));
+    let name = first.map(|domain| ports.certificates.asked_name(&domain.name));
     let name = name.as_ref();
     let asked = route.targets.iter().map(|target| async {
         // Its address may be another one's by now.
@@ -419,10 +420,13 @@ struct Routes {
 }
 
 impl Routes {
-    fn of(asked: Result<gokku_proxy::control::api::Status, gokku_proxy::control::client::Error>) -> Self {
+    fn of(
+        server: &Server,
+        asked: Result<gokku_proxy::control::api::Status, gokku_proxy::control::client::Error>,
+    ) -> Self {
         match asked {
             Ok(status) => Self {
-                ports: DomainPorts::from(&status),
+                ports: DomainPorts::of(server, &status),
                 known: Some(
                     status
                         .routes

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use gokku_core::logs::audit::Change;
+use gokku_proxy::support::clock::now;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::certificates;
@@ -25,7 +26,7 @@ pub(crate) async fn watch(server: &Server) {
 }
 
 fn look(server: &Server) {
-    let ending = match certificates::take_ending(&server.root, certificates::now()) {
+    let ending = match certificates::take_ending(&server.root, now()) {
         Ok(ending) => ending,
         Err(error) => {
             tracing::warn!("it is not known which certificates are about to end: {error}");

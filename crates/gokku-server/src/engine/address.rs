@@ -4,21 +4,25 @@ use gokku_core::domains::domain::first_address;
 use gokku_core::domains::scheme::Scheme;
 use gokku_proxy::control::api::{DomainPortStatus, HttpsPortStatus, RouteStatus, Status};
 
-use crate::app::{certificates, server_config};
+use crate::app::certificates::Served;
+use crate::app::server_config;
 use crate::server::Server;
 
-/// The ports on which domains are served.
+/// How domains are served: on which ports, and by which certificates.
 #[derive(Debug, Default)]
 pub(crate) struct DomainPorts {
     http: Option<DomainPortStatus>,
     https: Option<HttpsPortStatus>,
+    pub(crate) certificates: Served,
 }
 
-impl From<&Status> for DomainPorts {
-    fn from(status: &Status) -> Self {
+impl DomainPorts {
+    /// Returns those of the traffic switch, with the certificates that there are.
+    pub(crate) fn of(server: &Server, status: &Status) -> Self {
         Self {
             http: status.domain_port.clone(),
             https: status.https_port.clone(),
+            certificates: Served::read(&server.root),
         }
     }
 }
@@ -32,7 +36,7 @@ pub(crate) fn url_of(server: &Server, route: &RouteStatus, ports: &DomainPorts) 
     let http = ports.http.as_ref().filter(|port| port.trouble.is_none());
     let https = ports.https.as_ref().filter(|port| port.trouble.is_none());
     if let Some(domain) = first_address(&route.domains, &[]) {
-        let secured = https.filter(|_| certificates::is_secured(&server.root, &domain.name));
+        let secured = https.filter(|_| ports.certificates.is_secured(&domain.name));
         let by_https = secured.map(|port| domain.url(Scheme::Https, port.https));
         let url = by_https.or_else(|| http.map(|port| domain.url(Scheme::Http, port.http)));
         if url.is_some() {

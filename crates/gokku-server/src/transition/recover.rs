@@ -211,7 +211,10 @@ async fn finish_stops(
 /// What is told of a transition's end.
 pub(crate) async fn finish(server: &Server, app: &AppName, end: &End) -> Finish {
     let status = server.switch.status().await.ok();
-    let ports = status.as_ref().map(DomainPorts::from).unwrap_or_default();
+    let ports = status
+        .as_ref()
+        .map(|status| DomainPorts::of(server, status))
+        .unwrap_or_default();
     let routes = status.map(|status| status.routes).unwrap_or_default();
     let route = routes.into_iter().find(|route| route.app == *app);
     match end {

@@ -7,7 +7,8 @@ use gokku_proxy::control::api::{Clear, Refused, RouteStatus, SwitchTo};
 use gokku_proxy::control::client::Error as SwitchError;
 use gokku_proxy::health::probe::AskedName;
 
-use crate::app::{certificates, domains, records};
+use crate::app::certificates::Served;
+use crate::app::{domains, records};
 use crate::engine;
 use crate::transition::Error;
 use crate::transition::driver::Driver;
@@ -75,7 +76,7 @@ impl Driver {
         let own = domains::of(&self.dir)?;
         let of_release = self.domains_of(self.release_of(containers)?)?;
         let first = first_address(&own, &of_release);
-        Ok(first.map(|domain| certificates::asked_name(self.dir.root(), &domain.name)))
+        Ok(first.map(|domain| Served::read(self.dir.root()).asked_name(&domain.name)))
     }
 
     /// The domains of a release, by its record.
