@@ -7,7 +7,7 @@ use std::time::Duration;
 use gokku_core::certificates::problem::{About, Problem};
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::SuggestedWindow;
-use gokku_core::certificates::time::UnixTime;
+use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
 use instant_acme::{Account, CertificateIdentifier, Identifier, NewOrder, OrderStatus, RetryPolicy};
 use rustls::pki_types::CertificateDer;
@@ -270,8 +270,8 @@ impl Client {
         match account.renewal_info(&id).await {
             Ok((info, wait)) => Ok(Some(Information {
                 window: SuggestedWindow {
-                    start: UnixTime(info.suggested_window.start.unix_timestamp()),
-                    end: UnixTime(info.suggested_window.end.unix_timestamp()),
+                    start: UtcTime(info.suggested_window.start.unix_timestamp()),
+                    end: UtcTime(info.suggested_window.end.unix_timestamp()),
                 },
                 wait,
                 explanation: info.explanation_url,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use gokku_core::certificates::problem::{About, Problem, said};
-use gokku_core::certificates::time::UnixTime;
+use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::causes::causes;
 use instant_acme::{Identifier, Subproblem};
@@ -156,7 +156,7 @@ impl Error {
 fn named(
     subproblems: &[Subproblem],
     about: About,
-    until: Option<UnixTime>,
+    until: Option<UtcTime>,
 ) -> BTreeMap<DomainName, (Problem, String)> {
     let of_one = |subproblem: &Subproblem| {
         let Some(Identifier::Dns(name)) = &subproblem.identifier else {
@@ -169,9 +169,9 @@ fn named(
     subproblems.iter().filter_map(of_one).collect()
 }
 
-pub(crate) fn unix_time(time: SystemTime) -> UnixTime {
+pub(crate) fn unix_time(time: SystemTime) -> UtcTime {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => UnixTime(0).after(since),
-        Err(before) => UnixTime(0).before(before.duration()),
+        Ok(since) => UtcTime(0).after(since),
+        Err(before) => UtcTime(0).before(before.duration()),
     }
 }

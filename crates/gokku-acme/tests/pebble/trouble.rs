@@ -6,7 +6,7 @@ use bytes::Bytes;
 use gokku_acme::{Client, Limits, Request};
 use gokku_core::certificates::problem::Problem;
 use gokku_core::certificates::proof::Proof;
-use gokku_core::certificates::time::UnixTime;
+use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
 use http_body_util::{BodyExt, Full};
 use instant_acme::{Account, BodyWrapper, BytesResponse, HttpClient};
@@ -196,7 +196,7 @@ async fn what_an_authority_answers_is_told_by_its_kind() {
                 limited.to_vec(),
             ),
             Problem::RateLimited {
-                until: Some(UnixTime(4_133_980_799)),
+                until: Some(UtcTime(4_133_980_799)),
             },
         ),
         (
@@ -211,7 +211,7 @@ async fn what_an_authority_answers_is_told_by_its_kind() {
                 b"<html>".to_vec(),
             ),
             Problem::RateLimited {
-                until: Some(UnixTime(4_133_980_799)),
+                until: Some(UtcTime(4_133_980_799)),
             },
         ),
         (

@@ -10,7 +10,8 @@ use crate::certificates::order::{CertificateId, Order};
 use crate::certificates::problem::Problem;
 use crate::certificates::renewal::{self, SuggestedWindow};
 use crate::certificates::retry::Failure;
-use crate::certificates::time::{Draw, UnixTime};
+use crate::certificates::draw::Draw;
+use crate::text::utc_time::UtcTime;
 use crate::domains::name::DomainName;
 
 /// What is remembered.
@@ -18,7 +19,7 @@ use crate::domains::name::DomainName;
 #[serde(deny_unknown_fields, default)]
 pub struct Memory {
     /// When orders were begun, those of the last hour.
-    pub begun: Vec<UnixTime>,
+    pub begun: Vec<UtcTime>,
     /// The authority's own failure, if the last order failed by that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authority: Option<Failure>,
@@ -35,7 +36,7 @@ pub struct Ordered {
     /// A number that was drawn for it.
     pub draw: Draw,
     /// When to ask the authority for its renewal information.
-    pub ask_at: UnixTime,
+    pub ask_at: UtcTime,
     /// When its authority suggests that it is renewed, if it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<SuggestedWindow>,
@@ -54,14 +55,14 @@ pub struct Trouble {
 
 impl Memory {
     /// Notes that an order is begun.
-    pub fn begins(&mut self, now: UnixTime) {
+    pub fn begins(&mut self, now: UtcTime) {
         self.begun
             .retain(|begun| *begun <= now && now.since(*begun).as_secs() < 3600);
         self.begun.push(now);
     }
 
     /// Notes that an order came to a certificate, which is kept now.
-    pub fn succeeded(&mut self, order: &Order, now: UnixTime, draw: Draw) {
+    pub fn succeeded(&mut self, order: &Order, now: UtcTime, draw: Draw) {
         self.authority = None;
         for name in &order.names {
             self.failures.remove(name);
@@ -77,7 +78,7 @@ impl Memory {
     /// Notes that an order came to nothing. What is the authority's or the account's is no name's failure. Of names, those fail
     /// that the trouble is about, the others are ordered again without them. Where it is about none in particular, each of them
     /// is ordered alone, at once: so the one that it is about is found.
-    pub fn failed(&mut self, order: &Order, trouble: Trouble, now: UnixTime, mut draw: impl FnMut() -> Draw) {
+    pub fn failed(&mut self, order: &Order, trouble: Trouble, now: UtcTime, mut draw: impl FnMut() -> Draw) {
         let Trouble { problem, said, names } = trouble;
         if problem.is_of_all() {
             let before = self.authority.as_ref();
@@ -111,7 +112,7 @@ impl Memory {
         name: &DomainName,
         problem: Problem,
         said: String,
-        now: UnixTime,
+        now: UtcTime,
         draw: Draw,
     ) {
         let before = self.failures.get(name);
@@ -125,7 +126,7 @@ impl Memory {
         &mut self,
         id: &CertificateId,
         information: Option<(SuggestedWindow, std::time::Duration)>,
-        now: UnixTime,
+        now: UtcTime,
     ) {
         if let Some(ordered) = self.ordered.get_mut(id) {
             ordered.ask_at = renewal::ask_again_at(now, information.map(|(_, wait)| wait));
@@ -135,9 +136,9 @@ impl Memory {
     }
 
     /// Returns the certificates of which the authority is to be asked now, the longest due first.
-    pub fn to_ask(&self, now: UnixTime) -> Vec<&CertificateId> {
+    pub fn to_ask(&self, now: UtcTime) -> Vec<&CertificateId> {
         let longest = now.after(renewal::LONGEST_WAIT);
-        let mut due: Vec<(&CertificateId, UnixTime)> = self
+        let mut due: Vec<(&CertificateId, UtcTime)> = self
             .ordered
             .iter()
             // One that lies farther away than any is there because the clock went back.
@@ -149,7 +150,7 @@ impl Memory {
     }
 
     /// Returns when the authority is asked next about any.
-    pub fn next_question(&self) -> Option<UnixTime> {
+    pub fn next_question(&self) -> Option<UtcTime> {
         self.ordered.values().map(|ordered| ordered.ask_at).min()
     }
 
@@ -161,7 +162,7 @@ impl Memory {
 
     /// Returns what is known of a certificate that is there. One of which nothing is known, because this was lost, is known by a
     /// number that is drawn for it now.
-    pub fn of(&mut self, id: &CertificateId, now: UnixTime, draw: Draw) -> Ordered {
+    pub fn of(&mut self, id: &CertificateId, now: UtcTime, draw: Draw) -> Ordered {
         let new = Ordered {
             draw,
             ask_at: now,
@@ -185,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    const NOW: UnixTime = UnixTime(1_800_000_000);
+    const NOW: UtcTime = UtcTime(1_800_000_000);
 
     fn name(text: &str) -> DomainName {
         text.parse().unwrap()
@@ -277,18 +278,18 @@ mod tests {
         let mut memory = Memory::default();
         let (a, b) = (order("a.com"), order("b.com"));
         memory.succeeded(&a, NOW, Draw(0));
-        memory.succeeded(&b, UnixTime(NOW.0 - 1), Draw(0));
+        memory.succeeded(&b, UtcTime(NOW.0 - 1), Draw(0));
         assert_eq!(memory.to_ask(NOW), [&b.id, &a.id]);
         let window = SuggestedWindow {
             start: NOW,
-            end: UnixTime(NOW.0 + 9),
+            end: UtcTime(NOW.0 + 9),
         };
         memory.informed(&a.id, Some((window, Duration::from_secs(600))), NOW);
         memory.informed(&b.id, None, NOW);
         assert_eq!(memory.to_ask(NOW), [] as [&CertificateId; 0]);
-        assert_eq!(memory.to_ask(UnixTime(NOW.0 + 600)), [&a.id]);
+        assert_eq!(memory.to_ask(UtcTime(NOW.0 + 600)), [&a.id]);
         // The clock went back by a year.
-        assert_eq!(memory.to_ask(UnixTime(NOW.0 - 365 * 86_400)).len(), 2);
+        assert_eq!(memory.to_ask(UtcTime(NOW.0 - 365 * 86_400)).len(), 2);
         memory.informed(&a.id, None, NOW);
         assert_eq!(
             memory.ordered[&a.id].window,
@@ -303,10 +304,10 @@ mod tests {
         memory.succeeded(&order("a.com"), NOW, Draw(0));
         failed(&mut memory, "b.com", trouble(Problem::Caa, &[]));
         for seconds in [-7200, -10, 10, 0] {
-            memory.begins(UnixTime(NOW.0 + seconds));
+            memory.begins(UtcTime(NOW.0 + seconds));
         }
         memory.begins(NOW);
-        assert_eq!(memory.begun, [UnixTime(NOW.0 - 10), NOW, NOW]);
+        assert_eq!(memory.begun, [UtcTime(NOW.0 - 10), NOW, NOW]);
         memory.keep(&BTreeMap::new(), &BTreeSet::new());
         assert!(memory.failures.is_empty() && memory.ordered.is_empty());
     }

@@ -14,7 +14,8 @@ use crate::certificates::batch::{self, MOST_NAMES};
 use crate::certificates::problem::Problem;
 use crate::certificates::renewal::{self, SuggestedWindow, Validity};
 use crate::certificates::retry::Failure;
-use crate::certificates::time::{Draw, UnixTime};
+use crate::certificates::draw::Draw;
+use crate::text::utc_time::UtcTime;
 use crate::domains::name::DomainName;
 
 /// What a certificate is kept under: its first name. Where that is taken by one that is still needed, a number behind it, which
@@ -110,11 +111,11 @@ pub struct Known<'a> {
     /// The authority's own failure, if the last attempt failed by that ([`Problem::is_of_all`]).
     pub authority: Option<&'a Failure>,
     /// When orders were begun, those of the last hour at least.
-    pub begun: &'a [UnixTime],
+    pub begun: &'a [UtcTime],
     /// What the settings say.
     pub settings: Settings,
     /// The time.
-    pub now: UnixTime,
+    pub now: UtcTime,
 }
 
 /// An order that is due.
@@ -136,7 +137,7 @@ pub struct Due {
     /// Names that cannot be ordered at all, as the settings are.
     pub hindered: BTreeMap<DomainName, Problem>,
     /// When to look again at the latest, also if nothing changes until then.
-    pub next_look: UnixTime,
+    pub next_look: UtcTime,
 }
 
 /// The longest pause between two looks.
@@ -265,7 +266,7 @@ fn orders(chosen: Vec<Candidate>, known: &Known<'_>, names: &[Name<'_>]) -> Vec<
 }
 
 impl Due {
-    fn look_at(&mut self, at: UnixTime) {
+    fn look_at(&mut self, at: UtcTime) {
         self.next_look = self.next_look.min(at);
     }
 }
@@ -282,9 +283,9 @@ struct Candidate {
 enum Urgency {
     NoCertificate,
     /// Its certificate ends soon.
-    Urgent(UnixTime),
+    Urgent(UtcTime),
     /// It is to be renewed since then.
-    Due(UnixTime),
+    Due(UtcTime),
 }
 
 /// The names of a certificate as they are ordered again: without the hosts that its wildcards have already, in parts that are
@@ -314,7 +315,7 @@ fn level_of(name: &DomainName) -> Option<&str> {
 }
 
 /// Of those that could be ordered, those that are now, and when to look for the others.
-fn pace(candidates: Vec<Candidate>, known: &Known<'_>) -> (Vec<Candidate>, Option<UnixTime>) {
+fn pace(candidates: Vec<Candidate>, known: &Known<'_>) -> (Vec<Candidate>, Option<UtcTime>) {
     let now = known.now;
     if candidates.is_empty() {
         return (candidates, None);
@@ -327,7 +328,7 @@ fn pace(candidates: Vec<Candidate>, known: &Known<'_>) -> (Vec<Candidate>, Optio
         // One asks whether it is back. When it is, its order's end is a reason to look again.
         most = 1;
     }
-    let mut last_hour: Vec<UnixTime> = known
+    let mut last_hour: Vec<UtcTime> = known
         .begun
         .iter()
         .copied()

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::certificates::time::UnixTime;
+use crate::text::utc_time::UtcTime;
 
 /// What keeps a name from its certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub enum Problem {
     RateLimited {
         /// The moment before which it is not asked again, if the authority said one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<UnixTime>,
+        until: Option<UtcTime>,
     },
     /// The account is not, or no longer, one of the authority's.
     Account,
@@ -82,7 +82,7 @@ const NAMESPACE: &str = "urn:ietf:params:acme:error:";
 impl Problem {
     /// Returns the problem that an authority names by its type (RFC 8555 section 6.7, RFC 9773 section 7.4). `until` is the moment
     /// before which it does not want to be asked, if it said one. A type that is not known is a refusal.
-    pub fn of_type(kind: Option<&str>, about: About, until: Option<UnixTime>) -> Self {
+    pub fn of_type(kind: Option<&str>, about: About, until: Option<UtcTime>) -> Self {
         let word = kind.and_then(|kind| kind.strip_prefix(NAMESPACE));
         match word.unwrap_or_default() {
             "dns" => Self::Dns,
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn an_authority_s_types_are_problems() {
-        let until = Some(UnixTime(9));
+        let until = Some(UtcTime(9));
         for (kind, about, expected) in [
             ("dns", About::Name, Problem::Dns),
             ("connection", About::Name, Problem::Connection),
@@ -288,7 +288,7 @@ mod tests {
                 found: BTreeSet::from(["192.0.2.7".parse().unwrap(), "2001:db8::1".parse().unwrap()]),
             },
             Problem::RateLimited {
-                until: Some(UnixTime(1_800_000_000)),
+                until: Some(UtcTime(1_800_000_000)),
             },
             Problem::RateLimited { until: None },
             Problem::AuthorityAway,

@@ -35,7 +35,8 @@ pub fn next(name: &DomainName, last: Option<&Failure>) -> Proof {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::certificates::time::{Draw, UnixTime};
+    use crate::certificates::draw::Draw;
+use crate::text::utc_time::UtcTime;
 
     #[test]
     fn the_other_port_is_tried_every_other_time() {
@@ -49,7 +50,7 @@ mod tests {
             ("*.example.com", Some((Problem::Connection, 1)), Proof::Dns),
         ] {
             let failure = last.clone().map(|(problem, times)| Failure {
-                at: UnixTime(0),
+                at: UtcTime(0),
                 times,
                 draw: Draw(0),
                 problem,

@@ -4,24 +4,25 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::certificates::time::{Draw, UnixTime};
+use crate::certificates::draw::Draw;
+use crate::text::utc_time::UtcTime;
 
 /// From when to when a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Validity {
     /// Its first moment.
-    pub not_before: UnixTime,
+    pub not_before: UtcTime,
     /// Its last moment.
-    pub not_after: UnixTime,
+    pub not_after: UtcTime,
 }
 
 /// When its authority suggests that a certificate is renewed, RFC 9773 section 4.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SuggestedWindow {
     /// The first moment.
-    pub start: UnixTime,
+    pub start: UtcTime,
     /// The last moment.
-    pub end: UnixTime,
+    pub end: UtcTime,
 }
 
 impl Validity {
@@ -32,12 +33,12 @@ impl Validity {
 
     /// Returns whether clients accept it. One that begins later than now does not make it unusable: no authority issues for
     /// the future, so it is the clock here that went back.
-    pub fn works(self, now: UnixTime) -> bool {
+    pub fn works(self, now: UtcTime) -> bool {
         self.lifetime() > Duration::ZERO && now <= self.not_after
     }
 
     /// Returns the moment from which its renewal waits for nothing that only spreads orders: five sixths of its lifetime.
-    pub fn urgent_from(self) -> UnixTime {
+    pub fn urgent_from(self) -> UtcTime {
         self.not_before.after(self.lifetime() / 6 * 5)
     }
 }
@@ -49,10 +50,10 @@ impl Validity {
 /// lifetime, a twelfth of it earlier or later by chance, so that what was issued together is not renewed together.
 ///
 /// What ends before it begins is renewed at once.
-pub fn renew_at(validity: Validity, window: Option<SuggestedWindow>, draw: Draw) -> UnixTime {
+pub fn renew_at(validity: Validity, window: Option<SuggestedWindow>, draw: Draw) -> UtcTime {
     let lifetime = validity.lifetime();
     if lifetime == Duration::ZERO {
-        return UnixTime::FIRST;
+        return UtcTime::FIRST;
     }
     let sound = window.filter(|window| {
         window.start <= window.end && (validity.not_before..=validity.not_after).contains(&window.end)
@@ -73,7 +74,7 @@ const NO_INFORMATION: Duration = Duration::from_secs(6 * 3600);
 
 /// Returns when the renewal information is asked for again, after it was asked for at a moment: `wait` is what the authority
 /// answered (`Retry-After`), if it answered.
-pub fn ask_again_at(asked: UnixTime, wait: Option<Duration>) -> UnixTime {
+pub fn ask_again_at(asked: UtcTime, wait: Option<Duration>) -> UtcTime {
     asked.after(wait.map_or(NO_INFORMATION, |wait| wait.clamp(SHORTEST_WAIT, LONGEST_WAIT)))
 }
 
@@ -87,15 +88,15 @@ mod tests {
 
     fn days(from: i64, to: i64) -> Validity {
         Validity {
-            not_before: UnixTime(from * DAY),
-            not_after: UnixTime(to * DAY),
+            not_before: UtcTime(from * DAY),
+            not_after: UtcTime(to * DAY),
         }
     }
 
     fn window(start: i64, end: i64) -> SuggestedWindow {
         SuggestedWindow {
-            start: UnixTime(start * DAY),
-            end: UnixTime(end * DAY),
+            start: UtcTime(start * DAY),
+            end: UtcTime(end * DAY),
         }
     }
 
@@ -144,15 +145,15 @@ mod tests {
     #[test]
     fn what_ends_before_it_begins_is_renewed_at_once_and_does_not_work() {
         for validity in [days(5, 5), days(5, 3)] {
-            assert_eq!(renew_at(validity, None, Draw(9)), UnixTime::FIRST);
-            assert!(!validity.works(UnixTime(4 * DAY)), "{validity:?}");
+            assert_eq!(renew_at(validity, None, Draw(9)), UtcTime::FIRST);
+            assert!(!validity.works(UtcTime(4 * DAY)), "{validity:?}");
         }
     }
 
     #[test]
     fn it_works_until_its_end_also_for_a_clock_that_went_back() {
         for (now, works) in [(-1000, true), (0, true), (6, true), (7, false)] {
-            assert_eq!(days(0, 6).works(UnixTime(now * DAY)), works, "{now}");
+            assert_eq!(days(0, 6).works(UtcTime(now * DAY)), works, "{now}");
         }
     }
 
@@ -165,7 +166,7 @@ mod tests {
             (Some(Duration::MAX), DAY),
             (None, 6 * 3600),
         ] {
-            assert_eq!(ask_again_at(UnixTime(0), wait), UnixTime(expected), "{wait:?}");
+            assert_eq!(ask_again_at(UtcTime(0), wait), UtcTime(expected), "{wait:?}");
         }
     }
 
@@ -173,8 +174,8 @@ mod tests {
         /// Whatever a certificate and a window say, its renewal is never later than its end, nor a panic.
         #[test]
         fn never_after_its_end(from: i64, to: i64, start: i64, end: i64, asked: bool, draw: u32) {
-            let validity = Validity { not_before: UnixTime(from), not_after: UnixTime(to) };
-            let window = SuggestedWindow { start: UnixTime(start), end: UnixTime(end) };
+            let validity = Validity { not_before: UtcTime(from), not_after: UtcTime(to) };
+            let window = SuggestedWindow { start: UtcTime(start), end: UtcTime(end) };
             let at = renew_at(validity, asked.then_some(window), Draw(draw));
             prop_assert!(at <= validity.not_after);
         }

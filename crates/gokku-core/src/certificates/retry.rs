@@ -5,14 +5,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::certificates::problem::Problem;
-use crate::certificates::time::{Draw, UnixTime};
+use crate::certificates::draw::Draw;
+use crate::text::utc_time::UtcTime;
 
 /// The last attempt, if it failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
     /// When it failed.
-    pub at: UnixTime,
+    pub at: UtcTime,
     /// How many attempts have failed one after the other, this one included. None where only an order for several names failed
     /// of which it may not have been the reason: it is tried alone, at once.
     pub times: u32,
@@ -67,7 +68,7 @@ impl Failure {
     /// Returns what is known after one more failed attempt, `before` being the one before it. Another problem than before is
     /// a new beginning: whoever mended the DNS does not wait for that.
     #[must_use]
-    pub fn another(before: Option<&Self>, at: UnixTime, draw: Draw, problem: Problem, said: String) -> Self {
+    pub fn another(before: Option<&Self>, at: UtcTime, draw: Draw, problem: Problem, said: String) -> Self {
         let same = before.filter(|before| same_kind(&before.problem, &problem));
         Self {
             at,
@@ -81,7 +82,7 @@ impl Failure {
     /// Returns when it is tried again: twice as late each time, up to the problem's limit, and up to a quarter later by chance.
     /// Not before the authority's own limit, if that can be meant. A failure that lies in the future, because the clock went
     /// back, holds nothing up.
-    pub fn next_attempt(&self, now: UnixTime) -> UnixTime {
+    pub fn next_attempt(&self, now: UtcTime) -> UtcTime {
         if self.at > now {
             return now;
         }
@@ -104,7 +105,7 @@ impl Failure {
     }
 
     /// Returns whether it is still waited because of it.
-    pub fn waits(&self, now: UnixTime) -> bool {
+    pub fn waits(&self, now: UtcTime) -> bool {
         self.next_attempt(now) > now
     }
 }
@@ -123,7 +124,7 @@ mod tests {
 
     fn failure(problem: Problem, times: u32, draw: u32) -> Failure {
         Failure {
-            at: UnixTime(1000),
+            at: UtcTime(1000),
             times,
             draw: Draw(draw),
             problem,
@@ -158,13 +159,13 @@ mod tests {
             (Problem::Connection, 0, 0),
         ] {
             let failure = failure(problem, times, 0);
-            let at = failure.next_attempt(UnixTime(1000));
+            let at = failure.next_attempt(UtcTime(1000));
             assert_eq!(at.0 - 1000, pause, "{failure:?}");
             let latest = Failure {
                 draw: Draw(u32::MAX),
                 ..failure
             };
-            assert_eq!(latest.next_attempt(UnixTime(1000)).0 - 1000, pause + pause / 4);
+            assert_eq!(latest.next_attempt(UtcTime(1000)).0 - 1000, pause + pause / 4);
         }
     }
 
@@ -179,9 +180,9 @@ mod tests {
         ] {
             let limited = |draw| {
                 let problem = Problem::RateLimited {
-                    until: Some(UnixTime(until)),
+                    until: Some(UtcTime(until)),
                 };
-                failure(problem, 3, draw).next_attempt(UnixTime(1000)).0
+                failure(problem, 3, draw).next_attempt(UtcTime(1000)).0
             };
             assert_eq!(limited(0), expected, "{until}");
             assert_eq!(limited(u32::MAX), expected + 600, "{until}");
@@ -191,28 +192,28 @@ mod tests {
     #[test]
     fn another_problem_is_a_new_beginning() {
         let first = failure(elsewhere(), 7, 0);
-        let next = |problem| Failure::another(Some(&first), UnixTime(5), Draw(1), problem, String::new());
+        let next = |problem| Failure::another(Some(&first), UtcTime(5), Draw(1), problem, String::new());
         assert_eq!(next(Problem::Connection).times, 1);
         let found = BTreeSet::from(["192.0.2.1".parse().unwrap()]);
         assert_eq!(next(Problem::Elsewhere { found }).times, 8);
-        let none = Failure::another(None, UnixTime(5), Draw(1), Problem::Caa, String::new());
+        let none = Failure::another(None, UtcTime(5), Draw(1), Problem::Caa, String::new());
         assert_eq!(none.times, 1);
     }
 
     #[test]
     fn a_clock_that_went_back_holds_nothing_up() {
         let failure = failure(Problem::Caa, 9, 0);
-        assert!(!failure.waits(UnixTime(999)));
-        assert!(failure.waits(UnixTime(1000)));
+        assert!(!failure.waits(UtcTime(999)));
+        assert!(failure.waits(UtcTime(1000)));
     }
 
     proptest! {
         /// However often and whenever it failed, it is tried again: after the failure, and within nine days.
         #[test]
         fn it_is_always_tried_again(at in -1_000_000_000_000_i64..1_000_000_000_000, times in 1..=u32::MAX, draw: u32, until: i64, limited: bool) {
-            let problem = if limited { Problem::RateLimited { until: Some(UnixTime(until)) } } else { Problem::Refused };
-            let failure = Failure { at: UnixTime(at), ..failure(problem, times, draw) };
-            let next = failure.next_attempt(UnixTime(at));
+            let problem = if limited { Problem::RateLimited { until: Some(UtcTime(until)) } } else { Problem::Refused };
+            let failure = Failure { at: UtcTime(at), ..failure(problem, times, draw) };
+            let next = failure.next_attempt(UtcTime(at));
             prop_assert!(next.0 > at && next.0 <= at + 9 * 86_400, "{next:?}");
             prop_assert!(!failure.waits(next));
         }

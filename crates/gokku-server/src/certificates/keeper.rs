@@ -11,7 +11,7 @@ use gokku_core::certificates::memory::{Memory, Trouble};
 use gokku_core::certificates::order::{self, Held, Known, Order, Source};
 use gokku_core::certificates::problem::{Problem, said};
 use gokku_core::certificates::proof::{self, Proof};
-use gokku_core::certificates::time::UnixTime;
+use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::causes::causes;
 use tokio::sync::Notify;
@@ -55,7 +55,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
     }
 
     /// Does what is due; returns when to look again.
-    pub async fn turn(&mut self) -> UnixTime {
+    pub async fn turn(&mut self) -> UtcTime {
         let now = self.outside.now();
         let Some(wanted) = self.outside.wanted() else {
             return now.after(UNKNOWN);
@@ -93,10 +93,10 @@ impl<'a, O: Outside> Keeper<'a, O> {
         let next_question = self.memory.next_question();
         let again = (!self.issued.is_empty()).then(|| now.after(UNKNOWN));
         let others = next_question.into_iter().chain(again);
-        others.fold(due.next_look, UnixTime::min)
+        others.fold(due.next_look, UtcTime::min)
     }
 
-    fn held(&mut self, certificate: &Certificate, now: UnixTime) -> Held {
+    fn held(&mut self, certificate: &Certificate, now: UtcTime) -> Held {
         let source = match &certificate.id {
             None => Source::Own,
             Some(id) => {

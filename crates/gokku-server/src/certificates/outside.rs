@@ -11,7 +11,8 @@ use gokku_core::certificates::memory::Memory;
 use gokku_core::certificates::order::{CertificateId, Settings};
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::Validity;
-use gokku_core::certificates::time::{Draw, UnixTime};
+use gokku_core::certificates::draw::Draw;
+use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
 
 /// A certificate that is there.
@@ -30,7 +31,7 @@ pub struct Certificate {
 /// What is needed of the world outside.
 pub trait Outside: Send + Sync {
     /// Returns the time.
-    fn now(&self) -> UnixTime;
+    fn now(&self) -> UtcTime;
     /// Draws a number.
     fn draw(&self) -> Draw;
     /// Returns what the settings say.

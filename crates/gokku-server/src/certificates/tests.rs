@@ -14,7 +14,8 @@ use gokku_core::certificates::order::{CertificateId, Settings};
 use gokku_core::certificates::problem::Problem;
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::{SuggestedWindow, Validity};
-use gokku_core::certificates::time::{Draw, UnixTime};
+use gokku_core::certificates::draw::Draw;
+use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
 
 use crate::certificates::keeper::Keeper;
@@ -80,8 +81,8 @@ fn error(problem: Problem, names: BTreeMap<DomainName, (Problem, String)>) -> go
 }
 
 impl Outside for World {
-    fn now(&self) -> UnixTime {
-        self.with(|state| UnixTime(state.now))
+    fn now(&self) -> UtcTime {
+        self.with(|state| UtcTime(state.now))
     }
 
     fn draw(&self) -> Draw {
@@ -184,8 +185,8 @@ impl Outside for World {
                     .map(|name| name.parse().expect("a name"))
                     .collect(),
                 validity: Validity {
-                    not_before: UnixTime(state.now),
-                    not_after: UnixTime(state.now + 90 * DAY),
+                    not_before: UtcTime(state.now),
+                    not_after: UtcTime(state.now + 90 * DAY),
                 },
                 der: issued.chain.clone().into_bytes(),
             });
@@ -246,8 +247,8 @@ async fn it_is_renewed_when_the_authority_says_so() {
     let now = world.with(|state| state.now);
     world.with(|state| {
         state.window = Some(SuggestedWindow {
-            start: UnixTime(now - DAY),
-            end: UnixTime(now),
+            start: UtcTime(now - DAY),
+            end: UtcTime(now),
         });
     });
     pass(&mut keeper, &world, 7 * 3600).await;

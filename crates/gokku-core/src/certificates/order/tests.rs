@@ -5,7 +5,7 @@ use super::*;
 mod year;
 
 const DAY: i64 = 86_400;
-const NOW: UnixTime = UnixTime(1_800_000_000);
+const NOW: UtcTime = UtcTime(1_800_000_000);
 
 fn name(text: &str) -> DomainName {
     text.parse().unwrap()
@@ -17,7 +17,7 @@ struct World {
     held: Vec<Held>,
     failures: BTreeMap<DomainName, Failure>,
     authority: Option<Failure>,
-    begun: Vec<UnixTime>,
+    begun: Vec<UtcTime>,
     settings: Settings,
 }
 
@@ -89,12 +89,12 @@ impl World {
 }
 
 fn held(names: Vec<DomainName>, age: i64, source: Source) -> Held {
-    let not_before = UnixTime(NOW.0 - age * DAY);
+    let not_before = UtcTime(NOW.0 - age * DAY);
     Held {
         names: names.into_iter().collect(),
         validity: Validity {
             not_before,
-            not_after: UnixTime(not_before.0 + 90 * DAY),
+            not_after: UtcTime(not_before.0 + 90 * DAY),
         },
         source,
     }
@@ -102,7 +102,7 @@ fn held(names: Vec<DomainName>, age: i64, source: Source) -> Held {
 
 fn failure(ago: i64, problem: Problem) -> Failure {
     Failure {
-        at: UnixTime(NOW.0 - ago),
+        at: UtcTime(NOW.0 - ago),
         times: 1,
         draw: Draw(0),
         problem,
@@ -265,7 +265,7 @@ fn an_authority_that_is_away_is_asked_by_one_order() {
     world.authority = Some(failure(30, Problem::AuthorityAway));
     let due = world.due();
     assert_eq!(due.orders, []);
-    assert_eq!(due.next_look, UnixTime(NOW.0 + 30));
+    assert_eq!(due.next_look, UtcTime(NOW.0 + 30));
     world.authority = Some(failure(61, Problem::AuthorityAway));
     assert_eq!(world.orders().len(), 1);
     world.authority = None;
@@ -296,17 +296,17 @@ fn renewals_are_paced_and_what_is_urgent_is_not() {
     };
     let mut due = at_age(68);
     assert_eq!(due.orders().len(), FEW);
-    due.begun = vec![UnixTime(NOW.0 - 600); 3];
+    due.begun = vec![UtcTime(NOW.0 - 600); 3];
     assert_eq!(due.orders().len(), FEW - 3);
-    due.begun = vec![UnixTime(NOW.0 - 600); 4];
+    due.begun = vec![UtcTime(NOW.0 - 600); 4];
     assert_eq!(due.orders().len(), 0);
-    assert_eq!(due.due().next_look, UnixTime(NOW.0 + 3000));
+    assert_eq!(due.due().next_look, UtcTime(NOW.0 + 3000));
     // Orders of an hour that the clock has not come to yet count for nothing.
-    due.begun = vec![UnixTime(NOW.0 + 600); 4];
+    due.begun = vec![UtcTime(NOW.0 + 600); 4];
     assert_eq!(due.orders().len(), FEW);
     let mut urgent = at_age(76);
     assert_eq!(urgent.orders().len(), MOST_IN_AN_HOUR);
-    urgent.begun = vec![UnixTime(NOW.0 - 600); 70];
+    urgent.begun = vec![UtcTime(NOW.0 - 600); 70];
     assert_eq!(urgent.orders().len(), MOST_IN_AN_HOUR - 70);
 }
 

@@ -4,7 +4,7 @@
 use super::*;
 
 const HOURS: i64 = 3600;
-const BEGIN: UnixTime = UnixTime(1_800_000_000);
+const BEGIN: UtcTime = UtcTime(1_800_000_000);
 
 /// A generator of draws, the same in each run.
 struct Draws(u64);
@@ -84,8 +84,8 @@ fn year(lifetimes: &[i64], away: &[(i64, i64)]) -> Outcome {
             world.held.push(Held {
                 names: order.names.iter().cloned().collect(),
                 validity: Validity {
-                    not_before: UnixTime(now.0 - HOURS),
-                    not_after: UnixTime(now.0 + lifetime),
+                    not_before: UtcTime(now.0 - HOURS),
+                    not_after: UtcTime(now.0 + lifetime),
                 },
                 source: Source::Ordered {
                     id: order.id,
