@@ -7,8 +7,8 @@ use std::time::Duration;
 use gokku_core::certificates::problem::{About, Problem};
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::SuggestedWindow;
-use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
+use gokku_core::text::utc_time::UtcTime;
 use instant_acme::{Account, CertificateIdentifier, Identifier, NewOrder, OrderStatus, RetryPolicy};
 use rustls::pki_types::CertificateDer;
 

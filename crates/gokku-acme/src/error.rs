@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use gokku_core::certificates::problem::{About, Problem, said};
-use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::causes::causes;
+use gokku_core::text::utc_time::UtcTime;
 use instant_acme::{Identifier, Subproblem};
 
 use crate::dns_hook::HookError;

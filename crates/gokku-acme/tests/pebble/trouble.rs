@@ -6,8 +6,8 @@ use bytes::Bytes;
 use gokku_acme::{Client, Limits, Request};
 use gokku_core::certificates::problem::Problem;
 use gokku_core::certificates::proof::Proof;
-use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
+use gokku_core::text::utc_time::UtcTime;
 use http_body_util::{BodyExt, Full};
 use instant_acme::{Account, BodyWrapper, BytesResponse, HttpClient};
 

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::app::name::AppName;
+use crate::certificates::draw::Draw;
 use crate::certificates::order::{CertificateId, Order};
 use crate::certificates::problem::Problem;
 use crate::certificates::renewal::{self, SuggestedWindow};
 use crate::certificates::retry::Failure;
-use crate::certificates::draw::Draw;
-use crate::text::utc_time::UtcTime;
 use crate::domains::name::DomainName;
+use crate::text::utc_time::UtcTime;
 
 /// What is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

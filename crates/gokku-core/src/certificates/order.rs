@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::name::AppName;
 use crate::certificates::batch::{self, MOST_NAMES};
+use crate::certificates::draw::Draw;
 use crate::certificates::problem::Problem;
 use crate::certificates::renewal::{self, SuggestedWindow, Validity};
 use crate::certificates::retry::Failure;
-use crate::certificates::draw::Draw;
-use crate::text::utc_time::UtcTime;
 use crate::domains::name::DomainName;
+use crate::text::utc_time::UtcTime;
 
 /// What a certificate is kept under: its first name. Where that is taken by one that is still needed, a number behind it, which
 /// no domain has for its last part.
@@ -40,13 +40,18 @@ impl CertificateId {
         (is_name && is_number).then(|| Self(text.to_owned()))
     }
 
+    /// Returns the id of a certificate that is the only one of its first name.
+    pub fn first(name: &DomainName) -> Self {
+        Self(name.as_str().to_owned())
+    }
+
     /// Returns it as a text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     fn of(name: &DomainName, taken: &BTreeSet<&Self>) -> Self {
-        let first = Self(name.as_str().to_owned());
+        let first = Self::first(name);
         let others = (2..u32::MAX).map(|number| Self(format!("{}.{number}", name.as_str())));
         let mut free = std::iter::once(first.clone())
             .chain(others)

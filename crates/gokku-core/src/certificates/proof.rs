@@ -36,7 +36,7 @@ pub fn next(name: &DomainName, last: Option<&Failure>) -> Proof {
 mod tests {
     use super::*;
     use crate::certificates::draw::Draw;
-use crate::text::utc_time::UtcTime;
+    use crate::text::utc_time::UtcTime;
 
     #[test]
     fn the_other_port_is_tried_every_other_time() {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::certificates::problem::Problem;
 use crate::certificates::draw::Draw;
+use crate::certificates::problem::Problem;
 use crate::text::utc_time::UtcTime;
 
 /// The last attempt, if it failed.

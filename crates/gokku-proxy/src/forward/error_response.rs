@@ -1,4 +1,4 @@
-//! Makes the switch's own responses, and logs them; why there are any is `http::error_reason`'s.
+//! Makes the switch's own responses, and logs those that tell of errors; why there are any is `http::error_reason`'s.
 
 use std::error::Error;
 
@@ -25,6 +25,16 @@ pub(crate) fn respond_after(
 ) -> Response<ResponseBody> {
     errors.log(reason, Some(&causes(error)));
     response(reason)
+}
+
+/// Returns the answer to a certificate authority.
+pub(crate) fn acme_response(answer: Bytes) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::own(Full::new(answer)));
+    let headers = response.headers_mut();
+    headers.insert(SERVER, HeaderValue::from_static("gokku"));
+    // RFC 8555 section 8.3.
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    response
 }
 
 fn response(reason: ErrorReason) -> Response<ResponseBody> {

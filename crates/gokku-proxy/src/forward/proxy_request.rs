@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::request_body::{BodyFault, BodyOptions, RefusedBody, RequestBody};
 use crate::client::serve_context::RequestContext;
-use crate::forward::error_response::{respond, respond_after};
+use crate::forward::error_response::{acme_response, respond, respond_after};
 use crate::forward::response_body::ResponseBody;
 use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
 use crate::forward::{failure, redirect, upgrade};
@@ -60,6 +60,9 @@ pub(crate) async fn forward(
     let body = RequestBody::new(body, Arc::clone(&context.active), options);
     if let Err(words) = validate::check_request(&mut parts) {
         return respond(entry.errors(), ErrorReason::BadRequest(words));
+    }
+    if let Some(answer) = entry.acme_answer(&parts) {
+        return acme_response(answer);
     }
     let Destination { route, domain } = match entry.destination(&parts) {
         Ok(destination) => destination,

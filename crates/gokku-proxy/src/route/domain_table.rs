@@ -4,7 +4,7 @@
 //! finds half of it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, RwLock};
 
 use gokku_core::AppName;
@@ -127,6 +127,16 @@ impl DomainTable {
             route: Arc::clone(&found.route),
             domain: Arc::clone(&found.domain),
         })
+    }
+
+    /// Returns all names, each with the app of its shortest path.
+    pub(crate) fn names(&self) -> BTreeMap<DomainName, AppName> {
+        let tables = read(&self.tables);
+        let routes = tables.exact.values().chain(tables.wildcards.values());
+        let shortest = routes.filter_map(|routes| routes.last());
+        shortest
+            .map(|there| (there.domain.name.clone(), there.route.app().clone()))
+            .collect()
     }
 
     /// Returns whether this is true of any domain's name.

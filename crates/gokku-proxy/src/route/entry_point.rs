@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gokku_core::AppName;
 use gokku_core::domains::domain::Domain;
+use hyper::Method;
 use hyper::header::HOST;
 use hyper::http::request;
 
 use crate::http::error_reason::{ErrorLog, ErrorReason};
+use crate::route::acme_answers::AcmeAnswers;
 use crate::route::app_route::Route;
 use crate::route::domain_table::DomainTable;
 use crate::route::https_redirect::HttpsRedirect;
@@ -24,6 +27,8 @@ pub(crate) enum EntryPoint {
         errors: Arc<ErrorLog>,
         /// Where those are sent who ask by http.
         redirect: Arc<HttpsRedirect>,
+        /// What certificate authorities are answered.
+        acme: Arc<AcmeAnswers>,
     },
 }
 
@@ -58,6 +63,16 @@ impl EntryPoint {
         };
         let host = request.headers.get(HOST).and_then(|host| host.to_str().ok())?;
         redirect.address(domain, host, request.uri.path_and_query())
+    }
+
+    /// Returns the answer to a request that is a certificate authority's.
+    pub(crate) fn acme_answer(&self, request: &request::Parts) -> Option<Bytes> {
+        let Self::Domains { acme, .. } = self else {
+            return None;
+        };
+        let host = request.headers.get(HOST).and_then(|host| host.to_str().ok())?;
+        let is_get = request.method == Method::GET;
+        acme.find(host, request.uri.path()).filter(|_| is_get)
     }
 
     /// Returns where a request goes, whose host has been checked.

@@ -7,13 +7,10 @@ use gokku_core::domains::domain::{Domain, PlainHttp};
 use gokku_core::domains::scheme::Scheme;
 use hyper::http::uri::PathAndQuery;
 
+use crate::route::acme_answers::ACME_PATH;
 use crate::route::domain_table::bare;
 use crate::support::clock::now;
 use crate::tls::certificate_table::CertificateTable;
-
-/// What a certificate authority asks for by http, RFC 8555 section 8.3; it may be asked for before there is a certificate, or
-/// while the one that there is cannot be used.
-const ACME_PATH: &str = "/.well-known/acme-challenge/";
 
 /// Where those are sent who ask by http.
 #[derive(Debug)]
@@ -50,6 +47,7 @@ impl HttpsRedirect {
         let host = bare(host);
         let applies = domain.http == PlainHttp::Redirect
             && target.path().starts_with('/')
+            // It may be asked for while the certificate that there is cannot be used.
             && !target.path().starts_with(ACME_PATH)
             && self.open.load(Ordering::Acquire)
             && self.certificates.is_secured(&host, now());

@@ -1,7 +1,8 @@
 //! Routes and their targets: which container an app's next request goes to.
 //!
 //! - [`switch`]: all routes, and every change of them
-//! - `entry_point`: what a port leads to: an app, or by `domain_table` the app of a domain; `https_redirect`: who is sent to https
+//! - `entry_point`: what a port leads to: an app, or by `domain_table` the app of a domain; `https_redirect`: who is sent to https;
+//!   `acme_answers`: what certificate authorities are answered
 //! - [`app_route`]: one app's route; picking a target counts the request, in one step
 //! - `balance`: which of several targets gets the next request
 //! - `process_watch`: which targets' containers are seen to live
@@ -17,6 +18,7 @@ pub mod table;
 pub mod target;
 pub mod target_health;
 
+pub(crate) mod acme_answers;
 mod balance;
 pub(crate) mod connector;
 pub(crate) mod domain_table;

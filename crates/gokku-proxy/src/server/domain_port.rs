@@ -107,6 +107,7 @@ impl State {
                     table: Arc::clone(self.switch.domains()),
                     errors: Arc::clone(&port.errors),
                     redirect: Arc::clone(&self.redirect),
+                    acme: Arc::clone(&self.acme),
                 };
                 let transport = match scheme {
                     Scheme::Http => Transport::Plain,

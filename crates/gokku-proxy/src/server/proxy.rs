@@ -1,5 +1,6 @@
 //! The switch as a whole: starts it from its table, and stops it without losing a request.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
@@ -13,7 +14,7 @@ use gokku_core::domains::domain::Domain;
 use gokku_core::domains::name::DomainName;
 use gokku_core::machine::backoff::Backoff;
 use tokio::net::UnixListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
@@ -146,6 +147,8 @@ impl Proxy {
             https_port: DomainPort::new(config.https),
             certificates,
             redirect: Arc::new(redirect),
+            acme: Arc::default(),
+            changed: Arc::default(),
             acceptor,
             version: config.version,
             trouble: loaded.trouble,
@@ -263,6 +266,26 @@ impl Proxy {
     /// Reads the certificates on disk again.
     pub async fn reload_certificates(&self) -> Result<CertificatesStatus, Refused> {
         self.state.reload_certificates().await
+    }
+
+    /// Returns what is told when domains or certificates have changed. Who waits for it is one.
+    pub fn changed(&self) -> &Arc<Notify> {
+        &self.state.changed
+    }
+
+    /// Returns the names by which apps are served, each with the app that has its root, or the path nearest to it.
+    pub fn domain_names(&self) -> BTreeMap<DomainName, AppName> {
+        self.state.switch.domains().names()
+    }
+
+    /// Answers a certificate authority that asks a host for this token by HTTP-01, until that is removed.
+    pub fn put_http_challenge(&self, host: &DomainName, token: &str, answer: &str) {
+        self.state.acme.put(host, token, answer);
+    }
+
+    /// Answers it no more.
+    pub fn remove_http_challenge(&self, token: &str) {
+        self.state.acme.remove(token);
     }
 
     /// Shows a certificate authority that asks for a name by TLS-ALPN-01 this certificate, until that is removed.

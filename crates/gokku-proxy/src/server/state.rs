@@ -9,6 +9,7 @@ use gokku_core::domains::name::DomainName;
 use gokku_core::domains::scheme::Scheme;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::text::causes::causes;
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::client::transport::Transport;
@@ -16,6 +17,7 @@ use crate::control::api::{
     CertificatesStatus, Clear, DomainPortStatus, HttpsPortStatus, PutChallenge, PutRoute, Refused,
     RouteStatus, Search, Status, SwitchTo,
 };
+use crate::route::acme_answers::AcmeAnswers;
 use crate::route::entry_point::EntryPoint;
 use crate::route::https_redirect::HttpsRedirect;
 use crate::route::switch::Switch;
@@ -34,6 +36,9 @@ pub(crate) struct State {
     pub(crate) https_port: DomainPort,
     pub(crate) certificates: Arc<Certificates>,
     pub(crate) redirect: Arc<HttpsRedirect>,
+    pub(crate) acme: Arc<AcmeAnswers>,
+    /// Told when domains or certificates have changed.
+    pub(crate) changed: Arc<Notify>,
     pub(crate) acceptor: Acceptor,
     pub(crate) version: String,
     pub(crate) trouble: Option<String>,
@@ -131,7 +136,7 @@ impl State {
     ) -> Result<(), Refused> {
         let _one_at_a_time = self.ports.lock().await;
         self.switch.put_domains(app, domains).await?;
-        self.settle_domain_ports().await;
+        self.domains_changed().await;
         Ok(())
     }
 
@@ -142,7 +147,7 @@ impl State {
         }
         let _one_at_a_time = self.ports.lock().await;
         self.switch.switch(app, to).await?;
-        self.settle_domain_ports().await;
+        self.domains_changed().await;
         Ok(())
     }
 
@@ -153,7 +158,7 @@ impl State {
         }
         let _one_at_a_time = self.ports.lock().await;
         self.switch.clear(app, clear).await?;
-        self.settle_domain_ports().await;
+        self.domains_changed().await;
         Ok(())
     }
 
@@ -162,8 +167,14 @@ impl State {
         let _one_at_a_time = self.ports.lock().await;
         self.switch.delete(app).await?;
         self.listeners.close(&PortOwner::App(app.clone())).await;
-        self.settle_domain_ports().await;
+        self.domains_changed().await;
         Ok(())
+    }
+
+    /// Does what follows from other domains or certificates.
+    async fn domains_changed(self: &Arc<Self>) {
+        self.settle_domain_ports().await;
+        self.changed.notify_one();
     }
 
     /// Reads the certificates on disk again.
@@ -174,7 +185,7 @@ impl State {
         read.map_err(|error| Refused::Certificates {
             reason: error.to_string(),
         })?;
-        self.settle_domain_ports().await;
+        self.domains_changed().await;
         Ok(self.certificates.status())
     }
 

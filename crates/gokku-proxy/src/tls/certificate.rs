@@ -59,6 +59,18 @@ impl Certificate {
         Self::of_blocks(&blocks, &blocks)
     }
 
+    /// Parses a certificate without a chain and its key, both in DER form; the key is PKCS #8.
+    pub fn of_der(certificate: &[u8], key: &[u8]) -> Result<Self, CertificateError> {
+        let block = |label: &str, bytes: &[u8]| PemBlock {
+            label: label.to_owned(),
+            line: 1,
+            bytes: bytes.to_vec(),
+            encrypted: false,
+        };
+        let chain = block(CERTIFICATE_LABEL, certificate);
+        Self::of_blocks(&[chain], &[block(KEY_LABEL, key)])
+    }
+
     fn of_blocks(chain: &[PemBlock], keys: &[PemBlock]) -> Result<Self, CertificateError> {
         let chain: Vec<&PemBlock> = chain
             .iter()
@@ -165,6 +177,11 @@ impl Certificate {
     /// Returns chain and key as one PEM file, without what else stood in theirs.
     pub fn pem(&self) -> &str {
         &self.pem
+    }
+
+    /// Returns it in DER form, without its chain.
+    pub fn der(&self) -> &[u8] {
+        self.key.cert.first().map_or(&[], |certificate| certificate)
     }
 
     /// Returns what a handshake needs of it.

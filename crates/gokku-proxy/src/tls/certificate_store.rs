@@ -9,7 +9,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gokku_core::domains::name::DomainName;
+use gokku_core::certificates::order::CertificateId;
 use gokku_core::text::read_limits::CERTIFICATE;
 use gokku_core::text::utc_time::UtcTime;
 
@@ -50,6 +50,8 @@ impl Source {
 pub struct Stored {
     /// Its file.
     pub path: PathBuf,
+    /// What it is kept under; none where somebody gave the file a name of their own.
+    pub id: Option<CertificateId>,
     /// Where it comes from.
     pub source: Source,
     /// The certificate.
@@ -135,9 +137,9 @@ impl CertificateStore {
         }
     }
 
-    /// Returns the file of the certificate with this first name.
-    pub fn path(&self, name: &DomainName) -> PathBuf {
-        let mut file = name.as_str().replace('*', "_");
+    /// Returns the file of a certificate.
+    pub fn path(&self, id: &CertificateId) -> PathBuf {
+        let mut file = id.as_str().replace('*', "_");
         if file.len() + EXTENSION.len() <= NAME_MAX {
             file.push_str(EXTENSION);
         }
@@ -167,6 +169,7 @@ impl CertificateStore {
         for path in paths {
             match read(&path) {
                 Ok(certificate) => loaded.certificates.push(Stored {
+                    id: id_of(&path),
                     path,
                     source: self.source,
                     certificate: Arc::new(certificate),
@@ -177,9 +180,10 @@ impl CertificateStore {
         loaded
     }
 
-    /// Writes a certificate, in place of the one with the same first name. Whoever calls this sees to it that nobody else writes.
-    pub fn add(&self, certificate: &Certificate) -> Result<(), StoreError> {
-        let path = self.path(certificate.name());
+    /// Writes a certificate, in place of the one that is kept under the same id. Whoever calls this sees to it that nobody else
+    /// writes.
+    pub fn add(&self, id: &CertificateId, certificate: &Certificate) -> Result<(), StoreError> {
+        let path = self.path(id);
         let written = StoreError::io(&path, "written");
         self.write(&path, certificate.pem().as_bytes()).map_err(written)
     }
@@ -200,9 +204,9 @@ impl CertificateStore {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// Removes the certificate with this first name; returns whether there was one.
-    pub fn remove(&self, name: &DomainName) -> Result<bool, StoreError> {
-        let path = self.path(name);
+    /// Removes a certificate; returns whether there was one.
+    pub fn remove(&self, id: &CertificateId) -> Result<bool, StoreError> {
+        let path = self.path(id);
         match fs::remove_file(&path) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -222,6 +226,16 @@ impl CertificateStore {
                 let _ = fs::remove_file(entry.path());
             }
         }
+    }
+}
+
+/// Returns what the certificate in a file is kept under.
+fn id_of(path: &Path) -> Option<CertificateId> {
+    let file = path.file_name()?.to_str()?;
+    let name = file.strip_suffix(EXTENSION).unwrap_or(file);
+    match name.strip_prefix('_') {
+        Some(level) => CertificateId::kept(&format!("*{level}")),
+        None => CertificateId::kept(name),
     }
 }
 

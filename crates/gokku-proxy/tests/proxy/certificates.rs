@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use gokku_core::certificates::order::CertificateId;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::causes::causes;
 use gokku_core::text::utc_time::UtcTime;
@@ -279,10 +280,13 @@ fn the_folder_is_its_owners_alone_and_keeps_what_can_be_used() {
     let long = format!("{}.example", ["a".repeat(60).as_str(); 4].join("."));
     assert!(long.len() > 250);
     for names in [&["*.example.com", "example.com"][..], &["example.org"], &[&long]] {
-        store.add(&authority.issue(names).certificate()).unwrap();
+        let certificate = authority.issue(names).certificate();
+        store
+            .add(&CertificateId::first(certificate.name()), &certificate)
+            .unwrap();
     }
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    let wildcard = "*.example.com".parse().unwrap();
+    let wildcard = CertificateId::kept("*.example.com").unwrap();
     assert_eq!(store.path(&wildcard), certificates.join("own/_.example.com.pem"));
     assert_eq!(mode(&store.path(&wildcard)), 0o600);
     assert_eq!(mode(&certificates.join("own")), 0o700);
@@ -290,7 +294,12 @@ fn the_folder_is_its_owners_alone_and_keeps_what_can_be_used() {
     std::fs::write(certificates.join("own/.certificate-tmp-x"), "half").unwrap();
     std::fs::write(certificates.join("own/broken.example.pem"), "half").unwrap();
     let loaded = store.load();
-    assert_eq!(loaded.certificates.len(), 3);
+    let ids: Vec<_> = loaded
+        .certificates
+        .iter()
+        .map(|stored| stored.id.as_ref().map_or("none", CertificateId::as_str))
+        .collect();
+    assert_eq!(ids, ["*.example.com", long.as_str(), "example.org"]);
     let told: Vec<String> = loaded.damaged.iter().map(|error| causes(error)).collect();
     assert!(
         told.len() == 1
@@ -299,12 +308,25 @@ fn the_folder_is_its_owners_alone_and_keeps_what_can_be_used() {
     );
     // The next one of the same name replaces it.
     let next = authority.issue(&["example.org"]).certificate();
-    store.add(&next).unwrap();
+    let id = CertificateId::first(next.name());
+    store.add(&id, &next).unwrap();
     assert!(!certificates.join("own/.certificate-tmp-x").exists());
-    let read = std::fs::read_to_string(store.path(next.name())).unwrap();
+    let read = std::fs::read_to_string(store.path(&id)).unwrap();
     assert_eq!(read, next.pem());
-    assert!(store.remove(next.name()).unwrap());
-    assert!(!store.remove(next.name()).unwrap());
-    assert!(store.remove(&long.parse().unwrap()).unwrap());
+    assert!(store.remove(&id).unwrap());
+    assert!(!store.remove(&id).unwrap());
+    assert!(store.remove(&CertificateId::kept(&long).unwrap()).unwrap());
     assert_eq!(store.load().certificates.len(), 1);
+    // Two of the same first name, and one whose file somebody called as they liked.
+    let second = CertificateId::kept("*.example.com.2").unwrap();
+    store.add(&second, &next).unwrap();
+    assert_eq!(store.path(&second), certificates.join("own/_.example.com.2.pem"));
+    std::fs::copy(store.path(&second), certificates.join("own/Mine of 2026.pem")).unwrap();
+    let ids: Vec<_> = store
+        .load()
+        .certificates
+        .into_iter()
+        .map(|stored| stored.id)
+        .collect();
+    assert_eq!(ids, [None, Some(second), Some(wildcard)]);
 }

@@ -4,6 +4,7 @@
 //! - every other module is one subject of the crate.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod acme_answers;
 mod support;
 
 mod bad_upstreams;

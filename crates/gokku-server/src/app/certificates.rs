@@ -135,6 +135,8 @@ pub fn take_ending(root: &Root, now: UtcTime) -> Result<Vec<Certificate>, Error>
 mod tests {
     use std::fs;
 
+    use gokku_core::certificates::order::CertificateId;
+
     use super::*;
     use crate::fs::root::Root;
 
@@ -146,7 +148,8 @@ mod tests {
         let root = Root::open(folder.path()).expect("a root");
         let text = include_str!("../../../../fuzz/corpus/certificates/ec");
         let certificate = Certificate::parse_both(text.as_bytes()).expect("a certificate");
-        store(&root).add(&certificate).expect("written");
+        let id = CertificateId::first(certificate.name());
+        store(&root).add(&id, &certificate).expect("written");
         (folder, root, certificate.not_after())
     }
 
@@ -186,7 +189,7 @@ mod tests {
         assert_eq!((told(&root, end.0 - DAY), told(&root, end.0 - DAY)), (1, 0));
         assert!(
             store(&root)
-                .remove(&"ec.example.com".parse().expect("a name"))
+                .remove(&CertificateId::kept("ec.example.com").expect("an id"))
                 .expect("removed")
         );
         assert_eq!(told(&root, end.0), 0);

@@ -11,9 +11,9 @@ use gokku_core::certificates::memory::{Memory, Trouble};
 use gokku_core::certificates::order::{self, Held, Known, Order, Source};
 use gokku_core::certificates::problem::{Problem, said};
 use gokku_core::certificates::proof::{self, Proof};
-use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::causes::causes;
+use gokku_core::text::utc_time::UtcTime;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 

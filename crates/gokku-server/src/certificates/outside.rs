@@ -7,13 +7,13 @@ use futures_util::future::BoxFuture;
 use gokku_acme::{Information, Issued};
 use gokku_core::AppName;
 use gokku_core::certificates::direction::Direction;
+use gokku_core::certificates::draw::Draw;
 use gokku_core::certificates::memory::Memory;
 use gokku_core::certificates::order::{CertificateId, Settings};
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::Validity;
-use gokku_core::certificates::draw::Draw;
-use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
+use gokku_core::text::utc_time::UtcTime;
 
 /// A certificate that is there.
 #[derive(Clone, Debug)]

@@ -9,14 +9,14 @@ use futures_util::future::BoxFuture;
 use gokku_acme::{Information, Issued};
 use gokku_core::AppName;
 use gokku_core::certificates::direction::Direction;
+use gokku_core::certificates::draw::Draw;
 use gokku_core::certificates::memory::Memory;
 use gokku_core::certificates::order::{CertificateId, Settings};
 use gokku_core::certificates::problem::Problem;
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::{SuggestedWindow, Validity};
-use gokku_core::certificates::draw::Draw;
-use gokku_core::text::utc_time::UtcTime;
 use gokku_core::domains::name::DomainName;
+use gokku_core::text::utc_time::UtcTime;
 
 use crate::certificates::keeper::Keeper;
 use crate::certificates::memory_file;

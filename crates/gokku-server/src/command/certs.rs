@@ -1,6 +1,7 @@
 //! The certificates of a server: added, removed, shown, given out.
 
 use gokku_core::AppName;
+use gokku_core::certificates::order::CertificateId;
 use gokku_core::domains::domain::Domain;
 use gokku_core::domains::name::DomainName;
 use gokku_core::logs::audit::Change;
@@ -77,7 +78,7 @@ pub async fn add(server: &Server, chain: &[u8], key: &[u8]) -> Result<Added, Err
             lost: lost.clone(),
         });
     }
-    store.add(&certificate)?;
+    store.add(&CertificateId::first(name), &certificate)?;
     let change = Change::CertificateAdded {
         names: shown(certificate.names()),
         until: certificate.not_after().to_string(),
@@ -108,7 +109,7 @@ pub async fn remove(server: &Server, name: &DomainName) -> Result<Option<Certifi
     let there = store.load().certificates;
     let found = there.iter().find(|stored| stored.certificate.name() == name);
     // Also one whose file is damaged.
-    if !store.remove(name)? {
+    if !store.remove(&CertificateId::first(name))? {
         return Err(none_of(name, &there));
     }
     let names = found.map_or_else(

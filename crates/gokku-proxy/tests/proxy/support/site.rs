@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use gokku_core::certificates::order::CertificateId;
 use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId};
 use gokku_proxy::control::api::{
@@ -163,7 +164,9 @@ impl Site {
     /// Writes a certificate, in place of the one of the same first name.
     pub(crate) fn write_certificate(&self, issued: &Issued) {
         let store = CertificateStore::of(Source::Own, &self.certificates());
-        store.add(&issued.certificate()).expect("written");
+        let certificate = issued.certificate();
+        let id = CertificateId::first(certificate.name());
+        store.add(&id, &certificate).expect("written");
     }
 
     /// Adds a certificate to those that are served.
