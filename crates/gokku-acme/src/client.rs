@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use gokku_core::certificates::problem::{About, Problem};
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::SuggestedWindow;
@@ -18,6 +20,11 @@ use crate::dns_hook::DnsHook;
 use crate::error::{Cause, Error};
 use crate::http::Http;
 use crate::proof::Proofs;
+
+/// The directory of Let's Encrypt.
+pub const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// The same for trying: it has other limits, and its certificates are accepted by no client.
+pub const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
 /// An authority, and how it is used.
 #[derive(Clone, Debug)]
@@ -39,7 +46,7 @@ pub struct Authority {
 }
 
 /// An account of the authority's own system, RFC 8555 section 7.3.4.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ExternalAccount {
     /// Its key identifier.
     pub id: String,
@@ -50,6 +57,11 @@ impl ExternalAccount {
     /// Returns the account with its key, which is secret: the key itself, not its base64 form.
     pub fn new(id: String, key: Vec<u8>) -> Self {
         Self { id, key }
+    }
+
+    /// Reads a key in base64url, with or without padding, as authorities give it.
+    pub fn decode_key(text: &str) -> Option<Vec<u8>> {
+        URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()
     }
 
     pub(crate) fn key(&self) -> &[u8] {

@@ -22,8 +22,9 @@ pub struct Look<'a> {
     pub addresses: &'a BTreeSet<IpAddr>,
     /// What this server answers now, as a challenge over HTTP: its token and its answer. It is not asked for without.
     pub answer: Option<(&'a str, &'a str)>,
-    /// The port of HTTP, as the authority asks.
-    pub port: u16,
+    /// The ports of HTTP on which it may be that this server answers: the authority's, and its own where another one passes that
+    /// on to it.
+    pub ports: &'a BTreeSet<u16>,
     /// How long each question takes.
     pub limit: Duration,
 }
@@ -33,20 +34,20 @@ const MOST: usize = 16;
 
 /// Looks where a name leads. None means that the DNS has no address of it, or did not answer in time.
 pub async fn look(name: &DomainName, look: Look<'_>) -> Vec<Found> {
-    let asked = tokio::net::lookup_host((name.as_str(), look.port));
+    let asked = tokio::net::lookup_host((name.as_str(), 0));
     let Ok(Ok(addresses)) = tokio::time::timeout(look.limit, asked).await else {
         return Vec::new();
     };
-    let addresses: BTreeSet<SocketAddr> = addresses.collect();
+    let addresses: BTreeSet<IpAddr> = addresses.map(|address| address.ip()).collect();
     let mut found = Vec::new();
     for address in addresses.into_iter().take(MOST) {
         let answered = match look.answer {
-            Some(answer) => Some(answers(name, address, answer, look.limit).await),
+            Some(answer) => Some(answers_on_any(name, address, answer, &look).await),
             None => None,
         };
         found.push(Found {
-            address: address.ip(),
-            is_ours: look.addresses.contains(&address.ip()) || is_here(address.ip()),
+            address,
+            is_ours: look.addresses.contains(&address) || is_here(address),
             answered,
         });
     }
@@ -60,6 +61,15 @@ fn is_here(address: IpAddr) -> bool {
 
 /// The most that is read of an answer.
 const LONGEST: usize = 4096;
+
+async fn answers_on_any(name: &DomainName, address: IpAddr, answer: (&str, &str), look: &Look<'_>) -> bool {
+    for port in look.ports {
+        if answers(name, SocketAddr::from((address, *port)), answer, look.limit).await {
+            return true;
+        }
+    }
+    false
+}
 
 /// Whether this server's own answer comes from an address.
 async fn answers(name: &DomainName, address: SocketAddr, answer: (&str, &str), limit: Duration) -> bool {
@@ -145,7 +155,7 @@ mod tests {
                 Look {
                     addresses: &nowhere,
                     answer: Some(("token", "ours")),
-                    port: server(body).await,
+                    ports: &BTreeSet::from([server("another").await, server(body).await]),
                     limit: Duration::from_secs(10),
                 },
             )
@@ -162,12 +172,13 @@ mod tests {
     async fn a_name_that_the_dns_does_not_have_leads_nowhere() {
         let nowhere = BTreeSet::new();
         let name: DomainName = "nothing.invalid".parse().unwrap();
+        let nowhere_open = BTreeSet::from([80]);
         let look = look(
             &name,
             Look {
                 addresses: &nowhere,
                 answer: None,
-                port: 80,
+                ports: &nowhere_open,
                 limit: Duration::from_secs(10),
             },
         );

@@ -9,7 +9,7 @@ use crate::app::name::AppName;
 use crate::certificates::draw::Draw;
 use crate::certificates::order::{CertificateId, Order};
 use crate::certificates::problem::Problem;
-use crate::certificates::renewal::{self, SuggestedWindow};
+use crate::certificates::renewal::{self, SuggestedWindow, Validity};
 use crate::certificates::retry::Failure;
 use crate::domains::name::DomainName;
 use crate::text::utc_time::UtcTime;
@@ -20,6 +20,9 @@ use crate::text::utc_time::UtcTime;
 pub struct Memory {
     /// When orders were begun, those of the last hour.
     pub begun: Vec<UtcTime>,
+    /// The URL of the directory of the authority that all this is about; unknown before the first order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
     /// The authority's own failure, if the last order failed by that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authority: Option<Failure>,
@@ -40,6 +43,9 @@ pub struct Ordered {
     /// When its authority suggests that it is renewed, if it said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<SuggestedWindow>,
+    /// Whether it is of an authority that is not the one of the settings any more: then it is renewed by that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub outdated: bool,
 }
 
 /// What kept an order from its end.
@@ -53,7 +59,32 @@ pub struct Trouble {
     pub names: BTreeMap<DomainName, (Problem, String)>,
 }
 
+impl Ordered {
+    /// Returns when the certificate is to be renewed, as far as somebody says so.
+    pub fn window_of(&self, validity: Validity) -> Option<SuggestedWindow> {
+        // A window that has passed means at once.
+        let at_once = SuggestedWindow {
+            start: validity.not_before,
+            end: validity.not_before,
+        };
+        if self.outdated { Some(at_once) } else { self.window }
+    }
+}
+
 impl Memory {
+    /// Notes which authority is asked from now on, by its directory. With another one than before, what that failed by does not
+    /// count, and what that issued is to be renewed: whoever has tried the settings with a staging directory wants others.
+    pub fn asks(&mut self, directory: &str) {
+        let before = self.directory.replace(directory.to_owned());
+        if before.is_some_and(|before| before != directory) {
+            self.authority = None;
+            self.failures.clear();
+            for ordered in self.ordered.values_mut() {
+                ordered.outdated = true;
+            }
+        }
+    }
+
     /// Notes that an order is begun.
     pub fn begins(&mut self, now: UtcTime) {
         self.begun
@@ -71,6 +102,7 @@ impl Memory {
             draw,
             ask_at: now,
             window: None,
+            outdated: false,
         };
         self.ordered.insert(order.id.clone(), ordered);
     }
@@ -167,6 +199,7 @@ impl Memory {
             draw,
             ask_at: now,
             window: None,
+            outdated: false,
         };
         *self.ordered.entry(id.clone()).or_insert(new)
     }
@@ -296,6 +329,24 @@ mod tests {
             Some(window),
             "it has said nothing else"
         );
+    }
+
+    #[test]
+    fn another_authority_is_a_new_beginning() {
+        let mut memory = Memory::default();
+        memory.asks("https://staging");
+        memory.succeeded(&order("a.com"), NOW, Draw(0));
+        failed(&mut memory, "b.com", trouble(Problem::Caa, &[]));
+        failed(&mut memory, "c.com", trouble(Problem::AuthorityAway, &[]));
+        let before = memory.clone();
+        memory.asks("https://staging");
+        assert_eq!(memory, before);
+        memory.asks("https://production");
+        assert!(memory.failures.is_empty() && memory.authority.is_none());
+        let ordered = memory.ordered.values().map(|ordered| ordered.outdated);
+        assert_eq!(ordered.collect::<Vec<_>>(), [true]);
+        memory.succeeded(&order("a.com"), NOW, Draw(0));
+        assert!(memory.ordered.values().all(|ordered| !ordered.outdated));
     }
 
     #[test]

@@ -306,11 +306,19 @@ fn parts(names: &[&DomainName]) -> Vec<Vec<DomainName>> {
     kept.chunks(MOST_NAMES).map(<[DomainName]>::to_vec).collect()
 }
 
+/// Returns whether a certificate for these names is one for any of the others.
+pub fn is_for_any<'a>(
+    names: &BTreeSet<DomainName>,
+    mut others: impl Iterator<Item = &'a DomainName>,
+) -> bool {
+    others.any(|name| is_in(name, names))
+}
+
 /// Whether a certificate for these names is one for the name.
-fn is_in(name: &DomainName, names: &[DomainName]) -> bool {
+fn is_in<'a>(name: &DomainName, names: impl IntoIterator<Item = &'a DomainName>) -> bool {
     let level = level_of(name);
     let is_its = |other: &DomainName| other == name || level.is_some() && other.parent_of_wildcard() == level;
-    names.iter().any(is_its)
+    names.into_iter().any(is_its)
 }
 
 /// What a host is one level below; a wildcard for all of these has it among its own.
@@ -417,8 +425,8 @@ impl<'a> Working<'a> {
     }
 }
 
-/// What keeps a name from being ordered, before anybody is asked.
-fn hindrance(name: &DomainName, settings: Settings) -> Option<Problem> {
+/// Returns what keeps a name from being ordered, before anybody is asked.
+pub fn hindrance(name: &DomainName, settings: Settings) -> Option<Problem> {
     if settings.public && !is_public(name) {
         return Some(Problem::NotPublic);
     }

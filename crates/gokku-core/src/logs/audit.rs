@@ -16,6 +16,7 @@ use crate::access::scope::Access;
 use crate::app::ids::CommitId;
 use crate::app::name::{AppName, EnvironmentName};
 use crate::app::release_id::ReleaseId;
+use crate::certificates::problem::Problem;
 use crate::config::image_ref::ImageRef;
 use crate::text::size::Size;
 use crate::transition::OperationName;
@@ -72,6 +73,23 @@ pub enum Change {
     CertificateRemoved {
         /// The names that it was for.
         names: Vec<String>,
+    },
+    /// A certificate was ordered and issued.
+    CertificateIssued {
+        /// The names that it is for.
+        names: Vec<String>,
+        /// Until when it is valid.
+        until: String,
+    },
+    /// No certificate could be had, and not by this before.
+    CertificateFailed {
+        /// The names; none where none is the reason.
+        names: Vec<String>,
+        /// What is wrong.
+        problem: Problem,
+        /// What the authority, or whoever failed, said of it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        said: String,
     },
     /// A certificate is about to end, or has ended.
     CertificateExpires {
@@ -285,7 +303,10 @@ impl Change {
             Self::RegistryRemoved { registry } => vec![registry],
             Self::Commanded { command, .. } | Self::Denied { command } => vec![command],
             Self::SwitchStarted { version, .. } => vec![version],
-            Self::CertificateAdded { until, .. } | Self::CertificateExpires { until, .. } => vec![until],
+            Self::CertificateAdded { until, .. }
+            | Self::CertificateIssued { until, .. }
+            | Self::CertificateExpires { until, .. } => vec![until],
+            Self::CertificateFailed { said, .. } => vec![said],
             Self::AppCreated { .. }
             | Self::CertificateRemoved { .. }
             | Self::EnvChanged { .. }
@@ -308,6 +329,8 @@ impl Change {
             Self::EnvChanged { set, unset } => vec![set, unset],
             Self::DomainsChanged { added, removed } => vec![added, removed],
             Self::CertificateAdded { names, .. }
+            | Self::CertificateIssued { names, .. }
+            | Self::CertificateFailed { names, .. }
             | Self::CertificateRemoved { names }
             | Self::CertificateExpires { names, .. } => vec![names],
             _ => Vec::new(),
@@ -349,6 +372,22 @@ impl fmt::Display for Change {
             ),
             Self::CertificateRemoved { names } => {
                 write!(f, "the certificate of {} was removed", names.join(", "))
+            }
+            Self::CertificateIssued { names, until } => write!(
+                f,
+                "a certificate was issued for {}, valid until {until}",
+                names.join(", ")
+            ),
+            Self::CertificateFailed { names, problem, said } => {
+                match names.as_slice() {
+                    [] => f.write_str("no certificates can be had")?,
+                    names => write!(f, "no certificate for {}", names.join(", "))?,
+                }
+                write!(f, ": {problem}")?;
+                if !said.is_empty() {
+                    write!(f, " ({said})")?;
+                }
+                write!(f, "; {}", problem.advice())
             }
             Self::CertificateExpires { names, until } => write!(
                 f,

@@ -1,4 +1,5 @@
-//! The certificates that the server's owner has added, `proxy/certs/own`: their files, and what was told of their end.
+//! The certificates of the server, `proxy/certs`: those that its owner has added, and what was told of their end; those that were
+//! ordered, and what is known of orders.
 //!
 //! Who changes them holds a lock from the look at what is there until the traffic switch knows of the change.
 
@@ -24,6 +25,16 @@ const VERSION: u32 = 1;
 /// Returns the store of the server's own certificates.
 pub fn store(root: &Root) -> CertificateStore {
     CertificateStore::of(Source::Own, &root.certificates())
+}
+
+/// Returns where it is kept what is known of orders.
+pub fn orders(root: &Root) -> PathBuf {
+    root.certificates().join("orders.toml")
+}
+
+/// Returns where the account at the certificate authority is kept, with its key.
+pub fn account(root: &Root) -> PathBuf {
+    root.certificates().join("account.json")
 }
 
 /// Returns every certificate of the server.

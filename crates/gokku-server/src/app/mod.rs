@@ -6,8 +6,10 @@
 //! - [`registries`]: logins for images; [`server_config`]: `config.toml`
 //! - `branch`, [`refs`], [`intake`]: its repository: what deploys, which refs move, what a push may bring
 
+pub mod acme_config;
 pub mod apps;
 pub(crate) mod branch;
+pub mod certificate_orders;
 pub mod certificates;
 pub(crate) mod code;
 pub mod domains;

@@ -17,6 +17,7 @@ use gokku_proxy::config::health_checks::Checks;
 use gokku_proxy::{Limits, Network};
 use serde::Deserialize;
 
+use crate::app::acme_config::AcmeConfig;
 use crate::fs::Error;
 use crate::fs::root::Root;
 use crate::fs::{atomic, toml_file};
@@ -29,6 +30,8 @@ pub struct ServerConfig {
     pub server: OwnConfig,
     /// The traffic switch.
     pub proxy: ProxyConfig,
+    /// The certificate authority.
+    pub acme: AcmeConfig,
     /// What apps may mount.
     pub volumes: VolumesConfig,
     /// The networks of apps.
@@ -297,14 +300,27 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<ServerConfig, Error> {
             message,
         ));
     }
+    if config.acme.staging && config.acme.directory.is_some() {
+        let places: Places = toml_file::parse(path, bytes)?;
+        let written = places.acme.staging.map_or(0, |staging| staging.span().start);
+        let message = "staging is Let's Encrypt's, and directory names another one: remove one of the two";
+        return Err(toml_file::at(path, bytes, written, message.to_owned()));
+    }
     Ok(config)
 }
 
-/// Where the ports of the domains stand.
+/// Where in the file what stands that is judged together.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Places {
     proxy: PortPlaces,
+    acme: AcmePlaces,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AcmePlaces {
+    staging: Option<toml::Spanned<bool>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -391,6 +407,13 @@ mod tests {
                 "2:9",
                 "http and https are both 8080",
             ),
+            (
+                "[acme]\ndirectory = \"https://a.b/\"\nstaging = true\n",
+                "3:11",
+                "remove one of the two",
+            ),
+            ("[acme]\nemail = 1\n", "2:9", "expected a string"),
+            ("[acme]\nemail = \"me\"\n", "2:9", "is no email address"),
             ("[proxy]\nhttps = 0\n", "2:9", "nonzero"),
             ("[proxy]\nhttps = 65536\n", "2:9", "65536"),
             ("[apps.api]\nports = 443\n", "2:9", "expected a sequence"),

@@ -2,15 +2,18 @@
 //! memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::{Discriminant, discriminant};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use gokku_acme::Issued;
+use gokku_core::AppName;
 use gokku_core::certificates::direction::Direction;
 use gokku_core::certificates::memory::{Memory, Trouble};
 use gokku_core::certificates::order::{self, Held, Known, Order, Source};
 use gokku_core::certificates::problem::{Problem, said};
 use gokku_core::certificates::proof::{self, Proof};
+use gokku_core::certificates::retry::Failure;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::causes::causes;
 use gokku_core::text::utc_time::UtcTime;
@@ -32,6 +35,28 @@ pub struct Keeper<'a, O> {
     memory: Memory,
     /// What was issued and could not be kept yet: no authority is asked for it again.
     issued: Vec<(Order, Issued)>,
+    /// What was told of failures: another attempt that fails by the same is told to nobody.
+    told: Told,
+}
+
+/// By which problems names failed, and the authority.
+#[derive(Default, PartialEq)]
+struct Told {
+    names: BTreeMap<DomainName, Discriminant<Problem>>,
+    authority: Option<Discriminant<Problem>>,
+}
+
+impl Told {
+    fn of(memory: &Memory) -> Self {
+        let kind = |failure: &Failure| discriminant(&failure.problem);
+        let names = memory.failures.iter();
+        Self {
+            names: names
+                .map(|(name, failure)| (name.clone(), kind(failure)))
+                .collect(),
+            authority: memory.authority.as_ref().map(kind),
+        }
+    }
 }
 
 impl<'a, O: Outside> Keeper<'a, O> {
@@ -39,6 +64,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
     pub fn new(outside: &'a O, memory: Memory) -> Self {
         Self {
             outside,
+            told: Told::of(&memory),
             memory,
             issued: Vec::new(),
         }
@@ -60,8 +86,9 @@ impl<'a, O: Outside> Keeper<'a, O> {
         let Some(wanted) = self.outside.wanted() else {
             return now.after(UNKNOWN);
         };
-        self.install_again();
-        let certificates = self.outside.held();
+        self.memory.asks(&self.outside.directory());
+        self.install_again().await;
+        let certificates = self.certificates(&wanted).await;
         let ids: BTreeSet<_> = certificates.iter().filter_map(|held| held.id.clone()).collect();
         self.memory.keep(&wanted, &ids);
         self.ask(&certificates).await;
@@ -85,7 +112,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
             self.memory.name_failed(&name, problem, String::new(), now, draw);
         }
         self.order_all(ready, &certificates).await;
-        self.outside.remember(&self.memory);
+        self.remember();
         let now = self.outside.now();
         if are_any {
             return now;
@@ -96,6 +123,38 @@ impl<'a, O: Outside> Keeper<'a, O> {
         others.fold(due.next_look, UtcTime::min)
     }
 
+    /// The certificates that there are, without those of which nobody has any use.
+    async fn certificates(&self, wanted: &BTreeMap<DomainName, AppName>) -> Vec<Certificate> {
+        let mut kept = Vec::new();
+        for held in self.outside.held() {
+            let has_ended = held.validity.not_after < self.outside.now();
+            match &held.id {
+                Some(id) if has_ended && !order::is_for_any(&held.names, wanted.keys()) => {
+                    self.outside.discard(id).await;
+                }
+                _ => kept.push(held),
+            }
+        }
+        kept
+    }
+
+    /// Keeps what is remembered, and tells what is new of failures.
+    fn remember(&mut self) {
+        self.outside.remember(&self.memory);
+        let now = Told::of(&self.memory);
+        for (name, failure) in &self.memory.failures {
+            if self.told.names.get(name) != now.names.get(name) {
+                self.outside.failed(std::slice::from_ref(name), failure);
+            }
+        }
+        if let Some(failure) = &self.memory.authority
+            && self.told.authority != now.authority
+        {
+            self.outside.failed(&[], failure);
+        }
+        self.told = now;
+    }
+
     fn held(&mut self, certificate: &Certificate, now: UtcTime) -> Held {
         let source = match &certificate.id {
             None => Source::Own,
@@ -103,7 +162,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
                 let ordered = self.memory.of(id, now, self.outside.draw());
                 Source::Ordered {
                     id: id.clone(),
-                    window: ordered.window,
+                    window: ordered.window_of(certificate.validity),
                     draw: ordered.draw,
                 }
             }
@@ -174,7 +233,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
         }
         // Who is killed now knows that these were begun.
         if !orders.is_empty() {
-            self.outside.remember(&self.memory);
+            self.remember();
         }
         let failures = self.memory.failures.clone();
         let outside = self.outside;
@@ -198,7 +257,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
         let mut under_way = std::pin::pin!(under_way.buffer_unordered(AT_ONCE));
         while let Some((order, ordered)) = under_way.next().await {
             match ordered {
-                Ok(issued) => self.install(order, issued),
+                Ok(issued) => self.install(order, issued).await,
                 Err(error) => {
                     tracing::warn!(names = %shown(&order), "no certificate: {}", causes(&error));
                     let trouble = Trouble {
@@ -210,12 +269,12 @@ impl<'a, O: Outside> Keeper<'a, O> {
                     self.memory.failed(&order, trouble, now, || self.outside.draw());
                 }
             }
-            self.outside.remember(&self.memory);
+            self.remember();
         }
     }
 
-    fn install(&mut self, order: Order, issued: Issued) {
-        match self.outside.install(&order.id, &issued) {
+    async fn install(&mut self, order: Order, issued: Issued) {
+        match self.outside.install(&order.id, &issued).await {
             Ok(()) => {
                 tracing::info!(names = %shown(&order), "a certificate was issued");
                 let (now, draw) = (self.outside.now(), self.outside.draw());
@@ -236,9 +295,9 @@ impl<'a, O: Outside> Keeper<'a, O> {
     }
 
     /// Tries once more to keep what could not be kept.
-    fn install_again(&mut self) {
+    async fn install_again(&mut self) {
         for (order, issued) in std::mem::take(&mut self.issued) {
-            self.install(order, issued);
+            self.install(order, issued).await;
         }
     }
 }

@@ -12,6 +12,7 @@ use gokku_core::certificates::memory::Memory;
 use gokku_core::certificates::order::{CertificateId, Settings};
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::Validity;
+use gokku_core::certificates::retry::Failure;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::utc_time::UtcTime;
 
@@ -36,6 +37,8 @@ pub trait Outside: Send + Sync {
     fn draw(&self) -> Draw;
     /// Returns what the settings say.
     fn settings(&self) -> Settings;
+    /// Returns the URL of the directory of the authority that is asked.
+    fn directory(&self) -> String;
     /// Returns the names that are wanted, each with the app that it leads to; none if they cannot be had now.
     fn wanted(&self) -> Option<BTreeMap<DomainName, AppName>>;
     /// Returns the certificates that are there.
@@ -54,7 +57,15 @@ pub trait Outside: Send + Sync {
         certificate: &'a [u8],
     ) -> BoxFuture<'a, Result<Option<Information>, gokku_acme::Error>>;
     /// Keeps a certificate and serves it from now on.
-    fn install(&self, id: &CertificateId, issued: &Issued) -> Result<(), Box<dyn Error + Send + Sync>>;
+    fn install<'a>(
+        &'a self,
+        id: &'a CertificateId,
+        issued: &'a Issued,
+    ) -> BoxFuture<'a, Result<(), Box<dyn Error + Send + Sync>>>;
+    /// Removes a certificate that was ordered.
+    fn discard<'a>(&'a self, id: &'a CertificateId) -> BoxFuture<'a, ()>;
+    /// Tells that these names have no new certificate, none of them in particular where it is the authority's failure.
+    fn failed(&self, names: &[DomainName], failure: &Failure);
     /// Keeps what is remembered.
     fn remember(&self, memory: &Memory);
 }

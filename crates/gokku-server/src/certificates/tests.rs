@@ -15,6 +15,7 @@ use gokku_core::certificates::order::{CertificateId, Settings};
 use gokku_core::certificates::problem::Problem;
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::{SuggestedWindow, Validity};
+use gokku_core::certificates::retry::Failure;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::utc_time::UtcTime;
 
@@ -34,6 +35,9 @@ struct State {
     is_away: bool,
     is_disk_full: bool,
     window: Option<SuggestedWindow>,
+    directory: &'static str,
+    /// What was told of failures.
+    told: Vec<String>,
     held: Vec<Certificate>,
     /// Each order's names, with what it renews.
     orders: Vec<String>,
@@ -87,6 +91,10 @@ impl Outside for World {
 
     fn draw(&self) -> Draw {
         Draw(0)
+    }
+
+    fn directory(&self) -> String {
+        self.with(|state| state.directory.to_owned())
     }
 
     fn settings(&self) -> Settings {
@@ -171,8 +179,12 @@ impl Outside for World {
         .boxed()
     }
 
-    fn install(&self, id: &CertificateId, issued: &Issued) -> Result<(), Box<dyn Error + Send + Sync>> {
-        self.with(|state| {
+    fn install<'a>(
+        &'a self,
+        id: &'a CertificateId,
+        issued: &'a Issued,
+    ) -> BoxFuture<'a, Result<(), Box<dyn Error + Send + Sync>>> {
+        let installed = self.with(|state| {
             if state.is_disk_full {
                 return Err("no space left on device".into());
             }
@@ -191,7 +203,19 @@ impl Outside for World {
                 der: issued.chain.clone().into_bytes(),
             });
             Ok(())
-        })
+        });
+        async move { installed }.boxed()
+    }
+
+    fn discard<'a>(&'a self, id: &'a CertificateId) -> BoxFuture<'a, ()> {
+        self.with(|state| state.held.retain(|held| held.id.as_ref() != Some(id)));
+        async {}.boxed()
+    }
+
+    fn failed(&self, names: &[DomainName], failure: &Failure) {
+        let names: Vec<&str> = names.iter().map(DomainName::as_str).collect();
+        let told = format!("{}: {}", names.join(" "), failure.problem);
+        self.with(|state| state.told.push(told));
     }
 
     fn remember(&self, memory: &Memory) {
@@ -299,6 +323,69 @@ async fn a_name_that_fails_and_an_authority_that_is_away_cost_no_certificate() {
     world.with(|state| state.unprovable.clear());
     pass(&mut keeper, &world, DAY).await;
     assert_eq!(world.orders(), ["a.example.com < a.example.com b.example.com"]);
+}
+
+#[tokio::test]
+async fn a_failure_is_told_once_and_another_one_anew() {
+    let world = World::wants(&["a.example.com"]);
+    world.with(|state| state.elsewhere = vec!["a.example.com"]);
+    let mut keeper = Keeper::new(&world, Memory::default());
+    pass(&mut keeper, &world, DAY).await;
+    let told = world.with(|state| std::mem::take(&mut state.told));
+    assert_eq!(told, ["a.example.com: the DNS leads elsewhere: "]);
+    // Also over a restart.
+    let mut keeper = Keeper::new(&world, world.with(|state| state.kept.clone()));
+    pass(&mut keeper, &world, DAY).await;
+    assert_eq!(world.with(|state| std::mem::take(&mut state.told)), [""; 0]);
+    world.with(|state| {
+        state.elsewhere.clear();
+        state.is_away = true;
+    });
+    pass(&mut keeper, &world, DAY).await;
+    world.with(|state| {
+        state.is_away = false;
+        state.unprovable = vec!["a.example.com"];
+    });
+    pass(&mut keeper, &world, DAY).await;
+    let told = world.with(|state| std::mem::take(&mut state.told));
+    assert_eq!(
+        told,
+        [
+            ": the certificate authority could not be reached",
+            "a.example.com: the certificate authority could not connect to this name"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn with_another_authority_certificates_are_renewed_by_that_one() {
+    let world = World::wants(&["a.example.com"]);
+    world.with(|state| state.directory = "https://staging");
+    let mut keeper = Keeper::new(&world, Memory::default());
+    pass(&mut keeper, &world, DAY).await;
+    assert_eq!(world.orders(), ["a.example.com"]);
+    world.with(|state| state.directory = "https://production");
+    pass(&mut keeper, &world, 60).await;
+    assert_eq!(world.orders(), ["a.example.com < a.example.com"]);
+    pass(&mut keeper, &world, DAY).await;
+    assert_eq!(world.orders(), [""; 0]);
+}
+
+#[tokio::test]
+async fn what_has_ended_and_nobody_wants_is_removed() {
+    let world = World::wants(&["a.example.com", "b.example.org"]);
+    let mut keeper = Keeper::new(&world, Memory::default());
+    pass(&mut keeper, &world, DAY).await;
+    assert_eq!(world.names(), ["a.example.com", "b.example.org"]);
+    // One has no domain any more, the other cannot be renewed.
+    world.with(|state| {
+        state.wanted = vec!["a.example.com"];
+        state.unprovable = vec!["a.example.com"];
+    });
+    pass(&mut keeper, &world, 88 * DAY).await;
+    assert_eq!(world.names(), ["a.example.com", "b.example.org"]);
+    pass(&mut keeper, &world, 3 * DAY).await;
+    assert_eq!(world.names(), ["a.example.com"]);
 }
 
 #[tokio::test]

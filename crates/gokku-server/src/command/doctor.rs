@@ -5,10 +5,13 @@ use std::process::{Command, Stdio};
 
 use futures_util::future::BoxFuture;
 use gokku_core::machine::subnet::Subnet;
+use gokku_core::text::causes::causes;
 use gokku_docker::Engine;
 use gokku_git::{Difference, OLDEST_GIT, Repository, git_version};
+use gokku_proxy::support::clock::now;
 use serde::Serialize;
 
+use crate::app::certificate_orders::Orders;
 use crate::app::{self, apps, server_config};
 use crate::command::{integrity, usage};
 use crate::engine::runtime::Runtime;
@@ -46,6 +49,7 @@ async fn examine_all(server: &Server) -> Vec<Finding> {
     let connected = server.docker().await.map(Engine::brief);
     findings.extend(engine(server, &connected).await);
     findings.extend(switch(server).await);
+    findings.extend(certificates(server));
     findings.extend(broken_apps(server));
     findings.extend(repositories(server));
     let runtime = connected.as_ref().ok().map(|engine| engine as &dyn Runtime);
@@ -261,6 +265,36 @@ async fn switch(server: &Server) -> Vec<Finding> {
         let mend = format!("free port {}, or give {} another one", route.port, route.app);
         Some(bad("port", format!("{}: {trouble}", route.app), mend))
     }));
+    findings
+}
+
+/// The certificates: which cannot be used, and which cannot be had.
+fn certificates(server: &Server) -> Vec<Finding> {
+    let what = "certificate";
+    let loaded = app::certificates::load_all(&server.root);
+    let mut findings: Vec<Finding> = loaded
+        .damaged
+        .iter()
+        .map(|error| {
+            let mend = format!("ls -l {}, then gokku certs add", error.path().display());
+            bad(what, causes(error), mend)
+        })
+        .collect();
+    let orders = Orders::read(&server.root);
+    findings.extend(orders.failures().map(|(name, failure)| {
+        let of = name.map_or_else(String::new, |name| format!("{name}: "));
+        let said = match failure.said.as_str() {
+            "" => String::new(),
+            said => format!(" ({said})"),
+        };
+        let again = failure.next_attempt(now());
+        let found = format!("{of}{}{said}; tried again at {again}", failure.problem);
+        bad(what, found, failure.problem.advice().to_string())
+    }));
+    if findings.is_empty() && !loaded.certificates.is_empty() {
+        let count = loaded.certificates.len();
+        findings.push(good("certificates", format!("{count}, none of them failing")));
+    }
     findings
 }
 

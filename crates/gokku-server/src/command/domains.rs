@@ -11,6 +11,7 @@ use gokku_proxy::control::client::Error as SwitchError;
 use gokku_proxy::support::clock::now;
 use serde::Serialize;
 
+use crate::app::certificate_orders::{OrderState, Orders};
 use crate::app::certificates::Served;
 use crate::app::domains::Changing;
 use crate::app::{self, apps, domains};
@@ -41,6 +42,8 @@ pub struct DomainFacts {
     pub hsts: Option<u32>,
     /// Its certificate; none where there is none.
     pub certificate: Option<CertificateState>,
+    /// What becomes of an order for it; none where nothing is ordered, because it has one that is its owner's or not due.
+    pub order: Option<OrderState>,
     /// Where it is served; none while it is not.
     pub url: Option<String>,
     /// Why it is not served, if it is not.
@@ -64,6 +67,7 @@ pub struct CertificateState {
 struct Seen {
     status: Option<Status>,
     certificates: Served,
+    orders: Orders,
 }
 
 /// What a change of domains came to.
@@ -178,6 +182,7 @@ impl Seen {
         Self {
             status,
             certificates: Served::read(&server.root),
+            orders: Orders::read(&server.root),
         }
     }
 
@@ -186,6 +191,9 @@ impl Seen {
         let status = self.status.as_ref().filter(|_| is_known);
         let port = status.and_then(|status| status.domain_port.as_ref());
         let certificate = self.certificate(domain);
+        let order = self
+            .orders
+            .state(&domain.name, self.certificates.find(&domain.name));
         let https = status
             .and_then(|status| status.https_port.as_ref())
             .filter(|_| certificate.as_ref().is_some_and(|certificate| certificate.valid));
@@ -216,6 +224,7 @@ impl Seen {
             of_release: owner == Owner::Release,
             url: by_https.or_else(by_http),
             certificate,
+            order,
             trouble,
         }
     }

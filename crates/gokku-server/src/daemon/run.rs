@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::app::{apps, domains, server_config};
 use crate::daemon::Error;
 use crate::daemon::certificate_expiry;
+use crate::daemon::certificate_orders;
 use crate::daemon::supervisor;
 use crate::engine::health;
 use crate::fs::{atomic, boot};
@@ -96,6 +97,7 @@ async fn serve(
         () = restart_on_panic("the supervisor", || supervisor::run(server, proxy.switch(), Arc::new(server.clone()))) => None,
         () = restart_on_panic("the health checks", || monitor(proxy.switch(), |host| proxy.is_secured(host), checks, |changed| note_health_change(server, changed))) => None,
         () = restart_on_panic("the ends of certificates", || certificate_expiry::watch(server)) => None,
+        () = restart_on_panic("the orders of certificates", || certificate_orders::keep(server, &proxy)) => None,
         successor = successor => Some(successor),
         _ = stop => None,
     };

@@ -3,13 +3,14 @@
 //!
 //! The word is the app's for as long as it is there. Without its file there is another one, and its caches are new.
 
-use std::io::Read;
+use std::path::Path;
 
 use gokku_core::text::hex;
 
 use crate::fs::Error;
 use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
+use crate::os::random;
 
 /// How long the word is, in bytes.
 const LENGTH: usize = 16;
@@ -33,10 +34,8 @@ pub(crate) fn of_app(dir: &AppDir) -> Result<String, Error> {
 }
 
 fn random() -> Result<String, Error> {
-    let mut bytes = [0; LENGTH];
-    let source = std::path::Path::new("/dev/urandom");
-    let read = std::fs::File::open(source).and_then(|mut file| file.read_exact(&mut bytes));
-    read.map_err(|error| Error::file(source, error))?;
+    let read = random::bytes::<LENGTH>();
+    let bytes = read.map_err(|error| Error::file(Path::new(random::SOURCE), error))?;
     Ok(hex::encode(&bytes))
 }
 

@@ -82,7 +82,7 @@ impl Watch {
         Ok(Self(watch))
     }
 
-    /// Waits until something has happened there, `process` has ended, or the time is over. May return without any of it, as
+    /// Waits until something has happened there, `process` (or who is at the other end of a socket) has ended, or the time is over. May return without any of it, as
     /// when a signal comes: whoever waits looks again.
     pub(crate) fn wait(&self, process: Option<&OwnedFd>, limit: Option<Duration>) -> io::Result<()> {
         let mut fds = vec![PollFd::new(&self.0, PollFlags::IN)];

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use clap::Args;
-use gokku_server::command::domains::{self, CertificateState};
+use gokku_server::app::certificate_orders::OrderState;
+use gokku_server::command::domains::{self, CertificateState, DomainFacts};
 
 use crate::commands::{Run, wait};
 use crate::context::Context;
@@ -21,6 +22,38 @@ fn state_of(certificate: &CertificateState) -> String {
         format!("{source}, until {until}")
     } else {
         format!("{source}, not valid now (until {until})")
+    }
+}
+
+/// Says which certificate a domain has, and what becomes of an order for it.
+fn certificate_of(domain: &DomainFacts) -> String {
+    let certificate = domain.certificate.as_ref().map(state_of);
+    match (certificate, domain.order.as_ref().map(order_of)) {
+        (Some(certificate), None) => certificate,
+        (Some(certificate), Some(order)) => format!("{certificate}; {order}"),
+        (None, Some(order)) => format!("none: {order}"),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+/// Says what becomes of an order, and why.
+fn order_of(order: &OrderState) -> String {
+    match order {
+        OrderState::UnderWay => "being ordered".to_owned(),
+        OrderState::Hindered { problem, advice } => format!("{problem}: {advice}"),
+        OrderState::Failed {
+            problem,
+            said,
+            advice,
+            next_attempt,
+            ..
+        } => {
+            let said = match said.as_str() {
+                "" => String::new(),
+                said => format!(" ({said})"),
+            };
+            format!("{problem}{said}; tried again at {next_attempt}; {advice}")
+        }
     }
 }
 
@@ -52,9 +85,7 @@ impl Run for ListArgs {
                     }
                     .to_owned(),
                     at,
-                    one.certificate
-                        .as_ref()
-                        .map_or_else(|| "none".to_owned(), state_of),
+                    certificate_of(one),
                 ]
             },
         )?;

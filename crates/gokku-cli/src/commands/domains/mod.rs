@@ -8,7 +8,8 @@ use clap::Subcommand;
 use gokku_core::AppName;
 use gokku_core::domains::domain::Domain;
 use gokku_core::domains::path::PathPrefix;
-use gokku_server::command::domains::Changed;
+use gokku_server::app::certificate_orders::OrderState;
+use gokku_server::command::domains::{Changed, DomainFacts};
 
 use super::Run;
 use crate::context::Context;
@@ -59,21 +60,9 @@ fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) {
     match changed {
         Changed::Served(domains) => {
             for domain in domains {
-                match (&domain.url, &domain.trouble) {
-                    (Some(url), _) => {
-                        let to = domain.redirect_to.as_deref();
-                        let does = to.map_or(format!("leads to {app}"), |to| format!("redirects to {to}"));
-                        printer.note(Look::Plain, &format!("{url} {does}"));
-                    }
-                    (None, Some(trouble)) => {
-                        printer.note(
-                            Look::Plain,
-                            &format!("{} is not served yet: {trouble}", domain.domain),
-                        );
-                    }
-                    (None, None) => {}
-                }
+                tell_address(context, app, domain);
             }
+            tell_orders(context, domains);
         }
         Changed::NotDeployed => printer.note(
             Look::Plain,
@@ -83,5 +72,53 @@ fn tell(context: &Context, app: &AppName, done: &str, changed: &Changed) {
             Look::Plain,
             "The traffic switch does not run; the domains are served as soon as it does: `gokku proxy run` starts it, the next deploy does too.",
         ),
+    }
+}
+
+/// Says where a domain is served.
+fn tell_address(context: &Context, app: &AppName, domain: &DomainFacts) {
+    let printer = context.printer;
+    match (&domain.url, &domain.trouble) {
+        (Some(url), _) => {
+            let to = domain.redirect_to.as_deref();
+            let does = to.map_or(format!("leads to {app}"), |to| format!("redirects to {to}"));
+            printer.note(Look::Plain, &format!("{url} {does}"));
+        }
+        (None, Some(trouble)) => {
+            let name = &domain.domain;
+            printer.note(Look::Plain, &format!("{name} is not served yet: {trouble}"));
+        }
+        (None, None) => {}
+    }
+}
+
+/// Says whether certificates come by themselves.
+fn tell_orders(context: &Context, domains: &[DomainFacts]) {
+    let printer = context.printer;
+    let mut under_way = Vec::new();
+    let mut hindered: Vec<(&str, Vec<&str>)> = Vec::new();
+    for domain in domains {
+        let name = domain.domain.as_str();
+        match &domain.order {
+            Some(OrderState::UnderWay) => under_way.push(name),
+            Some(OrderState::Hindered { advice, .. }) => {
+                match hindered.iter_mut().find(|(there, _)| there == advice) {
+                    Some((_, names)) => names.push(name),
+                    None => hindered.push((advice, vec![name])),
+                }
+            }
+            Some(OrderState::Failed { .. }) | None => {}
+        }
+    }
+    if !under_way.is_empty() {
+        let names = under_way.join(", ");
+        let text = format!(
+            "A certificate is being ordered for {names}; `gokku domains list` shows what becomes of it."
+        );
+        printer.note(Look::Plain, &text);
+    }
+    for (advice, names) in hindered {
+        let text = format!("No certificate is ordered for {}: {advice}.", names.join(", "));
+        printer.note(Look::Plain, &text);
     }
 }
