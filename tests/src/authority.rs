@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 /// A certificate authority.
@@ -62,14 +64,7 @@ impl Authority {
 
     /// What a client needs to know to trust it.
     pub fn client(&self) -> Arc<ClientConfig> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.der().clone()).expect("a root");
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Arc::new(config)
+        trusting_der(self.root.der().clone())
     }
 
     /// The same for `curl --cacert`.
@@ -78,6 +73,22 @@ impl Authority {
         fs::write(&path, pem(self.folder.path(), "x509", self.root.der())).expect("written");
         path
     }
+}
+
+/// Returns what a client needs to know to trust who is known by this certificate, a file in PEM form.
+pub fn trusting(root: &Path) -> Arc<ClientConfig> {
+    trusting_der(CertificateDer::from_pem_file(root).expect("a certificate"))
+}
+
+fn trusting_der(root: CertificateDer<'static>) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(root).expect("a root");
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
 }
 
 impl Default for Authority {

@@ -26,7 +26,7 @@
 //! - [`HeldRequest`] is one that is in flight until it is told to end;
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
 //! - [`Host`] is a machine that is no server yet, with nothing but ssh;
-//! - [`Authority`] issues certificates;
+//! - [`Authority`] issues certificates; [`Pebble`] is a real certificate authority, from which they are ordered;
 //! - [`Registry`] is one of images, with a password;
 //! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Hanging`] one that hangs when it is told to;
 //!   [`Disk`] a disk, to fill, or to copy as a power cut leaves it.
@@ -57,6 +57,7 @@ mod load;
 mod machine;
 mod memory;
 mod output;
+mod pebble;
 mod ports;
 mod progress;
 mod registry;
@@ -69,7 +70,7 @@ mod wait;
 mod working_copy;
 
 pub use app::App;
-pub use authority::{Authority, CertificateFiles};
+pub use authority::{Authority, CertificateFiles, trusting};
 pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
 pub use disk::{Disk, DiskCopy, Filler};
@@ -84,6 +85,7 @@ pub use load::{Answered, Kind, Load, LoadPlan, Report, Tally, Timeline};
 pub use machine::Machine;
 pub use memory::memory;
 pub use output::Output;
+pub use pebble::{Pebble, PebbleOptions};
 pub use ports::free_port;
 pub use progress::{await_event, events, logs};
 pub use registry::Registry;

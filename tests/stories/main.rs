@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a story's helpers are tests, too")]
 
 mod abort;
+mod acme;
 mod addresses;
 mod afar;
 mod agree;

@@ -36,7 +36,8 @@ fn used(manifest: &str) -> BTreeSet<&str> {
         .lines()
         .filter(|line| !line.starts_with("name"))
         .filter_map(|line| line.split(['.', ' ', '=']).next())
-        .filter(|word| word.starts_with("gokku-"));
+        // What all rings of tests stand on knows none of them.
+        .filter(|word| word.starts_with("gokku-") && *word != "gokku-tests");
     names.collect()
 }
 

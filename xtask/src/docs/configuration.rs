@@ -46,6 +46,54 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "a list of addresses and networks, as 10.0.0.0/8",
     ],
     [
+        "acme.email",
+        "-",
+        "Where the certificate authority writes to. Who sets it agrees to its terms; without it no certificate is ordered",
+        "an email address",
+    ],
+    [
+        "acme.staging",
+        "false",
+        "Let's Encrypt's staging directory is asked, to try the settings: its certificates are accepted by no client, and are renewed by the real one when this is removed",
+        "true or false",
+    ],
+    [
+        "acme.directory",
+        "-",
+        "The directory of another certificate authority than Let's Encrypt (RFC 8555)",
+        "a URL that begins with https://",
+    ],
+    [
+        "acme.root",
+        "-",
+        "A file with the certificates, in PEM form, by which that authority's own server is known, when the system does not know them. Such an authority may issue for any name, also for one that is not public",
+        "an absolute path",
+    ],
+    [
+        "acme.profile",
+        "-",
+        "The kind of certificate, of those that the authority has: Let's Encrypt's `shortlived` is valid for six days",
+        "a name",
+    ],
+    [
+        "acme.external_account",
+        "-",
+        "The account of the authority's own system that gokku's is bound to: `{ id = \"…\", key = \"…\" }`, the key in base64url. Only some authorities want one",
+        "a table of id and key",
+    ],
+    [
+        "acme.dns_hook",
+        "-",
+        "The program that sets and removes a DNS record, for wildcards: [Certificates](certificates.md#wildcards)",
+        "an absolute path",
+    ],
+    [
+        "acme.addresses",
+        "-",
+        "Addresses that lead to this server although none of its interfaces has them: those of a router or of a proxy in front",
+        "a list of IPv4 and IPv6 addresses",
+    ],
+    [
         "volumes.folders",
         "-",
         "The folders of the server that apps may mount, each with what is below it",
@@ -272,6 +320,7 @@ mod tests {
             .bind
             .map_or("-".to_owned(), |address| address.to_string());
         assert!(config.proxy.trusted_proxies.is_empty() && config.proxy.forbidden_ports.is_empty());
+        assert!(config.acme.email.is_none() && config.acme.addresses.is_empty());
         assert!(config.volumes.folders.is_empty() && config.volumes.adopt.is_empty());
         assert!(config.networks.shared.is_empty() && config.apps.is_empty());
         let size = |text: &str| text.parse().unwrap();
@@ -280,6 +329,7 @@ mod tests {
                 "proxy.bind" => assert_eq!(bind, *default),
                 "proxy.http" => assert_eq!(config.proxy.http.to_string(), *default),
                 "proxy.https" => assert_eq!(config.proxy.https.to_string(), *default),
+                "acme.staging" => assert_eq!(config.acme.staging.to_string(), *default),
                 "proxy.first_port" => assert_eq!(config.proxy.first_port.to_string(), *default),
                 "networks.range" => assert_eq!(config.networks.range.to_string(), *default),
                 "disk.reserve" => assert_eq!(config.disk.reserve, size(default)),

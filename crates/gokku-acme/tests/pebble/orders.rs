@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::answering::Answering;
 use crate::front::{Act, Front};
-use crate::server::{Options, Pebble};
+use crate::server::{AsAuthority, Options, Pebble};
 
 /// An account that is kept in memory, and how often another one was kept.
 #[derive(Default)]

@@ -14,7 +14,7 @@ use instant_acme::{Account, BodyWrapper, BytesResponse, HttpClient};
 use crate::answering::Answering;
 use crate::front::{Act, Front, client};
 use crate::orders::{Kept, leaf, order};
-use crate::server::{Options, Pebble};
+use crate::server::{AsAuthority, Options, Pebble};
 
 const HTTP: &[(&str, Proof)] = &[("a.test", Proof::Http)];
 

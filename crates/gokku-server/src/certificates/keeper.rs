@@ -33,6 +33,8 @@ const UNKNOWN: Duration = Duration::from_secs(10);
 pub struct Keeper<'a, O> {
     outside: &'a O,
     memory: Memory,
+    /// What was kept of it last.
+    kept: Option<Memory>,
     /// What was issued and could not be kept yet: no authority is asked for it again.
     issued: Vec<(Order, Issued)>,
     /// What was told of failures: another attempt that fails by the same is told to nobody.
@@ -66,6 +68,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
             outside,
             told: Told::of(&memory),
             memory,
+            kept: None,
             issued: Vec::new(),
         }
     }
@@ -140,7 +143,10 @@ impl<'a, O: Outside> Keeper<'a, O> {
 
     /// Keeps what is remembered, and tells what is new of failures.
     fn remember(&mut self) {
-        self.outside.remember(&self.memory);
+        if self.kept.as_ref() != Some(&self.memory) {
+            self.outside.remember(&self.memory);
+            self.kept = Some(self.memory.clone());
+        }
         let now = Told::of(&self.memory);
         for (name, failure) in &self.memory.failures {
             if self.told.names.get(name) != now.names.get(name) {
@@ -259,7 +265,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
             match ordered {
                 Ok(issued) => self.install(order, issued).await,
                 Err(error) => {
-                    tracing::warn!(names = %shown(&order), "no certificate: {}", causes(&error));
+                    tracing::info!(names = %shown(&order), "no certificate: {}", causes(&error));
                     let trouble = Trouble {
                         problem: error.problem,
                         said: error.said,

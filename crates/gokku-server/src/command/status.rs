@@ -17,6 +17,7 @@ use gokku_proxy::health::probe::probe;
 use serde::Serialize;
 
 use crate::app::apps::App;
+use crate::app::certificate_orders::{OrderState, Orders};
 use crate::app::{apps, records};
 use crate::command::Error;
 use crate::command::config;
@@ -416,6 +417,8 @@ async fn health_of(
 struct Routes {
     known: Option<HashMap<AppName, RouteStatus>>,
     ports: DomainPorts,
+    /// What becomes of the orders of certificates.
+    orders: Option<Orders>,
     trouble: Option<String>,
 }
 
@@ -427,6 +430,7 @@ impl Routes {
         match asked {
             Ok(status) => Self {
                 ports: DomainPorts::of(server, &status),
+                orders: Some(Orders::read(&server.root)),
                 known: Some(
                     status
                         .routes
@@ -439,6 +443,7 @@ impl Routes {
             Err(error) => Self {
                 known: None,
                 ports: DomainPorts::default(),
+                orders: None,
                 trouble: Some(error.to_string()),
             },
         }
@@ -536,9 +541,25 @@ fn facts<'a>(
             .chain(route.and_then(|route| route.trouble.as_ref()))
             .cloned()
             .chain(broken)
+            .chain(route.into_iter().flat_map(|route| uncertified(route, routes)))
             .collect(),
         containers,
     }
+}
+
+/// Why domains of an app have no certificate, or no new one, though one was ordered.
+fn uncertified<'a>(route: &'a RouteStatus, routes: &'a Routes) -> impl Iterator<Item = String> + 'a {
+    let mut names: Vec<_> = route.domains.iter().map(|domain| &domain.name).collect();
+    names.dedup();
+    names.into_iter().filter_map(|name| {
+        let served = routes.ports.certificates.find(name);
+        match routes.orders.as_ref()?.state(name, served)? {
+            OrderState::Failed { problem, advice, .. } => {
+                Some(format!("no certificate for {name}: {problem}; {advice}"))
+            }
+            OrderState::UnderWay | OrderState::Hindered { .. } => None,
+        }
+    })
 }
 
 /// What is mounted into an app's containers, and what is the app's and is not.

@@ -21,6 +21,7 @@ impl Root {
             ("repos", 0o750),
             ("apps", 0o750),
             ("proxy", 0o750),
+            ("proxy/certs", 0o700),
             ("run", 0o750),
         ] {
             let folder = path.join(folder);
