@@ -1,6 +1,6 @@
 //! A client for the control API.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,13 +75,19 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns whether the switch ended the connection before anything of an answer came, as one does whose place another takes.
+    /// Returns whether the switch ended the connection before anything of an answer came, as one does whose place another takes,
+    /// or that is being killed.
     fn is_unanswered(&self) -> bool {
         let Self::Broken { source, .. } = self else {
             return false;
         };
-        let error = source.downcast_ref::<hyper::Error>();
-        error.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+        let Some(error) = source.downcast_ref::<hyper::Error>() else {
+            return false;
+        };
+        let below = std::error::Error::source(error).and_then(|below| below.downcast_ref::<io::Error>());
+        let is_cut =
+            |error: &io::Error| matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe);
+        error.is_incomplete_message() || error.is_canceled() || error.is_closed() || below.is_some_and(is_cut)
     }
 }
 

@@ -111,7 +111,7 @@ fn year(lifetimes: &[i64], away: &[(i64, i64)]) -> Outcome {
     }
 }
 
-/// Of two hundred names, a quarter have certificates of 6 days and the others of 90; twice the authority is away for a day.
+/// P38: of two hundred names, a quarter have certificates of 6 days and the others of 90; twice the authority is away for a day.
 #[test]
 fn two_hundred_names_never_fall_together_nor_run_out() {
     let lifetimes: Vec<i64> = (0..200).map(|at| if at % 4 == 0 { 6 } else { 90 }).collect();
@@ -130,7 +130,7 @@ fn two_hundred_names_never_fall_together_nor_run_out() {
     assert!(outcome.looks < 30_000, "{} looks", outcome.looks);
 }
 
-/// An authority that is away for nine days costs no certificate of 90 days.
+/// P39: an authority that is away for nine days costs no certificate of 90 days.
 #[test]
 fn nine_days_without_the_authority_cost_no_certificate() {
     let outcome = year(&[90; 60], &[(1300, 1516)]);
