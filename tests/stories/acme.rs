@@ -1,5 +1,6 @@
 //! Certificates that come and stay by themselves, from a real authority: P37, P38, P39.
 
+use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::Command;
@@ -50,7 +51,7 @@ impl Scene {
     fn resolve(&self, names: &[&str]) {
         let mut text = "127.0.0.1 localhost\n".to_owned();
         for name in names {
-            text.push_str(&format!("127.0.0.1 {name}\n"));
+            let _ = writeln!(text, "127.0.0.1 {name}");
         }
         // In place: the file is bound where the daemon sees it.
         std::fs::write(&self.hosts, text).unwrap();
