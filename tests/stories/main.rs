@@ -38,6 +38,7 @@ mod limits;
 mod logs;
 mod lost_connection;
 mod machine;
+mod maintenance;
 mod many;
 mod migration;
 mod names;

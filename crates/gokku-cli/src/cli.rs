@@ -23,6 +23,7 @@ use crate::commands::hook::Hook;
 use crate::commands::keys::Keys;
 use crate::commands::leave::LeaveArgs;
 use crate::commands::logs::LogsArgs;
+use crate::commands::maintenance::Maintenance;
 use crate::commands::proxy::Proxy;
 use crate::commands::prune::PruneArgs;
 use crate::commands::ps::Ps;
@@ -127,6 +128,8 @@ pub(crate) enum Command {
     Domains(Domains),
     #[command(subcommand)]
     Certs(Certs),
+    #[command(subcommand)]
+    Maintenance(Maintenance),
     Deploy(DeployArgs),
     Build(BuildArgs),
     Rollback(RollbackArgs),
@@ -174,6 +177,7 @@ impl Command {
             Self::Config(config) => config.inner(),
             Self::Domains(config) => config.inner(),
             Self::Certs(certs) => certs.inner(),
+            Self::Maintenance(maintenance) => maintenance.inner(),
             Self::Deploy(args) => args,
             Self::Build(args) => args,
             Self::Rollback(args) => args,

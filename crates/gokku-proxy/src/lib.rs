@@ -33,5 +33,6 @@ mod os;
 pub use config::limits::Limits;
 pub use config::network::Network;
 pub use control::client::Client;
+pub use forward::maintenance::PASS_PATH;
 pub use route::switch::Switch;
 pub use server::proxy::{Config, Proxy};

@@ -65,6 +65,7 @@ fn written(call: &ControlRequest) -> (&'static str, String, Vec<u8>) {
         ControlRequest::Route(app) => ("GET", format!("/v1/routes/{app}"), none()),
         ControlRequest::Put(app, put) => ("PUT", format!("/v1/routes/{app}"), json(put)),
         ControlRequest::Domains(app, put) => ("PUT", format!("/v1/routes/{app}/domains"), json(put)),
+        ControlRequest::Maintenance(app, put) => ("PUT", format!("/v1/routes/{app}/maintenance"), json(put)),
         ControlRequest::Delete(app) => ("DELETE", format!("/v1/routes/{app}"), none()),
         ControlRequest::Switch(app, to) => ("POST", format!("/v1/routes/{app}/switch"), json(to)),
         ControlRequest::Hold(app, hold) => ("POST", format!("/v1/routes/{app}/hold"), json(hold)),
@@ -126,7 +127,8 @@ fn seen(switch: &Switch) -> Vec<String> {
             .collect();
         assert!(route.retired.is_empty(), "nobody had a request in flight");
         assert!(route.targets.iter().all(|target| target.in_flight == 0));
-        format!("{} {} {targets:?} {}", route.app, route.port, route.held)
+        let (app, port) = (&route.app, route.port);
+        format!("{app} {port} {targets:?} {} {}", route.held, route.maintenance)
     });
     shown.collect()
 }
@@ -144,6 +146,7 @@ async fn perform(switch: &Switch, call: &ControlRequest) -> Result<(), Refused> 
         }
         ControlRequest::Put(app, PutRoute::Search(search)) => switch.put(&app, search.from).await.map(drop),
         ControlRequest::Domains(app, put) => switch.put_domains(&app, put.domains).await,
+        ControlRequest::Maintenance(app, put) => switch.put_maintenance(&app, put).await,
         ControlRequest::Delete(app) => switch.delete(&app).await,
         ControlRequest::Switch(app, to) => switch.switch(&app, to).await,
         ControlRequest::Hold(app, hold) => switch.hold(&app, hold).await,

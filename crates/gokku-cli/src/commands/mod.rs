@@ -15,6 +15,7 @@ pub(crate) mod hook;
 pub(crate) mod keys;
 pub(crate) mod leave;
 pub(crate) mod logs;
+pub(crate) mod maintenance;
 pub(crate) mod proxy;
 pub(crate) mod prune;
 pub(crate) mod ps;

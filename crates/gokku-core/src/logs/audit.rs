@@ -62,6 +62,10 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         removed: Vec<String>,
     },
+    /// An app's maintenance began.
+    MaintenanceOn,
+    /// It is over.
+    MaintenanceOff,
     /// A certificate was added.
     CertificateAdded {
         /// The names that it is for.
@@ -308,6 +312,8 @@ impl Change {
             | Self::CertificateExpires { until, .. } => vec![until],
             Self::CertificateFailed { said, .. } => vec![said],
             Self::AppCreated { .. }
+            | Self::MaintenanceOn
+            | Self::MaintenanceOff
             | Self::CertificateRemoved { .. }
             | Self::EnvChanged { .. }
             | Self::DomainsChanged { .. }
@@ -365,6 +371,8 @@ impl fmt::Display for Change {
                     parts([(added.as_slice(), "added"), (removed.as_slice(), "removed")])
                 )
             }
+            Self::MaintenanceOn => f.write_str("maintenance began: clients get its page"),
+            Self::MaintenanceOff => f.write_str("maintenance is over"),
             Self::CertificateAdded { names, until } => write!(
                 f,
                 "the certificate of {} was added, valid until {until}",

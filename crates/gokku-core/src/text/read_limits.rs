@@ -32,8 +32,11 @@ pub const PASSWORD: Limit = Limit::new("a password", 64 << 10);
 /// A certificate with its chain, or a private key.
 pub const CERTIFICATE: Limit = Limit::new("a certificate's chain or key", 1 << 20);
 
+/// A page that is shown in place of an app.
+pub const PAGE: Limit = Limit::new("a page", 256 << 10);
+
 /// Every limit.
-pub const ALL: [Limit; 8] = [
+pub const ALL: [Limit; 9] = [
     GOKKU_YML,
     CODE,
     ENV,
@@ -42,6 +45,7 @@ pub const ALL: [Limit; 8] = [
     PUBLIC_KEY,
     PASSWORD,
     CERTIFICATE,
+    PAGE,
 ];
 
 /// There is more of it than is read.

@@ -8,6 +8,7 @@
 //! | `DELETE /v1/routes/{app}` | closes the port and forgets the app |
 //! | `POST /v1/routes/{app}/switch` [`SwitchTo`] | new targets, and waiting requests go to them |
 //! | `PUT /v1/routes/{app}/domains` [`PutDomains`] | the domains that lead to the app; [`RouteStatus`] |
+//! | `PUT /v1/routes/{app}/maintenance` [`PutMaintenance`] | the app's clients get a page, or the app again; [`RouteStatus`] |
 //! | `POST /v1/routes/{app}/hold` [`Hold`] | requests wait |
 //! | `POST /v1/routes/{app}/release` | waiting requests go on |
 //! | `POST /v1/routes/{app}/clear` [`Clear`] | no targets: requests are refused |
@@ -22,6 +23,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use gokku_core::access::host_ports::PortRange;
+use gokku_core::app::maintenance::Maintenance;
 use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use serde::{Deserialize, Serialize};
@@ -91,6 +93,15 @@ pub struct SwitchTo {
 pub struct PutDomains {
     /// All of them: those that are not among them go.
     pub domains: Vec<Domain>,
+}
+
+/// What an app's clients get in place of the app.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PutMaintenance {
+    /// The page, and the pass of those who get the app all the same; none has everybody get the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
 }
 
 /// Takes a route's targets away.
@@ -170,6 +181,9 @@ pub struct RouteStatus {
     pub retired: Vec<TargetStatus>,
     /// Whether requests wait.
     pub held: bool,
+    /// Whether its clients get a page in place of the app.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub maintenance: bool,
     /// How many requests wait now.
     pub waiting: u64,
     /// How many requests were accepted since the switch was started.

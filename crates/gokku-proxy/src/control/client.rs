@@ -20,8 +20,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::control::api::{
-    CertificatesStatus, Clear, Drain, Drained, Hold, PutChallenge, PutDomains, PutRoute, Refused,
-    RouteStatus, Status, SwitchTo,
+    CertificatesStatus, Clear, Drain, Drained, Hold, PutChallenge, PutDomains, PutMaintenance, PutRoute,
+    Refused, RouteStatus, Status, SwitchTo,
 };
 
 /// How long the switch may take to have an app's domains: it writes its table.
@@ -140,6 +140,12 @@ impl Client {
                 limit: DOMAINS_LIMIT,
             })
         })
+    }
+
+    /// Has an app's clients get a page, or the app.
+    pub async fn put_maintenance(&self, app: &AppName, put: &PutMaintenance) -> Result<RouteStatus, Error> {
+        self.call(Method::PUT, &format!("/v1/routes/{app}/maintenance"), put)
+            .await
     }
 
     /// Forgets an app.

@@ -5,7 +5,9 @@ use gokku_core::app::name::NameError;
 use gokku_core::domains::name::{DomainName, DomainNameError};
 use serde::de::DeserializeOwned;
 
-use crate::control::api::{Clear, Drain, Hold, PutChallenge, PutDomains, PutRoute, Refused, SwitchTo};
+use crate::control::api::{
+    Clear, Drain, Hold, PutChallenge, PutDomains, PutMaintenance, PutRoute, Refused, SwitchTo,
+};
 
 /// The longest wait that can be asked for, in milliseconds.
 pub const MAX_WAIT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
@@ -21,6 +23,8 @@ pub enum ControlRequest {
     Put(AppName, PutRoute),
     /// Gives an app its domains.
     Domains(AppName, PutDomains),
+    /// Has an app's clients get a page, or the app.
+    Maintenance(AppName, PutMaintenance),
     /// Forgets an app.
     Delete(AppName),
     /// Gives a route new targets.
@@ -55,6 +59,10 @@ impl ControlRequest {
             ("PUT", ["v1", "routes", name, "domains"]) => {
                 let app = app(name)?;
                 Ok(Self::Domains(app, from_json(body)?))
+            }
+            ("PUT", ["v1", "routes", name, "maintenance"]) => {
+                let app = app(name)?;
+                Ok(Self::Maintenance(app, from_json(body)?))
             }
             ("POST", ["v1", "certificates", "reload"]) => Ok(Self::ReloadCertificates),
             ("PUT", ["v1", "challenges", name]) => {

@@ -4,10 +4,12 @@
 //! - `failure`, `retry`: why an app did not answer, and whether the request is sent again
 //! - `response_body`: a response's body, which ends the lease
 //! - `upgrade`: what becomes of an upgraded connection
-//! - `error_response`: the switch's own answers; `redirect`: those that send a client elsewhere
+//! - `error_response`: the switch's own answers; `redirect`: those that send a client elsewhere; [`maintenance`]: those of an app in
+//!   maintenance
 
 pub(crate) mod error_response;
 mod failure;
+pub(crate) mod maintenance;
 pub(crate) mod proxy_request;
 mod redirect;
 pub(crate) mod response_body;

@@ -22,7 +22,7 @@ use crate::client::serve_context::RequestContext;
 use crate::forward::error_response::{acme_response, respond, respond_after};
 use crate::forward::response_body::ResponseBody;
 use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
-use crate::forward::{failure, redirect, upgrade};
+use crate::forward::{failure, maintenance, redirect, upgrade};
 use crate::http::error_reason::ErrorReason;
 use crate::http::validate::{self, BadLength};
 use crate::http::{forwarded, hop_headers};
@@ -84,6 +84,13 @@ pub(crate) async fn forward(
             return answer.unwrap_or_else(|| respond(route.errors(), bad));
         }
         context.hsts = domain.hsts.filter(|_| scheme == Scheme::Https);
+    }
+    if let Some(maintenance) = route.maintenance() {
+        let trusted = &context.serve.trusted;
+        let scheme = forwarded::scheme(&parts.headers, context.peer, context.scheme, trusted);
+        if let Some(answer) = maintenance::answer(&maintenance, parts.uri.path(), &parts.headers, scheme) {
+            return answer;
+        }
     }
     let limits = &context.serve.limits;
     let turn = route.count_request();

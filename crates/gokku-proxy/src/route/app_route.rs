@@ -3,10 +3,11 @@
 //! A request is counted on its target under the same read lock that picks it, and a switch takes the write lock: after a
 //! switch, whoever drains the old target knows of every request it will ever have.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use gokku_core::app::maintenance::Maintenance;
 use gokku_core::domains::domain::{Domain, first_address};
 use gokku_core::{AppName, ContainerId};
 use tokio::sync::Notify;
@@ -26,6 +27,8 @@ pub struct Route {
     state: RwLock<State>,
     /// Notified when the state has changed.
     changed: Notify,
+    /// Whether there is maintenance in the state: most requests need no more of it.
+    in_maintenance: AtomicBool,
     requests: AtomicU64,
     waiting: AtomicU64,
     trouble: Mutex<Option<String>>,
@@ -38,6 +41,8 @@ struct State {
     targets: Vec<Arc<Target>>,
     /// How long each request may wait, while requests wait.
     hold: Option<Duration>,
+    /// What clients get in place of the app.
+    maintenance: Option<Arc<Maintenance>>,
     /// The app's own domains, and its release's.
     domains: Vec<Domain>,
     release_domains: Vec<Domain>,
@@ -49,6 +54,7 @@ impl State {
             port: entry.port,
             targets,
             hold: entry.hold_ms.map(Duration::from_millis),
+            maintenance: entry.maintenance.map(Arc::new),
             domains: entry.domains,
             release_domains: entry.release_domains,
         }
@@ -62,6 +68,7 @@ impl State {
             hold_ms: self
                 .hold
                 .map(|hold| u64::try_from(hold.as_millis()).unwrap_or(u64::MAX)),
+            maintenance: self.maintenance.as_deref().cloned(),
             domains: self.domains.clone(),
             release_domains: self.release_domains.clone(),
         }
@@ -99,6 +106,7 @@ impl Route {
         Self {
             errors: Arc::new(ErrorLog::of_app(app.clone())),
             app,
+            in_maintenance: AtomicBool::new(entry.maintenance.is_some()),
             state: RwLock::new(State::new(entry, targets)),
             changed: Notify::new(),
             requests: AtomicU64::new(0),
@@ -119,6 +127,14 @@ impl Route {
 
     fn state(&self) -> RwLockReadGuard<'_, State> {
         read(&self.state)
+    }
+
+    /// Returns what the app's clients get in place of the app.
+    pub(crate) fn maintenance(&self) -> Option<Arc<Maintenance>> {
+        if !self.in_maintenance.load(Ordering::Acquire) {
+            return None;
+        }
+        self.state().maintenance.clone()
     }
 
     /// Counts a request as accepted, and returns its number, which is its turn among several targets.
@@ -167,7 +183,12 @@ impl Route {
 
     /// Changes the route, for those who wait as well.
     pub(super) fn set(&self, entry: Entry, targets: Vec<Arc<Target>>) {
-        *write(&self.state) = State::new(entry, targets);
+        {
+            let mut state = write(&self.state);
+            self.in_maintenance
+                .store(entry.maintenance.is_some(), Ordering::Release);
+            *state = State::new(entry, targets);
+        }
         self.changed.notify_waiters();
     }
 
@@ -210,6 +231,7 @@ impl Route {
             Entry {
                 port,
                 hold_ms,
+                maintenance,
                 domains,
                 release_domains,
                 ..
@@ -232,6 +254,7 @@ impl Route {
             targets: targets.iter().map(|target| target.status()).collect(),
             retired,
             held: hold_ms.is_some(),
+            maintenance: maintenance.is_some(),
             waiting: self.waiting.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             trouble: lock(&self.trouble).clone(),

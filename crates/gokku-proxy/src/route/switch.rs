@@ -256,6 +256,15 @@ impl Switch {
             .map(drop)
     }
 
+    /// Has an app's clients get a page, or the app.
+    pub async fn put_maintenance(&self, app: &AppName, put: api::PutMaintenance) -> Result<(), Refused> {
+        self.change(app, ContainerReport::Nothing, |entry| {
+            entry.maintenance = put.maintenance;
+        })
+        .await
+        .map(drop)
+    }
+
     /// Makes requests wait, each up to the limit.
     pub async fn hold(&self, app: &AppName, hold: api::Hold) -> Result<(), Refused> {
         self.change(app, ContainerReport::Nothing, |entry| {

@@ -9,13 +9,16 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use gokku_core::AppName;
+use gokku_core::app::maintenance::Maintenance;
 use gokku_core::domains::domain::Domain;
 use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format: one with domains that say more than a host and its paths.
-const VERSION: u32 = 3;
+/// The newest version of the table's format: one with an app in maintenance.
+const VERSION: u32 = 4;
+/// The version of a table without, with domains that say more than a host and its paths.
+const WITHOUT_MAINTENANCE: u32 = 3;
 /// The version of a table with domains that do not.
 const WITHOUT_OPTIONS: u32 = 2;
 /// The version of a table without domains, which is written where there are none: earlier programs read no other.
@@ -35,6 +38,9 @@ pub struct Entry {
     /// How long each request may wait, in milliseconds, while requests are held.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_ms: Option<u64>,
+    /// What the app's clients get in place of the app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Maintenance>,
     /// The domains that the app has whatever its release is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<Domain>,
@@ -50,6 +56,7 @@ impl Entry {
             port,
             targets: Vec::new(),
             hold_ms: None,
+            maintenance: None,
             domains: Vec::new(),
             release_domains: Vec::new(),
         }
@@ -229,8 +236,10 @@ pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
         let all = routes.values();
         all.flat_map(|entry| entry.domains.iter().chain(&entry.release_domains))
     };
-    let version = if domains().any(Domain::has_options) {
+    let version = if routes.values().any(|entry| entry.maintenance.is_some()) {
         VERSION
+    } else if domains().any(Domain::has_options) {
+        WITHOUT_MAINTENANCE
     } else if domains().next().is_some() {
         WITHOUT_OPTIONS
     } else {

@@ -108,6 +108,7 @@ async fn perform(state: &Arc<State>, request: Request<Incoming>) -> Result<Vec<u
         ControlRequest::RemoveChallenge(name) => return json(&state.remove_challenge(&name).await),
         ControlRequest::Route(app) => app,
         ControlRequest::Domains(app, put) => state.put_domains(&app, put.domains).await.map(|()| app)?,
+        ControlRequest::Maintenance(app, put) => switch.put_maintenance(&app, put).await.map(|()| app)?,
         ControlRequest::Switch(app, to) => state.switch_to(&app, to).await.map(|()| app)?,
         ControlRequest::Hold(app, hold) => switch.hold(&app, hold).await.map(|()| app)?,
         ControlRequest::Release(app) => switch.release(&app).await.map(|()| app)?,

@@ -20,6 +20,7 @@ mod handover;
 mod holding;
 mod https_redirect;
 mod limits;
+mod maintenance;
 mod names;
 mod own_answers;
 mod probing;

@@ -25,6 +25,9 @@ pub enum Error {
     /// A file of it was not read or written.
     #[error(transparent)]
     File(#[from] fs::Error),
+    /// A pass could not be made.
+    #[error("no pass could be made")]
+    Pass(#[source] gokku_core::app::maintenance::NoPass),
     /// git did not do it.
     #[error(transparent)]
     Git(#[from] gokku_git::Error),
@@ -285,6 +288,7 @@ impl Error {
             | Self::CodeLost { .. }
             | Self::Env { .. }
             | Self::Registries { .. }
+            | Self::Pass(_)
             | Self::NotLetIn { .. } => Kind::Failed,
         }
     }

@@ -16,6 +16,7 @@ pub mod domains;
 pub mod env_store;
 mod error;
 pub mod intake;
+pub mod maintenance;
 pub mod records;
 pub mod refs;
 pub mod registries;

@@ -1,7 +1,7 @@
 //! What single commands do, for the command line to show.
 //!
 //! - [`status`], [`releases`], [`logs`], [`doctor`] with `usage` and `integrity`: facts
-//! - [`certs`], [`config`], [`domains`], [`ps`], [`exec`], [`keys`]: changes and visits; [`serve`]: git, for a key; [`teardown`]: the end of a server
+//! - [`certs`], [`config`], [`domains`], [`ps`], [`exec`], [`keys`], [`maintenance`]: changes and visits; [`serve`]: git, for a key; [`teardown`]: the end of a server
 
 pub mod certs;
 pub mod config;
@@ -12,6 +12,7 @@ pub mod exec;
 pub(crate) mod integrity;
 pub mod keys;
 pub mod logs;
+pub mod maintenance;
 pub mod ps;
 pub mod releases;
 pub mod serve;

@@ -81,6 +81,8 @@ pub enum Traffic {
     Routed,
     /// Its requests wait.
     Held,
+    /// Its clients get a page in place of it.
+    Maintenance,
     /// It runs, and answers no requests.
     #[serde(rename = "no web")]
     NoWeb,
@@ -98,6 +100,7 @@ impl fmt::Display for Traffic {
         f.pad(match self {
             Self::Routed => "routed",
             Self::Held => "held",
+            Self::Maintenance => "maintenance",
             Self::NoWeb => "no web",
             Self::Stopped => "stopped",
             Self::NeverDeployed => "never deployed",
@@ -503,6 +506,7 @@ fn facts<'a>(
         .collect();
     containers.sort_by(|one, other| (one.slot, &one.process).cmp(&(other.slot, &other.process)));
     let traffic = match route {
+        Some(route) if route.maintenance => Traffic::Maintenance,
         Some(route) if route.held => Traffic::Held,
         Some(route) if route.answers() => Traffic::Routed,
         Some(route) if !route.targets.is_empty() => Traffic::NoWeb,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use gokku_core::logs::audit::Change;
+use gokku_proxy::control::api::PutMaintenance;
 use gokku_proxy::health::health_monitor::{HealthChanged, monitor};
 use gokku_proxy::route::target_health::HealthChange;
 use gokku_proxy::support::task::restart_on_panic;
@@ -14,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::app::{apps, domains, server_config};
+use crate::app::{apps, domains, maintenance, server_config};
 use crate::daemon::Error;
 use crate::daemon::certificate_expiry;
 use crate::daemon::certificate_orders;
@@ -112,7 +113,7 @@ async fn serve(
     Ok(())
 }
 
-/// Has the traffic switch know the apps' own domains, which may have been changed while it did not run.
+/// Has the traffic switch know the apps' own domains and their maintenance, which may have been changed while it did not run.
 async fn put_domains(server: &Server, proxy: &Proxy) {
     // What is read here must not be told after what is written meanwhile.
     let _changing = match domains::begin(server).await {
@@ -130,6 +131,17 @@ async fn put_domains(server: &Server, proxy: &Proxy) {
         };
         if let Err(why) = put {
             tracing::error!(%app, "its domains are as they were: {why}");
+        }
+        let maintenance = match maintenance::of(&server.app_dir(app)) {
+            Ok(maintenance) => proxy
+                .switch()
+                .put_maintenance(app, PutMaintenance { maintenance })
+                .await
+                .map_err(|refused| refused.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = maintenance {
+            tracing::error!(%app, "its maintenance is as it was: {why}");
         }
     }
 }

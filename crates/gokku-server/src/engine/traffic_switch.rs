@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_proxy::Client;
 use gokku_proxy::control::api::{
-    Clear, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status, SwitchTo,
+    Clear, Drain, Drained, Hold, PutDomains, PutMaintenance, PutRoute, Refused, RouteStatus, Status, SwitchTo,
 };
 use gokku_proxy::control::client::Error;
 use gokku_proxy::health::probe::{AskedName, Probe, probe};
@@ -27,6 +27,8 @@ pub trait TrafficSwitch: fmt::Debug + Send + Sync + 'static {
     fn put<'a>(&'a self, app: &'a AppName, put: PutRoute) -> Answer<'a, RouteStatus>;
     /// Gives an app its domains.
     fn put_domains<'a>(&'a self, app: &'a AppName, put: &'a PutDomains) -> Answer<'a, RouteStatus>;
+    /// Has an app's clients get a page, or the app.
+    fn put_maintenance<'a>(&'a self, app: &'a AppName, put: &'a PutMaintenance) -> Answer<'a, RouteStatus>;
     /// Forgets an app.
     fn delete<'a>(&'a self, app: &'a AppName) -> Answer<'a, ()>;
     /// Gives a route new targets, and lets waiting requests go to them.
@@ -72,6 +74,9 @@ impl TrafficSwitch for Client {
     }
     fn put_domains<'a>(&'a self, app: &'a AppName, put: &'a PutDomains) -> Answer<'a, RouteStatus> {
         Client::put_domains(self, app, put).boxed()
+    }
+    fn put_maintenance<'a>(&'a self, app: &'a AppName, put: &'a PutMaintenance) -> Answer<'a, RouteStatus> {
+        Client::put_maintenance(self, app, put).boxed()
     }
     fn delete<'a>(&'a self, app: &'a AppName) -> Answer<'a, ()> {
         Client::delete(self, app).boxed()

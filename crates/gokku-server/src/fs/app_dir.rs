@@ -45,6 +45,11 @@ impl AppDir {
         self.path().join("domains.toml")
     }
 
+    /// Its maintenance.
+    pub fn maintenance(&self) -> PathBuf {
+        self.path().join("maintenance.toml")
+    }
+
     /// Its env file.
     pub fn env(&self) -> PathBuf {
         self.path().join("shared/.env")

@@ -12,8 +12,8 @@ use gokku_core::containers::ContainerState;
 use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use gokku_proxy::control::api::{
-    CertificatesStatus, Clear, Drain, Drained, Hold, PutDomains, PutRoute, Refused, RouteStatus, Status,
-    SwitchTo, Target,
+    CertificatesStatus, Clear, Drain, Drained, Hold, PutDomains, PutMaintenance, PutRoute, Refused,
+    RouteStatus, Status, SwitchTo, Target,
 };
 use gokku_proxy::control::client::Error;
 use gokku_proxy::health::probe::{AskedName, Probe};
@@ -232,6 +232,13 @@ impl TrafficSwitch for InMemory {
         let domains = put.domains.clone();
         self.changed(app, |switch, app| async move {
             switch.put_domains(&app, domains).await
+        })
+    }
+
+    fn put_maintenance<'a>(&'a self, app: &'a AppName, put: &'a PutMaintenance) -> Answer<'a, RouteStatus> {
+        let put = put.clone();
+        self.changed(app, |switch, app| async move {
+            switch.put_maintenance(&app, put).await
         })
     }
 

@@ -6,10 +6,10 @@ use gokku_core::access::host_ports::HostPorts;
 use gokku_core::config::env_file::{EnvKey, EnvValue};
 use gokku_core::config::settings::PORT;
 use gokku_core::{Access, Asker, EnvironmentName};
-use gokku_proxy::control::api::{PutDomains, PutRoute, Refused, RouteStatus};
+use gokku_proxy::control::api::{PutDomains, PutMaintenance, PutRoute, Refused, RouteStatus};
 use gokku_proxy::control::client::Error as Theirs;
 
-use crate::app::{apps, domains, env_store, server_config};
+use crate::app::{apps, domains, env_store, maintenance, server_config};
 use crate::fs::root::Root;
 use crate::plan;
 use crate::plan::release_plan::Plan;
@@ -40,7 +40,8 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
     }
     let put = server.switch.put(app, wanted).await;
     put.map_err(|error| refused_to(server, error))?;
-    put_domains(server, app).await
+    put_domains(server, app).await?;
+    put_maintenance(server, app).await
 }
 
 /// Has the traffic switch know an app's own domains: it may have had no route for them when they were added.
@@ -55,6 +56,20 @@ async fn put_domains(server: &Server, app: &AppName) -> Result<(), Error> {
         domains: domains::of(&dir)?,
     };
     let put = server.switch.put_domains(app, &put).await;
+    put.map(drop).map_err(|error| refused_to(server, error))
+}
+
+/// Has it know that the app is in maintenance, in the same way.
+async fn put_maintenance(server: &Server, app: &AppName) -> Result<(), Error> {
+    let dir = server.app_dir(app);
+    if maintenance::of(&dir)?.is_none() {
+        return Ok(());
+    }
+    let _changing = domains::begin(server).await?;
+    let put = PutMaintenance {
+        maintenance: maintenance::of(&dir)?,
+    };
+    let put = server.switch.put_maintenance(app, &put).await;
     put.map(drop).map_err(|error| refused_to(server, error))
 }
 
