@@ -686,6 +686,8 @@ fn no_other_command(wall: &Wall<'_>) {
         "rollback -a APP",
         "restart -a APP",
         "stop -a APP",
+        "maintenance on -a APP",
+        "maintenance off -a APP",
         "start -a APP",
         "run -a APP -- sh",
         "exec -a APP -- sh",
