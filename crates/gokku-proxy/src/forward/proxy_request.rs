@@ -25,7 +25,7 @@ use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
 use crate::forward::{failure, maintenance, redirect, upgrade};
 use crate::http::error_reason::ErrorReason;
 use crate::http::validate::{self, BadLength};
-use crate::http::{forwarded, hop_headers};
+use crate::http::{forwarded, hop_headers, request_id};
 use crate::route::app_route::{Route, Unroutable};
 use crate::route::entry_point::{Destination, EntryPoint};
 use crate::route::target::{Lease, Target};
@@ -112,6 +112,7 @@ pub(crate) async fn forward(
     hop_headers::strip(headers);
     hop_headers::strip_lookalikes(headers);
     forwarded::set(headers, context.peer, context.scheme, &context.serve.trusted);
+    request_id::set(headers);
     if let Some(domain) = domain.filter(|domain| domain.strip_path) {
         let Some(uri) = without_path(&domain, &parts.uri) else {
             return own(ErrorReason::BadRequest("the request's path is not valid"));

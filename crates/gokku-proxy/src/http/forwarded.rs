@@ -8,6 +8,8 @@ use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 
 use crate::config::network::Network;
 
+/// RFC 7239.
+const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
@@ -35,6 +37,7 @@ pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme, trusted
             headers.remove(name);
         }
     }
+    set_forwarded(headers, peer, scheme);
     let mut hops: Vec<u8> = Vec::new();
     for before in headers.get_all(FORWARDED_FOR) {
         hops.extend(before.as_bytes());
@@ -50,6 +53,37 @@ pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme, trusted
     headers
         .entry(FORWARDED_PROTO)
         .or_insert(HeaderValue::from_static(scheme.as_str()));
+}
+
+/// Adds this hop to those of RFC 7239: who sent the request, which host it asked for, and how.
+fn set_forwarded(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme) {
+    let mut hops: Vec<u8> = Vec::new();
+    for before in headers.get_all(FORWARDED) {
+        hops.extend(before.as_bytes());
+        hops.extend(b", ");
+    }
+    // An address of version 6 has colons, and a host may have a port: both stand in quotes.
+    match peer.to_canonical() {
+        IpAddr::V4(address) => hops.extend(format!("for={address}").as_bytes()),
+        IpAddr::V6(address) => hops.extend(format!("for=\"[{address}]\"").as_bytes()),
+    }
+    if let Some(host) = headers.get(HOST).filter(|host| is_plain(host)) {
+        hops.extend(b";host=\"");
+        hops.extend(host.as_bytes());
+        hops.push(b'"');
+    }
+    hops.extend(b";proto=");
+    hops.extend(scheme.as_str().as_bytes());
+    if let Ok(value) = HeaderValue::from_bytes(&hops) {
+        headers.insert(FORWARDED, value);
+    }
+}
+
+/// Whether a host can stand in quotes as it is.
+fn is_plain(host: &HeaderValue) -> bool {
+    host.as_bytes()
+        .iter()
+        .all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(byte))
 }
 
 /// Returns the scheme by which the client asks: where a trusted proxy stands in between, it knows.

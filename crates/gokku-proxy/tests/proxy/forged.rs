@@ -35,7 +35,11 @@ async fn a_client_cannot_say_where_it_comes_from() {
         assert_eq!(request.header("x-forwarded-for"), Some("127.0.0.1"));
         assert_eq!(request.header("x-forwarded-host"), Some("api"));
         assert_eq!(request.header("x-forwarded-proto"), Some("http"));
-        for gone in ["x-forwarded-port", "x-real-ip", "forwarded", "x_forwarded_for"] {
+        assert_eq!(
+            request.header("forwarded"),
+            Some("for=127.0.0.1;host=\"api\";proto=http")
+        );
+        for gone in ["x-forwarded-port", "x-real-ip", "x_forwarded_for"] {
             assert_eq!(request.header(gone), None, "{gone}");
         }
     }
@@ -52,6 +56,10 @@ async fn a_trusted_proxy_can() {
     assert_eq!(request.header("x-forwarded-host"), Some("evil"));
     assert_eq!(request.header("x-forwarded-proto"), Some("https"));
     assert_eq!(request.header("x-real-ip"), Some("10.9.8.7"));
+    assert_eq!(
+        request.header("forwarded"),
+        Some("for=10.9.8.7;proto=https, for=127.0.0.1;host=\"api\";proto=http")
+    );
     // Many frameworks cannot tell it from the other one.
     assert_eq!(request.header("x_forwarded_for"), None);
 }

@@ -48,12 +48,14 @@ async fn what_is_between_client_and_switch_stays_there() {
         request.names(),
         [
             "cookie",
+            "forwarded",
             "host",
             "x-forwarded-for",
             "x-forwarded-host",
             "x-forwarded-proto",
             "x-kept",
-            "x-kept"
+            "x-kept",
+            "x-request-id"
         ]
     );
     assert_eq!(request.all("x-kept"), ["one", "two"]);
@@ -96,6 +98,10 @@ async fn an_app_is_told_who_asked() {
     assert_eq!(request.header("x-forwarded-host"), Some("api.example.com:8080"));
     assert_eq!(request.header("x-forwarded-for"), Some("127.0.0.1"));
     assert_eq!(request.header("x-forwarded-proto"), Some("http"));
+    assert_eq!(
+        request.header("forwarded"),
+        Some("for=127.0.0.1;host=\"api.example.com:8080\";proto=http")
+    );
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ async fn a_port_is_open_on_every_address() {
         Ok(stream) => {
             assert_eq!(Wire::new(stream).get("/").await.text(), "blue");
             assert_eq!(blue.asked()[1].header("x-forwarded-for"), Some("::1"));
+            let forwarded = blue.asked()[1].header("forwarded").map(str::to_owned);
+            assert!(forwarded.is_some_and(|hop| hop.starts_with("for=\"[::1]\";")));
         }
         // A machine without IPv6.
         Err(error) => assert_ne!(error.kind(), std::io::ErrorKind::ConnectionRefused),

@@ -164,12 +164,12 @@ pub fn list(server: &Server) -> Result<Listed, Error> {
     })
 }
 
-/// Returns the domains that apps have of their own.
+/// Returns the domains that lead to apps, those of their releases, too.
 fn all_domains(server: &Server) -> Result<Vec<(AppName, Domain)>, Error> {
     let mut all = Vec::new();
     for app in apps::names(&server.root)? {
-        let own = domains::of(&server.app_dir(&app)).unwrap_or_default();
-        all.extend(own.into_iter().map(|domain| (app.clone(), domain)));
+        let its = domains::all_of(&server.app_dir(&app)).unwrap_or_default();
+        all.extend(its.into_iter().map(|domain| (app.clone(), domain)));
     }
     Ok(all)
 }
