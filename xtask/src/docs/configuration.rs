@@ -46,6 +46,12 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "a list of addresses and networks, as 10.0.0.0/8",
     ],
     [
+        "proxy.proxy_protocol",
+        "false",
+        "Each connection of those proxies begins with the PROXY protocol (HAProxy's, version 1 or 2), which says whose it is; one without is not served. For load balancers that pass connections on as they are, with TLS in them",
+        "true or false",
+    ],
+    [
         "acme.email",
         "-",
         "Where the certificate authority writes to. Who sets it agrees to its terms; without it no certificate is ordered",
@@ -329,6 +335,7 @@ mod tests {
                 "proxy.bind" => assert_eq!(bind, *default),
                 "proxy.http" => assert_eq!(config.proxy.http.to_string(), *default),
                 "proxy.https" => assert_eq!(config.proxy.https.to_string(), *default),
+                "proxy.proxy_protocol" => assert_eq!(config.proxy.proxy_protocol.to_string(), *default),
                 "acme.staging" => assert_eq!(config.acme.staging.to_string(), *default),
                 "proxy.first_port" => assert_eq!(config.proxy.first_port.to_string(), *default),
                 "networks.range" => assert_eq!(config.networks.range.to_string(), *default),

@@ -4,6 +4,7 @@
 //! - `connection_limit`: how many connections there may be, and which of them make room
 //! - `serve_context`: what serving a connection, and answering a request, needs to know
 //! - `client_stream`: its bytes, with TLS or without; `transport`: how a port's connections get theirs
+//! - `proxy_header`: what a load balancer says first of whose a connection is
 //! - `client_io`: a connection as the HTTP library reads and writes it, with its time limits
 //! - `request_body`: a request's body, which can be sent again
 //! - `turn_away`: a connection for which there is no room
@@ -12,6 +13,7 @@ pub(crate) mod client_io;
 pub(crate) mod client_stream;
 pub(crate) mod connection_limit;
 pub(crate) mod connection_state;
+pub(crate) mod proxy_header;
 pub(crate) mod request_body;
 pub(crate) mod serve_context;
 pub(crate) mod transport;

@@ -19,17 +19,20 @@ pub(crate) struct ServeContext {
     pub(crate) limits: Limits,
     /// The proxies in front whose word counts for where a request came from.
     pub(crate) trusted: Vec<Network>,
+    /// Whether their connections begin with the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
     pub(crate) limiter: Arc<ConnectionLimiter>,
     /// The tasks of all connections, upgraded ones too, and of the ports that accept them.
     pub(crate) connections: TaskTracker,
 }
 
 impl ServeContext {
-    pub(crate) fn new(limits: Limits, trusted: Vec<Network>) -> Self {
+    pub(crate) fn new(limits: Limits, trusted: Vec<Network>, proxy_protocol: bool) -> Self {
         Self {
             limiter: Arc::new(ConnectionLimiter::new(&limits)),
             limits,
             trusted,
+            proxy_protocol,
             connections: TaskTracker::new(),
         }
     }

@@ -21,7 +21,7 @@ pub(crate) fn is_forwarded_header(name: &str) -> bool {
 }
 
 /// Returns whether the word of who sends requests from this address counts.
-fn is_trusted(peer: IpAddr, trusted: &[Network]) -> bool {
+pub(crate) fn is_trusted(peer: IpAddr, trusted: &[Network]) -> bool {
     trusted.iter().any(|network| network.contains(peer))
 }
 

@@ -67,6 +67,8 @@ pub struct Config {
     pub limits: Limits,
     /// The proxies in front whose word counts for where a request came from.
     pub trusted_proxies: Vec<Network>,
+    /// Whether these say by the PROXY protocol whose a connection is.
+    pub proxy_protocol: bool,
     /// The program's version, for the status.
     pub version: String,
     /// Whether to replace the switch that runs, if one does, and to take over its sockets.
@@ -141,7 +143,7 @@ impl Proxy {
             switch: Switch::new(table, loaded.routes, config.limits.clone()),
             listeners: Listeners::new(
                 config.bind,
-                ServeContext::new(config.limits, config.trusted_proxies),
+                ServeContext::new(config.limits, config.trusted_proxies, config.proxy_protocol),
             ),
             http_port: DomainPort::new(config.http),
             https_port: DomainPort::new(config.https),

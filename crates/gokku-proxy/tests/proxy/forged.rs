@@ -28,6 +28,7 @@ async fn passed(trusted: &[&str], headers: &str) -> Message {
 const FORGED: &str = "x-forwarded-for: 10.9.8.7\r\nx-forwarded-host: evil\r\nx-forwarded-proto: https\r\nx-forwarded-port: 443\r\n\
                       x-real-ip: 10.9.8.7\r\nforwarded: for=10.9.8.7;proto=https\r\nX_Forwarded_For: 10.9.8.7\r\n";
 
+/// P44.
 #[tokio::test]
 async fn a_client_cannot_say_where_it_comes_from() {
     for trusted in [&[][..], &["10.0.0.0/8"]] {

@@ -24,6 +24,7 @@ mod maintenance;
 mod names;
 mod own_answers;
 mod probing;
+mod proxy_protocol;
 mod refusing;
 mod retrying;
 mod routes;

@@ -56,6 +56,7 @@ async fn after_a_start_what_is_not_seen_where_it_was_gets_nothing() {
     }
     site.kill().await;
     gone.kill();
+    until("its end", async || gone.first().is_none().then_some(())).await;
     site.start().await.unwrap();
     let routes = site.client.status().await.unwrap().routes;
     for (container, is_down) in [(&gone, true), (&moved, true), (&runs, false)] {

@@ -230,6 +230,8 @@ pub struct ProxyConfig {
     pub forbidden_ports: Vec<PortRange>,
     /// The proxies in front whose word counts for where a request came from.
     pub trusted_proxies: Vec<Network>,
+    /// Whether each of their connections begins with the PROXY protocol.
+    pub proxy_protocol: bool,
     /// What clients and apps may cost.
     pub limits: Limits,
     /// How what has traffic is asked whether it is healthy.
@@ -245,6 +247,7 @@ impl Default for ProxyConfig {
             first_port: 8000,
             forbidden_ports: Vec::new(),
             trusted_proxies: Vec::new(),
+            proxy_protocol: false,
             limits: Limits::default(),
             health_check: Checks::default(),
         }
@@ -300,6 +303,12 @@ pub fn parse(path: &Path, bytes: &[u8]) -> Result<ServerConfig, Error> {
             message,
         ));
     }
+    if config.proxy.proxy_protocol && config.proxy.trusted_proxies.is_empty() {
+        let places: Places = toml_file::parse(path, bytes)?;
+        let written = places.proxy.proxy_protocol.map_or(0, |on| on.span().start);
+        let message = "proxy_protocol is for the proxies of trusted_proxies, and there is none: name them, or remove it";
+        return Err(toml_file::at(path, bytes, written, message.to_owned()));
+    }
     if config.acme.staging && config.acme.directory.is_some() {
         let places: Places = toml_file::parse(path, bytes)?;
         let written = places.acme.staging.map_or(0, |staging| staging.span().start);
@@ -328,6 +337,7 @@ struct AcmePlaces {
 struct PortPlaces {
     http: Option<toml::Spanned<u16>>,
     https: Option<toml::Spanned<u16>>,
+    proxy_protocol: Option<toml::Spanned<bool>>,
 }
 
 #[cfg(test)]
@@ -414,6 +424,11 @@ mod tests {
             ),
             ("[acme]\nemail = 1\n", "2:9", "expected a string"),
             ("[acme]\nemail = \"me\"\n", "2:9", "is no email address"),
+            (
+                "[proxy]\nproxy_protocol = true\n",
+                "2:18",
+                "proxy_protocol is for the proxies of trusted_proxies",
+            ),
             ("[proxy]\nhttps = 0\n", "2:9", "nonzero"),
             ("[proxy]\nhttps = 65536\n", "2:9", "65536"),
             ("[apps.api]\nports = 443\n", "2:9", "expected a sequence"),

@@ -66,6 +66,7 @@ async fn serve(
         certificates: server.root.certificates(),
         limits: settings.limits,
         trusted_proxies: settings.trusted_proxies,
+        proxy_protocol: settings.proxy_protocol,
         version: server.version.clone(),
         take_over,
     };

@@ -30,6 +30,8 @@ pub(crate) struct Site {
     pub(crate) limits: Limits,
     /// The proxies that the next one trusts.
     pub(crate) trusted: Vec<Network>,
+    /// Whether these speak the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
     /// The first of ten ports that are nobody else's.
     pub(crate) ports: u16,
 }
@@ -120,6 +122,7 @@ impl Site {
             client: Client::new(folder.path().join("proxy.sock")),
             limits: Limits::default(),
             trusted: Vec::new(),
+            proxy_protocol: false,
             folder,
             running: None,
             ports: free_ports(),
@@ -136,6 +139,7 @@ impl Site {
             certificates: self.certificates(),
             limits: self.limits.clone(),
             trusted_proxies: self.trusted.clone(),
+            proxy_protocol: self.proxy_protocol,
             version: "1.2.3".to_owned(),
             take_over: false,
         }
