@@ -1,10 +1,11 @@
 //! The process that serves: the traffic switch, with the supervisor of its containers.
 //!
-//! - [`run`]: its start; [`supervisor`], of which `upkeep` is the memory, and `outside` what it reaches; [`upgrade`]: a new one takes its place
+//! - [`run`]: its start; [`supervisor`], of which `upkeep` and `isolation` are the memory, and `outside` what it reaches; [`upgrade`]: a new one takes its place
 //! - `certificate_expiry`: tells that certificates are about to end
 
 pub(crate) mod certificate_expiry;
 mod error;
+pub(crate) mod isolation;
 pub(crate) mod outside;
 pub mod run;
 pub mod supervisor;
