@@ -4,15 +4,16 @@
 use std::process::{Command, Stdio};
 
 use futures_util::future::BoxFuture;
+use gokku_core::containers::{Isolated, labels};
 use gokku_core::machine::subnet::Subnet;
 use gokku_docker::Engine;
 use gokku_git::{Difference, OLDEST_GIT, Repository, git_version};
 use serde::Serialize;
 
-use crate::app::{self, apps, server_config};
+use crate::app::{self, apps};
 use crate::command::{integrity, usage};
 use crate::engine::runtime::Runtime;
-use crate::plan::networks;
+use crate::plan::{isolation, networks};
 use crate::server::Server;
 
 /// One thing that was looked at.
@@ -175,6 +176,7 @@ async fn engine(server: &Server, connected: &Result<Engine, gokku_docker::Error>
         }
     };
     let network = addresses(server, engine).await;
+    let isolation = isolation(server, engine).await;
     let init = match engine.has_init().await {
         Ok(true) => good("init", "the engine has one for containers".to_owned()),
         Ok(false) => bad(
@@ -188,6 +190,7 @@ async fn engine(server: &Server, connected: &Result<Engine, gokku_docker::Error>
     vec![
         good(what, format!("{}, API {}", engine.version(), engine.api())),
         network,
+        isolation,
         init,
     ]
 }
@@ -199,11 +202,7 @@ async fn addresses(server: &Server, engine: &dyn Runtime) -> Finding {
         Ok(all) => all,
         Err(error) => return bad(what, error.to_string(), "docker network ls".to_owned()),
     };
-    // One that cannot be read is told elsewhere.
-    let range = server_config::read(&server.root)
-        .unwrap_or_default()
-        .networks
-        .range;
+    let range = isolation::range(&server.root);
     let mut taken: Vec<Subnet> = all.iter().flat_map(|one| one.subnets.iter().copied()).collect();
     taken.extend(networks::routes());
     match range.free(&taken) {
@@ -216,6 +215,35 @@ async fn addresses(server: &Server, engine: &dyn Runtime) -> Finding {
             ),
         ),
         free => good(what, format!("{range} has room for {free} more")),
+    }
+}
+
+/// Whether the networks of apps are kept apart. What the daemon does now and then for that is done here, too: so it is known
+/// whether it can be.
+async fn isolation(server: &Server, engine: &dyn Runtime) -> Finding {
+    let what = "isolation";
+    let root = server.root.label();
+    match engine.networks_with(&[(labels::ROOT, &root)]).await {
+        Ok(networks) if networks.is_empty() => {
+            return good(what, "no app has a network yet".to_owned());
+        }
+        Ok(_) => {}
+        Err(error) => return bad(what, error.to_string(), "docker network ls".to_owned()),
+    }
+    let range = isolation::range(&server.root);
+    match isolation::isolate(engine, &server.root, range).await {
+        Ok(Isolated::Already) => good(what, format!("the firewall lets nothing pass between networks of {range}")),
+        Ok(Isolated::Now) => good(
+            what,
+            format!("the firewall lets nothing pass between networks of {range}: the rule was not there, and was made"),
+        ),
+        Ok(Isolated::ByEngine) => good(what, "this engine's own rules keep networks apart at every moment".to_owned()),
+        Err(error) => bad(
+            what,
+            format!("whenever a network is made, an app may reach another one's containers for a moment: {error}"),
+            "apt-get install --yes iptables, or a Docker Engine from 28 on; docs/security.md#apps-are-apart says what is needed"
+                .to_owned(),
+        ),
     }
 }
 
