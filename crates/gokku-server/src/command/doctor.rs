@@ -334,3 +334,81 @@ fn program(name: &'static str, args: &[&str], mend: &str) -> Finding {
         None => bad(name, "it is not installed".to_owned(), mend.to_owned()),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use gokku_core::access::domain_grants::DomainGrants;
+    use gokku_core::containers::NewNetwork;
+    use gokku_core::machine::subnet::RANGE;
+    use gokku_core::{Access, Asker};
+    use gokku_proxy::control::client::Client;
+
+    use super::*;
+    use crate::engine::fake::Fake;
+    use crate::fs::root::Root;
+
+    fn server(folder: &std::path::Path) -> Server {
+        let root = Root::open(folder).unwrap();
+        Server {
+            switch: Arc::new(Client::new(root.socket())),
+            root,
+            program: "/bin/true".into(),
+            engine: "/no/engine".into(),
+            version: "0".to_owned(),
+            by: "test".to_owned(),
+            access: Access::All,
+            asker: Asker::Owner,
+            domains: DomainGrants::default(),
+            reached_at: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn networks_that_cannot_be_kept_apart_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = server(folder.path());
+        let engine = Fake::new(folder.path().to_owned());
+        let found = async || isolation(&server, &engine).await;
+        let none = found().await;
+        assert!(
+            none.good && none.found.contains("no app has a network"),
+            "{none:?}"
+        );
+        assert_eq!(engine.world().isolation, None, "nothing is changed for nobody");
+
+        let new = NewNetwork {
+            names: vec!["gokku.api".to_owned()],
+            labels: BTreeMap::from([(labels::ROOT.to_owned(), server.root.label())]),
+            containers: 1,
+            range: RANGE,
+            avoid: Vec::new(),
+        };
+        engine.network_of_range(&new).await.unwrap();
+        let made = found().await;
+        assert!(
+            made.good && made.found.ends_with("was not there, and was made"),
+            "{made:?}"
+        );
+        let there = found().await;
+        assert!(
+            there.good && there.found.ends_with("networks of 10.213.0.0/16"),
+            "{there:?}"
+        );
+
+        engine.world().no_firewall = Some("no iptables-restore".to_owned());
+        let cannot = found().await;
+        assert!(
+            !cannot.good && cannot.found.contains("no iptables-restore"),
+            "{cannot:?}"
+        );
+        assert!(
+            cannot.found.contains("reach another one's containers"),
+            "{cannot:?}"
+        );
+        assert!(cannot.mend.unwrap().contains("apt-get install --yes iptables"));
+    }
+}
