@@ -9,6 +9,9 @@ use gokku_core::machine::backoff::Backoff;
 use gokku_core::machine::subnet::Subnet;
 use tokio::time::Instant;
 
+/// How long after the daemon's start it is seen to first: a first deploy starts the daemon, and is not to wait for that. Of a
+/// machine that ran before, the rule is there.
+pub(crate) const START: Duration = Duration::from_secs(5);
 /// How often it is looked whether the rule is there.
 pub(crate) const EVERY: Duration = Duration::from_secs(300);
 /// What came to nothing is tried again after this; longer each time.
@@ -42,19 +45,18 @@ pub(crate) enum News {
     ThereAfterAll,
 }
 
-impl Default for IsolationWatch {
-    fn default() -> Self {
+impl IsolationWatch {
+    /// That of a daemon which starts now.
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             busy: false,
             range: None,
-            due: None,
+            due: Some(now + START),
             last: None,
             pause: Backoff::between(FIRST_PAUSE, LONGEST_PAUSE),
         }
     }
-}
 
-impl IsolationWatch {
     /// The engine has gone: what it comes back as is not known.
     pub(crate) fn engine_gone(&mut self) {
         self.due = None;
@@ -63,8 +65,9 @@ impl IsolationWatch {
 
     /// Whether it is time: somebody is at it from then on.
     pub(crate) fn begin(&mut self, now: Instant, range: Subnet) -> bool {
-        let is_due = self.range != Some(range) || self.due.is_none_or(|due| due <= now);
-        if self.busy || !is_due {
+        let has_changed = self.range.is_some_and(|before| before != range);
+        let is_due = self.due.is_none_or(|due| due <= now);
+        if self.busy || !(has_changed || is_due) {
             return false;
         }
         self.busy = true;
@@ -111,7 +114,10 @@ mod tests {
 
     #[test]
     fn it_is_seen_to_at_first_and_now_and_then_and_by_one_at_a_time() {
-        let (mut watch, now) = (IsolationWatch::default(), Instant::now());
+        let mut now = Instant::now();
+        let mut watch = IsolationWatch::new(now);
+        assert!(!watch.begin(now, RANGE), "nobody's first deploy waits for it");
+        now += START;
         assert!(watch.begin(now, RANGE));
         assert!(!watch.begin(now + EVERY * 2, RANGE), "somebody is at it");
         assert_eq!(watch.done(now, Ok(Isolated::Now)), Some(News::Made));
@@ -135,7 +141,8 @@ mod tests {
 
     #[test]
     fn what_fails_is_told_once_and_tried_again_later_each_time() {
-        let (mut watch, mut now) = (IsolationWatch::default(), Instant::now());
+        let began = Instant::now();
+        let (mut watch, mut now) = (IsolationWatch::new(began), began + START);
         let failed = || Err("no iptables".to_owned());
         let mut told = Vec::new();
         let mut pauses = Vec::new();

@@ -66,7 +66,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch, outside: Arc<dyn Outsi
         known: HashMap::new(),
         at: HashSet::new(),
         pruning: false,
-        isolation: IsolationWatch::default(),
+        isolation: IsolationWatch::new(Instant::now()),
         found: false,
         jobs: FuturesUnordered::new(),
     };

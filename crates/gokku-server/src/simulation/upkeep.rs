@@ -10,7 +10,7 @@ use gokku_core::{AppName, ContainerId};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use crate::daemon::isolation::EVERY;
+use crate::daemon::isolation::{EVERY, START};
 use crate::daemon::outside::Outside;
 use crate::daemon::supervisor;
 use crate::engine::fake::Fake;
@@ -244,6 +244,8 @@ async fn networks_are_kept_apart_also_when_the_rule_was_taken_away() {
             let isolation = stage.fake.world().isolation.clone();
             isolation.map(|isolation| isolation.range.to_string())
         };
+        assert_eq!(kept_apart(stage), None, "nobody's first deploy waits for it");
+        sleep(START).await;
         assert_eq!(kept_apart(stage).as_deref(), Some("10.213.0.0/16"));
         // Somebody flushes the machine's firewall.
         stage.fake.world().isolation = None;
