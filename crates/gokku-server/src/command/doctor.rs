@@ -232,17 +232,26 @@ async fn isolation(server: &Server, engine: &dyn Runtime) -> Finding {
     }
     let range = isolation::range(&server.root);
     match isolation::isolate(engine, &server.root, range).await {
-        Ok(Isolated::Already) => good(what, format!("the firewall lets nothing pass between networks of {range}")),
+        Ok(Isolated::Already) => good(
+            what,
+            format!("the firewall lets nothing pass between networks of {range}"),
+        ),
         Ok(Isolated::Now) => good(
             what,
-            format!("the firewall lets nothing pass between networks of {range}: the rule was not there, and was made"),
+            format!(
+                "the firewall lets nothing pass between networks of {range}: the rule was not there, and was made"
+            ),
         ),
-        Ok(Isolated::ByEngine) => good(what, "this engine's own rules keep networks apart at every moment".to_owned()),
+        Ok(Isolated::ByEngine) => good(
+            what,
+            "this engine's own rules keep networks apart at every moment".to_owned(),
+        ),
         Err(error) => bad(
             what,
-            format!("whenever a network is made, an app may reach another one's containers for a moment: {error}"),
-            "apt-get install --yes iptables, or a Docker Engine from 28 on; docs/security.md#apps-are-apart says what is needed"
-                .to_owned(),
+            format!(
+                "whenever a network is made, an app may reach another one's containers for a moment: {error}"
+            ),
+            "apt-get install --yes iptables, or a Docker Engine from 28 on".to_owned(),
         ),
     }
 }
