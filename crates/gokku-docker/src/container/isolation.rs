@@ -33,8 +33,8 @@ const KEEPS_APART: u32 = 28;
 const REPOSITORY: &str = "gokku.invalid/firewall";
 const TAG: &str = "1";
 
-/// Of the host, what its programs need, as far as it is there.
-const FOLDERS: [&str; 7] = [
+/// Of the host, what its programs need, as far as it is there; the last is what all that change rules of the older kind wait for.
+const HOST: [&str; 8] = [
     "/usr",
     "/lib",
     "/lib64",
@@ -42,9 +42,8 @@ const FOLDERS: [&str; 7] = [
     "/sbin",
     "/etc/alternatives",
     "/etc/ld.so.cache",
+    "/run/xtables.lock",
 ];
-/// What all that change rules of the older kind wait for.
-const LOCK: &str = "/run/xtables.lock";
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// The last word: how many seconds it waits for others that change rules.
 const PROGRAM: [&str; 4] = ["iptables-restore", "--noflush", "--wait", "5"];
@@ -194,53 +193,21 @@ impl Engine {
 
     /// Makes a container in which the host's programs may change its firewall, and nothing else.
     async fn container_of_host(&self, root: &str) -> Result<ContainerId, Error> {
-        let image = self.empty_image().await?;
-        let own = [(labels::ROOT, root), (labels::KIND, labels::FIREWALL)];
-        let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
-        let mounts = FOLDERS.iter().chain(&[LOCK]);
-        let mounts = mounts.filter(|path| Path::new(path).exists()).map(|path| {
-            let path = Some((*path).to_owned());
-            bollard::models::Mount {
-                typ: Some(MountType::BIND),
-                source: path.clone(),
-                target: path,
-                read_only: Some(true),
-                ..bollard::models::Mount::default()
-            }
-        });
-        let words = |all: &[&str]| Some(all.iter().map(|word| (*word).to_owned()).collect());
-        let body = ContainerCreateBody {
-            image: Some(image.clone()),
-            env: words(&[PATH, "LC_ALL=C"]),
-            labels: Some(labels::whole(&own.into())),
-            cmd: words(&PROGRAM),
-            open_stdin: Some(true),
-            stdin_once: Some(true),
-            attach_stdin: Some(true),
-            attach_stdout: Some(true),
-            attach_stderr: Some(true),
-            host_config: Some(HostConfig {
-                network_mode: Some("host".to_owned()),
-                userns_mode: Some("host".to_owned()),
-                cap_drop: words(&["ALL"]),
-                cap_add: words(&["NET_ADMIN", "NET_RAW"]),
-                // Where there is SELinux, a container may run none of the host's programs.
-                security_opt: words(&["no-new-privileges", "label=disable"]),
-                mounts: Some(mounts.collect()),
-                log_config: Some(HostConfigLogConfig {
-                    typ: Some("none".to_owned()),
-                    config: Some(HashMap::new()),
-                }),
-                ..HostConfig::default()
-            }),
-            ..ContainerCreateBody::default()
-        };
         let spec = ContainerSpec {
-            image,
+            image: self.empty_image().await?,
             ..ContainerSpec::default()
         };
-        let made = self.create_of(&spec, body).await?;
-        Ok(ContainerId::new(made.id))
+        let all = HOST.into_iter().filter(|path| Path::new(path).exists());
+        let mut paths: Vec<&str> = all.collect();
+        loop {
+            let made = self.create_of(&spec, body(&spec.image, root, &paths)).await;
+            // The engine may see other files than this process.
+            let missing = made.as_ref().err().and_then(|error| missing(error, &paths));
+            match missing {
+                Some(missing) => drop(paths.remove(missing)),
+                None => return Ok(ContainerId::new(made?.id)),
+            }
+        }
     }
 
     /// The name of the image with nothing in it, which is made when there is none.
@@ -277,6 +244,55 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// What the container is made with, that has these paths of the host.
+fn body(image: &str, root: &str, paths: &[&str]) -> ContainerCreateBody {
+    let own = [(labels::ROOT, root), (labels::KIND, labels::FIREWALL)];
+    let own = own.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let mounts = paths.iter().map(|path| bollard::models::Mount {
+        typ: Some(MountType::BIND),
+        source: Some((*path).to_owned()),
+        target: Some((*path).to_owned()),
+        read_only: Some(true),
+        ..bollard::models::Mount::default()
+    });
+    let words = |all: &[&str]| Some(all.iter().map(|word| (*word).to_owned()).collect());
+    ContainerCreateBody {
+        image: Some(image.to_owned()),
+        env: words(&[PATH, "LC_ALL=C"]),
+        labels: Some(labels::whole(&own.into())),
+        cmd: words(&PROGRAM),
+        open_stdin: Some(true),
+        stdin_once: Some(true),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        host_config: Some(HostConfig {
+            network_mode: Some("host".to_owned()),
+            userns_mode: Some("host".to_owned()),
+            cap_drop: words(&["ALL"]),
+            cap_add: words(&["NET_ADMIN", "NET_RAW"]),
+            // Where there is SELinux, a container may run none of the host's programs.
+            security_opt: words(&["no-new-privileges", "label=disable"]),
+            mounts: Some(mounts.collect()),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("none".to_owned()),
+                config: Some(HashMap::new()),
+            }),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// Which of these paths the engine has not found, where that is its error.
+fn missing(error: &Error, paths: &[&str]) -> Option<usize> {
+    let Error::Api { message, .. } = error else {
+        return None;
+    };
+    let (_, missing) = message.rsplit_once("bind source path does not exist: ")?;
+    paths.iter().position(|path| *path == missing.trim())
 }
 
 /// Whether nobody is waiting any more for a container that was made then; both since the epoch.
@@ -324,6 +340,18 @@ mod tests {
         assert_eq!(there(Way::Make).unwrap(), "-I FORWARD -j gokku-10.213.0.0/16");
         let (from, to) = chains("255.255.255.255/32".parse().unwrap());
         assert!(from.len() <= 28 && to.len() <= 28, "{from} {to}");
+    }
+
+    #[test]
+    fn what_the_engine_does_not_find_is_left_out() {
+        let api = |message: &str| Error::Api {
+            what: WHAT,
+            message: message.to_owned(),
+        };
+        let said = "invalid mount config for type \"bind\": bind source path does not exist: ";
+        assert_eq!(missing(&api(&format!("{said}/lib64")), &HOST), Some(2));
+        assert_eq!(missing(&api(&format!("{said}/home")), &HOST), None);
+        assert_eq!(missing(&api("no space left on device"), &HOST), None);
     }
 
     #[test]

@@ -731,7 +731,7 @@ impl Watch<'_> {
     fn isolated(&mut self, came: Result<Isolated, String>) {
         match self.isolation.done(Instant::now(), came) {
             Some(News::Made) => {
-                tracing::info!("the networks of apps are kept apart by a rule of gokku's own")
+                tracing::info!("the networks of apps are kept apart by a rule of gokku's own");
             }
             Some(News::MadeAgain) => {
                 tracing::warn!("the rule that keeps the networks of apps apart was gone, and was made again");
