@@ -51,7 +51,7 @@ pub(crate) fn at(host: Option<&OsStr>) -> Command {
     command
 }
 
-/// The containers of the server with this root, in the order of their names.
+/// The containers of the server with this root, in the order of their names; not the one that sets the firewall.
 pub fn containers(root: &Path) -> Vec<Container> {
     containers_at(None, root)
 }
@@ -65,6 +65,8 @@ pub(crate) fn containers_at(host: Option<&OsStr>, root: &Path) -> Vec<Container>
     let shown = Output::of(at(host).args(["inspect", "--type", "container"]).args(ids));
     let shown: Vec<Value> = serde_json::from_str(&shown.stdout).unwrap_or_default();
     let mut containers: Vec<_> = shown.iter().map(container).collect();
+    // It is there for a moment, and no app's.
+    containers.retain(|one| one.labels.get("gokku.kind").is_none_or(|kind| kind != "firewall"));
     containers.sort_by(|one, other| one.name.cmp(&other.name));
     containers
 }

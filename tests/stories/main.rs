@@ -30,6 +30,7 @@ mod hold;
 mod images;
 mod intake;
 mod interrupted;
+mod isolation;
 mod keys;
 mod keys_and_ports;
 mod languages;

@@ -83,6 +83,9 @@ fn show(interrupted: &AtomicBool) {
             .args(["--format", "table {{.Names}}\t{{.Image}}\t{{.Status}}"]),
         true,
     );
+    // The rule in the machine's firewall goes with the last server only when that leaves.
+    server.kill_daemon();
+    server.gokku(["leave", "--data"]).ok();
 }
 
 /// Where it is shown.

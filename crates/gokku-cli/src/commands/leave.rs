@@ -41,6 +41,12 @@ impl Run for LeaveArgs {
             );
             printer.note(Look::Plain, &words);
         }
+        if let Some(why) = &left.firewall {
+            let words = format!(
+                "The firewall's rule between networks stays ({why}): `iptables -t mangle -S` shows it, and it ends with the next start of the machine"
+            );
+            printer.note(Look::Plain, &words);
+        }
         Ok(DONE)
     }
 }

@@ -22,7 +22,7 @@ pub const RESTART: &str = "gokku.restart";
 pub const RESTART_DELAY: &str = "gokku.restart-delay";
 /// The port the app listens on.
 pub const PORT: &str = "gokku.port";
-/// `once` for one-off containers: migrations and `gokku run`. Of a network: [`OWN`], [`PAIR`] or another word.
+/// `once` for one-off containers: migrations and `gokku run`; [`FIREWALL`]. Of a network: [`OWN`], [`PAIR`] or another word.
 pub const KIND: &str = "gokku.kind";
 /// The network that it is reached on.
 pub const NETWORK: &str = "gokku.network";
@@ -34,3 +34,6 @@ pub const APPS: &str = "gokku.apps";
 pub const OWN: &str = "own";
 /// The [`KIND`] of a network that two apps share.
 pub const PAIR: &str = "pair";
+
+/// The [`KIND`] of a container that sets the rule which keeps networks apart: it is no app's.
+pub const FIREWALL: &str = "firewall";

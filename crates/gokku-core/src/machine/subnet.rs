@@ -68,6 +68,11 @@ impl Subnet {
         self.first & common == other.first & common
     }
 
+    /// Returns whether all addresses of another one are in it.
+    pub fn contains(self, other: Self) -> bool {
+        self.bits <= other.bits && self.overlaps(other)
+    }
+
     /// The pieces of it that have so many bits, in their order.
     fn pieces(self, bits: u8) -> impl Iterator<Item = Self> {
         let count = 1_u64 << bits.saturating_sub(self.bits);
@@ -203,6 +208,19 @@ mod tests {
         ] {
             assert_eq!(subnet(one).overlaps(subnet(other)), both, "{one} {other}");
             assert_eq!(subnet(other).overlaps(subnet(one)), both, "{other} {one}");
+        }
+    }
+
+    #[test]
+    fn subnets_within_another_one() {
+        for (one, other, within) in [
+            ("10.213.0.0/16", "10.213.255.0/24", true),
+            ("10.213.0.0/16", "10.213.0.0/16", true),
+            ("10.213.255.0/24", "10.213.0.0/16", false),
+            ("10.213.0.0/16", "10.214.0.0/24", false),
+            ("0.0.0.0/0", "192.0.2.7/32", true),
+        ] {
+            assert_eq!(subnet(one).contains(subnet(other)), within, "{one} {other}");
         }
     }
 

@@ -100,7 +100,8 @@ impl Engine {
         Ok(id)
     }
 
-    fn create_of<'a>(
+    /// Makes a container of what the engine is told in its own words.
+    pub(crate) fn create_of<'a>(
         &'a self,
         spec: &'a ContainerSpec,
         body: ContainerCreateBody,

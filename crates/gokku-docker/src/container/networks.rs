@@ -42,24 +42,23 @@ fn facts(one: bollard::models::Network) -> NetworkFacts {
 }
 
 impl Engine {
-    /// The network of exactly this name; a bridge with these labels that is made when there is none.
+    /// The network of exactly the one name, whatever it is; a bridge that is made of a free piece of its range when there is
+    /// none.
     ///
     /// Engines before API 1.44 take the same name twice when asked at the same time, and then take it for neither: so
     /// one process at a time makes it, whichever server's it is.
-    pub async fn network_or_make(
-        &self,
-        name: &str,
-        labels: &BTreeMap<String, String>,
-    ) -> Result<NetworkFacts, Error> {
+    pub async fn network_or_make(&self, new: &NewNetwork) -> Result<NetworkFacts, Error> {
+        let name = new.names.first().map_or("", String::as_str);
         if let Some(there) = self.network(name).await? {
             return Ok(there);
         }
         let _one_at_a_time = self.lock().await;
-        if self.networks(name).await?.is_empty() {
-            match self.create_network(name, labels, None).await {
-                // Somebody else made it in the meantime.
-                Ok(()) | Err(Error::Conflict { .. }) => {}
-                Err(error) => return Err(error),
+        let all = self.networks_with(&[]).await?;
+        if all.iter().all(|one| one.name != name) {
+            match self.make_of_range(name, new, &all).await {
+                // Somebody else has made it in the meantime.
+                Err(Error::Conflict { message, .. }) if message.contains("already exists") => {}
+                made => made?,
             }
         }
         self.just_made(name).await
@@ -90,23 +89,27 @@ impl Engine {
             what: MAKE,
             names: new.names.clone(),
         })?;
+        self.make_of_range(name, new, &all).await?;
+        self.just_made(name).await
+    }
+
+    /// Makes a network of a piece of its range that none of these has.
+    async fn make_of_range(&self, name: &str, new: &NewNetwork, all: &[NetworkFacts]) -> Result<(), Error> {
         let mut taken: Vec<Subnet> = all.iter().flat_map(|one| one.subnets.iter().copied()).collect();
         taken.extend(&new.avoid);
         let mut tries = TRIES;
         loop {
             let piece = new.range.choose(new.containers, &taken)?;
-            match self.create_network(name, &new.labels, Some(piece)).await {
-                Ok(()) => break,
+            match self.create_network(name, &new.labels, piece).await {
                 Err(Error::Api { message, .. } | Error::Conflict { message, .. })
                     if message.contains("overlap") && tries > 0 =>
                 {
                     tries -= 1;
                     taken.push(piece);
                 }
-                Err(error) => return Err(error),
+                made => return made,
             }
         }
-        self.just_made(name).await
     }
 
     /// Returns the network of exactly this name, once there must be one. Who did not get the lock in time may have made one as
@@ -223,23 +226,23 @@ impl Engine {
         &self,
         name: &str,
         labels: &BTreeMap<String, String>,
-        subnet: Option<Subnet>,
+        subnet: Subnet,
     ) -> Result<(), Error> {
         let mut all: HashMap<String, String> = labels.clone().into_iter().collect();
         let kind = all.entry(labels::KIND.to_owned());
         kind.or_insert_with(|| "network".to_owned());
-        let ipam = subnet.map(|subnet| Ipam {
+        let ipam = Ipam {
             config: Some(vec![IpamConfig {
                 subnet: Some(subnet.to_string()),
                 ..IpamConfig::default()
             }]),
             ..Ipam::default()
-        });
+        };
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
             labels: Some(all),
-            ipam,
+            ipam: Some(ipam),
             ..NetworkCreateRequest::default()
         };
         let call = Call::new("network create", MAKE, name);

@@ -39,11 +39,20 @@ impl Engine {
     /// Makes and starts a one-off container, attached.
     pub async fn start_one_off(&self, spec: &ContainerSpec) -> Result<(OneOff, Session), Error> {
         let id = self.create(spec).await?;
+        self.start_attached(id, spec.stdin).await
+    }
+
+    /// Starts a one-off container that was made, attached.
+    pub(crate) async fn start_attached(
+        &self,
+        id: ContainerId,
+        stdin: bool,
+    ) -> Result<(OneOff, Session), Error> {
         let one_off = OneOff {
             engine: self.clone(),
             id: Some(id.clone()),
         };
-        let started = match self.attach(&id, spec.stdin).await {
+        let started = match self.attach(&id, stdin).await {
             Ok(session) => self.start(&id).await.map(|()| session),
             Err(error) => Err(error),
         };

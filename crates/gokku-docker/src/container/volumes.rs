@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use bollard::models::{MountPoint, MountType, MountVolumeOptions, Volume, VolumeListResponse};
+use bollard::models::{
+    ContainerSummary, MountPoint, MountType, MountVolumeOptions, Volume, VolumeListResponse,
+};
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptionsBuilder};
 use futures_util::future::BoxFuture;
 use gokku_core::config::volume::{can_replace, declared};
@@ -164,7 +166,12 @@ impl Engine {
     /// be written to.
     async fn mounted_folders(&self, app: &str) -> Result<Vec<(Option<String>, String, bool)>, Error> {
         let filters = HashMap::from([("label".to_owned(), vec![labels::ROOT.to_owned()])]);
-        let folders = self.listed(&filters).await?.into_iter().flat_map(|one| {
+        let of_app = |one: &ContainerSummary| {
+            let kind = one.labels.as_ref().and_then(|all| all.get(labels::KIND));
+            kind.is_none_or(|kind| kind != labels::FIREWALL)
+        };
+        let all = self.listed(&filters).await?.into_iter();
+        let folders = all.filter(of_app).flat_map(|one| {
             let names = one.names.unwrap_or_default();
             let name = names.first().map_or("", |name| name.trim_start_matches('/'));
             let theirs = one.labels.as_ref().and_then(|all| all.get(labels::APP));

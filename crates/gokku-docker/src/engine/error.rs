@@ -113,6 +113,12 @@ pub enum Error {
         /// The engine's words.
         message: String,
     },
+    /// The firewall of the engine's host was not told to keep networks apart.
+    #[error("keep the networks of apps apart: iptables on the Docker Engine's host: {said}")]
+    Firewall {
+        /// What was said: by iptables, or by the engine where it could not start it.
+        said: String,
+    },
     /// All names that a network may have are taken by networks of others.
     #[error("{what}: {} and all further names of it are taken", names.join(", "))]
     NamesTaken {
@@ -239,6 +245,7 @@ impl From<Error> for gokku_core::containers::Error {
             | Error::Context { .. }
             | Error::NoRoom(_)
             | Error::NetworkFull { .. }
+            | Error::Firewall { .. }
             | Error::NamesTaken { .. }
             | Error::NoImage { .. }
             | Error::GoesOn { .. }

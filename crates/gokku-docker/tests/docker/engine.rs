@@ -145,8 +145,8 @@ async fn a_network_is_made_once_whoever_asks() {
     let name = lab.network().await;
     docker(&["network", "rm", &name]);
     let makers = (0..8).map(|_| {
-        let (engine, name, labels) = (lab.engine.clone(), name.clone(), lab.labels(&[]));
-        tokio::spawn(async move { engine.network_or_make(&name, &labels).await })
+        let (engine, new) = (lab.engine.clone(), lab.named(&name, &[]));
+        tokio::spawn(async move { engine.network_or_make(&new).await })
     });
     for maker in makers.collect::<Vec<_>>() {
         maker.await.unwrap().unwrap();
@@ -176,7 +176,7 @@ async fn a_network_whose_id_begins_with_the_name_is_another_one() {
     let name = lab.network().await;
     let id = docker(&["network", "inspect", &name, "--format", "{{.Id}}"]);
     let short = &id[..10];
-    lab.engine.network_or_make(short, &lab.labels(&[])).await.unwrap();
+    lab.engine.network_or_make(&lab.named(short, &[])).await.unwrap();
     let shown = docker(&[
         "network",
         "ls",

@@ -22,6 +22,7 @@ mod identity;
 mod ignore;
 mod ignore_rules;
 mod images;
+mod isolation;
 mod logs;
 mod networks;
 mod one_off;

@@ -1,6 +1,6 @@
 //! Networks that are made from a range of addresses, and containers that are on several.
 
-use gokku_core::containers::{NetworkFacts, NewNetwork, labels};
+use gokku_core::containers::{Isolation, NetworkFacts, NewNetwork, labels};
 use gokku_core::machine::subnet::{RANGE, Subnet};
 use gokku_docker::{Engine, Error};
 
@@ -140,6 +140,9 @@ async fn containers_meet_where_both_are() {
             .name
     };
     let (api, shop, pair) = (own("api").await, own("shop").await, own("pair").await);
+    // Other tests make networks meanwhile.
+    let isolation = Isolation::of(lab.root.clone(), range, &[]);
+    lab.isolate(&isolation).await;
     let serve = |name: &str, network: &str, beside: &[&String]| {
         let mut spec = lab.spec(&image, &["serve", "8080", name]);
         spec.name = lab.name(name);

@@ -1,13 +1,13 @@
 //! An engine that hangs: whatever is asked of it comes to an end, and is told what was not answered.
 
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use gokku_core::config::image_ref::ImageRef;
-use gokku_core::containers::{LogOptions, Login};
+use gokku_core::containers::{Isolation, LogOptions, Login};
+use gokku_core::machine::subnet::RANGE;
 use gokku_core::{ContainerId, ImageId};
 use gokku_docker::{Engine, Error, Limits};
 
@@ -78,6 +78,8 @@ async fn limited(engine: &Engine, lab: &Lab, begun: bool) {
     let spec = lab.spec(&ImageId::new("app"), &["ready"]);
     let label = [("a", "b")];
     let grace = Duration::from_secs(1);
+    let named = lab.named("gokku", &[]);
+    let isolation = Isolation::of(String::new(), RANGE, &[]);
     are_silent(
         calls! {
             "info": engine.data_root(),
@@ -99,8 +101,9 @@ async fn limited(engine: &Engine, lab: &Lab, begun: bool) {
             "image prune": engine.prune_images(&label),
             "network ls": engine.network("gokku"),
             "network ls": engine.networks_with(&label),
-            "network ls": engine.network_or_make("gokku", &BTreeMap::new()),
+            "network ls": engine.network_or_make(&named),
             "network ls": engine.remove_network("gokku"),
+            "ps": engine.isolate(&isolation),
             "volume inspect": engine.volume("data"),
             "volume ls": engine.volumes(&label),
             "volume rm": engine.remove_volume("data"),
@@ -234,7 +237,7 @@ async fn one_who_keeps_the_lock_holds_nobody_up_for_ever() {
     let engine = Engine::connect_within(&middle.socket(), limits).await.unwrap();
     let removed = soon("the network", engine.remove_network(&name)).await;
     assert!(removed.unwrap());
-    let made = soon("the network", engine.network_or_make(&name, &BTreeMap::new())).await;
+    let made = soon("the network", engine.network_or_make(&lab.named(&name, &[]))).await;
     assert_eq!(made.unwrap().name, name);
 }
 

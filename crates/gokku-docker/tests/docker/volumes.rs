@@ -185,7 +185,7 @@ async fn a_network_that_somebody_chose() {
     assert_eq!(lab.engine.network(&name).await.unwrap(), None);
     let made = lab
         .engine
-        .network_or_make(&name, &lab.labels(&mine))
+        .network_or_make(&lab.named(&name, &mine))
         .await
         .unwrap();
     assert_eq!(
@@ -193,7 +193,7 @@ async fn a_network_that_somebody_chose() {
         (name.as_str(), "bridge")
     );
     assert_eq!(made.labels[labels::APP], "api");
-    let again = lab.engine.network_or_make(&name, &lab.labels(&[])).await.unwrap();
+    let again = lab.engine.network_or_make(&lab.named(&name, &[])).await.unwrap();
     assert_eq!(again, made);
     assert_eq!(lab.engine.networks_with(&mine).await.unwrap(), [made]);
     let image = lab.image().await;

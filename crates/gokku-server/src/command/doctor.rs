@@ -4,6 +4,7 @@
 use std::process::{Command, Stdio};
 
 use futures_util::future::BoxFuture;
+use gokku_core::containers::{Isolated, labels};
 use gokku_core::machine::subnet::Subnet;
 use gokku_core::text::causes::causes;
 use gokku_docker::Engine;
@@ -12,10 +13,10 @@ use gokku_proxy::support::clock::now;
 use serde::Serialize;
 
 use crate::app::certificate_orders::Orders;
-use crate::app::{self, apps, server_config};
+use crate::app::{self, apps};
 use crate::command::{integrity, usage};
 use crate::engine::runtime::Runtime;
-use crate::plan::networks;
+use crate::plan::{isolation, networks};
 use crate::server::Server;
 
 /// One thing that was looked at.
@@ -179,6 +180,7 @@ async fn engine(server: &Server, connected: &Result<Engine, gokku_docker::Error>
         }
     };
     let network = addresses(server, engine).await;
+    let isolation = isolation(server, engine).await;
     let init = match engine.has_init().await {
         Ok(true) => good("init", "the engine has one for containers".to_owned()),
         Ok(false) => bad(
@@ -192,6 +194,7 @@ async fn engine(server: &Server, connected: &Result<Engine, gokku_docker::Error>
     vec![
         good(what, format!("{}, API {}", engine.version(), engine.api())),
         network,
+        isolation,
         init,
     ]
 }
@@ -203,11 +206,7 @@ async fn addresses(server: &Server, engine: &dyn Runtime) -> Finding {
         Ok(all) => all,
         Err(error) => return bad(what, error.to_string(), "docker network ls".to_owned()),
     };
-    // One that cannot be read is told elsewhere.
-    let range = server_config::read(&server.root)
-        .unwrap_or_default()
-        .networks
-        .range;
+    let range = isolation::range(&server.root);
     let mut taken: Vec<Subnet> = all.iter().flat_map(|one| one.subnets.iter().copied()).collect();
     taken.extend(networks::routes());
     match range.free(&taken) {
@@ -220,6 +219,44 @@ async fn addresses(server: &Server, engine: &dyn Runtime) -> Finding {
             ),
         ),
         free => good(what, format!("{range} has room for {free} more")),
+    }
+}
+
+/// Whether the networks of apps are kept apart. What the daemon does now and then for that is done here, too: so it is known
+/// whether it can be.
+async fn isolation(server: &Server, engine: &dyn Runtime) -> Finding {
+    let what = "isolation";
+    let root = server.root.label();
+    match engine.networks_with(&[(labels::ROOT, &root)]).await {
+        Ok(networks) if networks.is_empty() => {
+            return good(what, "no app has a network yet".to_owned());
+        }
+        Ok(_) => {}
+        Err(error) => return bad(what, error.to_string(), "docker network ls".to_owned()),
+    }
+    let range = isolation::range(&server.root);
+    match isolation::isolate(engine, &server.root, range).await {
+        Ok(Isolated::Already) => good(
+            what,
+            format!("the firewall lets nothing pass between networks of {range}"),
+        ),
+        Ok(Isolated::Now) => good(
+            what,
+            format!(
+                "the firewall lets nothing pass between networks of {range}: the rule was not there, and was made"
+            ),
+        ),
+        Ok(Isolated::ByEngine) => good(
+            what,
+            "this engine's own rules keep networks apart at every moment".to_owned(),
+        ),
+        Err(error) => bad(
+            what,
+            format!(
+                "whenever a network is made, an app may reach another one's containers for a moment: {error}"
+            ),
+            "apt-get install --yes iptables, or a Docker Engine from 28 on".to_owned(),
+        ),
     }
 }
 
@@ -338,5 +375,83 @@ fn program(name: &'static str, args: &[&str], mend: &str) -> Finding {
             )
         }
         None => bad(name, "it is not installed".to_owned(), mend.to_owned()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use gokku_core::access::domain_grants::DomainGrants;
+    use gokku_core::containers::NewNetwork;
+    use gokku_core::machine::subnet::RANGE;
+    use gokku_core::{Access, Asker};
+    use gokku_proxy::control::client::Client;
+
+    use super::*;
+    use crate::engine::fake::Fake;
+    use crate::fs::root::Root;
+
+    fn server(folder: &std::path::Path) -> Server {
+        let root = Root::open(folder).unwrap();
+        Server {
+            switch: Arc::new(Client::new(root.socket())),
+            root,
+            program: "/bin/true".into(),
+            engine: "/no/engine".into(),
+            version: "0".to_owned(),
+            by: "test".to_owned(),
+            access: Access::All,
+            asker: Asker::Owner,
+            domains: DomainGrants::default(),
+            reached_at: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn networks_that_cannot_be_kept_apart_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let server = server(folder.path());
+        let engine = Fake::new(folder.path().to_owned());
+        let found = async || isolation(&server, &engine).await;
+        let none = found().await;
+        assert!(
+            none.good && none.found.contains("no app has a network"),
+            "{none:?}"
+        );
+        assert_eq!(engine.world().isolation, None, "nothing is changed for nobody");
+
+        let new = NewNetwork {
+            names: vec!["gokku.api".to_owned()],
+            labels: BTreeMap::from([(labels::ROOT.to_owned(), server.root.label())]),
+            containers: 1,
+            range: RANGE,
+            avoid: Vec::new(),
+        };
+        engine.network_of_range(&new).await.unwrap();
+        let made = found().await;
+        assert!(
+            made.good && made.found.ends_with("was not there, and was made"),
+            "{made:?}"
+        );
+        let there = found().await;
+        assert!(
+            there.good && there.found.ends_with("networks of 10.213.0.0/16"),
+            "{there:?}"
+        );
+
+        engine.world().no_firewall = Some("no iptables-restore".to_owned());
+        let cannot = found().await;
+        assert!(
+            !cannot.good && cannot.found.contains("no iptables-restore"),
+            "{cannot:?}"
+        );
+        assert!(
+            cannot.found.contains("reach another one's containers"),
+            "{cannot:?}"
+        );
+        assert!(cannot.mend.unwrap().contains("apt-get install --yes iptables"));
     }
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, try_join_all};
 use gokku_core::config::network_name::OF_ALL;
-use gokku_core::containers::{ContainerState, labels};
+use gokku_core::containers::{ContainerState, NetworkFacts, labels};
 use gokku_docker::Engine;
 use serde::Serialize;
 
 use crate::app::apps;
 use crate::command::Error;
+use crate::plan::isolation;
 use crate::server::Server;
 use crate::transition::{carried, pull};
 
@@ -30,9 +31,12 @@ pub struct Left {
     pub networks: usize,
     /// The apps' volumes, which stay.
     pub volumes: Vec<String>,
+    /// Why the firewall's rule between networks stays, where it does and nobody needs it.
+    pub firewall: Option<String>,
 }
 
-/// Stops every container of this server, and removes it with the images and the network when `data` goes, too.
+/// Stops every container of this server, and removes it with the images and the network when `data` goes, too. The rule between
+/// networks goes with the containers.
 pub fn leave(server: &Server, data: bool) -> BoxFuture<'_, Result<Left, Error>> {
     Box::pin(take_down(server, data))
 }
@@ -50,6 +54,7 @@ async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
     let stopped = try_join_all(running.map(|facts| engine.stop(&facts.id, GRACE))).await?;
     if !data {
         left.containers = stopped.len();
+        left.firewall = end_isolation(server, &engine).await?;
         return Ok(left);
     }
     // What images declare stays, too, also where no volume of the app's was made of it yet.
@@ -78,7 +83,21 @@ async fn take_down(server: &Server, data: bool) -> Result<Left, Error> {
     let volumes = engine.volumes(&mine).await?;
     let own = volumes.into_iter().map(|volume| volume.name);
     left.volumes = own.chain(unlabelled).collect();
+    left.firewall = end_isolation(server, &engine).await?;
     Ok(left)
+}
+
+/// Takes the rule away that kept networks apart, unless another server has networks on this engine: it may be that one's, too. Why
+/// it stays, where it could not be taken away.
+async fn end_isolation(server: &Server, engine: &Engine) -> Result<Option<String>, Error> {
+    let label = server.root.label();
+    let networks = engine.networks_with(&[]).await?;
+    let of_another = |network: &NetworkFacts| network.label(labels::ROOT).is_some_and(|root| root != label);
+    if networks.iter().any(of_another) {
+        return Ok(None);
+    }
+    let ended = engine.end_isolation(&label, isolation::range(&server.root)).await;
+    Ok(ended.err().map(|error| error.to_string()))
 }
 
 async fn images(engine: &Engine, mine: &[(&str, &str)]) -> Result<usize, Error> {

@@ -1,11 +1,12 @@
 //! The process that serves: the traffic switch, with the supervisor of its containers.
 //!
-//! - [`run`]: its start; [`supervisor`], of which `upkeep` is the memory, and `outside` what it reaches; [`upgrade`]: a new one takes its place
+//! - [`run`]: its start; [`supervisor`], of which `upkeep` and `isolation` are the memory, and `outside` what it reaches; [`upgrade`]: a new one takes its place
 //! - `certificate_orders`: has certificates ordered and renewed; `certificate_expiry`: tells that those of the owner are about to end
 
 pub(crate) mod certificate_expiry;
 mod certificate_orders;
 mod error;
+pub(crate) mod isolation;
 pub(crate) mod outside;
 pub mod run;
 pub mod supervisor;

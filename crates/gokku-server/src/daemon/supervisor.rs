@@ -1,5 +1,5 @@
 //! Keeps what has traffic alive: starts containers again that exited, corrects addresses that changed, and sees that
-//! apps which something happened to are brought to how they should be (`settle`).
+//! apps which something happened to are brought to how they should be (`settle`), and that nothing passes between networks.
 //!
 //! Docker's own restart policy cannot wait `restart_delay` seconds, and would start a container that a
 //! transition has just stopped: so it is `no`, and this is the one who restarts.
@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use gokku_core::config::gokku_yml::RestartPolicy;
-use gokku_core::containers::{ContainerFacts, ContainerState, EventKind, labels};
+use gokku_core::containers::{ContainerFacts, ContainerState, EventKind, Isolated, labels};
 use gokku_core::logs::audit::Change;
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot, reconcile};
@@ -23,10 +23,11 @@ use gokku_proxy::support::task::{catch_panic, spawn_catching};
 use tokio::time::{Instant, MissedTickBehavior, sleep, sleep_until, timeout};
 
 use crate::app::apps;
+use crate::daemon::isolation::{IsolationWatch, News};
 use crate::daemon::outside::Outside;
 use crate::daemon::upkeep::{Told, Upkeep, Why};
 use crate::engine::runtime::Runtime;
-use crate::plan::networks;
+use crate::plan::{isolation, networks};
 use crate::queue::leftovers;
 use crate::reconcile::settle::{self, Known};
 use crate::record::audit_log;
@@ -43,6 +44,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(10);
 /// How long it may take to start a container.
 const START: Duration = Duration::from_secs(60);
+/// How long it may take to keep networks apart.
+const ISOLATE: Duration = Duration::from_secs(180);
 /// How long the engine may tell of nothing: then it is asked for its containers, to hear whether it answers.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -63,6 +66,7 @@ pub(crate) async fn run(server: &Server, switch: &Switch, outside: Arc<dyn Outsi
         known: HashMap::new(),
         at: HashSet::new(),
         pruning: false,
+        isolation: IsolationWatch::new(Instant::now()),
         found: false,
         jobs: FuturesUnordered::new(),
     };
@@ -160,6 +164,8 @@ enum Done {
     Settled(AppName, Option<BTreeSet<reconcile::Drift>>),
     /// The build cache was kept to its budget.
     Pruned,
+    /// Networks are kept apart, or why not.
+    Isolated(Result<Isolated, String>),
 }
 
 /// Why a container was not started.
@@ -190,6 +196,8 @@ struct Watch<'a> {
     at: HashSet<AppName>,
     /// Whether the build cache is being kept to its budget.
     pruning: bool,
+    /// When it is seen to that networks are kept apart.
+    isolation: IsolationWatch,
     /// Whether the engine has said which containers there are, since that was asked last.
     found: bool,
     /// What is being done.
@@ -311,6 +319,7 @@ impl Watch<'_> {
                     Done::Started(facts, started) => self.started(&facts, started),
                     Done::Settled(app, differing) => self.settled(app, differing),
                     Done::Pruned => self.pruning = false,
+                    Done::Isolated(came) => self.isolated(came),
                 },
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
                 () = sleep_until(quiet.unwrap_or_else(Instant::now)), if quiet.is_some() => {
@@ -327,6 +336,7 @@ impl Watch<'_> {
                 _ = ticks.tick(), if looked => {
                     self.settle(engine);
                     self.keep_cache(engine);
+                    self.isolate(engine);
                 }
             }
         }
@@ -354,6 +364,7 @@ impl Watch<'_> {
         self.upkeep = Upkeep::default();
         self.running.clear();
         self.suspects.clear();
+        self.isolation.engine_gone();
     }
 
     /// Takes all containers in, after the daemon's start, and the engine's.
@@ -701,6 +712,36 @@ impl Watch<'_> {
             }
             .boxed(),
         );
+    }
+
+    /// Sees to it that networks are kept apart, when it is time.
+    fn isolate(&mut self, engine: &Arc<dyn Runtime>) {
+        let range = isolation::range(&self.server.root);
+        if !self.isolation.begin(Instant::now(), range) {
+            return;
+        }
+        let (root, engine) = (self.server.root.clone(), Arc::clone(engine));
+        let isolating = async move {
+            let isolated = isolation::isolate(&*engine, &root, range);
+            Done::Isolated(ask("keep the networks of apps apart", ISOLATE, isolated).await)
+        };
+        self.jobs.push(isolating.boxed());
+    }
+
+    fn isolated(&mut self, came: Result<Isolated, String>) {
+        match self.isolation.done(Instant::now(), came) {
+            Some(News::Made) => {
+                tracing::info!("the networks of apps are kept apart by a rule of gokku's own");
+            }
+            Some(News::MadeAgain) => {
+                tracing::warn!("the rule that keeps the networks of apps apart was gone, and was made again");
+            }
+            Some(News::ThereAfterAll) => tracing::info!("the networks of apps are kept apart after all"),
+            Some(News::Failed(why)) => tracing::error!(
+                "{why}: whenever a network is made, an app may reach another one's containers for a moment; it is tried again, and `gokku doctor` says what to do"
+            ),
+            None => {}
+        }
     }
 
     /// Takes note of how an app was found; of one that somebody is at, nothing is known.

@@ -1,7 +1,6 @@
 //! Where containers run, as a trait: behind it stands the Docker Engine, and could stand a cluster's scheduler. What passes
 //! through it (`gokku_core::containers`) names no engine.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,8 +10,8 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt, TryFutureExt, TryStreamExt};
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::containers::{
-    BuildRequest, ContainerEvent, ContainerFacts, ContainerSpec, Error, ImageFacts, LogLine, Login, Mount,
-    NetworkFacts, NewNetwork, PrunedCache, Usage, VolumeFacts,
+    BuildRequest, ContainerEvent, ContainerFacts, ContainerSpec, Error, ImageFacts, Isolated, Isolation,
+    LogLine, Login, Mount, NetworkFacts, NewNetwork, PrunedCache, Usage, VolumeFacts,
 };
 use gokku_core::{ContainerId, ImageId};
 use gokku_docker::Engine;
@@ -90,18 +89,16 @@ pub trait Runtime: Send + Sync + 'static {
     fn networks_with<'a>(&'a self, labels: &'a [(&'a str, &'a str)]) -> Answer<'a, Vec<NetworkFacts>>;
     /// Returns the network of this name; none when there is none.
     fn network<'a>(&'a self, name: &'a str) -> Answer<'a, Option<NetworkFacts>>;
-    /// Returns the network of this name, made with these labels when there is none.
-    fn network_or_make<'a>(
-        &'a self,
-        name: &'a str,
-        labels: &'a BTreeMap<String, String>,
-    ) -> Answer<'a, NetworkFacts>;
+    /// Returns the network of the one name, made from a range of addresses when there is none.
+    fn network_or_make<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts>;
     /// Returns the network with these labels that has room enough; made from a range of addresses when there is none.
     fn network_of_range<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts>;
     /// Returns whether a container is on the network of this name, or will be when it is started again.
     fn network_is_used<'a>(&'a self, name: &'a str) -> Answer<'a, bool>;
     /// Removes the network of this name if nothing is on it, and returns whether it did.
     fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, bool>;
+    /// Has nothing pass from one network to another, whatever it does itself meanwhile, and returns how that was found.
+    fn isolate<'a>(&'a self, isolation: &'a Isolation) -> Answer<'a, Isolated>;
     /// Returns a volume by its name; none when there is none.
     fn volume<'a>(&'a self, name: &'a str) -> Answer<'a, Option<VolumeFacts>>;
     /// Returns the volumes that carry all these labels, by their names.
@@ -215,12 +212,8 @@ impl Runtime for Engine {
     fn network<'a>(&'a self, name: &'a str) -> Answer<'a, Option<NetworkFacts>> {
         answer(Engine::network(self, name))
     }
-    fn network_or_make<'a>(
-        &'a self,
-        name: &'a str,
-        labels: &'a BTreeMap<String, String>,
-    ) -> Answer<'a, NetworkFacts> {
-        answer(Engine::network_or_make(self, name, labels))
+    fn network_or_make<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts> {
+        answer(Engine::network_or_make(self, new))
     }
     fn network_of_range<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts> {
         answer(Engine::network_of_range(self, new))
@@ -230,6 +223,9 @@ impl Runtime for Engine {
     }
     fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
         answer(Engine::remove_network(self, name))
+    }
+    fn isolate<'a>(&'a self, isolation: &'a Isolation) -> Answer<'a, Isolated> {
+        answer(Engine::isolate(self, isolation))
     }
     fn volume<'a>(&'a self, name: &'a str) -> Answer<'a, Option<VolumeFacts>> {
         answer(Engine::volume(self, name))

@@ -2,11 +2,12 @@
 //!
 //! - [`release_plan`]: all of it; [`languages`]: a project without a Dockerfile; `caches`: of its builds
 //! - [`check`]: a `gokku.yml` before it is pushed; `unread`: what in it is meant for somebody else
-//! - `mounts`, `networks`, `privileges`: what its containers have, are on and may do
+//! - `mounts`, `networks`, `privileges`: what its containers have, are on and may do; `isolation`: what keeps networks apart
 
 pub(crate) mod caches;
 pub mod check;
 mod error;
+pub(crate) mod isolation;
 pub mod languages;
 pub(crate) mod mounts;
 pub(crate) mod networks;

@@ -28,6 +28,11 @@ use crate::plan::release_plan::{self, GOKKU_YML, Plan};
 const REACHABLE: &str = "bridge";
 /// How many containers there may be beside those of a release and of its successor: programs that somebody runs.
 const ONE_OFF: usize = 8;
+/// How many containers there may be on a network that somebody chose: of other apps, and that are not gokku's. It keeps its
+/// size.
+const OTHERS: u32 = 253;
+/// Where the range is small, such a network gets so many parts of it less.
+const SHARE: u32 = 16;
 /// How many networks of one name are told apart by numbers.
 const NUMBERS: usize = 100;
 /// The machine's routes, as the kernel tells them.
@@ -58,7 +63,9 @@ struct NetworkPlan {
 }
 
 enum Own {
-    Chosen(String),
+    /// The one of the only name.
+    Chosen(NewNetwork),
+    /// The one with the labels.
     Made(NewNetwork),
 }
 
@@ -96,7 +103,7 @@ pub(crate) async fn prepare(
     notes.extend(wanted.notes);
     let mut missing = Vec::new();
     match wanted.own {
-        Own::Chosen(name) => drop(join(&**runtime, dir, plan, &name).await?),
+        Own::Chosen(new) => drop(join(&**runtime, dir, plan, &new).await?),
         Own::Made(new) if find(&**runtime, &new).await?.is_none() => missing.push(new),
         Own::Made(_) => {}
     }
@@ -136,7 +143,7 @@ pub(crate) async fn ready(
 ) -> Result<Networks, Error> {
     let wanted = wanted(dir, plan, containers);
     let own = match wanted.own {
-        Own::Chosen(name) => join(runtime, dir, plan, &name).await?,
+        Own::Chosen(new) => join(runtime, dir, plan, &new).await?,
         Own::Made(new) => find_or_make(runtime, &new).await?,
     };
     let mut beside = Vec::new();
@@ -148,6 +155,8 @@ pub(crate) async fn ready(
 
 fn wanted(dir: &AppDir, plan: &Plan, containers: usize) -> NetworkPlan {
     let (root, app) = (dir.root(), dir.app());
+    let range = plan.server.networks.range;
+    let with_successor = |containers: usize| u32::try_from(2 * containers + ONE_OFF).unwrap_or(u32::MAX);
     let new = |names: Vec<String>, kind: &str, label: (&str, String), containers: usize| NewNetwork {
         names,
         labels: BTreeMap::from([
@@ -155,14 +164,19 @@ fn wanted(dir: &AppDir, plan: &Plan, containers: usize) -> NetworkPlan {
             (label.0.to_owned(), label.1),
             (labels::KIND.to_owned(), kind.to_owned()),
         ]),
-        // A release and its successor.
-        containers: u32::try_from(2 * containers + ONE_OFF).unwrap_or(u32::MAX),
-        range: plan.server.networks.range,
+        containers: with_successor(containers),
+        range,
         avoid: routes(),
     };
     let numbers = || 1..=NUMBERS;
     let own = match chosen(plan) {
-        Some(name) => Own::Chosen(name.to_owned()),
+        Some(name) => Own::Chosen(NewNetwork {
+            names: vec![name.to_owned()],
+            labels: labels_of(dir, plan, name),
+            containers: with_successor(containers).max(OTHERS.min(range.room() / SHARE)),
+            range,
+            avoid: routes(),
+        }),
         None => Own::Made(new(
             numbers()
                 .map(|number| network_name::of_app(app, number))
@@ -195,8 +209,8 @@ fn wanted(dir: &AppDir, plan: &Plan, containers: usize) -> NetworkPlan {
 }
 
 /// The network that a release chose, made where there is none; its name.
-async fn join(runtime: &dyn Runtime, dir: &AppDir, plan: &Plan, name: &str) -> Result<String, Error> {
-    let there = runtime.network_or_make(name, &labels_of(dir, plan, name)).await?;
+async fn join(runtime: &dyn Runtime, dir: &AppDir, plan: &Plan, new: &NewNetwork) -> Result<String, Error> {
+    let there = runtime.network_or_make(new).await?;
     check(&there, dir, plan)?;
     Ok(there.name)
 }

@@ -10,6 +10,7 @@ use gokku_core::{AppName, ContainerId};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
+use crate::daemon::isolation::{EVERY, START};
 use crate::daemon::outside::Outside;
 use crate::daemon::supervisor;
 use crate::engine::fake::Fake;
@@ -230,6 +231,49 @@ async fn an_engine_that_is_restarted_gets_its_containers_back() {
             let took = stage.until_it_serves(app).await;
             assert!(took < SECOND * 10, "{app}: {took:?}");
         }
+        stage.until_all_is_well().await.expect("all is well");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn networks_are_kept_apart_also_when_the_rule_was_taken_away() {
+    let mut stage = fleet().await;
+    supervised(&mut stage, async |stage: &mut Stage| {
+        let kept_apart = |stage: &Stage| {
+            let isolation = stage.fake.world().isolation.clone();
+            isolation.map(|isolation| isolation.range.to_string())
+        };
+        assert_eq!(kept_apart(stage), None, "nobody's first deploy waits for it");
+        sleep(START).await;
+        assert_eq!(kept_apart(stage).as_deref(), Some("10.213.0.0/16"));
+        // Somebody flushes the machine's firewall.
+        stage.fake.world().isolation = None;
+        sleep(EVERY / 2).await;
+        assert_eq!(kept_apart(stage), None, "it is looked now and then");
+        sleep(EVERY / 2 + SECOND * 4).await;
+        assert_eq!(kept_apart(stage).as_deref(), Some("10.213.0.0/16"));
+        // Other addresses are read from the settings.
+        std::fs::write(
+            stage.server.root.config(),
+            "[networks]\nrange = \"10.99.0.0/16\"\n",
+        )
+        .expect("the settings");
+        sleep(SECOND * 4).await;
+        assert_eq!(kept_apart(stage).as_deref(), Some("10.99.0.0/16"));
+
+        // A machine that cannot costs nothing else, and is asked again.
+        stage.fake.world().no_firewall = Some("no iptables".to_owned());
+        stage.fake.world().isolation = None;
+        sleep(EVERY + SECOND * 4).await;
+        let id = stage.container_of(APPS[0]).expect("a container");
+        stage.fake.dies(&id, 1);
+        let took = stage.until_it_serves(APPS[0]).await;
+        assert!(took < DELAY + SECOND, "{took:?}");
+        assert_eq!(kept_apart(stage), None);
+        stage.fake.world().no_firewall = None;
+        sleep(EVERY * 2).await;
+        assert_eq!(kept_apart(stage).as_deref(), Some("10.99.0.0/16"));
         stage.until_all_is_well().await.expect("all is well");
     })
     .await;

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::containers::{
-    Apart, BuildRequest, ContainerFacts, ContainerSpec, ContainerState, Error, NewNetwork, Secrets, labels,
+    Apart, BuildRequest, ContainerFacts, ContainerSpec, ContainerState, Error, Isolated, Isolation,
+    NewNetwork, Secrets, labels,
 };
-use gokku_core::machine::subnet::RANGE;
+use gokku_core::machine::subnet::{RANGE, Subnet};
 use gokku_core::{ContainerId, ImageId};
 use gokku_server::engine::runtime::Runtime;
 
@@ -324,10 +325,14 @@ pub(crate) async fn networks_are_found_by_their_labels(bench: &Bench<'_>) {
     };
     let large = engine.network_of_range(&large).await.unwrap();
     assert_eq!(large.name, bench.name("one-2"));
-    let chosen = engine
-        .network_or_make(&bench.name("chosen"), &bench.labels(&[]))
-        .await
-        .unwrap();
+    let new = NewNetwork {
+        names: vec![bench.name("chosen")],
+        ..bench.network("chosen")
+    };
+    let chosen = engine.network_or_make(&new).await.unwrap();
+    assert!(chosen.subnets.iter().all(|one| new.range.contains(*one)));
+    assert_eq!(chosen.subnets.len(), 1);
+    assert_eq!(engine.network_or_make(&new).await.unwrap(), chosen);
     assert_eq!(
         engine.network(&chosen.name).await.unwrap().unwrap().name,
         chosen.name
@@ -336,4 +341,15 @@ pub(crate) async fn networks_are_found_by_their_labels(bench: &Bench<'_>) {
         assert!(engine.remove_network(&name).await.unwrap());
     }
     assert!(names(&[root]).await.is_empty());
+}
+
+/// The rule is made once; an engine that needs none says so each time.
+pub(crate) async fn networks_are_kept_apart_once(bench: &Bench<'_>, range: Subnet) {
+    let isolation = Isolation::of(bench.root.clone(), range, &[]);
+    let mut found = Vec::new();
+    for _ in 0..3 {
+        found.push(bench.engine.isolate(&isolation).await.unwrap());
+    }
+    let needed = [Isolated::Now, Isolated::Already, Isolated::Already];
+    assert!(found == needed || found == [Isolated::ByEngine; 3], "{found:?}");
 }

@@ -12,6 +12,7 @@ mod staying_up;
 
 use contract::Bench;
 use engine::fake::Fake;
+use gokku_core::machine::subnet::RANGE;
 use lab::Lab;
 
 /// Runs the same checks on both engines.
@@ -52,3 +53,25 @@ checks!(
     names_of_images_move_and_go,
     networks_are_found_by_their_labels,
 );
+
+#[tokio::test]
+async fn networks_are_kept_apart_once_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = Fake::new(folder.path().to_owned());
+    let bench = Bench::new(&engine, folder.path(), "in-memory").await;
+    contract::networks_are_kept_apart_once(&bench, RANGE).await;
+}
+
+#[tokio::test]
+async fn networks_are_kept_apart_once_by_docker() {
+    let lab = Lab::new().await;
+    let bench = Bench::new(&lab.engine, lab.folder(), &lab.root).await;
+    // Addresses that are in no other test.
+    let range = format!("10.231.{}.0/24", std::process::id() % 256)
+        .parse()
+        .unwrap();
+    contract::networks_are_kept_apart_once(&bench, range).await;
+    drop(bench);
+    lab.engine.end_isolation(&lab.root, range).await.unwrap();
+    lab.clear().await;
+}

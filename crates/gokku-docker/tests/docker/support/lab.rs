@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
 use gokku_core::build::image_sources::ownership::Neighbours;
 use gokku_core::containers::labels;
-use gokku_core::containers::{Apart, BuildRequest, ContainerSpec, LogLine, LogOptions};
+use gokku_core::containers::{
+    Apart, BuildRequest, ContainerSpec, Isolated, Isolation, LogLine, LogOptions, NewNetwork,
+};
+use gokku_core::machine::subnet::{RANGE, Subnet};
 use gokku_core::{ContainerId, ImageId};
 use gokku_docker::engine::connection;
 use gokku_docker::{Engine, Error};
@@ -21,6 +25,8 @@ pub(crate) struct Lab {
     pub(crate) engine: Engine,
     pub(crate) root: String,
     pub(crate) socket: PathBuf,
+    /// The ranges that were kept apart.
+    apart: Mutex<Vec<Subnet>>,
 }
 
 impl Lab {
@@ -39,6 +45,7 @@ impl Lab {
             engine,
             root: format!("gokku-docker-{:x}-{now:x}-{number}", std::process::id()),
             socket,
+            apart: Mutex::default(),
         }
     }
 
@@ -134,12 +141,32 @@ impl Lab {
             .collect()
     }
 
+    /// Keeps networks apart until the test ends.
+    pub(crate) async fn isolate(&self, isolation: &Isolation) -> Isolated {
+        self.apart
+            .lock()
+            .expect("no test panics here")
+            .push(isolation.range);
+        self.engine.isolate(isolation).await.expect("they are apart")
+    }
+
     /// A network of this test's own.
     pub(crate) async fn network(&self) -> String {
         let name = self.name("net");
-        let made = self.engine.network_or_make(&name, &self.labels(&[])).await;
+        let made = self.engine.network_or_make(&self.named(&name, &[])).await;
         made.expect("a network");
         name
+    }
+
+    /// A network of exactly this name, with this test's label and more.
+    pub(crate) fn named(&self, name: &str, more: &[(&str, &str)]) -> NewNetwork {
+        NewNetwork {
+            names: vec![name.to_owned()],
+            labels: self.labels(more),
+            containers: 10,
+            range: RANGE,
+            avoid: Vec::new(),
+        }
     }
 }
 
@@ -159,13 +186,14 @@ impl Drop for Lab {
     /// Removes what is left, also when the test failed, and says so if that cannot be done.
     fn drop(&mut self) {
         let (socket, root) = (self.socket.clone(), self.root.clone());
+        let apart = std::mem::take(&mut *self.apart.lock().unwrap_or_else(PoisonError::into_inner));
         // A thread, because a runtime cannot be waited for inside a runtime.
         let cleaning = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime")
-                .block_on(remove_all(&socket, &root));
+                .block_on(remove_all(&socket, &root, &apart));
         });
         let cleaned = cleaning.join();
         if !std::thread::panicking() {
@@ -174,7 +202,7 @@ impl Drop for Lab {
     }
 }
 
-async fn remove_all(socket: &Path, root: &str) {
+async fn remove_all(socket: &Path, root: &str, apart: &[Subnet]) {
     // A connection of this runtime: the test's are driven by the test's.
     let engine = Engine::connect(socket).await.expect("the engine");
     let label = [(labels::ROOT, root)];
@@ -195,6 +223,9 @@ async fn remove_all(socket: &Path, root: &str) {
         (containers.is_empty() && images.is_empty()).then_some(())
     })
     .await;
+    for range in apart {
+        engine.end_isolation(root, *range).await.expect("the rule goes");
+    }
     for network in engine.networks_with(&label).await.expect("the networks") {
         let removed = engine.remove_network(&network.name).await;
         assert!(removed.expect("it goes"), "{network:?}");

@@ -45,8 +45,8 @@ impl Fault {
 
 /// Whether a call changes something.
 pub(super) fn is_act(call: &str) -> bool {
-    const ACTS: [&str; 10] = [
-        "build", "pull", "tag", "rmi", "one-off", "create", "start", "stop", "remove", "rename",
+    const ACTS: [&str; 11] = [
+        "build", "pull", "tag", "rmi", "one-off", "create", "start", "stop", "remove", "rename", "isolate",
     ];
     // A network is asked for and made by one call.
     ACTS.contains(&call) || call == "network"

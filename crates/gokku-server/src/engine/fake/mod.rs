@@ -9,7 +9,7 @@
 pub(crate) mod fault;
 pub(crate) mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,8 +19,8 @@ use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::containers::{
-    BuildRequest, ContainerEvent, ContainerFacts, ContainerSpec, Error, ImageFacts, LogLine, Login, Mount,
-    NetworkFacts, NewNetwork, PrunedCache, Usage, VolumeFacts,
+    BuildRequest, ContainerEvent, ContainerFacts, ContainerSpec, Error, ImageFacts, Isolated, Isolation,
+    LogLine, Login, Mount, NetworkFacts, NewNetwork, PrunedCache, Usage, VolumeFacts,
 };
 use gokku_core::{ContainerId, ImageId};
 use tokio::sync::{Notify, broadcast};
@@ -415,13 +415,9 @@ impl Runtime for Fake {
         self.call("network", move |world| Ok(world.network(&name).cloned()))
             .boxed()
     }
-    fn network_or_make<'a>(
-        &'a self,
-        name: &'a str,
-        labels: &'a BTreeMap<String, String>,
-    ) -> Answer<'a, NetworkFacts> {
-        let (name, labels) = (name.to_owned(), labels.clone());
-        self.call("network", move |world| Ok(world.network_or_make(&name, labels)))
+    fn network_or_make<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts> {
+        let new = new.clone();
+        self.call("network", move |world| world.network_or_make(&new))
             .boxed()
     }
     fn network_of_range<'a>(&'a self, new: &'a NewNetwork) -> Answer<'a, NetworkFacts> {
@@ -437,6 +433,11 @@ impl Runtime for Fake {
     fn remove_network<'a>(&'a self, name: &'a str) -> Answer<'a, bool> {
         let name = name.to_owned();
         self.call("network", move |world| Ok(world.remove_network(&name)))
+            .boxed()
+    }
+    fn isolate<'a>(&'a self, isolation: &'a Isolation) -> Answer<'a, Isolated> {
+        let isolation = isolation.clone();
+        self.call("isolate", move |world| world.isolate(isolation))
             .boxed()
     }
     fn volume<'a>(&'a self, name: &'a str) -> Answer<'a, Option<VolumeFacts>> {

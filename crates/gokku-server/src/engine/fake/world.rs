@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use gokku_core::config::process_one::ImageCommand;
 use gokku_core::containers::{
     ContainerEvent, ContainerFacts, ContainerSpec, ContainerState, Details, Error, EventKind, ImageFacts,
-    MountSource, NetworkFacts, NewNetwork, VolumeFacts,
+    Isolated, Isolation, MountSource, NetworkFacts, NewNetwork, VolumeFacts,
 };
 use gokku_core::{ContainerId, ImageId};
 use tokio::sync::broadcast;
@@ -35,6 +35,10 @@ pub(crate) struct World {
     pub(super) volumes: BTreeMap<String, VolumeFacts>,
     /// How the next images behave.
     pub(super) next: Behaviour,
+    /// What it keeps apart.
+    pub(crate) isolation: Option<Isolation>,
+    /// Why it cannot.
+    pub(crate) no_firewall: Option<String>,
     followers: Option<broadcast::Sender<ContainerEvent>>,
     /// How many ids were given.
     ids: u32,
@@ -392,14 +396,12 @@ impl World {
         self.networks.get(name)
     }
 
-    pub(super) fn network_or_make(&mut self, name: &str, labels: BTreeMap<String, String>) -> NetworkFacts {
-        let new = || NetworkFacts {
-            name: name.to_owned(),
-            driver: "bridge".to_owned(),
-            labels,
-            subnets: Vec::new(),
-        };
-        self.networks.entry(name.to_owned()).or_insert_with(new).clone()
+    pub(super) fn network_or_make(&mut self, new: &NewNetwork) -> Result<NetworkFacts, Error> {
+        let there = new.names.first().and_then(|name| self.networks.get(name));
+        match there.cloned() {
+            Some(there) => Ok(there),
+            None => self.make_network(new),
+        }
     }
 
     pub(super) fn network_of_range(&mut self, new: &NewNetwork) -> Result<NetworkFacts, Error> {
@@ -408,9 +410,13 @@ impl World {
             .networks(&labels)
             .into_iter()
             .filter(|one| one.room() >= new.containers);
-        if let Some(there) = there.max_by_key(NetworkFacts::room) {
-            return Ok(there);
+        match there.max_by_key(NetworkFacts::room) {
+            Some(there) => Ok(there),
+            None => self.make_network(new),
         }
+    }
+
+    fn make_network(&mut self, new: &NewNetwork) -> Result<NetworkFacts, Error> {
         let free = new.names.iter().find(|name| !self.networks.contains_key(*name));
         let name = free.ok_or_else(|| conflict(format!("{} are taken", new.names.join(", "))))?;
         let taken: Vec<_> = self
@@ -430,6 +436,16 @@ impl World {
         };
         self.networks.insert(name.clone(), network.clone());
         Ok(network)
+    }
+
+    pub(super) fn isolate(&mut self, isolation: Isolation) -> Result<Isolated, Error> {
+        if let Some(why) = &self.no_firewall {
+            return Err(failed(why));
+        }
+        Ok(match self.isolation.replace(isolation) {
+            Some(_) => Isolated::Already,
+            None => Isolated::Now,
+        })
     }
 
     pub(super) fn network_is_used(&self, name: &str) -> bool {
