@@ -20,16 +20,19 @@ pub(crate) struct ServeContext {
     /// The proxies in front whose word counts for where a request came from.
     pub(crate) trusted: Vec<Network>,
     pub(crate) limiter: Arc<ConnectionLimiter>,
+    /// HTTP/2 is spoken without TLS, too, by clients that begin with it.
+    pub(crate) h2c: bool,
     /// The tasks of all connections, upgraded ones too, and of the ports that accept them.
     pub(crate) connections: TaskTracker,
 }
 
 impl ServeContext {
-    pub(crate) fn new(limits: Limits, trusted: Vec<Network>) -> Self {
+    pub(crate) fn new(limits: Limits, trusted: Vec<Network>, h2c: bool) -> Self {
         Self {
             limiter: Arc::new(ConnectionLimiter::new(&limits)),
             limits,
             trusted,
+            h2c,
             connections: TaskTracker::new(),
         }
     }

@@ -29,6 +29,8 @@ pub(crate) struct Site {
     pub(crate) limits: Limits,
     /// The proxies that the next one trusts.
     pub(crate) trusted: Vec<Network>,
+    /// Whether the next one speaks HTTP/2 without TLS.
+    pub(crate) h2c: bool,
     /// The first of ten ports that are nobody else's.
     pub(crate) ports: u16,
 }
@@ -121,6 +123,7 @@ impl Site {
             trusted: Vec::new(),
             folder,
             running: None,
+            h2c: false,
             ports: free_ports(),
         }
     }
@@ -132,6 +135,7 @@ impl Site {
             bind: Some(Ipv4Addr::LOCALHOST.into()),
             http: self.http(),
             https: self.https(),
+            h2c: self.h2c,
             certificates: self.certificates(),
             limits: self.limits.clone(),
             trusted_proxies: self.trusted.clone(),
