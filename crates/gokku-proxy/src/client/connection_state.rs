@@ -2,9 +2,9 @@
 //! one.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
@@ -225,7 +225,18 @@ pub(crate) struct ActiveRequest {
     number: u64,
     fault: Option<HeadFault>,
     /// What it keeps of the connection that it shares with others.
-    shared: Option<(ActiveStream, Option<Arc<ConnectionPermit>>)>,
+    shared: Option<Shared>,
+}
+
+/// What a request keeps of a connection that it shares with others.
+#[derive(Debug)]
+struct Shared {
+    _stream: ActiveStream,
+    _permit: Option<Arc<ConnectionPermit>>,
+    /// Its client takes nothing of its answer: it is not to be read any more, either.
+    given_up: AtomicBool,
+    /// The task that reads its body.
+    reader: AtomicWaker,
 }
 
 /// A request of HTTP/2, one of several on its connection.
@@ -247,8 +258,35 @@ impl ActiveRequest {
     /// Has it be one of several on a connection. It counts as one of the clients' connections while it lives, where it has a
     /// permit.
     pub(crate) fn sharing(mut self, stream: ActiveStream, permit: Option<Arc<ConnectionPermit>>) -> Self {
-        self.shared = Some((stream, permit));
+        self.shared = Some(Shared {
+            _stream: stream,
+            _permit: permit,
+            given_up: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+        });
         self
+    }
+
+    /// Gives it up, where it is one of several: its connection goes on.
+    pub(crate) fn give_up(&self) {
+        if let Some(shared) = &self.shared {
+            shared.given_up.store(true, Ordering::Release);
+            shared.reader.wake();
+        }
+    }
+
+    /// Waits until it is given up.
+    pub(crate) fn poll_given_up(&self, cx: &Context<'_>) -> Poll<()> {
+        let Some(shared) = &self.shared else {
+            return Poll::Pending;
+        };
+        // Register before checking, so that nothing in between is missed.
+        shared.reader.register(cx.waker());
+        if shared.given_up.load(Ordering::Acquire) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Returns the connection that it came on; of HTTP/2 the part of it that is this request's alone.

@@ -64,7 +64,7 @@ pub(crate) struct StreamProgress {
     /// The task that waits until none wait.
     writer: AtomicWaker,
     congestion: Congestion,
-    _active: Arc<ActiveRequest>,
+    active: Arc<ActiveRequest>,
 }
 
 impl StreamProgress {
@@ -74,7 +74,7 @@ impl StreamProgress {
             taken: Mutex::new(Instant::now()),
             writer: AtomicWaker::new(),
             congestion,
-            _active: active,
+            active,
         })
     }
 
@@ -226,6 +226,7 @@ fn is_stalled(
         }
         if timer.deadline() >= due {
             tracing::debug!("a client took nothing of an answer for {} s", limit.as_secs_f32());
+            progress.active.give_up();
             return true;
         }
     }

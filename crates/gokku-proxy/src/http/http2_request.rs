@@ -1,12 +1,18 @@
-//! Makes a request of HTTP/2 one that can be said in HTTP/1.1, RFC 9113 section 8. What both have in common is checked where
-//! every request is (`validate`).
+//! Makes a request of HTTP/2 one that can be said in HTTP/1.1, and the other way round, RFC 9113 section 8. What both have in
+//! common is checked where every request is (`validate`).
 
-use hyper::Request;
+use std::net::SocketAddr;
+
 use hyper::body::Body;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
+    TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::http::uri::Authority;
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::{Request, Uri, Version};
+
+/// What belongs to an upgrade to HTTP/2.
+const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 
 /// Gives a request the headers that say in HTTP/1.1 what HTTP/2 says otherwise, or returns what is wrong with it.
 pub(crate) fn to_http1<B: Body>(request: &mut Request<B>) -> Result<(), &'static str> {
@@ -27,7 +33,25 @@ pub(crate) fn to_http1<B: Body>(request: &mut Request<B>) -> Result<(), &'static
     Ok(())
 }
 
-/// Takes away what an answer says of an HTTP/1.1 connection.
+/// Gives a request that can be sent in HTTP/1.1 to this address the form of HTTP/2. It asks for no other protocol any more: there
+/// is no such thing.
+pub(crate) fn to_http2<B>(request: &mut Request<B>, address: SocketAddr) {
+    let headers = request.headers_mut();
+    strip_connection(headers);
+    headers.remove(HTTP2_SETTINGS);
+    // Trailers are passed on, so they are taken. gRPC asks for no others.
+    headers.insert(TE, HeaderValue::from_static("trailers"));
+    let host = headers.remove(HOST);
+    let authority = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    parts.authority = authority.or_else(|| Authority::try_from(address.to_string()).ok());
+    parts.path_and_query.get_or_insert(PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+    *request.version_mut() = Version::HTTP_2;
+}
+
+/// Takes away what a message says of an HTTP/1.1 connection.
 pub(crate) fn strip_connection(headers: &mut HeaderMap) {
     for name in [CONNECTION, UPGRADE, TRANSFER_ENCODING] {
         headers.remove(name);
@@ -93,6 +117,29 @@ mod tests {
         let mut none = request().body(Empty::<bytes::Bytes>::new()).unwrap_or_default();
         assert_eq!(to_http1(&mut none), Ok(()));
         assert!(!none.headers().contains_key(TRANSFER_ENCODING));
+    }
+
+    #[test]
+    fn what_an_app_of_http2_is_asked() {
+        let address = SocketAddr::from(([192, 0, 2, 1], 50051));
+        for (host, authority) in [
+            ("api.example.com:8000", "api.example.com:8000"),
+            ("", "192.0.2.1:50051"),
+        ] {
+            let mut request = Request::get("/a?b")
+                .header(HOST, host)
+                .header(CONNECTION, "upgrade")
+                .header(UPGRADE, "websocket")
+                .header(TRANSFER_ENCODING, "chunked")
+                .header("x-own", "1")
+                .body(())
+                .unwrap_or_default();
+            to_http2(&mut request, address);
+            assert_eq!(*request.uri(), *format!("http://{authority}/a?b"));
+            assert_eq!(request.version(), Version::HTTP_2);
+            let names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
+            assert_eq!(names, ["x-own", "te"]);
+        }
     }
 
     #[test]

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format: one with domains that say more than a host and its paths.
-const VERSION: u32 = 3;
+/// The newest version of the table's format: one with an app that speaks another protocol than HTTP/1.1.
+const VERSION: u32 = 4;
+/// The version of a table without, and with domains that say more than a host and its paths.
+const WITHOUT_PROTOCOLS: u32 = 3;
 /// The version of a table with domains that do not.
 const WITHOUT_OPTIONS: u32 = 2;
 /// The version of a table without domains, which is written where there are none: earlier programs read no other.
@@ -229,8 +231,11 @@ pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
         let all = routes.values();
         all.flat_map(|entry| entry.domains.iter().chain(&entry.release_domains))
     };
-    let version = if domains().any(Domain::has_options) {
+    let mut targets = routes.values().flat_map(|entry| &entry.targets);
+    let version = if targets.any(|target| !target.protocol.is_default()) {
         VERSION
+    } else if domains().any(Domain::has_options) {
+        WITHOUT_PROTOCOLS
     } else if domains().next().is_some() {
         WITHOUT_OPTIONS
     } else {

@@ -10,7 +10,8 @@ use hyper::HeaderMap;
 use hyper::header::HeaderValue;
 
 use crate::support::{
-    Answering, Authority, Http2, Named, PATIENCE, Site, Upstream, Wire, asked, noise, ok, soon, text, until,
+    Answering, Authority, Http2, Named, PATIENCE, Site, Upstream, Wire, asked, noise, ok, reset_of, soon,
+    text, until,
 };
 
 /// A switch that speaks HTTP/2 without TLS, too.
@@ -411,8 +412,7 @@ async fn p41_an_early_answer_ends_its_request_alone() {
     drop(app);
     let answer = soon("an answer", sent.answer).await.unwrap();
     assert_eq!(answer.status(), 413);
-    let reason = soon("to be told", std::future::poll_fn(|cx| sent.body.poll_reset(cx))).await;
-    assert_eq!(reason.unwrap(), Reason::NO_ERROR);
+    assert_eq!(reset_of(&mut sent.body).await, Reason::NO_ERROR);
     assert!(client.lives());
     let sent = client.send(asked("GET", "/next"), true).await;
     let mut app = upstream.accept().await;

@@ -18,6 +18,7 @@ mod forwarding;
 mod handover;
 mod holding;
 mod http2;
+mod http2_apps;
 mod http2_ending;
 mod http2_limits;
 mod https_redirect;

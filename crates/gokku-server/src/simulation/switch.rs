@@ -276,7 +276,7 @@ impl TrafficSwitch for InMemory {
 
     fn probe<'a>(
         &'a self,
-        address: SocketAddr,
+        (address, _): (SocketAddr, AppProtocol),
         _: &'a str,
         _: Option<&'a AskedName>,
         _: Duration,
