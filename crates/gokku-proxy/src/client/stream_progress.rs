@@ -9,6 +9,7 @@ use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -159,9 +160,13 @@ impl Drop for Piece {
 pub(crate) struct StreamTasks {
     tasks: TaskTracker,
     limit: Duration,
-    /// The request whose task comes next: the library gives each request to the service first, and its task here right after.
-    next: Arc<Mutex<Option<Arc<StreamProgress>>>>,
+    /// The request whose task comes next, on this thread: the library gives each request to the service first, and its task here
+    /// right after. What upgraded streams send comes on any thread at any time.
+    next: Arc<Mutex<Option<Announced>>>,
 }
+
+/// A request whose task comes next, and on which thread.
+type Announced = (ThreadId, Arc<StreamProgress>);
 
 impl StreamTasks {
     pub(crate) fn new(tasks: TaskTracker, limit: Duration) -> Self {
@@ -174,7 +179,13 @@ impl StreamTasks {
 
     /// Says whose task comes next.
     pub(crate) fn announce(&self, progress: Arc<StreamProgress>) {
-        *lock(&self.next) = Some(progress);
+        *lock(&self.next) = Some((thread::current().id(), progress));
+    }
+
+    fn announced(&self) -> Option<Arc<StreamProgress>> {
+        let here = |(thread, _): &mut Announced| *thread == thread::current().id();
+        let (_, progress) = lock(&self.next).take_if(here)?;
+        Some(progress)
     }
 }
 
@@ -183,7 +194,7 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, task: F) {
-        match lock(&self.next).take() {
+        match self.announced() {
             Some(progress) => self.tasks.spawn(until_stalled(task, progress, self.limit)),
             // What an upgraded stream sends.
             None => self.tasks.spawn(task),

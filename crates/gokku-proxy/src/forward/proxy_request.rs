@@ -46,7 +46,7 @@ pub(crate) async fn forward(
     if request.method() == Method::CONNECT {
         return respond(entry.errors(), ErrorReason::NoProxy);
     }
-    let upgrading = (request.version() == Version::HTTP_11
+    let upgrading = (request.version() != Version::HTTP_10
         && hop_headers::upgrade_of(request.headers()).is_some())
     .then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();

@@ -4,12 +4,16 @@
 use std::net::SocketAddr;
 
 use hyper::body::Body;
+use hyper::ext::Protocol;
 use hyper::header::{
-    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, TE,
-    TRANSFER_ENCODING, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
+    SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, TE, TRANSFER_ENCODING, UPGRADE,
 };
 use hyper::http::uri::{Authority, PathAndQuery, Scheme};
-use hyper::{Request, Uri, Version};
+use hyper::{Method, Request, Response, StatusCode, Uri, Version};
+
+/// The one protocol that can be asked for.
+pub(crate) const WEBSOCKET: &str = "websocket";
 
 /// What belongs to an upgrade to HTTP/2.
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
@@ -31,6 +35,33 @@ pub(crate) fn to_http1<B: Body>(request: &mut Request<B>) -> Result<(), &'static
         headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
     Ok(())
+}
+
+/// Returns the protocol that a request wants to be spoken on its part of the connection, RFC 8441.
+pub(crate) fn protocol_of<B>(request: &Request<B>) -> Option<&str> {
+    let protocol = request.extensions().get::<Protocol>()?;
+    (request.method() == Method::CONNECT).then_some(protocol.as_str())
+}
+
+/// Makes a request for a WebSocket the one that it is in HTTP/1.1, RFC 8441 section 5; the key is what an app proves with that it
+/// has understood.
+pub(crate) fn to_upgrade<B>(request: &mut Request<B>, key: HeaderValue) {
+    *request.method_mut() = Method::GET;
+    let headers = request.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static(WEBSOCKET));
+    headers.insert(SEC_WEBSOCKET_KEY, key);
+}
+
+/// Makes the answer to that one of HTTP/2; false where the app has not done what it was asked for, and does not say why.
+pub(crate) fn is_upgraded<B>(response: &mut Response<B>) -> bool {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        // A success would say that the other protocol is spoken from here on.
+        return !response.status().is_success();
+    }
+    *response.status_mut() = StatusCode::OK;
+    response.headers_mut().remove(SEC_WEBSOCKET_ACCEPT);
+    true
 }
 
 /// Gives a request that can be sent in HTTP/1.1 to this address the form of HTTP/2. It asks for no other protocol any more: there

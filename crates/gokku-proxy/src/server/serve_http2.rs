@@ -10,8 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use gokku_core::domains::scheme::Scheme;
 use hyper::body::Incoming;
+use hyper::header::HeaderValue;
 use hyper::server::conn::http2::{self, Connection};
 use hyper::service::{HttpService, service_fn};
 use hyper::{Request, Response};
@@ -34,6 +37,7 @@ use crate::http::error_reason::ErrorReason;
 use crate::http::head_scanner::Follows;
 use crate::http::http2_request;
 use crate::route::entry_point::EntryPoint;
+use crate::tls::crypto;
 
 /// How long a client that was told to leave may keep a connection without a request.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -109,7 +113,9 @@ fn builder(limits: &Limits, tasks: StreamTasks) -> http2::Builder<StreamTasks> {
         .max_pending_accept_reset_streams(limits.max_reset_streams)
         .max_local_error_reset_streams(limits.max_reset_streams)
         .keep_alive_interval(limits.keepalive_interval)
-        .keep_alive_timeout(limits.download_timeout);
+        .keep_alive_timeout(limits.download_timeout)
+        // WebSockets.
+        .enable_connect_protocol();
     builder
 }
 
@@ -212,6 +218,15 @@ impl Shared {
         if request.headers().len() > self.serve.limits.max_headers {
             return own(ErrorReason::ManyHeaders);
         }
+        let protocol = http2_request::protocol_of(&request);
+        let is_other = protocol.is_some();
+        if is_other {
+            let key = websocket_key().filter(|_| protocol == Some(http2_request::WEBSOCKET));
+            let Some(key) = key else {
+                return own(ErrorReason::NoProxy);
+            };
+            http2_request::to_upgrade(&mut request, key);
+        }
         if let Err(words) = http2_request::to_http1(&mut request) {
             return own(ErrorReason::BadRequest(words));
         }
@@ -223,8 +238,19 @@ impl Shared {
             permit,
             serve: Arc::clone(&self.serve),
         };
-        forward(self.entry.clone(), context, request, self.cutting.clone()).await
+        let mut response = forward(self.entry.clone(), context, request, self.cutting.clone()).await;
+        if is_other && !http2_request::is_upgraded(&mut response) {
+            return own(ErrorReason::NoUpgrade);
+        }
+        response
     }
+}
+
+/// Returns the nonce of a WebSocket, RFC 6455 section 4.1.
+fn websocket_key() -> Option<HeaderValue> {
+    let mut nonce = [0; 16];
+    crypto::random().fill(&mut nonce).ok()?;
+    HeaderValue::try_from(STANDARD.encode(nonce)).ok()
 }
 
 /// Counts the requests that a client takes back before they are answered, more than are answered: each costs the app something,

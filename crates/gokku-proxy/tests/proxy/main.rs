@@ -21,6 +21,7 @@ mod http2;
 mod http2_apps;
 mod http2_ending;
 mod http2_limits;
+mod http2_websockets;
 mod https_redirect;
 mod limits;
 mod names;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::config::process_one::ImageCommand;
 use gokku_core::containers::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_core::logs::event::{Event, Source};

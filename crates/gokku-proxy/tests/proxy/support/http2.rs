@@ -109,6 +109,16 @@ impl Http2 {
         self.send(asked("GET", path), true).await.whole().await
     }
 
+    /// Whether the switch has said that other protocols may be asked for.
+    pub(crate) fn may_ask_for_protocols(&self) -> bool {
+        self.sender.is_extended_connect_protocol_enabled()
+    }
+
+    /// Ends it without a word.
+    pub(crate) fn cut(self) {
+        self.driving.abort();
+    }
+
     /// Waits for its end, and how it came about.
     pub(crate) async fn ended(self) -> Result<(), h2::Error> {
         drop(self.sender);
@@ -158,11 +168,18 @@ impl Asked {
 impl Answering {
     /// The next piece of the body; its window is opened again.
     pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, h2::Error>> {
-        let piece = soon("more of an answer", self.body.data()).await?;
-        if let Ok(piece) = &piece {
-            self.body.flow_control().release_capacity(piece.len()).unwrap();
+        loop {
+            let piece = soon("more of an answer", self.body.data()).await?;
+            match &piece {
+                // Its end alone.
+                Ok(piece) if piece.is_empty() => {}
+                Ok(some) => {
+                    self.body.flow_control().release_capacity(some.len()).unwrap();
+                    return Some(piece);
+                }
+                Err(_) => return Some(piece),
+            }
         }
-        Some(piece)
     }
 
     pub(crate) async fn whole(mut self) -> Result<Answer, h2::Error> {
