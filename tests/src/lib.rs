@@ -71,7 +71,7 @@ mod working_copy;
 pub use app::App;
 pub use authority::{Authority, CertificateFiles};
 pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};
-pub use build::{gokku_program, hello_program, test_app_program, workspace};
+pub use build::{gokku_program, hello_program, http2_app_program, test_app_program, workspace};
 pub use disk::{Disk, DiskCopy, Filler};
 pub use docker::{Container, containers, docker};
 pub use engine::Engine;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::future::Either;
 use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::{AppName, ContainerId};
 use hyper::{Request, Response, Version};
@@ -214,16 +215,17 @@ impl Target {
 
     /// Sends a request to the container at this address, in the form that its protocol has, and returns its answer. Dropping the
     /// future gives it up.
-    pub(crate) async fn send(
+    pub(crate) fn send(
         &self,
         address: SocketAddr,
         request: Request<RequestBody>,
-    ) -> Result<Response<UpstreamBody>, SendError> {
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, SendError>> + Send {
         if request.version() == Version::HTTP_2 {
             // In a box: a request of HTTP/1.1 needs no room for it.
-            Box::pin(self.streams.send(self.connections.connector(), address, request)).await
+            let sending = self.streams.send(self.connections.connector(), address, request);
+            Either::Left(Box::pin(sending))
         } else {
-            self.connections.send(address, request).await
+            Either::Right(self.connections.send(address, request))
         }
     }
 

@@ -297,7 +297,7 @@ async fn p41_resets_pass_both_ways() {
 
 /// What an app has not taken is sent again, whatever it is: the app says itself that it did nothing with it.
 #[tokio::test]
-async fn p06_what_an_app_refuses_is_sent_again() {
+async fn p41_what_an_app_refuses_is_sent_again() {
     let (_site, app, port) = served().await;
     let mut client = Http2::connect(port).await;
     let sent = client.send(asked("POST", "/"), true).await;
@@ -358,7 +358,7 @@ async fn p41_an_app_that_breaks_off_is_a_502() {
 
 /// Clients that take nothing of what the app sends them do not keep others from theirs.
 #[tokio::test]
-async fn p45_answers_that_nobody_takes_do_not_block_others() {
+async fn p41_answers_that_nobody_takes_do_not_block_others() {
     let (_site, app, port) = served().await;
     let mut stuck = Vec::new();
     for _ in 0..4 {
@@ -386,7 +386,7 @@ async fn p45_answers_that_nobody_takes_do_not_block_others() {
 
 /// Given up is the whole request: also what its client would still send.
 #[tokio::test]
-async fn p45_an_exchange_that_nobody_takes_part_in_is_given_up() {
+async fn p41_an_exchange_that_nobody_takes_part_in_is_given_up() {
     let site = site(Limits {
         download_timeout: Duration::from_secs(1),
         ..Limits::default()

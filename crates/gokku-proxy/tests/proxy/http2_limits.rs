@@ -1,4 +1,4 @@
-//! P45: what a client of HTTP/2 may cost, and that others do not notice.
+//! P41: what a client of HTTP/2 may cost, and that others do not notice.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -97,7 +97,7 @@ impl Frames {
 
 /// A client may have so many requests at a time; what is more waits there, and is answered in its turn.
 #[tokio::test]
-async fn p45_max_concurrent_streams() {
+async fn p41_max_concurrent_streams() {
     let (site, upstream, port) = served(Limits {
         max_concurrent_streams: 3,
         ..Limits::default()
@@ -135,7 +135,7 @@ async fn p45_max_concurrent_streams() {
 
 /// Each request counts as one of the connections that an app's clients may have: it costs one to the app.
 #[tokio::test]
-async fn p45_requests_count_as_connections() {
+async fn p41_requests_count_as_connections() {
     let (site, upstream, port) = served(Limits {
         max_app_connections: Some(4),
         ..Limits::default()
@@ -182,7 +182,7 @@ async fn p45_requests_count_as_connections() {
 }
 
 #[tokio::test]
-async fn p45_large_and_many_headers_are_refused() {
+async fn p41_large_and_many_headers_are_refused() {
     let (_site, upstream, port) = served(Limits {
         max_head_bytes: 16_384,
         max_headers: 50,
@@ -215,7 +215,7 @@ async fn p45_large_and_many_headers_are_refused() {
 
 /// A few bytes that become many: each refers to a long header that was sent once.
 #[tokio::test]
-async fn p45_a_compressed_head_counts_as_what_it_is() {
+async fn p41_a_compressed_head_counts_as_what_it_is() {
     let (_site, upstream, port) = served(Limits::default()).await;
     let mut client = Frames::connect(port).await;
     let mut bomb = head();
@@ -236,7 +236,7 @@ async fn p45_a_compressed_head_counts_as_what_it_is() {
 
 /// A head without an end: however many frames it comes in, and however slowly.
 #[tokio::test]
-async fn p45_a_head_has_an_end() {
+async fn p41_a_head_has_an_end() {
     let site = limited(Limits {
         head_timeout: SHORT,
         ..Limits::default()
@@ -295,7 +295,7 @@ async fn p45_a_head_has_an_end() {
 
 /// Requests that are taken back at once cost the app, and the client nothing.
 #[tokio::test]
-async fn p45_rapid_reset() {
+async fn p41_rapid_reset() {
     let site = limited(Limits {
         max_reset_streams: 20,
         ..Limits::default()
@@ -357,7 +357,7 @@ async fn p45_rapid_reset() {
 
 /// A client that takes nothing of an answer loses it, and not what else it has asked for; the container does not wait for it.
 #[tokio::test]
-async fn p45_an_answer_that_nobody_takes_is_given_up() {
+async fn p41_an_answer_that_nobody_takes_is_given_up() {
     let site = limited(Limits {
         download_timeout: Duration::from_secs(1),
         ..Limits::default()
@@ -412,7 +412,7 @@ async fn p45_an_answer_that_nobody_takes_is_given_up() {
 
 /// A slow client has all of its answers, however long each of them waits for the others in the kernel's buffers.
 #[tokio::test]
-async fn p45_answers_that_wait_for_a_slow_connection_are_not_given_up() {
+async fn p41_answers_that_wait_for_a_slow_connection_are_not_given_up() {
     let site = limited(Limits {
         download_timeout: Duration::from_secs(1),
         ..Limits::default()
@@ -471,7 +471,7 @@ async fn slowly(client: DuplexStream, port: u16) {
 
 /// A connection without a request ends in time, whatever else comes on it, and its client is told before.
 #[tokio::test]
-async fn p45_idle_connections_end() {
+async fn p41_idle_connections_end() {
     let (_site, upstream, port) = served(Limits {
         idle_timeout: SHORT,
         ..Limits::default()
@@ -499,7 +499,7 @@ async fn p45_idle_connections_end() {
 
 /// Each end asks whether the other one is still there, and one that does not answer is gone.
 #[tokio::test]
-async fn p45_a_client_that_answers_no_ping_has_gone() {
+async fn p41_a_client_that_answers_no_ping_has_gone() {
     let site = limited(Limits {
         keepalive_interval: Duration::from_secs(1),
         download_timeout: Duration::from_secs(1),
@@ -526,7 +526,7 @@ async fn p45_a_client_that_answers_no_ping_has_gone() {
 
 /// Frames that make work and say nothing.
 #[tokio::test]
-async fn p45_empty_frames_do_not_go_on_for_ever() {
+async fn p41_empty_frames_do_not_go_on_for_ever() {
     let (_site, upstream, port) = served(Limits::default()).await;
     let mut client = Frames::connect(port).await;
     client.try_send(HEADERS, END_HEADERS, 1, &head()).await;
