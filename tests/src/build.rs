@@ -26,6 +26,14 @@ pub fn test_app_program() -> &'static Path {
     built(&PROGRAM)
 }
 
+/// The app that speaks HTTP/2 alone (`tests/http2app`).
+#[track_caller]
+pub fn http2_app_program() -> &'static Path {
+    static PROGRAM: LazyLock<Result<PathBuf, String>> =
+        LazyLock::new(|| static_program("gokku-testapp-http2"));
+    built(&PROGRAM)
+}
+
 /// The example `examples/hello`, as its README says it is built.
 #[track_caller]
 pub fn hello_program() -> &'static Path {

@@ -75,7 +75,7 @@ mod working_copy;
 pub use app::App;
 pub use authority::{Authority, CertificateFiles, Issued, certificate_params, trusting};
 pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};
-pub use build::{compiled, gokku_program, hello_program, test_app_program, workspace};
+pub use build::{compiled, gokku_program, hello_program, http2_app_program, test_app_program, workspace};
 pub use chance::Chance;
 pub use curl::curl;
 pub use disk::{Disk, DiskCopy, Filler};

@@ -134,11 +134,18 @@ impl<'machine> WorkingCopy<'machine> {
     /// Writes the test app: this version, misbehaving in these ways (see `tests/app/src/behaviour.rs`).
     #[track_caller]
     pub fn write_app(&self, version: &str, behaviours: &[&str]) {
+        self.write_program(test_app_program(), version);
+        self.write("behaviour", behaviours.join("\n"));
+    }
+
+    /// Writes another program than the test app, in its place.
+    #[track_caller]
+    pub fn write_program(&self, program: &Path, version: &str) {
         self.write("Dockerfile", DOCKERFILE);
         self.write("version", format!("{version}\n"));
-        self.write("behaviour", behaviours.join("\n"));
+        self.write("behaviour", "");
         let app = self.folder().join("app");
-        fs::copy(test_app_program(), &app)
+        fs::copy(program, &app)
             .and_then(|_| fs::set_permissions(&app, fs::Permissions::from_mode(0o755)))
             .unwrap_or_else(|error| panic!("{}: {error}", app.display()));
     }

@@ -27,6 +27,7 @@ mod guide;
 mod hanging_engine;
 mod health;
 mod hold;
+mod http2;
 mod images;
 mod intake;
 mod interrupted;

@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use gokku_core::ContainerId;
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_proxy::Client;
 use gokku_proxy::control::api::{PutRoute, SwitchTo, Target};
 use gokku_tests::{free_port, wait_until};
@@ -281,6 +282,7 @@ fn switch(folder: &Path, port: u16, app: u16) -> Result<Started, String> {
             address: (Ipv4Addr::LOCALHOST, app).into(),
             weight: 1,
             health: None,
+            protocol: AppProtocol::default(),
         };
         let to = SwitchTo {
             targets: vec![target],

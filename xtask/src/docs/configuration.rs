@@ -28,6 +28,12 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "a number from 1 to 65535",
     ],
     [
+        "proxy.h2c",
+        "false",
+        "Whether HTTP/2 is spoken without TLS, too, on every port that is not for HTTPS, by clients that begin with it (`h2c` by prior knowledge), as those of gRPC do: [Protocols](domains.md#protocols)",
+        "true or false",
+    ],
+    [
         "proxy.first_port",
         "8000",
         "Where the search for a free host port begins, for an app that names none",
@@ -337,6 +343,7 @@ mod tests {
                 "proxy.https" => assert_eq!(config.proxy.https.to_string(), *default),
                 "proxy.proxy_protocol" => assert_eq!(config.proxy.proxy_protocol.to_string(), *default),
                 "acme.staging" => assert_eq!(config.acme.staging.to_string(), *default),
+                "proxy.h2c" => assert_eq!(config.proxy.h2c.to_string(), *default),
                 "proxy.first_port" => assert_eq!(config.proxy.first_port.to_string(), *default),
                 "networks.range" => assert_eq!(config.networks.range.to_string(), *default),
                 "disk.reserve" => assert_eq!(config.disk.reserve, size(default)),

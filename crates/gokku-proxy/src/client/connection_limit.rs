@@ -10,8 +10,9 @@ use gokku_core::AppName;
 use rustix::process::{Resource, getrlimit};
 use tokio::time::Instant;
 
-use crate::client::connection_state::{ConnectionState, Phase};
+use crate::client::connection_state::{ActiveRequest, ConnectionState, Phase};
 use crate::config::limits::Limits;
+use crate::http::head_scanner::Follows;
 use crate::support::lock::lock;
 
 /// Descriptors for other things: ports, the control API, the route table, the Docker Engine.
@@ -134,6 +135,25 @@ impl ConnectionLimiter {
 
     /// Admits a connection, if there is room or room can be made: to an app, or to whichever app its requests will be for.
     pub(crate) fn admit(self: &Arc<Self>, app: Option<&AppName>) -> Option<ConnectionPermit> {
+        self.admit_as(app, Arc::new(ConnectionState::new()))
+    }
+
+    /// Admits a request of HTTP/2, which costs what a connection costs: it has one to the app.
+    pub(crate) fn admit_request(
+        self: &Arc<Self>,
+        app: Option<&AppName>,
+    ) -> Option<(ConnectionPermit, ActiveRequest)> {
+        let state = Arc::new(ConnectionState::new());
+        // Begun first, so that it is never one that could make room.
+        let active = state.begin_request(Follows::Unknown);
+        Some((self.admit_as(app, state)?, active))
+    }
+
+    fn admit_as(
+        self: &Arc<Self>,
+        app: Option<&AppName>,
+        connection: Arc<ConnectionState>,
+    ) -> Option<ConnectionPermit> {
         let mut admitted = self.admitted();
         if app.is_some_and(|app| !admitted.has_room(app, self.max_per_app)) {
             return None;
@@ -143,7 +163,6 @@ impl ConnectionLimiter {
         }
         let number = admitted.next;
         admitted.next += 1;
-        let connection = Arc::new(ConnectionState::new());
         admitted
             .all
             .insert(number, (app.cloned(), Arc::clone(&connection)));
@@ -267,7 +286,6 @@ impl Drop for ConnectionPermit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::head_scanner::Follows;
 
     fn limiter(max: usize, max_per_app: usize) -> Arc<ConnectionLimiter> {
         Arc::new(ConnectionLimiter::new(&Limits {

@@ -2,13 +2,14 @@
 //! one.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
+use crate::client::connection_limit::ConnectionPermit;
 use crate::http::head_scanner::{Follows, HeadFault};
 use crate::support::lock::lock;
 
@@ -29,6 +30,8 @@ struct Inner {
     since: Instant,
     /// How many requests have come.
     requests: u64,
+    /// How many requests of HTTP/2 are being answered, each of which has a state of its own.
+    streams: u64,
     /// What follows the last request's head.
     follows: Follows,
     /// What is wrong with the next request's head, which was cut.
@@ -57,6 +60,7 @@ impl ConnectionState {
                 phase: Phase::Idle,
                 since: Instant::now(),
                 requests: 0,
+                streams: 0,
                 follows: Follows::Unknown,
                 fault: None,
                 request_unread: false,
@@ -98,6 +102,33 @@ impl ConnectionState {
             number: inner.requests,
             fault: inner.fault,
             connection: Arc::clone(self),
+            shared: None,
+        }
+    }
+
+    /// Notes that a request of HTTP/2 has come. The connection is busy for as long as one of these lives.
+    pub(crate) fn begin_stream(self: &Arc<Self>) -> ActiveStream {
+        let mut inner = self.inner();
+        inner.phase = Phase::Busy;
+        inner.streams += 1;
+        ActiveStream(Arc::clone(self))
+    }
+
+    /// Notes that part of a head has come by HTTP/2, beside the requests that are being answered.
+    pub(crate) fn head_began(&self) {
+        let mut inner = self.inner();
+        if inner.phase != Phase::Busy {
+            inner.phase = Phase::Head;
+            inner.since = Instant::now();
+        }
+    }
+
+    /// Notes that the rest of it has come.
+    pub(crate) fn head_ended(&self) {
+        let mut inner = self.inner();
+        if inner.phase == Phase::Head {
+            inner.phase = Phase::Idle;
+            inner.since = Instant::now();
         }
     }
 
@@ -193,10 +224,72 @@ pub(crate) struct ActiveRequest {
     connection: Arc<ConnectionState>,
     number: u64,
     fault: Option<HeadFault>,
+    /// What it keeps of the connection that it shares with others.
+    shared: Option<Shared>,
+}
+
+/// What a request keeps of a connection that it shares with others.
+#[derive(Debug)]
+struct Shared {
+    _stream: ActiveStream,
+    _permit: Option<Arc<ConnectionPermit>>,
+    /// Its client takes nothing of its answer: it is not to be read any more, either.
+    given_up: AtomicBool,
+    /// The task that reads its body.
+    reader: AtomicWaker,
+}
+
+/// A request of HTTP/2, one of several on its connection.
+#[derive(Debug)]
+pub(crate) struct ActiveStream(Arc<ConnectionState>);
+
+impl Drop for ActiveStream {
+    fn drop(&mut self) {
+        let mut inner = self.0.inner();
+        inner.streams -= 1;
+        if inner.streams == 0 {
+            inner.phase = Phase::Idle;
+            inner.since = Instant::now();
+        }
+    }
 }
 
 impl ActiveRequest {
-    /// Returns the connection that it came on.
+    /// Has it be one of several on a connection. It counts as one of the clients' connections while it lives, where it has a
+    /// permit.
+    pub(crate) fn sharing(mut self, stream: ActiveStream, permit: Option<Arc<ConnectionPermit>>) -> Self {
+        self.shared = Some(Shared {
+            _stream: stream,
+            _permit: permit,
+            given_up: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+        });
+        self
+    }
+
+    /// Gives it up, where it is one of several: its connection goes on.
+    pub(crate) fn give_up(&self) {
+        if let Some(shared) = &self.shared {
+            shared.given_up.store(true, Ordering::Release);
+            shared.reader.wake();
+        }
+    }
+
+    /// Waits until it is given up.
+    pub(crate) fn poll_given_up(&self, cx: &Context<'_>) -> Poll<()> {
+        let Some(shared) = &self.shared else {
+            return Poll::Pending;
+        };
+        // Register before checking, so that nothing in between is missed.
+        shared.reader.register(cx.waker());
+        if shared.given_up.load(Ordering::Acquire) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Returns the connection that it came on; of HTTP/2 the part of it that is this request's alone.
     pub(crate) fn connection(&self) -> &Arc<ConnectionState> {
         &self.connection
     }

@@ -6,6 +6,7 @@
 //! - `client_stream`: its bytes, with TLS or without; `transport`: how a port's connections get theirs
 //! - `proxy_header`: what a load balancer says first of whose a connection is
 //! - `client_io`: a connection as the HTTP library reads and writes it, with its time limits
+//! - `http2_io`: the same of HTTP/2; `stream_progress`: how far the answers on it have been taken
 //! - `request_body`: a request's body, which can be sent again
 //! - `turn_away`: a connection for which there is no room
 
@@ -13,8 +14,10 @@ pub(crate) mod client_io;
 pub(crate) mod client_stream;
 pub(crate) mod connection_limit;
 pub(crate) mod connection_state;
+pub(crate) mod http2_io;
 pub(crate) mod proxy_header;
 pub(crate) mod request_body;
 pub(crate) mod serve_context;
+pub(crate) mod stream_progress;
 pub(crate) mod transport;
 pub(crate) mod turn_away;

@@ -102,6 +102,8 @@ pub(crate) enum Error {
     Malformed(#[from] hyper::Error),
     #[error("the app has answered without it")]
     Refused,
+    #[error("the client takes nothing of the answer")]
+    GivenUp,
 }
 
 /// How a body is read.
@@ -284,6 +286,9 @@ impl State {
         }
         if self.ended {
             return Poll::Ready(None);
+        }
+        if self.active.poll_given_up(cx).is_ready() {
+            return Poll::Ready(Some(Err(Error::GivenUp)));
         }
         let polled = Pin::new(&mut self.incoming).poll_frame(cx);
         let now = Instant::now();

@@ -22,17 +22,20 @@ pub(crate) struct ServeContext {
     /// Whether their connections begin with the PROXY protocol.
     pub(crate) proxy_protocol: bool,
     pub(crate) limiter: Arc<ConnectionLimiter>,
+    /// HTTP/2 is spoken without TLS, too, by clients that begin with it.
+    pub(crate) h2c: bool,
     /// The tasks of all connections, upgraded ones too, and of the ports that accept them.
     pub(crate) connections: TaskTracker,
 }
 
 impl ServeContext {
-    pub(crate) fn new(limits: Limits, trusted: Vec<Network>, proxy_protocol: bool) -> Self {
+    pub(crate) fn new(limits: Limits, trusted: Vec<Network>, proxy_protocol: bool, h2c: bool) -> Self {
         Self {
             limiter: Arc::new(ConnectionLimiter::new(&limits)),
             limits,
             trusted,
             proxy_protocol,
+            h2c,
             connections: TaskTracker::new(),
         }
     }

@@ -62,6 +62,19 @@ pub struct Limits {
     /// answer is 504; without one, for ever. 300 s.
     #[serde(deserialize_with = "seconds_or_none")]
     pub answer_timeout: Option<Duration>,
+    /// How many requests of one HTTP/2 connection may be answered at a time; more wait at the client. 128.
+    #[serde(deserialize_with = "streams")]
+    pub max_concurrent_streams: u32,
+    /// How many requests the client of an HTTP/2 connection may take back before they are answered, or send that are not valid,
+    /// more than are answered, before the connection is closed. 100.
+    #[serde(deserialize_with = "reset_streams")]
+    pub max_reset_streams: usize,
+    /// How many bytes a client may send of one HTTP/2 request before the app takes them. 262,144 bytes.
+    #[serde(deserialize_with = "window_bytes")]
+    pub stream_window_bytes: u32,
+    /// The same of all requests of an HTTP/2 connection. 1,048,576 bytes.
+    #[serde(deserialize_with = "window_bytes")]
+    pub connection_window_bytes: u32,
     /// How many connections clients may have; without one, half as many as the process may have files open.
     #[serde(deserialize_with = "connections")]
     pub max_connections: Option<usize>,
@@ -88,6 +101,10 @@ impl Default for Limits {
             download_timeout: Duration::from_secs(60),
             keepalive_interval: Duration::from_secs(30),
             answer_timeout: Some(Duration::from_secs(300)),
+            max_concurrent_streams: 128,
+            max_reset_streams: 100,
+            stream_window_bytes: 256 << 10,
+            connection_window_bytes: 1 << 20,
             max_connections: None,
             max_app_connections: None,
         }
@@ -110,7 +127,7 @@ pub struct Limit {
 const SECONDS: &str = "whole seconds from 1 to 86400";
 
 /// Every limit: the reference. A test holds it against [`Limits`].
-pub const LIMITS: [Limit; 17] = [
+pub const LIMITS: [Limit; 21] = [
     Limit {
         name: "idle_timeout",
         default: "75",
@@ -209,9 +226,34 @@ pub const LIMITS: [Limit; 17] = [
         allowed: "whole seconds from 0 to 86400",
     },
     Limit {
+        name: "max_concurrent_streams",
+        default: "128",
+        meaning: "The requests of one HTTP/2 connection that may be answered at a time; its client keeps back what is more",
+        allowed: "a whole number from 1 to 10000",
+    },
+    Limit {
+        name: "max_reset_streams",
+        default: "100",
+        meaning: "The requests that the client of an HTTP/2 connection may take back before their answers begin, or send in a form \
+                  that is not valid, more than are answered; then the connection is closed",
+        allowed: "a whole number from 10 to 10000",
+    },
+    Limit {
+        name: "stream_window_bytes",
+        default: "262144",
+        meaning: "The bytes that a client may send of one HTTP/2 request before the app takes them",
+        allowed: "a whole number from 65535 to 16777216",
+    },
+    Limit {
+        name: "connection_window_bytes",
+        default: "1048576",
+        meaning: "The same for all requests of an HTTP/2 connection together",
+        allowed: "a whole number from 65535 to 16777216",
+    },
+    Limit {
         name: "max_connections",
         default: "-",
-        meaning: "The connections that clients may have; beyond it the longest idle ones are closed, and where none is idle \
+        meaning: "The connections that clients may have, each HTTP/2 request counting as one beside its connection; beyond it the longest idle ones are closed, and where none is idle \
                   new ones get 503. Half as many as the switch may have files open, without",
         allowed: "a whole number from 1 to 10000000",
     },
@@ -296,6 +338,21 @@ fn answer_head_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize
 fn headers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     // Far fewer than the HTTP library could hold.
     count(deserializer, 10, 10_000)
+}
+
+fn streams<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let number = between(deserializer, 1, 10_000)?;
+    u32::try_from(number).map_err(de::Error::custom)
+}
+
+fn reset_streams<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    count(deserializer, 10, 10_000)
+}
+
+fn window_bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    // What every client may send before it is told otherwise, RFC 9113 section 6.9.2.
+    let number = between(deserializer, 65_535, 16 << 20)?;
+    u32::try_from(number).map_err(de::Error::custom)
 }
 
 fn connections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {

@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 
 use gokku_core::access::host_ports::PortRange;
 use gokku_core::app::maintenance::Maintenance;
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,9 @@ pub struct Target {
     /// The path that the app answers with 200 while it is healthy. Without one there are no health checks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<String>,
+    /// What the app speaks there.
+    #[serde(default, skip_serializing_if = "AppProtocol::is_default")]
+    pub protocol: AppProtocol,
 }
 
 fn one() -> u32 {
@@ -151,6 +155,9 @@ pub struct TargetStatus {
     pub release: ReleaseId,
     /// The address; port 0 when the app answers no requests.
     pub address: SocketAddr,
+    /// What the app speaks there.
+    #[serde(default, skip_serializing_if = "AppProtocol::is_default")]
+    pub protocol: AppProtocol,
     /// Whether the container does not run, as far as is known: then nothing is sent to its address, which may be
     /// another container's by now.
     #[serde(default)]

@@ -28,6 +28,8 @@ pub(crate) fn classify(error: &SendError) -> (Failure, ErrorReason) {
             return (Failure::NoConnection, ErrorReason::NotRunning);
         }
         SendError::NoConnection(error) => return (Failure::NoConnection, no_connection(error)),
+        // As good as none.
+        SendError::Untouched(_) => return (Failure::NoConnection, ErrorReason::NoAnswer),
         SendError::Failed { source, received } => (source, received),
     };
     if io_kinds(error).any(|kind| kind == ErrorKind::TimedOut) {

@@ -2,7 +2,7 @@
 //!
 //! - `proxy_request`: leases a target, sends the request, and returns the response
 //! - `failure`, `retry`: why an app did not answer, and whether the request is sent again
-//! - `response_body`: a response's body, which ends the lease
+//! - `response_body`: a response's body, which ends the lease; `stream_body`: the same to a client of HTTP/2
 //! - `upgrade`: what becomes of an upgraded connection
 //! - `error_response`: the switch's own answers; `redirect`: those that send a client elsewhere; [`maintenance`]: those of an app in
 //!   maintenance
@@ -14,4 +14,5 @@ pub(crate) mod proxy_request;
 mod redirect;
 pub(crate) mod response_body;
 mod retry;
+pub(crate) mod stream_body;
 mod upgrade;

@@ -25,7 +25,7 @@ use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
 use crate::forward::{failure, maintenance, redirect, upgrade};
 use crate::http::error_reason::ErrorReason;
 use crate::http::validate::{self, BadLength};
-use crate::http::{forwarded, hop_headers, request_id};
+use crate::http::{forwarded, hop_headers, http2_request, request_id};
 use crate::route::app_route::{Route, Unroutable};
 use crate::route::entry_point::{Destination, EntryPoint};
 use crate::route::target::{Lease, Target};
@@ -46,7 +46,7 @@ pub(crate) async fn forward(
     if request.method() == Method::CONNECT {
         return respond(entry.errors(), ErrorReason::NoProxy);
     }
-    let upgrading = (request.version() == Version::HTTP_11
+    let upgrading = (request.version() != Version::HTTP_10
         && hop_headers::upgrade_of(request.headers()).is_some())
     .then(|| hyper::upgrade::on(&mut request));
     let (mut parts, body) = request.into_parts();
@@ -160,12 +160,17 @@ pub(crate) async fn forward(
             .headers_mut()
             .entry(HOST)
             .or_insert_with(|| host_of(address));
-        // They say how the names of the headers were written.
-        *attempt.extensions_mut() = parts.extensions.clone();
-        if options.expects_continue.is_some() {
-            forward_continue(&mut attempt, &body, lease.target());
+        let target = lease.target();
+        if target.is_h2c() {
+            http2_request::to_http2(&mut attempt, address);
+        } else {
+            // They say how the names of the headers were written.
+            *attempt.extensions_mut() = parts.extensions.clone();
         }
-        let sending = lease.target().connections.send(address, attempt);
+        if options.expects_continue.is_some() {
+            forward_continue(&mut attempt, &body, target);
+        }
+        let sending = target.send(address, attempt);
         let Some(sent) = await_response(sending, &body, limits.answer_timeout).await else {
             return own(if context.active.connection().is_request_unread() {
                 ErrorReason::TakesNothing
@@ -225,9 +230,10 @@ fn expects_continue(parts: &mut request::Parts, body: &Incoming) -> bool {
     !body.is_end_stream() && expected.any(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// Lets the client send its body as soon as the app answers `100 Continue`; at once if the app is known not to.
+/// Lets the client send its body as soon as the app answers `100 Continue`; at once if the app is known not to, or cannot be heard
+/// to, as by HTTP/2.
 fn forward_continue(attempt: &mut Request<RequestBody>, body: &RequestBody, target: &Target) {
-    if target.is_http10() {
+    if target.is_http10() || target.is_h2c() {
         body.meet_expectation();
         return;
     }

@@ -64,7 +64,8 @@ pub async fn monitor(
                     if under_way.insert(container.clone()) {
                         let name = host.map(|host| AskedName::new(&host, is_secured(&host)));
                         running.spawn(async move {
-                            let check = probe(address, &path, name.as_ref(), CHECK_TIMEOUT);
+                            let at = (address, target.protocol());
+                            let check = probe(at, &path, name.as_ref(), CHECK_TIMEOUT);
                             let probe = catch_panic("a health check", check).await;
                             (target, container, probe)
                         });

@@ -1,22 +1,27 @@
-//! One health check: a `GET` on a connection of its own.
+//! One health check: a `GET` on a connection of its own, in the protocol that the app speaks.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::domains::scheme::Scheme;
+use gokku_core::text::causes::causes;
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
-use hyper::client::conn::http1;
+use hyper::client::conn::{http1, http2};
 use hyper::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::limits::Limits;
 use crate::http::forwarded::FORWARDED_PROTO;
+use crate::http::http2_request;
 
+/// What is said of an app that does not answer by HTTP/2 and should.
+const NO_HTTP2: &str = "it does not answer by HTTP/2, which `protocol: h2c` in gokku.yml says that it speaks";
 /// How much of an answer's body and location is kept.
 const MAX_SHOWN: usize = 300;
 
@@ -67,28 +72,28 @@ impl AskedName {
     }
 }
 
-/// Checks once. The `Host` header has the address unless a name is given.
+/// Checks once, in the protocol that is spoken there. The `Host` header has the address unless a name is given.
 pub fn probe<'a>(
-    address: SocketAddr,
+    (address, protocol): (SocketAddr, AppProtocol),
     path: &'a str,
     name: Option<&'a AskedName>,
     timeout: Duration,
 ) -> BoxFuture<'a, Probe> {
     // In a box, so that it is compiled here, and not in every crate that asks.
     Box::pin(async move {
-        tokio::time::timeout(timeout, ask(address, path, name))
+        tokio::time::timeout(timeout, ask((address, protocol), path, name))
             .await
             .unwrap_or(Probe::TimedOut)
     })
 }
 
-async fn ask(address: SocketAddr, path: &str, name: Option<&AskedName>) -> Probe {
+async fn ask((address, protocol): (SocketAddr, AppProtocol), path: &str, name: Option<&AskedName>) -> Probe {
     let stream = match TcpStream::connect(address).await {
         Ok(stream) => stream,
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return Probe::Refused,
         Err(error) => return Probe::Broken(error.to_string()),
     };
-    match exchange(stream, address, path, name).await {
+    match exchange(stream, (address, protocol), path, name).await {
         Ok(probe) => probe,
         Err(error) => Probe::Broken(error),
     }
@@ -96,22 +101,15 @@ async fn ask(address: SocketAddr, path: &str, name: Option<&AskedName>) -> Probe
 
 async fn exchange(
     stream: TcpStream,
-    address: SocketAddr,
+    (address, protocol): (SocketAddr, AppProtocol),
     path: &str,
     name: Option<&AskedName>,
 ) -> Result<Probe, String> {
-    let (mut sender, connection) = http1::Builder::new()
-        .max_headers(Limits::default().max_answer_headers)
-        .title_case_headers(true)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| error.to_string())?;
-    let _connection = AbortOnDropHandle::new(tokio::spawn(connection));
     let mut request = Request::get(path);
     if name.is_some_and(|name| name.scheme == Scheme::Https) {
         request = request.header(FORWARDED_PROTO, Scheme::Https.as_str());
     }
-    let request = request
+    let mut request = request
         .header(
             HOST,
             name.map_or_else(|| address.to_string(), |name| name.host.clone()),
@@ -120,10 +118,31 @@ async fn exchange(
         .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(|error| error.to_string())?;
-    let response = sender
-        .send_request(request)
-        .await
-        .map_err(|error| error.to_string())?;
+    let (answer, _connection) = match protocol {
+        AppProtocol::Http1 => {
+            let (mut sender, connection) = http1::Builder::new()
+                .max_headers(Limits::default().max_answer_headers)
+                .title_case_headers(true)
+                .handshake(TokioIo::new(stream))
+                .await
+                .map_err(|error| error.to_string())?;
+            let connection = AbortOnDropHandle::new(tokio::spawn(connection));
+            (sender.send_request(request).await, connection)
+        }
+        AppProtocol::H2c => {
+            http2_request::to_http2(&mut request, address);
+            let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .handshake(TokioIo::new(stream))
+                .await
+                .map_err(|error| error.to_string())?;
+            let connection = AbortOnDropHandle::new(tokio::spawn(connection));
+            (sender.send_request(request).await, connection)
+        }
+    };
+    let response = answer.map_err(|error| match protocol {
+        AppProtocol::Http1 => error.to_string(),
+        AppProtocol::H2c => format!("{NO_HTTP2}: {}", causes(&error)),
+    })?;
     let status = response.status().as_u16();
     let location = response.headers().get(LOCATION).map(|value| {
         String::from_utf8_lossy(value.as_bytes())

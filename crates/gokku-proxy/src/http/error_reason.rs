@@ -78,6 +78,8 @@ pub(crate) enum ErrorReason {
     AnswerLengths,
     /// The app changes the protocol, which nobody has asked for.
     OtherProtocol,
+    /// The app goes on in HTTP, and the client cannot be told what it says.
+    NoUpgrade,
     /// The app did not begin its answer in time.
     SlowAnswer,
     /// The app did not read the request in time.
@@ -166,6 +168,11 @@ impl ErrorReason {
                 502,
                 "upstream",
                 "the app changed the protocol without being asked",
+            ),
+            Self::NoUpgrade => (
+                502,
+                "upstream",
+                "the app answered a request for a WebSocket with a page",
             ),
             Self::SlowAnswer => (
                 504,
@@ -312,7 +319,7 @@ impl ErrorLog {
 mod tests {
     use super::*;
 
-    const ALL: [ErrorReason; 30] = [
+    const ALL: [ErrorReason; 31] = [
         ErrorReason::NoProxy,
         ErrorReason::BadRequest("the request has no host"),
         ErrorReason::NoHttp,
@@ -341,6 +348,7 @@ mod tests {
         ErrorReason::CodedAnswer,
         ErrorReason::AnswerLengths,
         ErrorReason::OtherProtocol,
+        ErrorReason::NoUpgrade,
         ErrorReason::SlowAnswer,
         ErrorReason::TakesNothing,
     ];

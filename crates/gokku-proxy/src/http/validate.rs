@@ -18,13 +18,16 @@ pub(crate) fn check_request(parts: &mut request::Parts) -> Result<(), &'static s
     let mut hosts = parts.headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => return Err("the request has several hosts"),
+        // Of HTTP/2 it is part of the address.
+        (None, None) if parts.version == Version::HTTP_2 && parts.uri.authority().is_some() => {}
         (None, None) if parts.version != Version::HTTP_10 => return Err("the request has no host"),
         (Some(host), None) if !is_host(host) => return Err("the request's host is not valid"),
         _ => {}
     }
-    let asterisk = parts.uri.path() == "*";
+    if parts.uri.path() == "*" && parts.method != Method::OPTIONS {
+        return Err("* is for OPTIONS only");
+    }
     match (parts.uri.scheme(), parts.uri.authority()) {
-        (None, None) if asterisk && parts.method != Method::OPTIONS => Err("* is for OPTIONS only"),
         (None, None) => Ok(()),
         (Some(scheme), Some(authority)) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {
             // RFC 9112 section 3.2.2: the target's host counts, and not the header.

@@ -9,7 +9,8 @@
 //! - [`target`]: one container's requests in flight, its connections, its drain
 //! - [`target_health`]: what follows from its health checks
 //! - `endpoint`: its address, as long as its container has that
-//! - `upstream_pool`: the connections to it; `connector` makes them, `upstream_connection` is one
+//! - `upstream_pool`: the connections to it; `connector` makes them, `upstream_connection` is one; `upstream_http2`: those to an
+//!   app that speaks HTTP/2
 //! - [`table`]: the routes on disk
 
 pub mod app_route;
@@ -27,4 +28,5 @@ pub(crate) mod entry_point;
 pub(crate) mod https_redirect;
 mod process_watch;
 pub(crate) mod upstream_connection;
+mod upstream_http2;
 pub(crate) mod upstream_pool;

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format: one with an app in maintenance.
+/// The newest version of the table's format: one with an app in maintenance, or one that speaks another protocol than HTTP/1.1.
 const VERSION: u32 = 4;
-/// The version of a table without, with domains that say more than a host and its paths.
-const WITHOUT_MAINTENANCE: u32 = 3;
+/// The version of a table without either, and with domains that say more than a host and its paths.
+const WITHOUT_BOTH: u32 = 3;
 /// The version of a table with domains that do not.
 const WITHOUT_OPTIONS: u32 = 2;
 /// The version of a table without domains, which is written where there are none: earlier programs read no other.
@@ -236,10 +236,15 @@ pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
         let all = routes.values();
         all.flat_map(|entry| entry.domains.iter().chain(&entry.release_domains))
     };
-    let version = if routes.values().any(|entry| entry.maintenance.is_some()) {
+    let is_in_maintenance = |entry: &Entry| entry.maintenance.is_some();
+    let speaks_another = |entry: &Entry| entry.targets.iter().any(|target| !target.protocol.is_default());
+    let version = if routes
+        .values()
+        .any(|entry| is_in_maintenance(entry) || speaks_another(entry))
+    {
         VERSION
     } else if domains().any(Domain::has_options) {
-        WITHOUT_MAINTENANCE
+        WITHOUT_BOTH
     } else if domains().next().is_some() {
         WITHOUT_OPTIONS
     } else {

@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use futures_util::future::Either;
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::{AppName, ContainerId};
-use hyper::Version;
+use hyper::{Request, Response, Version};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use crate::client::request_body::RequestBody;
 use crate::config::health_checks::Checks;
 use crate::config::limits::Limits;
 use crate::control::api;
@@ -19,7 +22,8 @@ use crate::os::container_process::{ContainerProcess, ProcessIdentity, WatchedPro
 use crate::route::connector::Connector;
 use crate::route::endpoint::Endpoint;
 use crate::route::target_health::{Health, HealthChange};
-use crate::route::upstream_pool::UpstreamPool;
+use crate::route::upstream_http2::Http2Pool;
+use crate::route::upstream_pool::{SendError, UpstreamBody, UpstreamPool};
 use crate::support::lock::lock;
 
 /// How long upgraded connections may take to end once they are cut.
@@ -33,7 +37,10 @@ pub struct Target {
     endpoint: Arc<Endpoint>,
     health: Mutex<Health>,
     process: Mutex<SeenProcess>,
-    pub(crate) connections: Arc<UpstreamPool>,
+    connections: Arc<UpstreamPool>,
+    streams: Http2Pool,
+    /// The app speaks HTTP/2.
+    h2c: AtomicBool,
     plain: AtomicU64,
     upgraded: AtomicU64,
     /// The app answers in HTTP/1.0, which knows no `100 Continue`.
@@ -54,6 +61,7 @@ struct SeenProcess {
 
 impl Target {
     pub(crate) fn new(app: AppName, facts: api::Target, limits: &Limits) -> Self {
+        let h2c = AtomicBool::new(facts.protocol == AppProtocol::H2c);
         let endpoint = Arc::new(Endpoint::new(facts));
         let connections = UpstreamPool::new(Connector::new(Arc::clone(&endpoint), limits), limits);
         Self {
@@ -62,6 +70,8 @@ impl Target {
             health: Mutex::default(),
             process: Mutex::default(),
             connections,
+            streams: Http2Pool::new(limits),
+            h2c,
             plain: AtomicU64::new(0),
             upgraded: AtomicU64::new(0),
             http10: AtomicBool::new(false),
@@ -189,8 +199,40 @@ impl Target {
         }
     }
 
+    /// Returns what the app speaks.
+    pub(crate) fn protocol(&self) -> AppProtocol {
+        if self.is_h2c() {
+            AppProtocol::H2c
+        } else {
+            AppProtocol::Http1
+        }
+    }
+
+    /// Returns whether that is HTTP/2.
+    pub(crate) fn is_h2c(&self) -> bool {
+        self.h2c.load(Ordering::Relaxed)
+    }
+
+    /// Sends a request to the container at this address, in the form that its protocol has, and returns its answer. Dropping the
+    /// future gives it up.
+    pub(crate) fn send(
+        &self,
+        address: SocketAddr,
+        request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<Response<UpstreamBody>, SendError>> + Send {
+        if request.version() == Version::HTTP_2 {
+            // In a box: a request of HTTP/1.1 needs no room for it.
+            let sending = self.streams.send(self.connections.connector(), address, request);
+            Either::Left(Box::pin(sending))
+        } else {
+            Either::Right(self.connections.send(address, request))
+        }
+    }
+
     /// Replaces what the switch was told of the container.
     pub(crate) fn update(&self, facts: api::Target) {
+        self.h2c
+            .store(facts.protocol == AppProtocol::H2c, Ordering::Relaxed);
         self.endpoint.update(facts);
     }
 
@@ -207,6 +249,7 @@ impl Target {
             container: facts.container,
             release: facts.release,
             address: facts.address,
+            protocol: facts.protocol,
             down: self.is_down(),
             process: self.process(),
             unhealthy: self.health() == Health::Out,

@@ -1,4 +1,4 @@
-//! The connections to one container. Each is driven by the task of the request that uses it, and by nobody while it waits
+//! The HTTP/1.1 connections to one container. Each is driven by the task of the request that uses it, and by nobody while it waits
 //! here for the next one.
 //!
 //! So an answer wakes one task, that of the client who gets it, and nothing goes from one thread to another. There is one
@@ -24,12 +24,13 @@ use crate::client::request_body::RequestBody;
 use crate::config::limits::Limits;
 use crate::route::connector::{ConnectError, Connector};
 use crate::route::upstream_connection::{Received, UpstreamConnection};
+use crate::route::upstream_http2::UpstreamStream;
 use crate::support::lock::lock;
 
 /// Idle connections to apps are closed before the app does that, which is after 5 s for the hastiest.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The connections to one container.
+/// The HTTP/1.1 connections to one container.
 #[derive(Debug)]
 pub(crate) struct UpstreamPool {
     connector: Connector,
@@ -63,6 +64,9 @@ pub(crate) enum SendError {
     /// There was no connection: nothing of it was sent.
     #[error(transparent)]
     NoConnection(#[from] ConnectError),
+    /// The app did nothing with it, and says so: only by HTTP/2.
+    #[error("the app has not taken the request")]
+    Untouched(#[source] hyper::Error),
     /// The connection failed.
     #[error("the request was not answered")]
     Failed {
@@ -89,6 +93,11 @@ impl UpstreamPool {
             builder,
             idle: Mutex::default(),
         })
+    }
+
+    /// Returns what connects to the container.
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     /// Sends a request to the container at this address, and returns its answer. Dropping the future ends the connection.
@@ -149,7 +158,11 @@ impl UpstreamPool {
                 pool: Arc::clone(self),
             })
         };
-        let mut answered = UpstreamBody { incoming, exchange };
+        let mut answered = UpstreamBody {
+            incoming,
+            exchange,
+            _stream: None,
+        };
         if answered.is_end_stream() {
             poll_fn(|cx| {
                 answered.end(cx);
@@ -264,6 +277,8 @@ pub(crate) struct UpstreamBody {
     incoming: Incoming,
     /// The connection, until the body has ended or if another task drives it.
     exchange: Option<Exchange>,
+    /// The request that it answers, on a connection that it shares with others.
+    _stream: Option<UpstreamStream>,
 }
 
 struct Exchange {
@@ -272,6 +287,15 @@ struct Exchange {
 }
 
 impl UpstreamBody {
+    /// Returns one that comes by HTTP/2.
+    pub(super) fn of_stream(incoming: Incoming, stream: UpstreamStream) -> Self {
+        Self {
+            incoming,
+            exchange: None,
+            _stream: Some(stream),
+        }
+    }
+
     /// Gives the connection back once all of the body has come.
     fn end(&mut self, cx: &mut Context<'_>) {
         if let Some(mut exchange) = self.exchange.take() {

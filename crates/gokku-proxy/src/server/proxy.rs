@@ -61,6 +61,8 @@ pub struct Config {
     pub http: u16,
     /// The same by TLS, once one of them has a certificate.
     pub https: u16,
+    /// Whether HTTP/2 is spoken without TLS, too, by clients that begin with it.
+    pub h2c: bool,
     /// The folder of the certificates.
     pub certificates: PathBuf,
     /// What clients and apps may cost.
@@ -143,7 +145,12 @@ impl Proxy {
             switch: Switch::new(table, loaded.routes, config.limits.clone()),
             listeners: Listeners::new(
                 config.bind,
-                ServeContext::new(config.limits, config.trusted_proxies, config.proxy_protocol),
+                ServeContext::new(
+                    config.limits,
+                    config.trusted_proxies,
+                    config.proxy_protocol,
+                    config.h2c,
+                ),
             ),
             http_port: DomainPort::new(config.http),
             https_port: DomainPort::new(config.https),

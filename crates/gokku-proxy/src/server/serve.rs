@@ -1,4 +1,4 @@
-//! Serves a client's connection, from the first request on it to the last.
+//! Serves a client's connection, from the first request on it to the last; one of HTTP/2 is `serve_http2`'s.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -18,7 +18,7 @@ use crate::client::client_io::ClientIo;
 use crate::client::connection_limit::ConnectionPermit;
 use crate::client::proxy_header;
 use crate::client::serve_context::{RequestContext, ServeContext, Shutdown};
-use crate::client::transport::Transport;
+use crate::client::transport::{Opened, Protocol, Transport};
 use crate::forward::error_response::respond;
 use crate::forward::proxy_request::forward;
 use crate::http::error_reason::ErrorReason;
@@ -26,6 +26,7 @@ use crate::http::forwarded;
 use crate::http::head_scanner::{Follows, MAX_MADE_UP_BYTES};
 use crate::os::kernel_timeouts::set_kernel_timeouts;
 use crate::route::entry_point::EntryPoint;
+use crate::server::serve_http2;
 
 /// How long a port still accepts, and a connection is read, once it is to be closed: what stands in the kernel's queues is
 /// only found by asking.
@@ -58,11 +59,16 @@ pub(crate) async fn serve(
     let Some(peer) = client_of(&mut stream, peer.ip(), &permit, &context).await else {
         return;
     };
-    let handshake = transport.open(stream, permit.connection(), limits.handshake_timeout);
-    let Some(stream) = handshake.await else {
+    let opening = transport.open(stream, permit.connection(), limits.handshake_timeout, context.h2c);
+    let Some(Opened { stream, protocol }) = opening.await else {
         return;
     };
     let scheme = transport.scheme();
+    if protocol == Protocol::Http2 {
+        let from = (peer, scheme);
+        // In a box: a connection of HTTP/1.1 needs no room for it.
+        return Box::pin(serve_http2::serve(stream, from, permit, entry, context, shutdown)).await;
+    }
     let speaks_no_tls = scheme == Scheme::Https && !stream.is_tls();
     let io = ClientIo::new(stream, Arc::clone(&permit), Arc::clone(entry.errors()), limits);
     let mut builder = http1::Builder::new();

@@ -15,7 +15,9 @@ use crate::tls::certificate_table::{ACME_TLS, CertificateTable};
 use crate::tls::crypto::provider;
 
 /// The protocols that are spoken inside, RFC 7301, the preferred one first.
-const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", ACME_TLS];
+const PROTOCOLS: [&[u8]; 3] = [HTTP2, b"http/1.1", ACME_TLS];
+/// The name of HTTP/2 there.
+pub(crate) const HTTP2: &[u8] = b"h2";
 
 /// What makes connections secure.
 #[derive(Clone)]

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::{cipher_suite as suite, default_provider, kx_group};
+use rustls::crypto::{CryptoProvider, SecureRandom};
 
 /// All cipher suites have forward secrecy and authenticated encryption. Against a quantum computer of later years the first
 /// key exchange is a hybrid one, for every client that has it; its cost is a kilobyte in each direction.
@@ -29,6 +29,11 @@ static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
         ..default_provider()
     })
 });
+
+/// Returns the source of random numbers.
+pub(crate) fn random() -> &'static dyn SecureRandom {
+    PROVIDER.secure_random
+}
 
 /// Returns the cryptography of all connections.
 pub(crate) fn provider() -> Arc<CryptoProvider> {

@@ -3,10 +3,15 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::domains::scheme::Scheme;
 use gokku_proxy::health::probe::{AskedName, Probe, probe};
 
-use crate::support::{Message, PATIENCE, Upstream, Wire, free_ports};
+use crate::support::{Http2App, Message, PATIENCE, Upstream, Wire, free_ports};
+
+fn http1(upstream: &Upstream) -> (SocketAddr, AppProtocol) {
+    (upstream.address(), AppProtocol::Http1)
+}
 
 /// Asks an app that answers these bytes and ends; what it was asked, and what was found.
 async fn answered(bytes: impl AsRef<[u8]>) -> (Message, Probe) {
@@ -17,7 +22,7 @@ async fn answered(bytes: impl AsRef<[u8]>) -> (Message, Probe) {
         wire.send(bytes).await;
         request
     };
-    tokio::join!(asked, probe(upstream.address(), "/up?x=1", None, PATIENCE))
+    tokio::join!(asked, probe(http1(&upstream), "/up?x=1", None, PATIENCE))
 }
 
 fn answer(status: u16, location: Option<&str>, body: &str) -> Probe {
@@ -54,7 +59,7 @@ async fn p03_the_head_is_enough() {
             .await;
         wire
     };
-    let (_open, found) = tokio::join!(asked, probe(upstream.address(), "/", None, PATIENCE));
+    let (_open, found) = tokio::join!(asked, probe(http1(&upstream), "/", None, PATIENCE));
     assert!(found.is_healthy());
 }
 
@@ -94,7 +99,7 @@ async fn the_host_can_be_given() {
         host: "api.example.com".to_owned(),
         scheme: Scheme::Http,
     };
-    let probing = probe(upstream.address(), "/", Some(&name), PATIENCE);
+    let probing = probe(http1(&upstream), "/", Some(&name), PATIENCE);
     let (request, found) = tokio::join!(asked, probing);
     assert_eq!(request.header("host"), Some("api.example.com"));
     assert_eq!(request.header("x-forwarded-proto"), None);
@@ -104,13 +109,16 @@ async fn the_host_can_be_given() {
 #[tokio::test]
 async fn where_nothing_listens_it_is_refused() {
     let nowhere = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), free_ports());
-    assert_eq!(probe(nowhere, "/", None, PATIENCE).await, Probe::Refused);
+    assert_eq!(
+        probe((nowhere, AppProtocol::Http1), "/", None, PATIENCE).await,
+        Probe::Refused
+    );
 }
 
 #[tokio::test]
 async fn an_app_that_does_not_answer_is_not_waited_for() {
     let upstream = Upstream::new().await;
-    let found = probe(upstream.address(), "/", None, Duration::from_millis(50)).await;
+    let found = probe(http1(&upstream), "/", None, Duration::from_millis(50)).await;
     assert_eq!(found, Probe::TimedOut);
 }
 
@@ -126,7 +134,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
             .await;
         wire
     };
-    let probing = probe(upstream.address(), "/", None, Duration::from_millis(300));
+    let probing = probe(http1(&upstream), "/", None, Duration::from_millis(300));
     let (_open, found) = tokio::join!(asked, probing);
     assert_eq!(found, Probe::TimedOut);
 }
@@ -140,4 +148,54 @@ async fn garbage_is_no_answer() {
             "{found:?}"
         );
     }
+}
+
+/// P41: an app that speaks HTTP/2 is asked so.
+#[tokio::test]
+async fn p41_an_app_of_http2_is_asked_by_http2() {
+    let app = Http2App::new().await;
+    let name = AskedName::new("api.example.com", true);
+    let asked = async {
+        let mut served = app.request().await;
+        assert_eq!(served.head.method, "GET");
+        assert_eq!(served.head.uri, "http://api.example.com/up?x=1");
+        assert_eq!(served.head.headers["x-forwarded-proto"], "https");
+        served.answer(200, true);
+        served
+    };
+    let probing = probe(
+        (app.address(), AppProtocol::H2c),
+        "/up?x=1",
+        Some(&name),
+        PATIENCE,
+    );
+    let (_served, found) = tokio::join!(asked, probing);
+    assert!(found.is_healthy(), "{found:?}");
+    let asked = async {
+        let mut served = app.request().await;
+        let mut body = served.answer(404, false);
+        body.send_data("what?".into(), true).unwrap();
+        served
+    };
+    let probing = probe((app.address(), AppProtocol::H2c), "/", None, PATIENCE);
+    let (_served, found) = tokio::join!(asked, probing);
+    assert_eq!(found, answer(404, None, "what?"));
+    // One that speaks something else, and one that says nothing.
+    let upstream = Upstream::new().await;
+    let asked = async {
+        let mut wire = upstream.accept().await;
+        wire.send("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+            .await;
+        wire.rest().await
+    };
+    let probing = probe((upstream.address(), AppProtocol::H2c), "/", None, PATIENCE);
+    let (_, found) = tokio::join!(asked, probing);
+    assert!(
+        matches!(&found, Probe::Broken(why) if why.starts_with("it does not answer by HTTP/2")),
+        "{found:?}"
+    );
+    let silent = Upstream::new().await;
+    let at = (silent.address(), AppProtocol::H2c);
+    let found = probe(at, "/", None, Duration::from_millis(50)).await;
+    assert_eq!(found, Probe::TimedOut);
 }

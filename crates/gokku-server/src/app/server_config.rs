@@ -224,6 +224,8 @@ pub struct ProxyConfig {
     pub http: NonZero<u16>,
     /// The same by HTTPS, once one of them has a certificate.
     pub https: NonZero<u16>,
+    /// Whether HTTP/2 is spoken without TLS, too, by clients that begin with it.
+    pub h2c: bool,
     /// Where the search for a free host port begins.
     pub first_port: u16,
     /// Host ports that no app takes with a key, nor without naming them.
@@ -244,6 +246,7 @@ impl Default for ProxyConfig {
             bind: None,
             http: HTTP,
             https: HTTPS,
+            h2c: false,
             first_port: 8000,
             forbidden_ports: Vec::new(),
             trusted_proxies: Vec::new(),

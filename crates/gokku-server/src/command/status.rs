@@ -391,7 +391,15 @@ async fn health_of(
         if target.down {
             return Some(health::Found::Down);
         }
-        health::found(&probe(target.address, &path, name, Duration::from_secs(2)).await)
+        health::found(
+            &probe(
+                (target.address, target.protocol),
+                &path,
+                name,
+                Duration::from_secs(2),
+            )
+            .await,
+        )
     });
     let found = join_all(asked).await;
     if let [only] = found.as_slice() {

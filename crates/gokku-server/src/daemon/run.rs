@@ -63,6 +63,7 @@ async fn serve(
         bind: settings.bind,
         http: settings.http.get(),
         https: settings.https.get(),
+        h2c: settings.h2c,
         certificates: server.root.certificates(),
         limits: settings.limits,
         trusted_proxies: settings.trusted_proxies,

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use gokku_core::ContainerId;
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
 use gokku_core::containers::{ContainerState, Details, Error, Lines};
@@ -38,6 +39,8 @@ pub struct Check<'a> {
     pub container: &'a ContainerId,
     /// Where it is.
     pub address: SocketAddr,
+    /// What it speaks there.
+    pub protocol: AppProtocol,
     /// The path that answers 200.
     pub path: &'a str,
     /// The name by which it is asked; its address without.
@@ -62,7 +65,8 @@ pub async fn await_health(
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let limit = ONE_ANSWER.min(left.max(FIRST_PAUSE));
-            last = switch.probe(check.address, check.path, check.name, limit).await;
+            let at = (check.address, check.protocol);
+            last = switch.probe(at, check.path, check.name, limit).await;
             if last.is_healthy() {
                 return true;
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gokku_core::AppName;
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_proxy::Client;
 use gokku_proxy::control::api::{
     Clear, Drain, Drained, Hold, PutDomains, PutMaintenance, PutRoute, Refused, RouteStatus, Status, SwitchTo,
@@ -41,11 +42,11 @@ pub trait TrafficSwitch: fmt::Debug + Send + Sync + 'static {
     fn clear<'a>(&'a self, app: &'a AppName, clear: &'a Clear) -> Answer<'a, RouteStatus>;
     /// Waits for a container's requests to end.
     fn drain<'a>(&'a self, app: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained>;
-    /// Checks once whether whoever listens there is healthy, as the switch checks its targets: by this name, or else by its
-    /// address.
+    /// Checks once whether whoever listens there is healthy, as the switch checks its targets: in the app's protocol, and by this
+    /// name, or else by its address.
     fn probe<'a>(
         &'a self,
-        address: SocketAddr,
+        at: (SocketAddr, AppProtocol),
         path: &'a str,
         name: Option<&'a AskedName>,
         limit: Duration,
@@ -98,11 +99,11 @@ impl TrafficSwitch for Client {
     }
     fn probe<'a>(
         &'a self,
-        address: SocketAddr,
+        at: (SocketAddr, AppProtocol),
         path: &'a str,
         name: Option<&'a AskedName>,
         limit: Duration,
     ) -> BoxFuture<'a, Probe> {
-        probe(address, path, name, limit)
+        probe(at, path, name, limit)
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::containers::ContainerState;
 use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId, ReleaseId};
@@ -283,7 +284,7 @@ impl TrafficSwitch for InMemory {
 
     fn probe<'a>(
         &'a self,
-        address: SocketAddr,
+        (address, _): (SocketAddr, AppProtocol),
         _: &'a str,
         _: Option<&'a AskedName>,
         _: Duration,

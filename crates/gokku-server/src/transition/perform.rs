@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all, try_join_all};
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::config::process_one::ImageCommand;
 use gokku_core::containers::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_core::logs::event::{Event, Source};
@@ -233,6 +234,9 @@ impl Driver {
             (labels::ENV.to_owned(), env_store::hash(&self.plan.env)),
         ]);
         labels.extend(port.map(|port| (labels::PORT.to_owned(), port.to_string())));
+        let protocol =
+            Some(self.plan.config.protocol).filter(|protocol| port.is_some() && !protocol.is_default());
+        labels.extend(protocol.map(|protocol| (labels::PROTOCOL.to_owned(), protocol.as_str().to_owned())));
         let spec = ContainerSpec {
             name: Slot::Green.container_name(self.dir.app(), process),
             image,
@@ -291,6 +295,12 @@ impl Driver {
         Ok(SocketAddr::new(ip, port))
     }
 
+    /// The protocol that a container's app speaks there.
+    fn protocol(&self, id: &ContainerId) -> Result<AppProtocol, Error> {
+        let said = self.facts_of(id)?.label(labels::PROTOCOL);
+        Ok(said.and_then(AppProtocol::from_word).unwrap_or_default())
+    }
+
     async fn await_health(&mut self, containers: &[ContainerId]) -> Result<(), Error> {
         let name = self.name_of(containers)?;
         // All at once: whichever fails first ends the wait for the others.
@@ -305,6 +315,7 @@ impl Driver {
                     let check = Check {
                         container: id,
                         address: driver.address(id).map_err(|error| (id, error))?,
+                        protocol: driver.protocol(id).map_err(|error| (id, error))?,
                         path: &driver.plan.settings.health_path,
                         name,
                         timeout: driver.plan.settings.health_timeout,
@@ -373,6 +384,7 @@ impl Driver {
                 address,
                 weight: 1,
                 health: asked,
+                protocol: self.protocol(id)?,
             });
         }
         if let Some(port) = self.plan.said_port()

@@ -63,7 +63,7 @@ pub(crate) async fn run_on(
                 prepared.commit.clone(),
                 prepared.reference.clone(),
             ));
-            go(server, request, ready, asked, &mut log).await
+            Box::pin(go(server, request, ready, asked, &mut log)).await
         }
         Err(stopped) => {
             log.tell(started_unprepared(request));

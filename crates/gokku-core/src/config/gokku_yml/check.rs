@@ -94,6 +94,7 @@ pub(super) fn app(
         entrypoint: whole_command(whole.entrypoint),
         command: whole_command(whole.command),
         init: whole.init.map(|given| given.value.0),
+        protocol: whole.protocol.map(|given| given.value).unwrap_or_default(),
         resources: whole
             .resources
             .map(|raw| Resources {

@@ -7,6 +7,7 @@ use super::{YmlError, YmlErrors};
 use crate::app::branch_name::BranchName;
 use crate::app::name::{AppName, EnvironmentName};
 use crate::app::process_key::ProcessType;
+use crate::config::app_protocol::AppProtocol;
 use crate::config::build_inputs::BuildInputs;
 use crate::config::env_file::{EnvFile, EnvKey, EnvValue};
 use crate::config::image_ref::ImageRef;
@@ -46,6 +47,8 @@ pub struct AppConfig {
     pub health: Health,
     /// `ports`: the server's and the container's.
     pub ports: Option<Ports>,
+    /// `protocol`.
+    pub protocol: AppProtocol,
     /// `environments`.
     pub environments: Vec<Environment>,
     /// `deployment`.
@@ -270,6 +273,7 @@ impl Default for AppConfig {
             reaches: BTreeSet::new(),
             health: Health::default(),
             ports: None,
+            protocol: AppProtocol::default(),
             environments: Vec::new(),
             deployment: Deployment::default(),
             entrypoint: None,

@@ -100,6 +100,12 @@ pub const KEYS: &[Key] = &[
         allowed: "a list of one HOST:CONTAINER, each from 1 to 65535",
     },
     Key {
+        path: "protocol",
+        default: "http1",
+        meaning: "What the app speaks on its port: HTTP/1.1, or HTTP/2 without TLS, which gRPC needs. Its clients speak either, whatever it speaks",
+        allowed: "http1 or h2c",
+    },
+    Key {
         path: "volumes",
         default: "-",
         meaning: "What stays when containers go: a volume of the app's own by its name, or a folder of the server, below one that `volumes.folders` in config.toml allows; what the image declares with VOLUME stays, too, where nothing else is mounted",

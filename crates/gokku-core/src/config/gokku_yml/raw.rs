@@ -3,6 +3,7 @@
 use crate::app::branch_name::BranchName;
 use crate::app::name::{AppName, EnvironmentName};
 use crate::app::process_key::ProcessType;
+use crate::config::app_protocol::AppProtocol;
 use crate::config::env_file::{EnvKey, EnvValue, LONGEST};
 use crate::config::image_ref::{ImageRef, is_host};
 use crate::config::lang::{Lang, is_program_name};
@@ -53,6 +54,7 @@ mapping! {
         init: Given<Switch>,
         env: Named<EnvKey, Given<EnvValue>>,
         ports: List<Given<Ports>>,
+        protocol: Given<AppProtocol>,
         volumes: List<Given<Volume>>,
         network: Network,
         environments: List<Environment>,
@@ -311,6 +313,7 @@ word!(Seconds, |text| {
     text.parse().ok().filter(|_| digits).map(Self)
 });
 
+word!(AppProtocol, AppProtocol::from_word);
 word!(Lang, Lang::from_word);
 word!(PlainHttp, PlainHttp::from_word);
 word!(RestartPolicy, RestartPolicy::from_word);

@@ -15,6 +15,7 @@ use super::raw::{
 use super::reading::{Given, List, Name, Named};
 use crate::app::branch_name::BranchName;
 use crate::app::name::{AppName, EnvironmentName};
+use crate::config::app_protocol::AppProtocol;
 use crate::config::env_file::EnvValue;
 use crate::config::image_ref::ImageRef;
 use crate::config::lang::Lang;
@@ -189,6 +190,7 @@ looks! {
     Ports => { "type": "string", "pattern": "^[0-9]+:[0-9]+$" },
     RedirectTarget => { "type": "string" },
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
+    AppProtocol => { "enum": AppProtocol::ALL.map(AppProtocol::as_str) },
     RestartPolicy => { "enum": ["always", "on-failure", "no"] },
     Seconds => { "type": "integer", "minimum": 0, "maximum": u32::MAX },
     Switch => { "type": "boolean" },

@@ -2,6 +2,8 @@
 //!
 //! - [`Site`] is a switch in a folder of its own, which can be started, stopped and killed;
 //! - [`Wire`] is one connection, on which exact bytes are sent and [`Message`]s are read;
+//! - [`Http2`] is a connection of HTTP/2, whose every window the test opens itself;
+//! - [`Http2App`] is an app that speaks it, too;
 //! - [`Upstream`] is an app whose every byte the test says itself, [`Named`] one that tells its name;
 //! - [`Contained`] is a process as an engine starts one in a container;
 //! - [`Authority`] issues certificates, [`TlsClient`] trusts it;
@@ -10,6 +12,8 @@
 
 mod authority;
 mod contained;
+mod http2;
+mod http2_app;
 pub(crate) mod log;
 mod site;
 mod upstream;
@@ -18,6 +22,8 @@ mod wire;
 pub(crate) use authority::{Authority, TlsClient, certificate, text};
 pub(crate) use contained::Contained;
 pub(crate) use gokku_tests::{Issued, PATIENCE, certificate_params as params, soon, until};
+pub(crate) use http2::{Answering, Http2, asked};
+pub(crate) use http2_app::{Http2App, reset_of};
 pub(crate) use site::{Site, app, domain, free_ports, get, refused};
 pub(crate) use upstream::{Named, Upstream, target};
 pub(crate) use wire::{Message, Wire, ok};

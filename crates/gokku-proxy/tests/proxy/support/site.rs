@@ -32,6 +32,8 @@ pub(crate) struct Site {
     pub(crate) trusted: Vec<Network>,
     /// Whether these speak the PROXY protocol.
     pub(crate) proxy_protocol: bool,
+    /// Whether the next one speaks HTTP/2 without TLS.
+    pub(crate) h2c: bool,
     /// The first of ten ports that are nobody else's.
     pub(crate) ports: u16,
 }
@@ -125,6 +127,7 @@ impl Site {
             proxy_protocol: false,
             folder,
             running: None,
+            h2c: false,
             ports: free_ports(),
         }
     }
@@ -136,6 +139,7 @@ impl Site {
             bind: Some(Ipv4Addr::LOCALHOST.into()),
             http: self.http(),
             https: self.https(),
+            h2c: self.h2c,
             certificates: self.certificates(),
             limits: self.limits.clone(),
             trusted_proxies: self.trusted.clone(),

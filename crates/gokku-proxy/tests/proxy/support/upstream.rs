@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use gokku_core::ContainerId;
+use gokku_core::config::app_protocol::AppProtocol;
 use gokku_proxy::control::api::Target;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -19,6 +20,7 @@ pub(crate) fn target(container: &str, address: SocketAddr) -> Target {
         address,
         weight: 1,
         health: None,
+        protocol: AppProtocol::default(),
     }
 }
 
