@@ -4,7 +4,7 @@
 //! - `commands`: a file for each, with its arguments, its `spec` and its code; `context`: what it is given
 //! - before a command runs: `argv_secrets` takes values off the command line, `argv_files` what is in files, `forwarding` sends it to another machine,
 //!   `run_as_owner` makes it the server's owner's, `disconnect` ends it when whoever asked is gone
-//! - `render`: events as people read them, `live`: the step that runs; `printer`: which stream gets what; `terminal`:
+//! - `render`: events as people read them, `event_text`: the words of the longer ones, `live`: the step that runs; `printer`: which stream gets what; `terminal`:
 //!   programs in containers
 //! - [`error`]: what went wrong, what to do next, and every exit code; `environment`: the environment, read once
 
@@ -17,6 +17,7 @@ mod commands;
 mod context;
 mod disconnect;
 mod environment;
+mod event_text;
 mod forwarding;
 mod live;
 mod printer;

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use comfy_table::CellAlignment;
-use gokku_core::config::process_one::KilledBecause;
-use gokku_core::logs::event::{CommandEnd, Event, Finish, Held, Since, Source, Stamped};
+use gokku_core::logs::event::{Event, Finish, Since, Source, Stamped};
 use gokku_core::logs::subject::{StepStarted, Subject};
+use gokku_core::text::size::Size;
 use gokku_core::transition::{OperationName, Previous, StepName};
 
 use gokku_server::Server;
 
+use crate::event_text as text;
 use crate::live::Live;
 use crate::printer::{Look, Printer, plain_table};
 
@@ -53,80 +54,6 @@ fn heading(step: StepName, about: &Subject) -> Option<String> {
         | StepName::RestoreRefs
         | StepName::Diagnose => return None,
     })
-}
-
-/// Returns what is told of a volume that an image declares: much of it the first time.
-fn carried(path: &str, volume: &str, since: Since, shared: bool) -> String {
-    let what = match since {
-        Since::Earlier => {
-            return format!("{path} is kept, in the volume {volume}; what this image has there is hidden");
-        }
-        Since::Now => format!("the volume {volume}, made now"),
-        Since::Before => format!("the volume {volume}, which the running release has there"),
-    };
-    let meanwhile = if shared {
-        "; with ZERO_DOWNTIME=true, the old release and the new one share it for a moment"
-    } else {
-        ""
-    };
-    format!(
-        "The image declares a volume at {path}: from now on it is kept from release to release, in {what}.\n\
-         What a newer image has in {path} is hidden by it{meanwhile}. Something else can be mounted there with volumes: in \
-         gokku.yml, and with \"{path}:anonymous\" nothing is kept"
-    )
-}
-
-/// Returns what is told of a volume that nothing has any more.
-fn left_behind(container: &str, path: &str, volume: &str) -> String {
-    format!(
-        "{container} had a volume of its own at {path}, {volume}. It stays, with what is in it, and no container has it now: \
-         `docker run --rm -it -v {volume}:/old IMAGE` looks into it, `docker volume rm {volume}` removes it"
-    )
-}
-
-/// Returns who has the app that is waited for.
-fn holder_words(held: &Held) -> String {
-    let Held {
-        what,
-        id,
-        by,
-        since,
-        process,
-    } = held;
-    format!("{what} {id} by {by} since {since} (process {process})")
-}
-
-/// Returns how a command of `post_deploy` failed, and what to do.
-fn post_deploy_failed(command: &str, end: &CommandEnd, app: &str) -> String {
-    let failed = match end {
-        CommandEnd::Exited { code } => format!("ended with exit code {code}"),
-        CommandEnd::TimedOut { limit } => format!("failed: it was ended after {} s", limit.as_secs()),
-        CommandEnd::NotRun { error } => format!("failed: {error}"),
-    };
-    format!(
-        "post_deploy: {command:?} {failed}; the release has the traffic all the same, `gokku exec -a {app} -- …` runs it again"
-    )
-}
-
-/// Returns how a container that was stopped came to its end, and what to do.
-fn killed(container: &str, grace: Duration, because: KilledBecause) -> String {
-    let grace = grace.as_secs();
-    let in_time = format!("{container} did not end within STOP_TIMEOUT ({grace} s) and was killed (SIGKILL)");
-    match because {
-        KilledBecause::ShellKeptSignal => format!(
-            "{in_time}\nProbably: its program stands behind a shell, which does not pass SIGTERM on: write `exec` before the program"
-        ),
-        KilledBecause::FirstProcess => format!(
-            "{in_time}\nProbably: its program is the container's first process and does not handle SIGTERM: let it handle that, or run with the engine's init (`init` in gokku.yml)"
-        ),
-        KilledBecause::Ignored => format!(
-            "{in_time}\nProbably: its program ignores SIGTERM, or needs longer to end: let it end on SIGTERM, or set a longer STOP_TIMEOUT"
-        ),
-        KilledBecause::ShellEnded => format!(
-            "{container}: SIGTERM ended the shell that its program stands behind, and the program was killed with it\nIt had not heard of it: write `exec` before the program"
-        ),
-        KilledBecause::NoTime => format!("{container} was killed (SIGKILL): STOP_TIMEOUT is 0"),
-    }
 }
 
 fn seconds(took: Duration) -> String {
@@ -219,7 +146,7 @@ impl Renderer {
                 self.heading(&format!("{} {app}: {what} {id}{release}{commit}{image}", "gokku"));
             }
             Event::Waited { held, holder } => {
-                let holder = held.as_ref().map(holder_words).or_else(|| holder.clone());
+                let holder = held.as_ref().map(text::holder).or_else(|| holder.clone());
                 let holder = holder.unwrap_or_else(|| "something else".to_owned());
                 self.heading(&format!("Waiting for {holder}"));
             }
@@ -253,8 +180,33 @@ impl Renderer {
                 }
                 self.detail(Look::Dim, if line.is_empty() { " " } else { line });
             }
+            Event::OutputLeftOut { lines, bytes } => {
+                self.detail(Look::Plain, &format!("… {lines} lines, {}, are not kept", Size(*bytes)));
+            }
+            Event::OutputLimited { limit } => self.detail(
+                Look::Plain,
+                &format!(
+                    "… what follows is not kept, but for its last lines: this log has {limit} (max_log below [deploy] in the server's config.toml)"
+                ),
+            ),
+            Event::Notice(notice) => self.detail(Look::Plain, &text::notice(notice)),
             Event::Noted { line } => self.detail(Look::Plain, line),
             Event::Warned { line } => self.detail(Look::Bad, line),
+            Event::NoRoom(short) => self.detail(
+                Look::Plain,
+                &format!("There is not enough room: {short}. Pruning"),
+            ),
+            Event::PruneFailed { error } | Event::VolumeNotRemoved { error, .. } => {
+                self.detail(Look::Plain, error);
+            }
+            Event::RoomMade { freed } => {
+                self.detail(Look::Plain, &format!("Pruned {freed}: the build fits now"));
+            }
+            Event::Detected(summary) => self.detail(Look::Plain, &summary.to_string()),
+            Event::ImageDistrusted(loss) => self.detail(
+                Look::Plain,
+                &format!("{loss}; its image is not used either, and nothing of the builder's cache"),
+            ),
             Event::ImageReused { release } => self.detail(
                 Look::Plain,
                 &format!(
@@ -280,7 +232,7 @@ impl Renderer {
                 self.detail(Look::Plain, &format!("Running {command}"));
             }
             Event::PostDeployFailed { command, end } => {
-                let words = post_deploy_failed(command, end, &self.app);
+                let words = text::post_deploy_failed(command, end, &self.app);
                 self.detail(Look::Bad, &words);
             }
             Event::ImageInUse { image } => self.detail(
@@ -306,18 +258,33 @@ impl Renderer {
                 } else {
                     Look::Plain
                 };
-                self.detail(look, &carried(path, volume, *since, *shared));
+                self.detail(look, &text::carried(path, volume, *since, *shared));
             }
             Event::VolumeLeft {
                 container,
                 path,
                 volume,
-            } => self.detail(Look::Bad, &left_behind(container, path, volume)),
+            } => self.detail(Look::Bad, &text::left_behind(container, path, volume)),
+            Event::VolumeRemoved { volume } => {
+                self.detail(Look::Plain, &format!("The volume {volume} is removed"));
+            }
+            Event::VolumeStays { volume, path } => {
+                self.detail(Look::Plain, &text::volume_stays(volume, path.as_deref(), &self.app));
+            }
+            Event::NetworkStays { network } => self.detail(
+                Look::Plain,
+                &format!(
+                    "The network {network} stays, because other containers are on it: `docker network rm {network}` removes it"
+                ),
+            ),
+            Event::DomainLost { domain, by } => {
+                self.detail(Look::Bad, &text::domain_lost(domain, by.as_ref()));
+            }
             Event::Killed {
                 container,
                 grace,
                 because,
-            } => self.detail(Look::Bad, &killed(container, *grace, *because)),
+            } => self.detail(Look::Bad, &text::killed(container, *grace, *because)),
             Event::NoInit => self.detail(
                 Look::Bad,
                 "the Docker Engine has no init (docker-init), so containers run without one, and a program that does not handle SIGTERM takes STOP_TIMEOUT to stop: `gokku doctor` says what to do",
@@ -426,49 +393,6 @@ fn previous_words(previous: Previous) -> &'static str {
         }
         Previous::NotBack => {
             "The former release was stopped meanwhile and did not come back well. What is left of it has the traffic; `gokku status` shows it."
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_volume_that_an_image_declares_is_told_with_what_it_brings_the_first_time() {
-        let told = |since, shared| carried("/data", "api__data", since, shared);
-        let hidden = "What a newer image has in /data is hidden by it";
-        let share = "with ZERO_DOWNTIME=true, the old release and the new one share it for a moment";
-        for since in [Since::Now, Since::Before] {
-            let (alone, shared) = (told(since, false), told(since, true));
-            for (words, is_shared) in [(alone, false), (shared, true)] {
-                assert!(
-                    words.contains(hidden) && words.contains("volumes: in gokku.yml"),
-                    "{words}"
-                );
-                assert_eq!(words.contains(share), is_shared, "{words}");
-            }
-        }
-        assert_eq!(
-            told(Since::Earlier, true),
-            "/data is kept, in the volume api__data; what this image has there is hidden"
-        );
-    }
-
-    #[test]
-    fn whoever_was_killed_is_named_with_what_to_do() {
-        for (because, told) in [
-            (KilledBecause::ShellKeptSignal, "write `exec` before the program"),
-            (KilledBecause::ShellEnded, "write `exec` before the program"),
-            (KilledBecause::FirstProcess, "`init` in gokku.yml"),
-            (KilledBecause::Ignored, "set a longer STOP_TIMEOUT"),
-            (KilledBecause::NoTime, "STOP_TIMEOUT is 0"),
-        ] {
-            let words = killed("api-blue", Duration::from_secs(10), because);
-            assert!(
-                words.starts_with("api-blue") && words.contains(told),
-                "{because:?}: {words}"
-            );
         }
     }
 }

@@ -47,9 +47,9 @@ pub fn check(data: &[u8]) {
 }
 
 fn is_whole(detected: &Detected, config: &AppConfig) {
-    crate::assert_is_a_line(&detected.summary);
+    crate::assert_is_a_line(&detected.summary.to_string());
     if let Some(lang) = &config.build.lang {
-        assert_eq!(lang.value, detected.lang);
+        assert_eq!(lang.value, detected.summary.lang);
     }
     let text = detected.dockerfile();
     assert!(

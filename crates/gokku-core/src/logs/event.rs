@@ -8,13 +8,19 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::notice::Notice;
 use super::subject::StepStarted;
 use super::took::{milliseconds, seconds};
 use crate::app::ids::CommitId;
 use crate::app::name::AppName;
 use crate::app::release_id::ReleaseId;
+use crate::build::languages::summary::Summary;
 use crate::config::image_ref::ImageRef;
 use crate::config::process_one::KilledBecause;
+use crate::domains::domain::Domain;
+use crate::release::code_loss::CodeLoss;
+use crate::release::disk::Short;
+use crate::text::size::{Size, number};
 use crate::transition::{FailureKind, OperationName, Previous, Purpose, StepName};
 
 /// An event and when it happened.
@@ -89,21 +95,53 @@ pub enum Event {
         /// The line, without its end.
         line: String,
     },
-    /// Something worth knowing that has no event of its own, or is of an earlier version.
+    /// Output that came here is not kept.
+    OutputLeftOut {
+        /// How many lines.
+        lines: u64,
+        /// How many bytes.
+        bytes: u64,
+    },
+    /// The log has as much output as is kept: of what follows the last lines are.
+    OutputLimited {
+        /// How many bytes of log that is.
+        #[serde(with = "number")]
+        limit: Size,
+    },
+    /// Something that the author of the release may want to know.
+    Notice(Notice),
+    /// Something worth knowing, in the words of an earlier version.
     Noted {
         /// One line.
         line: String,
     },
-    /// Something that should be mended, and did not stop the transition: what an error says, or an earlier version.
+    /// Something that should be mended, and did not stop the transition: what an error says, or the words of an earlier version.
     Warned {
         /// One line.
         line: String,
     },
+    /// A build does not fit on the disk, and what is no longer kept is pruned.
+    NoRoom(Short),
+    /// That did not go well as a whole.
+    PruneFailed {
+        /// What went wrong.
+        error: String,
+    },
+    /// That made room enough.
+    RoomMade {
+        /// How many bytes.
+        #[serde(with = "number")]
+        freed: Size,
+    },
+    /// The image is built as its language is, without a Dockerfile of the project's own.
+    Detected(Summary),
     /// Nothing was built, because an earlier release was built from the same.
     ImageReused {
         /// That release.
         release: ReleaseId,
     },
+    /// The image of an earlier release, built from the same, is not used, nor the builder's cache: that release has lost its code.
+    ImageDistrusted(CodeLoss),
     /// The builder's cache is not used, because the power was cut after an earlier build.
     CacheDistrusted,
     /// Requests were not answered in time by what had to end, and were cut off.
@@ -166,6 +204,39 @@ pub enum Event {
         path: String,
         /// The volume's name on the engine.
         volume: String,
+    },
+    /// A volume of an app that is destroyed was removed, as was asked for.
+    VolumeRemoved {
+        /// The volume's name on the engine.
+        volume: String,
+    },
+    /// It was not.
+    VolumeNotRemoved {
+        /// The volume's name on the engine.
+        volume: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// A volume of an app that is destroyed stays.
+    VolumeStays {
+        /// The volume's name on the engine.
+        volume: String,
+        /// Where in the containers it was, if their image declared it: then no new app finds it by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+    },
+    /// A network of an app that is destroyed stays, because other containers are on it.
+    NetworkStays {
+        /// Its name.
+        network: String,
+    },
+    /// A domain of the release that gets the traffic back is another app's by now, and is left to that.
+    DomainLost {
+        /// The domain.
+        domain: Domain,
+        /// The app, if whoever asked may know it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<AppName>,
     },
     /// A container that was stopped, or what ran in it, did not end by itself.
     Killed {
@@ -340,6 +411,10 @@ pub enum Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::build::languages::Lang;
+    use crate::build::languages::summary::Base;
+    use crate::build::languages::version::Version;
+    use crate::release::disk::{Place, Shortage};
 
     /// A log is read by whoever follows it, which may be an older program.
     #[test]
@@ -397,6 +472,57 @@ mod tests {
             (
                 failed(CommandEnd::TimedOut { limit }),
                 r#"{"post-deploy-failed":{"command":"app warm","end":{"timed-out":{"limit":30}}}}"#,
+            ),
+            (
+                Event::OutputLimited { limit: Size(100) },
+                r#"{"output-limited":{"limit":100}}"#,
+            ),
+            (
+                Event::Notice(Notice::ReachedLater {
+                    app: "api".parse().expect("a name"),
+                    other: "shop".parse().expect("a name"),
+                }),
+                r#"{"notice":{"reached-later":{"app":"api","other":"shop"}}}"#,
+            ),
+            (
+                Event::Notice(Notice::CodeRepaired(CodeLoss {
+                    release: ReleaseId::at(1),
+                    first: "app.py".to_owned(),
+                    more: 2,
+                    tree: "/opt/gokku/apps/api/releases/19700101-000001".to_owned(),
+                })),
+                r#"{"notice":{"code-repaired":{"release":"19700101-000001","first":"app.py","more":2,"tree":"/opt/gokku/apps/api/releases/19700101-000001"}}}"#,
+            ),
+            (
+                Event::NoRoom(Short {
+                    folder: "/var/lib/docker".to_owned(),
+                    shortage: Shortage {
+                        place: Place::Engine,
+                        free: Size(1),
+                        takes: Size(2),
+                        reserve: Size(3),
+                    },
+                }),
+                r#"{"no-room":{"folder":"/var/lib/docker","shortage":{"place":"engine","free":1,"takes":2,"reserve":3}}}"#,
+            ),
+            (
+                Event::Detected(Summary {
+                    lang: Lang::Python,
+                    base: Some(Base::Version(Version {
+                        number: "3.11".to_owned(),
+                        from: Some(".python-version".to_owned()),
+                        channel: None,
+                    })),
+                    runs: "gunicorn app:app".to_owned(),
+                }),
+                r#"{"detected":{"lang":"python","base":{"version":{"number":"3.11","from":".python-version"}},"runs":"gunicorn app:app"}}"#,
+            ),
+            (
+                Event::VolumeStays {
+                    volume: "api_data".to_owned(),
+                    path: None,
+                },
+                r#"{"volume-stays":{"volume":"api_data"}}"#,
             ),
         ] {
             assert_eq!(serde_json::to_string(&event).expect("a text"), text);

@@ -63,9 +63,7 @@ impl LeftOut {
         let Self {
             source, lines, bytes, ..
         } = self;
-        let gap = (lines > 0).then(|| Event::Noted {
-            line: format!("… {lines} lines, {}, are not kept", Size(bytes)),
-        });
+        let gap = (lines > 0).then_some(Event::OutputLeftOut { lines, bytes });
         let last = self
             .last
             .into_iter()
@@ -109,12 +107,7 @@ impl Kept {
                 return events;
             }
             if !std::mem::replace(&mut self.said, true) {
-                events.push(Event::Noted {
-                    line: format!(
-                        "… what follows is not kept, but for its last lines: this log has {} (max_log below [deploy] in the server's config.toml)",
-                        self.limit
-                    ),
-                });
+                events.push(Event::OutputLimited { limit: self.limit });
             }
         }
         self.left_out
@@ -144,7 +137,6 @@ mod tests {
             for event in kept.take(event, length) {
                 let text = match event {
                     Event::Output { source, line } => format!("{source:?} {line}"),
-                    Event::Noted { line } => line,
                     other => format!("{other:?}"),
                 };
                 length += u64::try_from(text.len()).unwrap();
@@ -181,17 +173,17 @@ mod tests {
         let all = written(100, events);
         let said = |all: &[String]| {
             all.iter()
-                .filter(|line| line.contains("what follows is not kept"))
+                .filter(|line| *line == "OutputLimited { limit: Size(100) }")
                 .count()
         };
         assert_eq!(said(&all), 1);
         assert_eq!(all[8], "Build line 8");
-        assert!(all[9].contains("what follows is not kept"));
+        assert_eq!(all[9], "OutputLimited { limit: Size(100) }");
         let ends: Vec<usize> = (0..all.len()).filter(|at| all[*at] == "Resumed").collect();
         assert_eq!(all[ends[0] - 1], "Build line 999");
         assert_eq!(all[ends[0] - 50], "Build line 950");
         assert!(
-            all[ends[0] - 51].starts_with("… 941 lines, "),
+            all[ends[0] - 51].starts_with("OutputLeftOut { lines: 941, "),
             "{}",
             all[ends[0] - 51]
         );

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::release::record::Record;
-use crate::text::size::Size;
+use crate::text::size::{Size, number};
 
 /// What a release took, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +66,8 @@ pub enum Space {
 }
 
 /// Which disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Place {
     /// The one of the server's folder alone.
     Root,
@@ -75,15 +76,18 @@ pub enum Place {
 }
 
 /// What does not fit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shortage {
     /// Where.
     pub place: Place,
     /// What is free there.
+    #[serde(with = "number")]
     pub free: Size,
     /// What a build takes there.
+    #[serde(with = "number")]
     pub takes: Size,
     /// What is to stay free there.
+    #[serde(with = "number")]
     pub reserve: Size,
 }
 
@@ -107,6 +111,21 @@ impl fmt::Display for Shortage {
             write!(f, "{} as the last build took, and ", self.takes)?;
         }
         write!(f, "{} that are to stay free", self.reserve)
+    }
+}
+
+/// What does not fit, and a folder on that disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Short {
+    /// The folder.
+    pub folder: String,
+    /// What does not fit.
+    pub shortage: Shortage,
+}
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "on the disk of {} {}", self.folder, self.shortage)
     }
 }
 

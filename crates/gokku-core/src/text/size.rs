@@ -56,6 +56,23 @@ impl fmt::Display for Size {
     }
 }
 
+/// An amount as a plain number of bytes, as programs read it.
+pub mod number {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Size;
+
+    /// Writes the number.
+    pub fn serialize<S: Serializer>(size: &Size, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(size.0)
+    }
+
+    /// Reads the number.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Size, D::Error> {
+        u64::deserialize(from).map(Size)
+    }
+}
+
 /// Reads an amount of anything that is counted in bytes.
 pub fn bytes(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());

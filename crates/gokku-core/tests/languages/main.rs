@@ -119,7 +119,7 @@ fn a_procfile_is_read_as_where_it_runs() {
         ],
     ];
     for files in files {
-        let summary = try_it("", files).expect("a project").summary;
+        let summary = try_it("", files).expect("a project").summary.to_string();
         assert!(
             summary.ends_with(", node a.js (from Procfile)"),
             "{files:?}: {summary}"
@@ -163,9 +163,8 @@ fn what_is_built_on_is_for_gokku_yml_to_say() {
         let detected = try_it(yml, files).unwrap_or_else(|why| panic!("{name}: {why}"));
         let text = detected.dockerfile();
         let from = text.lines().filter_map(|line| line.strip_prefix("FROM "));
-        std::iter::once(detected.summary.as_str())
-            .chain(from)
-            .map(str::to_owned)
+        std::iter::once(detected.summary.to_string())
+            .chain(from.map(str::to_owned))
             .collect()
     };
     assert_eq!(
@@ -194,7 +193,7 @@ fn what_is_built_on_is_for_gokku_yml_to_say() {
     );
     assert_eq!(
         refused
-            .map(|detected| detected.summary)
+            .map(|detected| detected.summary.to_string())
             .map_err(|why| why.to_string()),
         Err("gokku.yml:4:17: go_version would do nothing here: `image` says which Go builds it".to_owned())
     );

@@ -1,10 +1,10 @@
 //! A release's code: put in its place, and found to be there.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use gokku_core::CommitId;
+use gokku_core::release::code_loss::CodeLoss;
 use gokku_core::release::record::Record;
-use gokku_core::{CommitId, ReleaseId};
 use gokku_git::Repository;
 
 use crate::app::Error;
@@ -29,49 +29,20 @@ pub(crate) fn lost(dir: &AppDir, record: &Record) -> Vec<String> {
     lost.unwrap_or_default()
 }
 
-/// What of a release's code is not there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loss {
-    /// The release.
-    release: ReleaseId,
-    /// One of the files.
-    first: String,
-    /// How many more there are.
-    more: usize,
-    /// Where the code is.
-    tree: PathBuf,
-}
-
-impl fmt::Display for Loss {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the code of the release {} is not whole: {}",
-            self.release, self.first
-        )?;
-        match self.more {
-            0 => f.write_str(" is")?,
-            more => write!(f, " and {more} more are")?,
-        }
-        let tree = self.tree.display();
-        write!(f, " empty or missing in {tree}, as after a power cut")
-    }
-}
-
 /// Looks whether something of a release's code is not there.
-pub(crate) fn loss(dir: &AppDir, record: &Record) -> Option<Loss> {
+pub(crate) fn loss(dir: &AppDir, record: &Record) -> Option<CodeLoss> {
     let lost = lost(dir, record);
-    Some(Loss {
+    Some(CodeLoss {
         release: record.id,
         more: lost.len().saturating_sub(1),
         first: lost.into_iter().next()?,
-        tree: dir.tree(record.id),
+        tree: dir.tree(record.id).display().to_string(),
     })
 }
 
-/// Takes a release's code out of the repository again where it is not whole; with what is to be told of that. Whoever calls
+/// Takes a release's code out of the repository again where it is not whole; with what was lost of it. Whoever calls
 /// holds the app's lock.
-pub(crate) fn repair(dir: &AppDir, record: &Record) -> Result<Option<String>, Error> {
+pub(crate) fn repair(dir: &AppDir, record: &Record) -> Result<Option<CodeLoss>, Error> {
     let root = dir.root();
     let Some(loss) = loss(dir, record) else {
         return Ok(None);
@@ -85,7 +56,7 @@ pub(crate) fn repair(dir: &AppDir, record: &Record) -> Result<Option<String>, Er
         std::fs::rename(&beside, &place).map_err(|error| Error::file(&place, error))
     };
     match replaced() {
-        Ok(()) => Ok(Some(format!("{loss}; it was taken out of the repository again"))),
+        Ok(()) => Ok(Some(loss)),
         Err(error) => {
             atomic::remove_tree(&beside)?;
             Err(Error::CodeLost {

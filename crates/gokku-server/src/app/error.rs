@@ -12,9 +12,9 @@ use gokku_core::config::env_file::{EnvFileError, PairError};
 use gokku_core::domains::domain::Domain;
 use gokku_core::push::intake::TooMuch;
 use gokku_core::push::rules::RefUpdateError;
+use gokku_core::release::code_loss::CodeLoss;
 use gokku_core::{Access, AppName, CommitId, EnvironmentName};
 
-use crate::app::code::Loss;
 use crate::app::refs;
 use crate::fs;
 use crate::kind::Kind;
@@ -171,7 +171,7 @@ pub enum Error {
     )]
     CodeLost {
         /// What is not there.
-        loss: Loss,
+        loss: CodeLoss,
         /// Why it cannot be had.
         source: Box<Error>,
     },

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gokku_core::AppName;
 use gokku_core::config::gokku_yml::AppConfig;
-use gokku_core::config::misnamed::Origin;
+use gokku_core::config::misnamed::{Misnamed, Origin};
 use gokku_core::text::read_limits;
 
 use crate::fs::{Error as FileError, bounded, tree_file};
@@ -18,8 +18,8 @@ use crate::plan::{languages, unread};
 pub struct Checked {
     /// Its apps.
     pub apps: Vec<AppName>,
-    /// What beside it is not read, and how it would be.
-    pub notes: Vec<String>,
+    /// What beside it is not read.
+    pub not_read: Vec<Misnamed>,
 }
 
 /// Checks a file, the `Procfile`s of its apps, which lie below its folder, and what is there by another name. The error has
@@ -35,13 +35,13 @@ pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
     let yml = parsed(&path.display().to_string(), &bytes)?;
     // By its words: two apps may have one Procfile.
     let mut wrong = BTreeMap::new();
-    let mut notes = BTreeSet::new();
+    let mut not_read = BTreeSet::new();
     for (_, config) in yml.apps() {
         if let Err(error) = processes_of(folder, config) {
             wrong.insert(error.to_string(), error);
         }
         match unread::checked(unread::misnamed_in(folder, config, origin(folder, config))) {
-            Ok(lines) => notes.extend(lines),
+            Ok(told) => not_read.extend(told),
             Err(error) => {
                 wrong.insert(error.to_string(), error);
             }
@@ -50,7 +50,7 @@ pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
     if wrong.is_empty() {
         Ok(Checked {
             apps: yml.apps().map(|(app, _)| app.clone()).collect(),
-            notes: notes.into_iter().collect(),
+            not_read: not_read.into_iter().collect(),
         })
     } else {
         Err(Error::Several(wrong.into_values().collect()))

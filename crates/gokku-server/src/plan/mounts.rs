@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use gokku_core::config::volume::{Source, Volume, lies_below};
 use gokku_core::containers::{Mount, MountSource, VolumeFacts, labels};
+use gokku_core::logs::event::Event;
 
 use crate::app::apps;
 use crate::engine::runtime::Runtime;
@@ -165,14 +166,14 @@ pub(crate) fn is_own(volume: &VolumeFacts, dir: &AppDir) -> bool {
     is(labels::ROOT, &root.label()) && is(labels::APP, app.as_str())
 }
 
-/// What becomes of the volumes of an app that is no more, in words: its own are removed if that was asked for; others
+/// What becomes of the volumes of an app that is no more: its own are removed if that was asked for; others
 /// that it had never are.
 pub(crate) async fn leave(
     engine: &dyn Runtime,
     dir: &AppDir,
     adopted: &[String],
     remove: bool,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Event>, Error> {
     let (root, app) = (dir.root(), dir.app());
     let label = root.label();
     let own = engine
@@ -186,15 +187,18 @@ pub(crate) async fn leave(
             stay.push(volume.clone());
         }
     }
-    let mut lines = Vec::new();
+    let mut told = Vec::new();
     if remove {
         let mut left = Vec::new();
-        for name in stay {
-            match engine.remove_volume(&name).await {
-                Ok(()) => lines.push(format!("The volume {name} is removed")),
+        for volume in stay {
+            match engine.remove_volume(&volume).await {
+                Ok(()) => told.push(Event::VolumeRemoved { volume }),
                 Err(error) => {
-                    lines.push(error.to_string());
-                    left.push(name);
+                    told.push(Event::VolumeNotRemoved {
+                        volume: volume.clone(),
+                        error: error.to_string(),
+                    });
+                    left.push(volume);
                 }
             }
         }
@@ -205,14 +209,12 @@ pub(crate) async fn leave(
             stay.push(name.clone());
         }
     }
-    lines.extend(stay.iter().map(|name| {
-        let removes = format!("`docker volume rm {name}` removes it");
-        match before.iter().find(|(_, volume)| *volume == name) {
-            None => format!("The volume {name} stays: a new app {app} finds it again, and {removes}"),
-            Some((path, _)) => {
-                format!("The volume {name}, which {app} had at {path}, stays: no new app finds it by itself, and {removes}")
-            }
+    told.extend(stay.into_iter().map(|volume| {
+        let declared = before.iter().find(|(_, before)| **before == volume);
+        Event::VolumeStays {
+            path: declared.map(|(path, _)| path.clone()),
+            volume,
         }
     }));
-    Ok(lines)
+    Ok(told)
 }

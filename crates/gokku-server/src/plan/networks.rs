@@ -13,6 +13,7 @@ use gokku_core::AppName;
 use gokku_core::config::neighbours;
 use gokku_core::config::network_name::{self, OF_ALL};
 use gokku_core::containers::{ContainerFacts, NetworkFacts, NewNetwork, labels};
+use gokku_core::logs::notice::Notice;
 use gokku_core::machine::subnet::{self, Subnet};
 use gokku_core::text::read_limits;
 
@@ -54,7 +55,7 @@ struct NetworkPlan {
     /// With each app that lets this one reach it.
     pairs: Vec<(AppName, NewNetwork)>,
     /// What the others do not let it.
-    notes: Vec<String>,
+    notices: Vec<Notice>,
 }
 
 enum Own {
@@ -89,11 +90,11 @@ pub(crate) async fn prepare(
     dir: &AppDir,
     plan: &Plan,
     containers: usize,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Notice>, Error> {
     let app = dir.app();
     let wanted = wanted(dir, plan, containers);
-    let mut notes = hints(app, plan);
-    notes.extend(wanted.notes);
+    let mut notices = hints(app, plan);
+    notices.extend(wanted.notices);
     let mut missing = Vec::new();
     match wanted.own {
         Own::Chosen(name) => drop(join(&**runtime, dir, plan, &name).await?),
@@ -103,13 +104,14 @@ pub(crate) async fn prepare(
     for (other, new) in wanted.pairs {
         if find(&**runtime, &new).await?.is_none() {
             missing.push(new);
-            notes.push(format!(
-                "{other} and {app} reach each other as soon as the containers of {other} are made anew: by its next deploy or `gokku restart -a {other}`"
-            ));
+            notices.push(Notice::ReachedLater {
+                app: app.clone(),
+                other,
+            });
         }
     }
     if missing.is_empty() {
-        return Ok(notes);
+        return Ok(notices);
     }
     let all = runtime.networks_with(&[]).await?;
     let mut taken: Vec<Subnet> = all.iter().flat_map(|one| one.subnets.iter().copied()).collect();
@@ -124,7 +126,7 @@ pub(crate) async fn prepare(
         // Whoever makes the containers waits for it, and hears of what goes wrong.
         tokio::spawn(async move { runtime.network_of_range(&new).await });
     }
-    Ok(notes)
+    Ok(notices)
 }
 
 /// The networks of a release with so many containers; they are there.
@@ -172,7 +174,7 @@ fn wanted(dir: &AppDir, plan: &Plan, containers: usize) -> NetworkPlan {
             containers,
         )),
     };
-    let (mut pairs, mut notes) = (Vec::new(), Vec::new());
+    let (mut pairs, mut notices) = (Vec::new(), Vec::new());
     for other in &plan.config.reaches {
         if lets_in(&root.app_dir(other), app) {
             let (first, second) = (app.min(other), app.max(other));
@@ -186,12 +188,13 @@ fn wanted(dir: &AppDir, plan: &Plan, containers: usize) -> NetworkPlan {
             );
             pairs.push((other.clone(), pair));
         } else {
-            notes.push(format!(
-                "{other} and {app} do not reach each other: what runs of {other} does not say `network: {{apps: [{app}]}}` in its {GOKKU_YML}"
-            ));
+            notices.push(Notice::NotReachedBack {
+                app: app.clone(),
+                other: other.clone(),
+            });
         }
     }
-    NetworkPlan { own, pairs, notes }
+    NetworkPlan { own, pairs, notices }
 }
 
 /// The network that a release chose, made where there is none; its name.
@@ -235,20 +238,19 @@ pub(crate) fn check_new(plan: &Plan) -> Result<(), Error> {
 
 /// What is told to whoever names another app's container in an app's environment without having said that the two reach
 /// each other. It is not asked whether there is such an app.
-fn hints(app: &AppName, plan: &Plan) -> Vec<String> {
+fn hints(app: &AppName, plan: &Plan) -> Vec<Notice> {
     // On a network that somebody chose there may be whoever.
     if chosen(plan).is_some() {
         return Vec::new();
     }
     let mut named = neighbours::named_in(&plan.env, app);
     named.retain(|other, _| !plan.config.reaches.contains(other));
-    let line = |(other, key): (AppName, String)| {
-        format!(
-            "{key} names a container of {other}, and apps reach each other only when both say so: \
-             `network: {{apps: [{other}]}}` below {app} in its {GOKKU_YML}, and `network: {{apps: [{app}]}}` below {other} in its own"
-        )
+    let notice = |(other, key): (AppName, String)| Notice::UnreachableNamed {
+        app: app.clone(),
+        other,
+        key,
     };
-    named.into_iter().map(line).collect()
+    named.into_iter().map(notice).collect()
 }
 
 /// Whether what runs of an app lets another reach it.
@@ -442,19 +444,17 @@ mod tests {
         )
         .unwrap();
         let told = hints(&app, &plan);
-        assert_eq!(told.len(), 1, "{told:?}");
-        for part in [
-            "SHOP_URL names",
-            "`network: {apps: [shop]}` below api",
-            "`network: {apps: [api]}` below shop",
-        ] {
-            assert!(told[0].contains(part), "{told:?}");
-        }
+        let hint = Notice::UnreachableNamed {
+            app: app.clone(),
+            other: "shop".parse().unwrap(),
+            key: "SHOP_URL".to_owned(),
+        };
+        assert_eq!(told, [hint]);
         plan.config.reaches.insert("shop".parse().unwrap());
-        assert_eq!(hints(&app, &plan), Vec::<String>::new());
+        assert_eq!(hints(&app, &plan), []);
         plan.config.reaches.clear();
         plan.config.network = Some("back".parse().unwrap());
-        assert_eq!(hints(&app, &plan), Vec::<String>::new());
+        assert_eq!(hints(&app, &plan), []);
         assert!(check_new(&plan).is_ok());
         plan.config.network = Some(OF_ALL.parse().unwrap());
         assert!(check_new(&plan).is_err());

@@ -11,6 +11,7 @@ use gokku_core::config::procfile::{PROCFILE, Procfile};
 use gokku_core::config::settings::Settings;
 use gokku_core::containers::Secrets;
 use gokku_core::domains::domain::Domain;
+use gokku_core::logs::notice::Notice;
 use gokku_core::release::build_key::{BuildKey, Inputs};
 use gokku_core::text::decode::{self, NotText};
 use gokku_core::text::read_limits;
@@ -50,7 +51,7 @@ pub struct Plan {
     /// The domains that its `gokku.yml` says for the app's environment.
     pub domains: Vec<Placed<Domain>>,
     /// What is to be told of its code before it is built.
-    pub notes: Vec<String>,
+    pub notices: Vec<Notice>,
     /// Whether it is built although an earlier release was built from the same, and without the builder's cache.
     pub rebuild: bool,
 }
@@ -165,7 +166,7 @@ impl Plan {
             dockerfile,
             generated,
             secrets,
-            notes: Vec::new(),
+            notices: Vec::new(),
             rebuild: false,
         })
     }
@@ -191,7 +192,7 @@ impl Plan {
             secrets: Secrets::new(),
             processes: Processes::default(),
             domains: Vec::new(),
-            notes: Vec::new(),
+            notices: Vec::new(),
             rebuild: false,
         }
     }

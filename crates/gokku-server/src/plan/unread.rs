@@ -7,6 +7,7 @@ use std::path::Path;
 use gokku_core::build::links::{Entry, Led};
 use gokku_core::config::gokku_yml::AppConfig;
 use gokku_core::config::misnamed::{Misnamed, Origin, misnamed};
+use gokku_core::logs::notice::Notice;
 use gokku_git::obstacle::filters_in;
 
 use crate::fs::tree_file;
@@ -17,7 +18,7 @@ use crate::plan::release_plan::Plan;
 const KNOWN: [&str; 2] = ["lfs", "git-crypt"];
 
 /// What is told of a deploy's code; an error where nothing may be deployed with it.
-pub(crate) fn of_release(tree: &Path, plan: &Plan) -> Result<Vec<String>, Error> {
+pub(crate) fn of_release(tree: &Path, plan: &Plan) -> Result<Vec<Notice>, Error> {
     let origin = if plan.config.image.is_some() {
         Origin::Image
     } else if plan.generated.is_some() {
@@ -28,41 +29,30 @@ pub(crate) fn of_release(tree: &Path, plan: &Plan) -> Result<Vec<String>, Error>
     } else {
         Origin::Dockerfile
     };
-    let mut notes = checked(misnamed_in(tree, &plan.config, origin))?;
+    let misnamed = checked(misnamed_in(tree, &plan.config, origin))?;
+    let mut notices: Vec<Notice> = misnamed.into_iter().map(Notice::Misnamed).collect();
     if origin != Origin::Image {
         for (filter, paths) in filters_in(tree)? {
             if !KNOWN.contains(&filter.as_str()) {
-                notes.push(not_run(&filter, &paths));
+                notices.push(Notice::FilterNotRun {
+                    filter,
+                    more: paths.len().saturating_sub(1),
+                    first: paths.into_iter().next().unwrap_or_default(),
+                });
             }
         }
     }
-    Ok(notes)
-}
-
-fn not_run(filter: &str, paths: &[String]) -> String {
-    let first = paths.first().map_or("", String::as_str).escape_debug();
-    let more = match paths.len() {
-        0 | 1 => String::new(),
-        all => format!(" and {} more", all - 1),
-    };
-    format!(
-        "{first}{more}: .gitattributes names the filter {}, which is not run here; built is what is committed",
-        filter.escape_debug()
-    )
+    Ok(notices)
 }
 
 /// Those that are only to be told; an error where one is refused.
-pub(crate) fn checked(all: Vec<Misnamed>) -> Result<Vec<String>, Error> {
+pub(crate) fn checked(all: Vec<Misnamed>) -> Result<Vec<Misnamed>, Error> {
     let (refused, noted): (Vec<_>, Vec<_>) = all.into_iter().partition(|found| found.refused);
     if refused.is_empty() {
-        Ok(lines(&noted))
+        Ok(noted)
     } else {
         Err(Error::Misnamed(refused))
     }
-}
-
-fn lines(all: &[Misnamed]) -> Vec<String> {
-    all.iter().map(ToString::to_string).collect()
 }
 
 /// The files at a tree's top and in an app's folder that are nearly called what is looked for there.

@@ -1,6 +1,7 @@
 //! What the simulation has found, each as the row that it was; and what it would not come to by itself.
 
 use gokku_core::AppName;
+use gokku_core::logs::event::Event;
 use gokku_proxy::control::api::PutRoute;
 
 use crate::engine::fake::fault::Fault;
@@ -72,7 +73,10 @@ async fn traffic_that_goes_back_waits_for_no_domain() {
     assert_eq!(containers(&after), containers(&before));
     assert_eq!(after.domains, []);
     let others = switch.route(&other).await.expect("a route").domains;
-    assert_eq!(others, [domain]);
-    let story = stage.story();
-    assert!(story.contains("does not lead to this app any more"), "{story}");
+    assert_eq!(others, std::slice::from_ref(&domain));
+    let lost = Event::DomainLost {
+        domain,
+        by: Some(other),
+    };
+    assert!(stage.has_told(&lost), "{lost:?}\n{}", stage.story());
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::config::processes::Scale;
 use gokku_core::containers::{ContainerFacts, ContainerState, labels};
+use gokku_core::logs::event::Event;
 use gokku_core::reconcile::Repair;
 use gokku_core::{Access, AppName, Asker, CommitId, ReleaseId, TreeId};
 use gokku_proxy::route::table::{Routes, TableFile};
@@ -475,6 +476,14 @@ impl Stage {
             }
         }
         lines[lines.len().saturating_sub(STORY)..].join("\n")
+    }
+
+    /// Whether a transition has told this.
+    pub(super) fn has_told(&self, event: &Event) -> bool {
+        let dir = self.dir();
+        let all = transition_log::list(&dir).into_iter();
+        all.flat_map(|id| transition_log::read(&dir, id))
+            .any(|told| told.event == *event)
     }
 
     /// The same, once, with calls that go wrong; it may be killed in the midst of it.

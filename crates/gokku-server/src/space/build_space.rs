@@ -1,11 +1,9 @@
 //! Whether a build fits on the disks, before anything is built. Where it does not, what is no longer kept goes first, and as
 //! much of the build cache as is missing.
 
-use std::fmt;
-use std::path::PathBuf;
-
 use gokku_core::AppName;
-use gokku_core::release::disk::{Need, Place, Shortage, Space, cache_to_keep, need, shortage};
+use gokku_core::logs::event::Event;
+use gokku_core::release::disk::{Need, Place, Short, Shortage, Space, cache_to_keep, need, shortage};
 use gokku_core::text::size::Size;
 
 use crate::app::{records, server_config};
@@ -28,21 +26,6 @@ async fn short(server: &Server, engine: &dyn Runtime, need: Need) -> Option<Shor
     shortage(disk::space(server.root.path(), &data)?, need)
 }
 
-/// What a build does not fit into, and where that is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Short {
-    /// A folder on that disk.
-    folder: PathBuf,
-    /// What does not fit.
-    shortage: Shortage,
-}
-
-impl fmt::Display for Short {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "on the disk of {} {}", self.folder.display(), self.shortage)
-    }
-}
-
 /// What the next build of an app does not fit into.
 pub(crate) async fn next_build(
     server: &Server,
@@ -60,7 +43,10 @@ async fn placed(server: &Server, engine: &dyn Runtime, shortage: Shortage) -> Sh
         Place::Root => server.root.path().to_owned(),
         Place::Engine => engine.data_root().await.unwrap_or_default(),
     };
-    Short { folder, shortage }
+    Short {
+        folder: folder.display().to_string(),
+        shortage,
+    }
 }
 
 /// Before a push's code is taken out of it: whether that fits on the server's disk. The engine is asked only if it does not.
@@ -76,9 +62,16 @@ pub(crate) async fn for_code(server: &Server, app: &AppName) -> Result<(), Error
     if shortage(alone, need).is_none() {
         return Ok(());
     }
-    make(server, app, &*server.runtime().await?, need, false, &mut |line| {
-        tracing::info!("{line}");
-    })
+    make(
+        server,
+        app,
+        &*server.runtime().await?,
+        need,
+        false,
+        &mut |event| {
+            tracing::info!("making room for the code of a push: {event:?}");
+        },
+    )
     .await
 }
 
@@ -87,7 +80,7 @@ pub(crate) async fn for_build(
     server: &Server,
     app: &AppName,
     engine: &dyn Runtime,
-    tell: &mut (dyn FnMut(String) + Send),
+    tell: &mut (dyn FnMut(Event) + Send),
 ) -> Result<(), Error> {
     let need = Need {
         root: 0,
@@ -102,18 +95,18 @@ async fn make(
     engine: &dyn Runtime,
     need: Need,
     held: bool,
-    tell: &mut (dyn FnMut(String) + Send),
+    tell: &mut (dyn FnMut(Event) + Send),
 ) -> Result<(), Error> {
     let Some(before) = short(server, engine, need).await else {
         return Ok(());
     };
     let before = placed(server, engine, before).await;
-    tell(format!("There is not enough room: {before}. Pruning"));
+    tell(Event::NoRoom(before));
     // What keeps it from being pruned must not hide what is to be said of the room.
     let mut freed = match prune::for_room(server, engine, held.then_some(app)).await {
         Ok(report) => report.bytes,
         Err(error) => {
-            tell(error.to_string());
+            tell(prune_failed(&error));
             0
         }
     };
@@ -127,17 +120,23 @@ async fn make(
         };
         match pruned.await {
             Ok(pruned) => freed += pruned.bytes,
-            Err(error) => tell(error.to_string()),
+            Err(error) => tell(prune_failed(&error)),
         }
     }
     match short(server, engine, need).await {
         None => {
-            tell(format!("Pruned {}: the build fits now", Size(freed)));
+            tell(Event::RoomMade { freed: Size(freed) });
             Ok(())
         }
         Some(after) => Err(Error::NoRoom {
             short: placed(server, engine, after).await,
             freed: Size(freed),
         }),
+    }
+}
+
+fn prune_failed(error: &Error) -> Event {
+    Event::PruneFailed {
+        error: error.to_string(),
     }
 }

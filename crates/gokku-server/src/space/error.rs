@@ -1,9 +1,9 @@
 //! What can go wrong when room is made.
 
+use gokku_core::release::disk::Short;
 use gokku_core::text::size::Size;
 
 use crate::kind::Kind;
-use crate::space::build_space::Short;
 use crate::{app, fs, queue, transition};
 
 /// Why something was not pruned, or a build has no room.

@@ -30,7 +30,7 @@ impl Driver {
     pub(crate) async fn build(&mut self) -> Result<(), Error> {
         let id = self.activation()?.release;
         let mut record = self.record(id)?;
-        self.tell_notes();
+        self.tell_notices();
         if boot::is_before(&self.dir.unwritten()) {
             // No release has anything of it; the builder's cache may.
             self.log.tell(Event::CacheDistrusted);
@@ -50,9 +50,9 @@ impl Driver {
     }
 
     /// Tells what is to be told of the release's code, once.
-    pub(crate) fn tell_notes(&mut self) {
-        for line in std::mem::take(&mut self.plan.notes) {
-            self.log.tell(Event::Noted { line });
+    pub(crate) fn tell_notices(&mut self) {
+        for notice in std::mem::take(&mut self.plan.notices) {
+            self.log.tell(Event::Notice(notice));
         }
     }
 
@@ -65,9 +65,7 @@ impl Driver {
         for (earlier, image) in made_before(&records, key) {
             // What lost its code has an image of the same time.
             if let Some(loss) = code::loss(&self.dir, earlier) {
-                let line =
-                    format!("{loss}; its image is not used either, and nothing of the builder's cache");
-                self.log.tell(Event::Noted { line });
+                self.log.tell(Event::ImageDistrusted(loss));
                 self.without_cache = true;
                 continue;
             }
@@ -100,8 +98,7 @@ impl Driver {
             dockerignore: DOCKERIGNORE,
         });
         if let Some(detected) = &self.plan.generated {
-            let line = detected.summary.clone();
-            self.log.tell(Event::Noted { line });
+            self.log.tell(Event::Detected(detected.summary.clone()));
         }
         let request = BuildRequest {
             folder: &tree,

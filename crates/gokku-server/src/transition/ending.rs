@@ -3,6 +3,7 @@
 use gokku_core::AppName;
 use gokku_core::app::branch_name::BranchName;
 use gokku_core::containers::labels;
+use gokku_core::logs::event::Event;
 use gokku_git::Repository;
 
 use crate::app::{apps, server_config};
@@ -30,12 +31,12 @@ pub(crate) fn deployed(server: &Server, app: &AppName, branch: &BranchName) -> R
     Ok(())
 }
 
-/// Nothing of an app is left, but what is told of.
+/// Nothing of an app is left, but what is told of in these events.
 pub(crate) async fn destroyed(
     server: &Server,
     app: &AppName,
     engine: &dyn Runtime,
-) -> Result<Vec<String>, Error> {
+) -> Result<Vec<Event>, Error> {
     let dir = server.app_dir(app);
     match server.switch.delete(app).await {
         Ok(())
@@ -64,12 +65,14 @@ pub(crate) async fn destroyed(
     let remove = dir.volumes_go().exists();
     // Like everything else here: an unreadable configuration keeps no app.
     let adopted = server_config::read(root).unwrap_or_default().volumes.adopt;
-    let mut lines = mounts::leave(engine, &dir, &adopted, remove).await?;
+    let mut left = mounts::leave(engine, &dir, &adopted, remove).await?;
     let networks = networks::remove_unused(engine, &dir).await?;
-    lines.extend(networks.iter().map(|name| {
-        format!("The network {name} stays, because other containers are on it: `docker network rm {name}` removes it")
-    }));
+    left.extend(
+        networks
+            .into_iter()
+            .map(|network| Event::NetworkStays { network }),
+    );
     atomic::remove_tree(&dir.repository())?;
     atomic::remove_whole(&dir.path())?;
-    Ok(lines)
+    Ok(left)
 }

@@ -15,7 +15,7 @@ impl Driver {
     /// Pulls a release's image: by its digest once that is known, so that a tag which moves changes no release.
     pub(crate) async fn pull(&mut self) -> Result<(), Error> {
         let mut record = self.record(self.activation()?.release)?;
-        self.tell_notes();
+        self.tell_notices();
         let Some(reference) = record.reference.clone() else {
             return Err(Error::NoReference(record.id));
         };

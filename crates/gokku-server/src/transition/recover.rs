@@ -73,8 +73,8 @@ pub(crate) async fn recover(server: &Server, app: &AppName, engine: &Arc<dyn Run
     }
     let outcome = finish(server, app, &end).await;
     if destroys && !matches!(end, End::Left(_)) {
-        for line in ending::destroyed(server, app, &**engine).await? {
-            driver.log().tell(Event::Noted { line });
+        for event in ending::destroyed(server, app, &**engine).await? {
+            driver.log().tell(event);
         }
     }
     abort::forget(&dir, id);

@@ -57,16 +57,15 @@ impl Driver {
                 domains.retain(|domain| !domain.claims_same(&taken));
                 domains.len() < before
             });
-            let refused = Refused::DomainTaken {
-                domain: taken,
-                app: by,
-            }
-            .without_names(|app| self.access().allows(app));
+            let by = by.filter(|app| self.access().allows(app));
             if !is_left {
+                let refused = Refused::DomainTaken {
+                    domain: taken,
+                    app: by,
+                };
                 return Err(engine::Error::Switch(refused.into()).into());
             }
-            let line = format!("{refused}. It does not lead to this app any more");
-            self.log.tell(Event::Warned { line });
+            self.log.tell(Event::DomainLost { domain: taken, by });
         }
     }
 

@@ -34,9 +34,9 @@ pub(crate) async fn after(
             prune(server, &request.app, engine, keep, log).await
         }
         Operation::Destroy { .. } => match ending::destroyed(server, &request.app, engine).await {
-            Ok(lines) => {
-                for line in lines {
-                    log.tell(Event::Noted { line });
+            Ok(left) => {
+                for event in left {
+                    log.tell(event);
                 }
                 Ok(())
             }

@@ -2,6 +2,7 @@
 
 use gokku_core::config::image_ref::ImageRef;
 use gokku_core::config::processes::Scale;
+use gokku_core::logs::notice::Notice;
 use gokku_core::release::build_key::BuildKey;
 use gokku_core::release::record::{Outcome, Record};
 use gokku_core::release::retention::rollback_target;
@@ -46,7 +47,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             let code = dir.incoming(request.id);
             let mut plan = Plan::read(dir, &code, true)?;
             plan.rebuild = *rebuild;
-            plan.notes = unread::of_release(&code, &plan)?;
+            plan.notices = unread::of_release(&code, &plan)?;
             let reference = plan.config.image.clone();
             let build = reference.is_none().then(|| plan.build_key(tree));
             let mut prepared = made_anew(request, plan, Some(commit), reference, build, &scale)?;
@@ -58,7 +59,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
         Operation::Image { image, commit } => {
             let code = dir.incoming(request.id);
             let mut plan = Plan::read(dir, &code, false)?;
-            plan.notes = unread::of_release(&code, &plan)?;
+            plan.notices = unread::of_release(&code, &plan)?;
             let image = Some(image.clone());
             return made_anew(request, plan, commit.as_ref(), image, None, &scale);
         }
@@ -89,7 +90,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
         .map(|record| code::repair(dir, record))
         .transpose()?;
     let mut plan = Plan::of_release(dir, release)?;
-    plan.notes.extend(mended.flatten());
+    plan.notices.extend(mended.flatten().map(Notice::CodeRepaired));
     if let Operation::Scale { scale: said } = &request.operation {
         let scaled = plan.processes.scaled(&scale, said);
         scale = scaled?;

@@ -167,8 +167,8 @@ async fn make_ready(
     let mut prepared = prepare(server, request)?;
     if prepared.record.is_none() {
         // Nothing is built, which would tell them.
-        for line in std::mem::take(&mut prepared.plan.notes) {
-            log.tell(Event::Noted { line });
+        for notice in std::mem::take(&mut prepared.plan.notices) {
+            log.tell(Event::Notice(notice));
         }
     }
     if prepared.release.is_some() {
@@ -180,7 +180,7 @@ async fn make_ready(
     }
     let room = async {
         if prepared.record.is_some() {
-            let mut tell = |line| log.tell(Event::Noted { line });
+            let mut tell = |event| log.tell(event);
             build_space::for_build(server, &request.app, &*engine, &mut tell).await?;
         }
         if prepared.release.is_some() {
@@ -188,9 +188,9 @@ async fn make_ready(
                 Goal::Activate(activation) => activation.processes.len(),
                 Goal::Stop | Goal::Destroy => 0,
             };
-            let notes = networks::prepare(&engine, &dir, &prepared.plan, containers).await?;
-            for line in notes {
-                log.tell(Event::Noted { line });
+            let notices = networks::prepare(&engine, &dir, &prepared.plan, containers).await?;
+            for notice in notices {
+                log.tell(Event::Notice(notice));
             }
             mounts::check(&*engine, &dir, &prepared.plan).await?;
             host_ports::reserve(server, request, &prepared.plan).await?;

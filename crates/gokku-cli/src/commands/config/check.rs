@@ -30,8 +30,8 @@ impl Run for CheckArgs {
     fn run(&self, context: &Context) -> Result<u8, Error> {
         let (file, printer) = (&self.file, context.printer);
         let checked = check::gokku_yml(file)?;
-        for note in &checked.notes {
-            printer.note(Look::Plain, note);
+        for file in &checked.not_read {
+            printer.note(Look::Plain, &file.to_string());
         }
         if printer.json {
             printer.facts(&checked.apps)?;

@@ -104,7 +104,7 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
     file.end("1000:1000", &exec(&[format!("/app/{name}")]));
     Ok(Made {
         version: Some(version),
-        about: if below.is_empty() {
+        runs: if below.is_empty() {
             name
         } else {
             format!("{name} from {target}")

@@ -20,10 +20,12 @@
 //! A Dockerfile in the project wins over all of this: nothing here is asked then.
 //!
 //! - [`version`]: a language's version, from the project's own files
+//! - [`summary`]: what is told of a project
 //! - [`dockerfile`]: the writer, with or without cache mounts
 //! - `go`, `node`, `python`, `ruby`, `rust`, `php`, `site`: a language each
 
 pub mod dockerfile;
+pub mod summary;
 pub mod version;
 
 mod go;
@@ -45,6 +47,7 @@ pub use crate::config::lang::Lang;
 use crate::config::lang::is_program_name;
 use crate::config::procfile::{self, Command, RELEASE};
 use dockerfile::{Dockerfile, exec, shell};
+use summary::{Base, Summary};
 use version::{Version, VersionError};
 
 /// The port that generated images expose, and give to their apps as `PORT`.
@@ -330,10 +333,8 @@ const READ_AT_RUN_TIME: [&str; 8] = [
 /// A project whose build is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detected {
-    /// Its language.
-    pub lang: Lang,
-    /// What it is, in a line: `Python 3.11 (from .python-version), gunicorn app:app`.
-    pub summary: String,
+    /// What it is.
+    pub summary: Summary,
     dockerfile: Dockerfile,
 }
 
@@ -423,8 +424,8 @@ fn nothing(folders: &[String], dockerfiles: &[String]) -> String {
 /// What a language's file makes of a folder.
 struct Made {
     version: Option<Version>,
-    /// What else is to be told.
-    about: String,
+    /// What builds and runs it.
+    runs: String,
     dockerfile: Dockerfile,
 }
 
@@ -567,23 +568,20 @@ fn make(lang: Lang, folder: Folder<'_>, config: &AppConfig) -> Result<Detected, 
         Lang::Php => php::make(folder),
         Lang::Static => site::make(folder),
     }?;
-    let mut version = made.version.as_ref().map(|version| format!(" {version}"));
+    let mut base = made.version.map(Base::Version);
     if let Some(image) = &config.build.image {
         made.dockerfile.build_on(lang.image(), image.value.as_str());
-        version = Some(format!(" (image {} from {})", image.value, image.file));
-    }
-    let name = if lang == Lang::Static {
-        "Static site"
-    } else {
-        lang.name()
-    };
-    let mut summary = format!("{name}{}", version.unwrap_or_default());
-    if !made.about.is_empty() {
-        summary = format!("{summary}, {}", made.about);
+        base = Some(Base::Image {
+            image: image.value.clone(),
+            from: image.file.clone(),
+        });
     }
     Ok(Detected {
-        lang,
-        summary: summary.replace(char::is_control, "?"),
+        summary: Summary {
+            lang,
+            base,
+            runs: made.runs,
+        },
         dockerfile: made.dockerfile,
     })
 }

@@ -114,7 +114,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
         site::serve(&mut file, true);
         return Ok(Made {
             version: Some(version),
-            about: format!("{} run build, the site in {site}", tool.program()),
+            runs: format!("{} run build, the site in {site}", tool.program()),
             dockerfile: file,
         });
     }
@@ -133,7 +133,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     };
     Ok(Made {
         version: Some(version),
-        about: format!("{}, {before}{told}", tool.program()),
+        runs: format!("{}, {before}{told}", tool.program()),
         dockerfile: file,
     })
 }

@@ -107,7 +107,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let kind = if laravel { "Laravel under Apache" } else { "Apache" };
     Ok(Made {
         version: Some(version),
-        about: format!("{kind} in {root}"),
+        runs: format!("{kind} in {root}"),
         dockerfile: file,
     })
 }

@@ -102,7 +102,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     };
     Ok(Made {
         version: Some(version),
-        about: format!("{with}{}", start.told),
+        runs: format!("{with}{}", start.told),
         dockerfile: file,
     })
 }

@@ -87,7 +87,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     let kind = if rails { "Rails" } else { "Rack" };
     Ok(Made {
         version: Some(version),
-        about: format!("{kind}, {told}"),
+        runs: format!("{kind}, {told}"),
         dockerfile: file,
     })
 }

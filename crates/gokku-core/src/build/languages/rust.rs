@@ -76,7 +76,7 @@ pub(super) fn make(folder: Folder<'_>, config: &AppConfig) -> Outcome {
     file.end("1000:1000", &exec(&[format!("/app/{name}")]));
     Ok(Made {
         version: Some(version),
-        about: name,
+        runs: name,
         dockerfile: file,
     })
 }

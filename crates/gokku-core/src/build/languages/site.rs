@@ -25,7 +25,7 @@ pub(super) fn make(folder: Folder<'_>) -> Outcome {
     serve(&mut file, false);
     Ok(Made {
         version: None,
-        about: if from == "." { String::new() } else { from },
+        runs: if from == "." { String::new() } else { from },
         dockerfile: file,
     })
 }

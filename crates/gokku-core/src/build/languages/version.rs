@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::range::{NoVersion, Tilde, newest};
 use super::{Folder, Lang};
 
@@ -39,13 +41,15 @@ const NODE_NAMES: [(&str, &str); 11] = [
 ];
 
 /// A version, and which file says it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Version {
     /// As base images are tagged: `3.11`, `20`, `1.22.3`.
     pub number: String,
     /// The file; none for the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// What rustup, which is in Rust's image, takes instead: `nightly`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
 }
 
@@ -730,9 +734,10 @@ mod tests {
             texts,
         };
         let detected = detect(&project, config).map_err(|why| why.to_string())?;
-        assert_eq!(detected.lang, lang);
-        let end = detected.summary.find(')').unwrap() + 1;
-        Ok(detected.summary[lang.name().len() + 1..end].to_owned())
+        assert_eq!(detected.summary.lang, lang);
+        let summary = detected.summary.to_string();
+        let end = summary.find(')').unwrap() + 1;
+        Ok(summary[lang.name().len() + 1..end].to_owned())
     }
 
     const TABLE: &[(Lang, Files<'static>)] = &[
