@@ -12,22 +12,11 @@ use crate::fs::app_dir::AppDir;
 use crate::os::{clock, process};
 use crate::queue::Error;
 use crate::queue::lock::Purpose;
+use crate::queue::takeover::{Patience, Takeover};
 use crate::queue::{journal, lock};
 use crate::record::jsonl::{Lines, Watch, WatchFlags};
 
-/// How long is waited for the end of what a process has left in the midst of its work.
-struct Patience {
-    /// For who takes it over: the daemon looks every two seconds.
-    taken_over: Duration,
-    /// In all, while nobody who took it over is at it still: a disk that failed may work again at once, an engine that hangs may
-    /// do so for hours, and the daemon tries again and again.
-    left: Duration,
-    /// For the next word of who took it over and is at it.
-    silent: Duration,
-    /// Whether what the process says that it leaves is no end yet.
-    after_its_word: bool,
-}
-
+/// How long is waited for whoever takes over what a process has left.
 const PATIENCE: Patience = Patience {
     taken_over: Duration::from_secs(10),
     left: Duration::from_secs(15),
@@ -82,98 +71,57 @@ fn follow_patiently<B>(
     let failed = |error: std::io::Error| Error::file(&path, error);
     let watch = Watch::begin(&path, WatchFlags::MODIFY).map_err(failed)?;
     let process = process::watch(pid);
-    // Until when somebody may take over what its process has left.
-    let mut until: Option<Instant> = None;
-    // Since when its death is known, and when something was last heard.
-    let mut died_at: Option<Instant> = None;
-    let mut heard = began;
-    // Since when somebody has it who took it over, in the words of the lock.
-    let mut attempt: Option<String> = None;
-    // What the process said itself, if it could, of why it left; and until when that is no end.
-    let mut left: Option<(String, Instant)> = None;
+    let mut takeover = Takeover::new(*patience, began);
     let mut lines = Lines::open(&path).map_err(failed)?;
     loop {
         // What the process said before it died is read after its death is known.
         let died = process
             .as_ref()
             .is_none_or(|watched| process::has_ended(watched, Duration::ZERO));
-        while let Some(stamped) = lines.next::<Stamped>().map_err(failed)? {
-            if matches!(stamped.event, Event::Finished { .. }) {
+        while let Some(Stamped { at, event }) = lines.next::<Stamped>().map_err(failed)? {
+            if matches!(event, Event::Finished { .. }) {
                 // Nobody is told of an end that a power cut takes back.
                 lines.file().sync_all().map_err(failed)?;
             }
-            // That is no end yet: as when the process had died, somebody takes it over. Who has done so and leaves it, too, is
-            // not waited for once more.
-            let told = match stamped.event {
-                Event::Finished {
-                    outcome: Finish::LeftUnfinished { detail },
-                    ..
-                } if until.is_none() && patience.after_its_word => {
-                    left = Some((detail.clone(), Instant::now() + patience.left));
-                    Stamped {
-                        at: stamped.at,
-                        event: Event::LeftBehind { detail },
-                    }
-                }
-                event => Stamped { event, ..stamped },
-            };
+            let event = takeover.read(event, Instant::now());
+            let told = Stamped { at, event };
             if let ControlFlow::Break(enough) = on_event(&told) {
                 return Ok(ControlFlow::Break(enough));
             }
             if let Event::Finished { outcome, .. } = told.event {
                 return Ok(ControlFlow::Continue(outcome));
             }
-            heard = Instant::now();
-            let is_late = died_at.is_some_and(|died| died.elapsed() >= patience.left);
-            if !is_late && (left.is_some() || until.is_some()) {
-                until = Some(heard + patience.taken_over);
-            }
+            takeover.told(Instant::now());
         }
         if !died {
             watch.wait(process.as_ref(), None).map_err(failed)?;
             continue;
         }
-        let died_since = *died_at.get_or_insert_with(Instant::now);
-        if until.is_none() && is_begun(dir, id) {
-            until = Some(Instant::now() + patience.taken_over);
-            // It could not say so itself.
-            if let ControlFlow::Break(enough) = on_event(&stamped(Event::ProcessDied { process: pid })) {
-                return Ok(ControlFlow::Break(enough));
-            }
-        }
-        let taken_over = taken_over(dir, id);
-        if taken_over.is_some()
-            && (died_since.elapsed() < patience.left || taken_over == attempt)
-            && heard.elapsed() < patience.silent
+        if takeover.process_died(|| is_begun(dir, id), Instant::now())
+            && let ControlFlow::Break(enough) = on_event(&stamped(Event::ProcessDied { process: pid }))
         {
-            until = Some(Instant::now() + patience.taken_over);
-            attempt = taken_over;
+            return Ok(ControlFlow::Break(enough));
         }
-        let is_late = left.as_ref().is_some_and(|(_, limit)| Instant::now() >= *limit);
-        if let Some(until) = until
-            && Instant::now() < until
-            && !is_late
-        {
-            // That somebody takes it over is seen when it is looked at, not heard of.
-            watch.wait(None, Some(LOOK)).map_err(failed)?;
-            continue;
+        takeover.looked(taken_over(dir, id), Instant::now());
+        if !takeover.is_awaited(Instant::now()) {
+            break;
         }
-        let why = left.map_or_else(
-            || format!("the process {pid} that ran it is gone"),
-            |(why, _)| why,
-        );
-        let outcome = Finish::LeftUnfinished {
-            detail: format!("{why}; the daemon finishes or undoes it (`gokku status -a {app}`)"),
-        };
-        let told = stamped(Event::Finished {
-            outcome: outcome.clone(),
-            took: began.elapsed(),
-        });
-        return Ok(match on_event(&told) {
-            ControlFlow::Break(enough) => ControlFlow::Break(enough),
-            ControlFlow::Continue(()) => ControlFlow::Continue(outcome),
-        });
+        // That somebody takes it over is seen when it is looked at, not heard of.
+        watch.wait(None, Some(LOOK)).map_err(failed)?;
     }
+    let why = takeover.into_word();
+    let why = why.unwrap_or_else(|| format!("the process {pid} that ran it is gone"));
+    let outcome = Finish::LeftUnfinished {
+        detail: format!("{why}; the daemon finishes or undoes it (`gokku status -a {app}`)"),
+    };
+    let told = stamped(Event::Finished {
+        outcome: outcome.clone(),
+        took: began.elapsed(),
+    });
+    Ok(match on_event(&told) {
+        ControlFlow::Break(enough) => ControlFlow::Break(enough),
+        ControlFlow::Continue(()) => ControlFlow::Continue(outcome),
+    })
 }
 
 fn stamped(event: Event) -> Stamped {
