@@ -8,11 +8,11 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirEntryExt as _, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::fs::{major, minor};
-use tokio::sync::oneshot;
 
 use crate::fs::Error;
 
@@ -26,45 +26,57 @@ pub(crate) fn folders(root: &Path, data: Vec<PathBuf>) -> Vec<PathBuf> {
 
 /// Something that is brought to the disk beside everything else.
 #[derive(Debug)]
-pub(crate) struct Pending(oneshot::Receiver<Result<(), Error>>);
+pub(crate) struct Pending {
+    /// What came of it. Behind a lock, so that threads can share it.
+    written: Mutex<Receiver<Result<(), Error>>>,
+    tell: Sender<Result<(), Error>>,
+}
 
 impl Pending {
-    /// Begins to bring what is in these folders' file systems to their disks.
+    /// Begins to bring what is in these folders' file systems to their disks. A thread of the runtime's own would keep the
+    /// process from ending as long as the disks take.
     pub(crate) fn begin(folders: Vec<PathBuf>) -> Self {
-        let (tell, told) = oneshot::channel();
-        let writer = move || {
+        let (tell, written) = mpsc::channel();
+        let writer = tell.clone();
+        std::thread::spawn(move || {
+            let done = std::panic::catch_unwind(|| write_all(&folders));
             // Nobody hears it where nobody waits any more.
-            let _ = tell.send(write_all(&folders));
-        };
-        // A thread of the runtime's own would keep the process from ending as long as the disks take.
-        #[cfg(not(test))]
-        std::thread::spawn(writer);
-        // Where time is paused it waits for the runtime's own threads, and for no others.
-        #[cfg(test)]
-        tokio::task::spawn_blocking(writer);
-        Self(told)
+            let _ = writer.send(done.unwrap_or(Err(Error::WriterDied)));
+        });
+        Self {
+            written: Mutex::new(written),
+            tell,
+        }
     }
 
-    /// Waits for its end.
+    /// Waits for its end. It is waited on a thread of the runtime's, which knows by that, also where its time is paused, that
+    /// something is still to come.
     pub(crate) async fn end(self) -> Result<(), Error> {
-        match tokio::time::timeout(DISK_LIMIT, self.0).await {
-            Ok(Ok(written)) => written,
-            Ok(Err(_)) => Err(Error::WriterDied),
-            Err(_) => Err(slow()),
-        }
+        let _given_up = GivenUp(self.tell.clone());
+        let waited = tokio::task::spawn_blocking(move || self.wait()).await;
+        waited.unwrap_or(Err(Error::WriterDied))
+    }
+
+    fn wait(&self) -> Result<(), Error> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        written
+            .recv_timeout(DISK_LIMIT)
+            .unwrap_or(Err(Error::Slow { limit: DISK_LIMIT }))
+    }
+}
+
+/// Ends the wait on the runtime's thread, once nobody waits for that any more: the disk is not waited for in its place.
+struct GivenUp(Sender<Result<(), Error>>);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        let _ = self.0.send(Ok(()));
     }
 }
 
 /// Brings what is in the file system of a folder to its disk, and waits for it.
 pub(crate) fn write(folder: &Path) -> Result<(), Error> {
-    let (tell, told) = mpsc::channel();
-    let folders = vec![folder.to_owned()];
-    std::thread::spawn(move || tell.send(write_all(&folders)));
-    told.recv_timeout(DISK_LIMIT).unwrap_or_else(|_| Err(slow()))
-}
-
-fn slow() -> Error {
-    Error::Slow { limit: DISK_LIMIT }
+    Pending::begin(vec![folder.to_owned()]).wait()
 }
 
 fn write_all(folders: &[PathBuf]) -> Result<(), Error> {
@@ -142,6 +154,8 @@ pub(crate) fn write_file(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]
@@ -158,5 +172,42 @@ mod tests {
         write(folder.path()).expect("on the disk");
         write_all(&folders(folder.path(), vec!["/nothing/there".into()])).expect("on the disk");
         assert!(write_file(&folder.path().join("none")).is_err());
+    }
+
+    /// A disk that takes nothing keeps nobody who has given up: neither a runtime nor its process.
+    #[test]
+    fn who_gives_up_waits_for_no_disk() {
+        let (tell, written) = mpsc::channel();
+        let pending = Pending {
+            written: Mutex::new(written),
+            tell,
+        };
+        let began = Instant::now();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
+        let waited =
+            runtime.block_on(async { tokio::time::timeout(Duration::from_millis(20), pending.end()).await });
+        assert!(waited.is_err(), "{waited:?}");
+        // Waits for its threads.
+        drop(runtime);
+        assert!(began.elapsed() < DISK_LIMIT / 2, "{:?}", began.elapsed());
+    }
+
+    /// What is written takes real time, which is none of the paused one.
+    #[test]
+    fn paused_time_does_not_pass_while_the_disk_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        let ended = runtime.block_on(async {
+            let pending = Pending::begin(folders(folder.path(), Vec::new()));
+            tokio::time::timeout(Duration::from_nanos(1), pending.end()).await
+        });
+        ended.expect("no time has passed").expect("on the disk");
     }
 }
