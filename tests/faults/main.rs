@@ -23,7 +23,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use gokku_core::transition::StepName;
-use gokku_tests::{Engine, Hanging, Server};
+use gokku_tests::{Chance, Engine, Hanging, Server};
 
 use fault::{Fault, Own, Place};
 use moment::Moment;
@@ -45,15 +45,6 @@ fn operations(seed: u64, zero_downtime: bool) -> impl Iterator<Item = Operation>
     tried.map(|place| Operation::ALL[place])
 }
 
-/// A number that looks like chance, from another: `SplitMix64`.
-fn shuffled(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut mixed = *seed;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    mixed ^ (mixed >> 31)
-}
-
 /// Chooses what is tried with the other tests. Fixed: what a run tries must not depend on when it runs.
 fn seed() -> u64 {
     let given = std::env::var("GOKKU_FAULTS_SEED").ok();
@@ -62,7 +53,7 @@ fn seed() -> u64 {
 
 /// The faults of an operation that are to be tried: a step it came to when nothing went wrong, when, and what. `hangs`: with
 /// the other tests, whether one of an engine that hangs is among them.
-fn faults(about: &str, steps: &[String], hangs: bool, seed: &mut u64) -> Vec<(String, Moment, Fault)> {
+fn faults(about: &str, steps: &[String], hangs: bool, chance: &mut Chance) -> Vec<(String, Moment, Fault)> {
     let mut all: Vec<(String, Moment, Fault)> = Vec::new();
     for step in StepName::ALL
         .map(StepName::as_str)
@@ -96,16 +87,15 @@ fn faults(about: &str, steps: &[String], hangs: bool, seed: &mut u64) -> Vec<(St
     let (mut silences, mut kills) = (all.clone(), all);
     kills.retain(|(_, _, fault)| *fault == Fault::Worker);
     silences.retain(|(_, _, fault)| fault.is_silence());
-    let mut chosen = few(kills, PART, seed);
-    chosen.extend(few(silences, usize::from(hangs), seed));
+    let mut chosen = few(kills, PART, chance);
+    chosen.extend(few(silences, usize::from(hangs), chance));
     chosen
 }
 
 /// So many of them, by chance.
-fn few<T>(mut all: Vec<T>, count: usize, seed: &mut u64) -> Vec<T> {
+fn few<T>(mut all: Vec<T>, count: usize, chance: &mut Chance) -> Vec<T> {
     while all.len() > count {
-        let out = usize::try_from(shuffled(seed) % all.len() as u64).unwrap();
-        all.remove(out);
+        all.remove(chance.below(all.len()));
     }
     all
 }
@@ -160,7 +150,8 @@ fn run(
 }
 
 fn all_of(zero_downtime: bool) {
-    let mut seed = seed();
+    let seed = seed();
+    let mut chance = Chance::new(seed);
     println!("seed {seed} (GOKKU_FAULTS_SEED)");
     let mut counts: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
     let mut wrong = Vec::new();
@@ -169,7 +160,14 @@ fn all_of(zero_downtime: bool) {
         // With the other tests one of each mode has an engine that hangs.
         let hangs = place == 0;
         // Whatever its steps are, none of its faults is meant.
-        if faults(&about(operation, zero_downtime), &steps, hangs, &mut seed.clone()).is_empty() {
+        if faults(
+            &about(operation, zero_downtime),
+            &steps,
+            hangs,
+            &mut chance.clone(),
+        )
+        .is_empty()
+        {
             continue;
         }
         // The steps are the same everywhere, so that one choice does for all places.
@@ -185,7 +183,7 @@ fn all_of(zero_downtime: bool) {
                 continue;
             }
             let mut choose = |about: &str, steps: &[String]| {
-                let all = chosen.get_or_insert_with(|| faults(about, steps, hangs, &mut seed));
+                let all = chosen.get_or_insert_with(|| faults(about, steps, hangs, &mut chance));
                 all.iter().filter(|one| is_here(one)).cloned().collect()
             };
             let engine = (place == Place::OwnEngine).then(|| RefCell::new(Engine::start_new()));

@@ -27,6 +27,7 @@
 //! - [`Sshd`] is a real one on the loopback, for pushes and commands over ssh; [`Laptop`] reaches a server by it alone;
 //! - [`Host`] is a machine that is no server yet, with nothing but ssh;
 //! - [`Authority`] issues certificates; [`Pebble`] is a real certificate authority, from which they are ordered;
+//! - [`Chance`] gives numbers that look like chance and are the same every time;
 //! - [`Registry`] is one of images, with a password;
 //! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Hanging`] one that hangs when it is told to;
 //!   [`Disk`] a disk, to fill, or to copy as a power cut leaves it.
@@ -45,6 +46,7 @@ mod app;
 mod authority;
 mod base_image;
 mod build;
+mod chance;
 mod disk;
 mod docker;
 mod engine;
@@ -70,9 +72,10 @@ mod wait;
 mod working_copy;
 
 pub use app::App;
-pub use authority::{Authority, CertificateFiles, trusting};
+pub use authority::{Authority, CertificateFiles, Issued, certificate_params, trusting};
 pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};
 pub use build::{gokku_program, hello_program, test_app_program, workspace};
+pub use chance::Chance;
 pub use disk::{Disk, DiskCopy, Filler};
 pub use docker::{Container, containers, docker};
 pub use engine::Engine;
@@ -92,5 +95,5 @@ pub use registry::Registry;
 pub use running::Running;
 pub use server::{Server, unique};
 pub use sshd::Sshd;
-pub use wait::{PATIENCE, wait_until};
+pub use wait::{PATIENCE, soon, until, wait_until};
 pub use working_copy::{PushOutcome, WorkingCopy};

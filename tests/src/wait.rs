@@ -19,12 +19,45 @@ pub fn wait_until<T>(what: &str, patience: Duration, mut look: impl FnMut() -> O
         if let Some(found) = look() {
             return found;
         }
-        assert!(
-            began.elapsed() < patience,
-            "waited {} s in vain for: {what}",
-            patience.as_secs()
-        );
+        if began.elapsed() >= patience {
+            in_vain(what, patience);
+        }
         thread::sleep(pause);
         pause = (pause * 3 / 2).min(Duration::from_millis(500));
     }
+}
+
+/// Waits for what must come to an end.
+///
+/// # Panics
+///
+/// With these words, where it does not.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let ended = tokio::time::timeout(PATIENCE, future).await;
+    ended.unwrap_or_else(|_| in_vain(what, PATIENCE))
+}
+
+/// Looks again and again, at first every 2 ms and then less often, until there is a result.
+///
+/// # Panics
+///
+/// Once the time is over, saying what was waited for.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let began = Instant::now();
+    let mut pause = Duration::from_millis(2);
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        if began.elapsed() >= PATIENCE {
+            in_vain(what, PATIENCE);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(Duration::from_millis(200));
+    }
+}
+
+#[track_caller]
+fn in_vain(what: &str, patience: Duration) -> ! {
+    panic!("waited {} s in vain for: {what}", patience.as_secs())
 }

@@ -37,7 +37,7 @@ fn add(server: &Server, files: &CertificateFiles) -> gokku_tests::Output {
 fn curl(at: SocketAddr, authority: &Authority, host: &str, path: &str) -> String {
     let output = Command::new("curl")
         .args(["--silent", "--show-error", "--max-time", "60", "--cacert"])
-        .arg(authority.root())
+        .arg(authority.root_file())
         .args(["--resolve", &format!("{host}:{}:{}", at.port(), at.ip())])
         .arg(format!("https://{host}:{}{path}", at.port()))
         .output()
@@ -61,7 +61,7 @@ fn p40_certificates_of_ones_own() {
         .gokku(["certs", "list"])
         .ok()
         .complains("There are no certificates yet");
-    let files = authority.issue(
+    let files = authority.issue_files(
         &["api.example.com", "*.example.org", "bücher.example"].map(ascii),
         2100,
     );
@@ -129,7 +129,7 @@ fn p40_certificates_of_ones_own() {
         (answer.text().as_str(), answer.header("strict-transport-security")),
         ("v1", None)
     );
-    let mut by_tls = Connection::open_tls(https, PATIENCE, &authority.client(), "api.example.com").unwrap();
+    let mut by_tls = Connection::open_tls(https, PATIENCE, &authority.trusted(), "api.example.com").unwrap();
     let answer = by_tls
         .request("GET", "/version", &[("Host", "api.example.com")], b"")
         .unwrap();
@@ -154,9 +154,9 @@ fn p40_certificates_of_ones_own() {
 
     // What does not fit changes nothing.
     let (past, fewer, foreign) = (
-        authority.issue(&["api.example.com"], 2001),
-        authority.issue(&["api.example.com"], 2100),
-        authority.issue(&["foreign.example"], 2100),
+        authority.issue_files(&["api.example.com"], 2001),
+        authority.issue_files(&["api.example.com"], 2100),
+        authority.issue_files(&["foreign.example"], 2100),
     );
     add(&server, &past)
         .exits(2)
@@ -226,7 +226,7 @@ fn p40_a_certificate_is_added_from_a_laptop() {
     release(&dev, &remote, "v1").ok();
     dev.gokku(["domains", "add", "api.example.com", "-a", &remote])
         .ok();
-    let files = authority.issue(&["api.example.com"], 2100);
+    let files = authority.issue_files(&["api.example.com"], 2100);
     dev.gokku([&["certs", "add", "-a", &remote][..], &words(&files)].concat())
         .ok()
         .says("The certificate of api.example.com is added");
@@ -247,17 +247,17 @@ fn p46_nobody_notices_changes_by_tls() {
     let dev = api.working_copy();
     dev.release("v0").ok();
     api.gokku(["domains", "add", "localhost"]).ok();
-    add(&server, &authority.issue(&["localhost"], 2100)).ok();
+    add(&server, &authority.issue_files(&["localhost"], 2100)).ok();
     let mut timeline = Timeline::new("v0");
     let load = Load::start(LoadPlan {
-        tls: Some((authority.client(), "localhost")),
+        tls: Some((authority.trusted(), "localhost")),
         ..LoadPlan::small(at)
     });
     for version in ["v1", "v2"] {
         dev.write_app(version, &[]);
         dev.commit(version);
         timeline.change(version, || dev.push().ok());
-        add(&server, &authority.issue(&["localhost"], 2100)).ok();
+        add(&server, &authority.issue_files(&["localhost"], 2100)).ok();
         other_names_come_and_go(&server, &api, &authority, at);
     }
     server.gokku(["proxy", "restart"]).ok();
@@ -267,8 +267,8 @@ fn p46_nobody_notices_changes_by_tls() {
 
 fn other_names_come_and_go(server: &Server, api: &App<'_>, authority: &Authority, at: SocketAddr) {
     api.gokku(["domains", "add", "more.example"]).ok();
-    add(server, &authority.issue(&["more.example"], 2100)).ok();
-    let mut connection = Connection::open_tls(at, PATIENCE, &authority.client(), "more.example").unwrap();
+    add(server, &authority.issue_files(&["more.example"], 2100)).ok();
+    let mut connection = Connection::open_tls(at, PATIENCE, &authority.trusted(), "more.example").unwrap();
     let answer = connection
         .request("GET", "/version", &[("Host", "more.example")], b"")
         .unwrap();

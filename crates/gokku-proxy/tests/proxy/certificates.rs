@@ -13,7 +13,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, date_time_ymd,
 };
 
-use crate::support::{Authority, params, text};
+use crate::support::{self, Authority, params, text};
 
 /// What `openssl` makes of this input.
 fn openssl(arguments: &[&str], input: &str) -> String {
@@ -48,7 +48,7 @@ fn p40_keys_of_every_usual_kind_are_taken() {
             &params(&["API.example.com", "*.example.com", "api.example.com"]),
             key,
         );
-        let certificate = issued.certificate();
+        let certificate = support::certificate(&issued);
         let names: Vec<&str> = certificate.names().iter().map(DomainName::as_str).collect();
         assert_eq!(names, ["api.example.com", "*.example.com"]);
         assert_eq!(certificate.issuer(), "An issuer of tests");
@@ -233,9 +233,7 @@ fn p40_one_that_is_not_valid_now_says_when() {
     let authority = Authority::new();
     let mut past = params(&["example.com"]);
     past.not_after = date_time_ymd(2001, 2, 3);
-    let past = authority
-        .issue_as(&past, KeyPair::generate().unwrap())
-        .certificate();
+    let past = support::certificate(&authority.issue_as(&past, KeyPair::generate().unwrap()));
     let (first, last) = (UtcTime(946_684_800), UtcTime(981_158_400));
     assert_eq!((past.not_before(), past.not_after()), (first, last));
     for (time, told) in [
@@ -256,7 +254,7 @@ fn p40_one_that_is_not_valid_now_says_when() {
 #[test]
 fn names_are_covered_as_clients_think() {
     let authority = Authority::new();
-    let certificate = authority.issue(&["example.com", "*.example.com"]).certificate();
+    let certificate = support::certificate(&authority.issue(&["example.com", "*.example.com"]));
     for (name, covered) in [
         ("example.com", true),
         ("www.example.com", true),
@@ -280,7 +278,7 @@ fn the_folder_is_its_owners_alone_and_keeps_what_can_be_used() {
     let long = format!("{}.example", ["a".repeat(60).as_str(); 4].join("."));
     assert!(long.len() > 250);
     for names in [&["*.example.com", "example.com"][..], &["example.org"], &[&long]] {
-        let certificate = authority.issue(names).certificate();
+        let certificate = support::certificate(&authority.issue(names));
         store
             .add(&CertificateId::first(certificate.name()), &certificate)
             .unwrap();
@@ -307,7 +305,7 @@ fn the_folder_is_its_owners_alone_and_keeps_what_can_be_used() {
         "{told:?}"
     );
     // The next one of the same name replaces it.
-    let next = authority.issue(&["example.org"]).certificate();
+    let next = support::certificate(&authority.issue(&["example.org"]));
     let id = CertificateId::first(next.name());
     store.add(&id, &next).unwrap();
     assert!(!certificates.join("own/.certificate-tmp-x").exists());

@@ -1,6 +1,8 @@
 //! What an app gets of a request's target that has bytes it may not have: what nginx and Go's servers take reaches it.
 //! nginx 1.22 was asked with the same bytes: it refuses white space, control bytes and DEL, and passes everything else.
 
+use gokku_tests::Chance;
+
 use crate::support::{Named, Site, Upstream, Wire, ok, soon};
 
 /// What is sent, and what the app gets; nothing where the switch refuses it.
@@ -200,23 +202,13 @@ async fn another_protocol_is_not_changed_and_what_follows_a_refused_one_is() {
     }
 }
 
-/// Numbers that are the same each time.
-struct Dice(u32);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        usize::try_from(self.0 >> 16).unwrap() % sides
-    }
-}
-
 /// A request of any kind that has this byte wherever it may; whether a body's end may not be sure for everybody.
-fn any_request(dice: &mut Dice, byte: char, last: bool) -> (String, bool) {
+fn any_request(chance: &mut Chance, byte: char, last: bool) -> (String, bool) {
     let looks = format!("GET /a?{byte} HTTP/1.1\r\nhost: api\r\n\r\n0\r\n\r\n{byte}");
-    let body = looks.repeat(1 + dice.roll(3));
-    let body = &body[..dice.roll(body.len())];
-    let end = if dice.roll(4) == 0 { "\n" } else { "\r\n" };
-    let before = ["", "", "\r\n", "\n\r\n"][dice.roll(4)];
+    let body = looks.repeat(1 + chance.below(3));
+    let body = &body[..chance.below(body.len())];
+    let end = if chance.below(4) == 0 { "\n" } else { "\r\n" };
+    let before = ["", "", "\r\n", "\n\r\n"][chance.below(4)];
     let close = if last {
         format!("connection: close{end}")
     } else {
@@ -225,7 +217,7 @@ fn any_request(dice: &mut Dice, byte: char, last: bool) -> (String, bool) {
     let head =
         format!("{before}POST /{byte}?{byte}{byte}/ HTTP/1.1{end}host: api{end}x: {byte}<{byte}{end}{close}");
     let mut sure = true;
-    let request = match dice.roll(5) {
+    let request = match chance.below(5) {
         0 => format!("{head}{end}"),
         1 if !last => format!("{head}connection: upgrade{end}upgrade: websocket{end}{end}"),
         2 | 3 => format!("{head}content-length: {}{end}{end}{body}", body.len()),
@@ -233,10 +225,10 @@ fn any_request(dice: &mut Dice, byte: char, last: bool) -> (String, bool) {
             let mut chunks = format!("{head}transfer-encoding: chunked{end}{end}");
             let mut rest = body;
             while !rest.is_empty() {
-                let (chunk, later) = rest.split_at(1 + dice.roll(rest.len()));
+                let (chunk, later) = rest.split_at(1 + chance.below(rest.len()));
                 rest = later;
                 let length = chunk.len();
-                let size = match dice.roll(8) {
+                let size = match chance.below(8) {
                     0 => format!("{length:x};{byte}={byte}"),
                     1 => format!("000{length:X}"),
                     2 => {
@@ -251,13 +243,16 @@ fn any_request(dice: &mut Dice, byte: char, last: bool) -> (String, bool) {
                 };
                 chunks = format!("{chunks}{size}\r\n{chunk}\r\n");
             }
-            let trailers = ["", "", "x-sum: ", "x-one: 1\r\nx-two: "][dice.roll(4)];
+            let trailers = ["", "", "x-sum: ", "x-one: 1\r\nx-two: "][chance.below(4)];
             let trailers = if trailers.is_empty() {
                 String::new()
             } else {
                 format!("{trailers}{byte}\r\n")
             };
-            format!("{chunks}{}\r\n{trailers}\r\n", ["0", "000", "0;a"][dice.roll(3)])
+            format!(
+                "{chunks}{}\r\n{trailers}\r\n",
+                ["0", "000", "0;a"][chance.below(3)]
+            )
         }
     };
     (request, sure)
@@ -274,15 +269,15 @@ async fn what_is_changed_ends_where_others_end() {
         let mut seen = Vec::new();
         let mut sure = true;
         for byte in ['x', '"', '<'] {
-            let dice = &mut Dice(seed);
-            let count = 1 + dice.roll(6);
+            let chance = &mut Chance::new(seed);
+            let count = 1 + chance.below(6);
             let mut stream = String::new();
             for number in 1..=count {
-                let (request, is_sure) = any_request(dice, byte, number == count);
+                let (request, is_sure) = any_request(chance, byte, number == count);
                 stream += &request;
                 sure &= is_sure;
             }
-            let piece = [1, 2, 10, 100, 100_000][dice.roll(5)];
+            let piece = [1, 2, 10, 100, 100_000][chance.below(5)];
             let before = blue.asked().len();
             let mut client = Wire::connect(port).await;
             for piece in stream.as_bytes().chunks(piece) {

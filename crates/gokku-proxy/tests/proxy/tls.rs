@@ -15,7 +15,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
 use crate::support::{
-    Authority, Issued, Message, Named, Site, TlsClient, Upstream, Wire, app, domain, noise, ok, params, until,
+    Authority, Issued, Message, Named, Site, TlsClient, Upstream, Wire, app, certificate, domain, noise, ok,
+    params, until,
 };
 
 const HANDSHAKE: Duration = Duration::from_secs(1);
@@ -599,7 +600,7 @@ async fn a_certificate_authority_is_shown_a_challenge() {
     site.client.put_challenge(&name, &put).await.expect("put");
     assert_eq!(is_shown(site.https(), "example.com").await, first.leaf.to_vec());
     let second = challenge(2);
-    site.proxy().put_challenge(&name, second.certificate()).await;
+    site.proxy().put_challenge(&name, certificate(&second)).await;
     assert_eq!(is_shown(site.https(), "example.com").await, second.leaf.to_vec());
     // A browser gets none of it, and another name neither.
     let client = authority.client();
@@ -616,7 +617,7 @@ async fn a_certificate_authority_is_shown_a_challenge() {
     // Beside a certificate the same, and a client that can do both asks for the site.
     let served = authority.issue(&["example.com"]);
     site.add_certificate(&served).await;
-    site.proxy().put_challenge(&name, first.certificate()).await;
+    site.proxy().put_challenge(&name, certificate(&first)).await;
     assert_eq!(is_shown(site.https(), "example.com").await, first.leaf.to_vec());
     let both = client.offering(&[b"http/1.1", b"acme-tls/1"]);
     let stream = both.connect(site.https(), "example.com").await;

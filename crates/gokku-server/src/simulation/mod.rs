@@ -4,14 +4,13 @@
 //!
 //! - `stage`: a server with one app; `switch`: its traffic switch; `operation`: what is asked of it; `outcome`: what must be
 //!   true at the end
-//! - `every_call`, `every_wait`, `schedules`: what is tried; `chance`: numbers for it; `finds`: that it is seen when a rule is
+//! - `every_call`, `every_wait`, `schedules`: what is tried; `finds`: that it is seen when a rule is
 //!   broken; `found`: what was found
 //! - `upkeep`: the supervisor, beside several apps
 //!
 //! The same is tried with real processes on a real engine in `tests/faults`: samples of this, and the proof that it is true.
 #![expect(clippy::print_stdout, reason = "how much was tried is told")]
 
-mod chance;
 mod every_call;
 mod every_wait;
 mod finds;

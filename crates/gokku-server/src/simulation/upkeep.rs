@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gokku_core::{AppName, ContainerId};
+use gokku_tests::Chance;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
@@ -16,9 +17,9 @@ use crate::engine::fake::Fake;
 use crate::engine::fake::fault::Fault;
 use crate::engine::runtime::Runtime;
 use crate::server::Server;
-use crate::simulation::chance::{Chance, seeds};
 use crate::simulation::operation::Operation;
 use crate::simulation::outcome::Expected;
+use crate::simulation::schedules::seeds;
 use crate::simulation::stage::{Cut, Shape, Stage, request};
 use crate::worker::request::Operation as Asked;
 use crate::worker::run::run_on;
@@ -285,7 +286,7 @@ async fn schedules_of_what_can_happen_come_to_a_good_end() {
         let mut stage = fleet().await;
         let mut told = Vec::new();
         let end = supervised(&mut stage, async |stage: &mut Stage| {
-            let mut chance = Chance(seed);
+            let mut chance = Chance::new(seed);
             for _ in 0..=chance.below(8) {
                 told.push(something(stage, &mut chance).await);
                 let tenths = u32::try_from(chance.below(100)).unwrap_or_default();

@@ -11,14 +11,13 @@ mod folder;
 mod lab;
 mod middle;
 mod program;
-mod wait;
 
 pub(crate) use client::{Client, paths};
 pub(crate) use folder::Folder;
+pub(crate) use gokku_tests::{PATIENCE, soon, until};
 pub(crate) use lab::{Lab, docker};
 pub(crate) use middle::{Middle, Reply, answer};
 pub(crate) use program::program;
-pub(crate) use wait::{PATIENCE, soon, until};
 
 use gokku_core::containers::LogLine;
 use gokku_core::machine::stream::Stream;

@@ -13,14 +13,13 @@ mod contained;
 pub(crate) mod log;
 mod site;
 mod upstream;
-mod wait;
 mod wire;
 
-pub(crate) use authority::{Authority, Issued, TlsClient, params, text};
+pub(crate) use authority::{Authority, TlsClient, certificate, text};
 pub(crate) use contained::Contained;
+pub(crate) use gokku_tests::{Issued, PATIENCE, certificate_params as params, soon, until};
 pub(crate) use site::{Site, app, domain, free_ports, get, refused};
 pub(crate) use upstream::{Named, Upstream, target};
-pub(crate) use wait::{PATIENCE, soon, until};
 pub(crate) use wire::{Message, Wire, ok};
 
 /// Bytes that do not repeat soon, so that a lost or doubled piece is seen.

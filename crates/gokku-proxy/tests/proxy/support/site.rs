@@ -18,7 +18,7 @@ use gokku_proxy::{Client, Config, Limits, Network, Proxy, Switch};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
-use super::{Issued, Message, PATIENCE, Wire, until};
+use super::{Issued, Message, PATIENCE, Wire, certificate, until};
 
 /// A switch, its folder and its client. It has threads of its own, which end with it, as a process does.
 pub(crate) struct Site {
@@ -164,7 +164,7 @@ impl Site {
     /// Writes a certificate, in place of the one of the same first name.
     pub(crate) fn write_certificate(&self, issued: &Issued) {
         let store = CertificateStore::of(Source::Own, &self.certificates());
-        let certificate = issued.certificate();
+        let certificate = certificate(issued);
         let id = CertificateId::first(certificate.name());
         store.add(&id, &certificate).expect("written");
     }
