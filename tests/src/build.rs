@@ -48,6 +48,23 @@ fn static_program(package: &str) -> Result<PathBuf, String> {
     executable(cargo)
 }
 
+/// Returns a program that runs on `FROM scratch`, compiled of one file that needs no crate: for tests that push no app.
+pub fn compiled(source: &Path) -> Result<Vec<u8>, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let program = folder.path().join("app");
+    let output = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
+        .args(["--edition", "2024", "-O", "-C", "strip=symbols"])
+        .args(["-C", "target-feature=+crt-static", "-o"])
+        .arg(&program)
+        .arg(source)
+        .output()
+        .map_err(|error| format!("rustc could not be run: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    std::fs::read(&program).map_err(|error| error.to_string())
+}
+
 /// A build that failed fails every story, each with the compiler's words.
 #[track_caller]
 fn built(program: &'static Result<PathBuf, String>) -> &'static Path {

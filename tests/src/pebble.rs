@@ -5,13 +5,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::curl::curl;
 use crate::ports::free_port;
 use crate::wait::PATIENCE;
 
@@ -163,25 +164,10 @@ impl Pebble {
     /// A file with the certificate by which those that it issues are known.
     pub fn trusted(&self) -> PathBuf {
         let path = self.at("trusted.pem");
-        let output = Command::new("curl")
-            .args([
-                "--fail",
-                "--silent",
-                "--show-error",
-                "--max-time",
-                "60",
-                "--cacert",
-            ])
-            .arg(self.root())
-            .arg(format!("https://localhost:{}/roots/0", self.management))
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        fs::write(&path, output.stdout).unwrap();
+        let at = SocketAddr::from((Ipv4Addr::LOCALHOST, self.management));
+        let root = curl(&self.root(), at, "localhost", "/roots/0").unwrap_or_else(|why| panic!("{why}"));
+        assert!(root.starts_with("-----BEGIN CERTIFICATE-----"), "{root}");
+        fs::write(&path, root).unwrap();
         path
     }
 

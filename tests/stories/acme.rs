@@ -3,10 +3,9 @@
 use std::fmt::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::process::Command;
 
 use gokku_tests::{
-    App, Connection, Load, LoadPlan, PATIENCE, Pebble, PebbleOptions, Running, Server, Timeline, send,
+    App, Connection, Load, LoadPlan, PATIENCE, Pebble, PebbleOptions, Running, Server, Timeline, curl, send,
     wait_until,
 };
 
@@ -78,26 +77,7 @@ impl Scene {
 
     /// What a client gets by https that accepts what the authority issues.
     fn curl(&self, host: &str) -> Result<String, String> {
-        let output = Command::new("curl")
-            .args([
-                "--fail",
-                "--silent",
-                "--show-error",
-                "--max-time",
-                "60",
-                "--cacert",
-            ])
-            .arg(self.pebble.trusted())
-            .args(["--resolve", &format!("{host}:{}:127.0.0.1", self.pebble.tls)])
-            .arg(format!("https://{host}:{}/version", self.pebble.tls))
-            .output()
-            .unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if output.status.success() {
-            Ok(text(&output.stdout))
-        } else {
-            Err(text(&output.stderr))
-        }
+        curl(&self.pebble.trusted(), self.https(), host, "/version")
     }
 
     fn await_https(&self, host: &str, expected: &str) {

@@ -2,7 +2,6 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
 
 use gokku_tests::{
     App, Authority, CertificateFiles, Connection, Load, LoadPlan, PATIENCE, Server, Timeline, free_port, send,
@@ -33,21 +32,10 @@ fn add(server: &Server, files: &CertificateFiles) -> gokku_tests::Output {
     server.gokku([&["certs", "add"][..], &words(files)].concat())
 }
 
-/// What `curl` gets by https of this host; the program looks at the certificate as browsers do.
+/// What `curl` gets by https of this host, or says.
 fn curl(at: SocketAddr, authority: &Authority, host: &str, path: &str) -> String {
-    let output = Command::new("curl")
-        .args(["--silent", "--show-error", "--max-time", "60", "--cacert"])
-        .arg(authority.root_file())
-        .args(["--resolve", &format!("{host}:{}:{}", at.port(), at.ip())])
-        .arg(format!("https://{host}:{}{path}", at.port()))
-        .output()
-        .expect("curl runs");
-    let said = if output.status.success() {
-        output.stdout
-    } else {
-        output.stderr
-    };
-    String::from_utf8_lossy(&said).into_owned()
+    let got = gokku_tests::curl(&authority.root_file(), at, host, path);
+    got.unwrap_or_else(|why| why)
 }
 
 /// P40: added, shown, given out, replaced, removed; what does not fit is refused with a reason.

@@ -1,7 +1,6 @@
 //! The machine's Docker Engine, what an image on it is built from, and the end of what a test has made.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
@@ -11,22 +10,8 @@ use tempfile::TempDir;
 
 /// The static program of gokku-docker's tests.
 static PROGRAM: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("app");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../gokku-docker/tests/docker/program/main.rs");
-    let output = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
-        .args(["--edition", "2024", "-O", "-C", "strip=symbols"])
-        .args(["-C", "target-feature=+crt-static", "-o"])
-        .arg(&program)
-        .arg(source)
-        .output()
-        .expect("rustc runs");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    std::fs::read(&program).unwrap()
+    gokku_tests::compiled(&source).expect("a program")
 });
 
 pub(crate) struct Lab {
