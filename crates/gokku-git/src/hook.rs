@@ -95,7 +95,7 @@ impl Repository {
         Ok(changed)
     }
 
-    /// Whether git hands a push to the hooks: they are there, and it leaves the refs to them.
+    /// Returns whether git hands a push to the hooks: they are there, and it leaves the refs to them.
     pub fn has_hooks(&self, hook: &Hook) -> Result<bool, Error> {
         Ok(self.foreign_hooks(hook).is_empty() && self.leaves_refs()?)
     }
@@ -157,7 +157,7 @@ impl Repository {
     }
 }
 
-/// The version of the git that is run, `(2, 47)`; none when it says something else.
+/// Returns the version of the git that is run, `(2, 47)`; none when it says something else.
 pub fn git_version() -> Result<Option<(u32, u32)>, Error> {
     let text = run(git_anywhere().arg("version"))?;
     Ok(version_of(&String::from_utf8_lossy(&text)))

@@ -53,8 +53,8 @@ impl Repository {
         }
     }
 
-    /// Whether a commit's files may be taken out. A tree of a few objects can stand for more files than any disk has: they
-    /// are counted as git lists them, folders too, and no further than to the limit.
+    /// Checks whether a commit's files may be taken out. A tree of a few objects can stand for more files than any disk has:
+    /// they are counted as git lists them, folders too, and no further than to the limit.
     pub fn measure(&self, commit: &CommitId, limits: &PushLimits) -> Result<Result<Tree, TooMuch>, Error> {
         let longest = match limits.max_path {
             0 => u64::MAX,
@@ -73,7 +73,7 @@ impl Repository {
         })
     }
 
-    /// Whether git may take a push's objects, which lie in quarantine: this process is its hook.
+    /// Checks whether git may take a push's objects, which lie in quarantine: this process is its hook.
     pub fn check_intake(&self, limits: &PushLimits) -> Result<Result<(), TooMuch>, Error> {
         let brought = std::env::var_os(QUARANTINE[0]).map(PathBuf::from);
         let found = match &brought {
@@ -91,7 +91,7 @@ impl Repository {
         Ok(fits)
     }
 
-    /// Whether the repository takes no more of the disk than it may, with what lies in quarantine there.
+    /// Checks whether the repository takes no more of the disk than it may, with what lies in quarantine there.
     pub fn check_size(&self, limits: &PushLimits) -> Result<Result<(), TooMuch>, Error> {
         let folder = self.path().join("objects");
         let found = held(&folder).map_err(at(&folder))?;
@@ -105,7 +105,7 @@ impl Repository {
         })
     }
 
-    /// How many refs there are.
+    /// Returns how many refs there are.
     pub fn count_refs(&self) -> Result<u64, Error> {
         let mut command = git(self.path(), ["for-each-ref", "--format="]);
         let mut child = spawn(command.stderr(std::process::Stdio::null()))?;

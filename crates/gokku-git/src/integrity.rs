@@ -41,7 +41,7 @@ pub struct Repaired {
 }
 
 impl Repaired {
-    /// Whether there was nothing to repair.
+    /// Returns whether there was nothing to repair.
     pub fn is_nothing(&self) -> bool {
         self.removed.is_empty() && self.refs.is_empty()
     }
@@ -123,7 +123,7 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 impl Repository {
-    /// The files that have no content, or not even its beginning, although git writes none like that: objects, packs and
+    /// Returns the files that have no content, or not even its beginning, although git writes none like that: objects, packs and
     /// what is made of them, refs.
     pub fn torn(&self) -> Vec<PathBuf> {
         let objects = self.path().join("objects");
@@ -170,7 +170,7 @@ impl Repository {
         torn
     }
 
-    /// Whether what each ref names is there: itself only, or with all that it builds on. It takes no longer than `limit`.
+    /// Returns whether what each ref names is there: itself only, or with all that it builds on. It takes no longer than `limit`.
     pub fn history(&self, deep: bool, limit: Duration) -> Result<History, Error> {
         let until = Instant::now() + limit;
         let walk: &[&str] = if deep { &["--objects"] } else { &["--no-walk"] };
@@ -276,8 +276,8 @@ impl Repository {
         write().map_err(|source| Error::File { path, source })
     }
 
-    /// The files of a commit that a folder does not have, or has without any content: a stand-in for comparing all of it, at
-    /// the price of a look at each name.
+    /// Returns the files of a commit that a folder does not have, or has without any content: a stand-in for comparing all of it,
+    /// at the price of a look at each name.
     pub fn lost(&self, commit: &CommitId, folder: &Path) -> Result<Vec<String>, Error> {
         let is_lost = |entry: &&crate::obstacle::Entry| {
             let Ok(there) = fs::symlink_metadata(folder.join(entry.path())) else {

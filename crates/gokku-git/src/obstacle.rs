@@ -29,7 +29,7 @@ pub enum Obstacle {
 }
 
 impl Obstacle {
-    /// The same of those of its paths that are kept; none when there are none.
+    /// Returns the same of those of its paths that are kept; none when there are none.
     pub fn only<E>(
         self,
         keep: impl FnOnce(Vec<String>) -> Result<Vec<String>, E>,
@@ -226,7 +226,7 @@ impl Repository {
         filters(loan.git(folder.path(), ["check-attr", "--cached"]), paths)
     }
 
-    /// What in a commit cannot be deployed. Files are told by what is in them, whatever attributes they still have: a
+    /// Returns what in a commit cannot be deployed. Files are told by what is in them, whatever attributes they still have: a
     /// pointer is a pointer.
     pub fn obstacles(&self, commit: &CommitId) -> Result<Vec<Obstacle>, Error> {
         let entries = self.entries(commit)?;
@@ -260,7 +260,7 @@ impl Repository {
     }
 }
 
-/// The files below a folder that a filter is meant for by the attributes there, which nothing here runs; by filter.
+/// Returns the files below a folder that a filter is meant for by the attributes there, which nothing here runs; by filter.
 pub fn filters_in(files: &Path) -> Result<BTreeMap<String, Vec<String>>, Error> {
     let mut paths = Vec::new();
     let mut named = false;

@@ -275,7 +275,7 @@ impl Repository {
         Ok(true)
     }
 
-    /// Everything in it that is not as gokku makes it; nothing is changed.
+    /// Returns everything in it that is not as gokku makes it; nothing is changed.
     pub fn differences(&self, hook: &Hook) -> Result<Vec<Difference>, Error> {
         let said = self.said()?;
         let mut differences = Vec::new();

@@ -76,7 +76,7 @@ impl Repository {
         Ok(transaction)
     }
 
-    /// Which of some refs are not yet where a push wants them.
+    /// Returns which of some refs are not yet where a push wants them.
     pub fn unmoved_refs(&self, updates: &[RefUpdate]) -> Result<Vec<RefUpdate>, Error> {
         let text = run(&mut git(
             self.path(),
@@ -112,7 +112,7 @@ impl Repository {
         Ok(())
     }
 
-    /// Whether the file can be locked in which git notes commits without their parents, `shallow`: as git locks it, for a
+    /// Checks whether the file can be locked in which git notes commits without their parents, `shallow`: as git locks it, for a
     /// moment.
     pub fn check_shallow(&self) -> Result<(), Error> {
         let path = self.path().join("shallow.lock");

@@ -17,7 +17,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The repository at a path; nothing is looked at yet.
+    /// Names the repository at a path; nothing is looked at yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
@@ -27,7 +27,7 @@ impl Repository {
         &self.path
     }
 
-    /// Whether there is one.
+    /// Returns whether there is one.
     pub fn is_there(&self) -> bool {
         self.path.join("HEAD").exists()
     }
@@ -50,7 +50,7 @@ impl Repository {
         self.pin(PushLimits::default().max_size).map(drop)
     }
 
-    /// The commit that a name stands for; none when there is none.
+    /// Returns the commit that a name stands for; none when there is none.
     pub fn resolve(&self, name: &str) -> Result<Option<CommitId>, Error> {
         let mut command = git(
             &self.path,
@@ -68,12 +68,12 @@ impl Repository {
         })
     }
 
-    /// The commit at a branch's end; none when the branch has had no push.
+    /// Returns the commit at a branch's end; none when the branch has had no push.
     pub fn head_of(&self, branch: &BranchName) -> Result<Option<CommitId>, Error> {
         self.resolve(&branch.full())
     }
 
-    /// What is pushed to a branch that is no commit; none when it is one.
+    /// Returns what is pushed to a branch that is no commit; none when it is one.
     pub fn no_commit(&self, object: &CommitId) -> Result<Option<NoCommit>, Error> {
         let mut command = git(&self.path, ["cat-file", "-t", object.as_str()]);
         let kind = run(&mut command)?;
@@ -99,13 +99,13 @@ impl Repository {
         })
     }
 
-    /// Whether a commit is among those that another one builds on, or is that one.
+    /// Returns whether a commit is among those that another one builds on, or is that one.
     pub fn is_ancestor(&self, older: &CommitId, newer: &CommitId) -> Result<bool, Error> {
         let args = ["merge-base", "--is-ancestor", older.as_str(), newer.as_str()];
         Ok(output(&mut git(&self.path, args))?.status.success())
     }
 
-    /// The rule of the repository's own configuration that an update breaks; git would look at it only for refs that it
+    /// Returns the rule of the repository's own configuration that an update breaks; git would look at it only for refs that it
     /// moves itself.
     pub fn broken_rule(&self, update: &RefUpdate) -> Result<Option<Rule>, Error> {
         if update.old.is_zero() {
@@ -128,7 +128,7 @@ impl Repository {
         run(git(&self.path, ["symbolic-ref", "HEAD"]).arg(branch.full())).map(drop)
     }
 
-    /// The first line of a commit's message.
+    /// Returns the first line of a commit's message.
     pub fn subject(&self, commit: &CommitId) -> Result<String, Error> {
         let mut command = git(&self.path, ["rev-list", "--no-walk", "--encoding=UTF-8"]);
         let text = run(command.args(["--format=%s", commit.as_str()]))?;

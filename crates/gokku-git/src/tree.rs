@@ -43,7 +43,7 @@ impl Repository {
         Ok(())
     }
 
-    /// What a commit's files are.
+    /// Returns what a commit's files are.
     pub fn tree(&self, commit: &CommitId) -> Result<TreeId, Error> {
         let tree = run(&mut git(
             self.path(),
@@ -52,7 +52,7 @@ impl Repository {
         Ok(TreeId::new(String::from_utf8_lossy(&tree).trim()))
     }
 
-    /// The paths of a commit's files: no symbolic links, no submodules.
+    /// Returns the paths of a commit's files: no symbolic links, no submodules.
     pub fn files(&self, commit: &CommitId) -> Result<Vec<String>, Error> {
         let entries = self.entries(commit)?;
         Ok(entries
@@ -62,8 +62,8 @@ impl Repository {
             .collect())
     }
 
-    /// A file of a commit, or the one that a link of that name leads to; none when there is none. A link that leads out of
-    /// the commit, or to nothing, is an error: it is meant to be something.
+    /// Returns a file of a commit, or the one that a link of that name leads to; none when there is none. A link that leads out
+    /// of the commit, or to nothing, is an error: it is meant to be something.
     pub fn file(&self, commit: &CommitId, path: &str, limit: Limit) -> Result<Option<Vec<u8>>, Error> {
         // The name of an object ends with its line.
         if path.contains('\n') {

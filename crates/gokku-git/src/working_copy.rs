@@ -13,7 +13,7 @@ pub struct WorkingCopy {
 }
 
 impl WorkingCopy {
-    /// The one that has this folder in it; none where there is no repository. git is not started for it: most commands
+    /// Returns the one that has this folder in it; none where there is no repository. git is not started for it: most commands
     /// on a server are given where there is none.
     pub fn around(folder: &Path) -> Option<Self> {
         let found = folder.ancestors().any(|folder| folder.join(".git").exists());
@@ -37,7 +37,7 @@ impl WorkingCopy {
         Ok((told.status.success() && !path.is_empty()).then(|| PathBuf::from(path)))
     }
 
-    /// The names of its remotes.
+    /// Returns the names of its remotes.
     pub fn remotes(&self) -> Result<Vec<String>, Error> {
         let told = run(&mut self.git(["remote"]))?;
         Ok(String::from_utf8_lossy(&told)
@@ -46,7 +46,7 @@ impl WorkingCopy {
             .collect())
     }
 
-    /// The URL that is pushed to; none when there is no such remote.
+    /// Returns the URL that is pushed to; none when there is no such remote.
     pub fn url(&self, remote: &str) -> Result<Option<String>, Error> {
         let told = output(&mut self.git(["remote", "get-url", "--push", "--", remote]))?;
         let url = String::from_utf8_lossy(&told.stdout);

@@ -75,7 +75,7 @@ impl Server {
         }
     }
 
-    /// Where everything of an app is.
+    /// Returns where everything of an app is.
     pub fn app_dir(&self, app: &AppName) -> AppDir {
         self.root.app_dir(app)
     }

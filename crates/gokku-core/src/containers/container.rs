@@ -112,17 +112,17 @@ pub struct Details {
 }
 
 impl ContainerFacts {
-    /// One of its labels.
+    /// Returns one of its labels.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str)
     }
 
-    /// What one of its labels says; none also for one that cannot be read.
+    /// Returns what one of its labels says; none also for one that cannot be read.
     pub fn read_label<T: FromStr>(&self, key: &str) -> Option<T> {
         self.label(key)?.parse().ok()
     }
 
-    /// The transition that made the first containers of those it is among: the one that made it, where no label says
+    /// Returns the transition that made the first containers of those it is among: the one that made it, where no label says
     /// another.
     pub fn generation(&self) -> Option<&str> {
         self.label(labels::GENERATION).or(self.label(labels::TRANSITION))

@@ -13,7 +13,7 @@ pub const CUT: &str = " … (cut: the line is longer than 16 kB)";
 pub struct Unended(Vec<u8>);
 
 impl Unended {
-    /// The lines that `said` completes, with their ends.
+    /// Returns the lines that `said` completes, with their ends.
     pub fn push(&mut self, said: &[u8]) -> Vec<u8> {
         let mut ended = Vec::new();
         for part in said.split_inclusive(|byte| *byte == b'\n') {
@@ -33,7 +33,7 @@ impl Unended {
         self.0.extend_from_slice(&words[..room.min(words.len())]);
     }
 
-    /// What was said last, without the end of its line.
+    /// Returns what was said last, without the end of its line.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut line = std::mem::take(&mut self.0);
         cut(&mut line);
@@ -62,7 +62,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The lines that a piece completes, without their ends.
+    /// Returns the lines that a piece completes, without their ends.
     pub fn push(&mut self, piece: &LogLine) -> Vec<String> {
         let held = match piece.stream {
             Stream::Out => &mut self.out,
@@ -71,7 +71,7 @@ impl Lines {
         lines(&held.push(&piece.bytes))
     }
 
-    /// What was said last, without the end of its line.
+    /// Returns what was said last, without the end of its line.
     pub fn rest(&mut self) -> Vec<String> {
         let mut rest = lines(&self.out.rest());
         rest.extend(lines(&self.err.rest()));
@@ -79,7 +79,7 @@ impl Lines {
     }
 }
 
-/// The lines of a text, without their ends.
+/// Returns the lines of a text, without their ends.
 pub fn lines(said: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(said);
     text.lines()

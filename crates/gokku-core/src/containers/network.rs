@@ -18,12 +18,12 @@ pub struct NetworkFacts {
 }
 
 impl NetworkFacts {
-    /// One of its labels.
+    /// Returns one of its labels.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str)
     }
 
-    /// How many containers there can be on it.
+    /// Returns how many containers there can be on it.
     pub fn room(&self) -> u32 {
         self.subnets.iter().map(|subnet| subnet.room()).sum()
     }

@@ -23,15 +23,15 @@ pub struct ImageUsage {
 }
 
 impl ImageUsage {
-    /// What goes with it.
+    /// Returns what goes with it.
     pub fn alone(self) -> u64 {
         self.whole.saturating_sub(self.shared)
     }
 }
 
 impl Usage {
-    /// What several images take together: the largest as a whole, and of the others what no image shares. The engine says of no
-    /// two images what they share; those of one app share with each other what its largest one has, and then this is exact.
+    /// Returns what several images take together: the largest as a whole, and of the others what no image shares. The engine says
+    /// of no two images what they share; those of one app share with each other what its largest one has, and then this is exact.
     pub fn together<'a>(&self, images: impl IntoIterator<Item = &'a ImageId>) -> u64 {
         let ids: BTreeSet<&ImageId> = images.into_iter().collect();
         let all: Vec<ImageUsage> = ids.iter().filter_map(|id| self.images.get(id)).copied().collect();

@@ -145,7 +145,7 @@ pub struct Instead<'a> {
     pub text: &'a str,
 }
 
-/// The folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
+/// Returns the folder's `.dockerignore`: `<Dockerfile>.dockerignore` comes before the one at the top.
 ///
 /// Where there is none, `otherwise` is its text.
 pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore, ContextError> {

@@ -89,7 +89,7 @@ impl Ignore {
         Ok(Self { patterns })
     }
 
-    /// Whether a file or folder is left out, given relative to the top, and what to know for what is in it. `above`
+    /// Returns whether a file or folder is left out, given relative to the top, and what to know for what is in it. `above`
     /// is what was said of the folder that it is in; at the top it is the default.
     pub fn look(&self, path: &[u8], above: &Above) -> (bool, Above) {
         let mut out = false;
@@ -104,7 +104,7 @@ impl Ignore {
         (out, Above(matched))
     }
 
-    /// Whether something in this folder, which is left out, may be brought back, so that one has to look.
+    /// Returns whether something in this folder, which is left out, may be brought back, so that one has to look.
     pub fn looks_into(&self, folder: &[u8]) -> bool {
         let mut exceptions = self.patterns.iter().filter(|rule| rule.brings_back);
         if exceptions.clone().any(|rule| rule.pattern.has_wildcards()) {
@@ -113,7 +113,7 @@ impl Ignore {
         exceptions.any(|rule| rule.pattern.begins_below(folder))
     }
 
-    /// Whether a file is left out, given relative to the top.
+    /// Returns whether a file is left out, given relative to the top.
     pub fn leaves_out(&self, file: &str) -> bool {
         let mut above = Above::default();
         for (slash, _) in file.match_indices('/') {
@@ -127,7 +127,7 @@ impl Ignore {
         self.look(file.as_bytes(), &above).0
     }
 
-    /// The exceptions, without their `!`, as clean paths.
+    /// Returns the exceptions, without their `!`, as clean paths.
     pub fn exceptions(&self) -> impl Iterator<Item = &[u8]> {
         let exceptions = self.patterns.iter().filter(|rule| rule.brings_back);
         exceptions.map(|rule| rule.pattern.text())

@@ -24,12 +24,12 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// The images that BuildKit has looked for since this was asked last.
+    /// Returns the images that BuildKit has looked for since this was asked last.
     pub fn loaded(&mut self) -> Vec<String> {
         std::mem::take(&mut self.loaded)
     }
 
-    /// The lines that a message brings.
+    /// Returns the lines that a message brings.
     pub fn lines(&mut self, base64: &str) -> Vec<String> {
         let mut lines = Vec::new();
         let Ok(bytes) = BASE64.decode(base64) else {
@@ -68,14 +68,14 @@ impl Trace {
         lines
     }
 
-    /// What was said last, without the end of its line.
+    /// Returns what was said last, without the end of its line.
     pub fn rest(&mut self) -> Vec<String> {
         let mut lines = Vec::new();
         self.let_go(|_| true, &mut lines);
         lines
     }
 
-    /// The step that failed.
+    /// Returns the step that failed.
     pub fn failed(&mut self) -> Option<FailedBuild> {
         self.failed.take()
     }

@@ -167,7 +167,7 @@ impl Engine {
         self.remove_and(id, !keeps).await
     }
 
-    /// The same, and all volumes of its own go with it.
+    /// Removes it with all volumes of its own.
     pub async fn remove_with_volumes(&self, id: &ContainerId) -> Result<(), Error> {
         self.remove_and(id, true).await
     }
@@ -217,7 +217,7 @@ impl Engine {
         self.ask(call, self.docker.inspect_container(id_or_name, None))
     }
 
-    /// The containers that carry all these labels, running or not, in no order.
+    /// Returns the containers that carry all these labels, running or not, in no order.
     pub async fn containers(&self, labels: &[(&str, &str)]) -> Result<Vec<ContainerFacts>, Error> {
         let all = self.listed(&label_filter(labels)).await?;
         Ok(all
@@ -240,7 +240,7 @@ impl Engine {
             .collect())
     }
 
-    /// A container by its id or exact name, with everything; none when there is none.
+    /// Returns a container by its id or exact name, with everything; none when there is none.
     pub async fn container(&self, id_or_name: &str) -> Result<Option<ContainerFacts>, Error> {
         let one = match self.inspected(id_or_name).await {
             Err(Error::NotFound { .. }) => return Ok(None),

@@ -15,7 +15,7 @@ use crate::engine::labels::label_filter;
 use crate::engine::limits::Call;
 
 impl Engine {
-    /// What happens from this call on to containers that carry these labels, whenever the stream is first looked at.
+    /// Returns what happens from this call on to containers that carry these labels, whenever the stream is first looked at.
     /// Ends, mostly with an error, when the engine goes away. A container that ends at once may be told to have died
     /// before it is told to have started.
     pub fn events(&self, labels: &[(&str, &str)]) -> BoxStream<'static, Result<ContainerEvent, Error>> {

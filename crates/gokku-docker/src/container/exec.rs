@@ -53,7 +53,7 @@ pub struct SessionHandle {
 }
 
 impl Session {
-    /// The handle of this session.
+    /// Returns the handle of this session.
     pub fn handle(&self) -> SessionHandle {
         SessionHandle {
             engine: self.engine.clone(),
@@ -114,7 +114,7 @@ impl SessionHandle {
         Ok(())
     }
 
-    /// The program's exit code, once its output has ended.
+    /// Returns the program's exit code, once its output has ended.
     pub async fn exit_code(&self) -> Result<i64, Error> {
         match &self.kind {
             Kind::Exec(id, _) => self.engine.exec_exit(id).await,

@@ -48,7 +48,7 @@ fn of(id: &str) -> Call<'_> {
 }
 
 impl Engine {
-    /// What a container printed, and with `follow` what it will print until it ends.
+    /// Returns what a container printed, and with `follow` what it will print until it ends.
     pub fn logs(&self, id: &ContainerId, options: &LogOptions) -> BoxStream<'static, Result<LogLine, Error>> {
         let tail = options
             .tail
@@ -88,7 +88,7 @@ impl Engine {
         .boxed()
     }
 
-    /// The last lines a container printed, both streams in their order.
+    /// Returns the last lines a container printed, both streams in their order.
     pub async fn last_lines(&self, id: &ContainerId, lines: usize) -> Result<Vec<String>, Error> {
         let options = LogOptions {
             tail: Some(lines),

@@ -72,7 +72,7 @@ impl Engine {
         }
     }
 
-    /// The same, until somebody says to stop: then the container is gone when this returns, and there is no exit code.
+    /// Runs the same until somebody says to stop: then the container is gone when this returns, and there is no exit code.
     /// A future that is dropped while the container is made can only have it removed later, if anyone is still there.
     pub async fn run_one_off_until(
         &self,

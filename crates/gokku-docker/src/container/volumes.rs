@@ -76,7 +76,7 @@ fn facts(one: Volume) -> VolumeFacts {
 }
 
 impl Engine {
-    /// A volume by its name; none when there is none.
+    /// Returns a volume by its name; none when there is none.
     pub async fn volume(&self, name: &str) -> Result<Option<VolumeFacts>, Error> {
         match self.volume_inspected(name).await {
             Err(Error::NotFound { .. }) => Ok(None),
@@ -99,7 +99,7 @@ impl Engine {
         self.ask(call, self.docker.list_volumes(Some(options)))
     }
 
-    /// The volumes that carry all these labels, by their names.
+    /// Returns the volumes that carry all these labels, by their names.
     pub async fn volumes(&self, labels: &[(&str, &str)]) -> Result<Vec<VolumeFacts>, Error> {
         let found = self.volumes_listed(labels).await?;
         let mut all: Vec<VolumeFacts> = found.volumes.unwrap_or_default().into_iter().map(facts).collect();
@@ -118,7 +118,7 @@ impl Engine {
         }
     }
 
-    /// Whether folders can be mounted without a way out of them: each is still where its path says, and no container of
+    /// Checks whether folders can be mounted without a way out of them: each is still where its path says, and no container of
     /// a gokku can replace one by a link to somewhere else.
     ///
     /// What another app has is not named: whoever may mount a folder need not know who else there is.

@@ -50,7 +50,7 @@ struct About {
     logging: String,
 }
 
-/// The socket that a `DOCKER_HOST` names.
+/// Returns the socket that a `DOCKER_HOST` names.
 pub fn socket(docker_host: Option<&str>) -> Result<PathBuf, Error> {
     match docker_host.filter(|host| !host.is_empty()) {
         None => Ok(PathBuf::from(DEFAULT_SOCKET)),
@@ -67,7 +67,7 @@ impl Engine {
         Self::connect_within(socket, Limits::default()).await
     }
 
-    /// The same, with other limits.
+    /// Connects with other limits.
     pub fn connect_within(socket: &Path, limits: Limits) -> BoxFuture<'_, Result<Self, Error>> {
         Box::pin(Self::open_within(socket, limits))
     }
@@ -140,12 +140,12 @@ impl Engine {
         )
     }
 
-    /// The engine's own version, `20.10.24`.
+    /// Returns the engine's own version, `20.10.24`.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// The version of its API, `1.41`.
+    /// Returns the version of its API, `1.41`.
     pub fn api(&self) -> &str {
         &self.api
     }
@@ -161,17 +161,17 @@ impl Engine {
         number.and_then(|number| number.parse().ok()).unwrap_or(u32::MAX)
     }
 
-    /// The folder of the engine's data, as the engine says it.
+    /// Returns the folder of the engine's data, as the engine says it.
     pub async fn data_root(&self) -> Result<PathBuf, Error> {
         Ok(self.about().await?.data_root.clone())
     }
 
-    /// The folders that the engine's data is in: one that leaves its images to containerd has them beside its own.
+    /// Returns the folders that the engine's data is in: one that leaves its images to containerd has them beside its own.
     pub async fn data_folders(&self) -> Result<Vec<PathBuf>, Error> {
         Ok(vec![self.data_root().await?, PathBuf::from(CONTAINERD)])
     }
 
-    /// Whether the engine has the program that it starts containers with when they are to have an init.
+    /// Returns whether the engine has the program that it starts containers with when they are to have an init.
     pub async fn has_init(&self) -> Result<bool, Error> {
         Ok(self.about().await?.has_init)
     }

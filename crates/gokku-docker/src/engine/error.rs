@@ -212,12 +212,12 @@ impl Error {
         }
     }
 
-    /// Whether it is not known what became of what was asked: the engine may do it yet.
+    /// Returns whether it is not known what became of what was asked: the engine may do it yet.
     pub fn is_silence(&self) -> bool {
         matches!(self, Self::Silent { .. })
     }
 
-    /// Whether the thing asked for is simply not there.
+    /// Returns whether the thing asked for is simply not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
     }

@@ -52,7 +52,7 @@ impl Begun {
 }
 
 impl FailedBuild {
-    /// The exit code of the instruction's command, where that is why.
+    /// Returns the exit code of the instruction's command, where that is why.
     pub fn exit_code(&self) -> Option<u32> {
         // BuildKit's words.
         let after = self.reason.rsplit_once("exit code: ")?.1;

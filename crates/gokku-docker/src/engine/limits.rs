@@ -100,7 +100,7 @@ impl<'a> Call<'a> {
 }
 
 impl Engine {
-    /// The same engine, for a command that somebody waits for: once something was not answered, nothing else is asked.
+    /// Returns the same engine, for a command that somebody waits for: once something was not answered, nothing else is asked.
     #[must_use]
     pub fn brief(mut self) -> Self {
         self.memory = Some(Arc::default());

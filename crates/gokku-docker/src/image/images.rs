@@ -18,7 +18,7 @@ use crate::engine::labels::label_filter;
 use crate::engine::limits::Call;
 
 impl Engine {
-    /// An image by its id or name; none when there is none.
+    /// Returns an image by its id or name; none when there is none.
     pub async fn image(&self, id_or_name: &str) -> Result<Option<ImageFacts>, Error> {
         let found = match self.image_inspected(id_or_name).await {
             Err(Error::NotFound { .. }) => return Ok(None),
@@ -80,7 +80,7 @@ impl Engine {
         self.ask(call, self.docker.list_images(Some(options)))
     }
 
-    /// The images that carry all these labels.
+    /// Returns the images that carry all these labels.
     pub async fn images(&self, labels: &[(&str, &str)]) -> Result<Vec<ImageFacts>, Error> {
         let images = self.images_listed(labels).await?;
         Ok(images

@@ -75,7 +75,7 @@ struct Descriptor {
 }
 
 impl Engine {
-    /// What an image's name means in its registry now: the name with a digest.
+    /// Returns what an image's name means in its registry now: the name with a digest.
     pub async fn digest_of(&self, image: &ImageRef, login: Option<&Login>) -> Result<ImageRef, Error> {
         let id = image.to_string();
         let call = Call::new("manifest inspect", "ask the registry for the image", &id);
@@ -156,7 +156,7 @@ impl Engine {
         }
     }
 
-    /// Whether a registry lets a login in.
+    /// Checks whether a registry lets a login in.
     pub async fn check_login(&self, login: &Login) -> Result<(), Error> {
         let call = Call::new("login", "log in to the registry", &login.registry);
         self.within(self.limits.act, call, self.try_login(call.what, login))

@@ -50,7 +50,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// What its disk is used for. Engines before API 1.42 also measure volumes and containers for it, which takes long
+    /// Returns what its disk is used for. Engines before API 1.42 also measure volumes and containers for it, which takes long
     /// where these are large.
     pub async fn usage(&self) -> Result<Usage, Error> {
         let (major, minor) = self.api_number().min(NEWEST_DF);

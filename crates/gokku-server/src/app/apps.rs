@@ -66,7 +66,7 @@ impl App {
     }
 }
 
-/// An app of this environment: the one that is there, or else one that is made. True when it was made.
+/// Returns the app of this environment: the one that is there, or else one that is made. True when it was made.
 pub fn ensure(
     server: &Server,
     name: &AppName,
@@ -233,7 +233,7 @@ pub(crate) fn hook(server: &Server, name: &AppName) -> Hook {
     }
 }
 
-/// Every app whose record can be read, by name: one that is broken is one that is broken, see [`unreadable`].
+/// Returns every app whose record can be read, by name: one that is broken is one that is broken, see [`unreadable`].
 pub fn list(root: &Root) -> Result<Vec<App>, Error> {
     Ok(names(root)?
         .iter()
@@ -241,7 +241,7 @@ pub fn list(root: &Root) -> Result<Vec<App>, Error> {
         .collect())
 }
 
-/// What is among the apps and is none that can be read, with why.
+/// Returns what is among the apps and is none that can be read, with why.
 pub fn unreadable(root: &Root) -> Result<Vec<(AppName, Error)>, Error> {
     let all = names(root)?.into_iter();
     Ok(all
@@ -261,7 +261,7 @@ pub(crate) fn names(root: &Root) -> Result<Vec<AppName>, Error> {
     Ok(names)
 }
 
-/// An app's record.
+/// Returns an app's record.
 pub fn load(dir: &AppDir) -> Result<App, Error> {
     let name = dir.app();
     let path = dir.app_file();
@@ -279,14 +279,14 @@ pub fn save(root: &Root, app: &App) -> Result<(), FileError> {
     toml_file::write(&root.app_dir(&app.name).app_file(), app)
 }
 
-/// Those that whoever asks may see.
+/// Returns those that whoever asks may see.
 pub fn visible(server: &Server) -> Result<Vec<App>, Error> {
     let mut all = list(&server.root)?;
     all.retain(|app| server.access.allows(&app.name));
     Ok(all)
 }
 
-/// P34: the app that a name means, or a name and an environment, `api-production`; none when there is none that whoever
+/// P34: returns the app that a name means, or a name and an environment, `api-production`; none when there is none that whoever
 /// asks may reach.
 pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> {
     let dir = server.app_dir(given);
@@ -307,7 +307,7 @@ pub fn find(server: &Server, given: &AppName) -> Result<Option<AppName>, Error> 
     }
 }
 
-/// The app that `-a` means.
+/// Returns the app that `-a` means.
 pub fn resolve(server: &Server, given: &str) -> Result<AppName, Error> {
     let name: AppName = given.parse().map_err(|source| Error::NotAName {
         given: given.to_owned(),

@@ -7,7 +7,7 @@ use crate::app::Error;
 use crate::fs::app_dir::AppDir;
 use crate::fs::{atomic, lock_file};
 
-/// An app's env; empty when it has none.
+/// Returns an app's env; empty when it has none.
 pub fn read(dir: &AppDir) -> Result<EnvFile, Error> {
     let path = dir.env();
     let bytes = atomic::read(&path)?.unwrap_or_default();

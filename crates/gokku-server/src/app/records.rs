@@ -10,7 +10,7 @@ use crate::fs::Error;
 use crate::fs::app_dir::AppDir;
 use crate::fs::{atomic, toml_file};
 
-/// A release's record; none when there is none.
+/// Returns a release's record; none when there is none.
 pub fn load(dir: &AppDir, id: ReleaseId) -> Result<Option<Record>, Error> {
     let path = dir.record(id);
     let bytes = atomic::read(&path)?;
@@ -39,13 +39,13 @@ fn ids_in(entries: fs::ReadDir) -> Vec<ReleaseId> {
         .collect()
 }
 
-/// Every record of an app that can be read, oldest first: one that is broken is one that is broken, see [`unreadable`].
+/// Returns every record of an app that can be read, oldest first: one that is broken is one that is broken, see [`unreadable`].
 pub fn list(dir: &AppDir) -> Result<Vec<Record>, Error> {
     let read = |id| load(dir, id).ok().flatten();
     Ok(in_order(dir)?.into_iter().filter_map(read).collect())
 }
 
-/// The releases whose records cannot be read, with why.
+/// Returns the releases whose records cannot be read, with why.
 pub fn unreadable(dir: &AppDir) -> Result<Vec<(ReleaseId, Error)>, Error> {
     let read = |id| Some((id, load(dir, id).err()?));
     Ok(in_order(dir)?.into_iter().filter_map(read).collect())
@@ -76,7 +76,7 @@ fn in_order(dir: &AppDir) -> Result<Vec<ReleaseId>, Error> {
     Ok(ids)
 }
 
-/// The active release: what `current` points at.
+/// Returns the active release: what `current` points at.
 pub fn active(dir: &AppDir) -> Option<ReleaseId> {
     fs::read_link(dir.current())
         .ok()?
@@ -86,7 +86,7 @@ pub fn active(dir: &AppDir) -> Option<ReleaseId> {
         .ok()
 }
 
-/// P26: the name of a release's image.
+/// P26: returns the name of a release's image.
 pub fn image_tag(app: &AppName, release: ReleaseId) -> String {
     let (name, tag) = image_name(app, release);
     format!("{name}:{tag}")

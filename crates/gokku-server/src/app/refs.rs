@@ -78,12 +78,12 @@ pub(crate) fn look(dir: &AppDir, updates: &[RefUpdate]) -> Result<Refs, Error> {
     })
 }
 
-/// Whether the branch of a push is at the commit that it brought.
+/// Returns whether the branch of a push is at the commit that it brought.
 pub fn is_moved(dir: &AppDir, updates: &[RefUpdate]) -> Result<bool, Error> {
     Ok(look(dir, updates)? == Refs::Moved)
 }
 
-/// Whether a push brings commits without their parents that the repository has not noted as such. `told` is the file in
+/// Returns whether a push brings commits without their parents that the repository has not noted as such. `told` is the file in
 /// which git keeps them while the push is under way, beside its own, `shallow`.
 pub fn has_new_roots(told: &Path) -> bool {
     let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();

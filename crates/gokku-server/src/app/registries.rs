@@ -72,7 +72,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<Stored, Error> {
     })
 }
 
-/// A registry's host as a user writes it.
+/// Returns a registry's host as a user writes it.
 pub fn host(given: &str) -> Result<String, Error> {
     let host = given.to_ascii_lowercase();
     let host = match host.as_str() {
@@ -86,7 +86,7 @@ pub fn host(given: &str) -> Result<String, Error> {
     }
 }
 
-/// Every login, by host.
+/// Returns every login, by host.
 pub fn list(root: &Root) -> Result<Vec<RegistryFacts>, Error> {
     let stored = read(root)?.registries.into_iter();
     let mut all: Vec<RegistryFacts> = stored

@@ -194,7 +194,7 @@ pub struct EnvConfig {
 }
 
 impl EnvConfig {
-    /// What is read of an env file.
+    /// Returns what is read of an env file.
     pub fn limit(&self) -> Limit {
         read_limits::ENV.or(self.size.0)
     }
@@ -252,13 +252,13 @@ impl Default for ProxyConfig {
 }
 
 impl ServerConfig {
-    /// The capabilities that an app's containers may have.
+    /// Returns the capabilities that an app's containers may have.
     pub fn capabilities_of(&self, app: &AppName) -> BTreeSet<Capability> {
         let given = self.apps.get(app);
         given.map(|given| given.capabilities.clone()).unwrap_or_default()
     }
 
-    /// What is said of host ports, as it is for an app that has this one.
+    /// Returns what is said of host ports, as it is for an app that has this one.
     pub fn host_ports_of(&self, app: &AppName, has: Option<u16>) -> HostPorts {
         let others = self.apps.iter().filter(|(name, _)| *name != app);
         let others = others.flat_map(|(_, given)| &given.ports);

@@ -96,7 +96,7 @@ fn record(server: &Server, app: &AppName, set: Vec<String>, unset: Vec<String>) 
     );
 }
 
-/// Whether the app runs, so that a change of its env is to be applied to what runs.
+/// Returns whether the app runs, so that a change of its env is to be applied to what runs.
 pub fn is_running<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<bool, Error>> {
     Box::pin(has_targets(server, app))
 }

@@ -49,7 +49,7 @@ impl KeyFacts {
         }
     }
 
-    /// The apps it may reach.
+    /// Returns the apps it may reach.
     pub fn access(&self) -> Access {
         Access::of(self.apps.iter().flatten().cloned())
     }
@@ -74,7 +74,7 @@ pub fn add(server: &Server, home: &Path, bound: &BoundKey) -> Result<KeyFacts, E
     Ok(facts)
 }
 
-/// The keys that are let in, in the order of their lines.
+/// Returns the keys that are let in, in the order of their lines.
 pub fn list(server: &Server, home: &Path) -> Result<Vec<KeyFacts>, Error> {
     check_owner(server, home)?;
     let bytes = atomic::read(&file(home))?.unwrap_or_default();

@@ -473,7 +473,7 @@ async fn look(
     Ok((containers, found))
 }
 
-/// The active container of the first process, and whether it runs: the one with the traffic, else the blue one.
+/// Returns the active container of the first process, and whether it runs: the one with the traffic, else the blue one.
 pub async fn active(
     server: &Server,
     app: &AppName,

@@ -51,7 +51,7 @@ fn plan_of(server: &Server, app: &AppName) -> Result<Plan, Error> {
     Ok(Plan::of_release(&dir, release)?)
 }
 
-/// Every type of the active release.
+/// Returns every type of the active release.
 pub fn list<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<Vec<ProcessFacts>, Error>> {
     Box::pin(list_processes(server, app))
 }

@@ -29,7 +29,7 @@ pub struct ReleaseFacts {
     pub reason: Option<String>,
 }
 
-/// Every release of an app, newest first.
+/// Returns every release of an app, newest first.
 pub fn list(dir: &AppDir) -> Result<Vec<ReleaseFacts>, Error> {
     apps::load(dir)?;
     let active = records::active(dir);

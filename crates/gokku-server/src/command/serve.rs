@@ -12,7 +12,7 @@ use crate::command::Error;
 use crate::os::key_env::{BY, DOMAINS, ONLY, REACHED_AT, WITH_KEY};
 use crate::server::Server;
 
-/// The app whose repository is meant. The first push to one that is not there makes it; true when it did.
+/// Returns the app whose repository is meant. The first push to one that is not there makes it; true when it did.
 pub fn app(server: &Server, service: Service, named: &AppName) -> Result<(AppName, bool), Error> {
     if let Some(app) = apps::find(server, named)? {
         return Ok((app, false));

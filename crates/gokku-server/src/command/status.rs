@@ -273,7 +273,7 @@ impl Asked {
     }
 }
 
-/// Every app, by name: one question to the engine and one to the switch.
+/// Returns every app, by name: one question to the engine and one to the switch.
 pub fn all(server: &Server) -> BoxFuture<'_, Result<Seen<Vec<AppStatus>>, Error>> {
     Box::pin(of_all(server))
 }
@@ -315,7 +315,7 @@ async fn of_all(server: &Server) -> Result<Seen<Vec<AppStatus>>, Error> {
     })
 }
 
-/// One app, with its health asked now.
+/// Returns one app, with its health asked now.
 pub fn one<'a>(server: &'a Server, name: &'a AppName) -> BoxFuture<'a, Result<Seen<AppStatus>, Error>> {
     Box::pin(of_one(server, name))
 }
@@ -644,7 +644,7 @@ fn last(server: &Server, app: &AppName, busy: bool) -> Option<LastTransition> {
     })
 }
 
-/// Whether an app has traffic and a container that runs for it.
+/// Returns whether an app has traffic and a container that runs for it.
 pub fn answers<'a>(server: &'a Server, app: &'a AppName) -> BoxFuture<'a, Result<bool, Error>> {
     Box::pin(has_traffic(server, app))
 }
@@ -658,7 +658,7 @@ async fn has_traffic(server: &Server, app: &AppName) -> Result<bool, Error> {
     }
 }
 
-/// How long ago a time was, in words.
+/// Returns how long ago a time was, in words.
 pub fn ago(started: &str) -> String {
     clock::parse(started).map_or_else(String::new, |at| clock::span(clock::now_seconds() - at))
 }

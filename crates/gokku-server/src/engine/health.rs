@@ -253,7 +253,7 @@ fn unwatched(error: &impl fmt::Display) -> String {
     format!("it could not be watched to the end: {error}")
 }
 
-/// Why a container exited, in words.
+/// Returns why a container exited, in words.
 pub fn exit_reason(code: i64, details: &Details) -> String {
     match code {
         _ if details.oom_killed => {

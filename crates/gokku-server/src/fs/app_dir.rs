@@ -14,12 +14,12 @@ pub struct AppDir {
 }
 
 impl AppDir {
-    /// The server's folder.
+    /// Returns the server's folder.
     pub fn root(&self) -> &Root {
         &self.root
     }
 
-    /// The app's name.
+    /// Returns the app's name.
     pub fn app(&self) -> &AppName {
         &self.app
     }
@@ -50,67 +50,67 @@ impl AppDir {
         self.path().join("shared/.env")
     }
 
-    /// What its build caches' names have in them.
+    /// Returns the file with what its build caches' names have in them.
     pub fn caches(&self) -> PathBuf {
         self.path().join("build-caches")
     }
 
-    /// The folder of its releases.
+    /// Returns the folder of its releases.
     pub fn releases(&self) -> PathBuf {
         self.path().join("releases")
     }
 
-    /// A release's code.
+    /// Returns the path of a release's code.
     pub fn tree(&self, id: ReleaseId) -> PathBuf {
         self.releases().join(id.to_string())
     }
 
-    /// A release's record.
+    /// Returns the path of a release's record.
     pub fn record(&self, id: ReleaseId) -> PathBuf {
         self.releases().join(format!("{id}.toml"))
     }
 
-    /// The link to the active release's code.
+    /// Returns the link to the active release's code.
     pub fn current(&self) -> PathBuf {
         self.path().join("current")
     }
 
-    /// The folder of what transitions told.
+    /// Returns the folder of what transitions told.
     pub fn deploys(&self) -> PathBuf {
         self.path().join("deploys")
     }
 
-    /// What a transition told.
+    /// Returns the path of what a transition told.
     pub fn log(&self, id: ReleaseId) -> PathBuf {
         self.deploys().join(format!("{id}.log"))
     }
 
-    /// The code of a push, taken out of it before its deploy begins.
+    /// Returns the path of the code of a push, taken out of it before its deploy begins.
     pub fn incoming(&self, id: ReleaseId) -> PathBuf {
         self.path().join("incoming").join(id.to_string())
     }
 
-    /// The journal of the transition that is under way.
+    /// Returns the path of the journal of the transition that is under way.
     pub fn journal(&self) -> PathBuf {
         self.path().join("journal.toml")
     }
 
-    /// There while it is destroyed with its volumes.
+    /// Returns the file that is there while it is destroyed with its volumes.
     pub fn volumes_go(&self) -> PathBuf {
         self.path().join("volumes-go")
     }
 
-    /// There while something was built that is not on the disk yet: in which time of the machine.
+    /// Returns the file that is there while something was built that is not on the disk yet: in which time of the machine.
     pub fn unwritten(&self) -> PathBuf {
         self.path().join("unwritten")
     }
 
-    /// The lock that whoever changes it holds.
+    /// Returns the path of the lock that whoever changes it holds.
     pub fn lock(&self) -> PathBuf {
         self.path().join("lock")
     }
 
-    /// The folder of those that wait for that lock.
+    /// Returns the folder of those that wait for that lock.
     pub fn queue(&self) -> PathBuf {
         self.path().join("queue")
     }

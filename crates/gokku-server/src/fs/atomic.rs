@@ -82,7 +82,7 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// The same, so that a power cut does not bring it back.
+/// Removes it so that a power cut does not bring it back.
 pub fn remove_for_good(path: &Path) -> Result<(), Error> {
     remove(path)?;
     durable::write_file(folder(path))

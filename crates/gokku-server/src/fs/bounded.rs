@@ -8,8 +8,8 @@ use std::path::Path;
 use gokku_core::text::read_limits::Limit;
 use rustix::fs::OFlags;
 
-/// What is in a file; none where there is none. What is no file, a device or a pipe for example, is an error, and not even
-/// opened.
+/// Returns what is in a file; none where there is none. What is no file, a device or a pipe for example, is an error, and not
+/// even opened.
 pub fn file(path: &Path, limit: Limit) -> io::Result<Option<Vec<u8>>> {
     let read = || {
         let is_file = |about: &std::fs::Metadata| match about.is_file() {
@@ -31,7 +31,7 @@ pub fn file(path: &Path, limit: Limit) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// What comes to its end within the limit.
+/// Returns what comes to its end within the limit.
 pub fn stream(from: impl Read, limit: Limit) -> io::Result<Vec<u8>> {
     let mut read = Vec::new();
     from.take(limit.enough()).read_to_end(&mut read)?;

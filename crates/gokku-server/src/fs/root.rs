@@ -14,7 +14,7 @@ pub const DEFAULT: &str = "/opt/gokku";
 pub struct Root(PathBuf);
 
 impl Root {
-    /// The folder, made where it is missing. Its canonical path tells this server's containers from another's.
+    /// Opens the folder, made where it is missing. Its canonical path tells this server's containers from another's.
     pub fn open(path: &Path) -> Result<Self, Error> {
         for (folder, mode) in [
             ("", 0o755),
@@ -32,72 +32,72 @@ impl Root {
         Ok(Self(path))
     }
 
-    /// The folder's path.
+    /// Returns the folder's path.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The value of the label that its containers carry.
+    /// Returns the value of the label that its containers carry.
     pub fn label(&self) -> String {
         self.0.to_string_lossy().into_owned()
     }
 
-    /// The server's settings.
+    /// Returns the path of the server's settings.
     pub fn config(&self) -> PathBuf {
         self.0.join("config.toml")
     }
 
-    /// The logins to registries.
+    /// Returns the path of the logins to registries.
     pub fn registries(&self) -> PathBuf {
         self.0.join("registries.toml")
     }
 
-    /// The record of everything that changed; older parts of it have a number behind their name.
+    /// Returns the path of the record of everything that changed; older parts of it have a number behind their name.
     pub fn events(&self) -> PathBuf {
         self.0.join("events.log")
     }
 
-    /// The folder of all apps.
+    /// Returns the folder of all apps.
     pub fn apps(&self) -> PathBuf {
         self.0.join("apps")
     }
 
-    /// There when something was built since the build cache was last kept to its budget.
+    /// Returns the file that is there when something was built since the build cache was last kept to its budget.
     pub fn cache_grew(&self) -> PathBuf {
         self.0.join("run/build-cache-grew")
     }
 
-    /// In which time of the machine the repositories were last looked at.
+    /// Returns the file that says in which time of the machine the repositories were last looked at.
     pub fn looked_at(&self) -> PathBuf {
         self.0.join("run/looked-at")
     }
 
-    /// The lock that whoever changes an app's domains holds.
+    /// Returns the path of the lock that whoever changes an app's domains holds.
     pub fn domains_lock(&self) -> PathBuf {
         self.0.join("proxy/domains.lock")
     }
 
-    /// The certificates, a folder for each source.
+    /// Returns the path of the certificates, a folder for each source.
     pub fn certificates(&self) -> PathBuf {
         self.0.join("proxy/certs")
     }
 
-    /// The lock of whoever changes certificates.
+    /// Returns the path of the lock of whoever changes certificates.
     pub fn certificates_lock(&self) -> PathBuf {
         self.0.join("proxy/certs.lock")
     }
 
-    /// The route table.
+    /// Returns the path of the route table.
     pub fn routes(&self) -> PathBuf {
         self.0.join("proxy/routes.json")
     }
 
-    /// The traffic switch's control socket.
+    /// Returns the path of the traffic switch's control socket.
     pub fn socket(&self) -> PathBuf {
         self.0.join("run/proxy.sock")
     }
 
-    /// What the daemon says.
+    /// Returns the path of what the daemon says.
     pub fn daemon_log(&self) -> PathBuf {
         self.0.join("run/proxy.log")
     }

@@ -15,7 +15,7 @@ struct Versioned {
     version: u32,
 }
 
-/// Whether a file has lost its content: nothing, or nothing but zeros, is what a power cut or a failing disk leaves.
+/// Returns whether a file has lost its content: nothing, or nothing but zeros, is what a power cut or a failing disk leaves.
 pub fn is_torn(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
@@ -53,13 +53,13 @@ fn wrong(path: &Path, text: &str, start: usize, message: String) -> Error {
     }
 }
 
-/// The same for a file that says its version. That is looked at first: only of its own does this program know what
+/// Parses a file that says its version. That is looked at first: only of its own does this program know what
 /// else may stand there.
 pub fn parse_versioned<T: DeserializeOwned>(path: &Path, bytes: &[u8], version: u32) -> Result<T, Error> {
     parse_since(path, bytes, version, version)
 }
 
-/// The same, where files of older versions are read, too.
+/// Parses such a file where files of older versions are read, too.
 pub fn parse_since<T: DeserializeOwned>(
     path: &Path,
     bytes: &[u8],
@@ -82,7 +82,7 @@ pub fn parse_since<T: DeserializeOwned>(
     parse(path, bytes)
 }
 
-/// A file's content.
+/// Returns a file's content.
 pub fn text(path: &Path, value: &impl Serialize) -> Result<String, Error> {
     toml::to_string(value).map_err(|source| Error::Unwritable {
         path: path.to_owned(),

@@ -18,7 +18,7 @@ pub fn now_seconds() -> i64 {
     Timestamp::now().as_second()
 }
 
-/// The milliseconds since then, by a clock that nobody can set.
+/// Returns the milliseconds since then, by a clock that nobody can set.
 pub fn elapsed_ms(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
@@ -32,14 +32,14 @@ pub fn uptime_ms() -> i64 {
         .saturating_add(now.tv_nsec / 1_000_000)
 }
 
-/// How long ago something was, by a time that was recorded of it; never longer than `most`, which is known by a clock that
-/// nobody can set.
+/// Returns how long ago something was, by a time that was recorded of it; never longer than `most`, which is known by a clock
+/// that nobody can set.
 pub fn ago(recorded_ms: i64, most: Duration) -> Duration {
     let ago = now_ms().saturating_sub(recorded_ms).max(0);
     Duration::from_millis(ago.unsigned_abs()).min(most)
 }
 
-/// Now, RFC 3339 in UTC, to the second.
+/// Returns now, RFC 3339 in UTC, to the second.
 pub fn now_text() -> String {
     text(now_seconds())
 }
@@ -50,7 +50,7 @@ pub(crate) fn unlike(seconds: i64) -> Option<String> {
     (now_seconds() < seconds - NEAR).then(now_text)
 }
 
-/// A time, RFC 3339 in UTC.
+/// Returns a time, RFC 3339 in UTC.
 pub fn text(seconds: i64) -> String {
     Timestamp::from_second(seconds)
         .map(|at| at.to_string())
@@ -67,7 +67,7 @@ pub fn parse_ms(text: &str) -> Option<i64> {
     text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
-/// How long something took or lasts, in the two largest units: `3d 4h`, `2m 5s`, `41s`.
+/// Returns how long something took or lasts, in the two largest units: `3d 4h`, `2m 5s`, `41s`.
 pub fn span(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
@@ -79,7 +79,7 @@ pub fn span(seconds: i64) -> String {
     }
 }
 
-/// The time that `--since` means: `10m`, `2h30m`, or RFC 3339; in seconds since 1970.
+/// Returns the time that `--since` means: `10m`, `2h30m`, or RFC 3339; in seconds since 1970.
 pub fn since(given: &str) -> Option<i64> {
     if let Some(at) = parse(given) {
         return Some(at);

@@ -55,7 +55,7 @@ enum Said {
 }
 
 impl DaemonLog {
-    /// `path`: the file that standard error may be, which begins anew when it is too large.
+    /// Begins to write to standard error; `path` is the file that this may be, which begins anew when it is too large.
     pub fn begin(path: Option<PathBuf>) -> io::Result<Self> {
         Self::begin_on(io::stderr(), path)
     }

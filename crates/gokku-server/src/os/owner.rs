@@ -19,7 +19,7 @@ pub struct Owner {
     group: u32,
 }
 
-/// The owner, if it is another; none also where there is no folder yet.
+/// Returns the owner, if it is another; none also where there is no folder yet.
 pub fn other(root: &Path) -> Option<Owner> {
     let there = fs::metadata(root).ok()?;
     (there.uid() != geteuid().as_raw()).then(|| Owner {
@@ -30,7 +30,7 @@ pub fn other(root: &Path) -> Option<Owner> {
 }
 
 impl Owner {
-    /// A command that runs a program as the owner, with nothing of this process's environment; `by` is who asks.
+    /// Returns a command that runs a program as the owner, with nothing of this process's environment; `by` is who asks.
     pub fn command(&self, program: &Path, by: &str) -> Result<Command, Error> {
         let user = name("/etc/passwd", self.user);
         if geteuid() == Uid::ROOT {

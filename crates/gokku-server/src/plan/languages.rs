@@ -119,7 +119,7 @@ fn detect(
     })
 }
 
-/// The Dockerfile that the deploy branch's commit is built with: its own, or the generated one.
+/// Returns the Dockerfile that the deploy branch's commit is built with: its own, or the generated one.
 pub fn dockerfile(server: &Server, app: &AppName) -> Result<Vec<u8>, Error> {
     let dir = server.app_dir(app);
     let record = apps::load(&dir)?;

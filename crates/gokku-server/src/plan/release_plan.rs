@@ -67,7 +67,7 @@ pub(crate) struct Start {
     pub(crate) init: bool,
 }
 
-/// What a `gokku.yml` says of an app; the defaults when there is no file.
+/// Returns what a `gokku.yml` says of an app; the defaults when there is no file.
 pub fn config_of(app: &AppName, yml: Option<&[u8]>) -> Result<AppConfig, Error> {
     let Some(bytes) = yml else {
         return Ok(AppConfig::default());
@@ -116,7 +116,7 @@ pub(crate) fn processes(tree: &Path, app: &AppName) -> Result<Processes, Error> 
     processes_of(tree, &config)
 }
 
-/// The settings in an env.
+/// Returns the settings in an env.
 pub fn settings_of(env: &EnvFile) -> Result<Settings, Error> {
     Settings::read(env).map_err(Error::Settings)
 }
@@ -171,7 +171,7 @@ impl Plan {
         })
     }
 
-    /// What is known of the active release, with defaults for what cannot be read: for taking an app down, which
+    /// Returns what is known of the active release, with defaults for what cannot be read: for taking an app down, which
     /// must not need a valid configuration.
     pub fn lenient(dir: &AppDir) -> Self {
         let read = |tree: &Path| Self::read(dir, tree, false);
@@ -197,7 +197,7 @@ impl Plan {
         }
     }
 
-    /// The plan of a release whose code is in its place.
+    /// Returns the plan of a release whose code is in its place.
     pub fn of_release(dir: &AppDir, id: ReleaseId) -> Result<Self, Error> {
         Self::read(dir, &dir.tree(id), false)
     }
@@ -257,7 +257,7 @@ impl Plan {
         })
     }
 
-    /// The migration in words: the setting's, or else the `Procfile`'s.
+    /// Returns the migration in words: the setting's, or else the `Procfile`'s.
     pub fn migration(&self) -> Option<&[String]> {
         let setting = self.settings.migration.as_deref();
         setting.or_else(|| {
@@ -268,12 +268,12 @@ impl Plan {
         })
     }
 
-    /// The host port that is said to be the app's.
+    /// Returns the host port that is said to be the app's.
     pub fn said_port(&self) -> Option<u16> {
         self.config.ports.map(|ports| ports.host).or(self.settings.port)
     }
 
-    /// The host port that the app is to have: the one that is said, or one that is looked for.
+    /// Returns the host port that the app is to have: the one that is said, or one that is looked for.
     pub fn host_port(&self, app: &AppName) -> PutRoute {
         if let Some(port) = self.said_port() {
             return PutRoute::Port(port);
@@ -287,7 +287,7 @@ impl Plan {
         }
     }
 
-    /// The port the app listens on in its container, given the ports its image says it exposes.
+    /// Returns the port the app listens on in its container, given the ports its image says it exposes.
     pub fn container_port(&self, exposed: &[u16]) -> Result<u16, Error> {
         let said = self
             .config
@@ -302,7 +302,7 @@ impl Plan {
         }
     }
 
-    /// The container's environment: the app's, and `PORT` when the app has none.
+    /// Returns the container's environment: the app's, and `PORT` when the app has none.
     pub fn environment(&self, port: Option<u16>) -> Vec<(String, String)> {
         let mut env: Vec<(String, String)> = self
             .env

@@ -18,7 +18,7 @@ fn path(dir: &AppDir, id: ReleaseId) -> PathBuf {
     dir.deploys().join(format!("{id}.abort"))
 }
 
-/// Those whose end can be asked for: the one that is under way, then those that wait.
+/// Returns those whose end can be asked for: the one that is under way, then those that wait.
 pub fn choices(dir: &AppDir) -> Result<Vec<Holder>, Error> {
     // One that gets the app meanwhile is seen twice rather than not at all.
     let mut waiting = waiting::waiting(dir);
@@ -63,14 +63,14 @@ pub(crate) async fn asked(receiver: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Who asked for a transition's end; none when it was somebody's plain signal.
+/// Returns who asked for a transition's end; none when it was somebody's plain signal.
 pub fn asked_by(dir: &AppDir, id: ReleaseId) -> Option<String> {
     let text = fs::read_to_string(path(dir, id)).ok()?;
     let name = text.trim();
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The transition has ended.
+/// Forgets who asked for a transition's end: it has ended.
 pub fn forget(dir: &AppDir, id: ReleaseId) {
     // What stays is removed with the app's old logs.
     let _ = atomic::remove(&path(dir, id));

@@ -44,7 +44,7 @@ pub fn follow(
     }
 }
 
-/// The same, until `on_event` has seen enough. What its process says that it leaves unfinished is the end.
+/// Follows until `on_event` has seen enough. What its process says that it leaves unfinished is the end.
 pub fn follow_until<B>(
     dir: &AppDir,
     id: ReleaseId,

@@ -9,7 +9,7 @@ use crate::fs::Error;
 use crate::fs::app_dir::AppDir;
 use crate::fs::{atomic, toml_file};
 
-/// The journal of the transition that is under way; none when none is.
+/// Returns the journal of the transition that is under way; none when none is.
 pub fn load(dir: &AppDir) -> Result<Option<Journal>, Error> {
     let path = dir.journal();
     let bytes = atomic::read(&path)?;
@@ -32,7 +32,7 @@ pub fn save(dir: &AppDir, journal: &Journal) -> Result<(), Error> {
     toml_file::write(&dir.journal(), journal)
 }
 
-/// The transition has ended.
+/// Removes the journal: the transition has ended.
 pub fn remove(dir: &AppDir) -> Result<(), Error> {
     atomic::remove_for_good(&dir.journal())
 }

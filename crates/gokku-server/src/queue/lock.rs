@@ -30,7 +30,7 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Whether nobody's transition is under way: gokku itself has the app for a moment.
+    /// Returns whether nobody's transition is under way: gokku itself has the app for a moment.
     pub fn is_brief(&self) -> bool {
         matches!(
             self.what,
@@ -120,7 +120,7 @@ pub struct AppLock {
 }
 
 impl AppLock {
-    /// The push before this transition, whose branch git may still have to move.
+    /// Returns the push before this transition, whose branch git may still have to move.
     pub fn pending_ref(&self) -> Option<&PendingRef> {
         self.written.pending_ref.as_ref()
     }
@@ -209,13 +209,13 @@ fn read(file: &mut File) -> Option<Written> {
     serde_json::from_str(&text).ok()
 }
 
-/// The last push whose deploy went well.
+/// Returns the last push whose deploy went well.
 pub fn pending_ref(dir: &AppDir) -> Result<Option<PendingRef>, Error> {
     let mut file = open(dir)?;
     Ok(read(&mut file).and_then(|written| written.pending_ref))
 }
 
-/// Who holds an app now; none when nobody does.
+/// Returns who holds an app now; none when nobody does.
 pub fn holder(dir: &AppDir) -> Result<Option<Held>, Error> {
     let mut file = open(dir)?;
     match file.try_lock_shared() {
@@ -232,13 +232,13 @@ pub fn use_code(incoming: &Path) -> Option<File> {
     Some(folder)
 }
 
-/// Whether a push's code is in use by a process that lives.
+/// Returns whether a push's code is in use by a process that lives.
 pub fn code_is_used(incoming: &Path) -> bool {
     let locked = File::open(incoming).map(|folder| folder.try_lock());
     matches!(locked, Ok(Err(TryLockError::WouldBlock)))
 }
 
-/// The error for a busy app.
+/// Returns the error for a busy app.
 pub fn busy(app: &AppName, held: Option<&Held>) -> Error {
     Error::Busy {
         app: app.clone(),

@@ -32,7 +32,7 @@ pub struct PendingRef {
 }
 
 impl PendingRef {
-    /// One that begins now.
+    /// Returns one that begins now.
     pub fn new(branch: BranchName, commit: CommitId, receiver: u32) -> Self {
         let limit = i64::try_from(LIMIT.as_millis()).unwrap_or(i64::MAX);
         Self {

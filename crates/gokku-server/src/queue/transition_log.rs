@@ -191,22 +191,22 @@ impl Log {
     }
 }
 
-/// The events of a log, as far as it goes.
+/// Returns the events of a log, as far as it goes.
 pub fn read(dir: &AppDir, id: ReleaseId) -> Vec<Stamped> {
     events(&fs::read(dir.log(id)).unwrap_or_default())
 }
 
-/// The events of a log's content. A line that is none, because it was cut off, is no event.
+/// Returns the events of a log's content. A line that is none, because it was cut off, is no event.
 pub fn events(bytes: &[u8]) -> Vec<Stamped> {
     bytes.split(|byte| *byte == b'\n').filter_map(event).collect()
 }
 
-/// The event of a line.
+/// Returns the event of a line.
 pub fn event(line: &[u8]) -> Option<Stamped> {
     serde_json::from_slice(line).ok()
 }
 
-/// The transitions of an app that have a log, oldest first.
+/// Returns the transitions of an app that have a log, oldest first.
 pub fn list(dir: &AppDir) -> Vec<ReleaseId> {
     let mut ids: Vec<ReleaseId> = fs::read_dir(dir.deploys())
         .into_iter()

@@ -58,7 +58,7 @@ fn enter(dir: &AppDir, holder: &Holder) -> Result<Ticket, Error> {
     Ok(Ticket { path, _file: file })
 }
 
-/// Those that wait, oldest first. What a killed one has left is removed.
+/// Returns those that wait, oldest first. What a killed one has left is removed.
 pub fn waiting(dir: &AppDir) -> Vec<Holder> {
     let entries = fs::read_dir(dir.queue()).into_iter().flatten().flatten();
     let mut all: Vec<Holder> = entries

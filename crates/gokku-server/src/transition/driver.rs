@@ -125,7 +125,7 @@ pub struct DriverConfig {
 }
 
 impl Driver {
-    /// A transition that begins now: its journal is written before anything is done.
+    /// Begins a transition: its journal is written before anything is done.
     pub async fn begin(parts: DriverConfig, id: ReleaseId) -> Result<Self, Error> {
         let placeholder = Journal::begin(id, parts.goal.clone(), &Observed::default());
         let mut driver = Self::of(parts, placeholder);
@@ -137,7 +137,7 @@ impl Driver {
         Ok(driver)
     }
 
-    /// A transition that somebody else began.
+    /// Goes on with a transition that somebody else began.
     pub fn resume(parts: DriverConfig, journal: Journal) -> Self {
         Self::of(parts, journal)
     }
@@ -177,7 +177,7 @@ impl Driver {
         &self.server.access
     }
 
-    /// The log, to tell more of it.
+    /// Returns the log, to tell more of it.
     pub fn log(&mut self) -> &mut Log {
         &mut self.log
     }

@@ -413,7 +413,7 @@ fn deploy_branch(
     Ok(deploys)
 }
 
-/// `gokku deploy`: the deploy branch's commit again, as a new release.
+/// Deploys the deploy branch's commit again, as a new release.
 pub fn deploy_again<'a>(
     server: &'a Server,
     app: &'a AppName,
@@ -474,7 +474,7 @@ fn runs_without_branch(
     }
 }
 
-/// `gokku deploy --image`: an image as a new release. What is on the deploy branch, if there is anything, says how it is run.
+/// Deploys an image as a new release. What is on the deploy branch, if there is anything, says how it is run.
 pub fn deploy_image<'a>(
     server: &'a Server,
     app: &'a AppName,

@@ -97,7 +97,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Whether it makes a new release.
+    /// Returns whether it makes a new release.
     pub fn deploys(&self) -> bool {
         matches!(self, Self::Deploy { .. } | Self::Image { .. })
     }
@@ -135,7 +135,7 @@ pub struct Push {
 }
 
 impl Push {
-    /// What the transition moves itself.
+    /// Returns what the transition moves itself.
     pub fn moved(&self) -> &[RefUpdate] {
         match self.mover {
             Some(_) => &[],
@@ -160,7 +160,7 @@ pub fn submit(server: &Server, app: &AppName, operation: Operation, wait: bool) 
     submit_as(server, app, id, operation, wait)
 }
 
-/// The same, with an id that was allocated before.
+/// Submits it with an id that was allocated before.
 pub fn submit_as(
     server: &Server,
     app: &AppName,
