@@ -126,7 +126,7 @@ const SERVER_KEYS: &[[&str; 4]] = &[
     [
         "networks.range",
         "10.213.0.0/16",
-        "The IPv4 addresses that apps' own networks are made from, each a piece that nothing else on the server has",
+        "The IPv4 addresses that apps' networks are made from, their own and those that they name, each a piece that nothing else on the server has",
         "a range, as 10.90.0.0/16",
     ],
     [
