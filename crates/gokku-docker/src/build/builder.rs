@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -187,6 +188,10 @@ impl Engine {
         let (sender, mut receiver) = mpsc::channel(16);
         let last_taken = Arc::new(Mutex::new(Instant::now()));
         let (folder, dockerfile) = (request.folder.to_owned(), request.dockerfile.to_owned());
+        // What is built anew must come to layers of its own: the engine has one layer for all that are the same, and the one that it
+        // has may be what is not trusted.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let time = if request.cache { 0 } else { now.as_secs() };
         let dockerignore = request.generated.as_ref().map(|own| own.dockerignore.to_owned());
         let sending = tokio::task::spawn_blocking(move || {
             let errors = sender.clone();
@@ -200,7 +205,7 @@ impl Engine {
                 .as_ref()
                 .map(|text| context::Instead { path: &path, text });
             let instead = instead.filter(|_| extra.is_none());
-            let result = context::write(&folder, &dockerfile, extra, instead, writer);
+            let result = context::write(&folder, &dockerfile, extra, instead, time, writer);
             if let Err(error) = &result {
                 // A body that ends in an error is never taken for a whole one.
                 let _ = errors.blocking_send(Err(std::io::Error::other(error.to_string())));

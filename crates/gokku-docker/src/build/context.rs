@@ -158,8 +158,8 @@ pub fn ignore(folder: &Path, dockerfile: &str, otherwise: &str) -> Result<Ignore
     Ignore::parse(otherwise.as_bytes()).map_err(|error| problem(&folder.join(".dockerignore"), error))
 }
 
-/// Writes the folder as a tar stream: sorted, without times and owners, so that the same content is the same
-/// to the build's cache. The Dockerfile is always sent; one that is not in the folder is `extra`, and the folder has
+/// Writes the folder as a tar stream: sorted, without owners, and all of it with one time, in seconds since 1970, so that the same
+/// content is the same to the build's cache, which has no eye for times, and with the same time in the image, too. The Dockerfile is always sent; one that is not in the folder is `extra`, and the folder has
 /// nothing of its name.
 ///
 /// BuildKit reads `.dockerignore` only where it fetches a folder by itself: it is sent as any other file.
@@ -168,11 +168,15 @@ pub fn write(
     dockerfile: &str,
     extra: Option<Extra<'_>>,
     instead: Option<Instead<'_>>,
+    time: u64,
     to: impl Write,
 ) -> Result<(), ContextError> {
     let ignore = ignore(folder, dockerfile, extra.map_or("", |extra| extra.dockerignore))?;
-    let mut tar = tar::Builder::new(to);
-    tar.follow_symlinks(false);
+    let mut tar = Writer {
+        tar: tar::Builder::new(to),
+        time,
+    };
+    tar.tar.follow_symlinks(false);
     add(
         &mut tar,
         folder,
@@ -184,19 +188,25 @@ pub fn write(
         append_text(&mut tar, dockerfile, extra.text)
             .map_err(|error| problem(&folder.join(dockerfile), error))?;
     }
-    tar.finish().map_err(|error| problem(folder, error))
+    tar.tar.finish().map_err(|error| problem(folder, error))
 }
 
-fn append_text(tar: &mut tar::Builder<impl Write>, name: &str, text: &str) -> std::io::Result<()> {
+/// A tar stream that is written, with the time of everything in it.
+struct Writer<W: Write> {
+    tar: tar::Builder<W>,
+    time: u64,
+}
+
+fn append_text(tar: &mut Writer<impl Write>, name: &str, text: &str) -> std::io::Result<()> {
     let mut header = tar::Header::new_gnu();
     header.set_mode(0o644);
-    header.set_mtime(0);
+    header.set_mtime(tar.time);
     header.set_size(text.len().try_into().unwrap_or(u64::MAX));
-    tar.append_data(&mut header, name, text.as_bytes())
+    tar.tar.append_data(&mut header, name, text.as_bytes())
 }
 
 fn add(
-    tar: &mut tar::Builder<impl Write>,
+    tar: &mut Writer<impl Write>,
     folder: &Path,
     below: &str,
     (dockerfile, instead): (&str, Option<Instead<'_>>),
@@ -240,31 +250,32 @@ fn add(
 }
 
 fn append(
-    tar: &mut tar::Builder<impl Write>,
+    tar: &mut Writer<impl Write>,
     path: &Path,
     name: &str,
     meta: &fs::Metadata,
 ) -> Result<(), ContextError> {
     let mut header = tar::Header::new_gnu();
     header.set_mode(meta.permissions().mode() & 0o7777);
-    header.set_mtime(0);
+    header.set_mtime(tar.time);
     header.set_size(0);
     let written = if meta.is_dir() {
         header.set_entry_type(tar::EntryType::Directory);
-        tar.append_data(&mut header, format!("{name}/"), std::io::empty())
+        tar.tar
+            .append_data(&mut header, format!("{name}/"), std::io::empty())
     } else if meta.is_symlink() {
         header.set_entry_type(tar::EntryType::Symlink);
         fs::read_link(path).and_then(|target| {
             // As it is, where it fits: otherwise `./x` would come out as `x`, and `/` as `//`.
             match header.set_link_name_literal(target.as_os_str().as_bytes()) {
-                Ok(()) => tar.append_data(&mut header, name, std::io::empty()),
-                Err(_) => tar.append_link(&mut header, name, target),
+                Ok(()) => tar.tar.append_data(&mut header, name, std::io::empty()),
+                Err(_) => tar.tar.append_link(&mut header, name, target),
             }
         })
     } else if meta.is_file() {
         header.set_entry_type(tar::EntryType::Regular);
         header.set_size(meta.len());
-        File::open(path).and_then(|file| tar.append_data(&mut header, name, file))
+        File::open(path).and_then(|file| tar.tar.append_data(&mut header, name, file))
     } else {
         // A socket or a device is no part of a release.
         return Ok(());

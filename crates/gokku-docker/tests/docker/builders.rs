@@ -45,6 +45,26 @@ async fn p26_a_build_gives_the_id_of_the_image_that_has_the_tag() {
     assert_eq!(run(&lab, &id, &["say", "hello"]).await, "hello\n");
 }
 
+/// P50: what is built without the cache, because that may have lost its content, takes no layer that the engine
+/// has.
+#[tokio::test]
+async fn what_is_built_without_the_cache_has_layers_of_its_own() {
+    let lab = Lab::new().await;
+    let folder = Folder::new("FROM scratch\nCOPY app /app\n").file("data/one", "1");
+    let layers = async |cache: bool| {
+        let request = BuildRequest {
+            cache,
+            ..lab.request(folder.path())
+        };
+        let (built, lines) = lab.build(&request).await;
+        let id = built.unwrap_or_else(|error| panic!("{error}\n{lines:?}"));
+        docker(&["inspect", "--format", "{{json .RootFS.Layers}}", id.as_str()])
+    };
+    let first = layers(true).await;
+    assert_ne!(layers(false).await, first);
+    assert!(first.contains("sha256:"), "{first}");
+}
+
 /// Labels are how images are found again: what they hold arrives as it is.
 #[tokio::test]
 async fn labels_arrive_as_they_are() {

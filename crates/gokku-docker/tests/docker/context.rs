@@ -11,7 +11,7 @@ use crate::support::Folder;
 
 fn stream(folder: &Folder, dockerfile: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    context::write(folder.path(), dockerfile, None, None, &mut bytes).unwrap();
+    context::write(folder.path(), dockerfile, None, None, 0, &mut bytes).unwrap();
     bytes
 }
 
@@ -51,6 +51,20 @@ fn the_same_content_is_the_same_stream() {
     let file = std::fs::File::open(other.path().join("a")).unwrap();
     file.set_modified(past).unwrap();
     assert_eq!(stream(&one, "Dockerfile"), stream(&other, "Dockerfile"));
+    // All of it has the time that is given.
+    let mut bytes = Vec::new();
+    context::write(one.path(), "Dockerfile", None, None, 1_800_000_000, &mut bytes).unwrap();
+    let mut archive = tar::Archive::new(bytes.as_slice());
+    let times = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().header().mtime().unwrap());
+    assert!(
+        times
+            .collect::<Vec<_>>()
+            .iter()
+            .all(|time| *time == 1_800_000_000)
+    );
     // And another one is another.
     let other = make().mode("a", 0o755);
     assert_ne!(stream(&one, "Dockerfile"), stream(&other, "Dockerfile"));
@@ -139,7 +153,15 @@ fn a_dockerfile_that_is_in_no_folder() {
     };
     let sent = |folder: &Folder| -> Vec<String> {
         let mut bytes = Vec::new();
-        context::write(folder.path(), ".gokku.Dockerfile", Some(extra), None, &mut bytes).unwrap();
+        context::write(
+            folder.path(),
+            ".gokku.Dockerfile",
+            Some(extra),
+            None,
+            0,
+            &mut bytes,
+        )
+        .unwrap();
         let mut archive = tar::Archive::new(bytes.as_slice());
         let entries = archive.entries().unwrap();
         entries

@@ -189,7 +189,7 @@ fn theirs(client: &Client, folder: &Path, dockerfile: &str) -> Result<BTreeSet<V
 /// What is sent here.
 fn ours(folder: &Path, dockerfile: &str) -> Result<BTreeSet<Vec<u8>>, String> {
     let mut tar = Vec::new();
-    let written = context::write(folder, dockerfile, None, None, &mut tar);
+    let written = context::write(folder, dockerfile, None, None, 0, &mut tar);
     written.map_err(|error| error.to_string())?;
     let mut paths = paths(&tar);
     paths.remove(DOCKERIGNORE);
