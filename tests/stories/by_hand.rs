@@ -163,8 +163,11 @@ fn a_lost_route_table_is_made_again() {
     stopped.working_copy().release("v1").ok();
     stopped.gokku(["stop"]).ok();
     server.kill_daemon();
-    for file in fs::read_dir(server.path("proxy")).unwrap() {
-        fs::remove_file(file.unwrap().path()).unwrap();
+    for entry in fs::read_dir(server.path("proxy")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::remove_file(path).unwrap();
+        }
     }
     let _daemon = server.start_gokku(["proxy", "run"]);
     api.await_version("v1");

@@ -137,11 +137,13 @@ async fn p41_a_request_is_one_of_http_1_1_for_the_app() {
         [
             "content-length",
             "cookie",
+            "forwarded",
             "host",
             "x-forwarded-for",
             "x-forwarded-host",
             "x-forwarded-proto",
-            "x-own"
+            "x-own",
+            "x-request-id"
         ]
     );
     assert_eq!(request.body, b"body");
