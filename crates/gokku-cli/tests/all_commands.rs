@@ -33,7 +33,7 @@ enum About {
 use About::{App, Git, List, Named, Never, Nothing};
 
 /// Every command, with arguments that it takes.
-const COMMANDS: [(&str, &str, About); 56] = [
+const COMMANDS: [(&str, &str, About); 58] = [
     ("apps create", "NAME", Named),
     ("apps destroy", "NAME --yes", Named),
     ("apps list", "", Nothing),
@@ -64,6 +64,8 @@ const COMMANDS: [(&str, &str, About); 56] = [
     ("keys remove", "ada", Never),
     ("leave", "--data", Never),
     ("logs", "", App),
+    ("maintenance off", "", App),
+    ("maintenance on", "", App),
     ("proxy restart", "", Never),
     ("proxy run", "", Never),
     ("proxy status", "", Never),

@@ -71,6 +71,13 @@ impl OnArgs {
         if self.plain {
             return Ok(PageChoice::Plain);
         }
+        if self.page.is_some() {
+            // It would have been taken off the command line on the machine whose file it is.
+            return Err(Error::usage(
+                "--page names a file of the machine on which it is typed; a key's own command gives the page with --stdin. Nothing was \
+                 changed",
+            ));
+        }
         if !self.stdin {
             return Ok(PageChoice::AsBefore);
         }
