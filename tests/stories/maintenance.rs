@@ -21,10 +21,11 @@ fn p48_maintenance_is_on_and_off() {
         .says("will be in maintenance, with a plain line of text, as soon as it has a release");
     dev.release("v1").ok();
     assert_eq!(ask(&api, "/version", &[]).status, 503);
-    let page = server.home().join("soon.html");
-    std::fs::write(&page, "<h1>back at noon</h1>").unwrap();
-    let on = api
-        .gokku(["maintenance", "on", "--page", page.to_str().unwrap()])
+    let give = |page: &[u8]| {
+        let words = api.named(["maintenance", "on", "--page"]);
+        server.gokku_with_input(page, words)
+    };
+    let on = give(b"<h1>back at noon</h1>")
         .ok()
         .says("is in maintenance: its clients get its own page")
         .complains("The way past it");
@@ -101,17 +102,13 @@ fn p48_maintenance_is_on_and_off() {
         .says("maintenance is over");
 
     // What is no page changes nothing.
-    std::fs::write(&page, "a\0b").unwrap();
-    api.gokku(["maintenance", "on", "--page", page.to_str().unwrap()])
-        .exits(2)
-        .complains("a page is HTML");
-    std::fs::write(&page, " ").unwrap();
-    api.gokku(["maintenance", "on", "--page", page.to_str().unwrap()])
-        .exits(2)
-        .complains("the page is empty");
-    std::fs::write(&page, "x".repeat((256 << 10) + 1)).unwrap();
-    api.gokku(["maintenance", "on", "--page", page.to_str().unwrap()])
-        .exits(2)
-        .complains("256");
+    for (page, why) in [
+        (&b" "[..], "the page is empty"),
+        (b"", "the page is empty"),
+        (b"\xff", "a page is text in UTF-8"),
+        ("x".repeat((256 << 10) + 1).as_bytes(), "256 kB"),
+    ] {
+        give(page).exits(2).complains(why);
+    }
     assert_eq!(ask(&api, "/version", &[]).text(), "v2");
 }

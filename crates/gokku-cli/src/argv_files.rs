@@ -2,32 +2,34 @@
 //! it, and the command may run elsewhere and as another one.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use gokku_core::text::read_limits::CERTIFICATE;
 use gokku_server::fs::bounded;
 
 use crate::argv_secrets::restart;
 use crate::error::Error;
-use crate::spec::TypedFile;
 
 /// Starts this program again in this one's place, with what is in the files on its standard input instead, a NUL byte after each.
 /// Returns only when there are none, or when it could not be done. Each is given with its option.
-pub(crate) fn hand_on(files: &[TypedFile<'_>], typed: &[OsString]) -> Result<(), Error> {
+pub(crate) fn hand_on(files: &[(&str, &Path)], typed: &[OsString]) -> Result<(), Error> {
     if files.is_empty() {
         return Ok(());
     }
     let mut contents = Vec::new();
-    for TypedFile { option, path, form } in files {
+    for (option, path) in files {
         let about = || format!("{option} {}", path.display());
         let read = bounded::file(path, CERTIFICATE)
             .map_err(|error| Error::usage(error).about(about()).hint("Nothing was changed"))?
             .ok_or_else(|| Error::usage("there is no such file").about(about()))?;
         if read.contains(&0) {
-            return Err(Error::usage(*form).about(about()));
+            let what =
+                "this is no text (PEM); openssl x509 and openssl pkey write others as such, with -inform DER";
+            return Err(Error::usage(what).about(about()));
         }
         contents.push(read);
     }
-    let options: Vec<&str> = files.iter().map(|file| file.option).collect();
+    let options: Vec<&str> = files.iter().map(|(option, _)| *option).collect();
     let contents = contents.iter().map(Vec::as_slice);
     restart(contents, without(&options, typed))
         .map_err(|error| Error::failed(error).about("the files could not be handed on"))

@@ -24,18 +24,7 @@ pub(crate) struct Spec<'a> {
     pub(crate) secrets: &'a [String],
     /// Options that name files of the machine on which it is typed, with the files: what is in them is put on standard input, and
     /// `--stdin` takes their place.
-    pub(crate) files: Vec<TypedFile<'a>>,
-}
-
-/// A file that an option names, of the machine on which that was typed.
-#[derive(Clone, Copy)]
-pub(crate) struct TypedFile<'a> {
-    /// The option.
-    pub(crate) option: &'static str,
-    /// The file.
-    pub(crate) path: &'a Path,
-    /// What is wrong with one that is no text.
-    pub(crate) form: &'static str,
+    pub(crate) files: Vec<(&'static str, &'a Path)>,
 }
 
 /// The machine a command runs on.
@@ -150,7 +139,7 @@ impl<'a> Spec<'a> {
     }
 
     /// Names the files that are to be put on standard input.
-    pub(crate) fn with_files(self, files: Vec<TypedFile<'a>>) -> Self {
+    pub(crate) fn with_files(self, files: Vec<(&'static str, &'a Path)>) -> Self {
         Self { files, ..self }
     }
 }

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use crate::cli::Cli;
 
 /// Every command, with the least that it takes; twice where what is typed changes what it is.
-const COMMANDS: [&str; 72] = [
+const COMMANDS: [&str; 71] = [
     "apps create api",
     "apps list",
     "apps destroy api",
@@ -29,8 +29,7 @@ const COMMANDS: [&str; 72] = [
     "certs remove example.com",
     "certs export example.com",
     "maintenance on",
-    "maintenance on --page soon.html",
-    "maintenance on --stdin",
+    "maintenance on --page",
     "maintenance off",
     "deploy",
     "deploy --abort",

@@ -12,7 +12,7 @@ use crate::commands::{Run, wait};
 use crate::context::Context;
 use crate::error::{DONE, Error};
 use crate::printer::Look;
-use crate::spec::{Io, Spec, TypedFile};
+use crate::spec::{Io, Spec};
 
 /// Serve a certificate for the domains that it is for; one with the same first name is replaced
 #[derive(Debug, Args)]
@@ -43,13 +43,7 @@ impl Run for AddArgs {
         let files = [("--chain", &self.chain), ("--key", &self.key)];
         let files = files
             .into_iter()
-            .filter_map(|(option, path)| {
-                Some(TypedFile {
-                    option,
-                    path: path.as_deref()?,
-                    form: "this is no text (PEM); openssl x509 and openssl pkey write others as such, with -inform DER",
-                })
-            });
+            .filter_map(|(option, path)| Some((option, path.as_deref()?)));
         spec_of("certs add", &[])
             .with_io(if self.stdin { Io::Input } else { Io::Output })
             .finishes()

@@ -107,7 +107,18 @@ fn tell_orders(context: &Context, domains: &[DomainFacts]) {
                     None => hindered.push((advice, vec![name])),
                 }
             }
-            Some(OrderState::Failed { .. }) | None => {}
+            Some(OrderState::Failed {
+                problem,
+                advice,
+                next_attempt,
+                ..
+            }) => {
+                let text = format!(
+                    "No certificate for {name} yet: {problem}; tried again at {next_attempt}; {advice}."
+                );
+                printer.note(Look::Bad, &text);
+            }
+            None => {}
         }
     }
     if !under_way.is_empty() {
