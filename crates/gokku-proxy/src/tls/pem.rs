@@ -58,19 +58,19 @@ pub enum PemError {
     },
 }
 
-/// The longest label.
-const MAX_LABEL: usize = 64;
+/// The longest label; of those that are in use the longest has 23 characters.
+const MAX_LABEL: usize = 40;
 
-/// Returns the label of a line that begins or ends a block. It is shown to people: a label of other than printable characters is
-/// none, as in RFC 7468 section 3.
+/// Returns the label of a line that begins or ends a block. It is shown to people, and in a damaged file a part of a key may stand
+/// in its place: so what no label has that is in use (RFC 7468 section 3 allows more) is none.
 fn label<'a>(line: &'a str, how: &str) -> Option<&'a str> {
     let label = line
         .strip_prefix("-----")?
         .strip_prefix(how)?
         .strip_prefix(' ')?
         .strip_suffix("-----")?;
-    let is_shown = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-    (label.len() <= MAX_LABEL && label.bytes().all(is_shown)).then_some(label)
+    let is_used = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" #".contains(&byte);
+    (label.len() <= MAX_LABEL && label.bytes().all(is_used)).then_some(label)
 }
 
 /// A block whose end has not been read yet.
