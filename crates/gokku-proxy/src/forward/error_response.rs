@@ -5,8 +5,8 @@ use std::error::Error;
 use bytes::Bytes;
 use gokku_core::text::causes::causes;
 use http_body_util::Full;
-use hyper::Response;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SERVER};
+use hyper::{Response, StatusCode};
 
 use crate::forward::response_body::ResponseBody;
 use crate::http::error_reason::{ERROR_HEADER, ErrorLog, ErrorReason, RETRY_AFTER_SECONDS, TEXT};
@@ -29,23 +29,25 @@ pub(crate) fn respond_after(
 
 /// Returns the answer to a certificate authority.
 pub(crate) fn acme_response(answer: Bytes) -> Response<ResponseBody> {
-    let mut response = Response::new(ResponseBody::own(Full::new(answer)));
+    // RFC 8555 section 8.3.
+    own(StatusCode::OK, answer, "application/octet-stream")
+}
+
+/// Returns a response of the switch itself.
+pub(super) fn own(status: StatusCode, body: Bytes, content_type: &'static str) -> Response<ResponseBody> {
+    let mut response = Response::new(ResponseBody::own(Full::new(body)));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(SERVER, HeaderValue::from_static("gokku"));
-    // RFC 8555 section 8.3.
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 fn response(reason: ErrorReason) -> Response<ResponseBody> {
     let facts = reason.facts();
-    let text = Full::new(Bytes::from(format!("{}\n", facts.words)));
-    let mut response = Response::new(ResponseBody::own(text));
-    *response.status_mut() = facts.status;
+    let mut response = own(facts.status, format!("{}\n", facts.words).into(), TEXT);
     let headers = response.headers_mut();
-    headers.insert(SERVER, HeaderValue::from_static("gokku"));
     headers.insert(ERROR_HEADER, HeaderValue::from_static(facts.error));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
     if reason.is_temporary() {
         headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     }

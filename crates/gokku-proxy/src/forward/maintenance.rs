@@ -2,15 +2,15 @@
 //!
 //! Who opens [`PASS_PATH`] with the pass behind it gets a cookie, and with that the app.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use gokku_core::app::maintenance::Maintenance;
 use gokku_core::domains::scheme::Scheme;
-use http_body_util::Full;
-use hyper::header::{
-    CACHE_CONTROL, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, SERVER, SET_COOKIE,
-};
+use hyper::header::{CACHE_CONTROL, COOKIE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE};
 use hyper::{Response, StatusCode};
 
+use crate::forward::error_response::own;
 use crate::forward::response_body::ResponseBody;
 use crate::http::error_reason::{ERROR_HEADER, TEXT};
 
@@ -24,9 +24,18 @@ const RETRY_SECONDS: &str = "60";
 const WORDS: &str = "this site is down for maintenance; please try again later\n";
 const HTML: &str = "text/html; charset=utf-8";
 
+/// The page of an app, which all answers share.
+struct PageOf(Arc<Maintenance>);
+
+impl AsRef<[u8]> for PageOf {
+    fn as_ref(&self) -> &[u8] {
+        self.0.page.as_ref().map_or(&[], |page| page.as_str().as_bytes())
+    }
+}
+
 /// Returns what a request gets in place of the app's answer; none for one that is let through.
 pub(crate) fn answer(
-    maintenance: &Maintenance,
+    maintenance: &Arc<Maintenance>,
     path: &str,
     headers: &HeaderMap,
     scheme: Scheme,
@@ -57,31 +66,24 @@ fn give_cookie(maintenance: &Maintenance, scheme: Scheme) -> Option<Response<Res
     let pass = maintenance.pass.as_str();
     let cookie =
         format!("{COOKIE_NAME}={pass}; Path=/; Max-Age={COOKIE_SECONDS}; HttpOnly; SameSite=Lax{secure}");
-    let mut response = own(StatusCode::SEE_OTHER, "the app is at / now\n", TEXT);
+    let text = Bytes::from_static(b"the app is at / now\n");
+    let mut response = own(StatusCode::SEE_OTHER, text, TEXT);
     let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(LOCATION, HeaderValue::from_static("/"));
     headers.insert(SET_COOKIE, HeaderValue::from_str(&cookie).ok()?);
     Some(response)
 }
 
-fn page(maintenance: &Maintenance) -> Response<ResponseBody> {
-    let mut response = match &maintenance.page {
-        Some(page) => own(StatusCode::SERVICE_UNAVAILABLE, page.as_str(), HTML),
-        None => own(StatusCode::SERVICE_UNAVAILABLE, WORDS, TEXT),
+fn page(maintenance: &Arc<Maintenance>) -> Response<ResponseBody> {
+    let (text, kind) = match maintenance.page {
+        Some(_) => (Bytes::from_owner(PageOf(Arc::clone(maintenance))), HTML),
+        None => (Bytes::from_static(WORDS.as_bytes()), TEXT),
     };
+    let mut response = own(StatusCode::SERVICE_UNAVAILABLE, text, kind);
     let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(ERROR_HEADER, HeaderValue::from_static("maintenance"));
     headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_SECONDS));
-    response
-}
-
-fn own(status: StatusCode, text: &str, kind: &'static str) -> Response<ResponseBody> {
-    let body = Full::new(Bytes::copy_from_slice(text.as_bytes()));
-    let mut response = Response::new(ResponseBody::own(body));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(SERVER, HeaderValue::from_static("gokku"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

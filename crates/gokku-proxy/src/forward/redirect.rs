@@ -3,26 +3,22 @@
 //! They are 308 for every method: with 301 and 302 clients make a `GET` of a `POST` (RFC 9110 section 15.4), and every client
 //! that is in use knows 308.
 
-use bytes::Bytes;
 use gokku_core::domains::redirect::RedirectTarget;
 use gokku_core::domains::scheme::Scheme;
-use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, LOCATION, SERVER};
+use hyper::header::{HOST, HeaderMap, HeaderValue, LOCATION};
 use hyper::{Response, StatusCode, Uri};
 
+use crate::forward::error_response::own;
 use crate::forward::response_body::ResponseBody;
 use crate::http::error_reason::TEXT;
 
 /// Returns the answer that sends a client to an address for good, with the same method and body; none when it cannot be said in a
 /// header.
 pub(crate) fn to(address: &str) -> Option<Response<ResponseBody>> {
-    let text = Full::new(Bytes::from(format!("this is at {address} now\n")));
-    let mut response = Response::new(ResponseBody::own(text));
-    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-    let headers = response.headers_mut();
-    headers.insert(LOCATION, HeaderValue::from_str(address).ok()?);
-    headers.insert(SERVER, HeaderValue::from_static("gokku"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(TEXT));
+    let text = format!("this is at {address} now\n");
+    let mut response = own(StatusCode::PERMANENT_REDIRECT, text.into(), TEXT);
+    let to = HeaderValue::from_str(address).ok()?;
+    response.headers_mut().insert(LOCATION, to);
     Some(response)
 }
 

@@ -1,6 +1,7 @@
 //! Tells an app where a request came from. A client's own word for that does not count: only a trusted proxy's in front
 //! is passed on.
 
+use std::io::Write;
 use std::net::IpAddr;
 
 use gokku_core::domains::scheme::Scheme;
@@ -43,7 +44,8 @@ pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme, trusted
         hops.extend(before.as_bytes());
         hops.extend(b", ");
     }
-    hops.extend(peer.to_canonical().to_string().as_bytes());
+    // Writing to bytes cannot fail.
+    let _ = write!(hops, "{}", peer.to_canonical());
     if let Ok(value) = HeaderValue::from_bytes(&hops) {
         headers.insert(FORWARDED_FOR, value);
     }
@@ -63,10 +65,10 @@ fn set_forwarded(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme) {
         hops.extend(b", ");
     }
     // An address of version 6 has colons, and a host may have a port: both stand in quotes.
-    match peer.to_canonical() {
-        IpAddr::V4(address) => hops.extend(format!("for={address}").as_bytes()),
-        IpAddr::V6(address) => hops.extend(format!("for=\"[{address}]\"").as_bytes()),
-    }
+    let _ = match peer.to_canonical() {
+        IpAddr::V4(address) => write!(hops, "for={address}"),
+        IpAddr::V6(address) => write!(hops, "for=\"[{address}]\""),
+    };
     if let Some(host) = headers.get(HOST).filter(|host| is_plain(host)) {
         hops.extend(b";host=\"");
         hops.extend(host.as_bytes());

@@ -37,10 +37,9 @@ impl AcmeAnswers {
         write(&self.0).remove(token);
     }
 
-    /// Returns the answer to what is asked of a host, perhaps with a port. What is none of the challenges is for the app: it may
+    /// Returns the answer to whoever asks for a token of a host, perhaps with a port. What is none of the challenges is for the app: it may
     /// order certificates itself.
-    pub(crate) fn find(&self, host: &str, path: &str) -> Option<Bytes> {
-        let token = path.strip_prefix(ACME_PATH)?;
+    pub(crate) fn find(&self, host: &str, token: &str) -> Option<Bytes> {
         let answers = read(&self.0);
         let answer = answers.get(token)?;
         (*bare(host) == *answer.host.as_str()).then(|| answer.text.clone())

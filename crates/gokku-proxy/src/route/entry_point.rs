@@ -10,7 +10,7 @@ use hyper::header::HOST;
 use hyper::http::request;
 
 use crate::http::error_reason::{ErrorLog, ErrorReason};
-use crate::route::acme_answers::AcmeAnswers;
+use crate::route::acme_answers::{ACME_PATH, AcmeAnswers};
 use crate::route::app_route::Route;
 use crate::route::domain_table::DomainTable;
 use crate::route::https_redirect::HttpsRedirect;
@@ -70,9 +70,11 @@ impl EntryPoint {
         let Self::Domains { acme, .. } = self else {
             return None;
         };
+        // The path first: hardly any request has it.
+        let token = request.uri.path().strip_prefix(ACME_PATH)?;
         let host = request.headers.get(HOST).and_then(|host| host.to_str().ok())?;
         let is_get = request.method == Method::GET;
-        acme.find(host, request.uri.path()).filter(|_| is_get)
+        acme.find(host, token).filter(|_| is_get)
     }
 
     /// Returns where a request goes, whose host has been checked.
