@@ -120,6 +120,11 @@ impl Problem {
         )
     }
 
+    /// Returns it with what the authority, or whoever failed, said of it.
+    pub fn with<'a>(&'a self, said: &'a str) -> Told<'a> {
+        Told { problem: self, said }
+    }
+
     /// Returns what a person does about it.
     pub fn advice(&self) -> Advice<'_> {
         Advice(self)
@@ -159,6 +164,23 @@ impl fmt::Display for Problem {
             Self::TookTooLong => "the certificate authority did not finish the order in time",
             Self::Local => "the order could not be carried out on this server",
         })
+    }
+}
+
+/// A problem with what was said of it, where anything was.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    problem: &'a Problem,
+    said: &'a str,
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.problem)?;
+        match self.said {
+            "" => Ok(()),
+            said => write!(f, " ({said})"),
+        }
     }
 }
 

@@ -391,11 +391,7 @@ impl fmt::Display for Change {
                     [] => f.write_str("no certificates can be had")?,
                     names => write!(f, "no certificate for {}", names.join(", "))?,
                 }
-                write!(f, ": {problem}")?;
-                if !said.is_empty() {
-                    write!(f, " ({said})")?;
-                }
-                write!(f, "; {}", problem.advice())
+                write!(f, ": {}; {}", problem.with(said), problem.advice())
             }
             Self::CertificateExpires { names, until } => write!(
                 f,

@@ -320,12 +320,8 @@ fn certificates(server: &Server) -> Vec<Finding> {
     let orders = Orders::read(&server.root);
     findings.extend(orders.failures().map(|(name, failure)| {
         let of = name.map_or_else(String::new, |name| format!("{name}: "));
-        let said = match failure.said.as_str() {
-            "" => String::new(),
-            said => format!(" ({said})"),
-        };
-        let again = failure.next_attempt(now());
-        let found = format!("{of}{}{said}; tried again at {again}", failure.problem);
+        let (problem, again) = (failure.problem.with(&failure.said), failure.next_attempt(now()));
+        let found = format!("{of}{problem}; tried again at {again}");
         bad(what, found, failure.problem.advice().to_string())
     }));
     if findings.is_empty() && !loaded.certificates.is_empty() {

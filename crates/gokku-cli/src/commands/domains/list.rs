@@ -48,11 +48,8 @@ fn order_of(order: &OrderState) -> String {
             next_attempt,
             ..
         } => {
-            let said = match said.as_str() {
-                "" => String::new(),
-                said => format!(" ({said})"),
-            };
-            format!("{problem}{said}; tried again at {next_attempt}; {advice}")
+            let problem = problem.with(said);
+            format!("{problem}; tried again at {next_attempt}; {advice}")
         }
     }
 }
