@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::hex;
+
 /// The most bytes of a page.
 pub const LONGEST_PAGE: usize = 256 << 10;
 /// How many characters a pass has.
@@ -78,6 +80,11 @@ pub struct Pass(String);
 pub struct NoPass;
 
 impl Pass {
+    /// Returns the pass of these bytes, which nobody can guess.
+    pub fn of(bytes: [u8; 16]) -> Self {
+        Self(hex::encode(&bytes))
+    }
+
     /// Returns it as a text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -122,6 +129,7 @@ mod tests {
         let text = "00112233445566778899aabbccddeeff";
         let pass = Pass::try_from(text.to_owned()).unwrap();
         assert_eq!(format!("{pass:?}"), "Pass");
+        assert_eq!(Pass::of(*b"\0\x11\"3DUfw\x88\x99\xaa\xbb\xcc\xdd\xee\xff"), pass);
         for (shown, expected) in [
             (text, true),
             ("", false),

@@ -25,9 +25,6 @@ pub enum Error {
     /// A file of it was not read or written.
     #[error(transparent)]
     File(#[from] fs::Error),
-    /// A pass could not be made.
-    #[error("no pass could be made")]
-    Pass(#[source] gokku_core::app::maintenance::NoPass),
     /// git did not do it.
     #[error(transparent)]
     Git(#[from] gokku_git::Error),
@@ -288,7 +285,6 @@ impl Error {
             | Self::CodeLost { .. }
             | Self::Env { .. }
             | Self::Registries { .. }
-            | Self::Pass(_)
             | Self::NotLetIn { .. } => Kind::Failed,
         }
     }

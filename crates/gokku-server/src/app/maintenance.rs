@@ -4,7 +4,6 @@
 //! was written last.
 
 use gokku_core::app::maintenance::{Maintenance, Page, Pass};
-use gokku_core::text::hex;
 use serde::{Deserialize, Serialize};
 
 use crate::app::domains::Changing;
@@ -98,9 +97,9 @@ fn save(dir: &AppDir, pass: Option<Pass>, page: Option<Page>) -> Result<(), Erro
 }
 
 fn new_pass() -> Result<Pass, Error> {
-    let bytes = random::bytes::<16>();
+    let bytes = random::bytes();
     let bytes = bytes.map_err(|error| crate::fs::Error::file(random::SOURCE.as_ref(), error))?;
-    Pass::try_from(hex::encode(&bytes)).map_err(Error::Pass)
+    Ok(Pass::of(bytes))
 }
 
 #[cfg(test)]

@@ -40,37 +40,26 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
     }
     let put = server.switch.put(app, wanted).await;
     put.map_err(|error| refused_to(server, error))?;
-    put_domains(server, app).await?;
-    put_maintenance(server, app).await
+    put_own(server, app).await
 }
 
-/// Has the traffic switch know an app's own domains: it may have had no route for them when they were added.
-async fn put_domains(server: &Server, app: &AppName) -> Result<(), Error> {
+/// Has the traffic switch know an app's own domains and its maintenance: it may have had no route for them when they were given.
+async fn put_own(server: &Server, app: &AppName) -> Result<(), Error> {
     let dir = server.app_dir(app);
-    // Whoever adds the first one after this tells the switch of it, which has the route now.
-    if domains::of(&dir)?.is_empty() {
+    // Whoever gives the first one after this tells the switch of it, which has the route now.
+    if domains::of(&dir)?.is_empty() && maintenance::of(&dir)?.is_none() {
         return Ok(());
     }
     let _changing = domains::begin(server).await?;
-    let put = PutDomains {
-        domains: domains::of(&dir)?,
-    };
-    let put = server.switch.put_domains(app, &put).await;
-    put.map(drop).map_err(|error| refused_to(server, error))
-}
-
-/// Has it know that the app is in maintenance, in the same way.
-async fn put_maintenance(server: &Server, app: &AppName) -> Result<(), Error> {
-    let dir = server.app_dir(app);
-    if maintenance::of(&dir)?.is_none() {
-        return Ok(());
-    }
-    let _changing = domains::begin(server).await?;
-    let put = PutMaintenance {
-        maintenance: maintenance::of(&dir)?,
-    };
-    let put = server.switch.put_maintenance(app, &put).await;
-    put.map(drop).map_err(|error| refused_to(server, error))
+    let (switch, refused) = (&server.switch, |error| refused_to(server, error));
+    let domains = domains::of(&dir)?;
+    switch
+        .put_domains(app, &PutDomains { domains })
+        .await
+        .map_err(refused)?;
+    let maintenance = maintenance::of(&dir)?;
+    let put = switch.put_maintenance(app, &PutMaintenance { maintenance }).await;
+    put.map(drop).map_err(refused)
 }
 
 /// The traffic switch's refusal, to whoever asked.
