@@ -86,10 +86,10 @@ impl<'a, O: Outside> Keeper<'a, O> {
     /// Does what is due; returns when to look again.
     pub async fn turn(&mut self) -> UtcTime {
         let now = self.outside.now();
-        let Some(wanted) = self.outside.wanted() else {
+        let (Some(terms), Some(wanted)) = (self.outside.terms(), self.outside.wanted()) else {
             return now.after(UNKNOWN);
         };
-        self.memory.asks(&self.outside.directory());
+        self.memory.asks(&terms.directory);
         self.install_again().await;
         let certificates = self.certificates(&wanted).await;
         let ids: BTreeSet<_> = certificates.iter().filter_map(|held| held.id.clone()).collect();
@@ -102,7 +102,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
             failures: &self.memory.failures,
             authority: self.memory.authority.as_ref(),
             begun: &self.memory.begun,
-            settings: self.outside.settings(),
+            settings: terms.settings,
             now,
         });
         let pending: BTreeSet<&DomainName> = self.issued.iter().flat_map(|(order, _)| &order.names).collect();
@@ -129,7 +129,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
     /// The certificates that there are, without those of which nobody has any use.
     async fn certificates(&self, wanted: &BTreeMap<DomainName, AppName>) -> Vec<Certificate> {
         let mut kept = Vec::new();
-        for held in self.outside.held() {
+        for held in self.outside.held().await {
             let has_ended = held.validity.not_after < self.outside.now();
             match &held.id {
                 Some(id) if has_ended && !order::is_for_any(&held.names, wanted.keys()) => {

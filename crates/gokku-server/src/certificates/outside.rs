@@ -29,20 +29,27 @@ pub struct Certificate {
     pub der: Vec<u8>,
 }
 
+/// What the settings say.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Of orders.
+    pub settings: Settings,
+    /// The URL of the directory of the authority that is asked.
+    pub directory: String,
+}
+
 /// What is needed of the world outside.
 pub trait Outside: Send + Sync {
     /// Returns the time.
     fn now(&self) -> UtcTime;
     /// Draws a number.
     fn draw(&self) -> Draw;
-    /// Returns what the settings say.
-    fn settings(&self) -> Settings;
-    /// Returns the URL of the directory of the authority that is asked.
-    fn directory(&self) -> String;
+    /// Returns what the settings say; none if they cannot be read now.
+    fn terms(&self) -> Option<Terms>;
     /// Returns the names that are wanted, each with the app that it leads to; none if they cannot be had now.
     fn wanted(&self) -> Option<BTreeMap<DomainName, AppName>>;
     /// Returns the certificates that are there.
-    fn held(&self) -> Vec<Certificate>;
+    fn held(&self) -> BoxFuture<'_, Vec<Certificate>>;
     /// Looks where a name leads.
     fn look<'a>(&'a self, name: &'a DomainName) -> BoxFuture<'a, Direction>;
     /// Orders a certificate; `renews` is the one that it renews, in DER form.

@@ -21,7 +21,7 @@ use gokku_core::text::utc_time::UtcTime;
 
 use crate::certificates::keeper::Keeper;
 use crate::certificates::memory_file;
-use crate::certificates::outside::{Certificate, Outside};
+use crate::certificates::outside::{Certificate, Outside, Terms};
 
 const DAY: i64 = 86_400;
 
@@ -93,16 +93,15 @@ impl Outside for World {
         Draw(0)
     }
 
-    fn directory(&self) -> String {
-        self.with(|state| state.directory.to_owned())
-    }
-
-    fn settings(&self) -> Settings {
-        Settings {
-            agreed: true,
-            public: true,
-            dns_hook: false,
-        }
+    fn terms(&self) -> Option<Terms> {
+        Some(Terms {
+            settings: Settings {
+                agreed: true,
+                public: true,
+                dns_hook: false,
+            },
+            directory: self.with(|state| state.directory.to_owned()),
+        })
     }
 
     fn wanted(&self) -> Option<BTreeMap<DomainName, AppName>> {
@@ -116,8 +115,9 @@ impl Outside for World {
         )
     }
 
-    fn held(&self) -> Vec<Certificate> {
-        self.with(|state| state.held.clone())
+    fn held(&self) -> BoxFuture<'_, Vec<Certificate>> {
+        let held = self.with(|state| state.held.clone());
+        async move { held }.boxed()
     }
 
     fn look<'a>(&'a self, name: &'a DomainName) -> BoxFuture<'a, Direction> {

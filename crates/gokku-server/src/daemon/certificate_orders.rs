@@ -16,7 +16,7 @@ use gokku_core::AppName;
 use gokku_core::certificates::direction::{self, Direction};
 use gokku_core::certificates::draw::Draw;
 use gokku_core::certificates::memory::Memory;
-use gokku_core::certificates::order::{CertificateId, Settings};
+use gokku_core::certificates::order::CertificateId;
 use gokku_core::certificates::proof::Proof;
 use gokku_core::certificates::renewal::Validity;
 use gokku_core::certificates::retry::Failure;
@@ -27,7 +27,7 @@ use gokku_core::text::utc_time::UtcTime;
 use gokku_proxy::Proxy;
 use gokku_proxy::support::clock;
 use gokku_proxy::tls::certificate::Certificate;
-use gokku_proxy::tls::certificate_store::{CertificateStore, Source};
+use gokku_proxy::tls::certificate_store::{CertificateStore, Source, StoreError, Stored};
 use tokio::sync::Notify;
 
 use crate::app::acme_config::AcmeConfig;
@@ -35,7 +35,7 @@ use crate::app::{certificates, server_config};
 use crate::certificates::account_file::AccountFile;
 use crate::certificates::keeper::Keeper;
 use crate::certificates::memory_file;
-use crate::certificates::outside::{Certificate as Held, Outside};
+use crate::certificates::outside::{Certificate as Held, Outside, Terms};
 use crate::fs::root::Root;
 use crate::os::random;
 use crate::record::audit_log;
@@ -108,6 +108,9 @@ fn watch(root: &Root, changed: &Notify, until_gone: &UnixStream) -> io::Result<(
     }
 }
 
+/// Why something was not done.
+type Failed = Box<dyn StdError + Send + Sync>;
+
 /// Where orders come from and where certificates go.
 struct Orders<'a> {
     server: &'a Server,
@@ -122,10 +125,6 @@ impl Orders<'_> {
 
     fn acme(&self) -> AcmeConfig {
         self.config().map(|config| config.acme).unwrap_or_default()
-    }
-
-    fn store(&self) -> CertificateStore {
-        CertificateStore::of(Source::Acme, &self.server.root.certificates())
     }
 
     fn account(&self) -> AccountFile {
@@ -167,41 +166,42 @@ impl Orders<'_> {
         direction::of(&found)
     }
 
-    async fn put(&self, id: &CertificateId, issued: &Issued) -> Result<(), Box<dyn StdError + Send + Sync>> {
-        let certificate = Certificate::parse(issued.chain.as_bytes(), issued.key.as_bytes())?;
-        let change = Change::CertificateIssued {
-            names: certificate.names().iter().map(ToString::to_string).collect(),
-            until: certificate.not_after().to_string(),
-        };
-        let names = certificate.names().to_vec();
-        let (root, store, id) = (self.server.root.clone(), self.store(), id.clone());
+    /// Changes the certificates that were ordered, on disk and then in the switch.
+    async fn change(
+        &self,
+        change: impl FnOnce(&CertificateStore) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), Failed> {
+        let root = self.server.root.clone();
         let written = tokio::task::spawn_blocking(move || {
             let _lock = certificates::lock(&root)?;
-            store.add(&id, &certificate)?;
-            Ok::<_, Box<dyn StdError + Send + Sync>>(())
+            change(&CertificateStore::of(Source::Acme, &root.certificates()))?;
+            Ok::<_, Failed>(())
         });
         written.await??;
         self.proxy.reload_certificates().await?;
+        Ok(())
+    }
+
+    async fn put(&self, id: &CertificateId, issued: &Issued) -> Result<(), Failed> {
+        let certificate = Certificate::parse(issued.chain.as_bytes(), issued.key.as_bytes())?;
+        let names = certificate.names().to_vec();
+        let change = Change::CertificateIssued {
+            names: names.iter().map(ToString::to_string).collect(),
+            until: certificate.not_after().to_string(),
+        };
+        let id = id.clone();
+        self.change(move |store| store.add(&id, &certificate)).await?;
         self.note(&names, change);
         Ok(())
     }
 
     async fn remove(&self, id: &CertificateId) {
-        let (root, store, its) = (self.server.root.clone(), self.store(), id.clone());
-        let removed = tokio::task::spawn_blocking(move || {
-            let _lock = certificates::lock(&root)?;
-            store.remove(&its)?;
-            Ok::<_, Box<dyn StdError + Send + Sync>>(())
-        });
-        match removed.await {
-            Ok(Ok(())) => {
+        let its = id.clone();
+        match self.change(move |store| store.remove(&its).map(drop)).await {
+            Ok(()) => {
                 tracing::info!(%id, "a certificate that had ended and that no domain needs is removed");
             }
-            Ok(Err(error)) => tracing::warn!(%id, "{error}"),
             Err(error) => tracing::warn!(%id, "{error}"),
-        }
-        if let Err(refused) = self.proxy.reload_certificates().await {
-            tracing::error!("{refused}");
         }
     }
 }
@@ -219,22 +219,23 @@ impl Outside for Orders<'_> {
         Draw(u32::from_ne_bytes(bytes))
     }
 
-    fn settings(&self) -> Settings {
-        self.acme().settings()
-    }
-
-    fn directory(&self) -> String {
-        self.acme().directory().to_owned()
+    fn terms(&self) -> Option<Terms> {
+        let acme = self.config()?.acme;
+        Some(Terms {
+            settings: acme.settings(),
+            directory: acme.directory().to_owned(),
+        })
     }
 
     fn wanted(&self) -> Option<BTreeMap<DomainName, AppName>> {
-        self.config()?;
         Some(self.proxy.domain_names())
     }
 
-    fn held(&self) -> Vec<Held> {
-        let loaded = certificates::load_all(&self.server.root);
-        let held = loaded.certificates.into_iter().map(|stored| Held {
+    fn held(&self) -> BoxFuture<'_, Vec<Held>> {
+        let root = self.server.root.clone();
+        // Each is read and checked: no runtime's thread waits for that.
+        let loaded = tokio::task::spawn_blocking(move || certificates::load_all(&root).certificates);
+        let held = |stored: Stored| Held {
             id: stored.id.filter(|_| stored.source == Source::Acme),
             names: stored.certificate.names().iter().cloned().collect(),
             validity: Validity {
@@ -242,8 +243,8 @@ impl Outside for Orders<'_> {
                 not_after: stored.certificate.not_after(),
             },
             der: stored.certificate.der().to_vec(),
-        });
-        held.collect()
+        };
+        async move { loaded.await.unwrap_or_default().into_iter().map(held).collect() }.boxed()
     }
 
     fn look<'a>(&'a self, name: &'a DomainName) -> BoxFuture<'a, Direction> {
@@ -274,11 +275,7 @@ impl Outside for Orders<'_> {
         .boxed()
     }
 
-    fn install<'a>(
-        &'a self,
-        id: &'a CertificateId,
-        issued: &'a Issued,
-    ) -> BoxFuture<'a, Result<(), Box<dyn StdError + Send + Sync>>> {
+    fn install<'a>(&'a self, id: &'a CertificateId, issued: &'a Issued) -> BoxFuture<'a, Result<(), Failed>> {
         self.put(id, issued).boxed()
     }
 
@@ -307,7 +304,7 @@ impl Outside for Orders<'_> {
 struct Switch<'a>(&'a Proxy);
 
 impl Answers for Switch<'_> {
-    async fn publish(&self, challenge: &Challenge) -> Result<(), Box<dyn StdError + Send + Sync>> {
+    async fn publish(&self, challenge: &Challenge) -> Result<(), Failed> {
         match challenge {
             Challenge::Http { name, token, answer } => self.0.put_http_challenge(name, token, answer),
             Challenge::Tls {
