@@ -96,6 +96,15 @@ impl Server {
         server
     }
 
+    /// The permissions of something below its root.
+    #[track_caller]
+    pub fn mode(&self, below: impl AsRef<Path>) -> u32 {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.path(below);
+        let about = fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        about.permissions().mode() & 0o777
+    }
+
     /// Its `GOKKU_ROOT`.
     pub fn root(&self) -> &Path {
         &self.root

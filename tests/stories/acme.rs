@@ -143,7 +143,7 @@ fn p37_https_comes_by_itself() {
         .says("www.shop.example.com");
     server.gokku(["certs", "list"]).ok().says("acme");
     for file in ["account.json", "acme/shop.example.com.pem"] {
-        assert_eq!(mode(&server.path(format!("proxy/certs/{file}"))), 0o600, "{file}");
+        assert_eq!(server.mode(format!("proxy/certs/{file}")), 0o600, "{file}");
     }
 
     // One that the DNS does not have yet, and one that leads to somebody else.
@@ -253,9 +253,4 @@ fn p39_a_working_certificate_is_never_lost() {
     scene.await_problem("b.example.com", "authority-away");
     let listed = scene.listed("a.example.com");
     assert_eq!(listed["certificate"]["valid"], true, "{listed}");
-}
-
-fn mode(path: &std::path::Path) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }

@@ -1,7 +1,6 @@
 //! Certificates of one's own: P36, P40, and P46 by TLS.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 
 use gokku_tests::{
     App, Authority, CertificateFiles, Connection, Load, LoadPlan, PATIENCE, Server, Timeline, free_port, send,
@@ -59,9 +58,8 @@ fn p40_certificates_of_ones_own() {
         .says("The certificate of api.example.com, *.example.org, bücher.example is added, valid until 2100-01-01T00:00:00Z")
         .complains("No domain of an app has one of these names yet")
         .complains("It is served as soon as the traffic switch runs");
-    let path = server.path("proxy/certs/own/api.example.com.pem");
-    assert_eq!(mode(&path), 0o600);
-    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    assert_eq!(server.mode("proxy/certs/own/api.example.com.pem"), 0o600);
+    assert_eq!(server.mode("proxy/certs/own"), 0o700);
     api.working_copy().release("v1").ok();
     api.gokku([
         "domains",
@@ -196,11 +194,6 @@ fn ascii(name: &str) -> &str {
     } else {
         name
     }
-}
-
-fn mode(path: &Path) -> u32 {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
 /// P40: the files are those of the laptop, and no key is in any process's arguments there or here.

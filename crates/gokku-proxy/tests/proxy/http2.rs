@@ -31,6 +31,15 @@ async fn served() -> (Site, Upstream, Http2) {
     (site, upstream, client)
 }
 
+/// The next request on the same connection is answered.
+async fn next_is_answered(upstream: &Upstream, client: &mut Http2) {
+    let sent = client.send(asked("GET", "/next"), true).await;
+    let mut app = upstream.accept().await;
+    app.head().await;
+    app.send(ok("next")).await;
+    assert_eq!(sent.whole().await.text(), "next");
+}
+
 /// The client's choice, where it has one.
 #[tokio::test]
 async fn p41_the_handshake_says_which_protocol_is_spoken() {
@@ -394,11 +403,7 @@ async fn p41_an_answer_that_breaks_off_is_reset() {
     let error = answer.whole().await.expect_err("it is not whole");
     assert!(error.is_reset() && error.is_remote(), "{error:?}");
     // The next one is answered.
-    let sent = client.send(asked("GET", "/next"), true).await;
-    let mut app = upstream.accept().await;
-    app.head().await;
-    app.send(ok("next")).await;
-    assert_eq!(sent.whole().await.text(), "next");
+    next_is_answered(&upstream, &mut client).await;
 }
 
 /// An app that answers before it has all of a request: the client is told to send no more of it, and its connection goes on.
@@ -416,11 +421,7 @@ async fn p41_an_early_answer_ends_its_request_alone() {
     assert_eq!(answer.status(), 413);
     assert_eq!(reset_of(&mut sent.body).await, Reason::NO_ERROR);
     assert!(client.lives());
-    let sent = client.send(asked("GET", "/next"), true).await;
-    let mut app = upstream.accept().await;
-    app.head().await;
-    app.send(ok("next")).await;
-    assert_eq!(sent.whole().await.text(), "next");
+    next_is_answered(&upstream, &mut client).await;
 }
 
 /// What is not a request for an app of this server.
