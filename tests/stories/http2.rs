@@ -79,6 +79,7 @@ impl Counts {
     async fn ask(&mut self, mut sender: SendRequest<Bytes>, ends: &AtomicBool) {
         while !ends.load(Ordering::SeqCst) {
             let mut asked = Vec::new();
+            let mut answering = Vec::new();
             for _ in 0..3 {
                 sender = match sender.ready().await {
                     Ok(sender) => sender,
@@ -113,17 +114,24 @@ impl Counts {
                         self.answered += 1;
                         let version = trailers["version"].to_str().unwrap().to_owned();
                         assert_eq!(trailers["grpc-status"], "0");
-                        if self.versions.last() != Some(&version) {
-                            self.versions.push(version);
-                        }
+                        answering.push(version);
                     }
                     // It was not taken, and the client knows that it can send it again.
                     Err(error) if error.is_go_away() && error.reason() == Some(Reason::NO_ERROR) => {}
                     other => self.failures.push(format!("{other:?}")),
                 }
             }
+            self.answered_by(answering);
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Requests that are under way together have no order: while traffic is switched, any of them may be the first that the new version gets.
+    fn answered_by(&mut self, mut together: Vec<String>) {
+        let before = self.versions.last().cloned();
+        together.sort_by_key(|version| before.as_ref() != Some(version));
+        self.versions.extend(together);
+        self.versions.dedup();
     }
 
     /// The connection takes no more requests: the only good reason is that it was said.
