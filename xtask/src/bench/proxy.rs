@@ -283,6 +283,7 @@ fn switch(folder: &Path, port: u16, app: u16) -> Result<Started, String> {
             weight: 1,
             health: None,
             protocol: AppProtocol::default(),
+            compression: false,
         };
         let to = SwitchTo {
             targets: vec![target],

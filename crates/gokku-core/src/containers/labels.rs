@@ -24,6 +24,8 @@ pub const RESTART_DELAY: &str = "gokku.restart-delay";
 pub const PORT: &str = "gokku.port";
 /// The protocol that it speaks there, where that is not HTTP/1.1.
 pub const PROTOCOL: &str = "gokku.protocol";
+/// `true` where its answers are compressed on their way.
+pub const COMPRESSION: &str = "gokku.compression";
 /// `once` for one-off containers: migrations and `gokku run`; [`FIREWALL`]. Of a network: [`OWN`], [`PAIR`] or another word.
 pub const KIND: &str = "gokku.kind";
 /// The network that it is reached on.

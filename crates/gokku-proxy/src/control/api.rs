@@ -48,6 +48,14 @@ pub struct Target {
     /// What the app speaks there.
     #[serde(default, skip_serializing_if = "AppProtocol::is_default")]
     pub protocol: AppProtocol,
+    /// Whether its answers are compressed for clients that take them so.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub compression: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(said: &bool) -> bool {
+    !said
 }
 
 fn one() -> u32 {

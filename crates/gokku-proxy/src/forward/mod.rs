@@ -2,11 +2,13 @@
 //!
 //! - `proxy_request`: leases a target, sends the request, and returns the response
 //! - `failure`, `retry`: why an app did not answer, and whether the request is sent again
-//! - `response_body`: a response's body, which ends the lease; `stream_body`: the same to a client of HTTP/2
+//! - `response_body`: a response's body, which ends the lease; `stream_body`: the same to a client of HTTP/2; `compressor`: its
+//!   compression
 //! - `upgrade`: what becomes of an upgraded connection
 //! - `error_response`: the switch's own answers; `redirect`: those that send a client elsewhere; [`maintenance`]: those of an app in
 //!   maintenance
 
+mod compressor;
 pub(crate) mod error_response;
 mod failure;
 pub(crate) mod maintenance;

@@ -10,7 +10,7 @@ use gokku_core::machine::backoff::Backoff;
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
 use hyper::header::{
-    CONTENT_LENGTH, EXPECT, HOST, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
+    CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
 use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
@@ -19,13 +19,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::request_body::{BodyFault, BodyOptions, RefusedBody, RequestBody};
 use crate::client::serve_context::RequestContext;
+use crate::forward::compressor::Compressor;
 use crate::forward::error_response::{acme_response, respond, respond_after};
 use crate::forward::response_body::ResponseBody;
 use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
 use crate::forward::{failure, maintenance, redirect, upgrade};
+use crate::http::content_coding::ContentCoding;
 use crate::http::error_reason::ErrorReason;
 use crate::http::validate::{self, BadLength};
-use crate::http::{forwarded, hop_headers, http2_request, request_id};
+use crate::http::{compressible, forwarded, hop_headers, http2_request, request_id};
 use crate::route::app_route::{Route, Unroutable};
 use crate::route::entry_point::{Destination, EntryPoint};
 use crate::route::target::{Lease, Target};
@@ -182,7 +184,12 @@ pub(crate) async fn forward(
             Ok(response) => {
                 lease.target().note_version(response.version());
                 let refused = body.answered(response.status());
-                return pass_on(&route, response, lease, refused, upgrading, context, cutting);
+                let compression = lease.target().compresses().then(|| AskedFor {
+                    method: parts.method,
+                    coding: ContentCoding::accepted(&parts.headers),
+                });
+                let asked = (upgrading, compression);
+                return pass_on(&route, response, lease, refused, asked, context, cutting);
             }
             Err(error) => error,
         };
@@ -290,13 +297,41 @@ fn origin_form(requested: Uri) -> Uri {
     }
 }
 
+/// What a response's compression depends on.
+struct AskedFor {
+    method: Method,
+    /// The coding that the client likes best.
+    coding: Option<ContentCoding>,
+}
+
+impl AskedFor {
+    /// Says in a response's head how it comes, and returns what makes its body so; none for one that comes as it is.
+    fn compress(&self, status: StatusCode, headers: &mut HeaderMap) -> Option<Compressor> {
+        if !compressible::is_compressible(&self.method, status, headers) {
+            return None;
+        }
+        compressible::note_choice(headers);
+        let coding = self.coding.filter(|_| self.method != Method::HEAD)?;
+        match Compressor::new(coding) {
+            Ok(compressor) => {
+                compressible::note_coding(headers, coding);
+                Some(compressor)
+            }
+            Err(error) => {
+                tracing::warn!("an answer is not compressed: {error}");
+                None
+            }
+        }
+    }
+}
+
 /// Makes the app's response one for the client.
 fn pass_on(
     route: &Route,
     mut response: Response<UpstreamBody>,
     lease: Lease,
     refused: Option<RefusedBody>,
-    upgrading: Option<hyper::upgrade::OnUpgrade>,
+    (upgrading, compression): (Option<hyper::upgrade::OnUpgrade>, Option<AskedFor>),
     context: RequestContext,
     cutting: CancellationToken,
 ) -> Response<ResponseBody> {
@@ -330,7 +365,14 @@ fn pass_on(
         parts.headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(value);
     }
     parts.version = Version::HTTP_11;
+    let compressor = compression
+        .filter(|_| !body.is_end_stream())
+        .and_then(|asked| asked.compress(parts.status, &mut parts.headers));
     // The request ends here if nothing more comes.
     let lease = (!body.is_end_stream()).then_some(lease);
-    Response::from_parts(parts, ResponseBody::app(body, lease, refused))
+    let mut body = ResponseBody::app(body, lease, refused);
+    if let Some(compressor) = compressor {
+        body = body.compressed(compressor);
+    }
+    Response::from_parts(parts, body)
 }

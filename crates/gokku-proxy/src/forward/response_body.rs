@@ -11,6 +11,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::client::connection_state::ActiveRequest;
 use crate::client::request_body::RefusedBody;
+use crate::forward::compressor::{self, Compressor};
 use crate::route::target::Lease;
 use crate::route::upstream_pool::UpstreamBody;
 
@@ -22,7 +23,12 @@ pub(crate) struct ResponseBody {
     /// The request's body, if the app has refused it.
     refused: Option<RefusedBody>,
     active: Option<Arc<ActiveRequest>>,
+    /// What compresses it. In a box: most are passed on as they are.
+    compressor: Option<Box<Compressor>>,
 }
+
+/// Why a body broke off.
+pub(crate) type Error = compressor::Error<hyper::Error>;
 
 /// Where a body comes from.
 enum Source {
@@ -38,7 +44,14 @@ impl ResponseBody {
             lease,
             refused,
             active: None,
+            compressor: None,
         }
+    }
+
+    /// Has an app's body be compressed.
+    pub(crate) fn compressed(mut self, compressor: Compressor) -> Self {
+        self.compressor = Some(Box::new(compressor));
+        self
     }
 
     /// Returns the body of one of the switch's own responses.
@@ -48,6 +61,7 @@ impl ResponseBody {
             lease: None,
             refused: None,
             active: None,
+            compressor: None,
         }
     }
 
@@ -59,15 +73,19 @@ impl ResponseBody {
 
 impl HttpBody for ResponseBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut self.source {
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let this = &mut *self;
+        match &mut this.source {
             Source::App(body) => {
-                let polled = Pin::new(body).poll_frame(cx);
+                let polled = match &mut this.compressor {
+                    None => Pin::new(body).poll_frame(cx).map_err(Error::Body),
+                    Some(compressor) => compressor.poll_frame(Pin::new(body), cx),
+                };
                 if let Poll::Ready(None | Some(Err(_))) = polled {
                     let lease = self.lease.take();
                     self.refused.take();
@@ -93,16 +111,19 @@ impl HttpBody for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::App(body) => body.is_end_stream(),
-            Source::Switch(body) => body.is_end_stream(),
+        match (&self.source, &self.compressor) {
+            (_, Some(compressor)) => compressor.is_ended(),
+            (Source::App(body), None) => body.is_end_stream(),
+            (Source::Switch(body), None) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::App(body) => body.size_hint(),
-            Source::Switch(body) => body.size_hint(),
+        match (&self.source, &self.compressor) {
+            // Nobody knows before it is compressed.
+            (_, Some(_)) => SizeHint::default(),
+            (Source::App(body), None) => body.size_hint(),
+            (Source::Switch(body), None) => body.size_hint(),
         }
     }
 }

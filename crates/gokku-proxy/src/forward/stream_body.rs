@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use crate::client::stream_progress::{Piece, StreamProgress};
-use crate::forward::response_body::ResponseBody;
+use crate::forward::response_body::{Error, ResponseBody};
 
 /// How much of an answer may still wait for its client when its end is told to the HTTP library. From then on nobody waits for
 /// the rest to leave, so this is the most that a client keeps here for nothing; more than most answers have.
@@ -33,12 +33,12 @@ impl StreamBody {
 
 impl HttpBody for StreamBody {
     type Data = Piece;
-    type Error = hyper::Error;
+    type Error = Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Piece>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Piece>, Error>>> {
         if !self.given {
             let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
             if let Some(frame) = frame {

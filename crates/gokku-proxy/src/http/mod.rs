@@ -5,8 +5,11 @@
 //! - `validate`: which messages are refused, because others might read them in another way
 //! - `hop_headers`: headers that stay between two hosts
 //! - `forwarded`: what an app is told of where a request came from; `request_id`: by which name logs have it
+//! - `content_coding`: in which codings a client takes an answer; `compressible`: which answers it gets in one
 //! - `error_reason`: why the switch answers a request itself, and in which words
 
+pub(crate) mod compressible;
+pub(crate) mod content_coding;
 pub(crate) mod error_reason;
 pub(crate) mod forwarded;
 pub(crate) mod frame_scanner;

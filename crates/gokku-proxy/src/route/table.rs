@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format: one with an app in maintenance, or one that speaks another protocol than HTTP/1.1.
-const VERSION: u32 = 4;
+/// The newest version of the table's format: one with an app whose answers are compressed.
+const VERSION: u32 = 5;
+/// The version of a table without, with an app in maintenance, or one that speaks another protocol than HTTP/1.1.
+const WITHOUT_COMPRESSION: u32 = 4;
 /// The version of a table without either, and with domains that say more than a host and its paths.
 const WITHOUT_BOTH: u32 = 3;
 /// The version of a table with domains that do not.
@@ -238,11 +240,14 @@ pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
     };
     let is_in_maintenance = |entry: &Entry| entry.maintenance.is_some();
     let speaks_another = |entry: &Entry| entry.targets.iter().any(|target| !target.protocol.is_default());
-    let version = if routes
+    let compresses = |entry: &Entry| entry.targets.iter().any(|target| target.compression);
+    let version = if routes.values().any(compresses) {
+        VERSION
+    } else if routes
         .values()
         .any(|entry| is_in_maintenance(entry) || speaks_another(entry))
     {
-        VERSION
+        WITHOUT_COMPRESSION
     } else if domains().any(Domain::has_options) {
         WITHOUT_BOTH
     } else if domains().next().is_some() {

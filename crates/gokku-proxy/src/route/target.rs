@@ -41,6 +41,8 @@ pub struct Target {
     streams: Http2Pool,
     /// The app speaks HTTP/2.
     h2c: AtomicBool,
+    /// Its answers are compressed.
+    compression: AtomicBool,
     plain: AtomicU64,
     upgraded: AtomicU64,
     /// The app answers in HTTP/1.0, which knows no `100 Continue`.
@@ -62,6 +64,7 @@ struct SeenProcess {
 impl Target {
     pub(crate) fn new(app: AppName, facts: api::Target, limits: &Limits) -> Self {
         let h2c = AtomicBool::new(facts.protocol == AppProtocol::H2c);
+        let compression = AtomicBool::new(facts.compression);
         let endpoint = Arc::new(Endpoint::new(facts));
         let connections = UpstreamPool::new(Connector::new(Arc::clone(&endpoint), limits), limits);
         Self {
@@ -72,6 +75,7 @@ impl Target {
             connections,
             streams: Http2Pool::new(limits),
             h2c,
+            compression,
             plain: AtomicU64::new(0),
             upgraded: AtomicU64::new(0),
             http10: AtomicBool::new(false),
@@ -213,6 +217,11 @@ impl Target {
         self.h2c.load(Ordering::Relaxed)
     }
 
+    /// Returns whether its answers are compressed for clients that take them so.
+    pub(crate) fn compresses(&self) -> bool {
+        self.compression.load(Ordering::Relaxed)
+    }
+
     /// Sends a request to the container at this address, in the form that its protocol has, and returns its answer. Dropping the
     /// future gives it up.
     pub(crate) fn send(
@@ -233,6 +242,7 @@ impl Target {
     pub(crate) fn update(&self, facts: api::Target) {
         self.h2c
             .store(facts.protocol == AppProtocol::H2c, Ordering::Relaxed);
+        self.compression.store(facts.compression, Ordering::Relaxed);
         self.endpoint.update(facts);
     }
 

@@ -9,6 +9,7 @@ mod support;
 
 mod bad_upstreams;
 mod certificates;
+mod compression;
 mod control;
 mod crowds;
 mod domains;

@@ -237,6 +237,9 @@ impl Driver {
         let protocol =
             Some(self.plan.config.protocol).filter(|protocol| port.is_some() && !protocol.is_default());
         labels.extend(protocol.map(|protocol| (labels::PROTOCOL.to_owned(), protocol.as_str().to_owned())));
+        if port.is_some() && self.plan.config.compression {
+            labels.insert(labels::COMPRESSION.to_owned(), true.to_string());
+        }
         let spec = ContainerSpec {
             name: Slot::Green.container_name(self.dir.app(), process),
             image,
@@ -385,6 +388,7 @@ impl Driver {
                 weight: 1,
                 health: asked,
                 protocol: self.protocol(id)?,
+                compression: self.facts_of(id)?.label(labels::COMPRESSION).is_some(),
             });
         }
         if let Some(port) = self.plan.said_port()

@@ -49,6 +49,8 @@ pub struct AppConfig {
     pub ports: Option<Ports>,
     /// `protocol`.
     pub protocol: AppProtocol,
+    /// `compression`.
+    pub compression: bool,
     /// `environments`.
     pub environments: Vec<Environment>,
     /// `deployment`.
@@ -274,6 +276,7 @@ impl Default for AppConfig {
             health: Health::default(),
             ports: None,
             protocol: AppProtocol::default(),
+            compression: false,
             environments: Vec::new(),
             deployment: Deployment::default(),
             entrypoint: None,

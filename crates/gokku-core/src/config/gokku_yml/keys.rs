@@ -106,6 +106,12 @@ pub const KEYS: &[Key] = &[
         allowed: "http1 or h2c",
     },
     Key {
+        path: "compression",
+        default: "false",
+        meaning: "Whether the switch compresses the app's answers, those of text, by zstd, brotli or gzip, for clients that take them so: [Compression](domains.md#compression)",
+        allowed: "true or false",
+    },
+    Key {
         path: "volumes",
         default: "-",
         meaning: "What stays when containers go: a volume of the app's own by its name, or a folder of the server, below one that `volumes.folders` in config.toml allows; what the image declares with VOLUME stays, too, where nothing else is mounted",

@@ -55,6 +55,7 @@ mapping! {
         env: Named<EnvKey, Given<EnvValue>>,
         ports: List<Given<Ports>>,
         protocol: Given<AppProtocol>,
+        compression: Given<Switch>,
         volumes: List<Given<Volume>>,
         network: Network,
         environments: List<Environment>,

@@ -21,6 +21,7 @@ pub(crate) fn target(container: &str, address: SocketAddr) -> Target {
         weight: 1,
         health: None,
         protocol: AppProtocol::default(),
+        compression: false,
     }
 }
 
