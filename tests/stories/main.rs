@@ -8,6 +8,7 @@ mod acme;
 mod addresses;
 mod afar;
 mod agree;
+mod answers;
 mod bad_input;
 mod builds;
 mod builds_apart;

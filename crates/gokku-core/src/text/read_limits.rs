@@ -35,8 +35,11 @@ pub const CERTIFICATE: Limit = Limit::new("a certificate's chain or key", 1 << 2
 /// A page that is shown in place of an app.
 pub const PAGE: Limit = Limit::new("a page", 256 << 10);
 
+/// A page for where the traffic switch has to answer: it stands in the switch's table, which is written whole.
+pub const ERROR_PAGE: Limit = Limit::new("an error page", 64 << 10);
+
 /// Every limit.
-pub const ALL: [Limit; 9] = [
+pub const ALL: [Limit; 10] = [
     GOKKU_YML,
     CODE,
     ENV,
@@ -46,6 +49,7 @@ pub const ALL: [Limit; 9] = [
     PASSWORD,
     CERTIFICATE,
     PAGE,
+    ERROR_PAGE,
 ];
 
 /// There is more of it than is read.

@@ -23,6 +23,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use gokku_core::access::host_ports::PortRange;
+use gokku_core::app::error_pages::ErrorPages;
 use gokku_core::app::maintenance::Maintenance;
 use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::domains::domain::Domain;
@@ -49,13 +50,8 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "AppProtocol::is_default")]
     pub protocol: AppProtocol,
     /// Whether its answers are compressed for clients that take them so.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compression: bool,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(said: &bool) -> bool {
-    !said
 }
 
 fn one() -> u32 {
@@ -97,6 +93,9 @@ pub struct SwitchTo {
     /// The domains of the release that gets the traffic; without, they stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub domains: Option<Vec<Domain>>,
+    /// The pages of that release for where the switch has to answer; without, they stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_pages: Option<ErrorPages>,
 }
 
 /// The domains that an app is to have, whatever its release is.
@@ -199,6 +198,9 @@ pub struct RouteStatus {
     /// Whether its clients get a page in place of the app.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub maintenance: bool,
+    /// Whether its release has pages for where the switch has to answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub error_pages: bool,
     /// How many requests wait now.
     pub waiting: u64,
     /// How many requests were accepted since the switch was started.

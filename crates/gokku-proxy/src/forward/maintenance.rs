@@ -12,7 +12,7 @@ use hyper::{Response, StatusCode};
 
 use crate::forward::error_response::own;
 use crate::forward::response_body::ResponseBody;
-use crate::http::error_reason::{ERROR_HEADER, TEXT};
+use crate::http::error_reason::{ERROR_HEADER, HTML, TEXT};
 
 /// Below it stands the pass.
 pub const PASS_PATH: &str = "/.well-known/gokku/maintenance/";
@@ -22,7 +22,6 @@ const COOKIE_SECONDS: u32 = 24 * 60 * 60;
 /// After how many seconds it is worth trying again.
 const RETRY_SECONDS: &str = "60";
 const WORDS: &str = "this site is down for maintenance; please try again later\n";
-const HTML: &str = "text/html; charset=utf-8";
 
 /// The page of an app, which all answers share.
 struct PageOf(Arc<Maintenance>);

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::request_body::{BodyFault, BodyOptions, RefusedBody, RequestBody};
 use crate::client::serve_context::RequestContext;
 use crate::forward::compressor::Compressor;
-use crate::forward::error_response::{acme_response, respond, respond_after};
+use crate::forward::error_response::{acme_response, respond, respond_for};
 use crate::forward::response_body::ResponseBody;
 use crate::forward::retry::{self, FailedRequest, Retry, is_idempotent};
 use crate::forward::{failure, maintenance, redirect, upgrade};
@@ -96,7 +96,7 @@ pub(crate) async fn forward(
     }
     let limits = &context.serve.limits;
     let turn = route.count_request();
-    let own = |reason| respond(route.errors(), reason);
+    let own = |reason| respond_for(&route, reason, None);
     // On an app's own port the connection has counted for the app from its beginning.
     if domain.is_some() && !context.permit.assign(route.app()) {
         return own(ErrorReason::Crowded);
@@ -202,7 +202,7 @@ pub(crate) async fn forward(
                 BodyFault::Malformed => ErrorReason::BadBody,
                 BodyFault::Truncated => ErrorReason::BrokenBody,
             };
-            return respond_after(route.errors(), reason, &error);
+            return respond_for(&route, reason, Some(&error));
         }
         let failed = FailedRequest {
             idempotent,
@@ -221,7 +221,7 @@ pub(crate) async fn forward(
             }
             // The app closed a kept-alive connection while the request was on its way.
             Retry::Once => resent = true,
-            Retry::UntilConnected | Retry::Never => return respond_after(route.errors(), reason, &error),
+            Retry::UntilConnected | Retry::Never => return respond_for(&route, reason, Some(&error)),
         }
     }
 }
@@ -336,7 +336,7 @@ fn pass_on(
     cutting: CancellationToken,
 ) -> Response<ResponseBody> {
     if !validate::is_plain(response.headers()) {
-        return respond(route.errors(), ErrorReason::CodedAnswer);
+        return respond_for(route, ErrorReason::CodedAnswer, None);
     }
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let app = hyper::upgrade::on(&mut response);
@@ -348,13 +348,13 @@ fn pass_on(
                 upgrade::connect(client, app, lease, context, cutting);
                 Response::from_parts(parts, ResponseBody::app(body, None, None))
             }
-            None => respond(route.errors(), ErrorReason::OtherProtocol),
+            None => respond_for(route, ErrorReason::OtherProtocol, None),
         };
     }
     let (mut parts, body) = response.into_parts();
     let chunked = parts.headers.contains_key(TRANSFER_ENCODING);
     if validate::set_framing(&mut parts.headers, &body, chunked).is_err() {
-        return respond(route.errors(), ErrorReason::AnswerLengths);
+        return respond_for(route, ErrorReason::AnswerLengths, None);
     }
     hop_headers::strip(&mut parts.headers);
     if let Some(value) = context

@@ -108,7 +108,9 @@ fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn headers_of(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+    type Line = (&'static str, &'static str);
+
+    fn headers_of(lines: &[Line]) -> HeaderMap {
         let lines = lines
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
@@ -118,7 +120,7 @@ mod tests {
     #[test]
     fn what_is_compressed() {
         let html = ("content-type", "text/html; charset=utf-8");
-        let table: &[(&str, u16, &[(&'static str, &'static str)], bool)] = &[
+        let table: &[(&str, u16, &[Line], bool)] = &[
             ("a page", 200, &[html], true),
             ("a page of an error", 404, &[html], true),
             (

@@ -16,6 +16,7 @@ use crate::support::log_throttle::LogThrottle;
 /// The header that only the switch's own answers have.
 pub(crate) const ERROR_HEADER: HeaderName = HeaderName::from_static("x-gokku-error");
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
 /// After how many seconds it is worth trying again.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "5";
 

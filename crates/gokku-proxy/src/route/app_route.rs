@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
+use gokku_core::app::error_pages::ErrorPages;
 use gokku_core::app::maintenance::Maintenance;
 use gokku_core::domains::domain::{Domain, first_address};
 use gokku_core::{AppName, ContainerId};
@@ -46,6 +47,7 @@ struct State {
     /// The app's own domains, and its release's.
     domains: Vec<Domain>,
     release_domains: Vec<Domain>,
+    error_pages: Arc<ErrorPages>,
 }
 
 impl State {
@@ -57,6 +59,7 @@ impl State {
             maintenance: entry.maintenance.map(Arc::new),
             domains: entry.domains,
             release_domains: entry.release_domains,
+            error_pages: Arc::new(entry.error_pages),
         }
     }
 
@@ -71,6 +74,7 @@ impl State {
             maintenance: self.maintenance.as_deref().cloned(),
             domains: self.domains.clone(),
             release_domains: self.release_domains.clone(),
+            error_pages: (*self.error_pages).clone(),
         }
     }
 }
@@ -135,6 +139,11 @@ impl Route {
             return None;
         }
         self.state().maintenance.clone()
+    }
+
+    /// Returns the pages of the release for where the switch has to answer.
+    pub(crate) fn error_pages(&self) -> Arc<ErrorPages> {
+        Arc::clone(&self.state().error_pages)
     }
 
     /// Counts a request as accepted, and returns its number, which is its turn among several targets.
@@ -234,6 +243,7 @@ impl Route {
                 maintenance,
                 domains,
                 release_domains,
+                error_pages,
                 ..
             },
         ) = {
@@ -255,6 +265,7 @@ impl Route {
             retired,
             held: hold_ms.is_some(),
             maintenance: maintenance.is_some(),
+            error_pages: !error_pages.is_empty(),
             waiting: self.waiting.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
             trouble: lock(&self.trouble).clone(),

@@ -243,6 +243,9 @@ impl Switch {
             if let Some(domains) = to.domains {
                 entry.release_domains = domains;
             }
+            if let Some(pages) = to.error_pages {
+                entry.error_pages = pages;
+            }
         };
         self.change(app, ContainerReport::Healthy(&running), change)
             .await

@@ -9,16 +9,17 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use gokku_core::AppName;
+use gokku_core::app::error_pages::ErrorPages;
 use gokku_core::app::maintenance::Maintenance;
 use gokku_core::domains::domain::Domain;
 use serde::{Deserialize, Serialize};
 
 use crate::control::api::Target;
 
-/// The newest version of the table's format: one with an app whose answers are compressed.
+/// The newest version of the table's format: one with an app whose answers are compressed, or that has error pages.
 const VERSION: u32 = 5;
 /// The version of a table without, with an app in maintenance, or one that speaks another protocol than HTTP/1.1.
-const WITHOUT_COMPRESSION: u32 = 4;
+const WITHOUT_EITHER: u32 = 4;
 /// The version of a table without either, and with domains that say more than a host and its paths.
 const WITHOUT_BOTH: u32 = 3;
 /// The version of a table with domains that do not.
@@ -49,6 +50,9 @@ pub struct Entry {
     /// Those of the release that has the traffic.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub release_domains: Vec<Domain>,
+    /// Its pages for where the switch has to answer.
+    #[serde(default, skip_serializing_if = "ErrorPages::is_empty")]
+    pub error_pages: ErrorPages,
 }
 
 impl Entry {
@@ -61,6 +65,7 @@ impl Entry {
             maintenance: None,
             domains: Vec::new(),
             release_domains: Vec::new(),
+            error_pages: ErrorPages::default(),
         }
     }
 
@@ -241,13 +246,14 @@ pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
     let is_in_maintenance = |entry: &Entry| entry.maintenance.is_some();
     let speaks_another = |entry: &Entry| entry.targets.iter().any(|target| !target.protocol.is_default());
     let compresses = |entry: &Entry| entry.targets.iter().any(|target| target.compression);
-    let version = if routes.values().any(compresses) {
+    let has_pages = |entry: &Entry| !entry.error_pages.is_empty();
+    let version = if routes.values().any(|entry| compresses(entry) || has_pages(entry)) {
         VERSION
     } else if routes
         .values()
         .any(|entry| is_in_maintenance(entry) || speaks_another(entry))
     {
-        WITHOUT_COMPRESSION
+        WITHOUT_EITHER
     } else if domains().any(Domain::has_options) {
         WITHOUT_BOTH
     } else if domains().next().is_some() {

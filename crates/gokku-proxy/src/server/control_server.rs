@@ -20,7 +20,7 @@ use crate::control::control_request::ControlRequest;
 use crate::server::state::State;
 
 /// More than any request needs.
-const MAX_BODY_BYTES: usize = 1 << 20;
+const MAX_BODY_BYTES: usize = 2 << 20;
 /// The longest pause when no connection can be accepted.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 

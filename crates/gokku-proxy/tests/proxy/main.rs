@@ -14,6 +14,7 @@ mod control;
 mod crowds;
 mod domains;
 mod draining;
+mod error_pages;
 mod expecting;
 mod forged;
 mod forwarding;

@@ -1,6 +1,7 @@
 //! P48: an app in maintenance: its clients get a page in one step, and who has the pass the app.
 
-use gokku_core::app::maintenance::{Maintenance, Page, Pass};
+use gokku_core::app::maintenance::{Maintenance, Pass};
+use gokku_core::app::page::Page;
 use gokku_proxy::control::api::PutMaintenance;
 
 use crate::support::{Message, Named, Site, Wire, app};

@@ -3,7 +3,8 @@
 //! Who changes it, or tells the traffic switch of it, has the lock of the domains of all apps, so that the switch is told last what
 //! was written last.
 
-use gokku_core::app::maintenance::{Maintenance, Page, Pass};
+use gokku_core::app::maintenance::{Maintenance, Pass};
+use gokku_core::app::page::Page;
 use serde::{Deserialize, Serialize};
 
 use crate::app::domains::Changing;

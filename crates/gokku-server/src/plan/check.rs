@@ -11,7 +11,7 @@ use gokku_core::text::read_limits;
 use crate::fs::{Error as FileError, bounded, tree_file};
 use crate::plan::Error;
 use crate::plan::release_plan::{parsed, processes_of};
-use crate::plan::{languages, unread};
+use crate::plan::{error_pages, languages, unread};
 
 /// What is to be told of a file that is good.
 #[derive(Clone, Debug)]
@@ -38,6 +38,9 @@ pub fn gokku_yml(path: &Path) -> Result<Checked, Error> {
     let mut not_read = BTreeSet::new();
     for (_, config) in yml.apps() {
         if let Err(error) = processes_of(folder, config) {
+            wrong.insert(error.to_string(), error);
+        }
+        if let Err(error) = error_pages::read(folder, config) {
             wrong.insert(error.to_string(), error);
         }
         match unread::checked(unread::misnamed_in(folder, config, origin(folder, config))) {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use gokku_core::AppName;
+use gokku_core::app::page::PageError;
 use gokku_core::build::languages::Undetected;
 use gokku_core::config::gokku_yml::{AppNotThere, YmlError, YmlErrors};
 use gokku_core::config::image_ref::ImageRef;
@@ -48,6 +49,17 @@ pub enum Error {
     /// Several things in it cannot be.
     #[error(transparent)]
     YmlAll(#[from] YmlErrors),
+    /// A page cannot be one.
+    #[error("{name}: {source}")]
+    ErrorPage {
+        /// Its file, as it is called.
+        name: String,
+        /// Why.
+        source: PageError,
+    },
+    /// The folder that is to have the error pages has none.
+    #[error("{GOKKU_YML}: error_pages: {0} has none of 502.html, 503.html, 504.html and 5xx.html")]
+    NoErrorPages(String),
     /// It says nothing of the app.
     #[error(transparent)]
     NotInYml(#[from] AppNotThere),
@@ -128,6 +140,8 @@ impl Error {
             Self::NotText { .. }
             | Self::Yml(_)
             | Self::YmlAll(_)
+            | Self::ErrorPage { .. }
+            | Self::NoErrorPages(_)
             | Self::NotInYml(_)
             | Self::Procfile(_)
             | Self::Processes(_)

@@ -1,5 +1,6 @@
-//! A release's domains, which move in one step with its traffic: forwards, and back.
+//! A release's domains and error pages, which move in one step with its traffic: forwards, and back.
 
+use gokku_core::app::error_pages::ErrorPages;
 use gokku_core::domains::domain::{Domain, first_address};
 use gokku_core::logs::event::Event;
 use gokku_core::{ContainerId, ReleaseId};
@@ -10,6 +11,7 @@ use gokku_proxy::health::probe::AskedName;
 use crate::app::certificates::Served;
 use crate::app::{domains, records};
 use crate::engine;
+use crate::plan::error_pages;
 use crate::transition::Error;
 use crate::transition::driver::Driver;
 
@@ -22,7 +24,7 @@ pub(crate) enum NewTargets {
 }
 
 impl Driver {
-    /// Gives the route other targets, and the domains of the release that is the active one with them.
+    /// Gives the route other targets, and the domains and error pages of the release that is the active one with them.
     pub(crate) async fn move_traffic(
         &mut self,
         route: &RouteStatus,
@@ -30,6 +32,8 @@ impl Driver {
         release: Option<ReleaseId>,
     ) -> Result<(), Error> {
         let domains = self.domains_of(release)?;
+        let pages = self.error_pages_of(release);
+        let error_pages = (!pages.is_empty() || route.error_pages).then_some(pages);
         let mut moved = (domains != route.release_domains).then_some(domains);
         loop {
             let app = self.dir.app();
@@ -38,6 +42,7 @@ impl Driver {
                 NewTargets::To(to) => {
                     let to = SwitchTo {
                         domains,
+                        error_pages: error_pages.clone(),
                         ..to.clone()
                     };
                     self.switch.switch(app, &to).await
@@ -76,6 +81,12 @@ impl Driver {
         let of_release = self.domains_of(self.release_of(containers)?)?;
         let first = first_address(&own, &of_release);
         Ok(first.map(|domain| Served::read(self.dir.root()).asked_name(&domain.name)))
+    }
+
+    /// The error pages of a release, by its code.
+    fn error_pages_of(&self, release: Option<ReleaseId>) -> ErrorPages {
+        let of = |release| error_pages::of_release(&self.dir.tree(release), self.dir.app());
+        release.map(of).unwrap_or_default()
     }
 
     /// The domains of a release, by its record.

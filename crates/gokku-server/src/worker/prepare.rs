@@ -13,7 +13,7 @@ use crate::app::{self, apps, code, records};
 use crate::fs::app_dir::AppDir;
 use crate::os::clock;
 use crate::plan::release_plan::Plan;
-use crate::plan::{self, unread};
+use crate::plan::{self, error_pages, unread};
 use crate::server::Server;
 use crate::worker::Error;
 use crate::worker::error::{Choice, NoReturn};
@@ -48,6 +48,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             let mut plan = Plan::read(dir, &code, true)?;
             plan.rebuild = *rebuild;
             plan.notices = unread::of_release(&code, &plan)?;
+            error_pages::read(&code, &plan.config)?;
             let reference = plan.config.image.clone();
             let build = reference.is_none().then(|| plan.build_key(tree));
             let mut prepared = made_anew(request, plan, Some(commit), reference, build, &scale)?;
@@ -60,6 +61,7 @@ pub(crate) fn prepare(server: &Server, request: &Request) -> Result<Prepared, Er
             let code = dir.incoming(request.id);
             let mut plan = Plan::read(dir, &code, false)?;
             plan.notices = unread::of_release(&code, &plan)?;
+            error_pages::read(&code, &plan.config)?;
             let image = Some(image.clone());
             return made_anew(request, plan, commit.as_ref(), image, None, &scale);
         }

@@ -1,7 +1,7 @@
 //! `gokku maintenance on`: an app's clients get a page.
 
 use clap::Args;
-use gokku_core::app::maintenance::Page;
+use gokku_core::app::page::Page;
 use gokku_core::text::read_limits::PAGE;
 use gokku_server::app::maintenance::PageChoice;
 use gokku_server::command::maintenance;

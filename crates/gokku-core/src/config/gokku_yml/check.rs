@@ -95,6 +95,7 @@ pub(super) fn app(
         command: whole_command(whole.command),
         init: whole.init.map(|given| given.value.0),
         protocol: whole.protocol.map(|given| given.value).unwrap_or_default(),
+        error_pages: whole.error_pages.map(|given| given.value.0).unwrap_or_default(),
         compression: whole.compression.is_some_and(|given| given.value.0),
         resources: whole
             .resources

@@ -51,6 +51,8 @@ pub struct AppConfig {
     pub protocol: AppProtocol,
     /// `compression`.
     pub compression: bool,
+    /// `error_pages`, a folder of the repository; none where it is empty.
+    pub error_pages: String,
     /// `environments`.
     pub environments: Vec<Environment>,
     /// `deployment`.
@@ -277,6 +279,7 @@ impl Default for AppConfig {
             ports: None,
             protocol: AppProtocol::default(),
             compression: false,
+            error_pages: String::new(),
             environments: Vec::new(),
             deployment: Deployment::default(),
             entrypoint: None,

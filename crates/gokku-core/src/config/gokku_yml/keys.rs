@@ -112,6 +112,12 @@ pub const KEYS: &[Key] = &[
         allowed: "true or false",
     },
     Key {
+        path: "error_pages",
+        default: "-",
+        meaning: "The folder with the pages that clients get where the switch has to answer because the app does not: 502.html, 503.html, 504.html, and 5xx.html for those of them that are not there: [Error pages](domains.md#error-pages)",
+        allowed: "a relative path without ..",
+    },
+    Key {
         path: "volumes",
         default: "-",
         meaning: "What stays when containers go: a volume of the app's own by its name, or a folder of the server, below one that `volumes.folders` in config.toml allows; what the image declares with VOLUME stays, too, where nothing else is mounted",

@@ -56,6 +56,7 @@ mapping! {
         ports: List<Given<Ports>>,
         protocol: Given<AppProtocol>,
         compression: Given<Switch>,
+        error_pages: Given<RelativePath>,
         volumes: List<Given<Volume>>,
         network: Network,
         environments: List<Environment>,

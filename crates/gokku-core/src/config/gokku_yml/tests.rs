@@ -124,7 +124,7 @@ fn p33_wrong_in_each_way() {
         .collect();
     told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
     insta::assert_snapshot!(told.join("\n"), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
     gokku.yml:3:18: there is no key "keep_image" here: there is keep_releases, keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
     gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
     gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
@@ -290,7 +290,7 @@ fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
 fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
     let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n    environments: [{branch: main}]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1 A: x, B: [c]}\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
     gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
     gokku.yml:5:20: environments[].name is missing: `- name: production`
     gokku.yml:6:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
@@ -582,7 +582,7 @@ fn what_containers_may_do() {
     gokku.yml:3:20: capabilities: every container has CHOWN anyway: leave it away
     gokku.yml:3:29: capabilities: NET_RAW stands here twice
     gokku.yml:3:20: expected one value
-    gokku.yml:3:5: there is no key "capabilites" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "capabilities"?
+    gokku.yml:3:5: there is no key "capabilites" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "capabilities"?
     gokku.yml:3:17: there is no key "capabilities" here: there is memory, cpus, pids
     gokku.yml:3:24: no_new_privileges: "yes" cannot be: it is true or false
     "#);
