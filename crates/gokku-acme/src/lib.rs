@@ -6,6 +6,7 @@
 //! - [`challenge`]: what is to be answered so that a name is proved, and by whom
 //! - [`dns_hook`]: the program that writes to the DNS
 //! - [`direction`]: where a name leads, before the authority is asked
+//! - `any_certificate`: how whoever answers there is spoken with
 //! - `proof`: one order's proofs of its names
 //! - `http`: how the authority is asked: each answer has an end and a size
 //! - [`error`](mod@error): what went wrong, as the core's kinds have it
@@ -17,6 +18,7 @@ pub mod direction;
 pub mod dns_hook;
 pub mod error;
 
+mod any_certificate;
 mod http;
 mod proof;
 

@@ -100,10 +100,16 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "an absolute path",
     ],
     [
+        "acme.challenge",
+        "http-01",
+        "How names are proved: over HTTP, and by a certificate on the port of HTTPS where that fails; or all by `dns_hook`, for servers that the authority does not reach, or by way of a CDN",
+        "http-01 or dns-01",
+    ],
+    [
         "acme.addresses",
         "-",
         "Addresses that lead to this server although none of its interfaces has them: those of a router or of a proxy in front",
-        "a list of IPv4 and IPv6 addresses",
+        "a list of addresses and networks, as 192.0.2.1 or 2001:db8::/32",
     ],
     [
         "volumes.folders",

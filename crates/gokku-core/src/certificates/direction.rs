@@ -12,8 +12,21 @@ pub struct Found {
     pub address: IpAddr,
     /// Whether this server has it, or the settings say that it leads here.
     pub is_ours: bool,
-    /// Whether this server got its own answer by asking there; unknown if it was not tried.
-    pub answered: Option<bool>,
+    /// What came of asking there.
+    pub asked: Asked,
+}
+
+/// What comes of asking an address for something that only this server answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It was not tried.
+    Not,
+    /// This machine has no way to addresses of this kind: it has no IPv6, for instance.
+    NoWay,
+    /// This server answered.
+    Here,
+    /// It did not: nobody, or somebody else.
+    NotHere,
 }
 
 /// Where a name leads.
@@ -29,7 +42,9 @@ pub enum Direction {
 }
 
 /// Returns where a name leads, by what the DNS has for it. An address is good that is this server's, or at which this server
-/// got its own answer, whoever passed the request on. One that is not holds the order back: the authority may ask any of them.
+/// got its own answer, whoever passed the request on. One that is not holds the order back: the authority may ask any of them. But
+/// of one to which this machine has no way nothing is known, so the others speak for it: what passes requests on to this server, as a
+/// CDN, has addresses of both families.
 pub fn of(found: &[Found]) -> Direction {
     if found.is_empty() {
         return Direction::NotHere(Problem::Unresolved);
@@ -38,11 +53,16 @@ pub fn of(found: &[Found]) -> Direction {
         let those = found.iter().filter(|found| which(found));
         those.map(|found| found.address).collect()
     };
-    let others = those(|found| !found.is_ours && found.answered != Some(true));
+    let is_answered = found.iter().any(|found| found.asked == Asked::Here);
+    let mut others = those(|found| !found.is_ours && found.asked != Asked::Here);
+    if is_answered {
+        let beyond = those(|found| found.asked == Asked::NoWay);
+        others.retain(|address| !beyond.contains(address));
+    }
     if !others.is_empty() {
         return Direction::NotHere(Problem::Elsewhere { found: others });
     }
-    let silent = those(|found| found.answered == Some(false));
+    let silent = those(|found| found.asked == Asked::NotHere);
     if silent.is_empty() {
         Direction::Here
     } else {
@@ -54,11 +74,11 @@ pub fn of(found: &[Found]) -> Direction {
 mod tests {
     use super::*;
 
-    fn found(address: &str, is_ours: bool, answered: Option<bool>) -> Found {
+    fn found(address: &str, is_ours: bool, asked: Asked) -> Found {
         Found {
             address: address.parse().unwrap(),
             is_ours,
-            answered,
+            asked,
         }
     }
 
@@ -73,23 +93,40 @@ mod tests {
         let (ours, theirs, v6) = ("192.0.2.1", "198.51.100.1", "2001:db8::1");
         for (facts, expected) in [
             (vec![], Direction::NotHere(Problem::Unresolved)),
-            (vec![found(ours, true, Some(true))], Direction::Here),
-            (vec![found(ours, true, None)], Direction::Here),
+            (vec![found(ours, true, Asked::Here)], Direction::Here),
+            (vec![found(ours, true, Asked::Not)], Direction::Here),
             (
-                vec![found(ours, true, Some(false))],
+                vec![found(ours, true, Asked::NotHere)],
                 Direction::Unanswered(addresses(&[ours])),
             ),
-            (vec![found(theirs, false, None)], elsewhere(&[theirs])),
-            (vec![found(theirs, false, Some(false))], elsewhere(&[theirs])),
+            (vec![found(theirs, false, Asked::Not)], elsewhere(&[theirs])),
+            (vec![found(theirs, false, Asked::NotHere)], elsewhere(&[theirs])),
             // Through a proxy that passes it on.
-            (vec![found(theirs, false, Some(true))], Direction::Here),
+            (vec![found(theirs, false, Asked::Here)], Direction::Here),
             (
-                vec![found(ours, true, Some(true)), found(v6, false, Some(false))],
+                vec![found(ours, true, Asked::Here), found(v6, false, Asked::NotHere)],
                 elsewhere(&[v6]),
             ),
             (
-                vec![found(ours, true, Some(false)), found(v6, true, Some(true))],
+                vec![found(ours, true, Asked::NotHere), found(v6, true, Asked::Here)],
                 Direction::Unanswered(addresses(&[ours])),
+            ),
+            // A CDN, and this machine has no IPv6.
+            (
+                vec![found(theirs, false, Asked::Here), found(v6, false, Asked::NoWay)],
+                Direction::Here,
+            ),
+            (
+                vec![
+                    found(theirs, false, Asked::NotHere),
+                    found(v6, false, Asked::NoWay),
+                ],
+                elsewhere(&[theirs, v6]),
+            ),
+            (vec![found(v6, false, Asked::NoWay)], elsewhere(&[v6])),
+            (
+                vec![found(ours, true, Asked::NotHere), found(v6, false, Asked::NoWay)],
+                elsewhere(&[v6]),
             ),
         ] {
             assert_eq!(of(&facts), expected, "{facts:?}");

@@ -95,6 +95,10 @@ pub enum Source {
 
 /// What the server's settings say of orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is said by itself, and all of them may be"
+)]
 pub struct Settings {
     /// Whether the authority's terms have been agreed to.
     pub agreed: bool,
@@ -102,6 +106,15 @@ pub struct Settings {
     pub public: bool,
     /// Whether there is a program that writes to the DNS.
     pub dns_hook: bool,
+    /// Whether all names are proved by the DNS, and not only wildcards.
+    pub dns_only: bool,
+}
+
+impl Settings {
+    /// Returns whether a name is proved by the DNS: then it does not matter where it leads.
+    pub fn is_by_dns(self, name: &DomainName) -> bool {
+        self.dns_only || name.is_wildcard()
+    }
 }
 
 /// All that is known, from which it is decided what is ordered.
@@ -150,6 +163,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
 /// The most orders of an hour, whatever is due: a fifth below Let's Encrypt's limit of 300 in three hours.
 const MOST_IN_AN_HOUR: usize = 80;
+/// How long before the end of a person's own certificate another one is ordered, unless there is one that lasts longer.
+const BEFORE_THE_END: Duration = Duration::from_secs(24 * 3600);
 /// How many renewals of an hour need no reason.
 const FEW: usize = 4;
 
@@ -165,7 +180,7 @@ pub fn due(known: &Known<'_>) -> Due {
         .keys()
         .map(|name| (name, working.best_for(name)))
         .collect();
-    let mut candidates = candidates(known, &names, &mut due);
+    let mut candidates = candidates(known, &working, &names, &mut due);
     candidates.sort_by(|one, other| (one.urgency, &one.names).cmp(&(other.urgency, &other.names)));
     let (chosen, again) = pace(candidates, known);
     if let Some(again) = again {
@@ -180,13 +195,20 @@ pub fn due(known: &Known<'_>) -> Due {
 type Name<'a> = (&'a DomainName, Option<usize>);
 
 /// The orders that could be begun, most of them some time; notes in `due` what hinders names, and when the others are due.
-fn candidates(known: &Known<'_>, names: &[Name<'_>], due: &mut Due) -> Vec<Candidate> {
+fn candidates(known: &Known<'_>, working: &Working<'_>, names: &[Name<'_>], due: &mut Due) -> Vec<Candidate> {
     let mut needy = Vec::new();
     let mut alone = Vec::new();
     let mut served: BTreeMap<usize, Vec<&DomainName>> = BTreeMap::new();
     for (name, best) in names {
-        if best.is_some_and(|best| known.held[best].source == Source::Own) {
-            continue;
+        let own = best.filter(|best| known.held[*best].source == Source::Own);
+        if let Some(own) = own {
+            let ends = known.held[own].validity.not_after;
+            let from = ends.before(BEFORE_THE_END);
+            due.look_at(if from > known.now { from } else { ends });
+            let is_needless = from >= known.now || working.has_until_after(name, ends);
+            if is_needless || hindrance(name, known.settings).is_some() {
+                continue;
+            }
         }
         if let Some(problem) = hindrance(name, known.settings) {
             due.hindered.insert((*name).clone(), problem);
@@ -198,8 +220,8 @@ fn candidates(known: &Known<'_>, names: &[Name<'_>], due: &mut Due) -> Vec<Candi
             due.look_at(failure.next_attempt(known.now));
             continue;
         }
-        match best {
-            Some(best) => served.entry(*best).or_default().push(*name),
+        match best.filter(|_| own.is_none()) {
+            Some(best) => served.entry(best).or_default().push(*name),
             None if failure.is_some() => alone.push(*name),
             None => needy.push(*name),
         }
@@ -410,18 +432,29 @@ impl<'a> Working<'a> {
         }
     }
 
-    /// The certificate that a name is served with: a person's own first, then one that names it, then the one that lasts
-    /// longest. One for all hosts of a level is for each of them.
-    fn best_for(&self, name: &DomainName) -> Option<usize> {
+    /// Those that are for a name, and whether each names it, or all hosts of its level.
+    fn all_for(&self, name: &DomainName) -> impl Iterator<Item = (bool, usize)> {
         let exact = self.names.get(name.as_str()).into_iter().flatten();
         let exact = exact.map(|at| (true, *at));
         let covered = level_of(name).and_then(|level| self.levels.get(level));
         let covered = covered.into_iter().flatten().map(|at| (false, *at));
+        exact.chain(covered)
+    }
+
+    /// Whether one for a name works longer than that.
+    fn has_until_after(&self, name: &DomainName, end: UtcTime) -> bool {
+        self.all_for(name)
+            .any(|(_, at)| self.held[at].validity.not_after > end)
+    }
+
+    /// The certificate that a name is served with: a person's own first, then one that names it, then the one that lasts
+    /// longest. One for all hosts of a level is for each of them.
+    fn best_for(&self, name: &DomainName) -> Option<usize> {
         let rank = |(is_exact, at): &(bool, usize)| {
             let held = &self.held[*at];
             (held.source == Source::Own, *is_exact, held.validity.not_after)
         };
-        exact.chain(covered).max_by_key(rank).map(|(_, at)| at)
+        self.all_for(name).max_by_key(rank).map(|(_, at)| at)
     }
 }
 
@@ -430,7 +463,7 @@ pub fn hindrance(name: &DomainName, settings: Settings) -> Option<Problem> {
     if settings.public && !is_public(name) {
         return Some(Problem::NotPublic);
     }
-    if name.is_wildcard() && !settings.dns_hook {
+    if settings.is_by_dns(name) && !settings.dns_hook {
         return Some(Problem::NoDnsHook);
     }
     (!settings.agreed).then_some(Problem::TermsNotAgreed)

@@ -222,7 +222,7 @@ impl fmt::Display for Advice<'_> {
                 "nothing: it is tried again when the limit allows it; to try settings, use [acme] staging = true"
             }
             Problem::Account => "nothing: a new account is made with the next order",
-            Problem::ExternalAccountRequired => "set [acme] eab in config.toml to what the certificate authority gave you",
+            Problem::ExternalAccountRequired => "set [acme] external_account in config.toml to what the certificate authority gave you",
             Problem::UserAction => "follow what the certificate authority says",
             Problem::Contact => "set [acme] email in config.toml to an address of yours that takes mail",
             Problem::Profile => "set [acme] profile in config.toml to one that it has, or remove it",

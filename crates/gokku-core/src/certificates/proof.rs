@@ -1,5 +1,6 @@
 //! How a name is proved to an authority.
 
+use crate::certificates::order::Settings;
 use crate::certificates::problem::Problem;
 use crate::certificates::retry::Failure;
 use crate::domains::name::DomainName;
@@ -16,10 +17,10 @@ pub enum Proof {
     Dns,
 }
 
-/// Returns how a name is proved next: a wildcard by the DNS alone, which no authority takes another way; all else on port 80, and
-/// on port 443 every other time when the authority does not come through.
-pub fn next(name: &DomainName, last: Option<&Failure>) -> Proof {
-    if name.is_wildcard() {
+/// Returns how a name is proved next: a wildcard by the DNS alone, which no authority takes another way, and so is every name where the
+/// settings say it; all else on port 80, and on port 443 every other time when the authority does not come through.
+pub fn next(name: &DomainName, settings: Settings, last: Option<&Failure>) -> Proof {
+    if settings.is_by_dns(name) {
         return Proof::Dns;
     }
     let is_barred = last.is_some_and(|failure| {
@@ -56,8 +57,17 @@ mod tests {
                 problem,
                 said: String::new(),
             });
-            let proof = next(&name.parse().unwrap(), failure.as_ref());
-            assert_eq!(proof, expected, "{name} {last:?}");
+            let name = name.parse().unwrap();
+            let by = |dns_only| {
+                let settings = Settings {
+                    agreed: true,
+                    public: true,
+                    dns_hook: true,
+                    dns_only,
+                };
+                next(&name, settings, failure.as_ref())
+            };
+            assert_eq!((by(false), by(true)), (expected, Proof::Dns), "{name} {last:?}");
         }
     }
 }

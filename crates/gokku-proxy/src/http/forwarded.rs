@@ -2,7 +2,7 @@
 //! is passed on.
 
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use gokku_core::domains::scheme::Scheme;
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue};
@@ -38,7 +38,8 @@ pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme, trusted
             headers.remove(name);
         }
     }
-    set_forwarded(headers, peer, scheme);
+    let asked_by = self::scheme(headers, peer, scheme, trusted);
+    set_forwarded(headers, peer, asked_by);
     let mut hops: Vec<u8> = Vec::new();
     for before in headers.get_all(FORWARDED_FOR) {
         hops.extend(before.as_bytes());
@@ -57,19 +58,26 @@ pub(crate) fn set(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme, trusted
         .or_insert(HeaderValue::from_static(scheme.as_str()));
 }
 
-/// Adds this hop to those of RFC 7239: who sent the request, which host it asked for, and how.
+/// Adds this hop to those of RFC 7239. All that is known by the other headers stands here, too: a proxy in front that knows only those is
+/// heard, because some frameworks prefer this one. They take the scheme and the host of its last hop, which therefore are those by which
+/// the client asks.
 fn set_forwarded(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme) {
     let mut hops: Vec<u8> = Vec::new();
     for before in headers.get_all(FORWARDED) {
         hops.extend(before.as_bytes());
         hops.extend(b", ");
     }
-    // An address of version 6 has colons, and a host may have a port: both stand in quotes.
-    let _ = match peer.to_canonical() {
-        IpAddr::V4(address) => write!(hops, "for={address}"),
-        IpAddr::V6(address) => write!(hops, "for=\"[{address}]\""),
-    };
-    if let Some(host) = headers.get(HOST).filter(|host| is_plain(host)) {
+    // Writing to bytes cannot fail.
+    if hops.is_empty() {
+        for before in headers.get_all(FORWARDED_FOR) {
+            for hop in String::from_utf8_lossy(before.as_bytes()).split(',') {
+                let _ = write!(hops, "for={}, ", node(hop.trim()));
+            }
+        }
+    }
+    let _ = write!(hops, "for={}", node_of(peer));
+    let asked = headers.get(FORWARDED_HOST).or_else(|| headers.get(HOST));
+    if let Some(host) = asked.filter(|host| is_plain(host)) {
         hops.extend(b";host=\"");
         hops.extend(host.as_bytes());
         hops.push(b'"');
@@ -78,6 +86,24 @@ fn set_forwarded(headers: &mut HeaderMap, peer: IpAddr, scheme: Scheme) {
     hops.extend(scheme.as_str().as_bytes());
     if let Ok(value) = HeaderValue::from_bytes(&hops) {
         headers.insert(FORWARDED, value);
+    }
+}
+
+/// An address as RFC 7239 has it: one of version 6 has colons, and stands in quotes.
+fn node_of(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("\"[{address}]\""),
+    }
+}
+
+/// A hop of `X-Forwarded-For` as RFC 7239 has it, section 6.
+fn node(hop: &str) -> String {
+    let address = hop.trim_start_matches('[').trim_end_matches(']').parse();
+    match (address, hop.parse::<SocketAddr>()) {
+        (Ok(address), _) => node_of(address),
+        (Err(_), Ok(address)) => format!("\"{address}\""),
+        (Err(_), Err(_)) => "unknown".to_owned(),
     }
 }
 
@@ -96,8 +122,12 @@ pub(crate) fn scheme(headers: &HeaderMap, peer: IpAddr, scheme: Scheme, trusted:
     if !is_trusted(peer, trusted) {
         return scheme;
     }
-    let is = |scheme: Scheme| told.as_bytes().eq_ignore_ascii_case(scheme.as_str().as_bytes());
-    Scheme::ALL.into_iter().find(|one| is(*one)).unwrap_or(scheme)
+    // Some proxies tell of a WebSocket by its own scheme, RFC 6455 section 3.
+    match told.to_str().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "https" | "wss" => Scheme::Https,
+        "http" | "ws" => Scheme::Http,
+        _ => scheme,
+    }
 }
 
 /// Tells which part of the path the app does not get.

@@ -59,10 +59,42 @@ async fn a_trusted_proxy_can() {
     assert_eq!(request.header("x-real-ip"), Some("10.9.8.7"));
     assert_eq!(
         request.header("forwarded"),
-        Some("for=10.9.8.7;proto=https, for=127.0.0.1;host=\"api\";proto=http")
+        Some("for=10.9.8.7;proto=https, for=127.0.0.1;host=\"evil\";proto=https")
     );
     // Many frameworks cannot tell it from the other one.
     assert_eq!(request.header("x_forwarded_for"), None);
+}
+
+/// P44: frameworks that look at `Forwarded` learn the same as those that look at the others.
+#[tokio::test]
+async fn a_trusted_proxy_that_knows_no_rfc_7239_is_heard_in_its_words() {
+    for (headers, expected) in [
+        ("", "for=127.0.0.1;host=\"api\";proto=http"),
+        (
+            "x-forwarded-for: 203.0.113.9\r\nx-forwarded-proto: https\r\n",
+            "for=203.0.113.9, for=127.0.0.1;host=\"api\";proto=https",
+        ),
+        (
+            "x-forwarded-for: 2001:db8::9, 203.0.113.9:4711\r\nx-forwarded-for: [2001:db8::7], who\r\nx-forwarded-host: shop\r\n",
+            "for=\"[2001:db8::9]\", for=\"203.0.113.9:4711\", for=\"[2001:db8::7]\", for=unknown, \
+             for=127.0.0.1;host=\"shop\";proto=http",
+        ),
+        (
+            "x-forwarded-proto: WSS\r\n",
+            "for=127.0.0.1;host=\"api\";proto=https",
+        ),
+        (
+            "x-forwarded-proto: ws\r\n",
+            "for=127.0.0.1;host=\"api\";proto=http",
+        ),
+        (
+            "x-forwarded-proto: gopher\r\n",
+            "for=127.0.0.1;host=\"api\";proto=http",
+        ),
+    ] {
+        let request = passed(&["127.0.0.1"], headers).await;
+        assert_eq!(request.header("forwarded"), Some(expected), "{headers}");
+    }
 }
 
 /// RFC 9110 section 7.6.1; and that the list of what stays cannot be used to take away what is needed.

@@ -1,6 +1,5 @@
 //! The settings of the certificate authority, `[acme]` in `config.toml`.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use gokku_acme::client::{LETS_ENCRYPT, LETS_ENCRYPT_STAGING};
 use gokku_acme::{Authority, DnsHook, ExternalAccount, Limits};
 use gokku_core::certificates::order::Settings;
+use gokku_proxy::Network;
 use serde::Deserialize;
 
 /// How long a program that writes to the DNS may take: until the record is there for everybody.
@@ -32,8 +32,22 @@ pub struct AcmeConfig {
     pub external_account: Option<ExternalAccountConfig>,
     /// The program that sets and removes records in the DNS.
     pub dns_hook: Option<FilePath>,
+    /// How names are proved.
+    pub challenge: Challenge,
     /// Addresses that lead to this server although none of its interfaces has them.
-    pub addresses: BTreeSet<IpAddr>,
+    pub addresses: Vec<Network>,
+}
+
+/// How names are proved, by the words of RFC 8555.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum Challenge {
+    /// Over HTTP, or by a certificate on the port of HTTPS; wildcards by the DNS.
+    #[default]
+    #[serde(rename = "http-01")]
+    Http,
+    /// All by the DNS.
+    #[serde(rename = "dns-01")]
+    Dns,
 }
 
 impl AcmeConfig {
@@ -53,7 +67,13 @@ impl AcmeConfig {
             // Who names the certificates that an authority is known by has one of their own.
             public: self.root.is_none(),
             dns_hook: self.dns_hook.is_some(),
+            dns_only: self.challenge == Challenge::Dns,
         }
+    }
+
+    /// Returns whether they say that an address leads to this server.
+    pub fn leads_here(&self, address: IpAddr) -> bool {
+        self.addresses.iter().any(|network| network.contains(address))
     }
 
     /// Returns the authority that they mean.
@@ -203,13 +223,19 @@ mod tests {
     fn an_authority_of_ones_own_is_named() {
         let config = read(
             "email = 'a@b.c'\ndirectory = 'https://ca.internal/dir'\nroot = '/etc/ca.pem'\nprofile = 'short'\n\
-             dns_hook = '/usr/local/bin/dns'\naddresses = ['192.0.2.1', '2001:db8::1']\n\
+             dns_hook = '/usr/local/bin/dns'\nchallenge = 'dns-01'\naddresses = ['192.0.2.1', '2001:db8::/32']\n\
              [external_account]\nid = 'kid-1'\nkey = 'c2VjcmV0'\n",
         );
         let config = config.expect("read");
-        assert_eq!(config.addresses.len(), 2);
+        for (address, leads) in [("192.0.2.1", true), ("192.0.2.2", false), ("2001:db8:1::5", true)] {
+            assert_eq!(
+                config.leads_here(address.parse().expect("an address")),
+                leads,
+                "{address}"
+            );
+        }
         let settings = config.settings();
-        assert!(settings.dns_hook && !settings.public);
+        assert!(settings.dns_hook && settings.dns_only && !settings.public);
         let authority = config.authority();
         assert_eq!(authority.directory, "https://ca.internal/dir");
         assert_eq!(authority.profile.as_deref(), Some("short"));
@@ -236,7 +262,8 @@ mod tests {
             ("directory = 'https://ca internal'", "begins with https://"),
             ("root = 'ca.pem'", "is no absolute path"),
             ("dns_hook = 'hook'", "is no absolute path"),
-            ("addresses = ['here']", "invalid IP address"),
+            ("addresses = ['here']", "neither an address nor a network"),
+            ("challenge = 'tls-alpn-01'", "unknown variant"),
             ("[external_account]\nid = 'a'", "missing field `key`"),
             ("[external_account]\nid = 'a'\nkey = '***'", "no key in base64url"),
             ("[external_account]\nid = 'a'\nkey = ''", "no key in base64url"),

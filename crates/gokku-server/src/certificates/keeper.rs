@@ -10,7 +10,7 @@ use gokku_acme::Issued;
 use gokku_core::AppName;
 use gokku_core::certificates::direction::Direction;
 use gokku_core::certificates::memory::{Memory, Trouble};
-use gokku_core::certificates::order::{self, Held, Known, Order, Source};
+use gokku_core::certificates::order::{self, Held, Known, Order, Settings, Source};
 use gokku_core::certificates::problem::{Problem, said};
 use gokku_core::certificates::proof::{self, Proof};
 use gokku_core::certificates::retry::Failure;
@@ -109,12 +109,12 @@ impl<'a, O: Outside> Keeper<'a, O> {
         let mut orders = due.orders;
         orders.retain(|order| !order.names.iter().any(|name| pending.contains(name)));
         let are_any = !orders.is_empty();
-        let (ready, away) = self.those_that_lead_here(orders).await;
+        let (ready, away) = self.those_that_lead_here(orders, terms.settings).await;
         for (name, problem) in away {
             let (now, draw) = (self.outside.now(), self.outside.draw());
             self.memory.name_failed(&name, problem, String::new(), now, draw);
         }
-        self.order_all(ready, &certificates).await;
+        self.order_all(ready, terms.settings, &certificates).await;
         self.remember();
         let now = self.outside.now();
         if are_any {
@@ -206,10 +206,14 @@ impl<'a, O: Outside> Keeper<'a, O> {
     }
 
     /// The orders of which all names lead here, and the names that do not.
-    async fn those_that_lead_here(&self, orders: Vec<Order>) -> (Vec<Order>, BTreeMap<DomainName, Problem>) {
-        // A wildcard leads nowhere, it is proved by the DNS.
+    async fn those_that_lead_here(
+        &self,
+        orders: Vec<Order>,
+        settings: Settings,
+    ) -> (Vec<Order>, BTreeMap<DomainName, Problem>) {
         let names = orders.iter().flat_map(|order| &order.names);
-        let names: BTreeSet<DomainName> = names.filter(|name| !name.is_wildcard()).cloned().collect();
+        let names = names.filter(|name| !settings.is_by_dns(name));
+        let names: BTreeSet<DomainName> = names.cloned().collect();
         let outside = self.outside;
         let looks = stream::iter(names).map(|name| async move {
             let direction = outside.look(&name).await;
@@ -233,7 +237,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
         (ready, away)
     }
 
-    async fn order_all(&mut self, orders: Vec<Order>, certificates: &[Certificate]) {
+    async fn order_all(&mut self, orders: Vec<Order>, settings: Settings, certificates: &[Certificate]) {
         for _ in &orders {
             self.memory.begins(self.outside.now());
         }
@@ -247,7 +251,7 @@ impl<'a, O: Outside> Keeper<'a, O> {
             let names: Vec<(DomainName, Proof)> = order
                 .names
                 .iter()
-                .map(|name| (name.clone(), proof::next(name, failures.get(name))))
+                .map(|name| (name.clone(), proof::next(name, settings, failures.get(name))))
                 .collect();
             let renews = order.renews.as_ref();
             let renews = certificates

@@ -99,6 +99,7 @@ impl Outside for World {
                 agreed: true,
                 public: true,
                 dns_hook: false,
+                dns_only: false,
             },
             directory: self.with(|state| state.directory.to_owned()),
         })

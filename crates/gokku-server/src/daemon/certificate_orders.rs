@@ -152,7 +152,7 @@ impl Orders<'_> {
         }
         let ports = BTreeSet::from([HTTP, config.proxy.http.get()]);
         let asked = Look {
-            addresses: &config.acme.addresses,
+            leads_here: &|address| config.acme.leads_here(address),
             answer: pair
                 .as_ref()
                 .map(|(token, answer)| (token.as_str(), answer.as_str())),

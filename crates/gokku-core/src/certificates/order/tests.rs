@@ -36,6 +36,7 @@ impl World {
                 agreed: true,
                 public: true,
                 dns_hook: true,
+                dns_only: false,
             },
         }
     }
@@ -134,7 +135,7 @@ fn what_is_wanted_and_not_there_is_ordered() {
             World::wants("example.com").with("example.com", 91),
             &["example.com: example.com"],
         ),
-        // A person's own one is enough while it works.
+        // A person's own one is enough while it works, and until its last day.
         (World::wants("example.com").with_own("example.com", 89), &[]),
         (
             World::wants("example.com").with_own("example.com", 91),
@@ -150,6 +151,34 @@ fn what_is_wanted_and_not_there_is_ordered() {
     for (world, expected) in table {
         assert_eq!(world.orders(), expected);
     }
+}
+
+/// So no name is without a certificate, whatever becomes of a person's own.
+#[test]
+fn the_end_of_a_persons_own_certificate_is_awaited() {
+    let ends_in = |seconds: i64| {
+        let mut world = World::wants("example.com").with_own("example.com", 0);
+        world.held[0].validity.not_after = UtcTime(NOW.0 + seconds);
+        world
+    };
+    let look = |world: &World| world.due().next_look.0 - NOW.0;
+    assert_eq!(ends_in(DAY + 60).orders(), [""; 0]);
+    assert_eq!(look(&ends_in(DAY + 60)), 60);
+    assert_eq!(ends_in(DAY - 60).orders(), ["example.com: example.com"]);
+    assert_eq!(look(&ends_in(60)), 60);
+    // There is another already, as it was ordered then; or one that ends before it.
+    assert_eq!(ends_in(60).with("example.com", 1).orders(), [""; 0]);
+    assert_eq!(ends_in(60).with("*.com", 1).orders(), [""; 0]);
+    let mut both = ends_in(DAY - 60).with("example.com", 50);
+    both.held[1].validity.not_after = UtcTime(NOW.0 + 60);
+    assert_eq!(both.orders(), ["example.com: example.com"]);
+    // Nothing is said of what cannot be ordered while there is nothing to complain of.
+    let mut without = ends_in(60);
+    without.settings.agreed = false;
+    assert!(without.due().hindered.is_empty());
+    // Who fails waits.
+    let waits = ends_in(60).failed("example.com", 60, Problem::Connection);
+    assert_eq!(waits.orders(), [""; 0]);
 }
 
 #[test]
