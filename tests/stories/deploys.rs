@@ -1,8 +1,8 @@
 //! The first push and the ones after it.
 
-use gokku_tests::{PATIENCE, Server, docker, wait_until};
+use gokku_tests::{EngineEvent, EngineEvents, PATIENCE, Server, docker, wait_until};
 
-use crate::told::{engine_events, engine_time, last_steps};
+use crate::told::last_steps;
 
 /// P12, P25: extracted, built, started as green, healthy, and then blue; answered through the traffic switch.
 #[test]
@@ -10,7 +10,7 @@ fn p12_the_first_push_becomes_the_running_version() {
     let server = Server::new();
     let api = server.create("api");
     let dev = api.working_copy();
-    let began = engine_time();
+    let listening = EngineEvents::of(&api);
     let push = dev.release("v1").ok();
 
     assert_eq!(api.version(), "v1");
@@ -30,8 +30,10 @@ fn p12_the_first_push_becomes_the_running_version() {
     ] {
         assert!(told.contains(heading), "no {heading:?} in:\n{told}");
     }
-    let lives: Vec<String> = engine_events(&api, &began)
-        .into_iter()
+    let lives: Vec<String> = listening
+        .told()
+        .iter()
+        .map(EngineEvent::words)
         .filter(|event| !event.starts_with("exec"))
         .collect();
     assert_eq!(
@@ -55,14 +57,16 @@ fn p13_a_later_push_goes_to_green_first_and_then_takes_blues_place() {
     api.gokku(["config", "set", "ZERO_DOWNTIME=true", "--no-restart"])
         .ok();
     let old = api.containers().remove(0);
-    let began = engine_time();
+    let listening = EngineEvents::of(&api);
     dev.release("v2").ok();
 
     assert_eq!(api.version(), "v2");
     assert_eq!(api.container_names(), [api.blue()]);
     assert_ne!(api.containers()[0].id, old.id);
-    let lives: Vec<String> = engine_events(&api, &began)
-        .into_iter()
+    let lives: Vec<String> = listening
+        .told()
+        .iter()
+        .map(EngineEvent::words)
         .filter(|event| !event.starts_with("exec") && !event.starts_with("kill"))
         .collect();
     let (green, blue) = (api.green(), api.blue());
@@ -131,10 +135,10 @@ fn p08_by_default_the_old_one_stops_before_the_new_one_starts() {
     let api = server.create("api");
     let dev = api.working_copy();
     dev.release("v1").ok();
-    let began = engine_time();
+    let listening = EngineEvents::of(&api);
     dev.release("v2").ok();
     assert_eq!(api.version(), "v2");
-    let lives = engine_events(&api, &began);
+    let lives: Vec<String> = listening.told().iter().map(EngineEvent::words).collect();
     let at = |wanted: String| {
         lives
             .iter()

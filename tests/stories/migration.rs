@@ -1,8 +1,8 @@
 //! `MIGRATION_COMMAND`: P28.
 
-use gokku_tests::{PATIENCE, Server, docker, wait_until};
+use gokku_tests::{EngineEvent, EngineEvents, PATIENCE, Server, docker, wait_until};
 
-use crate::told::{engine_events, engine_time, last_steps};
+use crate::told::last_steps;
 
 /// P28: in a one-off container of the new image, with the app's env, before green starts; its output is shown; it
 /// leaves nothing behind; it runs for deploys only, once for each.
@@ -38,12 +38,14 @@ fn p28_a_migration_runs_once_before_green_starts() {
     );
     assert_eq!(api.container_names(), [api.blue()]);
 
-    let began = engine_time();
+    let listening = EngineEvents::of(&api);
     api.gokku(["rollback"]).exits(3).complains("no good release");
     api.gokku(["restart"]).ok();
     api.gokku(["config", "set", "X=1"]).ok();
-    let created = engine_events(&api, &began)
-        .into_iter()
+    let created = listening
+        .told()
+        .iter()
+        .map(EngineEvent::words)
         .filter(|event| event.starts_with("create"))
         .count();
     assert_eq!(created, 2, "a container for each, and none for a migration");
@@ -60,7 +62,7 @@ fn p28_a_failed_migration_ends_the_deploy() {
         .ok();
     dev.release("v1").ok();
     let before = api.containers();
-    let began = engine_time();
+    let listening = EngineEvents::of(&api);
     dev.release_with("v2", &["migrate-exit=7"])
         .rejected()
         .says("the migration failed")
@@ -68,7 +70,7 @@ fn p28_a_failed_migration_ends_the_deploy() {
         .says("migration failed with 7")
         .says("goes on serving, untouched");
     assert_eq!(api.containers(), before);
-    let lives = engine_events(&api, &began);
+    let lives: Vec<String> = listening.told().iter().map(EngineEvent::words).collect();
     assert!(
         !lives.iter().any(|event| event.contains(&api.green())),
         "{lives:?}"
@@ -110,7 +112,7 @@ fn p28_a_migration_that_was_cut_off_is_told_and_not_repeated() {
     ])
     .ok();
     dev.release("v1").ok();
-    let began = engine_time();
+    let listening = EngineEvents::of(&api);
     dev.write_app("v2", &["migrate-sleep-ms=3600000"]);
     dev.commit("v2");
     let push = dev.start_push();
@@ -127,8 +129,10 @@ fn p28_a_migration_that_was_cut_off_is_told_and_not_repeated() {
     wait_until("that nothing of it is left", PATIENCE, || {
         (api.container_names() == [api.blue()]).then_some(())
     });
-    let migrations = engine_events(&api, &began)
-        .into_iter()
+    let migrations = listening
+        .told()
+        .iter()
+        .map(EngineEvent::words)
         .filter(|event| event.starts_with("start"))
         .count();
     assert_eq!(migrations, 1, "it ran once");

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::process::Command;
 
 use gokku_tests::{
-    App, HeldRequest, Load, LoadPlan, Output, PATIENCE, Server, Timeline, WorkingCopy, await_event, docker,
-    events, get, logs, wait_until,
+    App, EngineEvent, EngineEvents, HeldRequest, Load, LoadPlan, Output, PATIENCE, Server, Timeline,
+    WorkingCopy, await_event, docker, events, get, logs, wait_until,
 };
 use serde_json::Value;
 
@@ -149,7 +149,7 @@ fn two_of_a_process_never_overlap_when_told_not_to() {
     let alone = "    processes:\n      clock: {overlap: false, stay_up: 1}\n";
     let dev = copy_with(&api, "web: /app\nclock: /app\n", alone);
     api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
-    let since = docker(["info", "--format", "{{.SystemTime}}"]).ok();
+    let listening = EngineEvents::of(&api);
     dev.release("v1").ok();
     dev.release("v2").ok();
     dev.write("Procfile", "web: /app\nclock: /app exit 1\n");
@@ -168,36 +168,23 @@ fn two_of_a_process_never_overlap_when_told_not_to() {
     dev.write("Procfile", "web: /app\nclock: /app\n");
     dev.release("v4").ok();
 
-    let until = docker(["info", "--format", "{{.SystemTime}}"]).ok();
-    let app = format!("label=gokku.app={}", api.name());
-    let told = docker([
-        "events",
-        "--since",
-        since.line(),
-        "--until",
-        until.line(),
-        "--filter",
-        &app,
-        "--filter",
-        "label=gokku.process=clock-1",
-        "--format",
-        "{{.Action}}",
-    ])
-    .ok();
+    let told = listening.told();
+    let clock = told.iter().filter(|event| event.process == "clock-1");
+    let told: Vec<String> = clock.map(EngineEvent::words).collect();
     let mut at_once: i32 = 0;
     let mut starts = 0;
-    for action in told.stdout.lines() {
-        match action {
-            "start" => {
+    for event in &told {
+        match event.split_once(' ').map(|(action, _)| action) {
+            Some("start") => {
                 starts += 1;
                 at_once += 1;
             }
-            "die" => at_once -= 1,
+            Some("die") => at_once -= 1,
             _ => {}
         }
-        assert!((0..=1).contains(&at_once), "{told}");
+        assert!((0..=1).contains(&at_once), "{told:?}");
     }
-    assert_eq!(starts, 5, "v1, v2, v3 in vain, v2 again, v4: {told}");
+    assert_eq!(starts, 5, "v1, v2, v3 in vain, v2 again, v4: {told:?}");
 }
 
 /// One web container goes down and the others serve; what crashed comes back, workers as well.

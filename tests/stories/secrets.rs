@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use gokku_tests::{App, Output, PushOutcome, Server, docker};
+use gokku_tests::{App, EngineEvents, Output, PushOutcome, Server, docker};
 
 /// Words that stand nowhere else on the machine.
 struct Marks {
@@ -173,30 +173,16 @@ fn assert_images_without(server: &Server, app: &App<'_>, marks: &Marks) {
     assert!(control, "what is in a layer is found by this search");
 }
 
-/// The engine's time, as its events have it.
-fn engine_time() -> String {
-    docker(["info", "--format", "{{.SystemTime}}"])
-        .ok()
-        .line()
-        .to_owned()
-}
-
 /// What the engine tells everybody who listens.
 #[track_caller]
-fn assert_engine_without(since: &str, marks: &Marks) {
-    let told = docker([
-        "events",
-        "--since",
-        since,
-        "--until",
-        &engine_time(),
-        "--format",
-        "{{json .}}",
-    ])
-    .ok();
-    assert!(told.stdout.contains("gokku.app"), "no event of ours in {told}");
-    for secret in marks.secret() {
-        assert!(!told.stdout.contains(secret), "an event has {secret}");
+fn assert_engine_without(listening: EngineEvents, marks: &Marks) {
+    let told = listening.told();
+    assert!(!told.is_empty(), "events of ours");
+    for (event, secret) in told
+        .iter()
+        .flat_map(|event| marks.secret().map(move |secret| (event, secret)))
+    {
+        assert!(!event.json.contains(secret), "an event has {secret}");
     }
 }
 
@@ -237,7 +223,7 @@ fn p29_a_secret_is_seen_by_the_app_only() {
     said.push(&dev.release("v2").ok());
 
     // What fails tells much, but not that.
-    let engine_before = engine_time();
+    let listening = EngineEvents::of(&api);
     let failing = dev.release_with(&marks.failing, &["exit-at-start=1"]).rejected();
     said.push(&failing.says(&marks.failing));
     said.push(&dev.release_with("bad2", &["migrate-exit=1"]).rejected());
@@ -312,7 +298,7 @@ fn p29_a_secret_is_seen_by_the_app_only() {
         .iter()
         .all(|path| path.starts_with(api.path("deploys")) || *path == api.path("shared/.env"));
     assert!(migration_only, "{migration:?}");
-    assert_engine_without(&engine_before, &marks);
+    assert_engine_without(listening, &marks);
     assert_images_without(&server, &api, &marks);
     assert_containers_without(&api, &marks);
     assert_modes(&server, &api);

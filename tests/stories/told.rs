@@ -1,8 +1,6 @@
 //! What stories look up: the events a deploy told, and what the engine saw of it.
 
-use std::process::Command;
-
-use gokku_tests::{App, Output, docker};
+use gokku_tests::App;
 use serde_json::Value;
 
 /// The events of the app's last transition, as its log has them.
@@ -30,34 +28,4 @@ pub(crate) fn last_steps(app: &App<'_>) -> Vec<String> {
         .filter_map(|event| event.pointer("/event/step-started/step")?.as_str())
         .map(str::to_owned)
         .collect()
-}
-
-/// The app's containers' lives since a moment, as the engine tells them: `start api-green`, `rename api-blue`.
-#[track_caller]
-pub(crate) fn engine_events(app: &App<'_>, since: &str) -> Vec<String> {
-    let until = engine_time();
-    let filter = format!("label=gokku.app={}", app.name());
-    let told = docker([
-        "events",
-        "--since",
-        since,
-        "--until",
-        &until,
-        "--filter",
-        "type=container",
-        "--filter",
-        &filter,
-        "--format",
-        "{{.Action}} {{.Actor.Attributes.name}}",
-    ])
-    .ok();
-    told.stdout.lines().map(str::to_owned).collect()
-}
-
-/// Now, as `docker events` takes it.
-pub(crate) fn engine_time() -> String {
-    Output::of(Command::new("date").arg("+%s.%N"))
-        .ok()
-        .line()
-        .to_owned()
 }
