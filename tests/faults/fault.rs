@@ -294,11 +294,8 @@ fn kill(process: u64) -> bool {
 }
 
 fn restart_switch(server: &Server) -> Running {
-    if let Some(daemon) = server.daemon() {
-        kill(daemon.into());
-        wait_until("the traffic switch's death", PATIENCE, || {
-            (server.daemon() != Some(daemon)).then_some(())
-        });
+    if server.daemon().is_some() {
+        server.kill_daemon();
     }
     server.start_gokku(["proxy", "run"])
 }

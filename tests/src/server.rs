@@ -288,12 +288,36 @@ impl Server {
         });
     }
 
-    /// Kills the traffic switch, as a crash would.
+    /// The process that keeps the traffic switch running; none where a story has started it by hand.
+    pub fn keeper(&self) -> Option<u32> {
+        self.processes().into_iter().find(|pid| {
+            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let mut words = arguments.split(|byte| *byte == 0).skip(1);
+            words.next() == Some(b"proxy") && words.next() == Some(b"keep")
+        })
+    }
+
+    /// Kills the traffic switch alone, and gives its process; whoever keeps it running starts it again.
+    #[track_caller]
+    pub fn kill_switch(&self) -> u32 {
+        let Some(daemon) = self.daemon() else {
+            panic!("the traffic switch does not run")
+        };
+        signal("KILL", daemon);
+        daemon
+    }
+
+    /// Kills the traffic switch, with whoever keeps it running: it stays away.
     #[track_caller]
     pub fn kill_daemon(&self) {
         let Some(daemon) = self.daemon() else {
             panic!("the traffic switch does not run")
         };
+        // Neither is to see that the other has gone.
+        signal("STOP", daemon);
+        if let Some(keeper) = self.keeper() {
+            signal("KILL", keeper);
+        }
         signal("KILL", daemon);
         wait_until("the traffic switch's death", crate::PATIENCE, || {
             (self.daemon() != Some(daemon)).then_some(())

@@ -352,7 +352,7 @@ fn a_command_that_is_hung_up_on_is_recorded() {
 }
 
 /// What keeps the server, or is started by it.
-const WITHIN: [&str; 20] = [
+const WITHIN: [&str; 21] = [
     "registry list",
     "registry login ghcr.io -u me",
     "registry logout ghcr.io",
@@ -362,6 +362,7 @@ const WITHIN: [&str; 20] = [
     "keys remove ada",
     "proxy run",
     "proxy run --take-over --detached",
+    "proxy keep",
     "proxy restart",
     "worker",
     "leave",

@@ -64,6 +64,7 @@ mod secrets;
 mod setup;
 mod ssh;
 mod stuck;
+mod switch_killed;
 mod switch_restart;
 mod the_commit;
 mod told;

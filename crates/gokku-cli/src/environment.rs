@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use gokku_core::access::domain_grants::DomainGrants;
 use gokku_core::access::reached_at::ReachedAt;
 use gokku_core::domains::name::DomainNameError;
+use gokku_core::machine::notify_message::FIRST_DESCRIPTOR;
 use gokku_core::{Access, AppName, Asker};
 use gokku_server::daemon::upgrade::Caller;
-use gokku_server::os::key_env;
-use gokku_server::{Root, Server};
+use gokku_server::os::{inherited, key_env};
+use gokku_server::{Root, Server, ServiceManager};
 use rustix::fs::Mode;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -135,4 +136,36 @@ pub(crate) fn service_manager() -> Caller {
         invocation: std::env::var("INVOCATION_ID").ok(),
         logged: std::env::var_os("JOURNAL_STREAM").is_some(),
     }
+}
+
+/// Returns what the switch's service manager has given to it, see `sd_listen_fds(3)`. Descriptors that were given to another
+/// process count only where `kept` says that they are this one's: who starts it cannot know its number.
+pub(crate) fn service_manager_of_switch(kept: bool) -> ServiceManager {
+    let number = |name: &str| std::env::var(name).ok()?.parse::<usize>().ok();
+    let mut manager = ServiceManager {
+        socket: std::env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()),
+        ..ServiceManager::default()
+    };
+    if let Some(capacity) = number("FDSTORE") {
+        manager.capacity = capacity;
+    }
+    let is_mine = kept || number("LISTEN_PID").is_some_and(|process| process == std::process::id() as usize);
+    let Some(count) = number("LISTEN_FDS").filter(|_| is_mine) else {
+        return manager;
+    };
+    let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
+    let mut names = names.split(':');
+    let given = inherited::take()
+        .into_iter()
+        .take_while(|(place, _)| usize::try_from(*place).is_ok_and(|place| place < FIRST_DESCRIPTOR + count));
+    manager.kept = given
+        .map(|(_, descriptor)| (names.next().unwrap_or_default().to_owned(), descriptor))
+        .collect();
+    manager
+}
+
+/// Returns the process that started this one, as long as that lives.
+pub(crate) fn parent() -> Option<u32> {
+    let parent = rustix::process::getppid()?;
+    u32::try_from(parent.as_raw_nonzero().get()).ok()
 }

@@ -53,6 +53,7 @@ const COMMANDS: [&str; 71] = [
     "exec sh",
     "proxy run",
     "proxy run --detached",
+    "proxy keep",
     "proxy restart",
     "proxy status",
     "remote setup me@host",

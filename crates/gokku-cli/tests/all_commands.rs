@@ -66,6 +66,7 @@ const COMMANDS: [(&str, &str, About); 58] = [
     ("logs", "", App),
     ("maintenance off", "", App),
     ("maintenance on", "", App),
+    ("proxy keep", "", Never),
     ("proxy restart", "", Never),
     ("proxy run", "", Never),
     ("proxy status", "", Never),

@@ -36,3 +36,4 @@ pub use control::client::Client;
 pub use forward::maintenance::PASS_PATH;
 pub use route::switch::Switch;
 pub use server::proxy::{Config, Proxy};
+pub use server::service_manager::ServiceManager;

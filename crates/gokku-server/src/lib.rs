@@ -38,6 +38,7 @@ mod simulation;
 pub use error::Error;
 pub use fs::app_dir::AppDir;
 pub use fs::root::Root;
+pub use gokku_proxy::ServiceManager;
 pub use kind::Kind;
 pub use server::Server;
 

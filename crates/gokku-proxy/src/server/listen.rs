@@ -23,6 +23,7 @@ use crate::control::api::Refused;
 use crate::os::port_holder::port_holder;
 use crate::route::entry_point::EntryPoint;
 use crate::server::serve::{LAST_LOOK, serve};
+use crate::server::service_manager::{SocketStore, name_of_port};
 use crate::support::lock::lock;
 use crate::support::task::restart_on_panic;
 
@@ -69,6 +70,8 @@ pub(crate) struct Listeners {
     bind: Option<IpAddr>,
     pub(crate) context: Arc<ServeContext>,
     open: Mutex<HashMap<PortOwner, ServedPort>>,
+    /// What keeps them while the switch is gone.
+    pub(crate) store: SocketStore,
     /// Sockets of the switch before this one, by port.
     inherited: Mutex<HashMap<u16, TcpListener>>,
     /// The tasks of all connections, and of the ports that accept them.
@@ -92,7 +95,7 @@ struct ServedPort {
 }
 
 impl ServedPort {
-    /// Closes the port: afterwards another program can have it.
+    /// Closes the port.
     async fn close(self) {
         self.closing.cancel();
         let _ = self.accepting.await;
@@ -161,9 +164,10 @@ pub fn check_port(address: Option<IpAddr>, port: u16) -> Result<(), Refused> {
 }
 
 impl Listeners {
-    pub(crate) fn new(bind: Option<IpAddr>, context: ServeContext) -> Self {
+    pub(crate) fn new(bind: Option<IpAddr>, context: ServeContext, store: SocketStore) -> Self {
         Self {
             bind,
+            store,
             connections: context.connections.clone(),
             context: Arc::new(context),
             open: Mutex::default(),
@@ -190,9 +194,12 @@ impl Listeners {
         Ok(())
     }
 
-    /// Closes the inherited sockets that no route has asked for.
+    /// Closes the inherited sockets that no route has asked for, here and where they are kept.
     pub(crate) fn forget_inherited(&self) {
-        lock(&self.inherited).clear();
+        for (port, _) in lock(&self.inherited).drain() {
+            self.store.forget(&name_of_port(port));
+        }
+        self.store.forget_unused();
     }
 
     /// Returns the sockets that listen, to be handed over.
@@ -266,6 +273,7 @@ impl Listeners {
             cutting: self.cutting.clone(),
         };
         let listener = Arc::new(opened.listener);
+        self.store.store(&name_of_port(port), &*listener);
         let weak = Arc::downgrade(&listener);
         let accepting = self.connections.spawn(async move {
             // A connection ends with its port: it knows where this one leads, and no other that may come after it.
@@ -293,7 +301,7 @@ impl Listeners {
         };
         let before = self.open_ports().insert(owner, open);
         if let Some(before) = before {
-            before.close().await;
+            self.end(before).await;
         }
     }
 
@@ -301,8 +309,14 @@ impl Listeners {
     pub(crate) async fn close(&self, owner: &PortOwner) {
         let open = self.open_ports().remove(owner);
         if let Some(open) = open {
-            open.close().await;
+            self.end(open).await;
         }
+    }
+
+    /// Closes a port, at first where it is kept: afterwards another program can have it.
+    async fn end(&self, open: ServedPort) {
+        self.store.remove(&name_of_port(open.port)).await;
+        open.close().await;
     }
 }
 

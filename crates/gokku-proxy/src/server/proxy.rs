@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener as Listening, UnixStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,10 +31,12 @@ use crate::route::https_redirect::HttpsRedirect;
 use crate::route::switch::Switch;
 use crate::route::table::{TableFile, Unreadable};
 use crate::server::control_server;
-use crate::server::control_socket::{ControlSocket, END_TIMEOUT};
+use crate::server::control_socket::{ControlSocket, END_TIMEOUT, bound_path};
 use crate::server::domain_port::DomainPort;
 use crate::server::handover::{self, Predecessor};
+use crate::server::kept::Kept;
 use crate::server::listen::Listeners;
+use crate::server::service_manager::{CONTROL, ServiceManager, SocketStore};
 use crate::server::state::State;
 use crate::support::clock::now;
 use crate::support::task::restart_on_panic;
@@ -91,6 +93,11 @@ pub enum StartError {
         /// What the kernel reported.
         source: io::Error,
     },
+    /// What a service manager has kept cannot be had, or it cannot be told anything.
+    #[error(
+        "the sockets that the service manager has kept cannot be had: {0}. `gokku proxy restart`, or a restart of the service, opens new ones"
+    )]
+    ServiceManager(#[source] io::Error),
     /// The table cannot be read.
     #[error(transparent)]
     Table(#[from] Unreadable),
@@ -120,17 +127,28 @@ pub struct Proxy {
 pub struct Successor(UnixStream);
 
 impl Proxy {
-    /// Reads the table, and opens the ports and the control socket. A port that cannot be opened is reported in the status
-    /// and tried again; the other apps are served. Nothing is sent to a target of the table before its container is seen to
-    /// run at the same address, or [`Switch::mark_up`] tells where it runs.
+    /// Starts one that nobody has kept sockets for, and nobody keeps them of, see [`Proxy::start_managed`].
     pub fn start(config: Config) -> BoxFuture<'static, Result<Self, StartError>> {
-        // In a box: the code of a future that another crate polls is compiled there, as that crate is. All that serves
-        // requests begins here.
-        Box::pin(Self::begin(config))
+        Self::start_managed(config, ServiceManager::default())
     }
 
-    async fn begin(config: Config) -> Result<Self, StartError> {
-        let mut start = Start::begin(&config).await?;
+    /// Reads the table, and opens the ports and the control socket, or takes those that the service manager has kept. A port that cannot be opened is reported in the status
+    /// and tried again; the other apps are served. Nothing is sent to a target of the table before its container is seen to
+    /// run at the same address, or [`Switch::mark_up`] tells where it runs.
+    pub fn start_managed(
+        config: Config,
+        manager: ServiceManager,
+    ) -> BoxFuture<'static, Result<Self, StartError>> {
+        // In a box: the code of a future that another crate polls is compiled there, as that crate is. All that serves
+        // requests begins here.
+        Box::pin(Self::begin(config, manager))
+    }
+
+    async fn begin(config: Config, manager: ServiceManager) -> Result<Self, StartError> {
+        let store = SocketStore::begin(&manager).map_err(StartError::ServiceManager)?;
+        let descriptors = manager.kept.into_iter().map(|(_, descriptor)| descriptor);
+        let kept = Kept::sort(descriptors.collect(), &bound_path(&config.socket));
+        let mut start = Start::begin(&config, kept.control).await?;
         let table = TableFile::at(&config.table);
         table.remove_temporary_files();
         let loaded = table.load()?;
@@ -151,6 +169,7 @@ impl Proxy {
                     config.proxy_protocol,
                     config.h2c,
                 ),
+                store,
             ),
             http_port: DomainPort::new(config.http),
             https_port: DomainPort::new(config.https),
@@ -164,6 +183,10 @@ impl Proxy {
             ports: tokio::sync::Mutex::new(()),
         });
         state.switch.mark_seen_up().await;
+        state
+            .listeners
+            .inherit(kept.ports)
+            .map_err(StartError::ServiceManager)?;
         if let Start::Replacing(predecessor) = &mut start {
             let listeners = std::mem::take(&mut predecessor.listeners);
             state.listeners.inherit(listeners).map_err(StartError::Handover)?;
@@ -185,16 +208,21 @@ impl Proxy {
             }
         }
         state.settle_domain_ports().await;
-        state.listeners.forget_inherited();
+        let store = &state.listeners.store;
         let (control, listener) = match start {
             Start::Alone(control, listener) => (control, listener),
             Start::Replacing(predecessor) => {
+                // Who dies right after the other one has gone must not take the sockets with it.
+                state.listeners.forget_inherited();
+                store.settle().await;
                 blocking(move || predecessor.confirm_served())
                     .await
                     .map_err(StartError::Handover)?;
-                ControlSocket::open(&config.socket).await?
+                ControlSocket::open(&config.socket, Vec::new()).await?
             }
         };
+        store.store(CONTROL, &listener);
+        state.listeners.forget_inherited();
         let asked = Arc::clone(&state);
         let answering = tokio::spawn(async move {
             restart_on_panic("the control socket", || control_server::accept(&listener, &asked)).await;
@@ -242,6 +270,7 @@ impl Proxy {
     /// cuts what is left at the limit.
     pub async fn leave(self, successor: Successor, limit: Duration) {
         let listeners = &self.state.listeners;
+        listeners.store.leave();
         listeners.leaving.cancel();
         listeners.connections.close();
         // The lock first, then the word that it is free.
@@ -319,6 +348,7 @@ impl Proxy {
         self.handing_over.abort();
         self.trimming.abort();
         let listeners = &self.state.listeners;
+        listeners.store.leave();
         listeners.stopping.cancel();
         listeners.cutting.cancel();
         listeners.connections.close();
@@ -343,13 +373,13 @@ enum Start {
 }
 
 impl Start {
-    async fn begin(config: &Config) -> Result<Self, StartError> {
+    async fn begin(config: &Config, kept: Vec<Listening>) -> Result<Self, StartError> {
         if config.take_over && Client::new(&config.socket).status().await.is_ok() {
             let control = config.socket.clone();
             let predecessor = blocking(move || handover::receive(&control)).await;
             return predecessor.map(Self::Replacing).map_err(StartError::Handover);
         }
-        let (control, listener) = ControlSocket::open(&config.socket).await?;
+        let (control, listener) = ControlSocket::open(&config.socket, kept).await?;
         Ok(Self::Alone(control, listener))
     }
 }

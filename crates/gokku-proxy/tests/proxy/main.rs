@@ -26,6 +26,7 @@ mod http2_ending;
 mod http2_limits;
 mod http2_websockets;
 mod https_redirect;
+mod kept;
 mod limits;
 mod maintenance;
 mod names;

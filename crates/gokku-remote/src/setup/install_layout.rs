@@ -1,5 +1,7 @@
 //! Lays out what setting up puts on a server and taking down takes away: paths, names, and the files' texts.
 
+use gokku_core::machine::notify_message::STORED_DESCRIPTORS;
+
 use super::server_root::ServerRoot;
 
 /// The server's folder, where no other is named.
@@ -25,14 +27,18 @@ pub const ROOT_MODE: &str = "2750";
 ///
 /// `KillMode=process`: a deploy that the switch goes on with lives in a process of its own, and ends by itself.
 /// `Restart=always`: also after a SIGTERM that somebody else than systemd has sent it, after which it ends well.
-/// `StartLimitIntervalSec=0`: it is tried again for as long as it takes, after a full disk for instance.
+/// `RestartSec=0` and `FileDescriptorStoreMax`: one that is killed is back at once, with the sockets that listen; whoever connects
+/// meanwhile waits.
+/// `StartLimit…`: for what dies again and again before it can do anything, such as a program that is none. What cannot start for a
+/// reason of its own, a full disk for instance, waits a second by itself, and is tried again for as long as it takes.
 pub fn unit(root: &ServerRoot) -> String {
     format!(
         "[Unit]
 Description=gokku traffic switch
 After=docker.service network-online.target
 Wants=docker.service network-online.target
-StartLimitIntervalSec=0
+StartLimitIntervalSec=10
+StartLimitBurst=50
 
 [Service]
 Type=notify
@@ -43,7 +49,8 @@ UMask=0027
 ExecStart={PROGRAM} --root {root} proxy run
 ExecReload={PROGRAM} --root {root} proxy restart
 Restart=always
-RestartSec=1
+RestartSec=0
+FileDescriptorStoreMax={STORED_DESCRIPTORS}
 KillMode=process
 TimeoutStopSec=45
 LimitNOFILE=65536
@@ -87,13 +94,14 @@ pub fn sudoers() -> String {
 pub fn cron_line(root: &ServerRoot) -> String {
     format!(
         "# Made by gokku remote setup: starts the traffic switch at boot, where there is no systemd.\n\
-         @reboot {ACCOUNT} {PROGRAM} --root {root} proxy run --detached >>{root}/run/proxy.log 2>&1\n"
+         @reboot {ACCOUNT} {PROGRAM} --root {root} proxy keep >>{root}/run/proxy.log 2>&1\n"
     )
 }
 
 /// Returns the server's folder that a unit or cron's line names.
 pub(crate) fn configured_root(text: &str) -> Option<&str> {
-    let words = text.lines().find(|line| line.contains(" proxy run"))?;
+    let starts = |line: &&str| line.contains(" proxy run") || line.contains(" proxy keep");
+    let words = text.lines().find(starts)?;
     let mut words = words.split_whitespace();
     match words.find(|word| *word == "--root") {
         Some(_) => words.next(),
@@ -139,6 +147,11 @@ mod tests {
         let root = ServerRoot::new(Path::new("/srv/gokku")).unwrap();
         assert_eq!(configured_root(&unit(&root)), Some("/srv/gokku"));
         assert_eq!(configured_root(&cron_line(&root)), Some("/srv/gokku"));
+        // As an earlier version has written it.
+        assert_eq!(
+            configured_root("@reboot gokku /usr/local/bin/gokku --root /srv/gokku proxy run --detached"),
+            Some("/srv/gokku")
+        );
         assert_eq!(
             configured_root("ExecStart=/usr/local/bin/gokku proxy run"),
             Some("/opt/gokku")

@@ -64,9 +64,9 @@ pub fn plan(facts: &Facts, desired: &DesiredServer) -> Result<Vec<Step>, Refusal
 pub fn notes(facts: &Facts, root: &ServerRoot) -> Vec<String> {
     let mut notes = Vec::new();
     if !facts.systemd {
-        let boot = format!("{PROGRAM} --root {root} proxy run");
+        let boot = format!("{PROGRAM} --root {root} proxy keep");
         notes.push(if facts.cron {
-            format!("There is no systemd: cron starts the traffic switch at boot, and nothing starts it again if it dies before the next deploy. {CRON} has the line.")
+            format!("There is no systemd: cron starts the traffic switch at boot, and a process of gokku's own starts it again when it dies. {CRON} has the line.")
         } else {
             format!("There is neither systemd nor cron: have the server run this at boot, as the user {ACCOUNT}: {boot}")
         });
@@ -379,7 +379,7 @@ fn background(facts: &Facts, root: &ServerRoot, is_renewed: bool) -> Vec<Step> {
             "Start the traffic switch",
             "starts it in the background",
             format!(
-                "cd /\nrunuser -u {ACCOUNT} -- sh -c 'umask 027; mkdir -p {root}/run && {PROGRAM} --root {root} proxy run --detached >>{log} 2>&1 </dev/null &'\nn=0\nuntil {gokku} proxy status >/dev/null 2>&1; do\n  n=$((n + 1))\n  [ $n -lt 100 ] || {{ tail -n 5 {log} >&2; exit 1; }}\n  sleep 0.1\ndone\n"
+                "cd /\nrunuser -u {ACCOUNT} -- sh -c 'umask 027; mkdir -p {root}/run && {PROGRAM} --root {root} proxy keep >>{log} 2>&1 </dev/null &'\nn=0\nuntil {gokku} proxy status >/dev/null 2>&1; do\n  n=$((n + 1))\n  [ $n -lt 100 ] || {{ tail -n 5 {log} >&2; exit 1; }}\n  sleep 0.1\ndone\n"
             ),
         )),
         Some(_) if is_renewed => steps.push(Step::new(

@@ -1,5 +1,6 @@
 //! What can go wrong with the process that serves.
 
+use std::io;
 use std::process::ExitStatus;
 
 use gokku_proxy::control::client::Error as SwitchError;
@@ -28,6 +29,9 @@ pub enum Error {
     /// The traffic switch does not start.
     #[error(transparent)]
     Switch(#[from] gokku_proxy::server::proxy::StartError),
+    /// The keeper could not begin, or go on.
+    #[error("the traffic switch is not kept running: {0}. `gokku proxy restart` gives it a new keeper")]
+    Keeper(#[source] io::Error),
     /// A service manager runs the old one.
     #[error(
         "the traffic switch, process {0}, is run by a service manager, which would start another one: `sudo systemctl reload gokku` replaces it"
@@ -59,7 +63,9 @@ impl Error {
             Self::Queue(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::OfServiceManager(_) => Kind::Input,
-            Self::Switch(_) | Self::Ended { .. } | Self::DoesNotServe { .. } => Kind::Failed,
+            Self::Switch(_) | Self::Keeper(_) | Self::Ended { .. } | Self::DoesNotServe { .. } => {
+                Kind::Failed
+            }
         }
     }
 }

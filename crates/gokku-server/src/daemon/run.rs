@@ -1,7 +1,10 @@
 //! The daemon: the traffic switch, the supervisor of the containers behind it, and the one who ends transitions
 //! that were cut off.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -9,9 +12,9 @@ use gokku_core::logs::audit::Change;
 use gokku_proxy::control::api::PutMaintenance;
 use gokku_proxy::health::health_monitor::{HealthChanged, monitor};
 use gokku_proxy::route::target_health::HealthChange;
+use gokku_proxy::server::proxy::StartError;
 use gokku_proxy::support::task::restart_on_panic;
-use gokku_proxy::{Config, Proxy};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use gokku_proxy::{Config, Proxy, ServiceManager};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -22,6 +25,7 @@ use crate::daemon::certificate_orders;
 use crate::daemon::supervisor;
 use crate::engine::health;
 use crate::fs::{atomic, boot};
+use crate::os::{detached, open_files, process};
 use crate::queue::leftovers;
 use crate::record::audit_log;
 use crate::server::Server;
@@ -29,33 +33,61 @@ use crate::server::Server;
 /// How long a stop waits for requests in flight.
 pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(30);
 
+/// How long the keeper is watched at a time.
+const A_LONG_TIME: Duration = Duration::from_secs(3600);
+
 /// How long the engine may take to say what a container is called.
 const NAME_LIMIT: Duration = Duration::from_secs(5);
 
-/// Runs until it is told to stop, or another one has taken its place. `take_over`: to take the place of the one that
-/// runs. `ready` is called once it serves.
-pub fn run(
-    server: &Server,
-    take_over: bool,
-    ready: fn(),
+/// How a daemon starts.
+#[derive(Debug)]
+pub struct Start {
+    /// Whether to take the place of the one that runs.
+    pub take_over: bool,
+    /// Who manages its process.
+    pub manager: ServiceManager,
+    /// The process that keeps it running, where that is gokku's own.
+    pub keeper: Option<u32>,
+    /// How the one before it ended, where that was not in good order.
+    pub after: Option<String>,
+}
+
+/// What whoever manages the process is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// It serves.
+    Serves,
+    /// It ends in good order: it was told to, or another one serves in its place.
+    Ends,
+}
+
+/// Runs until it is told to stop, or another one has taken its place. `tell` is called once it serves, and before it ends in
+/// good order.
+pub fn run<'a>(
+    server: &'a Server,
+    start: Start,
+    tell: &'a (dyn Fn(Told) + Sync),
     stop: oneshot::Receiver<()>,
-) -> BoxFuture<'_, Result<(), Error>> {
-    Box::pin(serve(server, take_over, ready, stop))
+) -> BoxFuture<'a, Result<(), Error>> {
+    Box::pin(serve(server, start, tell, stop))
 }
 
 async fn serve(
     server: &Server,
-    take_over: bool,
-    ready: fn(),
+    start: Start,
+    tell: &(dyn Fn(Told) + Sync),
     stop: oneshot::Receiver<()>,
 ) -> Result<(), Error> {
+    if let Some(after) = &start.after {
+        tracing::error!("the traffic switch before this one died: {after}; its ports stayed open");
+    }
     for app in apps::list(&server.root).unwrap_or_default() {
         leftovers::sweep_temporary(&server.app_dir(&app.name));
     }
     for folder in [server.root.path().to_owned(), server.root.apps()] {
         atomic::sweep(&folder);
     }
-    raise_descriptors();
+    open_files::raise();
     let settings = server_config::read(&server.root)?.proxy;
     let config = Config {
         table: server.root.routes(),
@@ -69,9 +101,17 @@ async fn serve(
         trusted_proxies: settings.trusted_proxies,
         proxy_protocol: settings.proxy_protocol,
         version: server.version.clone(),
-        take_over,
+        take_over: start.take_over,
     };
-    let proxy = Proxy::start(config).await?;
+    let proxy = match Proxy::start_managed(config, start.manager).await {
+        Ok(proxy) => proxy,
+        Err(error) => {
+            if matches!(error, StartError::Running(_)) {
+                tell(Told::Ends);
+            }
+            return Err(error.into());
+        }
+    };
     tracing::info!(
         "the traffic switch runs, {} routes",
         proxy.switch().routes().len()
@@ -88,7 +128,7 @@ async fn serve(
     audit_log::note(&server.root, audit_log::DAEMON, None, started);
     // Also what panics in a task that nobody waits for is told in the log.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-    ready();
+    tell(Told::Serves);
     let repositories = server.clone();
     // Nobody who asks for an app waits for that.
     drop(tokio::task::spawn_blocking(move || {
@@ -101,9 +141,11 @@ async fn serve(
         () = restart_on_panic("the health checks", || monitor(proxy.switch(), |host| proxy.is_secured(host), checks, |changed| note_health_change(server, changed))) => None,
         () = restart_on_panic("the ends of certificates", || certificate_expiry::watch(server)) => None,
         () = restart_on_panic("the orders of certificates", || certificate_orders::keep(server, &proxy)) => None,
+        never = replace_keeper(server, start.keeper) => match never {},
         successor = successor => Some(successor),
         _ = stop => None,
     };
+    tell(Told::Ends);
     if let Some(successor) = successor {
         tracing::info!("another one has taken over");
         proxy.leave(successor, STOP_LIMIT).await;
@@ -113,6 +155,39 @@ async fn serve(
     proxy.stop(STOP_LIMIT).await;
     audit_log::note(&server.root, audit_log::DAEMON, None, Change::SwitchStopped);
     Ok(())
+}
+
+/// Has a new daemon take this one's place when this one's keeper has been killed: the new one has a keeper of its own.
+async fn replace_keeper(server: &Server, keeper: Option<u32>) -> Infallible {
+    let Some(watched) = keeper.and_then(process::watch) else {
+        return pending().await;
+    };
+    let (ended, has_ended) = oneshot::channel();
+    // A thread of its own, which nobody waits for: it watches for as long as the daemon runs.
+    let watching = thread::Builder::new().name("keeper".to_owned()).spawn(move || {
+        while !process::has_ended(&watched, A_LONG_TIME) {}
+        let _ = ended.send(());
+    });
+    if watching.is_err() || has_ended.await.is_err() {
+        return pending().await;
+    }
+    tracing::error!(
+        "what keeps the traffic switch running was killed: another switch takes its place, with another keeper"
+    );
+    let log = server.root.daemon_log();
+    let started = detached::spawn(
+        &server.program,
+        &["proxy", "restart"],
+        server.root.path(),
+        b"",
+        Some(&log),
+    );
+    if let Err(error) = started {
+        tracing::error!(
+            "nothing starts the traffic switch again when it dies: {error}. `gokku proxy restart` mends that"
+        );
+    }
+    pending().await
 }
 
 /// Has the traffic switch know the apps' own domains and their maintenance, which may have been changed while it did not run.
@@ -186,17 +261,4 @@ fn note_health_change(server: &Server, changed: HealthChanged) {
         tracing::info!(app = %changed.app, "{change}");
         audit_log::note(&server.root, audit_log::DAEMON, Some(&changed.app), change);
     });
-}
-
-/// Lets this process have as many files and connections open as it may: the usual limit is for programs that use an old
-/// system call, see select(2).
-fn raise_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::warn!("the limit of open files stays as it is: {error}");
-    }
 }

@@ -80,12 +80,22 @@ async fn take_place(
     let _held = hold_all(server, on_progress).await?;
     let log = server.root.daemon_log();
     let words = (!caller.logged).then_some(log.as_path());
-    let arguments = ["proxy", "run", "--detached", "--take-over"];
-    let mut child = detached::spawn(&server.program, &arguments, server.root.path(), b"", words)?;
-    let new = child.id();
+    // A service manager keeps its service's process itself.
+    let arguments: &[&str] = match &service {
+        Some(_) => &["proxy", "run", "--detached", "--take-over"],
+        None => &["proxy", "keep", "--take-over"],
+    };
+    let mut child = detached::spawn(&server.program, arguments, server.root.path(), b"", words)?;
+    let began_by = child.id();
     let began = Instant::now();
     let mut pause = Backoff::up_to(LONGEST_PAUSE);
-    while !server.switch.status().await.is_ok_and(|status| status.pid == new) {
+    let new = loop {
+        let pid = server.switch.status().await.map(|status| status.pid);
+        if let Ok(pid) = pid
+            && (pid == began_by || process::parent(pid) == Some(began_by))
+        {
+            break pid;
+        }
         if let Ok(Some(status)) = child.try_wait() {
             let last = last_line(words);
             return Err(Error::Ended { status, last });
@@ -95,7 +105,7 @@ async fn take_place(
             return Err(Error::DoesNotServe { last });
         }
         sleep(pause.take()).await;
-    }
+    };
     on_progress(Progress::Serves { new, old: old.pid });
     if let Some(leaving) = leaving {
         // It cuts what is left at its limit, and ends.

@@ -23,7 +23,7 @@ pub(crate) async fn running(server: &Server) -> Result<(), Error> {
     let words = server.root.daemon_log();
     let mut child = detached::spawn(
         &server.program,
-        &["proxy", "run", "--detached"],
+        &["proxy", "keep"],
         server.root.path(),
         b"",
         Some(&words),

@@ -92,6 +92,11 @@ impl Root {
         self.0.join("proxy/routes.json")
     }
 
+    /// Returns the folder of sockets, and of what is true only while something runs.
+    pub(crate) fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+
     /// Returns the path of the traffic switch's control socket.
     pub fn socket(&self) -> PathBuf {
         self.0.join("run/proxy.sock")

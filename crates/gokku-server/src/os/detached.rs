@@ -32,11 +32,8 @@ pub fn spawn(
         }
         None => (Stdio::inherit(), Stdio::inherit()),
     };
-    let mut command = Command::new(program);
+    let mut command = command(program, args, root);
     command
-        .args(args)
-        .env("GOKKU_ROOT", root)
-        .current_dir("/")
         .stdin(if input.is_empty() {
             Stdio::null()
         } else {
@@ -44,6 +41,23 @@ pub fn spawn(
         })
         .stdout(out)
         .stderr(err);
+    let mut child = command.spawn().map_err(|error| Error::program(program, error))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin
+            .write_all(input)
+            .map_err(|error| Error::program(program, error))?;
+    }
+    Ok(child)
+}
+
+/// Returns the command that starts this program again, with nothing in its environment that is this process's only.
+pub(crate) fn command(program: &Path, args: &[&str], root: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env("GOKKU_ROOT", root)
+        .current_dir("/")
+        .stdin(Stdio::null());
     // A push tells git by these where its objects are; they are gone when the push is.
     for variable in [
         "GIT_DIR",
@@ -56,16 +70,14 @@ pub fn spawn(
         key_env::WITH_KEY,
         key_env::DOMAINS,
         key_env::REACHED_AT,
+        // The descriptors that these are about were given to this process only.
+        "LISTEN_FDS",
+        "LISTEN_FDNAMES",
+        "LISTEN_PID",
     ] {
         command.env_remove(variable);
     }
-    let mut child = command.spawn().map_err(|error| Error::program(program, error))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin
-            .write_all(input)
-            .map_err(|error| Error::program(program, error))?;
-    }
-    Ok(child)
+    command
 }
 
 /// Leaves the session this process was started in, so that its end does not end this one, and the limits of a push.

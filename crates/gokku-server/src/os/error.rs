@@ -41,7 +41,7 @@ impl Error {
     }
 
     /// Returns the error for a program, or a file that it is given, with which something went wrong.
-    pub(super) fn program(path: &Path, source: io::Error) -> Self {
+    pub(crate) fn program(path: &Path, source: io::Error) -> Self {
         Self::Program(fs::Error::file(path, source))
     }
 }

@@ -27,6 +27,14 @@ pub(crate) fn has_ended(watched: &impl AsFd, limit: Duration) -> bool {
     }
 }
 
+/// Returns the process that started a process; none when there is no such process, see proc(5).
+pub(crate) fn parent(process: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
+}
+
 /// Asks a process to end; one that is not there has.
 pub(crate) fn terminate(process: u32) -> Result<(), rustix::io::Errno> {
     match number(process).map(|process| kill_process(process, Signal::TERM)) {

@@ -14,7 +14,7 @@ use gokku_proxy::control::api::{
 use gokku_proxy::control::client::Error;
 use gokku_proxy::server::proxy::StartError;
 use gokku_proxy::tls::certificate_store::{CertificateStore, Source};
-use gokku_proxy::{Client, Config, Limits, Network, Proxy, Switch};
+use gokku_proxy::{Client, Config, Limits, Network, Proxy, ServiceManager, Switch};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
@@ -196,7 +196,12 @@ impl Site {
     }
 
     pub(crate) async fn start(&mut self) -> Result<(), StartError> {
-        self.running = Some(run(self.config()).await?);
+        self.start_managed(ServiceManager::default()).await
+    }
+
+    /// Starts it as a service manager does.
+    pub(crate) async fn start_managed(&mut self, manager: ServiceManager) -> Result<(), StartError> {
+        self.running = Some(run(self.config(), manager).await?);
         Ok(())
     }
 
@@ -205,14 +210,24 @@ impl Site {
         self.try_take_over().await.expect("the switch is handed over")
     }
 
+    /// The same, where the new one has a service manager of its own.
+    pub(crate) async fn take_over_managed(&mut self, manager: ServiceManager) -> JoinHandle<()> {
+        let done = self.try_take_over_managed(manager).await;
+        done.expect("the switch is handed over")
+    }
+
     /// The same; when it fails the one that runs goes on.
     pub(crate) async fn try_take_over(&mut self) -> Result<JoinHandle<()>, StartError> {
+        self.try_take_over_managed(ServiceManager::default()).await
+    }
+
+    async fn try_take_over_managed(&mut self, manager: ServiceManager) -> Result<JoinHandle<()>, StartError> {
         let (old, threads) = self.running.take().expect("it runs");
         let config = Config {
             take_over: true,
             ..self.config()
         };
-        let mut starting = tokio::spawn(run(config));
+        let mut starting = tokio::spawn(run(config, manager));
         tokio::select! {
             new = &mut starting => match new.unwrap() {
                 Ok(_) => panic!("the new one began before the old one let go"),
@@ -354,13 +369,13 @@ impl Site {
 }
 
 /// Starts a switch on threads of its own.
-async fn run(config: Config) -> Result<(Proxy, Threads), StartError> {
+async fn run(config: Config, manager: ServiceManager) -> Result<(Proxy, Threads), StartError> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    let starting = runtime.spawn(Proxy::start(config));
+    let starting = runtime.spawn(Proxy::start_managed(config, manager));
     let threads = Threads(Some(runtime));
     Ok((starting.await.unwrap()?, threads))
 }
