@@ -29,6 +29,7 @@
 //! - [`Authority`] issues certificates; [`Pebble`] is a real certificate authority, from which they are ordered;
 //! - [`Chance`] gives numbers that look like chance and are the same every time;
 //! - [`Registry`] is one of images, with a password;
+//! - [`Systemd`] has the switch as its service;
 //! - [`Engine`] is a Docker Engine of a story's own, to stop and kill at will; [`Hanging`] one that hangs when it is told to;
 //!   [`Disk`] a disk, to fill, or to copy as a power cut leaves it.
 //!
@@ -69,6 +70,7 @@ mod running;
 mod server;
 mod ssh_client;
 mod sshd;
+mod systemd;
 mod uplink;
 mod wait;
 mod working_copy;
@@ -90,7 +92,7 @@ pub use http::{Answer, Connection, Failure, get, send};
 pub use laptop::Laptop;
 pub use load::{Answered, Kind, Load, LoadPlan, Report, Tally, Timeline};
 pub use machine::Machine;
-pub use memory::memory;
+pub use memory::{memory, own_memory};
 pub use output::Output;
 pub use pebble::{Pebble, PebbleOptions};
 pub use ports::free_port;
@@ -99,5 +101,6 @@ pub use registry::Registry;
 pub use running::Running;
 pub use server::{Server, unique};
 pub use sshd::Sshd;
+pub use systemd::Systemd;
 pub use wait::{PATIENCE, soon, until, wait_until};
 pub use working_copy::{PushOutcome, WorkingCopy};

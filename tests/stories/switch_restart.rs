@@ -103,9 +103,15 @@ fn a_service_manager_is_told() {
     let manager = UnixDatagram::bind(&place).unwrap();
     manager.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let told = || {
-        let mut message = [0; 1000];
-        let length = manager.recv(&mut message).unwrap();
-        String::from_utf8_lossy(&message[..length]).into_owned()
+        loop {
+            let mut message = [0; 1000];
+            let length = manager.recv(&mut message).unwrap();
+            let text = String::from_utf8_lossy(&message[..length]).into_owned();
+            // What is to be kept is another matter: see `switch_killed`.
+            if text.starts_with("READY=1") {
+                return text;
+            }
+        }
     };
     let api = server.create("api").name().to_owned();
     let plain = server.command("gokku").get_envs().count();

@@ -8,7 +8,7 @@ use insta::assert_snapshot;
 use crate::cli::Cli;
 
 /// Every command, with the least that it takes; twice where what is typed changes what it is.
-const COMMANDS: [&str; 71] = [
+const COMMANDS: [&str; 72] = [
     "apps create api",
     "apps list",
     "apps destroy api",

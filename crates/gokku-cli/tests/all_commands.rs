@@ -33,7 +33,7 @@ enum About {
 use About::{App, Git, List, Named, Never, Nothing};
 
 /// Every command, with arguments that it takes.
-const COMMANDS: [(&str, &str, About); 58] = [
+const COMMANDS: [(&str, &str, About); 59] = [
     ("apps create", "NAME", Named),
     ("apps destroy", "NAME --yes", Named),
     ("apps list", "", Nothing),

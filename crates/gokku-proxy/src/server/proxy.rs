@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_core::domains::domain::Domain;
 use gokku_core::domains::name::DomainName;
+use gokku_core::domains::scheme::Scheme;
 use gokku_core::machine::backoff::Backoff;
 use tokio::net::UnixListener;
 use tokio::sync::{Notify, mpsc};
@@ -156,7 +157,6 @@ impl Proxy {
             tracing::error!("{trouble}");
         }
         let certificates = Arc::new(Certificates::of(&config.certificates));
-        certificates.reload();
         let redirect = HttpsRedirect::new(Arc::clone(&certificates.table), config.https);
         let acceptor = Acceptor::new(Arc::clone(&certificates.table)).map_err(StartError::Tls)?;
         let state = Arc::new(State {
@@ -207,7 +207,13 @@ impl Proxy {
                 }
             }
         }
+        // Host ports need none.
+        state.certificates.reload();
         state.settle_domain_ports().await;
+        if state.is_port_wanted(Scheme::Https) {
+            let warmed = state.acceptor.clone();
+            drop(tokio::task::spawn_blocking(move || warmed.warm_up()));
+        }
         let store = &state.listeners.store;
         let (control, listener) = match start {
             Start::Alone(control, listener) => (control, listener),

@@ -4,8 +4,7 @@ use std::io::{self, ErrorKind};
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::server::NoServerSessionStorage;
+use rustls::server::{NoServerSessionStorage, ProducesTickets};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -13,6 +12,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::tls::certificate_table::{ACME_TLS, CertificateTable};
 use crate::tls::crypto::provider;
+use crate::tls::tickets::Tickets;
 
 /// The protocols that are spoken inside, RFC 7301, the preferred one first.
 const PROTOCOLS: [&[u8]; 3] = [HTTP2, b"http/1.1", ACME_TLS];
@@ -21,7 +21,10 @@ pub(crate) const HTTP2: &[u8] = b"h2";
 
 /// What makes connections secure.
 #[derive(Clone)]
-pub(crate) struct Acceptor(TlsAcceptor);
+pub(crate) struct Acceptor {
+    accepting: TlsAcceptor,
+    tickets: Arc<Tickets>,
+}
 
 impl std::fmt::Debug for Acceptor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -41,16 +44,23 @@ pub(crate) enum Accepted {
 
 impl Acceptor {
     /// Creates one that shows these certificates. A client that comes back is known by a ticket, which is kept by the client
-    /// alone; the keys of the tickets change every six hours, and a ticket counts for twelve at most.
+    /// alone.
     pub(crate) fn new(table: Arc<CertificateTable>) -> Result<Self, rustls::Error> {
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
             .with_no_client_auth()
             .with_cert_resolver(table);
         config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
-        config.ticketer = Ticketer::new()?;
+        let tickets = Arc::new(Tickets::new());
+        config.ticketer = Arc::clone(&tickets) as Arc<dyn ProducesTickets>;
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        let accepting = TlsAcceptor::from(Arc::new(config));
+        Ok(Self { accepting, tickets })
+    }
+
+    /// Does what the first handshake would wait for.
+    pub(crate) fn warm_up(&self) {
+        self.tickets.warm_up();
     }
 
     /// Makes a connection secure. Whoever calls this limits the time.
@@ -64,7 +74,7 @@ impl Acceptor {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(Accepted::Ended),
             Err(error) => return Err(error),
         }
-        let mut stream = self.0.accept(stream).await?;
+        let mut stream = self.accepting.accept(stream).await?;
         if stream.get_ref().1.alpn_protocol() == Some(ACME_TLS) {
             stream.shutdown().await?;
             return Ok(Accepted::Ended);

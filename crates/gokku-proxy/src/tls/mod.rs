@@ -5,7 +5,7 @@
 //! - [`certificate_store`]: certificates on disk
 //! - `certificate_table`: which certificate a name gets; `certificates`: what of the disk is in it
 //! - `crypto`: the protocol versions, cipher suites and key exchanges
-//! - `acceptor`: a client's connection, from its first byte to the end of the handshake
+//! - `acceptor`: a client's connection, from its first byte to the end of the handshake; `tickets`: by which it comes back
 
 pub mod certificate;
 pub mod certificate_error;
@@ -16,3 +16,4 @@ pub(crate) mod acceptor;
 pub(crate) mod certificate_table;
 pub(crate) mod certificates;
 pub(crate) mod crypto;
+pub(crate) mod tickets;

@@ -81,12 +81,9 @@ async fn serve(
     if let Some(after) = &start.after {
         tracing::error!("the traffic switch before this one died: {after}; its ports stayed open");
     }
-    for app in apps::list(&server.root).unwrap_or_default() {
-        leftovers::sweep_temporary(&server.app_dir(&app.name));
-    }
-    for folder in [server.root.path().to_owned(), server.root.apps()] {
-        atomic::sweep(&folder);
-    }
+    let left = server.clone();
+    // Beside the start: nobody who asks for an app waits for that.
+    drop(tokio::task::spawn_blocking(move || sweep(&left)));
     open_files::raise();
     let settings = server_config::read(&server.root)?.proxy;
     let config = Config {
@@ -188,6 +185,16 @@ async fn replace_keeper(server: &Server, keeper: Option<u32>) -> Infallible {
         );
     }
     pending().await
+}
+
+/// Removes what killed processes have left half-written.
+fn sweep(server: &Server) {
+    for app in apps::list(&server.root).unwrap_or_default() {
+        leftovers::sweep_temporary(&server.app_dir(&app.name));
+    }
+    for folder in [server.root.path().to_owned(), server.root.apps()] {
+        atomic::sweep(&folder);
+    }
 }
 
 /// Has the traffic switch know the apps' own domains and their maintenance, which may have been changed while it did not run.
