@@ -109,7 +109,7 @@ fn unit(root: &Path) -> String {
     }
     let text = text
         .replace("/usr/local/bin/gokku", &program.to_string())
-        .replace("/opt/gokku", &path.to_string());
-    // So that it is known as this server's.
+        .replace(" --root /opt/gokku", "");
+    // By this a process is known as this server's.
     format!("{text}Environment=GOKKU_ROOT={path}\n")
 }
