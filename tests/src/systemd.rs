@@ -3,6 +3,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::{Output, PATIENCE, Running, Server, gokku_program, wait_until, workspace};
 
@@ -82,6 +84,17 @@ impl<'a> Systemd<'a> {
         let option = format!("--property={name}");
         let asked = self.systemctl(["show", "gokku.service", "--value", &option]).ok();
         asked.stdout.trim().to_owned()
+    }
+}
+
+impl Drop for Systemd<'_> {
+    fn drop(&mut self) {
+        // In good order it leaves no control groups behind; what does not end is killed with the server.
+        let _ = self.systemctl(["exit"]);
+        let began = Instant::now();
+        while !self.manager.has_ended() && began.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 
