@@ -283,6 +283,8 @@ fn switch(folder: &Path, port: u16, app: u16) -> Result<Started, String> {
             weight: 1,
             health: None,
             protocol: AppProtocol::default(),
+            tcp: Vec::new(),
+            proxy_protocol: None,
         };
         let to = SwitchTo {
             targets: vec![target],

@@ -24,6 +24,10 @@ pub const RESTART_DELAY: &str = "gokku.restart-delay";
 pub const PORT: &str = "gokku.port";
 /// The protocol that it speaks there, where that is not HTTP/1.1.
 pub const PROTOCOL: &str = "gokku.protocol";
+/// The TCP ports of the server that lead to it, each with its own behind it: `5432:5432,1883:1883`.
+pub const TCP_PORTS: &str = "gokku.tcp-ports";
+/// The version of the PROXY protocol that it is spoken to on them, where it is.
+pub const PROXY_PROTOCOL: &str = "gokku.proxy-protocol";
 /// `once` for one-off containers: migrations and `gokku run`; [`FIREWALL`]. Of a network: [`OWN`], [`PAIR`] or another word.
 pub const KIND: &str = "gokku.kind";
 /// The network that it is reached on.

@@ -72,7 +72,7 @@ async fn address(server: &Server, app: &AppName) -> Option<String> {
     let status = server.switch.status().await.ok()?;
     let route = status.routes.iter().find(|route| route.app == *app)?;
     let known = url_of(server, route, &DomainPorts::of(server, &status));
-    let url = known.unwrap_or_else(|| server.url_of_port(route.port));
+    let url = known.or_else(|| Some(server.url_of_port(route.port?)))?;
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split('/').next()?;
     Some(format!("{scheme}://{host}"))

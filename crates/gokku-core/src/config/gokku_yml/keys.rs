@@ -96,14 +96,20 @@ pub const KEYS: &[Key] = &[
     Key {
         path: "ports",
         default: "-",
-        meaning: "The server's port and the container's",
-        allowed: "a list of one HOST:CONTAINER, each from 1 to 65535",
+        meaning: "The server's ports and the container's behind them: one for HTTP, and with /tcp those whose bytes are passed on as they are",
+        allowed: "a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535",
     },
     Key {
         path: "protocol",
         default: "http1",
         meaning: "What the app speaks on its port: HTTP/1.1, or HTTP/2 without TLS, which gRPC needs. Its clients speak either, whatever it speaks",
         allowed: "http1 or h2c",
+    },
+    Key {
+        path: "proxy_protocol",
+        default: "-",
+        meaning: "The version of the PROXY protocol by which the app is told on its TCP ports whose each connection is; without one it is told nothing",
+        allowed: "v1 or v2",
     },
     Key {
         path: "volumes",

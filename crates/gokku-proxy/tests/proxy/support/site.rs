@@ -288,7 +288,7 @@ impl Site {
     /// Gives the app `api` a port.
     pub(crate) async fn open(&self) -> u16 {
         let put = self.client.put(&app("api"), PutRoute::From(self.ports)).await;
-        put.expect("a port").port
+        put.expect("a port").port.unwrap()
     }
 
     /// Gives another app a port, and its traffic to this target.
@@ -299,7 +299,7 @@ impl Site {
             ..SwitchTo::default()
         };
         self.client.switch(&app(name), &to).await.expect("a switch");
-        put.expect("a port").port
+        put.expect("a port").port.unwrap()
     }
 
     /// Gives the app `api` a port, and its traffic to this target.

@@ -21,6 +21,8 @@ pub(crate) fn target(container: &str, address: SocketAddr) -> Target {
         weight: 1,
         health: None,
         protocol: AppProtocol::default(),
+        tcp: Vec::new(),
+        proxy_protocol: None,
     }
 }
 
