@@ -64,6 +64,7 @@ mod setup;
 mod ssh;
 mod stuck;
 mod switch_restart;
+mod tcp;
 mod the_commit;
 mod told;
 mod umask;

@@ -158,7 +158,7 @@ fn p33_wrong_in_each_way() {
     gokku.yml:3:12: ports: 17 TCP ports are too many: at most 16
     gokku.yml:3:21: proxy_protocol is for TCP ports, and ports names none: on its HTTP port the app is told in X-Forwarded-For
     gokku.yml:4:21: proxy_protocol: "v3" cannot be: it is v1 or v2
-    gokku.yml:4:57: environments[].domains: example.com would lead nowhere: all ports are for TCP, and domains lead to the one for HTTP, which is written without /tcp
+    gokku.yml:4:49: environments[].domains: example.com would lead nowhere: all ports are for TCP, and domains lead to the one for HTTP, which is written without /tcp
     gokku.yml:3:20: environments[].name is missing: `- name: production`
     gokku.yml:3:47: environments[].branch: "a b" cannot be: it is a branch's name
     gokku.yml:3:41: environments[].name: "test" stands here twice

@@ -309,6 +309,27 @@ impl Site {
         port
     }
 
+    /// Gives the app `api` a route without a port for HTTP, and its traffic to this target.
+    pub(crate) async fn open_tcp(&self, target: Target) {
+        let put = self.client.put(&app("api"), PutRoute::WithoutHttp).await;
+        assert_eq!(put.expect("a route").port, None);
+        self.switch_to(target).await;
+    }
+
+    /// Gives the traffic of `api` to this target, if that may be.
+    pub(crate) async fn try_switch_to(&self, target: Target) -> Result<RouteStatus, Error> {
+        self.try_switch_other("api", target).await
+    }
+
+    /// The same of another app.
+    pub(crate) async fn try_switch_other(&self, name: &str, target: Target) -> Result<RouteStatus, Error> {
+        let to = SwitchTo {
+            targets: vec![target],
+            ..SwitchTo::default()
+        };
+        self.client.switch(&app(name), &to).await
+    }
+
     /// Gives the traffic of `api` to this target.
     pub(crate) async fn switch_to(&self, target: Target) -> RouteStatus {
         self.switch_to_all(vec![target]).await
