@@ -158,13 +158,13 @@ async fn a_table_of_an_unknown_version_is_refused() {
     let (mut site, _old, _blue, _port) = served().await;
     site.kill().await;
     for table in [
-        "{\"version\": 5, \"routes\": {}}",
-        "{\"version\": 5, \"routes\": [], \"names\": {}}",
+        "{\"version\": 6, \"routes\": {}}",
+        "{\"version\": 6, \"routes\": [], \"names\": {}}",
     ] {
         fs::write(site.table(), table).unwrap();
         fs::write(site.last_good(), table).unwrap();
         let why = unreadable(&mut site).await;
-        assert!(why.contains("version 5"), "{why}");
+        assert!(why.contains("version 6"), "{why}");
     }
 }
 

@@ -27,10 +27,13 @@ pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> 
     let mine = status.routes.iter().find(|route| route.app == *app);
     may_take(&server.root, request, plan, mine)?;
     let can_be_had = |port: u16| {
-        if mine.is_some_and(|route| route.has_port(port)) {
+        // One that is open is the app's; one of a stopped app may be another program's by now.
+        let is_open = |route: &RouteStatus| route.port == Some(port) || route.open_tcp().contains(&port);
+        if mine.is_some_and(is_open) {
             return Ok(());
         }
-        match status.routes.iter().find(|other| other.has_port(port)) {
+        let mut others = status.routes.iter().filter(|other| other.app != *app);
+        match others.find(|other| other.has_port(port)) {
             Some(other) => Err(Refused::port_of(&other.app, port)),
             None => check_port(plan.server.proxy.bind, port),
         }

@@ -27,7 +27,7 @@ pub(crate) use gokku_tests::{Issued, PATIENCE, certificate_params as params, soo
 pub(crate) use http2::{Answering, Http2, asked};
 pub(crate) use http2_app::{Http2App, reset_of};
 pub(crate) use site::{Site, app, domain, free_ports, get, refused};
-pub(crate) use tcp_app::{Lines, reset, rest, say, tcp, tcp_target};
+pub(crate) use tcp_app::{Lines, ask_tcp, reset, rest, say, tcp, tcp_target};
 pub(crate) use upstream::{Named, Upstream, target};
 pub(crate) use wire::{Message, Wire, ok};
 

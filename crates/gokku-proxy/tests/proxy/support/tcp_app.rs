@@ -80,6 +80,15 @@ pub(crate) async fn tcp(port: u16) -> TcpStream {
     stream
 }
 
+/// Connects, says something, and returns all that comes; none where the connection is broken off, which may be before it is known here
+/// to be there.
+pub(crate) async fn ask_tcp(port: u16, said: &[u8]) -> Option<Vec<u8>> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
+    stream.write_all(said).await.ok()?;
+    stream.shutdown().await.ok()?;
+    rest(&mut stream).await.ok()
+}
+
 /// Says a line and returns the answer, without its end.
 pub(crate) async fn say(stream: &mut TcpStream, line: &str) -> String {
     stream
