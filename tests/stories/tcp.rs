@@ -167,6 +167,7 @@ fn p43_an_app_with_tcp_ports_is_deployed_under_load() {
     let table = server.gokku(["proxy", "status"]).ok().stdout;
     assert!(table.contains(&format!("{port}/tcp")), "{table}");
 
+    db.gokku(["ps", "scale", "web=2"]).ok();
     let load = Load::start(port);
     dev.release_with("v2", &LINES).ok();
     dev.release_with("v3", &LINES).ok();
@@ -207,6 +208,8 @@ fn p43_an_app_with_tcp_ports_is_deployed_under_load() {
     refused
         .exits(2)
         .complains("all `ports` in its gokku.yml are for TCP");
+    let refused = server.gokku(["maintenance", "on", "-a", db.name()]);
+    refused.exits(2).complains("shows nobody a page");
 }
 
 /// While nothing runs, who connects waits, and gets the new release.

@@ -71,6 +71,11 @@ pub enum Error {
         /// The domain.
         domain: Domain,
     },
+    /// An app has no port on which a page could be shown.
+    #[error(
+        "{0} shows nobody a page: all `ports` in its gokku.yml are for TCP. `gokku stop` closes them, and `gokku start` opens them again"
+    )]
+    NoPage(AppName),
     /// A domain is an app's by its release alone.
     #[error("{domain} leads to {app} because its gokku.yml says so: take it out there, and deploy that")]
     DomainOfRelease {
@@ -278,6 +283,7 @@ impl Error {
             | Self::DomainOfRelease { .. }
             | Self::DomainLoop { .. }
             | Self::NoHttp { .. }
+            | Self::NoPage(_)
             | Self::NotGranted(_)
             | Self::NotAName { .. }
             | Self::Clash { .. }
