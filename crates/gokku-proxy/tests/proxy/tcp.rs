@@ -124,14 +124,14 @@ async fn p43_connections_are_held_with_the_requests() {
     assert_eq!(say(&mut before, "1").await, "blue 1");
     let hold = async |limit_ms| site.client.hold(&app("api"), Hold { limit_ms }).await;
     hold(60_000).await.unwrap();
-    let mut held = tcp(port).await;
-    held.write_all(b"2\n").await.unwrap();
+    let mut waits = tcp(port).await;
+    waits.write_all(b"2\n").await.unwrap();
     site.waiting(1).await;
     // Who is there already goes on.
     assert_eq!(say(&mut before, "3").await, "blue 3");
     site.switch_to(green.target(port)).await;
     let mut answer = [0; 8];
-    soon("an answer", held.read_exact(&mut answer)).await.unwrap();
+    soon("an answer", waits.read_exact(&mut answer)).await.unwrap();
     assert_eq!(&answer, b"green 2\n");
     assert_eq!(say(&mut before, "4").await, "blue 4");
     // Each waits up to the limit.
