@@ -28,9 +28,11 @@ pub(crate) fn serve(state: &Arc<State>) -> io::Result<()> {
     if let Some(port) = told.tcp {
         lines::start(&state.version, address, port)?;
     }
-    while told.no_http {
+    if told.no_http {
         // SIGTERM ends it.
-        thread::park();
+        loop {
+            thread::park();
+        }
     }
     let port = told
         .listen_port
