@@ -29,6 +29,12 @@ fn p49_a_key_takes_no_port_that_is_the_servers_own() {
     for (keys, place, port) in [
         ("ports: [\"22:8080\"]".to_owned(), "3:13: ports", 22),
         (format!("ports: [\"{kept}:8080\"]"), "3:13: ports", kept),
+        (
+            "ports: [\"8080:8080\", \"23:23/tcp\"]".to_owned(),
+            "3:26: ports",
+            23,
+        ),
+        (format!("ports: [\"{kept}:8080/tcp\"]"), "3:13: ports", kept),
         ("env: {PORT: 0443}".to_owned(), "3:17: env", 443),
         (
             "environments: [{name: production, env: {PORT: 1023}}]".to_owned(),

@@ -66,6 +66,7 @@ mod ssh;
 mod stuck;
 mod switch_killed;
 mod switch_restart;
+mod tcp;
 mod the_commit;
 mod told;
 mod umask;

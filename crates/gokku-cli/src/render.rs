@@ -226,7 +226,9 @@ impl Renderer {
             ),
             Event::UpgradesClosed { connections } => self.detail(
                 Look::Plain,
-                &format!("{connections} WebSockets or other upgraded connections were closed"),
+                &format!(
+                    "{connections} connections of TCP ports, WebSockets or other upgraded ones were closed"
+                ),
             ),
             Event::PostDeployStarted { command } => {
                 self.detail(Look::Plain, &format!("Running {command}"));
@@ -315,10 +317,18 @@ impl Renderer {
         }
         let what = format!("{} of {}", self.what, self.app);
         match outcome {
-            Finish::Succeeded { port, url } => {
+            Finish::Succeeded { port, url, tcp } => {
                 let of_port = || Some(self.server.url_of_port((*port)?));
                 let url = url.clone().or_else(of_port);
-                let at = url.map_or(String::new(), |url| format!(": {url}"));
+                let tcp = tcp
+                    .iter()
+                    .map(|port| format!("tcp {}", self.server.address_of_port(*port)));
+                let all: Vec<String> = url.into_iter().chain(tcp).collect();
+                let at = if all.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", all.join(", "))
+                };
                 self.source = None;
                 self.printer.note(Look::Good, &format!("-----> Done{at}"));
             }

@@ -9,6 +9,7 @@ use gokku_core::containers::{ContainerFacts, labels};
 use gokku_core::{Access, AppName, Asker};
 use gokku_docker::Engine;
 
+use crate::app::server_config;
 use crate::engine::runtime::Runtime;
 use crate::engine::traffic_switch::TrafficSwitch;
 use crate::fs::app_dir::AppDir;
@@ -72,6 +73,17 @@ impl Server {
         match &self.reached_at {
             Some(at) => at.url(port),
             None => format!("http://localhost:{port}"),
+        }
+    }
+
+    /// Returns the address of one of its TCP ports, `example.com:5432`: by the server's own name, if it has one, and otherwise as
+    /// whoever asks reaches it.
+    pub fn address_of_port(&self, port: u16) -> String {
+        let config = server_config::read(&self.root).ok();
+        match (config.and_then(|config| config.server.name), &self.reached_at) {
+            (Some(name), _) => format!("{name}:{port}"),
+            (None, Some(at)) => at.address(port),
+            (None, None) => format!("localhost:{port}"),
         }
     }
 

@@ -33,6 +33,10 @@ pub(crate) struct Behaviour {
     pub(crate) listen: Option<String>,
     /// `listen-port=N` instead of `$PORT`.
     pub(crate) listen_port: Option<u16>,
+    /// `tcp=N`: answers lines on this TCP port.
+    pub(crate) tcp: Option<u16>,
+    /// `no-http`: listens on no port for HTTP.
+    pub(crate) no_http: bool,
     /// `migrate-exit=N`: how `migrate` ends, where `MIGRATE_EXIT` does not say.
     pub(crate) migrate_exit: i32,
     /// `migrate-sleep-ms=N`: how long `migrate` takes, where `MIGRATE_SLEEP_MS` does not say.
@@ -81,6 +85,8 @@ impl Behaviour {
             "ignore-sigterm" => self.ignore_sigterm = true,
             "listen" => self.listen = Some(value.to_owned()),
             "listen-port" => self.listen_port = Some(value.parse().ok()?),
+            "tcp" => self.tcp = Some(value.parse().ok()?),
+            "no-http" => self.no_http = true,
             "migrate-exit" => self.migrate_exit = value.parse().ok()?,
             "migrate-sleep-ms" => self.migrate_sleep = millis()?,
             "log-numbers-ms" => self.log_numbers = Some(millis()?),

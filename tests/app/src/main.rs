@@ -1,7 +1,7 @@
 //! The app the stories deploy: a small threaded HTTP/1.1 server that says its version in every answer and
 //! misbehaves on demand. Not an example of how to write one: that is `examples/hello`.
 //!
-//! - `/app` serves on `0.0.0.0:$PORT` (8080);
+//! - `/app` serves on `0.0.0.0:$PORT` (8080), and lines on a TCP port where it is told to: see `lines`;
 //! - `/app migrate [ARGS]` acts as a migration;
 //! - `/app version`, `/app env NAME`, … are what a shell would be used for: see `tools`.
 //!
@@ -15,6 +15,7 @@
 
 mod behaviour;
 mod http;
+mod lines;
 mod migrate;
 mod numbers;
 mod routes;

@@ -12,6 +12,7 @@ use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 
 use crate::http::Request;
+use crate::lines;
 use crate::routes;
 use crate::state::State;
 
@@ -24,6 +25,15 @@ pub(crate) fn serve(state: &Arc<State>) -> io::Result<()> {
     let listens_on = watch_for_sigterm(state)?;
     thread::sleep(told.slow_start);
     let address = told.listen.as_deref().unwrap_or("0.0.0.0");
+    if let Some(port) = told.tcp {
+        lines::start(&state.version, address, port)?;
+    }
+    if told.no_http {
+        // SIGTERM ends it.
+        loop {
+            thread::park();
+        }
+    }
     let port = told
         .listen_port
         .or_else(|| std::env::var("PORT").ok()?.parse().ok())

@@ -123,12 +123,22 @@ fn seen(switch: &Switch) -> Vec<String> {
         let targets: Vec<String> = route
             .targets
             .iter()
-            .map(|target| format!("{:?} {} {}", target.container, target.release, target.address))
+            .map(|target| {
+                let (container, release, address, tcp) =
+                    (&target.container, target.release, target.address, &target.tcp);
+                format!(
+                    "{container:?} {release} {address} {tcp:?} {:?}",
+                    target.proxy_protocol
+                )
+            })
             .collect();
         assert!(route.retired.is_empty(), "nobody had a request in flight");
         assert!(route.targets.iter().all(|target| target.in_flight == 0));
-        let (app, port) = (&route.app, route.port);
-        format!("{app} {port} {targets:?} {} {}", route.held, route.maintenance)
+        let (app, port, tcp) = (&route.app, route.port, &route.tcp);
+        format!(
+            "{app} {port:?} {tcp:?} {targets:?} {} {}",
+            route.held, route.maintenance
+        )
     });
     shown.collect()
 }
@@ -142,9 +152,12 @@ async fn perform(switch: &Switch, call: &ControlRequest) -> Result<(), Refused> 
         | ControlRequest::RemoveChallenge(_) => Ok(()),
         ControlRequest::Route(app) => switch.route(&app).map(|route| drop(switch.status(&route))),
         ControlRequest::Put(app, PutRoute::Port(port) | PutRoute::From(port)) => {
-            switch.put(&app, port).await.map(drop)
+            switch.put(&app, Some(port)).await.map(drop)
         }
-        ControlRequest::Put(app, PutRoute::Search(search)) => switch.put(&app, search.from).await.map(drop),
+        ControlRequest::Put(app, PutRoute::Search(search)) => {
+            switch.put(&app, Some(search.from)).await.map(drop)
+        }
+        ControlRequest::Put(app, PutRoute::WithoutHttp) => switch.put(&app, None).await.map(drop),
         ControlRequest::Domains(app, put) => switch.put_domains(&app, put.domains).await,
         ControlRequest::Maintenance(app, put) => switch.put_maintenance(&app, put).await,
         ControlRequest::Delete(app) => switch.delete(&app).await,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gokku_core::AppName;
 use gokku_core::config::gokku_yml::{AppConfig, BuildKeys, GokkuYml};
+use gokku_core::config::tcp_port::{MOST_TCP_PORTS, from_label, to_label};
 use gokku_core::config::volume::Source;
 
 /// Checks a file.
@@ -55,6 +56,16 @@ fn can_be_obeyed(app: &AppConfig) {
         assert!(!value.is_empty(), "{name}");
         assert!(!value.contains(char::is_control), "{value:?}");
     }
+    assert!(app.tcp_ports.len() <= MOST_TCP_PORTS, "{:?}", app.tcp_ports);
+    assert_eq!(from_label(&to_label(&app.tcp_ports)), app.tcp_ports);
+    let hosts: BTreeSet<u16> = app
+        .tcp_ports
+        .iter()
+        .map(|port| port.host)
+        .chain(app.ports.map(|ports| ports.host))
+        .collect();
+    let written = app.tcp_ports.len() + usize::from(app.ports.is_some());
+    assert_eq!(hosts.len(), written, "each port of the server once");
     if let Some(ports) = app.ports {
         assert!(ports.host > 0 && ports.container > 0, "{ports:?}");
     }

@@ -284,6 +284,8 @@ fn switch(folder: &Path, port: u16, app: u16) -> Result<Started, String> {
             health: None,
             protocol: AppProtocol::default(),
             compression: false,
+            tcp: Vec::new(),
+            proxy_protocol: None,
         };
         let to = SwitchTo {
             targets: vec![target],

@@ -54,7 +54,7 @@ const SERVER_KEYS: &[[&str; 4]] = &[
     [
         "proxy.proxy_protocol",
         "false",
-        "Each connection of those proxies begins with the PROXY protocol (HAProxy's, version 1 or 2), which says whose it is; one without is not served. For load balancers that pass connections on as they are, with TLS in them",
+        "Each connection of those proxies, on TCP ports too, begins with the PROXY protocol (HAProxy's, version 1 or 2), which says whose it is; one without is not served. For load balancers that pass connections on as they are, with TLS in them",
         "true or false",
     ],
     [

@@ -75,6 +75,18 @@ fn dash(text: Option<&String>) -> String {
     text.cloned().unwrap_or_else(|| "-".to_owned())
 }
 
+/// The host ports, those of TCP with that behind them: `8000, 5432/tcp`.
+fn ports(app: &AppStatus) -> Option<String> {
+    let tcp = app.tcp.iter().map(|port| format!("{port}/tcp"));
+    let all: Vec<String> = app
+        .port
+        .map(|port| port.to_string())
+        .into_iter()
+        .chain(tcp)
+        .collect();
+    (!all.is_empty()).then(|| all.join(", "))
+}
+
 fn list(all: &[AppStatus]) -> String {
     let mut table = plain_table();
     table.set_header(["APP", "RELEASE", "COMMIT", "TRAFFIC", "CONTAINER", "PORT", ""]);
@@ -94,7 +106,7 @@ fn list(all: &[AppStatus]) -> String {
             } else {
                 containers.join(", ")
             },
-            app.port.map_or_else(|| "-".to_owned(), |port| port.to_string()),
+            ports(app).unwrap_or_else(|| "-".to_owned()),
             app.trouble.join("; "),
         ]);
     }
@@ -119,14 +131,20 @@ fn one(app: &AppStatus) -> String {
             .as_ref()
             .map_or_else(|| "-".to_owned(), ToString::to_string),
     );
-    row(
-        "port",
-        match (app.port, &app.url) {
-            (Some(port), Some(url)) => format!("{port} ({url})"),
-            (Some(port), None) => port.to_string(),
-            (None, _) => "-".to_owned(),
-        },
-    );
+    // One whose ports are all for TCP has none for HTTP.
+    if app.port.is_some() || app.tcp_addresses.is_empty() {
+        row(
+            "port",
+            match (app.port, &app.url) {
+                (Some(port), Some(url)) => format!("{port} ({url})"),
+                (Some(port), None) => port.to_string(),
+                (None, _) => "-".to_owned(),
+            },
+        );
+    }
+    for address in &app.tcp_addresses {
+        row("tcp", address.clone());
+    }
     for container in &app.containers {
         let up = container
             .started

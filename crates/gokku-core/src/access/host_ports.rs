@@ -117,8 +117,8 @@ pub struct HostPorts {
     pub kept: Vec<PortRange>,
     /// Those that the settings give the app.
     pub given: Vec<PortRange>,
-    /// The one that the app has.
-    pub has: Option<u16>,
+    /// Those that the app has.
+    pub has: Vec<u16>,
 }
 
 /// Why an app may not take a port.
@@ -145,7 +145,7 @@ impl HostPorts {
         let is_in = |ranges: &[PortRange]| ranges.iter().any(|range| range.has(port));
         let below = port < FIRST_COMMON;
         let is_common = !below && !is_in(&self.kept);
-        if is_common || asker == Asker::Owner || self.has == Some(port) || is_in(&self.given) {
+        if is_common || asker == Asker::Owner || self.has.contains(&port) || is_in(&self.given) {
             return Ok(());
         }
         Err(NotToTake {
@@ -217,11 +217,12 @@ mod tests {
         let ports = HostPorts {
             kept: ranges(&["443", "5432", "6000-6063"]),
             given: ranges(&["443", "7000-7010", "6010"]),
-            has: Some(80),
+            has: vec![80, 25],
         };
         for (port, owner, key) in [
             (1, true, false),
             (22, true, false),
+            (25, true, true),
             (79, true, false),
             // It has it.
             (80, true, true),
@@ -246,7 +247,7 @@ mod tests {
         }
         // What it had and has no more is as every other.
         let moved = HostPorts {
-            has: Some(8080),
+            has: vec![8080],
             ..ports.clone()
         };
         assert!(moved.check(Asker::Key, &app, 80, "config.toml").is_err());

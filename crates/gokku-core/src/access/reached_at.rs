@@ -33,7 +33,12 @@ impl ReachedAt {
 
     /// Returns the URL of a port there.
     pub fn url(&self, port: u16) -> String {
-        format!("http://{self}:{port}")
+        format!("http://{}", self.address(port))
+    }
+
+    /// Returns the address of a port there, for those that speak something else: `example.com:5432`.
+    pub fn address(&self, port: u16) -> String {
+        format!("{self}:{port}")
     }
 }
 

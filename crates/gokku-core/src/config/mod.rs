@@ -2,7 +2,7 @@
 //!
 //! - [`env_file`]: its environment, and the [`settings`] among it
 //! - [`gokku_yml`], with [`lang`], [`resources`], [`privileges`], [`image_ref`], [`volume`], [`network_name`], [`build_inputs`]
-//! - [`app_protocol`]: what it speaks on its port
+//! - [`app_protocol`]: what it speaks on its port; [`tcp_port`]: its TCP ports
 //! - [`procfile`] and [`processes`]: what runs by them; [`process_one`]: what that makes of signals
 //! - [`misnamed`]: files that are called otherwise; [`neighbours`]: names of other apps in an environment
 
@@ -21,4 +21,5 @@ pub mod processes;
 pub mod procfile;
 pub mod resources;
 pub mod settings;
+pub mod tcp_port;
 pub mod volume;

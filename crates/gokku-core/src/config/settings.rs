@@ -63,7 +63,7 @@ pub const SETTINGS: [Setting; 9] = [
     Setting {
         name: "UPGRADE_DRAIN_TIMEOUT",
         default: "5",
-        meaning: "How long WebSockets and other upgraded connections to the old release may go on",
+        meaning: "How long WebSockets, other upgraded connections and those of TCP ports to the old release may go on",
         allowed: "whole seconds from 0 to 3600",
     },
     Setting {

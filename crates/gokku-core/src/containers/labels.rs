@@ -26,6 +26,10 @@ pub const PORT: &str = "gokku.port";
 pub const PROTOCOL: &str = "gokku.protocol";
 /// `true` where its answers are compressed on their way.
 pub const COMPRESSION: &str = "gokku.compression";
+/// The TCP ports of the server that lead to it, each with its own behind it: `5432:5432,1883:1883`.
+pub const TCP_PORTS: &str = "gokku.tcp-ports";
+/// The version of the PROXY protocol that it is spoken to on them, where it is.
+pub const PROXY_PROTOCOL: &str = "gokku.proxy-protocol";
 /// `once` for one-off containers: migrations and `gokku run`; [`FIREWALL`]. Of a network: [`OWN`], [`PAIR`] or another word.
 pub const KIND: &str = "gokku.kind";
 /// The network that it is reached on.

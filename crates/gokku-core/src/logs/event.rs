@@ -152,7 +152,7 @@ pub enum Event {
         #[serde(with = "seconds")]
         limit: Duration,
     },
-    /// WebSockets and other upgraded connections were closed.
+    /// Connections of TCP ports, WebSockets and other upgraded connections were closed.
     UpgradesClosed {
         /// How many.
         connections: u64,
@@ -343,6 +343,9 @@ pub enum Finish {
         /// Where people reach it, as far as the server knows that by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         url: Option<String>,
+        /// The host ports on which its TCP ports are reached, when the app has traffic.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tcp: Vec<u16>,
     },
     /// The goal was given up; everything is as it was before.
     GaveUp {

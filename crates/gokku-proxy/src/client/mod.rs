@@ -4,12 +4,13 @@
 //! - `connection_limit`: how many connections there may be, and which of them make room
 //! - `serve_context`: what serving a connection, and answering a request, needs to know
 //! - `client_stream`: its bytes, with TLS or without; `transport`: how a port's connections get theirs
-//! - `proxy_header`: what a load balancer says first of whose a connection is
+//! - `client_address`: whose a connection is; `proxy_header`: what a load balancer says first of that, and the switch to an app
 //! - `client_io`: a connection as the HTTP library reads and writes it, with its time limits
 //! - `http2_io`: the same of HTTP/2; `stream_progress`: how far the answers on it have been taken
 //! - `request_body`: a request's body, which can be sent again
 //! - `turn_away`: a connection for which there is no room
 
+pub(crate) mod client_address;
 pub(crate) mod client_io;
 pub(crate) mod client_stream;
 pub(crate) mod connection_limit;

@@ -62,6 +62,9 @@ pub struct Limits {
     /// answer is 504; without one, for ever. 300 s.
     #[serde(deserialize_with = "seconds_or_none")]
     pub answer_timeout: Option<Duration>,
+    /// How long nothing may be sent on a connection of a TCP port, either way, before it is closed; without one, for ever. None.
+    #[serde(deserialize_with = "seconds_or_none")]
+    pub tcp_idle_timeout: Option<Duration>,
     /// How many requests of one HTTP/2 connection may be answered at a time; more wait at the client. 128.
     #[serde(deserialize_with = "streams")]
     pub max_concurrent_streams: u32,
@@ -101,6 +104,7 @@ impl Default for Limits {
             download_timeout: Duration::from_secs(60),
             keepalive_interval: Duration::from_secs(30),
             answer_timeout: Some(Duration::from_secs(300)),
+            tcp_idle_timeout: None,
             max_concurrent_streams: 128,
             max_reset_streams: 100,
             stream_window_bytes: 256 << 10,
@@ -127,7 +131,7 @@ pub struct Limit {
 const SECONDS: &str = "whole seconds from 1 to 86400";
 
 /// Every limit: the reference. A test holds it against [`Limits`].
-pub const LIMITS: [Limit; 21] = [
+pub const LIMITS: [Limit; 22] = [
     Limit {
         name: "idle_timeout",
         default: "75",
@@ -223,6 +227,13 @@ pub const LIMITS: [Limit; 21] = [
         default: "300",
         meaning: "How long an app may take to begin its answer once it has the whole request, or to take more of the \
                   request; then 504. 0 is for ever",
+        allowed: "whole seconds from 0 to 86400",
+    },
+    Limit {
+        name: "tcp_idle_timeout",
+        default: "0",
+        meaning: "How long nothing may be sent on a connection of a TCP port, either way; then it is closed. With 0 never: the kernel \
+                  sees by `keepalive_interval` whether both ends are still there, and pools of database connections are silent for long",
         allowed: "whole seconds from 0 to 86400",
     },
     Limit {

@@ -3,10 +3,10 @@
 //! | request | does |
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
-//! | `PUT /v1/routes/{app}` [`PutRoute`] | opens the app's host port; [`RouteStatus`] |
+//! | `PUT /v1/routes/{app}` [`PutRoute`] | gives the app a route, and opens its host port; [`RouteStatus`] |
 //! | `GET /v1/routes/{app}` | [`RouteStatus`] |
-//! | `DELETE /v1/routes/{app}` | closes the port and forgets the app |
-//! | `POST /v1/routes/{app}/switch` [`SwitchTo`] | new targets, and waiting requests go to them |
+//! | `DELETE /v1/routes/{app}` | closes the ports and forgets the app |
+//! | `POST /v1/routes/{app}/switch` [`SwitchTo`] | new targets with their TCP ports, and waiting requests go to them |
 //! | `PUT /v1/routes/{app}/domains` [`PutDomains`] | the domains that lead to the app; [`RouteStatus`] |
 //! | `PUT /v1/routes/{app}/maintenance` [`PutMaintenance`] | the app's clients get a page, or the app again; [`RouteStatus`] |
 //! | `POST /v1/routes/{app}/hold` [`Hold`] | requests wait |
@@ -19,6 +19,7 @@
 //!
 //! Errors are [`Refused`] with a status of 400 and up.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -26,6 +27,7 @@ use gokku_core::access::host_ports::PortRange;
 use gokku_core::app::error_pages::ErrorPages;
 use gokku_core::app::maintenance::Maintenance;
 use gokku_core::config::app_protocol::AppProtocol;
+use gokku_core::config::tcp_port::{MOST_TCP_PORTS, ProxyProtocol, TcpPort};
 use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId, ReleaseId};
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,20 @@ pub struct Target {
     /// Whether its answers are compressed for clients that take them so.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub compression: bool,
+    /// The TCP ports of the server that lead to it, each with the one that the app listens on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tcp: Vec<TcpPort>,
+    /// By which version of the PROXY protocol the app is told on them whose each connection is; without one it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocol>,
+}
+
+impl Target {
+    /// Returns the app's port behind a TCP port of the server, if that leads to it.
+    pub fn tcp_port(&self, host: u16) -> Option<u16> {
+        let mut all = self.tcp.iter();
+        all.find(|port| port.host == host).map(|port| port.container)
+    }
 }
 
 fn one() -> u32 {
@@ -68,6 +84,8 @@ pub enum PutRoute {
     From(u16),
     /// The same, but none of certain ports.
     Search(Search),
+    /// None, while it has none: its release has no port for HTTP.
+    WithoutHttp,
 }
 
 /// Where to look for a free host port.
@@ -96,6 +114,21 @@ pub struct SwitchTo {
     /// The pages of that release for where the switch has to answer; without, they stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_pages: Option<ErrorPages>,
+}
+
+impl SwitchTo {
+    /// Returns what is wrong with the TCP ports, if anything is.
+    pub(crate) fn wrong_ports(&self) -> Option<String> {
+        self.targets.iter().find_map(|target| {
+            if target.tcp.len() > MOST_TCP_PORTS {
+                return Some(format!("at most {MOST_TCP_PORTS} TCP ports lead to a target"));
+            }
+            let mut hosts = BTreeSet::new();
+            let wrong = |port: &&TcpPort| port.host == 0 || port.container == 0 || !hosts.insert(port.host);
+            let wrong = target.tcp.iter().find(wrong)?;
+            Some(format!("{wrong} is no TCP port, or stands there twice"))
+        })
+    }
 }
 
 /// The domains that an app is to have, whatever its release is.
@@ -140,7 +173,7 @@ pub struct Drain {
     pub container: ContainerId,
     /// How long the requests may take, in milliseconds.
     pub limit_ms: u64,
-    /// How long upgraded connections may go on before they are cut, in milliseconds.
+    /// How long upgraded connections and those of TCP ports may go on before they are cut, in milliseconds.
     pub upgrade_limit_ms: u64,
 }
 
@@ -149,7 +182,7 @@ pub struct Drain {
 pub struct Drained {
     /// Requests that were still in flight at the limit.
     pub left: u64,
-    /// Upgraded connections that were cut.
+    /// Upgraded connections and those of TCP ports that were cut.
     pub cut: u64,
 }
 
@@ -165,6 +198,12 @@ pub struct TargetStatus {
     /// What the app speaks there.
     #[serde(default, skip_serializing_if = "AppProtocol::is_default")]
     pub protocol: AppProtocol,
+    /// The TCP ports of the server that lead to it, each with the one that the app listens on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tcp: Vec<TcpPort>,
+    /// By which version of the PROXY protocol the app is told on them whose each connection is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Whether the container does not run, as far as is known: then nothing is sent to its address, which may be
     /// another container's by now.
     #[serde(default)]
@@ -176,9 +215,9 @@ pub struct TargetStatus {
     /// Whether the target fails its health check: then requests go to the others, as long as one of them is good.
     #[serde(default)]
     pub unhealthy: bool,
-    /// How many requests are in flight, upgraded connections included.
+    /// How many requests are in flight, upgraded connections and those of TCP ports included.
     pub in_flight: u64,
-    /// How many of those are upgraded connections.
+    /// How many of those are upgraded connections or of TCP ports.
     pub upgraded: u64,
 }
 
@@ -187,8 +226,13 @@ pub struct TargetStatus {
 pub struct RouteStatus {
     /// The app.
     pub app: AppName,
-    /// The host port.
-    pub port: u16,
+    /// The host port for HTTP; none where the app has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The TCP ports of the server that are the app's: those of the release that has the traffic, or had it last. They are open
+    /// while it has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tcp: Vec<u16>,
     /// The containers that get the traffic.
     pub targets: Vec<TargetStatus>,
     /// The containers that no longer do and still have requests in flight.
@@ -201,11 +245,11 @@ pub struct RouteStatus {
     /// Whether its release has pages for where the switch has to answer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub error_pages: bool,
-    /// How many requests wait now.
+    /// How many requests and connections wait now.
     pub waiting: u64,
-    /// How many requests were accepted since the switch was started.
+    /// How many requests, and connections of TCP ports, were accepted since the switch was started.
     pub requests: u64,
-    /// Why the port is not open, if it is not.
+    /// Why a port is not open, if one is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
     /// All domains that lead to the app, its release's too.
@@ -220,6 +264,21 @@ impl RouteStatus {
     /// Returns whether the app answers requests: one without a web process answers none.
     pub fn answers(&self) -> bool {
         self.targets.iter().any(|target| target.address.port() != 0)
+    }
+
+    /// Returns the TCP ports that are open: those of the containers that have the traffic.
+    pub fn open_tcp(&self) -> &[u16] {
+        if self.targets.is_empty() { &[] } else { &self.tcp }
+    }
+
+    /// Returns whether a port of the server is the app's.
+    pub fn has_port(&self, port: u16) -> bool {
+        self.port == Some(port) || self.tcp.contains(&port)
+    }
+
+    /// Returns every port of the server that is the app's.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.port.into_iter().chain(self.tcp.iter().copied())
     }
 }
 

@@ -51,7 +51,8 @@ pub(crate) fn classify(error: &SendError) -> (Failure, ErrorReason) {
     }
 }
 
-fn no_connection(error: &(dyn StdError + 'static)) -> ErrorReason {
+/// Returns why there is no connection to an app.
+pub(super) fn no_connection(error: &(dyn StdError + 'static)) -> ErrorReason {
     let refused = io_kinds(error).any(|kind| kind == ErrorKind::ConnectionRefused);
     let no_means = io_errors(error)
         .filter_map(io::Error::raw_os_error)

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use gokku_core::domains::domain::Domain;
 use gokku_core::domains::scheme::Scheme;
-use gokku_core::machine::backoff::Backoff;
 use hyper::body::{Body as _, Incoming};
 use hyper::ext::on_informational;
 use hyper::header::{
@@ -14,11 +13,12 @@ use hyper::header::{
 };
 use hyper::http::request;
 use hyper::{Method, Request, Response, StatusCode, Uri, Version};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::client::request_body::{BodyFault, BodyOptions, RefusedBody, RequestBody};
 use crate::client::serve_context::RequestContext;
+use crate::forward::attempts::Attempts;
 use crate::forward::compressor::Compressor;
 use crate::forward::error_response::{acme_response, respond, respond_for};
 use crate::forward::response_body::ResponseBody;
@@ -32,11 +32,6 @@ use crate::route::app_route::{Route, Unroutable};
 use crate::route::entry_point::{Destination, EntryPoint};
 use crate::route::target::{Lease, Target};
 use crate::route::upstream_pool::{SendError, UpstreamBody};
-
-/// How long to try again to connect to an app, while nothing of the request was sent: a crashed container may be back by
-/// then.
-const CONNECT_PATIENCE: Duration = Duration::from_secs(3);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Answers a request that came in here.
 pub(crate) async fn forward(
@@ -129,26 +124,23 @@ pub(crate) async fn forward(
     parts.version = Version::HTTP_11;
     let uri = origin_form(parts.uri);
 
-    let mut began = Instant::now();
-    let mut pause = Backoff::up_to(LONGEST_PAUSE);
+    let mut attempts = Attempts::begin();
     let mut resent = false;
-    let mut refused_by = Vec::new();
     loop {
         // Each attempt picks a target anew, so that it goes where the route points now.
         let waited_since = Instant::now();
-        let lease = match route.lease(turn, &refused_by).await {
+        let lease = match route.lease(turn, attempts.refused_by()).await {
             Ok(lease) => lease,
             Err(Unroutable::NoTarget) => return own(ErrorReason::NoTarget),
             Err(Unroutable::HeldTooLong) => return own(ErrorReason::HeldTooLong),
         };
-        // The time in which the request was held does not count: the container may have come up only just now.
-        began += waited_since.elapsed();
+        attempts.was_held(waited_since.elapsed());
         let Some(address) = lease.target().reachable() else {
             drop(lease);
-            if began.elapsed() >= CONNECT_PATIENCE {
+            if attempts.are_over() {
                 return own(ErrorReason::NotRunning);
             }
-            sleep(pause.take()).await;
+            attempts.wait().await;
             continue;
         };
         if address.port() == 0 {
@@ -210,15 +202,7 @@ pub(crate) async fn forward(
             resent,
         };
         match retry::decide(failed, failure) {
-            Retry::UntilConnected if began.elapsed() < CONNECT_PATIENCE => {
-                if refused_by.contains(&container) || !route.has_other(&container) {
-                    // All have refused: give them time.
-                    refused_by.clear();
-                    sleep(pause.take()).await;
-                } else {
-                    refused_by.push(container);
-                }
-            }
+            Retry::UntilConnected if !attempts.are_over() => attempts.refused(&route, container).await,
             // The app closed a kept-alive connection while the request was on its way.
             Retry::Once => resent = true,
             Retry::UntilConnected | Retry::Never => return respond_for(&route, reason, Some(&error)),

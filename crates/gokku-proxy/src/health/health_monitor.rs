@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::config::health_checks::Checks;
-use crate::health::probe::{AskedName, Probe, probe};
+use crate::health::probe::{AskedName, Checked, Questions, check};
 use crate::route::switch::{CheckedTarget, Switch};
 use crate::route::target::Target;
 use crate::route::target_health::HealthChange;
@@ -31,7 +31,7 @@ pub struct HealthChanged {
     /// Which of the two.
     pub change: HealthChange,
     /// The check that made the difference.
-    pub probe: Probe,
+    pub checked: Checked,
 }
 
 /// Checks for ever, and reports what changes. `is_secured`: whether clients come to a host by HTTPS.
@@ -43,7 +43,7 @@ pub async fn monitor(
 ) {
     let mut due: HashMap<ContainerId, Instant> = HashMap::new();
     let mut under_way: HashSet<ContainerId> = HashSet::new();
-    let mut running: JoinSet<(Arc<Target>, ContainerId, Option<Probe>)> = JoinSet::new();
+    let mut running: JoinSet<(Arc<Target>, ContainerId, Option<Checked>)> = JoinSet::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -51,8 +51,9 @@ pub async fn monitor(
             _ = ticks.tick() => {
                 let now = Instant::now();
                 let all = switch.checked_targets();
-                due.retain(|id, _| all.iter().any(|checked| checked.container == *id));
-                for CheckedTarget { target, container, path, host } in all {
+                due.retain(|id, _| all.iter().any(|checked| checked.facts.container == *id));
+                for CheckedTarget { target, facts, host } in all {
+                    let container = facts.container.clone();
                     // A target that has just got the traffic was checked before it did.
                     let health = target.health();
                     let first = if health.is_in() { now + health.interval(checks) } else { now };
@@ -64,25 +65,31 @@ pub async fn monitor(
                     if under_way.insert(container.clone()) {
                         let name = host.map(|host| AskedName::new(&host, is_secured(&host)));
                         running.spawn(async move {
-                            let at = (address, target.protocol());
-                            let check = probe(at, &path, name.as_ref(), CHECK_TIMEOUT);
-                            let probe = catch_panic("a health check", check).await;
-                            (target, container, probe)
+                            let asked = Questions {
+                                address,
+                                protocol: target.protocol(),
+                                path: facts.health.as_deref(),
+                                name: name.as_ref(),
+                                tcp: &facts.tcp,
+                                proxy_protocol: facts.proxy_protocol,
+                            };
+                            let checked = catch_panic("a health check", check(asked, CHECK_TIMEOUT)).await;
+                            (target, container, checked)
                         });
                     }
                 }
             }
-            Some(Ok((target, container, probe))) = running.join_next() => {
+            Some(Ok((target, container, checked))) = running.join_next() => {
                 under_way.remove(&container);
                 // A check that has panicked says nothing of its target: it is done again.
-                let Some(probe) = probe else {
+                let Some(checked) = checked else {
                     due.insert(container, Instant::now() + target.health().interval(checks));
                     continue;
                 };
-                let (change, health) = target.record_check(probe.is_healthy(), checks);
+                let (change, health) = target.record_check(checked.probe.is_healthy(), checks);
                 due.insert(container.clone(), Instant::now() + health.interval(checks));
                 if let Some(change) = change {
-                    on_change(HealthChanged { app: target.app.clone(), container, change, probe });
+                    on_change(HealthChanged { app: target.app.clone(), container, change, checked });
                 }
             }
         }

@@ -1,11 +1,14 @@
-//! One health check: a `GET` on a connection of its own, in the protocol that the app speaks.
+//! One health check: a `GET` on a connection of its own, in the protocol that the app speaks; and of a TCP port whether it accepts
+//! connections.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use gokku_core::config::app_protocol::AppProtocol;
+use gokku_core::config::tcp_port::{ProxyProtocol, TcpPort};
 use gokku_core::domains::scheme::Scheme;
 use gokku_core::text::causes::causes;
 use http_body_util::{BodyExt, Empty};
@@ -13,9 +16,11 @@ use hyper::Request;
 use hyper::client::conn::{http1, http2};
 use hyper::header::{CONNECTION, HOST, LOCATION, USER_AGENT};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::client::proxy_header;
 use crate::config::limits::Limits;
 use crate::http::forwarded::FORWARDED_PROTO;
 use crate::http::http2_request;
@@ -37,6 +42,8 @@ pub enum Probe {
         /// The beginning of the body.
         body: String,
     },
+    /// A TCP port accepted the connection.
+    Accepted,
     /// Nothing listens there.
     Refused,
     /// No answer came in time.
@@ -46,10 +53,86 @@ pub enum Probe {
 }
 
 impl Probe {
-    /// Returns whether the app is healthy: it answered 200.
+    /// Returns whether the app is healthy: it answered 200, or accepted the connection.
     pub fn is_healthy(&self) -> bool {
-        matches!(self, Self::Answered { status: 200, .. })
+        matches!(self, Self::Answered { status: 200, .. } | Self::Accepted)
     }
+}
+
+/// All that is asked of a container.
+#[derive(Clone, Copy, Debug)]
+pub struct Questions<'a> {
+    /// Where it is, with its port for HTTP.
+    pub address: SocketAddr,
+    /// What it speaks there.
+    pub protocol: AppProtocol,
+    /// What it is asked for there; nothing where it has no such port, or its answer does not matter.
+    pub path: Option<&'a str>,
+    /// The name by which it is asked.
+    pub name: Option<&'a AskedName>,
+    /// Its TCP ports.
+    pub tcp: &'a [TcpPort],
+    /// What is said on them first of whose a connection is.
+    pub proxy_protocol: Option<ProxyProtocol>,
+}
+
+/// What came of it: the first thing that is not well, or the last that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The outcome.
+    pub probe: Probe,
+    /// The container's TCP port that it is about; none where that is HTTP.
+    pub tcp: Option<u16>,
+}
+
+/// Checks once all that is asked of a container; `timeout` is for each.
+pub fn check(asked: Questions<'_>, timeout: Duration) -> BoxFuture<'_, Checked> {
+    Box::pin(async move {
+        let mut checked = Checked {
+            probe: Probe::Accepted,
+            tcp: None,
+        };
+        if let Some(path) = asked.path {
+            checked.probe = probe((asked.address, asked.protocol), path, asked.name, timeout).await;
+        }
+        for port in asked.tcp {
+            if !checked.probe.is_healthy() {
+                break;
+            }
+            let address = SocketAddr::new(asked.address.ip(), port.container);
+            checked = Checked {
+                probe: probe_tcp(address, asked.proxy_protocol, timeout).await,
+                tcp: Some(port.container),
+            };
+        }
+        checked
+    })
+}
+
+/// Checks once whether a TCP port accepts connections. An app that is told whose they are is told that this one is no client's.
+pub fn probe_tcp(
+    address: SocketAddr,
+    proxy_protocol: Option<ProxyProtocol>,
+    timeout: Duration,
+) -> BoxFuture<'static, Probe> {
+    let accepts = async move {
+        let mut stream = match connect(address).await {
+            Ok(stream) => stream,
+            Err(probe) => return probe,
+        };
+        if let Some(version) = proxy_protocol {
+            let header = proxy_header::header(version, None);
+            if let Err(error) = stream.write_all(&header).await {
+                return Probe::Broken(error.to_string());
+            }
+        }
+        Probe::Accepted
+    };
+    Box::pin(async move {
+        tokio::time::timeout(timeout, accepts)
+            .await
+            .unwrap_or(Probe::TimedOut)
+    })
 }
 
 /// The name by which an app is asked, as its clients ask for it.
@@ -88,15 +171,22 @@ pub fn probe<'a>(
 }
 
 async fn ask((address, protocol): (SocketAddr, AppProtocol), path: &str, name: Option<&AskedName>) -> Probe {
-    let stream = match TcpStream::connect(address).await {
+    let stream = match connect(address).await {
         Ok(stream) => stream,
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => return Probe::Refused,
-        Err(error) => return Probe::Broken(error.to_string()),
+        Err(probe) => return probe,
     };
     match exchange(stream, (address, protocol), path, name).await {
         Ok(probe) => probe,
         Err(error) => Probe::Broken(error),
     }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, Probe> {
+    let connected = TcpStream::connect(address).await;
+    connected.map_err(|error| match error.kind() {
+        ErrorKind::ConnectionRefused => Probe::Refused,
+        _ => Probe::Broken(error.to_string()),
+    })
 }
 
 async fn exchange(

@@ -294,11 +294,19 @@ impl ErrorLog {
 
     /// Logs one answer, with the error behind it.
     pub(crate) fn log(&self, reason: ErrorReason, cause: Option<&str>) {
-        let Facts { status, error, words } = reason.facts();
+        self.log_of(reason, cause, Some(reason.facts().status.as_u16()), None);
+    }
+
+    /// Logs why a connection on a TCP port was closed, with the error behind it.
+    pub(crate) fn log_closed(&self, port: u16, reason: ErrorReason, cause: Option<&str>) {
+        self.log_of(reason, cause, None, Some(port));
+    }
+
+    fn log_of(&self, reason: ErrorReason, cause: Option<&str>, status: Option<u16>, tcp: Option<u16>) {
+        let Facts { error, words, .. } = reason.facts();
         let Some(suppressed) = self.throttle.admit(words, Instant::now()) else {
             return;
         };
-        let status = status.as_u16();
         let cause = cause.map(|cause| format!(": {cause}")).unwrap_or_default();
         let more = if suppressed > 0 {
             format!(" ({suppressed} more since this was last logged)")
@@ -310,8 +318,8 @@ impl ErrorLog {
             None => &"-",
         };
         match reason.blame() {
-            Blame::Client => tracing::info!(%app, status, error, "{words}{cause}{more}"),
-            Blame::Server => tracing::warn!(%app, status, error, "{words}{cause}{more}"),
+            Blame::Client => tracing::info!(%app, status, tcp, error, "{words}{cause}{more}"),
+            Blame::Server => tracing::warn!(%app, status, tcp, error, "{words}{cause}{more}"),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! One app's route: its port, its targets, and whether requests wait.
+//! One app's route: its ports, its targets, and whether requests wait.
 //!
-//! A request is counted on its target under the same read lock that picks it, and a switch takes the write lock: after a
+//! A request, or a connection of a TCP port, is counted on its target under the same read lock that picks it, and a switch takes the write lock: after a
 //! switch, whoever drains the old target knows of every request it will ever have.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -38,7 +38,9 @@ pub struct Route {
 
 #[derive(Debug)]
 struct State {
-    port: u16,
+    port: Option<u16>,
+    /// The app's TCP ports, open or not.
+    tcp: Vec<u16>,
     targets: Vec<Arc<Target>>,
     /// How long each request may wait, while requests wait.
     hold: Option<Duration>,
@@ -54,6 +56,7 @@ impl State {
     fn new(entry: Entry, targets: Vec<Arc<Target>>) -> Self {
         Self {
             port: entry.port,
+            tcp: entry.tcp,
             targets,
             hold: entry.hold_ms.map(Duration::from_millis),
             maintenance: entry.maintenance.map(Arc::new),
@@ -67,6 +70,7 @@ impl State {
     fn entry(&self) -> Entry {
         Entry {
             port: self.port,
+            tcp: self.tcp.clone(),
             targets: self.targets.iter().map(|target| target.facts()).collect(),
             hold_ms: self
                 .hold
@@ -154,6 +158,27 @@ impl Route {
     /// Picks a target and counts the request on it, in one step; waits first while requests are held. `refused` are the
     /// containers that have refused this request.
     pub(crate) async fn lease(&self, turn: u64, refused: &[ContainerId]) -> Result<Lease, Unroutable> {
+        self.take(|targets| pick(targets, turn, refused).map(Lease::take))
+            .await
+    }
+
+    /// The same for a connection of a TCP port: of the targets that this port leads to.
+    pub(crate) async fn lease_tcp(
+        &self,
+        port: u16,
+        turn: u64,
+        refused: &[ContainerId],
+    ) -> Result<Lease, Unroutable> {
+        self.take(|targets| {
+            let there = targets.iter().filter(|target| target.has_tcp(port));
+            let there: Vec<Arc<Target>> = there.cloned().collect();
+            pick(&there, turn, refused).map(Lease::take_connection)
+        })
+        .await
+    }
+
+    /// Takes a lease under the lock under which the targets change, once nothing is held.
+    async fn take(&self, pick: impl Fn(&[Arc<Target>]) -> Option<Lease>) -> Result<Lease, Unroutable> {
         let began = Instant::now();
         let mut waiting = None;
         loop {
@@ -163,11 +188,7 @@ impl Route {
             let limit = {
                 let state = self.state();
                 match state.hold {
-                    None => {
-                        return pick(&state.targets, turn, refused)
-                            .map(Lease::take)
-                            .ok_or(Unroutable::NoTarget);
-                    }
+                    None => return pick(&state.targets).ok_or(Unroutable::NoTarget),
                     Some(limit) => limit,
                 }
             };
@@ -186,7 +207,7 @@ impl Route {
     }
 
     /// Returns the route as it stands in the table.
-    pub(super) fn entry(&self) -> Entry {
+    pub(crate) fn entry(&self) -> Entry {
         self.state().entry()
     }
 
@@ -211,14 +232,15 @@ impl Route {
         self.changed.notify_waiters();
     }
 
-    /// Sets why the port is not open.
+    /// Sets why a port is not open.
     pub(crate) fn set_trouble(&self, trouble: Option<String>) {
         *lock(&self.trouble) = trouble;
     }
 
-    /// Returns the host port.
-    pub(crate) fn port(&self) -> u16 {
-        self.state().port
+    /// Returns whether a port of the server is the app's, open or not.
+    pub(crate) fn has_port(&self, port: u16) -> bool {
+        let state = self.state();
+        state.port == Some(port) || state.tcp.contains(&port)
     }
 
     /// Returns the targets whose health is checked, and the name by which they are asked: none while requests are held, because
@@ -239,6 +261,7 @@ impl Route {
             targets,
             Entry {
                 port,
+                tcp,
                 hold_ms,
                 maintenance,
                 domains,
@@ -261,6 +284,7 @@ impl Route {
         api::RouteStatus {
             app: self.app.clone(),
             port,
+            tcp,
             targets: targets.iter().map(|target| target.status()).collect(),
             retired,
             held: hold_ms.is_some(),

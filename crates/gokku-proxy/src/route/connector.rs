@@ -60,8 +60,33 @@ impl Connector {
         self.endpoint.reachable() == Some(address)
     }
 
-    /// Connects to the container at this address.
+    /// Connects to the container at this address, for requests.
     pub(crate) async fn connect(&self, address: SocketAddr) -> Result<TcpStream, ConnectError> {
+        let (stream, accepted) = self.open(address, self.send_timeout).await?;
+        if self.is_at(accepted) {
+            Ok(stream)
+        } else {
+            Err(ConnectError::Gone(accepted))
+        }
+    }
+
+    /// Connects to one of its TCP ports. There nobody but the app knows how long it may take nothing.
+    pub(crate) async fn connect_tcp(&self, address: SocketAddr) -> Result<TcpStream, ConnectError> {
+        let (stream, accepted) = self.open(address, None).await?;
+        let there = self.endpoint.reachable();
+        if there.is_some_and(|there| there.ip() == accepted.ip()) {
+            Ok(stream)
+        } else {
+            Err(ConnectError::Gone(accepted))
+        }
+    }
+
+    /// Connects, and returns who has accepted.
+    async fn open(
+        &self,
+        address: SocketAddr,
+        send_timeout: Option<Duration>,
+    ) -> Result<(TcpStream, SocketAddr), ConnectError> {
         let failed = |source| ConnectError::Io { address, source };
         let connecting = timeout(CONNECT_TIMEOUT, TcpStream::connect(address));
         let stream = match connecting.await {
@@ -69,13 +94,9 @@ impl Connector {
             Err(_) => return Err(failed(ErrorKind::TimedOut.into())),
         };
         stream.set_nodelay(true).map_err(failed)?;
-        set_kernel_timeouts(&stream, self.send_timeout, self.keepalive_interval)
+        set_kernel_timeouts(&stream, send_timeout, self.keepalive_interval)
             .map_err(|errno| failed(errno.into()))?;
         let accepted = stream.peer_addr().map_err(failed)?;
-        if self.is_at(accepted) {
-            Ok(stream)
-        } else {
-            Err(ConnectError::Gone(accepted))
-        }
+        Ok((stream, accepted))
     }
 }

@@ -192,7 +192,7 @@ mod tests {
 
     fn route(app: &str) -> Arc<Route> {
         let app: AppName = app.parse().unwrap_or_else(|error| panic!("{error}"));
-        Arc::new(Route::new(app, Entry::of_port(1), Vec::new()))
+        Arc::new(Route::new(app, Entry::of_port(Some(1)), Vec::new()))
     }
 
     fn table(all: &[(&str, &[&str])]) -> DomainTable {

@@ -42,6 +42,11 @@ impl Endpoint {
         self.down.store(down, Ordering::Release);
     }
 
+    /// Returns the app's port behind a TCP port of the server, if that leads to it.
+    pub(crate) fn tcp_port(&self, host: u16) -> Option<u16> {
+        read(&self.facts).tcp_port(host)
+    }
+
     /// Returns where requests can be sent now; nothing while the container is down.
     pub(crate) fn reachable(&self) -> Option<SocketAddr> {
         let address = read(&self.facts).address;

@@ -39,8 +39,7 @@ pub struct Switch {
 #[derive(Clone, Debug)]
 pub(crate) struct CheckedTarget {
     pub(crate) target: Arc<Target>,
-    pub(crate) container: ContainerId,
-    pub(crate) path: String,
+    pub(crate) facts: api::Target,
     /// The name by which the app is asked; its address where it has none.
     pub(crate) host: Option<String>,
 }
@@ -198,8 +197,8 @@ impl Switch {
         Ok(route)
     }
 
-    /// Gives an app a route, or its route another port.
-    pub async fn put(&self, app: &AppName, port: u16) -> Result<Arc<Route>, Refused> {
+    /// Gives an app a route, or its route another port for HTTP, or none.
+    pub async fn put(&self, app: &AppName, port: Option<u16>) -> Result<Arc<Route>, Refused> {
         if self.route(app).is_ok() {
             return self
                 .change(app, ContainerReport::Nothing, |entry| entry.port = port)
@@ -215,12 +214,15 @@ impl Switch {
         Ok(route)
     }
 
-    /// Gives a route these targets, and lets waiting requests go to them.
+    /// Gives a route these targets with their TCP ports, and lets waiting requests and connections go to them.
     pub async fn switch(&self, app: &AppName, to: api::SwitchTo) -> Result<(), Refused> {
         if to.targets.is_empty() && to.keep.is_empty() {
             return Err(Refused::Request {
                 reason: "a switch needs a target; `clear` takes them away".to_owned(),
             });
+        }
+        if let Some(reason) = to.wrong_ports() {
+            return Err(Refused::Request { reason });
         }
         let running: Vec<_> = to.targets.iter().map(|target| target.container.clone()).collect();
         let route = self.route(app)?;
@@ -234,20 +236,7 @@ impl Switch {
                 container: (*gone).clone(),
             });
         }
-        let change = |entry: &mut Entry| {
-            entry
-                .targets
-                .retain(|target| to.keep.contains(&target.container) && !running.contains(&target.container));
-            entry.targets.extend(to.targets);
-            entry.hold_ms = None;
-            if let Some(domains) = to.domains {
-                entry.release_domains = domains;
-            }
-            if let Some(pages) = to.error_pages {
-                entry.error_pages = pages;
-            }
-        };
-        self.change(app, ContainerReport::Healthy(&running), change)
+        self.change(app, ContainerReport::Healthy(&running), |entry| entry.switch(to))
             .await
             .map(drop)
     }
@@ -404,10 +393,10 @@ impl Switch {
             let (targets, host) = route.checked_targets();
             all.extend(targets.into_iter().filter_map(|target| {
                 let facts = target.facts();
-                Some(CheckedTarget {
+                let is_checked = facts.health.is_some() || !facts.tcp.is_empty();
+                is_checked.then(|| CheckedTarget {
                     target,
-                    container: facts.container,
-                    path: facts.health?,
+                    facts,
                     host: host.clone(),
                 })
             }));

@@ -3,7 +3,7 @@
 //! The file is replaced, never rewritten in place: a temporary file, fsync, the old table kept as `.last-good`, rename,
 //! fsync of the folder. A table that cannot be read is never taken for an empty one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -14,12 +14,12 @@ use gokku_core::app::maintenance::Maintenance;
 use gokku_core::domains::domain::Domain;
 use serde::{Deserialize, Serialize};
 
-use crate::control::api::Target;
+use crate::control::api::{SwitchTo, Target};
 
-/// The newest version of the table's format: one with an app whose answers are compressed, or that has error pages.
+/// The newest version of the table's format: one with an app that has TCP ports, no port for HTTP, compressed answers or error pages.
 const VERSION: u32 = 5;
-/// The version of a table without, with an app in maintenance, or one that speaks another protocol than HTTP/1.1.
-const WITHOUT_EITHER: u32 = 4;
+/// The version of a table without, and with an app in maintenance, or one that speaks another protocol than HTTP/1.1.
+const BEFORE_TCP: u32 = 4;
 /// The version of a table without either, and with domains that say more than a host and its paths.
 const WITHOUT_BOTH: u32 = 3;
 /// The version of a table with domains that do not.
@@ -34,8 +34,12 @@ const TEMPORARY_PREFIX: &str = ".routes-tmp-";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The app's host port.
-    pub port: u16,
+    /// The app's host port for HTTP, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
+    /// The TCP ports of the server that are the app's: those of its targets, or of its last ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tcp: Vec<u16>,
     /// The containers that get the traffic.
     pub targets: Vec<Target>,
     /// How long each request may wait, in milliseconds, while requests are held.
@@ -57,9 +61,10 @@ pub struct Entry {
 
 impl Entry {
     /// Returns an entry that leads nowhere yet.
-    pub fn of_port(port: u16) -> Self {
+    pub fn of_port(port: Option<u16>) -> Self {
         Self {
             port,
+            tcp: Vec::new(),
             targets: Vec::new(),
             hold_ms: None,
             maintenance: None,
@@ -67,6 +72,38 @@ impl Entry {
             release_domains: Vec::new(),
             error_pages: ErrorPages::default(),
         }
+    }
+
+    /// Gives it other targets, and what comes with them: their TCP ports, and no port for HTTP where they have TCP ports alone.
+    pub(crate) fn switch(&mut self, to: SwitchTo) {
+        let is_new = |target: &Target| to.targets.iter().any(|new| new.container == target.container);
+        self.targets
+            .retain(|target| to.keep.contains(&target.container) && !is_new(target));
+        self.targets.extend(to.targets);
+        self.hold_ms = None;
+        if let Some(domains) = to.domains {
+            self.release_domains = domains;
+        }
+        if let Some(pages) = to.error_pages {
+            self.error_pages = pages;
+        }
+        self.tcp = self.open_tcp().into_iter().collect();
+        if !self.tcp.is_empty() && self.targets.iter().all(|target| target.address.port() == 0) {
+            self.port = None;
+        }
+    }
+
+    /// Returns the TCP ports that lead to its targets.
+    pub(crate) fn open_tcp(&self) -> BTreeSet<u16> {
+        let all = self.targets.iter().flat_map(|target| &target.tcp);
+        all.map(|port| port.host).collect()
+    }
+
+    /// Returns whether an older program cannot read it.
+    fn has_tcp(&self) -> bool {
+        self.port.is_none()
+            || !self.tcp.is_empty()
+            || self.targets.iter().any(|target| !target.tcp.is_empty())
     }
 
     /// Returns all domains that lead to the app.
@@ -247,13 +284,14 @@ pub fn text(routes: &Routes) -> serde_json::Result<Vec<u8>> {
     let speaks_another = |entry: &Entry| entry.targets.iter().any(|target| !target.protocol.is_default());
     let compresses = |entry: &Entry| entry.targets.iter().any(|target| target.compression);
     let has_pages = |entry: &Entry| !entry.error_pages.is_empty();
-    let version = if routes.values().any(|entry| compresses(entry) || has_pages(entry)) {
+    let is_newest = |entry: &Entry| entry.has_tcp() || compresses(entry) || has_pages(entry);
+    let version = if routes.values().any(is_newest) {
         VERSION
     } else if routes
         .values()
         .any(|entry| is_in_maintenance(entry) || speaks_another(entry))
     {
-        WITHOUT_EITHER
+        BEFORE_TCP
     } else if domains().any(Domain::has_options) {
         WITHOUT_BOTH
     } else if domains().next().is_some() {

@@ -10,6 +10,7 @@ use futures_util::future::Either;
 use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::{AppName, ContainerId};
 use hyper::{Request, Response, Version};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,7 @@ use crate::config::health_checks::Checks;
 use crate::config::limits::Limits;
 use crate::control::api;
 use crate::os::container_process::{ContainerProcess, ProcessIdentity, WatchedProcess};
-use crate::route::connector::Connector;
+use crate::route::connector::{ConnectError, Connector};
 use crate::route::endpoint::Endpoint;
 use crate::route::target_health::{Health, HealthChange};
 use crate::route::upstream_http2::Http2Pool;
@@ -44,12 +45,13 @@ pub struct Target {
     /// Its answers are compressed.
     compression: AtomicBool,
     plain: AtomicU64,
+    /// Upgraded connections, and those of TCP ports.
     upgraded: AtomicU64,
     /// The app answers in HTTP/1.0, which knows no `100 Continue`.
     http10: AtomicBool,
     /// Notified when a request has ended.
     ended: Notify,
-    /// Cuts the upgraded connections.
+    /// Cuts the upgraded connections, and those of TCP ports.
     pub(crate) cut: CancellationToken,
 }
 
@@ -97,6 +99,18 @@ impl Target {
     /// Returns where requests can be sent now; nothing while the container is down.
     pub(crate) fn reachable(&self) -> Option<SocketAddr> {
         self.endpoint.reachable()
+    }
+
+    /// Returns whether a TCP port of the server leads to it.
+    pub(crate) fn has_tcp(&self, host: u16) -> bool {
+        self.endpoint.tcp_port(host).is_some()
+    }
+
+    /// Returns where connections of a TCP port of the server can be made now; nothing while the container is down.
+    pub(crate) fn reachable_tcp(&self, host: u16) -> Option<SocketAddr> {
+        let address = self.reachable()?;
+        let port = self.endpoint.tcp_port(host)?;
+        Some(SocketAddr::new(address.ip(), port))
     }
 
     pub(crate) fn is_down(&self) -> bool {
@@ -238,6 +252,11 @@ impl Target {
         }
     }
 
+    /// Connects to one of its TCP ports.
+    pub(crate) async fn connect(&self, address: SocketAddr) -> Result<TcpStream, ConnectError> {
+        self.connections.connector().connect_tcp(address).await
+    }
+
     /// Replaces what the switch was told of the container.
     pub(crate) fn update(&self, facts: api::Target) {
         self.h2c
@@ -260,6 +279,8 @@ impl Target {
             release: facts.release,
             address: facts.address,
             protocol: facts.protocol,
+            tcp: facts.tcp,
+            proxy_protocol: facts.proxy_protocol,
             down: self.is_down(),
             process: self.process(),
             unhealthy: self.health() == Health::Out,
@@ -268,8 +289,8 @@ impl Target {
         }
     }
 
-    /// Waits until no request is in flight and no upgraded connection goes on, each up to its limit; then cuts the upgraded
-    /// connections that are left.
+    /// Waits until no request is in flight and no upgraded connection or one of a TCP port goes on, each up to its limit; then cuts
+    /// the connections that are left.
     pub async fn drain(&self, limit: Duration, upgrade_limit: Duration) -> api::Drained {
         let now = Instant::now();
         self.wait_for_none(&self.plain, now + limit).await;
@@ -299,7 +320,8 @@ impl Target {
     }
 }
 
-/// One request in flight on a target, for as long as this lives: until the response's body ends, or the upgraded connection.
+/// One request in flight on a target, for as long as this lives: until the response's body ends, or the upgraded connection or that of
+/// a TCP port.
 #[derive(Debug)]
 pub struct Lease {
     target: Arc<Target>,
@@ -313,6 +335,15 @@ impl Lease {
         Self {
             target: Arc::clone(target),
             upgraded: false,
+        }
+    }
+
+    /// Counts a connection of a TCP port, which may go on for as long as an upgraded one. To be called where [`Lease::take`] is.
+    pub(crate) fn take_connection(target: &Arc<Target>) -> Self {
+        target.upgraded.fetch_add(1, Ordering::AcqRel);
+        Self {
+            target: Arc::clone(target),
+            upgraded: true,
         }
     }
 

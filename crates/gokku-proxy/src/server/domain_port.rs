@@ -12,7 +12,7 @@ use crate::client::transport::Transport;
 use crate::control::api::Refused;
 use crate::http::error_reason::ErrorLog;
 use crate::route::entry_point::EntryPoint;
-use crate::server::listen::PortOwner;
+use crate::server::port_service::{PortOwner, PortService};
 use crate::server::state::State;
 use crate::support::lock::lock;
 use crate::support::task::restart_on_panic;
@@ -113,7 +113,9 @@ impl State {
                     Scheme::Http => Transport::Plain,
                     Scheme::Https => Transport::Tls(self.acceptor.clone()),
                 };
-                self.listeners.serve(entry, transport, opened).await;
+                self.listeners
+                    .serve(PortService::Http(entry, transport), opened)
+                    .await;
                 if scheme == Scheme::Https {
                     self.redirect.set_open(true);
                 }

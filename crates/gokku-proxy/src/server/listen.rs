@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use gokku_core::AppName;
-use gokku_core::domains::scheme::Scheme;
 use gokku_core::machine::backoff::Backoff;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, yield_now};
@@ -17,12 +16,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::client::serve_context::{ServeContext, Shutdown};
-use crate::client::transport::Transport;
-use crate::client::turn_away::turn_away;
 use crate::control::api::Refused;
 use crate::os::port_holder::port_holder;
-use crate::route::entry_point::EntryPoint;
-use crate::server::serve::{LAST_LOOK, serve};
+use crate::server::port_service::{PortOwner, PortService};
+use crate::server::serve::LAST_LOOK;
 use crate::server::service_manager::{SocketStore, name_of_port};
 use crate::support::lock::lock;
 use crate::support::task::restart_on_panic;
@@ -33,36 +30,6 @@ const BACKLOG: u32 = 4096;
 const MAX_LAST_LOOKS: Duration = Duration::from_secs(1);
 /// The longest pause when no connection can be accepted.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
-
-/// Whose a port is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum PortOwner {
-    /// An app: its host port.
-    App(AppName),
-    /// The domains of all apps, by this scheme.
-    Domains(Scheme),
-}
-
-impl PortOwner {
-    fn of(entry: &EntryPoint, scheme: Scheme) -> Self {
-        match entry {
-            EntryPoint::App(route) => Self::App(route.app().clone()),
-            EntryPoint::Domains { .. } => Self::Domains(scheme),
-        }
-    }
-
-    /// Returns the refusal of a port that is this one's.
-    fn refuses(&self, port: u16) -> Refused {
-        match self {
-            Self::App(app) => Refused::port_of(app, port),
-            Self::Domains(scheme) => Refused::PortTaken {
-                port,
-                holder: format!("the domains of this server ([proxy] {scheme} in config.toml)"),
-                app: None,
-            },
-        }
-    }
-}
 
 /// The open ports.
 #[derive(Debug)]
@@ -261,10 +228,33 @@ impl Listeners {
         }))
     }
 
+    /// Returns the socket of an app's port that is open for something else now, once more: one of HTTP that becomes one of TCP. Who
+    /// connects meanwhile is not refused.
+    pub(crate) fn reopen(&self, app: &AppName, port: u16) -> Option<OpenedPort> {
+        let open = self.open_ports();
+        let mut open = open.iter();
+        let (_, served) = open.find(|(owner, served)| owner.app() == Some(app) && served.port == port)?;
+        let socket = served.listener.upgrade()?.as_fd().try_clone_to_owned().ok()?;
+        let listener = TcpListener::from_std(socket.into()).ok()?;
+        Some(OpenedPort { port, listener })
+    }
+
+    /// Returns what of an app is open.
+    pub(crate) fn owned_by(&self, app: &AppName) -> Vec<PortOwner> {
+        let open = self.open_ports();
+        let owners = open.keys().filter(|owner| owner.app() == Some(app));
+        owners.cloned().collect()
+    }
+
+    /// Returns whether one of these has this port.
+    pub(crate) fn are_any(&self, owners: &[PortOwner], port: u16) -> bool {
+        owners.iter().any(|owner| self.has(owner, port))
+    }
+
     /// Serves the connections on an opened port, and closes the one that its owner had.
-    pub(crate) async fn serve(&self, entry: EntryPoint, transport: Transport, opened: OpenedPort) {
+    pub(crate) async fn serve(&self, service: PortService, opened: OpenedPort) {
         let closing = self.stopping.child_token();
-        let (owner, port) = (PortOwner::of(&entry, transport.scheme()), opened.port);
+        let (owner, port) = (service.owner(), opened.port);
         let connections = self.connections.clone();
         let context = Arc::clone(&self.context);
         let shutdown = Shutdown {
@@ -278,18 +268,11 @@ impl Listeners {
         let accepting = self.connections.spawn(async move {
             // A connection ends with its port: it knows where this one leads, and no other that may come after it.
             let admit = |stream, peer| {
-                let Some(permit) = context.limiter.admit(entry.app()) else {
-                    turn_away(entry.errors(), transport.scheme(), &stream);
+                let Some(permit) = context.limiter.admit(service.app()) else {
+                    service.turn_away(stream);
                     return;
                 };
-                connections.spawn(serve(
-                    stream,
-                    peer,
-                    permit,
-                    (entry.clone(), transport.clone()),
-                    Arc::clone(&context),
-                    shutdown.clone(),
-                ));
+                service.serve(&connections, (stream, peer), permit, &context, &shutdown);
             };
             restart_on_panic("a port's connections", || accept(&listener, &shutdown, &admit)).await;
         });
@@ -300,8 +283,11 @@ impl Listeners {
             accepting,
         };
         let before = self.open_ports().insert(owner, open);
-        if let Some(before) = before {
-            self.end(before).await;
+        match before {
+            // What is kept by this port's name is the new one.
+            Some(before) if before.port == port => before.close().await,
+            Some(before) => self.end(before).await,
+            None => {}
         }
     }
 

@@ -21,13 +21,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::client::serve_context::ServeContext;
-use crate::client::transport::Transport;
 use crate::config::limits::Limits;
 use crate::config::network::Network;
 use crate::control::api::{CertificatesStatus, Refused};
 use crate::control::client::Client;
 use crate::os::memory;
-use crate::route::entry_point::EntryPoint;
 use crate::route::https_redirect::HttpsRedirect;
 use crate::route::switch::Switch;
 use crate::route::table::{TableFile, Unreadable};
@@ -192,19 +190,12 @@ impl Proxy {
             state.listeners.inherit(listeners).map_err(StartError::Handover)?;
         }
         for route in state.switch.routes() {
-            match state.listeners.open(route.port()) {
-                Ok(opened) => {
-                    let entry = EntryPoint::App(route);
-                    state.listeners.serve(entry, Transport::Plain, opened).await;
-                }
-                Err(refused) => {
-                    tracing::error!(app = %route.app(), "{refused}");
-                    route.set_trouble(Some(refused.to_string()));
-                    let (state, app) = (Arc::clone(&state), route.app().clone());
-                    tokio::spawn(async move {
-                        restart_on_panic("a port that is to be opened", || state.open_later(&app)).await;
-                    });
-                }
+            if let Err(refused) = state.open_ports(&route).await {
+                tracing::error!(app = %route.app(), "{refused}");
+                let (state, app) = (Arc::clone(&state), route.app().clone());
+                tokio::spawn(async move {
+                    restart_on_panic("a port that is to be opened", || state.open_later(&app)).await;
+                });
             }
         }
         // Host ports need none.

@@ -1,7 +1,7 @@
 //! Serves a client's connection, from the first request on it to the last; one of HTTP/2 is `serve_http2`'s.
 
 use std::convert::Infallible;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,15 +14,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::client::client_address::said_in_front;
 use crate::client::client_io::ClientIo;
 use crate::client::connection_limit::ConnectionPermit;
-use crate::client::proxy_header;
 use crate::client::serve_context::{RequestContext, ServeContext, Shutdown};
 use crate::client::transport::{Opened, Protocol, Transport};
 use crate::forward::error_response::respond;
 use crate::forward::proxy_request::forward;
 use crate::http::error_reason::ErrorReason;
-use crate::http::forwarded;
 use crate::http::head_scanner::{Follows, MAX_MADE_UP_BYTES};
 use crate::os::kernel_timeouts::set_kernel_timeouts;
 use crate::route::entry_point::EntryPoint;
@@ -56,9 +55,10 @@ pub(crate) async fn serve(
     {
         tracing::debug!("a client that reads nothing or vanishes will not be cut: {error}");
     }
-    let Some(peer) = client_of(&mut stream, peer.ip(), &permit, &context).await else {
+    let Ok(said) = said_in_front(&mut stream, peer, &permit, &context).await else {
         return;
     };
+    let peer = said.map_or(peer.ip(), |said| said.source.ip());
     let opening = transport.open(stream, permit.connection(), limits.handshake_timeout, context.h2c);
     let Some(Opened { stream, protocol }) = opening.await else {
         return;
@@ -136,36 +136,5 @@ pub(crate) async fn serve(
     };
     if let Err(error) = result {
         tracing::debug!("a connection ended: {error}");
-    }
-}
-
-/// Returns the address of whoever speaks on a connection: of the client behind a proxy in front that says so; none where it should say
-/// so and does not, in time.
-async fn client_of(
-    stream: &mut TcpStream,
-    peer: IpAddr,
-    permit: &ConnectionPermit,
-    context: &ServeContext,
-) -> Option<IpAddr> {
-    if !context.proxy_protocol || !forwarded::is_trusted(peer, &context.trusted) {
-        return Some(peer);
-    }
-    let limit = context.limits.handshake_timeout;
-    // In a box: most connections have no such header.
-    let reading = Box::pin(timeout(limit, proxy_header::read(stream)));
-    let read = tokio::select! {
-        read = reading => read,
-        () = permit.connection().shedding() => return None,
-    };
-    match read {
-        Ok(Ok(client)) => Some(client.unwrap_or(peer)),
-        Ok(Err(error)) => {
-            tracing::debug!(%peer, "a connection of a proxy in front is not served: {error}");
-            None
-        }
-        Err(_) => {
-            tracing::debug!(%peer, "a proxy in front did not say in {} s whose its connection is", limit.as_secs());
-            None
-        }
     }
 }

@@ -1,28 +1,27 @@
 //! Routes and the host ports on which they are served, kept together: what the control API works on.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gokku_core::AppName;
 use gokku_core::domains::domain::Domain;
 use gokku_core::domains::name::DomainName;
 use gokku_core::domains::scheme::Scheme;
-use gokku_core::machine::backoff::Backoff;
 use gokku_core::text::causes::causes;
 use tokio::sync::Notify;
-use tokio::time::sleep;
 
-use crate::client::transport::Transport;
 use crate::control::api::{
     CertificatesStatus, Clear, DomainPortStatus, HttpsPortStatus, PutChallenge, PutRoute, Refused,
     RouteStatus, Search, Status, SwitchTo,
 };
 use crate::route::acme_answers::AcmeAnswers;
-use crate::route::entry_point::EntryPoint;
+use crate::route::app_route::Route;
 use crate::route::https_redirect::HttpsRedirect;
 use crate::route::switch::Switch;
+use crate::route::table::Entry;
+use crate::server::app_ports::AppPorts;
 use crate::server::domain_port::DomainPort;
-use crate::server::listen::{Listeners, PortOwner};
+use crate::server::listen::Listeners;
+use crate::server::port_service::PortOwner;
 use crate::tls::acceptor::Acceptor;
 use crate::tls::certificate::Certificate;
 use crate::tls::certificates::Certificates;
@@ -83,48 +82,46 @@ impl State {
         }
         let _one_at_a_time = self.ports.lock().await;
         let there = self.switch.route(app).ok();
-        let present = there.as_ref().map(|route| route.port());
-        // A certain port, or where to look for one.
+        let entry = there.as_ref().map(|route| route.entry());
+        let present = entry.as_ref().and_then(|entry| entry.port);
+        // A certain port, none, or where to look for one.
         let wanted = match put {
-            PutRoute::Port(port) => Ok(port),
-            PutRoute::From(from) => present.ok_or(Search {
+            PutRoute::Port(port) => Ok(Some(port)),
+            PutRoute::WithoutHttp => Ok(present),
+            PutRoute::From(from) => present.map(Some).ok_or(Search {
                 from,
                 except: Vec::new(),
             }),
-            PutRoute::Search(search) => present.ok_or(search),
+            PutRoute::Search(search) => present.map(Some).ok_or(search),
         };
-        if let (Some(route), Ok(port)) = (&there, &wanted)
-            && self.listeners.has(&PortOwner::App(app.clone()), *port)
-        {
-            return Ok(self.switch.status(route));
-        }
-        let taken: Vec<(AppName, u16)> = self
-            .switch
-            .routes()
-            .iter()
-            .map(|route| (route.app().clone(), route.port()))
-            .collect();
+        let mut entry = entry.unwrap_or_else(|| Entry::of_port(None));
         let opened = match wanted {
             Ok(port) => {
-                // A port belongs to its app even if it could not be opened.
-                if let Some((other, _)) = taken.iter().find(|(other, taken)| *taken == port && other != app) {
-                    return Err(Refused::port_of(other, port));
+                entry.port = port;
+                let owner = PortOwner::App(app.clone());
+                let to_open = AppPorts::of(&entry).http();
+                let to_open = to_open.filter(|port| !self.listeners.has(&owner, *port));
+                if let Some(route) = there.filter(|_| present == port && to_open.is_none()) {
+                    return Ok(self.switch.status(&route));
                 }
-                self.listeners.open(port)?
+                match to_open {
+                    Some(port) => vec![(owner, self.open_for(app, port)?)],
+                    None => Vec::new(),
+                }
             }
             Err(Search { from, except }) => {
                 let is_taken = |port: u16| {
-                    let routed = taken.iter().any(|(_, taken)| *taken == port);
-                    routed || except.iter().any(|range| range.has(port))
+                    self.other_with(app, port).is_some()
+                        || entry.tcp.contains(&port)
+                        || except.iter().any(|range| range.has(port))
                 };
-                self.listeners.open_from(from, is_taken)?
+                let opened = self.listeners.open_from(from, is_taken)?;
+                entry.port = Some(opened.port());
+                vec![(PortOwner::App(app.clone()), opened)]
             }
         };
-        let route = self.switch.put(app, opened.port()).await?;
-        route.set_trouble(None);
-        self.listeners
-            .serve(EntryPoint::App(Arc::clone(&route)), Transport::Plain, opened)
-            .await;
+        let route = self.switch.put(app, entry.port).await?;
+        self.settle_ports(&route, opened).await;
         Ok(self.switch.status(&route))
     }
 
@@ -140,33 +137,55 @@ impl State {
         Ok(())
     }
 
-    /// Gives a route new targets, and its release's domains with them.
+    /// Gives a route new targets, and its release's ports and domains with them.
     pub(crate) async fn switch_to(self: &Arc<Self>, app: &AppName, to: SwitchTo) -> Result<(), Refused> {
-        if to.domains.is_none() {
+        let ports = |route: &Route| {
+            let before = route.entry();
+            let mut after = before.clone();
+            after.switch(to.clone());
+            (AppPorts::of(&before), AppPorts::of(&after))
+        };
+        let (before, after) = ports(&*self.switch.route(app)?);
+        // Most change neither, and wait for no port.
+        if to.domains.is_none() && before == after {
             return self.switch.switch(app, to).await;
         }
         let _one_at_a_time = self.ports.lock().await;
+        let route = self.switch.route(app)?;
+        let (before, after) = ports(&route);
+        let opened = self.open_new(app, &before, &after)?;
+        let has_domains = to.domains.is_some();
         self.switch.switch(app, to).await?;
-        self.domains_changed().await;
+        self.settle_ports(&route, opened).await;
+        if has_domains {
+            self.domains_changed().await;
+        }
         Ok(())
     }
 
-    /// Takes a route's targets away, and gives it the domains of the release that is the active one.
+    /// Takes a route's targets away, which closes its TCP ports, and gives it the domains of the release that is the active one.
     pub(crate) async fn clear(self: &Arc<Self>, app: &AppName, clear: Clear) -> Result<(), Refused> {
-        if clear.domains.is_none() {
+        let has_domains = clear.domains.is_some();
+        if !has_domains && self.switch.route(app)?.entry().open_tcp().is_empty() {
             return self.switch.clear(app, clear).await;
         }
         let _one_at_a_time = self.ports.lock().await;
+        let route = self.switch.route(app)?;
         self.switch.clear(app, clear).await?;
-        self.domains_changed().await;
+        self.settle_ports(&route, Vec::new()).await;
+        if has_domains {
+            self.domains_changed().await;
+        }
         Ok(())
     }
 
-    /// Forgets an app and closes its port.
+    /// Forgets an app and closes its ports.
     pub(crate) async fn delete(self: &Arc<Self>, app: &AppName) -> Result<(), Refused> {
         let _one_at_a_time = self.ports.lock().await;
         self.switch.delete(app).await?;
-        self.listeners.close(&PortOwner::App(app.clone())).await;
+        for owner in self.listeners.owned_by(app) {
+            self.listeners.close(&owner).await;
+        }
         self.domains_changed().await;
         Ok(())
     }
@@ -214,19 +233,5 @@ impl State {
         let _one_at_a_time = self.ports.lock().await;
         self.certificates.table.remove_challenge(name);
         self.settle_domain_ports().await;
-    }
-
-    /// Tries to open an app's port until that succeeds or the route has gone.
-    pub(crate) async fn open_later(&self, app: &AppName) {
-        let mut pause = Backoff::up_to(Duration::from_secs(5));
-        while let Ok(route) = self.switch.route(app) {
-            sleep(pause.take()).await;
-            let port = route.port();
-            if self.listeners.has(&PortOwner::App(app.clone()), port)
-                || self.put(app, PutRoute::Port(port)).await.is_ok()
-            {
-                return;
-            }
-        }
     }
 }

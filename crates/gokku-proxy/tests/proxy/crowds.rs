@@ -1,13 +1,16 @@
 //! Very many connections: room is made, memory is bounded, other apps do not notice.
 
 use std::io::{BufRead, BufReader};
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use gokku_proxy::Limits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpSocket;
 
-use crate::support::{Named, Site, Wire, get, soon, until};
+use crate::support::{Named, Site, Wire, get, soon, tcp_target, until};
 
 /// The other ends of very many connections, in a process of their own: each end is an open file, and a process may have so
 /// many only.
@@ -100,6 +103,45 @@ async fn ten_thousand_idle_connections() {
     drop(crowd);
     until("all to be gone", async || {
         (descriptors() < files_before + CLIENTS / 10).then_some(())
+    })
+    .await;
+}
+
+/// P43: a connection of a TCP port costs no buffer while nobody says anything on it, also where much was said before.
+#[tokio::test]
+async fn p43_silent_connections_cost_no_buffers() {
+    const CLIENTS: usize = 3_000;
+    raise_descriptors(12_000);
+    let site = Site::limited(Limits {
+        max_connections: Some(10_000),
+        ..Limits::default()
+    })
+    .await;
+    // All may come before the first is accepted: the kernel forgets those for which its queue has no room.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    let listener = socket.listen(u32::try_from(CLIENTS).unwrap()).unwrap();
+    let port = site.ports + 1;
+    site.open_tcp(tcp_target("blue", port, listener.local_addr().unwrap().port()))
+        .await;
+    let memory_before = memory();
+    let crowd = tokio::task::spawn_blocking(move || Crowd::gather(CLIENTS, port));
+    let said = [b'x'; 16 * 1024];
+    let mut open = Vec::new();
+    for _ in 0..CLIENTS {
+        let (mut stream, _) = soon("a connection", listener.accept()).await.unwrap();
+        stream.write_all(&said).await.unwrap();
+        open.push(stream);
+    }
+    let crowd = crowd.await.unwrap();
+    assert_eq!(site.route().await.targets[0].in_flight, CLIENTS as u64);
+    // The app's end is in this process, too.
+    let each = memory().saturating_sub(memory_before) / CLIENTS as u64;
+    assert!(each < 16 * 1024, "{each} bytes for a silent connection");
+    drop(crowd);
+    drop(open);
+    until("all to be gone", async || {
+        (site.route().await.targets[0].in_flight == 0).then_some(())
     })
     .await;
 }

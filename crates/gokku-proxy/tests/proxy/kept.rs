@@ -222,7 +222,7 @@ async fn what_does_not_fit_is_not_kept_and_served_all_the_same() {
     let mut ports = Vec::new();
     for name in ["a", "b", "c", "d"] {
         let put = site.client.put(&app(name), PutRoute::From(site.ports)).await;
-        ports.push(put.unwrap().port);
+        ports.push(put.unwrap().port.unwrap());
     }
     let kept = ["control", &port_name(ports[0]), &port_name(ports[1])];
     manager.keeps(&kept).await;
@@ -232,7 +232,7 @@ async fn what_does_not_fit_is_not_kept_and_served_all_the_same() {
     // There is room again.
     site.client.delete(&app("a")).await.unwrap();
     let put = site.client.put(&app("e"), PutRoute::From(site.ports + 6)).await;
-    let last = port_name(put.unwrap().port);
+    let last = port_name(put.unwrap().port.unwrap());
     manager.keeps(&["control", &port_name(ports[1]), &last]).await;
 }
 

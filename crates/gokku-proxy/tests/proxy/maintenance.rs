@@ -9,7 +9,7 @@ use crate::support::{Message, Named, Site, Wire, app};
 const PASS: &str = "00112233445566778899aabbccddeeff";
 
 async fn ask(site: &Site, path: &str, header: &str) -> Message {
-    let mut wire = Wire::connect(site.route().await.port).await;
+    let mut wire = Wire::connect(site.route().await.port.unwrap()).await;
     wire.send(format!(
         "GET {path} HTTP/1.1\r\nhost: example.com\r\n{header}\r\n"
     ))

@@ -245,7 +245,7 @@ async fn what_takes_too_long_is_not_sent_again() {
         .await;
         let (site, mut client, mut app, _, _) = kept_on(site, &request).await;
         assert_eq!(client.message().await.status(), 504);
-        let mut next = Wire::connect(site.route().await.port).await;
+        let mut next = Wire::connect(site.route().await.port.unwrap()).await;
         next.send("GET /next HTTP/1.1\r\nhost: api\r\n\r\n").await;
         assert_eq!(app.request().await.1.first, "GET /next HTTP/1.1");
     }

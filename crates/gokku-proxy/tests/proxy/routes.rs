@@ -16,7 +16,7 @@ async fn p25_a_request_to_the_host_port_is_answered_by_the_app() {
     assert_eq!((answer.status(), answer.text()), (200, "blue"));
     assert_eq!(blue.asked()[0].first, "GET /health HTTP/1.1");
     let route = site.route().await;
-    assert_eq!((route.port, route.requests), (port, 1));
+    assert_eq!((route.port, route.requests), (Some(port), 1));
     assert_eq!(
         (route.targets[0].address, route.targets[0].in_flight),
         (blue.address(), 0)
@@ -87,7 +87,10 @@ async fn a_given_port_is_opened() {
     let blue = Named::new("blue").await;
     for _ in 0..2 {
         let put = PutRoute::Port(site.ports);
-        assert_eq!(site.client.put(&app("api"), put).await.unwrap().port, site.ports);
+        assert_eq!(
+            site.client.put(&app("api"), put).await.unwrap().port,
+            Some(site.ports)
+        );
     }
     site.switch_to(blue.target()).await;
     let mut kept = Wire::connect(site.ports).await;
@@ -111,10 +114,10 @@ async fn the_next_free_port_is_found_and_kept() {
         .await
         .unwrap();
     let put = site.client.put(&app("api"), PutRoute::From(first)).await.unwrap();
-    assert_eq!(put.port, first + 2);
+    assert_eq!(put.port.unwrap(), first + 2);
     site.client.delete(&app("web")).await.unwrap();
     let put = site.client.put(&app("api"), PutRoute::From(first)).await.unwrap();
-    assert_eq!(put.port, first + 2, "it keeps the one it has");
+    assert_eq!(put.port.unwrap(), first + 2, "it keeps the one it has");
 }
 
 /// None of those that are kept is found, in a range or alone; what an app has it keeps, whatever is kept by now.
@@ -131,13 +134,13 @@ async fn a_search_passes_over_what_is_kept() {
     let kept = vec![format!("{from}-{}", from + 1), (from + 3).to_string()];
     for (name, port) in [("api", from + 2), ("web", from + 4), ("api", from + 2)] {
         let put = site.client.put(&app(name), search(kept.clone())).await;
-        assert_eq!(put.unwrap().port, port, "{name}");
+        assert_eq!(put.unwrap().port.unwrap(), port, "{name}");
     }
     let put = site
         .client
         .put(&app("api"), search(vec!["1-65535".to_owned()]))
         .await;
-    assert_eq!(put.unwrap().port, from + 2);
+    assert_eq!(put.unwrap().port.unwrap(), from + 2);
     let none = site
         .client
         .put(&app("shop"), search(vec!["1-65535".to_owned()]))
@@ -156,7 +159,7 @@ async fn an_app_moves_to_another_port() {
     let old = site.serve(blue.target()).await;
     let new = old + 1;
     let route = site.client.put(&app("api"), PutRoute::Port(new)).await.unwrap();
-    assert_eq!((route.port, route.targets.len()), (new, 1));
+    assert_eq!((route.port, route.targets.len()), (Some(new), 1));
     assert_eq!(get(new, "/").await.text(), "blue");
     refuses(old).await;
     // The one it left is free again.
@@ -214,12 +217,15 @@ async fn a_port_of_another_app_is_refused_and_the_app_named() {
         .await
         .unwrap();
     let own = site.open().await;
-    let put = site.client.put(&app("api"), PutRoute::Port(web.port)).await;
+    let put = site
+        .client
+        .put(&app("api"), PutRoute::Port(web.port.unwrap()))
+        .await;
     let Refused::PortTaken { port, holder, .. } = refused(put) else {
         panic!("refused for another reason");
     };
-    assert_eq!((port, holder.as_str()), (web.port, "the app web"));
-    assert_eq!(site.route().await.port, own, "it keeps its own");
+    assert_eq!((port, holder.as_str()), (web.port.unwrap(), "the app web"));
+    assert_eq!(site.route().await.port.unwrap(), own, "it keeps its own");
     assert_eq!(get(own, "/").await.status(), 503);
 }
 
@@ -231,8 +237,8 @@ async fn port_0_is_refused() {
     let refused = refused(put);
     assert!(matches!(refused, Refused::Request { .. }), "{refused:?}");
     let put = site.client.put(&app("api"), PutRoute::From(0)).await.unwrap();
-    assert_ne!(put.port, 0);
-    assert_eq!(get(put.port, "/").await.status(), 503);
+    assert_ne!(put.port.unwrap(), 0);
+    assert_eq!(get(put.port.unwrap(), "/").await.status(), 503);
 }
 
 #[tokio::test]
@@ -280,7 +286,7 @@ async fn a_port_that_is_taken_at_the_start_is_opened_later() {
         trouble.contains(&format!("(process {})", std::process::id())),
         "{trouble}"
     );
-    assert_eq!(get(web.port, "/").await.status(), 503);
+    assert_eq!(get(web.port.unwrap(), "/").await.status(), 503);
     drop(other_program);
     until("the port to be opened", async || {
         site.route().await.trouble.is_none().then_some(())

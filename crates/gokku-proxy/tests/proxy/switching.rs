@@ -225,7 +225,7 @@ async fn an_app_gets_only_its_own_traffic() {
     let (api, web) = (Named::new("api").await, Named::new("web").await);
     let api_port = site.serve(target("the same id", api.address())).await;
     let put = gokku_proxy::control::api::PutRoute::From(api_port + 1);
-    let web_port = site.client.put(&app("web"), put).await.unwrap().port;
+    let web_port = site.client.put(&app("web"), put).await.unwrap().port.unwrap();
     let to = SwitchTo {
         targets: vec![target("the same id", web.address())],
         ..SwitchTo::default()

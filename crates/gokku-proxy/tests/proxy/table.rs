@@ -50,7 +50,7 @@ async fn routes_survive_a_kill() {
     // As soon as a change is acknowledged, it is kept.
     site.restart().await;
     assert_eq!(get(port, "/").await.text(), "blue");
-    assert_eq!(get(web.port, "/").await.status(), 503);
+    assert_eq!(get(web.port.unwrap(), "/").await.status(), 503);
     site.client.delete(&app("web")).await.unwrap();
     site.restart().await;
     let routes = site.client.status().await.unwrap().routes;
@@ -121,7 +121,7 @@ async fn a_damaged_table_never_becomes_the_last_good_copy() {
     fs::write(site.table(), "damaged again").unwrap();
     site.start().await.unwrap();
     site.all_run().await;
-    assert_eq!(site.route().await.port, port);
+    assert_eq!(site.route().await.port.unwrap(), port);
     assert_eq!(get(port, "/").await.status(), 200);
 }
 
@@ -191,7 +191,7 @@ async fn where_the_table_cannot_be_written_nothing_changes() {
     let why = refused(site.client.delete(&app("api")).await);
     assert!(matches!(why, Refused::Table { .. }), "{why:?}");
     assert_eq!(get(port, "/").await.text(), "blue");
-    assert_eq!(site.route().await.port, port);
+    assert_eq!(site.route().await.port.unwrap(), port);
     // The port it would have had is free again.
     drop(std::net::TcpListener::bind(("127.0.0.1", port + 1)).unwrap());
 

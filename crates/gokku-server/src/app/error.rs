@@ -61,6 +61,21 @@ pub enum Error {
         /// The domain.
         domain: Domain,
     },
+    /// An app has no port that a domain could lead to.
+    #[error(
+        "{domain} cannot lead to {app}: all `ports` in its gokku.yml are for TCP, and domains lead to the one for HTTP. Add one there without /tcp, as \"8080:80\"; or do without the domain (gokku domains remove)"
+    )]
+    NoHttp {
+        /// The app.
+        app: AppName,
+        /// The domain.
+        domain: Domain,
+    },
+    /// An app has no port on which a page could be shown.
+    #[error(
+        "{0} shows nobody a page: all `ports` in its gokku.yml are for TCP. `gokku stop` closes them, and `gokku start` opens them again"
+    )]
+    NoPage(AppName),
     /// A domain is an app's by its release alone.
     #[error("{domain} leads to {app} because its gokku.yml says so: take it out there, and deploy that")]
     DomainOfRelease {
@@ -267,6 +282,8 @@ impl Error {
             | Self::DomainTaken { .. }
             | Self::DomainOfRelease { .. }
             | Self::DomainLoop { .. }
+            | Self::NoHttp { .. }
+            | Self::NoPage(_)
             | Self::NotGranted(_)
             | Self::NotAName { .. }
             | Self::Clash { .. }

@@ -264,8 +264,8 @@ impl ServerConfig {
         given.map(|given| given.capabilities.clone()).unwrap_or_default()
     }
 
-    /// Returns what is said of host ports, as it is for an app that has this one.
-    pub fn host_ports_of(&self, app: &AppName, has: Option<u16>) -> HostPorts {
+    /// Returns what is said of host ports, as it is for an app that has these.
+    pub fn host_ports_of(&self, app: &AppName, has: Vec<u16>) -> HostPorts {
         let others = self.apps.iter().filter(|(name, _)| *name != app);
         let others = others.flat_map(|(_, given)| &given.ports);
         HostPorts {
@@ -360,7 +360,7 @@ mod tests {
         let config = config.expect("read");
         let of = |app: &str| {
             let app: AppName = app.parse().expect("a name");
-            let ports = config.host_ports_of(&app, None);
+            let ports = config.host_ports_of(&app, Vec::new());
             let show = |ranges: &[PortRange]| {
                 let shown: Vec<String> = ranges.iter().map(ToString::to_string).collect();
                 shown.join(" ")

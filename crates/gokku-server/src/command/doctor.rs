@@ -299,7 +299,13 @@ async fn switch(server: &Server) -> Vec<Finding> {
     }];
     findings.extend(status.routes.iter().filter_map(|route| {
         let trouble = route.trouble.clone()?;
-        let mend = format!("free port {}, or give {} another one", route.port, route.app);
+        let ports: Vec<String> = route.ports().map(|port| port.to_string()).collect();
+        let several = if ports.len() == 1 { "" } else { "s" };
+        let mend = format!(
+            "free port{several} {}, or give {} another one",
+            ports.join(", "),
+            route.app
+        );
         Some(bad("port", format!("{}: {trouble}", route.app), mend))
     }));
     findings

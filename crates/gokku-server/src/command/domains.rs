@@ -16,6 +16,7 @@ use crate::app::certificates::Served;
 use crate::app::domains::Changing;
 use crate::app::{self, apps, domains};
 use crate::command::Error;
+use crate::plan::release_plan::Plan;
 use crate::record::audit_log;
 use crate::server::Server;
 
@@ -84,6 +85,14 @@ pub enum Changed {
 /// Gives an app more domains.
 pub async fn add(server: &Server, app: &AppName, more: &[Domain]) -> Result<Changed, Error> {
     check_granted(server, more)?;
+    let has_http = Plan::lenient(&server.app_dir(app)).config.has_http();
+    if let Some(domain) = more.first().filter(|_| !has_http) {
+        return Err(app::Error::NoHttp {
+            app: app.clone(),
+            domain: domain.clone(),
+        }
+        .into());
+    }
     let changing = domains::begin(server).await?;
     let all = domains::add(&changing, server, app, more)?;
     note(server, app, more, &[]);

@@ -80,7 +80,7 @@ async fn start_in_own(
     let spec = ContainerSpec {
         name: format!("{app}-run-{}", clock::now_ms()),
         image: image.to_string(),
-        env: plan.environment(plan.container_port(&exposed).ok()),
+        env: plan.environment(plan.told_port(&exposed)),
         labels: BTreeMap::from([
             (labels::ROOT.to_owned(), server.root.label()),
             (labels::APP.to_owned(), app.to_string()),

@@ -7,9 +7,10 @@ use gokku_proxy::control::client::Error as SwitchError;
 use serde::Serialize;
 
 use crate::app::maintenance::PageChoice;
-use crate::app::{domains, maintenance};
+use crate::app::{self, domains, maintenance};
 use crate::command::Error;
 use crate::engine::address::{DomainPorts, url_of};
+use crate::plan::release_plan::Plan;
 use crate::record::audit_log;
 use crate::server::Server;
 
@@ -28,6 +29,9 @@ pub struct MaintenanceFacts {
 
 /// Turns maintenance on.
 pub async fn on(server: &Server, app: &AppName, choice: PageChoice) -> Result<MaintenanceFacts, Error> {
+    if !Plan::lenient(&server.app_dir(app)).config.has_http() {
+        return Err(app::Error::NoPage(app.clone()).into());
+    }
     let changing = domains::begin(server).await?;
     let begun = maintenance::begin(&changing, &server.app_dir(app), choice)?;
     audit_log::note(&server.root, &server.by, Some(app), Change::MaintenanceOn);
@@ -72,7 +76,7 @@ async fn address(server: &Server, app: &AppName) -> Option<String> {
     let status = server.switch.status().await.ok()?;
     let route = status.routes.iter().find(|route| route.app == *app)?;
     let known = url_of(server, route, &DomainPorts::of(server, &status));
-    let url = known.unwrap_or_else(|| server.url_of_port(route.port));
+    let url = known.or_else(|| Some(server.url_of_port(route.port?)))?;
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split('/').next()?;
     Some(format!("{scheme}://{host}"))

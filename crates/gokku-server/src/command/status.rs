@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
+use gokku_core::config::tcp_port::from_label;
 use gokku_core::config::volume::Volume;
 use gokku_core::containers::{ContainerFacts, Mounted, VolumeFacts, Why, labels};
 use gokku_core::domains::domain::first_address;
@@ -13,7 +14,7 @@ use gokku_core::logs::event::{Event, Finish};
 use gokku_core::transition::{OperationName, State};
 use gokku_core::{AppName, ContainerId, ProcessKey, Slot};
 use gokku_proxy::control::api::RouteStatus;
-use gokku_proxy::health::probe::probe;
+use gokku_proxy::health::probe::{Questions, check};
 use serde::Serialize;
 
 use crate::app::apps::App;
@@ -54,8 +55,12 @@ pub struct AppStatus {
     pub volumes: Vec<VolumeStatus>,
     /// The host port that answers.
     pub port: Option<u16>,
+    /// The host ports on which its TCP ports are reached, while they are open.
+    pub tcp: Vec<u16>,
     /// Where whoever asks reaches it, while it answers.
     pub url: Option<String>,
+    /// Where whoever asks reaches its TCP ports, while they are open: `example.com:5432`.
+    pub tcp_addresses: Vec<String>,
     /// Whether it gets traffic.
     pub traffic: Traffic,
     /// Requests in flight.
@@ -353,7 +358,7 @@ async fn of_one(server: &Server, name: &AppName) -> Result<Seen<AppStatus>, Erro
     let mine = [(labels::ROOT, root.as_str()), (labels::APP, name.as_str())];
     let labelled = asked.hear(engine.map(|engine| engine.volumes(&mine))).await;
     status.volumes = volumes(&app, mounted, labelled);
-    if let Some(route) = routes.get(name).filter(|route| route.answers()) {
+    if let Some(route) = routes.get(name).filter(|route| is_checked(route)) {
         status.health = Some(health_of(server, name, route, &routes.ports, &status.containers).await);
     }
     status.busy = lock::holder(&dir)?;
@@ -371,6 +376,11 @@ fn add_silence(error: Option<&Error>, status: &mut AppStatus) {
     status
         .trouble
         .extend(error.map(|error| format!("what runs is not known. {error}")));
+}
+
+/// Whether anything of what has an app's traffic can be asked for its health.
+fn is_checked(route: &RouteStatus) -> bool {
+    route.answers() || !route.open_tcp().is_empty()
 }
 
 /// The health of what has an app's traffic; where that is several containers, with the names of those that are not well.
@@ -391,15 +401,15 @@ async fn health_of(
         if target.down {
             return Some(health::Found::Down);
         }
-        health::found(
-            &probe(
-                (target.address, target.protocol),
-                &path,
-                name,
-                Duration::from_secs(2),
-            )
-            .await,
-        )
+        let asked = Questions {
+            address: target.address,
+            protocol: target.protocol,
+            path: Some(path.as_str()).filter(|_| target.address.port() != 0),
+            name,
+            tcp: &target.tcp,
+            proxy_protocol: target.proxy_protocol,
+        };
+        health::found(&check(asked, Duration::from_secs(2)).await)
     });
     let found = join_all(asked).await;
     if let [only] = found.as_slice() {
@@ -516,7 +526,7 @@ fn facts<'a>(
     let traffic = match route {
         Some(route) if route.maintenance => Traffic::Maintenance,
         Some(route) if route.held => Traffic::Held,
-        Some(route) if route.answers() => Traffic::Routed,
+        Some(route) if is_checked(route) => Traffic::Routed,
         Some(route) if !route.targets.is_empty() => Traffic::NoWeb,
         _ if release.is_none() => Traffic::NeverDeployed,
         None if routes.known.is_none() => Traffic::Unknown,
@@ -534,10 +544,16 @@ fn facts<'a>(
             .and_then(|record| Some(record.reference.as_ref()?.to_string())),
         digest: record.and_then(|record| Some(record.digest?.to_string())),
         volumes: Vec::new(),
-        port: route.map(|route| route.port),
-        url: route.filter(|route| route.answers()).map(|route| {
+        port: route.and_then(|route| route.port),
+        tcp: route.map_or_else(Vec::new, |route| route.open_tcp().to_vec()),
+        tcp_addresses: route
+            .into_iter()
+            .flat_map(RouteStatus::open_tcp)
+            .map(|port| server.address_of_port(*port))
+            .collect(),
+        url: route.filter(|route| route.answers()).and_then(|route| {
             let known = url_of(server, route, &routes.ports);
-            known.unwrap_or_else(|| server.url_of_port(route.port))
+            known.or_else(|| Some(server.url_of_port(route.port?)))
         }),
         traffic,
         in_flight: route.map_or(0, |route| {
@@ -609,7 +625,9 @@ fn container(app: &App, facts: &ContainerFacts, route: Option<&RouteStatus>) -> 
     let process = facts
         .read_label(labels::PROCESS)
         .unwrap_or_else(ProcessKey::first_web);
-    let port = facts.label(labels::PORT);
+    let tcp = facts.label(labels::TCP_PORTS).unwrap_or_default();
+    let tcp = from_label(tcp).first().map(|port| port.container.to_string());
+    let port = facts.label(labels::PORT).map(str::to_owned).or(tcp);
     let mut targets = route.into_iter().flat_map(|route| &route.targets);
     ContainerStatus {
         name: facts.name.clone(),

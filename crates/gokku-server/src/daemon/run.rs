@@ -261,7 +261,7 @@ fn note_health_change(server: &Server, changed: HealthChanged) {
         let change = match changed.change {
             HealthChange::Out => Change::ContainerUnhealthy {
                 container,
-                found: health::found(&changed.probe).map_or_else(String::new, |found| found.to_string()),
+                found: health::found(&changed.checked).map_or_else(String::new, |found| found.to_string()),
             },
             HealthChange::Back => Change::ContainerHealthy { container },
         };

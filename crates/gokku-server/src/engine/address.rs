@@ -43,6 +43,6 @@ pub(crate) fn url_of(server: &Server, route: &RouteStatus, ports: &DomainPorts) 
             return url;
         }
     }
-    let name = server_config::read(&server.root).ok()?.server.name?;
-    Some(format!("http://{name}:{}", route.port))
+    let (name, port) = (server_config::read(&server.root).ok()?.server.name?, route.port?);
+    Some(format!("http://{name}:{port}"))
 }

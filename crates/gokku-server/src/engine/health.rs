@@ -9,10 +9,11 @@ use gokku_core::ContainerId;
 use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::config::processes::ProcessSpec;
 use gokku_core::config::procfile::Command;
+use gokku_core::config::tcp_port::{ProxyProtocol, TcpPort};
 use gokku_core::containers::{ContainerState, Details, Error, Lines};
 use gokku_core::machine::backoff::Backoff;
 use gokku_core::machine::listeners::{Listener, Unheard, listeners, why_unheard};
-use gokku_proxy::health::probe::{AskedName, Probe};
+use gokku_proxy::health::probe::{AskedName, Checked, Probe};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::engine::runtime::Runtime;
@@ -37,10 +38,14 @@ const CHECKS_LINES: usize = 5;
 pub struct Check<'a> {
     /// The container.
     pub container: &'a ContainerId,
-    /// Where it is.
+    /// Where it is, with its port for HTTP; port 0 where it has none.
     pub address: SocketAddr,
     /// What it speaks there.
     pub protocol: AppProtocol,
+    /// Its TCP ports.
+    pub tcp: &'a [TcpPort],
+    /// What is said on them first of whose a connection is.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// The path that answers 200.
     pub path: &'a str,
     /// The name by which it is asked; its address without.
@@ -51,31 +56,71 @@ pub struct Check<'a> {
     pub since: Instant,
 }
 
-/// Waits until the container answers 200, or exits, or its time is over. The error says everything known but
-/// the app's last lines.
+/// One thing that a container is asked, until it is well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// Its answer by HTTP.
+    Http,
+    /// Whether this TCP port accepts connections.
+    Tcp(u16),
+}
+
+impl Check<'_> {
+    /// Everything that is asked, in its order.
+    fn questions(&self) -> Vec<Question> {
+        let http = (self.address.port() != 0).then_some(Question::Http);
+        let tcp = self.tcp.iter().map(|port| Question::Tcp(port.container));
+        http.into_iter().chain(tcp).collect()
+    }
+
+    /// Where a question is asked.
+    fn address_of(&self, question: Question) -> SocketAddr {
+        match question {
+            Question::Http => self.address,
+            Question::Tcp(port) => SocketAddr::new(self.address.ip(), port),
+        }
+    }
+
+    async fn ask(&self, switch: &dyn TrafficSwitch, question: Question, limit: Duration) -> Probe {
+        let address = self.address_of(question);
+        match question {
+            Question::Http => {
+                switch
+                    .probe((address, self.protocol), self.path, self.name, limit)
+                    .await
+            }
+            Question::Tcp(_) => switch.probe_tcp(address, self.proxy_protocol, limit).await,
+        }
+    }
+}
+
+/// Waits until the container answers 200 and its TCP ports accept connections, or it exits, or its time is over. The error says
+/// everything known but the app's last lines.
 pub async fn await_health(
     runtime: &dyn Runtime,
     switch: &dyn TrafficSwitch,
     check: &Check<'_>,
 ) -> Result<(), String> {
     let deadline = Instant::now() + remaining(runtime, check.container, check.timeout, check.since).await;
-    let mut last = Probe::TimedOut;
+    let mut last = (Question::Http, Probe::TimedOut);
     let asking = async {
-        let mut pause = Backoff::slowly(FIRST_PAUSE, LONGEST_PAUSE);
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let limit = ONE_ANSWER.min(left.max(FIRST_PAUSE));
-            let at = (check.address, check.protocol);
-            last = switch.probe(at, check.path, check.name, limit).await;
-            if last.is_healthy() {
-                return true;
+        for question in check.questions() {
+            let mut pause = Backoff::slowly(FIRST_PAUSE, LONGEST_PAUSE);
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let limit = ONE_ANSWER.min(left.max(FIRST_PAUSE));
+                last = (question, check.ask(switch, question, limit).await);
+                if last.1.is_healthy() {
+                    break;
+                }
+                let next = Instant::now() + pause.take();
+                if next >= deadline {
+                    return false;
+                }
+                sleep_until(next).await;
             }
-            let next = Instant::now() + pause.take();
-            if next >= deadline {
-                return false;
-            }
-            sleep_until(next).await;
         }
+        true
     };
     let exited = runtime.wait_exit(check.container);
     tokio::select! {
@@ -86,17 +131,22 @@ pub async fn await_health(
         }
         code = exited => return Err(exit_words(runtime, check.container, code).await),
     }
-    let mut words = format!(
-        "GET {} on port {}{} did not answer 200 within {} s of its start: {}",
-        check.path,
-        check.address.port(),
-        check
-            .name
-            .map_or_else(String::new, |name| format!(", by the name {},", name.host)),
-        check.timeout.as_secs(),
-        last_words(&last)
-    );
-    if let Some(cause) = likely_cause(runtime, check, &last).await {
+    let (question, last) = last;
+    let (seconds, why) = (check.timeout.as_secs(), last_words(&last));
+    let mut words = match question {
+        Question::Http => format!(
+            "GET {} on port {}{} did not answer 200 within {seconds} s of its start: {why}",
+            check.path,
+            check.address.port(),
+            check
+                .name
+                .map_or_else(String::new, |name| format!(", by the name {},", name.host)),
+        ),
+        Question::Tcp(port) => {
+            format!("TCP port {port} did not accept a connection within {seconds} s of its start: {why}")
+        }
+    };
+    if let Some(cause) = likely_cause(runtime, check, question, &last).await {
         words.push_str("\nProbably: ");
         words.push_str(&cause);
     }
@@ -284,13 +334,19 @@ fn last_words(last: &Probe) -> String {
         }
         Probe::Answered { status, body, .. } if body.is_empty() => format!("it answered {status}"),
         Probe::Answered { status, body, .. } => format!("it answered {status}: {body}"),
+        Probe::Accepted => "it accepted one".to_owned(),
         Probe::Refused => "nothing listens on that port".to_owned(),
         Probe::TimedOut => "it did not answer in time".to_owned(),
         Probe::Broken(why) => format!("what it answered is not HTTP ({why})"),
     }
 }
 
-async fn likely_cause(runtime: &dyn Runtime, check: &Check<'_>, last: &Probe) -> Option<String> {
+async fn likely_cause(
+    runtime: &dyn Runtime,
+    check: &Check<'_>,
+    question: Question,
+    last: &Probe,
+) -> Option<String> {
     if *last != Probe::Refused {
         return answered_cause(last).map(str::to_owned);
     }
@@ -302,10 +358,8 @@ async fn likely_cause(runtime: &dyn Runtime, check: &Check<'_>, last: &Probe) ->
         .flatten()
         .flat_map(|text| listeners(&text))
         .collect();
-    Some(listening_cause(
-        &why_unheard(&all, check.address),
-        check.address.port(),
-    ))
+    let why = why_unheard(&all, check.address_of(question));
+    Some(listening_cause(&why, question, check.address_of(question).port()))
 }
 
 /// What an answer that is not good tells of its cause.
@@ -331,7 +385,7 @@ fn answered_cause(last: &Probe) -> Option<&'static str> {
 }
 
 /// What is wrong with where an app listens.
-fn listening_cause(why: &Unheard, port: u16) -> String {
+fn listening_cause(why: &Unheard, question: Question, port: u16) -> String {
     let at = |addresses: &BTreeSet<IpAddr>| {
         let all = addresses.iter().map(|ip| SocketAddr::new(*ip, port).to_string());
         all.collect::<Vec<_>>().join(" and ")
@@ -342,10 +396,11 @@ fn listening_cause(why: &Unheard, port: u16) -> String {
         }
         Unheard::OtherPorts(ports) => {
             let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-            format!(
-                "it listens on port {}, not on {port}: let it listen on $PORT, or say so with EXPOSE or ports: in gokku.yml",
-                ports.join(", ")
-            )
+            let mend = match question {
+                Question::Http => "let it listen on $PORT, or say so with EXPOSE or ports: in gokku.yml",
+                Question::Tcp(_) => "let it listen there, or say so with ports: in gokku.yml",
+            };
+            format!("it listens on port {}, not on {port}: {mend}", ports.join(", "))
         }
         Unheard::Loopback(addresses) => format!(
             "it listens on {} only, where nobody outside its container reaches it: let it listen on 0.0.0.0",
@@ -374,6 +429,8 @@ pub enum Found {
     Answered(u16),
     /// Nobody listens.
     Refused,
+    /// What was found on a TCP port.
+    OnTcp(u16, Box<Found>),
     /// No answer in time.
     TimedOut,
     /// No answer that could be understood, and why.
@@ -386,6 +443,7 @@ impl fmt::Display for Found {
             Self::Down => f.write_str("does not run"),
             Self::Answered(status) => write!(f, "answers {status}"),
             Self::Refused => f.write_str("refuses connections"),
+            Self::OnTcp(port, found) => write!(f, "{found} on TCP port {port}"),
             Self::TimedOut => f.write_str("does not answer"),
             Self::Broken(why) => write!(f, "does not answer ({why})"),
         }
@@ -393,14 +451,18 @@ impl fmt::Display for Found {
 }
 
 /// Returns what is not well; none where all is.
-pub(crate) fn found(probed: &Probe) -> Option<Found> {
-    Some(match probed {
-        Probe::Answered { status: 200, .. } => return None,
+pub(crate) fn found(checked: &Checked) -> Option<Found> {
+    let found = Some(match &checked.probe {
+        Probe::Answered { status: 200, .. } | Probe::Accepted => return None,
         Probe::Answered { status, .. } => Found::Answered(*status),
         Probe::Refused => Found::Refused,
         Probe::TimedOut => Found::TimedOut,
         Probe::Broken(why) => Found::Broken(why.clone()),
-    })
+    });
+    match checked.tcp {
+        Some(port) => found.map(|found| Found::OnTcp(port, Box::new(found))),
+        None => found,
+    }
 }
 
 #[cfg(test)]
@@ -430,7 +492,12 @@ mod tests {
             (Unheard::Heard, "needs longer"),
         ];
         for (why, words) in listening {
-            assert!(listening_cause(&why, 80).contains(words), "{why:?}");
+            for question in [Question::Http, Question::Tcp(80)] {
+                let told = listening_cause(&why, question, 80);
+                assert!(told.contains(words), "{why:?} {told}");
+                let is_told_of_port = told.contains("$PORT") && question != Question::Http;
+                assert!(!is_told_of_port, "{told}");
+            }
         }
         let answered = [
             (400, None, "wants another Host"),

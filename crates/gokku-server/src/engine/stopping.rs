@@ -196,6 +196,7 @@ mod tests {
                     end(Finish::Succeeded {
                         port: None,
                         url: None,
+                        tcp: Vec::new(),
                     }),
                 ],
                 Some(&[]),

@@ -8,12 +8,13 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gokku_core::AppName;
 use gokku_core::config::app_protocol::AppProtocol;
+use gokku_core::config::tcp_port::ProxyProtocol;
 use gokku_proxy::Client;
 use gokku_proxy::control::api::{
     Clear, Drain, Drained, Hold, PutDomains, PutMaintenance, PutRoute, Refused, RouteStatus, Status, SwitchTo,
 };
 use gokku_proxy::control::client::Error;
-use gokku_proxy::health::probe::{AskedName, Probe, probe};
+use gokku_proxy::health::probe::{AskedName, Probe, probe, probe_tcp};
 
 /// What becomes of a request to the switch.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -24,7 +25,7 @@ pub trait TrafficSwitch: fmt::Debug + Send + Sync + 'static {
     fn status(&self) -> Answer<'_, Status>;
     /// Returns the status of an app's route.
     fn route<'a>(&'a self, app: &'a AppName) -> Answer<'a, RouteStatus>;
-    /// Gives an app its host port.
+    /// Gives an app a route, and its host port for HTTP.
     fn put<'a>(&'a self, app: &'a AppName, put: PutRoute) -> Answer<'a, RouteStatus>;
     /// Gives an app its domains.
     fn put_domains<'a>(&'a self, app: &'a AppName, put: &'a PutDomains) -> Answer<'a, RouteStatus>;
@@ -51,6 +52,13 @@ pub trait TrafficSwitch: fmt::Debug + Send + Sync + 'static {
         name: Option<&'a AskedName>,
         limit: Duration,
     ) -> BoxFuture<'a, Probe>;
+    /// Checks once whether a TCP port accepts connections, as the switch checks its targets'.
+    fn probe_tcp(
+        &self,
+        at: SocketAddr,
+        proxy_protocol: Option<ProxyProtocol>,
+        limit: Duration,
+    ) -> BoxFuture<'static, Probe>;
 
     /// Returns the status of an app's route, or nothing when there is no route.
     fn find_route<'a>(&'a self, app: &'a AppName) -> Answer<'a, Option<RouteStatus>> {
@@ -105,5 +113,13 @@ impl TrafficSwitch for Client {
         limit: Duration,
     ) -> BoxFuture<'a, Probe> {
         probe(at, path, name, limit)
+    }
+    fn probe_tcp(
+        &self,
+        at: SocketAddr,
+        proxy_protocol: Option<ProxyProtocol>,
+        limit: Duration,
+    ) -> BoxFuture<'static, Probe> {
+        probe_tcp(at, proxy_protocol, limit)
     }
 }

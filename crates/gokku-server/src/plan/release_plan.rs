@@ -268,18 +268,22 @@ impl Plan {
         })
     }
 
-    /// Returns the host port that is said to be the app's.
+    /// Returns the host port for HTTP that is said to be the app's.
     pub fn said_port(&self) -> Option<u16> {
-        self.config.ports.map(|ports| ports.host).or(self.settings.port)
+        let said = self.config.ports.map(|ports| ports.host);
+        said.or(self.settings.port).filter(|_| self.config.has_http())
     }
 
-    /// Returns the host port that the app is to have: the one that is said, or one that is looked for.
+    /// Returns the host port for HTTP that the app is to have: the one that is said, or one that is looked for, or none.
     pub fn host_port(&self, app: &AppName) -> PutRoute {
+        if !self.config.has_http() {
+            return PutRoute::WithoutHttp;
+        }
         if let Some(port) = self.said_port() {
             return PutRoute::Port(port);
         }
         let from = self.server.proxy.first_port;
-        let except = self.server.host_ports_of(app, None).kept;
+        let except = self.server.host_ports_of(app, Vec::new()).kept;
         if except.is_empty() {
             PutRoute::From(from)
         } else {
@@ -287,7 +291,13 @@ impl Plan {
         }
     }
 
-    /// Returns the port the app listens on in its container, given the ports its image says it exposes.
+    /// Returns the port that a container is told to listen on for HTTP, where it has one and that is known.
+    pub fn told_port(&self, exposed: &[u16]) -> Option<u16> {
+        let port = self.container_port(exposed).ok();
+        port.filter(|_| self.config.has_http())
+    }
+
+    /// Returns the port the app listens on for HTTP in its container, given the ports its image says it exposes.
     pub fn container_port(&self, exposed: &[u16]) -> Result<u16, Error> {
         let said = self
             .config

@@ -201,6 +201,7 @@ mod tests {
         let done = Finish::Succeeded {
             port: Some(8000),
             url: None,
+            tcp: vec![5432],
         };
         let (_folder, dir, id) = logged(&[left(), done.clone()]);
         let mut told = Vec::new();
@@ -221,6 +222,7 @@ mod tests {
         let done = Finish::Succeeded {
             port: None,
             url: None,
+            tcp: Vec::new(),
         };
         let pid = gone();
         let end = std::thread::scope(|scope| {

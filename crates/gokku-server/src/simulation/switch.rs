@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use gokku_core::config::app_protocol::AppProtocol;
+use gokku_core::config::tcp_port::ProxyProtocol;
 use gokku_core::containers::ContainerState;
 use gokku_core::domains::domain::Domain;
 use gokku_core::{AppName, ContainerId, ReleaseId};
@@ -212,7 +213,7 @@ impl TrafficSwitch for InMemory {
             let taken: BTreeSet<u16> = switch
                 .routes()
                 .iter()
-                .map(|route| switch.status(route).port)
+                .flat_map(|route| switch.status(route).ports().collect::<Vec<_>>())
                 .collect();
             let there = Self::status_of(&switch, &app).ok();
             let first_free = |from: u16| {
@@ -220,10 +221,12 @@ impl TrafficSwitch for InMemory {
                     .find(|port| !taken.contains(port))
                     .unwrap_or(from)
             };
+            let there = there.and_then(|route| route.port);
             let port = match put {
-                PutRoute::Port(port) => port,
-                PutRoute::From(from) => there.map_or_else(|| first_free(from), |route| route.port),
-                PutRoute::Search(search) => there.map_or_else(|| first_free(search.from), |route| route.port),
+                PutRoute::Port(port) => Some(port),
+                PutRoute::WithoutHttp => there,
+                PutRoute::From(from) => there.or_else(|| Some(first_free(from))),
+                PutRoute::Search(search) => there.or_else(|| Some(first_free(search.from))),
             };
             switch.put(&app, port).await.map(drop)
         })
@@ -280,6 +283,11 @@ impl TrafficSwitch for InMemory {
     fn drain<'a>(&'a self, _: &'a AppName, drain: &'a Drain) -> Answer<'a, Drained> {
         let (switch, drain) = (Arc::clone(&self.switch), drain.clone());
         self.change(async move { switch.drain(drain).await }).boxed()
+    }
+
+    fn probe_tcp(&self, _: SocketAddr, _: Option<ProxyProtocol>, _: Duration) -> BoxFuture<'static, Probe> {
+        // The apps of the world in memory have no TCP ports.
+        std::future::ready(Probe::Refused).boxed()
     }
 
     fn probe<'a>(

@@ -6,12 +6,13 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join_all, try_join_all};
 use gokku_core::config::app_protocol::AppProtocol;
 use gokku_core::config::process_one::ImageCommand;
+use gokku_core::config::tcp_port::{ProxyProtocol, TcpPort, from_label, to_label};
 use gokku_core::containers::{ContainerFacts, ContainerSpec, ContainerState, Lines, labels};
 use gokku_core::logs::event::{Event, Source};
 use gokku_core::release::record::{Outcome, Record};
 use gokku_core::transition::{Activation, FailureKind, Goal, Refs, Step};
 use gokku_core::{ContainerId, ProcessKey, ReleaseId, Slot};
-use gokku_proxy::control::api::{Drain, Hold, PutRoute, SwitchTo, Target};
+use gokku_proxy::control::api::{Drain, Hold, PutRoute, RouteStatus, SwitchTo, Target};
 
 use crate::app::{self, code, env_store, records, refs};
 use crate::engine::health::{Check, LAST_LINES, await_good, await_health, exit_reason};
@@ -20,6 +21,7 @@ use crate::fs::app_dir::AppDir;
 use crate::fs::atomic;
 use crate::os::{blocking, clock};
 use crate::plan::networks::Networks;
+use crate::plan::release_plan::Plan;
 use crate::plan::{networks, privileges};
 use crate::queue::abort::asked;
 use crate::transition::building::remove_late_image;
@@ -155,9 +157,7 @@ impl Driver {
         let spec = ContainerSpec {
             name: format!("{}-migrate-{}", self.dir.app(), activation.id),
             image,
-            env: self
-                .plan
-                .environment(self.plan.container_port(self.exposed()).ok()),
+            env: self.plan.environment(self.plan.told_port(self.exposed())),
             labels,
             network: networks.own,
             beside: networks.beside,
@@ -208,7 +208,7 @@ impl Driver {
             Some(seen) => seen.clone(),
             None => self.look_at_networks().await?,
         };
-        let port = if process.is_web() {
+        let port = if process.is_web() && self.plan.config.has_http() {
             Some(self.plan.container_port(self.exposed())?)
         } else {
             None
@@ -240,6 +240,9 @@ impl Driver {
         if port.is_some() && self.plan.config.compression {
             labels.insert(labels::COMPRESSION.to_owned(), true.to_string());
         }
+        if process.is_web() {
+            labels.extend(self.tcp_labels());
+        }
         let spec = ContainerSpec {
             name: Slot::Green.container_name(self.dir.app(), process),
             image,
@@ -258,6 +261,19 @@ impl Driver {
             ..ContainerSpec::default()
         };
         Ok(self.runtime.create(&spec).await.map(drop)?)
+    }
+
+    /// What the labels of a container of web say of the release's TCP ports.
+    fn tcp_labels(&self) -> Vec<(String, String)> {
+        let config = &self.plan.config;
+        if config.tcp_ports.is_empty() {
+            return Vec::new();
+        }
+        let ports = (labels::TCP_PORTS.to_owned(), to_label(&config.tcp_ports));
+        let header = config
+            .proxy_protocol
+            .map(|version| (labels::PROXY_PROTOCOL.to_owned(), version.as_str().to_owned()));
+        std::iter::once(ports).chain(header).collect()
     }
 
     /// The networks of the release, which are there now: it may have been long since somebody looked.
@@ -294,8 +310,23 @@ impl Driver {
             return Ok(SocketAddr::new(ip, 0));
         }
         let port = facts.label(labels::PORT).and_then(|port| port.parse().ok());
-        let port: u16 = port.ok_or_else(|| Error::NoPortLabel(facts.name.clone()))?;
+        let port = match port {
+            // It has TCP ports alone.
+            None if facts.label(labels::TCP_PORTS).is_some() => 0,
+            port => port.ok_or_else(|| Error::NoPortLabel(facts.name.clone()))?,
+        };
         Ok(SocketAddr::new(ip, port))
+    }
+
+    /// A container's TCP ports, and what is said on them first of whose a connection is.
+    fn tcp(&self, id: &ContainerId) -> Result<(Vec<TcpPort>, Option<ProxyProtocol>), Error> {
+        let facts = self.facts_of(id)?;
+        let ports = facts.label(labels::TCP_PORTS).map(from_label);
+        let header = facts.label(labels::PROXY_PROTOCOL);
+        Ok((
+            ports.unwrap_or_default(),
+            header.and_then(ProxyProtocol::from_word),
+        ))
     }
 
     /// The protocol that a container's app speaks there.
@@ -315,8 +346,11 @@ impl Driver {
                     await_good(&*driver.runtime, id, &kind, timeout, driver.since).await
                 }
                 _ => {
+                    let (tcp, proxy_protocol) = driver.tcp(id).map_err(|error| (id, error))?;
                     let check = Check {
                         container: id,
+                        tcp: &tcp,
+                        proxy_protocol,
                         address: driver.address(id).map_err(|error| (id, error))?,
                         protocol: driver.protocol(id).map_err(|error| (id, error))?,
                         path: &driver.plan.settings.health_path,
@@ -381,7 +415,10 @@ impl Driver {
             let release = release.ok_or_else(|| Error::NoReleaseLabel(id.clone()))?;
             let address = self.address(id)?;
             let asked = (address.port() != 0).then(|| self.plan.settings.health_path.clone());
+            let (tcp, proxy_protocol) = self.tcp(id)?;
             to.targets.push(Target {
+                tcp,
+                proxy_protocol,
                 container: id.clone(),
                 release,
                 address,
@@ -391,13 +428,36 @@ impl Driver {
                 compression: self.facts_of(id)?.label(labels::COMPRESSION).is_some(),
             });
         }
-        if let Some(port) = self.plan.said_port()
-            && route.port != port
-        {
-            self.switch.put(self.dir.app(), PutRoute::Port(port)).await?;
-        }
         let release = self.release_of(targets)?;
+        self.move_http_port(&route, &to, release).await?;
         self.move_traffic(&route, NewTargets::To(to), release).await
+    }
+
+    /// Gives the app the port for HTTP that what gets the traffic is to have.
+    async fn move_http_port(
+        &self,
+        route: &RouteStatus,
+        to: &SwitchTo,
+        release: Option<ReleaseId>,
+    ) -> Result<(), Error> {
+        let (app, is_tcp_alone) = (self.dir.app(), |target: &Target| {
+            target.address.port() == 0 && !target.tcp.is_empty()
+        });
+        if !to.targets.is_empty() && to.targets.iter().all(is_tcp_alone) {
+            // The one that it has goes with the traffic.
+            return Ok(());
+        }
+        let put = match (self.plan.said_port(), route.port) {
+            (Some(port), there) if there != Some(port) => PutRoute::Port(port),
+            (None, None) => {
+                // The traffic goes back to a release that has one, from another that has none.
+                let before = release.and_then(|id| Plan::of_release(&self.dir, id).ok());
+                before.as_ref().unwrap_or(&self.plan).host_port(app)
+            }
+            _ => return Ok(()),
+        };
+        self.switch.put(app, put).await?;
+        Ok(())
     }
 
     /// The release of containers, which are all of one.

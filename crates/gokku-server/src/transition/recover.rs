@@ -219,10 +219,12 @@ pub(crate) async fn finish(server: &Server, app: &AppName, end: &End) -> Finish 
     let route = routes.into_iter().find(|route| route.app == *app);
     match end {
         End::Done => {
+            let tcp = route.as_ref().map(|route| route.open_tcp().to_vec());
             let route = route.filter(RouteStatus::answers);
             Finish::Succeeded {
-                port: route.as_ref().map(|route| route.port),
+                port: route.as_ref().and_then(|route| route.port),
                 url: route.and_then(|route| url_of(server, &route, &ports)),
+                tcp: tcp.unwrap_or_default(),
             }
         }
         End::GaveUp(failure, previous) => Finish::GaveUp {

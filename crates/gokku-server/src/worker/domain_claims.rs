@@ -17,6 +17,14 @@ use crate::worker::request::Request;
 /// Checks the domains of the release that is to get the traffic.
 pub(crate) fn check(server: &Server, request: &Request, prepared: &Prepared) -> Result<(), Error> {
     let dir = server.app_dir(&request.app);
+    let own = domains::of(&dir)?;
+    if let Some(domain) = own.first().filter(|_| !prepared.plan.config.has_http()) {
+        return Err(app::Error::NoHttp {
+            app: request.app.clone(),
+            domain: domain.clone(),
+        }
+        .into());
+    }
     if prepared.record.is_some() {
         return check_placed(server, request, &prepared.plan.domains);
     }

@@ -1,5 +1,5 @@
-//! An app's port at the traffic switch, seen to before anything is changed: whether it may be taken by whoever asks for it,
-//! and whether it can be had.
+//! An app's ports at the traffic switch, seen to before anything is changed: whether they may be taken by whoever asks for them,
+//! and whether they can be had.
 
 use gokku_core::AppName;
 use gokku_core::access::host_ports::HostPorts;
@@ -8,6 +8,7 @@ use gokku_core::config::settings::PORT;
 use gokku_core::{Access, Asker, EnvironmentName};
 use gokku_proxy::control::api::{PutDomains, PutMaintenance, PutRoute, Refused, RouteStatus};
 use gokku_proxy::control::client::Error as Theirs;
+use gokku_proxy::server::listen::check_port;
 
 use crate::app::{apps, domains, env_store, maintenance, server_config};
 use crate::fs::root::Root;
@@ -18,25 +19,37 @@ use crate::worker::Error;
 use crate::worker::error::PortFrom;
 use crate::worker::request::Request;
 
-/// Sees to the app's host port and domains before anything is built. The port of an app that has traffic changes only with the
-/// switch; that the new one can be had is checked here.
+/// Sees to the app's host ports and domains before anything is built. The ports of an app that has traffic change only with the
+/// switch, and so do all TCP ports; that the new ones can be had is checked here.
 pub(crate) async fn reserve(server: &Server, request: &Request, plan: &Plan) -> Result<(), Error> {
     let app = &request.app;
     let status = server.switch.status().await?;
     let mine = status.routes.iter().find(|route| route.app == *app);
     may_take(&server.root, request, plan, mine)?;
-    let wanted = plan.host_port(app);
-    if let (Some(route), PutRoute::Port(port)) = (mine, &wanted)
-        && !route.targets.is_empty()
-        && route.port != *port
-    {
-        let port = *port;
-        let other = status.routes.iter().find(|other| other.port == port);
-        return match other {
-            Some(other) => Err(Refused::port_of(&other.app, port)),
-            None => gokku_proxy::server::listen::check_port(plan.server.proxy.bind, port),
+    let can_be_had = |port: u16| {
+        // One that is open is the app's; one of a stopped app may be another program's by now.
+        let is_open = |route: &RouteStatus| route.port == Some(port) || route.open_tcp().contains(&port);
+        if mine.is_some_and(is_open) {
+            return Ok(());
         }
-        .map_err(|refused| told(server, refused));
+        let mut others = status.routes.iter().filter(|other| other.app != *app);
+        match others.find(|other| other.has_port(port)) {
+            Some(other) => Err(Refused::port_of(&other.app, port)),
+            None => check_port(plan.server.proxy.bind, port),
+        }
+        .map_err(|refused| told(server, refused))
+    };
+    for port in &plan.config.tcp_ports {
+        can_be_had(port.host)?;
+    }
+    let wanted = plan.host_port(app);
+    if let Some(route) = mine.filter(|route| !route.targets.is_empty()) {
+        match wanted {
+            PutRoute::Port(port) if route.port != Some(port) => return can_be_had(port),
+            // One is looked for when it is needed.
+            PutRoute::From(_) | PutRoute::Search(_) if route.port.is_none() => return Ok(()),
+            _ => {}
+        }
     }
     let put = server.switch.put(app, wanted).await;
     put.map_err(|error| refused_to(server, error))?;
@@ -78,11 +91,12 @@ fn told(server: &Server, refused: Refused) -> Error {
     Error::PortNotHad(refused.without_names(|app| server.access.allows(app)))
 }
 
-/// Whether an app may come to the port it is to have. Of code that is deployed every port is looked at that it names: one
+/// Whether an app may come to the ports it is to have. Of code that is deployed every port is looked at that it names: one
 /// that does not count now may when a variable is set or unset, and then it is the owner, or the server, who asks.
 fn may_take(root: &Root, request: &Request, plan: &Plan, mine: Option<&RouteStatus>) -> Result<(), Error> {
     let app = &request.app;
-    let ports = plan.server.host_ports_of(app, mine.map(|route| route.port));
+    let had = mine.into_iter().flat_map(RouteStatus::ports).collect();
+    let ports = plan.server.host_ports_of(app, had);
     let settings = root.config().display().to_string();
     let check = |port| ports.check(request.asker, app, port, &settings);
     if request.operation.deploys() {
@@ -93,6 +107,10 @@ fn may_take(root: &Root, request: &Request, plan: &Plan, mine: Option<&RouteStat
                 plan::Error::from(named.refused(what))
             })?;
         }
+    }
+    for port in &plan.config.tcp_ports {
+        let at = PortFrom::Yml;
+        check(port.host).map_err(|source| Error::PortNotToTake { at, source })?;
     }
     let Some(port) = plan.said_port() else {
         return Ok(());
@@ -130,7 +148,8 @@ pub(crate) async fn may_set(
     // Of a switch that cannot be asked nothing is known, and so that the app has no port.
     let route = server.switch.find_route(app).await.unwrap_or_default();
     let config = server_config::read(&server.root)?;
-    let ports: HostPorts = config.host_ports_of(app, route.map(|route| route.port));
+    let had = route.iter().flat_map(RouteStatus::ports).collect();
+    let ports: HostPorts = config.host_ports_of(app, had);
     let settings = server.root.config().display().to_string();
     for port in wanted {
         let may = ports.check(server.asker, app, port, &settings);

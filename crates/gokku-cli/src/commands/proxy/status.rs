@@ -35,16 +35,25 @@ impl Run for StatusArgs {
                 .targets
                 .iter()
                 .map(|target| {
+                    // Port 0 is that of nobody who answers requests.
+                    let at = match (target.address.port(), &target.tcp[..]) {
+                        (0, [_, ..]) => target.address.ip().to_string(),
+                        _ => target.address.to_string(),
+                    };
+                    let behind = target.tcp.iter().map(|port| format!(" {}/tcp", port.container));
                     format!(
-                        "{} {} ({}){}{}",
+                        "{} {at}{} ({}){}{}",
                         target.container.short(),
-                        target.address,
+                        behind.collect::<String>(),
                         target.release,
                         if target.down { " down" } else { "" },
                         if target.unhealthy { " unhealthy" } else { "" }
                     )
                 })
                 .collect();
+            let tcp = route.open_tcp().iter().map(|port| format!("{port}/tcp"));
+            let http = route.port.map(|port| port.to_string());
+            let ports: Vec<String> = http.into_iter().chain(tcp).collect();
             let in_flight: u64 = route
                 .targets
                 .iter()
@@ -53,7 +62,11 @@ impl Run for StatusArgs {
                 .sum();
             table.add_row([
                 route.app.to_string(),
-                route.port.to_string(),
+                if ports.is_empty() {
+                    "none".to_owned()
+                } else {
+                    ports.join(", ")
+                },
                 if targets.is_empty() {
                     "none".to_owned()
                 } else {

@@ -12,6 +12,7 @@ use crate::config::image_ref::Use;
 use crate::config::privileges::Capability;
 use crate::config::resources::{PIDS, Resources};
 use crate::config::settings::PORT;
+use crate::config::tcp_port::{MOST_TCP_PORTS, TcpPort};
 use crate::config::volume::Source;
 use crate::domains::domain::Domain;
 
@@ -53,6 +54,22 @@ pub(super) fn app(
         );
     }
     let host_ports = host_ports(&whole, reader);
+    let (ports, tcp_ports) = whole
+        .ports
+        .as_ref()
+        .map(|list| ports(list, reader))
+        .unwrap_or_default();
+    if let (Some(version), true) = (&said.proxy_protocol, tcp_ports.is_empty()) {
+        let what = "proxy_protocol is for TCP ports, and ports names none: on its HTTP port the app is told in X-Forwarded-For";
+        reader.note(version.place, what);
+    }
+    let environments = whole
+        .environments
+        .map(|list| environments(list, reader))
+        .unwrap_or_default();
+    if ports.is_none() && !tcp_ports.is_empty() {
+        no_domains(&environments, reader);
+    }
     let network = whole.network.unwrap_or_default();
     let dockerfile = whole.dockerfile.filter(|_| ready.is_none());
     AppConfig {
@@ -66,7 +83,8 @@ pub(super) fn app(
         },
         image: ready,
         env: whole.env.map(|named| env(named, reader)).unwrap_or_default(),
-        ports: whole.ports.and_then(|list| ports(&list, reader)),
+        ports,
+        tcp_ports,
         volumes: whole
             .volumes
             .map(|list| volumes(list, reader))
@@ -76,10 +94,7 @@ pub(super) fn app(
             .apps
             .map(|list| reaches(name, list, reader))
             .unwrap_or_default(),
-        environments: whole
-            .environments
-            .map(|list| environments(list, reader))
-            .unwrap_or_default(),
+        environments,
         deployment: whole
             .deployment
             .map(|raw| deployment(raw, reader))
@@ -97,6 +112,7 @@ pub(super) fn app(
         protocol: whole.protocol.map(|given| given.value).unwrap_or_default(),
         error_pages: whole.error_pages.map(|given| given.value.0).unwrap_or_default(),
         compression: whole.compression.is_some_and(|given| given.value.0),
+        proxy_protocol: whole.proxy_protocol.map(|given| given.value),
         resources: whole
             .resources
             .map(|raw| Resources {
@@ -246,12 +262,43 @@ fn seconds_of(seconds: u16) -> Duration {
     Duration::from_secs(seconds.into())
 }
 
-fn ports(list: &List<Given<Ports>>, reader: &mut Reader<'_>) -> Option<Ports> {
-    if list.written != 1 {
-        let what = format!("ports: an app has one port, not {}", list.written);
+fn ports(list: &List<Given<raw::Port>>, reader: &mut Reader<'_>) -> (Option<Ports>, Vec<TcpPort>) {
+    if list.written == 0 {
+        reader.note(
+            list.place,
+            "ports: an empty list cannot be: it names a port, or is left away",
+        );
+    }
+    let (mut http, mut tcp) = (None, Vec::new());
+    let mut seen = BTreeSet::new();
+    for given in &list.items {
+        let host = given.value.host();
+        if !seen.insert(host) {
+            let what = format!(
+                "ports: {host} stands here twice, and a port of the server leads to one of the container"
+            );
+            reader.note(given.place, what);
+        }
+        match given.value {
+            raw::Port::Http(ports) if http.is_none() => http = Some(ports),
+            raw::Port::Http(ports) => {
+                let what = format!(
+                    "ports: an app has one port for HTTP, and this is another one: for TCP it is {}:{}/tcp",
+                    ports.host, ports.container
+                );
+                reader.note(given.place, what);
+            }
+            raw::Port::Tcp(port) => tcp.push(port),
+        }
+    }
+    if tcp.len() > MOST_TCP_PORTS {
+        let what = format!(
+            "ports: {} TCP ports are too many: at most {MOST_TCP_PORTS}",
+            tcp.len()
+        );
         reader.note(list.place, what);
     }
-    list.items.first().map(|one| one.value)
+    (http, tcp)
 }
 
 /// `ports` counts before every `PORT`; without it any of those may, because variables can be set and unset.
@@ -260,7 +307,7 @@ fn host_ports(raw: &raw::App, reader: &Reader<'_>) -> Vec<Placed<HostPort>> {
     let said: Vec<_> = said
         .map(|ports| {
             let found = HostPort {
-                port: ports.value.host,
+                port: ports.value.host(),
                 key: "ports",
                 environment: None,
             };
@@ -357,6 +404,22 @@ fn environments(list: List<raw::Environment>, reader: &mut Reader<'_>) -> Vec<En
         });
     }
     environments
+}
+
+/// Domains lead to a port for HTTP.
+fn no_domains(environments: &[Environment], reader: &mut Reader<'_>) {
+    let domains = environments.iter().flat_map(|environment| &environment.domains);
+    for domain in domains {
+        let what = format!(
+            "environments[].domains: {} would lead nowhere: all ports are for TCP, and domains lead to the one for HTTP, which is written without /tcp",
+            domain.value
+        );
+        let place = Place {
+            line: domain.line,
+            column: domain.column,
+        };
+        reader.note(place, what);
+    }
 }
 
 /// They are told to the traffic switch in one message.

@@ -17,6 +17,7 @@ use crate::config::privileges::{Capability, NotGiven, Privileges};
 use crate::config::procfile::Command;
 use crate::config::resources::Resources;
 use crate::config::settings::{SettingError, Settings};
+use crate::config::tcp_port::{ProxyProtocol, TcpPort};
 use crate::config::volume::Volume;
 use crate::domains::domain::Domain;
 
@@ -45,14 +46,18 @@ pub struct AppConfig {
     pub reaches: BTreeSet<AppName>,
     /// `health`.
     pub health: Health,
-    /// `ports`: the server's and the container's.
+    /// `ports`: the one for HTTP, the server's and the container's.
     pub ports: Option<Ports>,
+    /// `ports`: those for TCP.
+    pub tcp_ports: Vec<TcpPort>,
     /// `protocol`.
     pub protocol: AppProtocol,
     /// `compression`.
     pub compression: bool,
     /// `error_pages`, a folder of the repository; none where it is empty.
     pub error_pages: String,
+    /// `proxy_protocol`.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// `environments`.
     pub environments: Vec<Environment>,
     /// `deployment`.
@@ -163,7 +168,7 @@ pub struct ProcessConfig {
     pub check: Option<Command>,
 }
 
-/// A host port and the container port behind it.
+/// The host port for HTTP and the container port behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
     /// The server's.
@@ -277,9 +282,11 @@ impl Default for AppConfig {
             reaches: BTreeSet::new(),
             health: Health::default(),
             ports: None,
+            tcp_ports: Vec::new(),
             protocol: AppProtocol::default(),
             compression: false,
             error_pages: String::new(),
+            proxy_protocol: None,
             environments: Vec::new(),
             deployment: Deployment::default(),
             entrypoint: None,
@@ -374,6 +381,11 @@ impl AppConfig {
             capabilities: self.capabilities.iter().map(|wanted| wanted.value).collect(),
             no_new_privileges: self.no_new_privileges,
         })
+    }
+
+    /// Returns whether it has a port for HTTP: one whose `ports` are for TCP has none.
+    pub fn has_http(&self) -> bool {
+        self.ports.is_some() || self.tcp_ports.is_empty()
     }
 
     /// Returns the ports of the server that the app could come to in an environment.

@@ -96,8 +96,8 @@ pub const KEYS: &[Key] = &[
     Key {
         path: "ports",
         default: "-",
-        meaning: "The server's port and the container's",
-        allowed: "a list of one HOST:CONTAINER, each from 1 to 65535",
+        meaning: "The server's ports and the container's behind them: one for HTTP, and with /tcp those whose bytes are passed on as they are",
+        allowed: "a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535",
     },
     Key {
         path: "protocol",
@@ -116,6 +116,12 @@ pub const KEYS: &[Key] = &[
         default: "-",
         meaning: "The folder with the pages that clients get where the switch has to answer because the app does not: 502.html, 503.html, 504.html, and 5xx.html for those of them that are not there: [Error pages](domains.md#error-pages)",
         allowed: "a relative path without ..",
+    },
+    Key {
+        path: "proxy_protocol",
+        default: "-",
+        meaning: "The version of the PROXY protocol by which the app is told on its TCP ports whose each connection is; without one it is told nothing",
+        allowed: "v1 or v2",
     },
     Key {
         path: "volumes",

@@ -10,6 +10,7 @@ use crate::config::lang::{Lang, is_program_name};
 use crate::config::network_name::NetworkName;
 use crate::config::privileges::Capability;
 use crate::config::procfile::Command;
+use crate::config::tcp_port::{ProxyProtocol, TcpPort};
 use crate::config::volume::Volume;
 use crate::config::{resources, settings};
 use crate::domains::domain::PlainHttp;
@@ -53,10 +54,11 @@ mapping! {
         command: List<Given<Argument>>,
         init: Given<Switch>,
         env: Named<EnvKey, Given<EnvValue>>,
-        ports: List<Given<Ports>>,
+        ports: List<Given<Port>>,
         protocol: Given<AppProtocol>,
         compression: Given<Switch>,
         error_pages: Given<RelativePath>,
+        proxy_protocol: Given<ProxyProtocol>,
         volumes: List<Given<Volume>>,
         network: Network,
         environments: List<Environment>,
@@ -321,17 +323,47 @@ word!(PlainHttp, PlainHttp::from_word);
 word!(RestartPolicy, RestartPolicy::from_word);
 word!(BranchName, |text| text.parse().ok());
 word!(NetworkName, |text| text.parse().ok());
-word!(Ports, |text| {
-    let port = |text: &str| {
-        let port = text.parse::<u16>().ok();
-        port.filter(|port| *port > 0 && !text.starts_with('+'))
-    };
-    let (host, container) = text.split_once(':')?;
-    Some(Self {
-        host: port(host)?,
-        container: port(container)?,
-    })
-});
+word!(ProxyProtocol, ProxyProtocol::from_word);
+
+/// A port of the server with one of the container behind it, and what comes there.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Port {
+    /// Requests.
+    Http(Ports),
+    /// Connections.
+    Tcp(TcpPort),
+}
+
+impl Port {
+    /// The server's.
+    pub(super) fn host(self) -> u16 {
+        match self {
+            Self::Http(ports) => ports.host,
+            Self::Tcp(port) => port.host,
+        }
+    }
+}
+
+impl Word for Port {
+    fn word(text: &str) -> Result<Self, Option<String>> {
+        let (ports, protocol) = match text.split_once('/') {
+            Some((ports, protocol)) => (ports, Some(protocol)),
+            None => (text, None),
+        };
+        let port: TcpPort = ports.parse().map_err(|_| None)?;
+        match protocol {
+            None => Ok(Self::Http(Ports {
+                host: port.host,
+                container: port.container,
+            })),
+            Some("tcp") => Ok(Self::Tcp(port)),
+            Some("udp") => Err(Some(format!(
+                "{text} cannot be: the traffic switch passes TCP on, and no UDP"
+            ))),
+            Some(_) => Err(None),
+        }
+    }
+}
 
 /// A value whose own error says why it cannot be.
 macro_rules! parsed_word {

@@ -6,11 +6,11 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
-use super::config::{Ports, RestartPolicy};
+use super::config::RestartPolicy;
 use super::keys::KEYS;
 use super::raw::{
     Argument, BinaryName, Bit, Cpus, File, FilePath, GoVersion, Goarch, Goos, HealthPath, Host, Memory, Pids,
-    RelativePath, Seconds, Switch, Variable, Whole,
+    Port, RelativePath, Seconds, Switch, Variable, Whole,
 };
 use super::reading::{Given, List, Name, Named};
 use crate::app::branch_name::BranchName;
@@ -22,6 +22,7 @@ use crate::config::lang::Lang;
 use crate::config::network_name::NetworkName;
 use crate::config::privileges::Capability;
 use crate::config::procfile::Command;
+use crate::config::tcp_port::ProxyProtocol;
 use crate::config::volume::Volume;
 use crate::domains::domain::PlainHttp;
 use crate::domains::name::DomainName;
@@ -187,7 +188,8 @@ looks! {
     PathPrefix => { "type": "string", "pattern": "^/" },
     PlainHttp => { "enum": ["redirect", "keep"] },
     Pids => { "type": "integer", "minimum": 1, "maximum": 4_194_304 },
-    Ports => { "type": "string", "pattern": "^[0-9]+:[0-9]+$" },
+    Port => { "type": "string", "pattern": "^[0-9]+:[0-9]+(/tcp)?$" },
+    ProxyProtocol => { "enum": ProxyProtocol::ALL.map(ProxyProtocol::as_str) },
     RedirectTarget => { "type": "string" },
     RelativePath => { "type": "string", "pattern": "^[^/\\\\]" },
     AppProtocol => { "enum": AppProtocol::ALL.map(AppProtocol::as_str) },

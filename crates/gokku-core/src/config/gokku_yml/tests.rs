@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::app::process_key::ProcessType;
 use crate::config::env_file::{EnvFile, EnvKey, EnvValue};
+use crate::config::tcp_port::{ProxyProtocol, to_label};
 
 fn parse(text: &str) -> Result<GokkuYml, String> {
     GokkuYml::parse("gokku.yml", text).map_err(|error| error.to_string())
@@ -79,6 +80,14 @@ fn p33_wrong_in_each_way() {
         "ports: 80",
         "ports: [80]",
         "ports: ['1:2', '3:4']",
+        "ports: []",
+        "ports: ['1:2/udp']",
+        "ports: ['1:2/sctp', '1:2/TCP', '0:2/tcp', '1/tcp', '1:2/']",
+        "ports: ['1:2', '1:3/tcp', '2:3/tcp', '2:4/tcp']",
+        "ports: ['1:1/tcp', '2:1/tcp', '3:1/tcp', '4:1/tcp', '5:1/tcp', '6:1/tcp', '7:1/tcp', '8:1/tcp', '9:1/tcp', '10:1/tcp', '11:1/tcp', '12:1/tcp', '13:1/tcp', '14:1/tcp', '15:1/tcp', '16:1/tcp', '17:1/tcp']",
+        "proxy_protocol: v2",
+        "ports: ['1:2/tcp']\n    proxy_protocol: v3",
+        "ports: ['1:2/tcp']\n    environments: [{name: production, domains: [example.com]}]",
         "environments: [{branch: main}]",
         "environments: [{name: production, branch: 'a b'}]",
         "environments: [{name: test}, {name: test, branch: next}]",
@@ -124,7 +133,7 @@ fn p33_wrong_in_each_way() {
         .collect();
     told.extend(whole.iter().map(|text| parse(text).unwrap_err()));
     insta::assert_snapshot!(told.join("\n"), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, proxy_protocol, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
     gokku.yml:3:18: there is no key "keep_image" here: there is keep_releases, keep_images, restart_policy, restart_delay, post_deploy; did you mean "keep_images"?
     gokku.yml:3:31: deployment.keep_images: "many" cannot be: it is a whole number from 1 to 100
     gokku.yml:3:31: deployment.keep_images: "0" cannot be: it is a whole number from 1 to 100
@@ -135,8 +144,21 @@ fn p33_wrong_in_each_way() {
     gokku.yml:3:11: path: "/x" cannot be: it is a relative path without ..
     gokku.yml:3:18: binary_name: "a b" cannot be: it is letters, digits, ., _ and -
     gokku.yml:3:12: expected a list (`- item`)
-    gokku.yml:3:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
-    gokku.yml:3:12: ports: an app has one port, not 2
+    gokku.yml:3:13: ports: "80" cannot be: it is a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535
+    gokku.yml:3:20: ports: an app has one port for HTTP, and this is another one: for TCP it is 3:4/tcp
+    gokku.yml:3:12: ports: an empty list cannot be: it names a port, or is left away
+    gokku.yml:3:13: ports: 1:2/udp cannot be: the traffic switch passes TCP on, and no UDP
+    gokku.yml:3:13: ports: "1:2/sctp" cannot be: it is a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535
+    gokku.yml:3:25: ports: "1:2/TCP" cannot be: it is a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535
+    gokku.yml:3:36: ports: "0:2/tcp" cannot be: it is a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535
+    gokku.yml:3:47: ports: "1/tcp" cannot be: it is a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535
+    gokku.yml:3:56: ports: "1:2/" cannot be: it is a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535
+    gokku.yml:3:20: ports: 1 stands here twice, and a port of the server leads to one of the container
+    gokku.yml:3:42: ports: 2 stands here twice, and a port of the server leads to one of the container
+    gokku.yml:3:12: ports: 17 TCP ports are too many: at most 16
+    gokku.yml:3:21: proxy_protocol is for TCP ports, and ports names none: on its HTTP port the app is told in X-Forwarded-For
+    gokku.yml:4:21: proxy_protocol: "v3" cannot be: it is v1 or v2
+    gokku.yml:4:49: environments[].domains: example.com would lead nowhere: all ports are for TCP, and domains lead to the one for HTTP, which is written without /tcp
     gokku.yml:3:20: environments[].name is missing: `- name: production`
     gokku.yml:3:47: environments[].branch: "a b" cannot be: it is a branch's name
     gokku.yml:3:41: environments[].name: "test" stands here twice
@@ -290,8 +312,8 @@ fn env(pairs: &[(EnvKey, EnvValue)]) -> Vec<(&str, &str)> {
 fn everything_that_is_wrong_is_told_at_once_in_the_files_order() {
     let text = "apps:\n  api:\n    pth: x\n    ports: [80]\n    environments: [{branch: main}]\n  Web: {}\n  web:\n    deployment: {keep_images: 9, keep_releases: 2}\n    lang: perl\ndefaults:\n  env: {1 A: x, B: [c]}\n";
     insta::assert_snapshot!(parse(text).unwrap_err(), @r#"
-    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
-    gokku.yml:4:13: ports: "80" cannot be: it is a list of one HOST:CONTAINER, each from 1 to 65535
+    gokku.yml:3:5: there is no key "pth" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, proxy_protocol, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "path"?
+    gokku.yml:4:13: ports: "80" cannot be: it is a list of HOST:CONTAINER, at most one, and HOST:CONTAINER/tcp, at most 16; each from 1 to 65535
     gokku.yml:5:20: environments[].name is missing: `- name: production`
     gokku.yml:6:3: "Web" has 'W' in it: a name is lower-case letters, digits and dashes
     gokku.yml:8:31: deployment.keep_images: 9 images of 2 releases (keep_releases) cannot be kept
@@ -582,10 +604,43 @@ fn what_containers_may_do() {
     gokku.yml:3:20: capabilities: every container has CHOWN anyway: leave it away
     gokku.yml:3:29: capabilities: NET_RAW stands here twice
     gokku.yml:3:20: expected one value
-    gokku.yml:3:5: there is no key "capabilites" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "capabilities"?
+    gokku.yml:3:5: there is no key "capabilites" here: there is path, binary_name, dockerfile, image, lang, workdir, go_version, goos, goarch, cgo_enabled, entrypoint, command, init, env, ports, protocol, compression, error_pages, proxy_protocol, volumes, network, environments, deployment, health, resources, capabilities, no_new_privileges, processes, build; did you mean "capabilities"?
     gokku.yml:3:17: there is no key "capabilities" here: there is memory, cpus, pids
     gokku.yml:3:24: no_new_privileges: "yes" cannot be: it is true or false
     "#);
+}
+
+/// One port for HTTP or none, and those for TCP, in whatever order.
+#[test]
+fn ports_for_http_and_tcp() {
+    let told = |body: &str| {
+        let app = api(body).unwrap();
+        let http = app
+            .ports
+            .map(|ports| format!("{}:{}", ports.host, ports.container));
+        let http = http.unwrap_or_else(|| app.has_http().to_string());
+        let version = app.proxy_protocol.map(ProxyProtocol::as_str);
+        (http, to_label(&app.tcp_ports), version.unwrap_or_default())
+    };
+    for (body, http, tcp, version) in [
+        ("path: .", "true", "", ""),
+        ("ports: ['8080:80']", "8080:80", "", ""),
+        ("ports: ['5432:5432/tcp']", "false", "5432:5432", ""),
+        (
+            "ports: ['1883:1/tcp', '8080:80', '5432:1/tcp']\n    proxy_protocol: v2",
+            "8080:80",
+            "1883:1,5432:1",
+            "v2",
+        ),
+    ] {
+        let read = told(&format!("    {body}\n"));
+        assert_eq!(read, (http.to_owned(), tcp.to_owned(), version), "{body}");
+    }
+    // What the defaults say of other apps' TCP ports is no error of one that has none.
+    let yml = "apps: {api: {}, db: {ports: ['1:1/tcp']}}\ndefaults: {proxy_protocol: v1}\n";
+    let yml = parse(yml).unwrap();
+    let db = yml.app(&"db".parse().unwrap()).unwrap();
+    assert_eq!(db.proxy_protocol, Some(ProxyProtocol::V1));
 }
 
 /// Every port of the server that could come to count when variables are set and unset, each with its place.
@@ -619,6 +674,11 @@ fn the_servers_ports_that_a_file_names() {
             format!("    ports: ['8080:80']\n    env: {{PORT: 80}}\n{environments}"),
             "3:13 ports 8080",
             "3:13 ports 8080",
+        ),
+        (
+            "    ports: ['5432:1/tcp', '8080:80']\n    env: {PORT: 80}\n".to_owned(),
+            "3:13 ports 5432, 3:27 ports 8080",
+            "3:13 ports 5432, 3:27 ports 8080",
         ),
         ("    env: {PORT: none}\n".to_owned(), "", ""),
     ] {

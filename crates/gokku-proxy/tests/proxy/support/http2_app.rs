@@ -61,6 +61,8 @@ impl Http2App {
     pub(crate) fn target(&self, container: &str) -> Target {
         Target {
             protocol: AppProtocol::H2c,
+            tcp: Vec::new(),
+            proxy_protocol: None,
             ..target(container, self.address)
         }
     }

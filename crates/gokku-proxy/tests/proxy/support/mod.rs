@@ -5,6 +5,7 @@
 //! - [`Http2`] is a connection of HTTP/2, whose every window the test opens itself;
 //! - [`Http2App`] is an app that speaks it, too;
 //! - [`Upstream`] is an app whose every byte the test says itself, [`Named`] one that tells its name;
+//! - [`Lines`] is an app on a TCP port;
 //! - [`Contained`] is a process as an engine starts one in a container;
 //! - [`Authority`] issues certificates, [`TlsClient`] trusts it;
 //! - [`soon`] and [`until`] wait;
@@ -16,6 +17,7 @@ mod http2;
 mod http2_app;
 pub(crate) mod log;
 mod site;
+mod tcp_app;
 mod upstream;
 mod wire;
 
@@ -25,6 +27,7 @@ pub(crate) use gokku_tests::{Issued, PATIENCE, certificate_params as params, soo
 pub(crate) use http2::{Answering, Http2, asked};
 pub(crate) use http2_app::{Http2App, reset_of};
 pub(crate) use site::{Site, app, domain, free_ports, get, refused};
+pub(crate) use tcp_app::{Lines, ask_tcp, reset, rest, say, tcp, tcp_target};
 pub(crate) use upstream::{Named, Upstream, target};
 pub(crate) use wire::{Message, Wire, ok};
 

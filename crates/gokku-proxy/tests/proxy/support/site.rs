@@ -303,7 +303,7 @@ impl Site {
     /// Gives the app `api` a port.
     pub(crate) async fn open(&self) -> u16 {
         let put = self.client.put(&app("api"), PutRoute::From(self.ports)).await;
-        put.expect("a port").port
+        put.expect("a port").port.unwrap()
     }
 
     /// Gives another app a port, and its traffic to this target.
@@ -314,7 +314,7 @@ impl Site {
             ..SwitchTo::default()
         };
         self.client.switch(&app(name), &to).await.expect("a switch");
-        put.expect("a port").port
+        put.expect("a port").port.unwrap()
     }
 
     /// Gives the app `api` a port, and its traffic to this target.
@@ -322,6 +322,27 @@ impl Site {
         let port = self.open().await;
         self.switch_to(target).await;
         port
+    }
+
+    /// Gives the app `api` a route without a port for HTTP, and its traffic to this target.
+    pub(crate) async fn open_tcp(&self, target: Target) {
+        let put = self.client.put(&app("api"), PutRoute::WithoutHttp).await;
+        assert_eq!(put.expect("a route").port, None);
+        self.switch_to(target).await;
+    }
+
+    /// Gives the traffic of `api` to this target, if that may be.
+    pub(crate) async fn try_switch_to(&self, target: Target) -> Result<RouteStatus, Error> {
+        self.try_switch_other("api", target).await
+    }
+
+    /// The same of another app.
+    pub(crate) async fn try_switch_other(&self, name: &str, target: Target) -> Result<RouteStatus, Error> {
+        let to = SwitchTo {
+            targets: vec![target],
+            ..SwitchTo::default()
+        };
+        self.client.switch(&app(name), &to).await
     }
 
     /// Gives the traffic of `api` to this target.

@@ -22,6 +22,8 @@ pub(crate) fn target(container: &str, address: SocketAddr) -> Target {
         health: None,
         protocol: AppProtocol::default(),
         compression: false,
+        tcp: Vec::new(),
+        proxy_protocol: None,
     }
 }
 
