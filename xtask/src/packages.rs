@@ -7,7 +7,7 @@ use std::process::Command;
 const REGISTRY: &str = "docker-registry";
 
 /// A program that proves a package is there, and the package.
-const NEEDED: [(&str, &str); 13] = [
+const NEEDED: [(&str, &str); 14] = [
     ("git", "git"),
     ("sshd", "openssh-server"),
     ("ssh", "openssh-client"),
@@ -18,6 +18,7 @@ const NEEDED: [(&str, &str); 13] = [
     ("cc", "gcc"),
     ("debootstrap", "debootstrap"),
     ("strace", "strace"),
+    ("systemctl", "systemd"),
     (REGISTRY, REGISTRY),
     ("htpasswd", "apache2-utils"),
     ("faketime", "faketime"),
