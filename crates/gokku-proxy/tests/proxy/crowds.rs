@@ -9,6 +9,7 @@ use gokku_proxy::Limits;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
+use tokio::sync::Mutex;
 
 use crate::support::{Named, Site, Wire, get, soon, tcp_target, until};
 
@@ -52,6 +53,9 @@ fn raise_descriptors(needed: u64) {
     setrlimit(Resource::Nofile, Rlimit { current, ..limit }).unwrap();
 }
 
+/// Whoever counts this process's files and memory has no other crowd in it.
+static COUNTING: Mutex<()> = Mutex::const_new(());
+
 /// How many files this process has open.
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
@@ -71,6 +75,7 @@ fn memory() -> u64 {
 #[tokio::test]
 async fn ten_thousand_idle_connections() {
     const CLIENTS: usize = 10_000;
+    let _alone = COUNTING.lock().await;
     raise_descriptors(12_000);
     let site = Site::limited(Limits {
         max_connections: Some(20_000),
@@ -111,6 +116,7 @@ async fn ten_thousand_idle_connections() {
 #[tokio::test]
 async fn p43_silent_connections_cost_no_buffers() {
     const CLIENTS: usize = 3_000;
+    let _alone = COUNTING.lock().await;
     raise_descriptors(12_000);
     let site = Site::limited(Limits {
         max_connections: Some(10_000),
@@ -135,7 +141,7 @@ async fn p43_silent_connections_cost_no_buffers() {
     }
     let crowd = crowd.await.unwrap();
     assert_eq!(site.route().await.targets[0].in_flight, CLIENTS as u64);
-    // The app's end is in this process, too.
+    // The app's end is in this process, too, and other tests are.
     let each = memory().saturating_sub(memory_before) / CLIENTS as u64;
     assert!(each < 16 * 1024, "{each} bytes for a silent connection");
     drop(crowd);
