@@ -30,6 +30,7 @@ mod forward;
 mod http;
 mod os;
 
+pub use client::proxy_header;
 pub use config::limits::Limits;
 pub use config::network::Network;
 pub use control::client::Client;

@@ -9,7 +9,8 @@
 //! - what git says: [`hook_input`], [`proc_receive`]
 //! - what gokku wrote and reads again: [`records`], [`event_log`], [`route_table`]
 //! - what a laptop and a server say to each other: [`afar`]
-//! - what other programs say: [`control_api`], [`build_progress`], [`listeners`]
+//! - what other programs say: [`control_api`], [`build_progress`], [`listeners`], [`proxy_header`]
+//! - what clients ask for: [`domain_routes`]
 #![allow(clippy::missing_panics_doc, reason = "a check panics, that is what it is for")]
 
 use gokku_core::text::decode;
@@ -20,6 +21,7 @@ pub mod build_progress;
 pub mod certificates;
 pub mod control_api;
 pub mod docker_ignore;
+pub mod domain_routes;
 pub mod env_file;
 pub mod event_log;
 pub mod gokku_yml;
@@ -30,6 +32,7 @@ pub mod listeners;
 pub mod names;
 pub mod proc_receive;
 pub mod procfile;
+pub mod proxy_header;
 pub mod records;
 pub mod route_table;
 pub mod settings;
@@ -38,13 +41,14 @@ pub mod settings;
 pub type Check = fn(&[u8]);
 
 /// Every subject, with its check.
-pub const SUBJECTS: [(&str, Check); 19] = [
+pub const SUBJECTS: [(&str, Check); 21] = [
     ("afar", afar::check),
     ("authorized_keys", authorized_keys::check),
     ("build_progress", build_progress::check),
     ("certificates", certificates::check),
     ("control_api", control_api::check),
     ("docker_ignore", docker_ignore::check),
+    ("domain_routes", domain_routes::check),
     ("env_file", env_file::check),
     ("event_log", event_log::check),
     ("gokku_yml", gokku_yml::check),
@@ -55,6 +59,7 @@ pub const SUBJECTS: [(&str, Check); 19] = [
     ("names", names::check),
     ("proc_receive", proc_receive::check),
     ("procfile", procfile::check),
+    ("proxy_header", proxy_header::check),
     ("records", records::check),
     ("route_table", route_table::check),
     ("settings", settings::check),

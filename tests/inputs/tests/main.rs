@@ -93,6 +93,7 @@ subjects! {
     certificates
     control_api
     docker_ignore
+    domain_routes
     env_file
     event_log
     gokku_yml
@@ -103,6 +104,7 @@ subjects! {
     names
     proc_receive
     procfile
+    proxy_header
     records
     route_table
     settings

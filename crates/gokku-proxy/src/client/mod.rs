@@ -16,7 +16,7 @@ pub(crate) mod client_stream;
 pub(crate) mod connection_limit;
 pub(crate) mod connection_state;
 pub(crate) mod http2_io;
-pub(crate) mod proxy_header;
+pub mod proxy_header;
 pub(crate) mod request_body;
 pub(crate) mod serve_context;
 pub(crate) mod stream_progress;

@@ -19,9 +19,11 @@ const LONGEST_REST: usize = 2048;
 
 /// Who has connected, and to where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Endpoints {
-    pub(crate) source: SocketAddr,
-    pub(crate) destination: SocketAddr,
+pub struct Endpoints {
+    /// The client.
+    pub source: SocketAddr,
+    /// Where it has connected to.
+    pub destination: SocketAddr,
 }
 
 impl Endpoints {
@@ -35,7 +37,7 @@ impl Endpoints {
 
 /// Returns the header by which an app is told whose a connection is; without endpoints, that it is the switch's own, to see whether the
 /// app lives.
-pub(crate) fn header(version: ProxyProtocol, of: Option<Endpoints>) -> Vec<u8> {
+pub fn header(version: ProxyProtocol, of: Option<Endpoints>) -> Vec<u8> {
     match version {
         ProxyProtocol::V1 => line(of).into_bytes(),
         ProxyProtocol::V2 => binary(of),
@@ -101,7 +103,7 @@ fn to_v6(address: IpAddr) -> Ipv6Addr {
 
 /// Reads the header with which a connection begins, and nothing behind it. Returns whose connection it is; none where the load balancer
 /// says that it is its own (to check whether this one lives), or does not know.
-pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Endpoints>> {
+pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Endpoints>> {
     let mut header = vec![0; SIGNATURE.len()];
     stream.read_exact(&mut header).await?;
     if header == SIGNATURE {

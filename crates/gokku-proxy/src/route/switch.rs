@@ -88,6 +88,12 @@ impl Switch {
         read(&self.routes).values().cloned().collect()
     }
 
+    /// Returns the app that a request leads to by its domain, given its host, perhaps with a port, and its path without the query.
+    pub fn leads_to(&self, host: &str, path: &str) -> Option<AppName> {
+        let found = self.domains.find(host, path)?;
+        Some(found.route.app().clone())
+    }
+
     /// Returns the domains of all apps.
     pub(crate) fn domains(&self) -> &Arc<DomainTable> {
         &self.domains
