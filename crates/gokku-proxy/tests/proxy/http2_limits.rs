@@ -1,16 +1,17 @@
-//! P41: what a client of HTTP/2 may cost, and that others do not notice.
+//! P41, P45: what a client of HTTP/2 may cost, and that others do not notice.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use gokku_proxy::Limits;
+use gokku_proxy::control::api::Hold;
 use h2::Reason;
 use h2::client::Builder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::TcpSocket;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::support::{Http2, Named, PATIENCE, Site, Upstream, Wire, asked, get, noise, ok, soon, until};
+use crate::support::{Http2, Named, PATIENCE, Site, Upstream, Wire, app, asked, get, noise, ok, soon, until};
 
 const SHORT: Duration = Duration::from_millis(300);
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -131,6 +132,49 @@ async fn p41_max_concurrent_streams() {
             .await;
     }
     assert_eq!(rude.next_of(RST_STREAM).await, [0, 0, 0, 7], "REFUSED_STREAM");
+}
+
+/// P45: who sends more than the app has taken, and than the windows are, is cut off; others do not notice.
+#[tokio::test]
+async fn p45_nobody_sends_more_than_the_windows() {
+    const PIECE: usize = 16 * 1024;
+    let tight = [
+        // One request of more than its window, and two that are more together.
+        (70_000, 16 << 20, &[5][..]),
+        (16 << 20, 100_000, &[4, 4]),
+    ];
+    for (stream_window_bytes, connection_window_bytes, pieces) in tight {
+        let (site, _upstream, port) = served(Limits {
+            stream_window_bytes,
+            connection_window_bytes,
+            ..Limits::default()
+        })
+        .await;
+        let other = Named::new("other").await;
+        let other = site.open_other("other", other.target()).await;
+        // Nobody takes what waits.
+        let hold = Hold { limit_ms: 60_000 };
+        site.client.hold(&app("api"), hold).await.unwrap();
+        let mut rude = Frames::connect(port).await;
+        let mut request = head();
+        request[0] = 0x83;
+        for (number, pieces) in (0..).zip(pieces) {
+            rude.try_send(HEADERS, END_HEADERS, number * 2 + 1, &request)
+                .await;
+            for _ in 0..*pieces {
+                rude.try_send(DATA, 0, number * 2 + 1, &[0; PIECE]).await;
+            }
+        }
+        let code = loop {
+            match rude.next().await {
+                (RST_STREAM, _, _, payload) => break payload,
+                (GOAWAY, _, _, payload) => break payload[4..8].to_vec(),
+                _ => {}
+            }
+        };
+        assert_eq!(code, [0, 0, 0, 3], "FLOW_CONTROL_ERROR");
+        assert_eq!(get(other, "/").await.text(), "other");
+    }
 }
 
 /// Each request counts as one of the connections that an app's clients may have: it costs one to the app.

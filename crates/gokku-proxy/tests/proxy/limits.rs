@@ -1,8 +1,10 @@
 //! What slow, greedy and silent clients are answered, and that others do not notice.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gokku_proxy::Limits;
+use gokku_proxy::config::limits::LIMITS;
 
 use crate::support::{Named, PATIENCE, Site, Upstream, Wire, get, ok, soon};
 
@@ -351,4 +353,24 @@ async fn slow_clients_disturb_nobody() {
     let drained = site.drain("slow", limit, limit).await.unwrap();
     assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
     assert!(drained.left > 0, "those that send a body have not ended");
+}
+
+/// P45: each limit has a name, a default, and a test that sets it to go beyond it.
+#[test]
+fn p45_every_limit_is_gone_beyond() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/proxy");
+    let files = std::fs::read_dir(tests)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files = files.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let all: String = files.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    for limit in LIMITS {
+        let set = [format!(" {}: ", limit.name), format!(" {},", limit.name)];
+        assert!(
+            set.iter().any(|set| all.contains(set)),
+            "no test sets {}",
+            limit.name
+        );
+        assert!(!limit.default.is_empty(), "{} has no default", limit.name);
+    }
 }
