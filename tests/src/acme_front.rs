@@ -1,4 +1,6 @@
-//! What stands between the client and the authority in some tests: it notes what passes, and answers in its place.
+//! What stands between a client and the authority in some tests: it notes what passes, and answers in its place.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot have what it needs fails")]
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -18,11 +20,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-use crate::server::Pebble;
+use crate::pebble::Pebble;
 
 /// What becomes of a request.
 #[derive(Clone, Debug)]
-pub(crate) enum Act {
+pub enum FrontAct {
     /// The authority answers it.
     Pass,
     /// Nobody answers it.
@@ -32,15 +34,17 @@ pub(crate) enum Act {
 }
 
 /// What stands in front of an authority.
-pub(crate) struct Front {
-    pub(crate) port: u16,
+pub struct AcmeFront {
+    /// Its port of HTTPS, by the same certificate as the authority.
+    pub port: u16,
     seen: Arc<Mutex<Vec<(String, Bytes)>>>,
 }
 
-type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+/// A client that speaks HTTPS alone.
+pub type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// A client that knows the authority's server.
-pub(crate) fn client(pebble: &Pebble) -> HttpsClient {
+pub fn acme_client(pebble: &Pebble) -> HttpsClient {
     let mut roots = rustls::RootCertStore::empty();
     roots
         .add(CertificateDer::from_pem_file(pebble.root()).unwrap())
@@ -58,11 +62,11 @@ pub(crate) fn client(pebble: &Pebble) -> HttpsClient {
     Client::builder(TokioExecutor::new()).build(connector)
 }
 
-impl Front {
+impl AcmeFront {
     /// One that does with each request, known by its number and its path, what it is told.
-    pub(crate) async fn start(
+    pub async fn start(
         pebble: &Pebble,
-        act: impl Fn(usize, &str) -> Act + Send + Sync + 'static,
+        act: impl Fn(usize, &str) -> FrontAct + Send + Sync + 'static,
     ) -> Self {
         let chain = vec![CertificateDer::from_pem_file(pebble.root()).unwrap()];
         let key = PrivateKeyDer::from_pem_file(pebble.at("server.key")).unwrap();
@@ -81,7 +85,7 @@ impl Front {
         let passing = Arc::new(Passing {
             act: Box::new(act),
             seen: front.seen.clone(),
-            client: client(pebble),
+            client: acme_client(pebble),
             behind: pebble.address(),
         });
         tokio::spawn(async move {
@@ -103,14 +107,19 @@ impl Front {
         front
     }
 
+    /// The URL of the authority's directory, by way of it.
+    pub fn directory(&self) -> String {
+        format!("https://localhost:{}/dir", self.port)
+    }
+
     /// The paths of all requests, with their bodies.
-    pub(crate) fn seen(&self) -> Vec<(String, Bytes)> {
+    pub fn seen(&self) -> Vec<(String, Bytes)> {
         self.seen.lock().unwrap().clone()
     }
 }
 
 /// What becomes of a request, by its number and its path.
-type Rule = Box<dyn Fn(usize, &str) -> Act + Send + Sync>;
+type Rule = Box<dyn Fn(usize, &str) -> FrontAct + Send + Sync>;
 
 struct Passing {
     act: Rule,
@@ -130,15 +139,15 @@ impl Passing {
             seen.len() - 1
         };
         match (self.act)(number, &path) {
-            Act::Hang => std::future::pending().await,
-            Act::Answer(status, wait, content, body) => {
+            FrontAct::Hang => std::future::pending().await,
+            FrontAct::Answer(status, wait, content, body) => {
                 let mut answer = Response::builder().status(status).header("content-type", content);
                 if let Some(wait) = wait {
                     answer = answer.header("retry-after", wait);
                 }
                 answer.body(Full::new(body.into())).map_err(io::Error::other)
             }
-            Act::Pass => {
+            FrontAct::Pass => {
                 let uri = format!("https://{}{path}", self.behind).replace("127.0.0.1", "localhost");
                 parts.uri = uri.parse::<Uri>().map_err(io::Error::other)?;
                 let asked = self.client.request(Request::from_parts(parts, Full::new(body)));

@@ -43,6 +43,7 @@
     reason = "a check is called for its panic; what runs something is must_use"
 )]
 
+mod acme_front;
 mod app;
 mod authority;
 mod base_image;
@@ -75,6 +76,7 @@ mod uplink;
 mod wait;
 mod working_copy;
 
+pub use acme_front::{AcmeFront, FrontAct, HttpsClient, acme_client};
 pub use app::App;
 pub use authority::{Authority, CertificateFiles, Issued, certificate_params, trusting};
 pub use base_image::{ensure_image, ensure_images, ensure_machine, ensure_python, vendor};

@@ -10,16 +10,20 @@ use gokku_tests::{
 };
 
 /// A server, and an authority that asks it for proofs.
-struct Scene {
-    server: Server,
-    pebble: Pebble,
+pub(crate) struct Scene {
+    pub(crate) server: Server,
+    pub(crate) pebble: Pebble,
     /// What the server's machine knows of names, beside the DNS.
     hosts: PathBuf,
 }
 
 impl Scene {
-    fn new(options: PebbleOptions) -> Self {
-        let (server, pebble) = (Server::new(), Pebble::start(options));
+    pub(crate) fn new(options: PebbleOptions) -> Self {
+        Self::of(Server::new(), options)
+    }
+
+    pub(crate) fn of(server: Server, options: PebbleOptions) -> Self {
+        let pebble = Pebble::start(options);
         let config = server.read("config.toml");
         let ports = format!("[proxy]\nhttp = {}\nhttps = {}\n", pebble.http, pebble.tls);
         server.write("config.toml", config.replace("[proxy]\n", &ports));
@@ -33,7 +37,7 @@ impl Scene {
     }
 
     /// Starts the daemon where the hosts file is this one's own.
-    fn start(&self) -> Running {
+    pub(crate) fn start(&self) -> Running {
         let mut command = self.server.command("unshare");
         command.args(["--mount", "--", "sh", "-c"]);
         command.arg("mount --bind \"$1\" /etc/hosts && exec gokku proxy run");
@@ -47,7 +51,7 @@ impl Scene {
     }
 
     /// Has names lead here.
-    fn resolve(&self, names: &[&str]) {
+    pub(crate) fn resolve(&self, names: &[&str]) {
         let mut text = "127.0.0.1 localhost\n".to_owned();
         for name in names {
             let _ = writeln!(text, "127.0.0.1 {name}");
@@ -58,10 +62,14 @@ impl Scene {
 
     /// Agrees to the authority's terms.
     fn agree(&self) {
+        self.agree_to(&self.pebble.directory());
+    }
+
+    /// The same, and has it be asked at this directory.
+    pub(crate) fn agree_to(&self, directory: &str) {
         let config = self.server.read("config.toml");
         let acme = format!(
-            "\n[acme]\nemail = \"admin@example.com\"\ndirectory = \"{}\"\nroot = \"{}\"\n",
-            self.pebble.directory(),
+            "\n[acme]\nemail = \"admin@example.com\"\ndirectory = \"{directory}\"\nroot = \"{}\"\n",
             self.pebble.root().display()
         );
         self.server.write("config.toml", config + &acme);
@@ -76,24 +84,24 @@ impl Scene {
     }
 
     /// What a client gets by https that accepts what the authority issues.
-    fn curl(&self, host: &str) -> Result<String, String> {
+    pub(crate) fn curl(&self, host: &str) -> Result<String, String> {
         curl(&self.pebble.trusted(), self.https(), host, "/version")
     }
 
-    fn await_https(&self, host: &str, expected: &str) {
+    pub(crate) fn await_https(&self, host: &str, expected: &str) {
         wait_until(&format!("https of {host}"), PATIENCE, || {
             (self.curl(host).as_deref() == Ok(expected)).then_some(())
         });
     }
 
     /// What is said of a domain.
-    fn listed(&self, domain: &str) -> serde_json::Value {
+    pub(crate) fn listed(&self, domain: &str) -> serde_json::Value {
         let listed = self.server.gokku(["domains", "list", "--json"]).ok().json();
         let all = listed.as_array().unwrap();
         all.iter().find(|one| one["domain"] == domain).unwrap().clone()
     }
 
-    fn await_problem(&self, domain: &str, kind: &str) {
+    pub(crate) fn await_problem(&self, domain: &str, kind: &str) {
         wait_until(&format!("{kind} of {domain}"), PATIENCE, || {
             let listed = self.listed(domain);
             (listed["order"]["problem"]["kind"] == kind).then_some(())
@@ -101,7 +109,7 @@ impl Scene {
     }
 }
 
-fn deployed<'server>(server: &'server Server, version: &str) -> App<'server> {
+pub(crate) fn deployed<'server>(server: &'server Server, version: &str) -> App<'server> {
     let api = server.create("api");
     api.gokku(["config", "set", "ZERO_DOWNTIME=true"]).ok();
     api.working_copy().release(version).ok();

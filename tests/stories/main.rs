@@ -48,6 +48,7 @@ mod names;
 mod networks;
 mod no_engine;
 mod odd_trees;
+mod orders_cut_off;
 mod output_floods;
 mod ports;
 mod power;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod answering;
-mod front;
 mod orders;
 mod server;
 mod trouble;

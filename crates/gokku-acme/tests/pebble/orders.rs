@@ -7,11 +7,11 @@ use std::time::Duration;
 use gokku_acme::{AccountStore, Client, DnsHook, Error, ExternalAccount, Issued, Request};
 use gokku_core::certificates::proof::Proof;
 use gokku_core::domains::name::DomainName;
+use gokku_tests::{AcmeFront, FrontAct};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::answering::Answering;
-use crate::front::{Act, Front};
 use crate::server::{AsAuthority, Options, Pebble};
 
 /// An account that is kept in memory, and how often another one was kept.
@@ -140,7 +140,7 @@ async fn a_wildcard_is_proved_by_the_program_that_writes_to_the_dns() {
 #[tokio::test]
 async fn renewal_information_is_read_and_a_renewal_says_what_it_renews() {
     let pebble = Pebble::start(Options::default());
-    let front = Front::start(&pebble, |_, _| Act::Pass).await;
+    let front = AcmeFront::start(&pebble, |_, _| FrontAct::Pass).await;
     let answering = Answering::to(&pebble).await;
     let client = Client::new(pebble.authority_at(front.port)).unwrap();
     let account = Kept::default();
@@ -178,7 +178,7 @@ async fn renewal_information_is_read_and_a_renewal_says_what_it_renews() {
 }
 
 /// What was sent to a path, taken out of its signature.
-fn payloads(front: &Front, path: &str) -> Vec<String> {
+fn payloads(front: &AcmeFront, path: &str) -> Vec<String> {
     let seen = front.seen();
     let bodies = seen
         .iter()
@@ -221,7 +221,7 @@ async fn the_profile_and_the_contact_are_said_and_an_external_account_is_bound()
         external_account: Some(("kid-1", KEY)),
         ..Options::default()
     });
-    let front = Front::start(&pebble, |_, _| Act::Pass).await;
+    let front = AcmeFront::start(&pebble, |_, _| FrontAct::Pass).await;
     let answering = Answering::to(&pebble).await;
     let mut authority = pebble.authority_at(front.port);
     authority.profile = Some("shortlived".to_owned());

@@ -8,11 +8,11 @@ use gokku_core::certificates::problem::Problem;
 use gokku_core::certificates::proof::Proof;
 use gokku_core::domains::name::DomainName;
 use gokku_core::text::utc_time::UtcTime;
+use gokku_tests::{AcmeFront, FrontAct, acme_client};
 use http_body_util::{BodyExt, Full};
 use instant_acme::{Account, BodyWrapper, BytesResponse, HttpClient};
 
 use crate::answering::Answering;
-use crate::front::{Act, Front, client};
 use crate::orders::{Kept, leaf, order};
 use crate::server::{AsAuthority, Options, Pebble};
 
@@ -90,7 +90,7 @@ async fn an_account_that_is_no_longer_accepted_is_replaced() {
     order(&acme, HTTP, &account, &answering).await.unwrap();
     let kept = account.0.lock().unwrap().0.clone().unwrap();
     // Deactivated, by its own key.
-    let builder = Account::builder_with_http(Box::new(Plain(client(&pebble))));
+    let builder = Account::builder_with_http(Box::new(Plain(acme_client(&pebble))));
     let credentials = serde_json::from_slice(&kept).unwrap();
     builder
         .from_credentials(credentials)
@@ -127,10 +127,13 @@ async fn an_authority_that_hangs_at_any_request_costs_no_more_than_its_limit() {
         ..Limits::default()
     };
     for at in 0..100 {
-        let front = Front::start(
-            &pebble,
-            move |number, _| if number == at { Act::Hang } else { Act::Pass },
-        )
+        let front = AcmeFront::start(&pebble, move |number, _| {
+            if number == at {
+                FrontAct::Hang
+            } else {
+                FrontAct::Pass
+            }
+        })
         .await;
         let mut authority = pebble.authority_at(front.port);
         authority.limits = limits;
@@ -157,12 +160,12 @@ async fn an_order_that_is_never_ready_ends_at_its_own_limit() {
     let pebble = Pebble::start(Options::default());
     let answering = Answering::to(&pebble).await;
     // Each answer comes, but no proof is ever looked at.
-    let front = Front::start(&pebble, |_, path| {
+    let front = AcmeFront::start(&pebble, |_, path| {
         if path.starts_with("/chalZ/") {
             let body = r#"{"type":"http-01","url":"https://localhost/","status":"pending","token":"t"}"#;
-            Act::Answer(200, None, "application/json", body.into())
+            FrontAct::Answer(200, None, "application/json", body.into())
         } else {
-            Act::Pass
+            FrontAct::Pass
         }
     })
     .await;
@@ -187,9 +190,9 @@ async fn what_an_authority_answers_is_told_by_its_kind() {
     let limited = br#"{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many\ncertificates"}"#;
     let named = br#"{"type":"urn:ietf:params:acme:error:malformed","detail":"refused","subproblems":[
         {"type":"urn:ietf:params:acme:error:caa","detail":"no","identifier":{"type":"dns","value":"a.test"}}]}"#;
-    let table: [(Act, Problem); 7] = [
+    let table: [(FrontAct, Problem); 7] = [
         (
-            Act::Answer(
+            FrontAct::Answer(
                 429,
                 Some("Fri, 31 Dec 2100 23:59:59 GMT"),
                 problem,
@@ -200,11 +203,11 @@ async fn what_an_authority_answers_is_told_by_its_kind() {
             },
         ),
         (
-            Act::Answer(429, None, problem, limited.to_vec()),
+            FrontAct::Answer(429, None, problem, limited.to_vec()),
             Problem::RateLimited { until: None },
         ),
         (
-            Act::Answer(
+            FrontAct::Answer(
                 429,
                 Some("Fri, 31 Dec 2100 23:59:59 GMT"),
                 "text/html",
@@ -215,24 +218,24 @@ async fn what_an_authority_answers_is_told_by_its_kind() {
             },
         ),
         (
-            Act::Answer(502, None, "text/html", b"<html>".to_vec()),
+            FrontAct::Answer(502, None, "text/html", b"<html>".to_vec()),
             Problem::AuthorityAway,
         ),
         (
-            Act::Answer(503, None, problem, b"{}".to_vec()),
+            FrontAct::Answer(503, None, problem, b"{}".to_vec()),
             Problem::AuthorityAway,
         ),
         (
-            Act::Answer(200, None, "text/html", vec![b' '; 2 << 20]),
+            FrontAct::Answer(200, None, "text/html", vec![b' '; 2 << 20]),
             Problem::AuthorityAway,
         ),
-        (Act::Answer(403, None, problem, named.to_vec()), Problem::Caa),
+        (FrontAct::Answer(403, None, problem, named.to_vec()), Problem::Caa),
     ];
     for (act, expected) in table {
         let shown = format!("{expected:?}");
-        let front = Front::start(&pebble, move |_, path| match path {
+        let front = AcmeFront::start(&pebble, move |_, path| match path {
             "/order-plz" => act.clone(),
-            _ => Act::Pass,
+            _ => FrontAct::Pass,
         });
         let authority = pebble.authority_at(front.await.port);
         let acme = Client::new(authority).unwrap();
@@ -252,13 +255,13 @@ async fn what_an_authority_answers_is_told_by_its_kind() {
 async fn a_proof_that_fails_at_once_is_the_name_s_and_not_the_account_s() {
     let pebble = Pebble::start(Options::default());
     let answering = Answering::to(&pebble).await;
-    let front = Front::start(&pebble, |_, path| {
+    let front = AcmeFront::start(&pebble, |_, path| {
         if path.starts_with("/chalZ/") {
             let body = r#"{"type":"http-01","url":"https://localhost/","status":"invalid","token":"t",
                 "error":{"type":"urn:ietf:params:acme:error:unauthorized","detail":"another answer"}}"#;
-            Act::Answer(200, None, "application/json", body.into())
+            FrontAct::Answer(200, None, "application/json", body.into())
         } else {
-            Act::Pass
+            FrontAct::Pass
         }
     })
     .await;
