@@ -28,6 +28,18 @@ const SERVER_KEYS: &[[&str; 4]] = &[
         "a number from 1 to 65535",
     ],
     [
+        "proxy.public_http",
+        "-",
+        "The port by which clients come to `http`, where a router, or a program that passes connections on, has another one in front of it: addresses that are told have this one",
+        "a number from 1 to 65535",
+    ],
+    [
+        "proxy.public_https",
+        "-",
+        "The same of `https`: clients are redirected to this one",
+        "a number from 1 to 65535",
+    ],
+    [
         "proxy.h2c",
         "false",
         "Whether HTTP/2 is spoken without TLS, too, on every port that is not for HTTPS, by clients that begin with it (`h2c` by prior knowledge), as those of gRPC do: [Protocols](domains.md#protocols)",

@@ -318,6 +318,9 @@ impl CertificatesStatus {
 pub struct HttpsPortStatus {
     /// The port.
     pub https: u16,
+    /// The port by which clients come to it, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<u16>,
     /// Why it is not open, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
@@ -328,9 +331,26 @@ pub struct HttpsPortStatus {
 pub struct DomainPortStatus {
     /// The port for HTTP.
     pub http: u16,
+    /// The port by which clients come to it, where that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public: Option<u16>,
     /// Why it is not open, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
+}
+
+impl DomainPortStatus {
+    /// Returns the port that clients ask.
+    pub fn asked(&self) -> u16 {
+        self.public.unwrap_or(self.http)
+    }
+}
+
+impl HttpsPortStatus {
+    /// Returns the port that clients ask.
+    pub fn asked(&self) -> u16 {
+        self.public.unwrap_or(self.https)
+    }
 }
 
 /// The status of the switch.

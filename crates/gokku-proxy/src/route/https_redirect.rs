@@ -22,7 +22,7 @@ pub(crate) struct HttpsRedirect {
 }
 
 impl HttpsRedirect {
-    /// Creates one that sends nobody anywhere before [`Self::set_open`].
+    /// Creates one that sends nobody anywhere before [`Self::set_open`], and then to this port.
     pub(crate) fn new(certificates: Arc<CertificateTable>, port: u16) -> Self {
         Self {
             certificates,

@@ -24,15 +24,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct DomainPort {
     number: u16,
+    public: Option<u16>,
     errors: Arc<ErrorLog>,
     trouble: Mutex<Option<String>>,
 }
 
 impl DomainPort {
-    /// Creates the port of this number; it is not open yet.
-    pub(crate) fn new(number: u16) -> Self {
+    /// Creates the port of this number, to which clients come by another one if it is given; it is not open yet.
+    pub(crate) fn new(number: u16, public: Option<u16>) -> Self {
         Self {
             number,
+            public: public.filter(|public| *public != number),
             errors: Arc::default(),
             trouble: Mutex::default(),
         }
@@ -41,6 +43,11 @@ impl DomainPort {
     /// Returns its number.
     pub(crate) fn number(&self) -> u16 {
         self.number
+    }
+
+    /// Returns the one that clients ask, if it is another.
+    pub(crate) fn public(&self) -> Option<u16> {
+        self.public
     }
 
     /// Returns why it is not open, if it is to be and is not.

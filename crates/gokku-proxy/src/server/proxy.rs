@@ -62,6 +62,10 @@ pub struct Config {
     pub http: u16,
     /// The same by TLS, once one of them has a certificate.
     pub https: u16,
+    /// The port by which clients come to `http`, where something in front passes another one on to it.
+    pub public_http: Option<u16>,
+    /// The same of `https`.
+    pub public_https: Option<u16>,
     /// Whether HTTP/2 is spoken without TLS, too, by clients that begin with it.
     pub h2c: bool,
     /// The folder of the certificates.
@@ -155,7 +159,10 @@ impl Proxy {
             tracing::error!("{trouble}");
         }
         let certificates = Arc::new(Certificates::of(&config.certificates));
-        let redirect = HttpsRedirect::new(Arc::clone(&certificates.table), config.https);
+        let redirect = HttpsRedirect::new(
+            Arc::clone(&certificates.table),
+            config.public_https.unwrap_or(config.https),
+        );
         let acceptor = Acceptor::new(Arc::clone(&certificates.table)).map_err(StartError::Tls)?;
         let state = Arc::new(State {
             switch: Switch::new(table, loaded.routes, config.limits.clone()),
@@ -169,8 +176,8 @@ impl Proxy {
                 ),
                 store,
             ),
-            http_port: DomainPort::new(config.http),
-            https_port: DomainPort::new(config.https),
+            http_port: DomainPort::new(config.http, config.public_http),
+            https_port: DomainPort::new(config.https, config.public_https),
             certificates,
             redirect: Arc::new(redirect),
             acme: Arc::default(),

@@ -62,10 +62,12 @@ impl State {
             trouble: self.trouble.clone(),
             domain_port: self.is_port_wanted(Scheme::Http).then(|| DomainPortStatus {
                 http: self.http_port.number(),
+                public: self.http_port.public(),
                 trouble: self.http_port.trouble(),
             }),
             https_port: self.is_port_wanted(Scheme::Https).then(|| HttpsPortStatus {
                 https: self.https_port.number(),
+                public: self.https_port.public(),
                 trouble: self.https_port.trouble(),
             }),
             certificates: self.certificates.status(),

@@ -18,6 +18,26 @@ async fn set(site: &Site, domains: Vec<Domain>) {
     site.client.put_domains(&app("api"), &put).await.expect("domains");
 }
 
+/// Behind a router that has another port than this server.
+#[tokio::test]
+async fn clients_are_sent_to_the_port_that_they_reach() {
+    let mut site = Site::stopped();
+    site.public_https = Some(443);
+    site.start().await.unwrap();
+    let blue = Named::new("api").await;
+    site.serve(blue.target()).await;
+    set(&site, vec![domain("example.com")]).await;
+    let authority = Authority::new();
+    site.add_certificate(&authority.issue(&["example.com"])).await;
+    let sent = ask(&site, "example.com:8080", "/a?b", "").await;
+    assert_eq!(sent.header("location"), Some("https://example.com/a?b"));
+    let port = site.client.status().await.unwrap().https_port.unwrap();
+    assert_eq!(
+        (port.https, port.public, port.asked()),
+        (site.https(), Some(443), 443)
+    );
+}
+
 #[tokio::test]
 async fn who_asks_by_http_is_sent_to_the_same_by_https() {
     let site = Site::new().await;

@@ -224,6 +224,10 @@ pub struct ProxyConfig {
     pub http: NonZero<u16>,
     /// The same by HTTPS, once one of them has a certificate.
     pub https: NonZero<u16>,
+    /// The port by which clients come to `http`, where something in front passes another one on to it.
+    pub public_http: Option<NonZero<u16>>,
+    /// The same of `https`.
+    pub public_https: Option<NonZero<u16>>,
     /// Whether HTTP/2 is spoken without TLS, too, by clients that begin with it.
     pub h2c: bool,
     /// Where the search for a free host port begins.
@@ -246,6 +250,8 @@ impl Default for ProxyConfig {
             bind: None,
             http: HTTP,
             https: HTTPS,
+            public_http: None,
+            public_https: None,
             h2c: false,
             first_port: 8000,
             forbidden_ports: Vec::new(),

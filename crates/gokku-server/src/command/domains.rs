@@ -216,10 +216,10 @@ impl Seen {
         };
         let by_https = https
             .filter(|port| port.trouble.is_none())
-            .map(|port| address(domain, Scheme::Https, port.https));
+            .map(|port| address(domain, Scheme::Https, port.asked()));
         let by_http = || {
             port.filter(|port| port.trouble.is_none())
-                .map(|port| address(domain, Scheme::Http, port.http))
+                .map(|port| address(domain, Scheme::Http, port.asked()))
         };
         DomainFacts {
             domain: domain.to_string(),

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -92,6 +93,8 @@ async fn serve(
         bind: settings.bind,
         http: settings.http.get(),
         https: settings.https.get(),
+        public_http: settings.public_http.map(NonZero::get),
+        public_https: settings.public_https.map(NonZero::get),
         h2c: settings.h2c,
         certificates: server.root.certificates(),
         limits: settings.limits,

@@ -37,8 +37,8 @@ pub(crate) fn url_of(server: &Server, route: &RouteStatus, ports: &DomainPorts) 
     let https = ports.https.as_ref().filter(|port| port.trouble.is_none());
     if let Some(domain) = first_address(&route.domains, &[]) {
         let secured = https.filter(|_| ports.certificates.is_secured(&domain.name));
-        let by_https = secured.map(|port| domain.url(Scheme::Https, port.https));
-        let url = by_https.or_else(|| http.map(|port| domain.url(Scheme::Http, port.http)));
+        let by_https = secured.map(|port| domain.url(Scheme::Https, port.asked()));
+        let url = by_https.or_else(|| http.map(|port| domain.url(Scheme::Http, port.asked())));
         if url.is_some() {
             return url;
         }

@@ -34,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) proxy_protocol: bool,
     /// Whether the next one speaks HTTP/2 without TLS.
     pub(crate) h2c: bool,
+    /// The port by which clients come to that of HTTPS, if it is another one.
+    pub(crate) public_https: Option<u16>,
     /// The first of ten ports that are nobody else's.
     pub(crate) ports: u16,
 }
@@ -128,6 +130,7 @@ impl Site {
             folder,
             running: None,
             h2c: false,
+            public_https: None,
             ports: free_ports(),
         }
     }
@@ -139,6 +142,8 @@ impl Site {
             bind: Some(Ipv4Addr::LOCALHOST.into()),
             http: self.http(),
             https: self.https(),
+            public_http: None,
+            public_https: self.public_https,
             h2c: self.h2c,
             certificates: self.certificates(),
             limits: self.limits.clone(),
