@@ -296,6 +296,7 @@ mod tests {
     use std::fs;
 
     use gokku_server::Root;
+    use gokku_server::app::acme_config::Challenge;
     use gokku_server::app::server_config;
 
     use super::*;
@@ -360,6 +361,10 @@ mod tests {
                 "proxy.http" => assert_eq!(config.proxy.http.to_string(), *default),
                 "proxy.https" => assert_eq!(config.proxy.https.to_string(), *default),
                 "proxy.proxy_protocol" => assert_eq!(config.proxy.proxy_protocol.to_string(), *default),
+                "acme.challenge" => {
+                    assert_eq!(config.acme.challenge, Challenge::default());
+                    assert_eq!("http-01", *default);
+                }
                 "acme.staging" => assert_eq!(config.acme.staging.to_string(), *default),
                 "proxy.h2c" => assert_eq!(config.proxy.h2c.to_string(), *default),
                 "proxy.first_port" => assert_eq!(config.proxy.first_port.to_string(), *default),
