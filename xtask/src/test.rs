@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything that must be true before a change lands.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::mpsc::{self, Receiver, Sender};
 
@@ -41,6 +42,12 @@ pub(crate) fn run(part: Option<Part>) -> ExitCode {
         ExitCode::FAILURE
     }
 }
+
+/// The test binaries that wait for nothing and do the same however slowly: they compute beside those that mostly wait, in the time that
+/// these leave.
+const COMPUTING: [&str; 6] = ["all_commands", "inputs", "languages", "model", "shells", "words"];
+/// How much whoever computes stands back, nice(1).
+const STANDS_BACK: &str = "10";
 
 /// What is tried without an engine, in seconds.
 const QUICK: [&str; 7] = [
@@ -111,11 +118,66 @@ fn tests(counts: &mut Counts, when_compiled: &Receiver<()>) -> Result<(), String
     let result = when_compiled
         .recv()
         .map_err(|_| "they were not compiled".to_owned())
-        .and_then(|()| cargo_test(counts, &["--workspace"], engine.as_ref()));
+        .and_then(|()| side_by_side(counts, engine.as_ref()));
     // It has ended long ago, unless nothing was compiled.
     let _ = images.kill();
     let _ = images.wait();
     result
+}
+
+/// Runs all tests: those that compute beside the others, and then the examples in the documentation.
+fn side_by_side(counts: &mut Counts, engine: Option<&OwnEngine>) -> Result<(), String> {
+    let named = |binaries: &[String]| -> Vec<String> {
+        let named = binaries.iter().flat_map(|binary| ["--test", binary]);
+        named.map(str::to_owned).collect()
+    };
+    let (computing, waiting): (Vec<String>, Vec<String>) = test_binaries()?
+        .into_iter()
+        .partition(|binary| COMPUTING.contains(&binary.as_str()));
+    let computing = [
+        vec!["--workspace".to_owned(), "--lib".to_owned()],
+        named(&computing),
+    ]
+    .concat();
+    let waiting = [
+        vec!["--workspace".to_owned(), "--bins".to_owned()],
+        named(&waiting),
+    ]
+    .concat();
+    let (computed, waited) = std::thread::scope(|scope| {
+        let computed = scope.spawn(|| {
+            let mut counts = Counts::default();
+            let mut nice = Command::new("nice");
+            nice.args(["-n", STANDS_BACK]).arg(cargo().get_program());
+            let result = run_tests(&mut counts, nice, &computing, None);
+            (counts, result)
+        });
+        let waited = cargo_test(counts, &waiting, engine);
+        let computed = computed.join();
+        (
+            computed.unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            waited,
+        )
+    });
+    counts.take(computed.0);
+    let documented = cargo_test(counts, &["--workspace".to_owned(), "--doc".to_owned()], engine);
+    waited.and(computed.1).and(documented)
+}
+
+/// The names of all test binaries, as cargo has them.
+fn test_binaries() -> Result<Vec<String>, String> {
+    let output = cargo()
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .map_err(|error| format!("cargo metadata could not be run: {error}"))?;
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("cargo metadata cannot be read: {error}"))?;
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let targets = packages.flat_map(|package| package["targets"].as_array().into_iter().flatten());
+    let tests = targets.filter(|target| target["kind"][0] == "test");
+    Ok(tests
+        .filter_map(|target| Some(target["name"].as_str()?.to_owned()))
+        .collect())
 }
 
 /// Starts to make the images that tests begin with.
@@ -132,8 +194,12 @@ fn images(engine: Option<&OwnEngine>) -> Result<Child, String> {
 /// Cargo, in the repository.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    command.current_dir(root());
     command
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn check(what: &str, args: &[&str], env: &[(&str, &str)]) -> Result<(), String> {
@@ -172,6 +238,14 @@ impl Counts {
         self.add(line);
     }
 
+    /// Adds what became of others.
+    fn take(&mut self, others: Self) {
+        self.passed += others.passed;
+        self.failed += others.failed;
+        self.ignored += others.ignored;
+        self.failures.extend(others.failures);
+    }
+
     /// Adds a line like `test result: ok. 5 passed; 0 failed; 0 ignored; …`.
     fn add(&mut self, line: &str) {
         let Some((_, numbers)) = line
@@ -196,11 +270,25 @@ impl Counts {
 }
 
 /// Runs tests: these of cargo's targets, on this engine or on the machine's own.
-fn cargo_test(counts: &mut Counts, targets: &[&str], engine: Option<&OwnEngine>) -> Result<(), String> {
+fn cargo_test(
+    counts: &mut Counts,
+    targets: &[impl AsRef<OsStr>],
+    engine: Option<&OwnEngine>,
+) -> Result<(), String> {
+    run_tests(counts, cargo(), targets, engine)
+}
+
+/// The same by this command.
+fn run_tests(
+    counts: &mut Counts,
+    mut command: Command,
+    targets: &[impl AsRef<OsStr>],
+    engine: Option<&OwnEngine>,
+) -> Result<(), String> {
     // They wait for engines and clocks more than they compute.
     let threads = std::thread::available_parallelism().map_or(2, usize::from) + 1;
     let threads = threads.to_string();
-    let mut command = cargo();
+    command.current_dir(root());
     command.arg("test").args(targets);
     // What tests that pass print is part of the proof: states visited, requests counted.
     command.args([
@@ -239,6 +327,18 @@ pub(crate) fn show(cargo: &mut Command, mut hear: impl FnMut(&str)) -> Result<bo
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_computes_is_there() {
+        let all = test_binaries().unwrap();
+        for name in COMPUTING {
+            assert!(
+                all.iter().any(|binary| binary == name),
+                "{name} is not among {all:?}"
+            );
+        }
+        assert!(all.iter().any(|binary| binary == "stories"), "{all:?}");
+    }
 
     #[test]
     fn what_failed_is_kept_and_counted() {
