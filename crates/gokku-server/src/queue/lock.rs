@@ -5,14 +5,16 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use gokku_core::logs::event;
+use gokku_core::machine::backoff::Backoff;
 pub use gokku_core::transition::Purpose;
 use gokku_core::{AppName, ReleaseId};
 use serde::{Deserialize, Serialize};
 
 use crate::fs::app_dir::AppDir;
-use crate::os::clock;
+use crate::os::{clock, process};
 use crate::queue::Error;
 use crate::queue::pending_ref::PendingRef;
 
@@ -165,11 +167,44 @@ fn open(dir: &AppDir) -> Result<File, Error> {
         })
 }
 
+/// How long somebody may take who holds an app to write who it is.
+const WORD_LIMIT: Duration = Duration::from_secs(1);
+/// The longest pause between two looks at that.
+const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+
+/// What a look at a lock comes to.
+enum Looked {
+    /// Nobody else has it.
+    Free,
+    /// Somebody has; it may not be known who.
+    Held(Option<Held>),
+}
+
+/// Who holds an app, by what stands in its file: `look` locks it, or says that somebody has. Who has only just got it has not written
+/// it yet: until then there is nothing, or the word of somebody who has gone.
+fn who_holds(file: &mut File, look: impl Fn(&File) -> Result<(), TryLockError>) -> std::io::Result<Looked> {
+    let (until, mut pause) = (Instant::now() + WORD_LIMIT, Backoff::up_to(LONGEST_PAUSE));
+    loop {
+        match look(file) {
+            Ok(()) => return Ok(Looked::Free),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {
+                let held = read(file).map(Written::held);
+                let lives = |held: &Held| process::watch(held.holder.pid).is_some();
+                if held.as_ref().is_some_and(lives) || Instant::now() >= until {
+                    return Ok(Looked::Held(held));
+                }
+            }
+        }
+        std::thread::sleep(pause.take());
+    }
+}
+
 /// Tries once.
 pub fn try_acquire(dir: &AppDir, holder: &Holder) -> Result<Attempt, Error> {
     let mut file = open(dir)?;
-    match lock(&file) {
-        Ok(()) => {
+    match who_holds(&mut file, lock) {
+        Ok(Looked::Free) => {
             let before = read(&mut file);
             let mut lock = AppLock {
                 file,
@@ -185,8 +220,8 @@ pub fn try_acquire(dir: &AppDir, holder: &Holder) -> Result<Attempt, Error> {
             lock.write().map_err(|error| Error::file(&dir.lock(), error))?;
             Ok(Attempt::Got(lock))
         }
-        Err(TryLockError::WouldBlock) => Ok(Attempt::Busy(read(&mut file).map(Written::held))),
-        Err(TryLockError::Error(error)) => Err(Error::file(&dir.lock(), error)),
+        Ok(Looked::Held(held)) => Ok(Attempt::Busy(held)),
+        Err(error) => Err(Error::file(&dir.lock(), error)),
     }
 }
 
@@ -218,10 +253,10 @@ pub fn pending_ref(dir: &AppDir) -> Result<Option<PendingRef>, Error> {
 /// Returns who holds an app now; none when nobody does.
 pub fn holder(dir: &AppDir) -> Result<Option<Held>, Error> {
     let mut file = open(dir)?;
-    match file.try_lock_shared() {
-        Ok(()) => Ok(None),
-        Err(TryLockError::WouldBlock) => Ok(read(&mut file).map(Written::held)),
-        Err(TryLockError::Error(error)) => Err(Error::file(&dir.lock(), error)),
+    match who_holds(&mut file, File::try_lock_shared) {
+        Ok(Looked::Free) => Ok(None),
+        Ok(Looked::Held(held)) => Ok(held),
+        Err(error) => Err(Error::file(&dir.lock(), error)),
     }
 }
 
@@ -248,6 +283,8 @@ pub fn busy(app: &AppName, held: Option<&Held>) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use gokku_core::app::branch_name::BranchName;
     use gokku_core::transition::OperationName;
 
@@ -314,6 +351,53 @@ mod tests {
                 panic!("it is free")
             };
             assert_eq!(lock.pending_ref(), Some(&pending_ref));
+        }
+    }
+
+    /// Nobody is told of an app that somebody has it, and not who.
+    #[test]
+    fn who_has_it_is_told_though_it_is_only_just_had() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = Root::open(folder.path()).expect("a root");
+        let dir = root.app_dir(&"api".parse().expect("a name"));
+        std::fs::create_dir(dir.path()).expect("a folder");
+        let gone = Written {
+            pid: u32::from(u16::MAX) << 8,
+            by: "somebody who has gone".to_owned(),
+            what: me(1).what,
+            id: me(1).id,
+            since: String::new(),
+            pending_ref: None,
+        };
+        for before in [String::new(), serde_json::to_string(&gone).expect("text")] {
+            std::fs::write(dir.lock(), before).expect("written");
+            let file = open(&dir).expect("the file");
+            file.lock().expect("locked");
+            let (tell, answers) = mpsc::channel();
+            for only_looks in [false, true] {
+                let (dir, tell) = (dir.clone(), tell.clone());
+                std::thread::spawn(move || {
+                    let held = if only_looks {
+                        holder(&dir).expect("read")
+                    } else {
+                        match try_acquire(&dir, &me(2)).expect("tried") {
+                            Attempt::Got(_) => None,
+                            Attempt::Busy(held) => held,
+                        }
+                    };
+                    tell.send(held).expect("heard");
+                });
+            }
+            let early = answers.recv_timeout(WORD_LIMIT / 10);
+            assert!(early.is_err(), "{early:?}");
+            let mut written = gone.clone();
+            (written.pid, written.by) = (std::process::id(), "anna".to_owned());
+            let mut lock = AppLock { file, written };
+            lock.write().expect("written");
+            for _ in 0..2 {
+                let held = answers.recv().expect("an answer").expect("a holder");
+                assert_eq!(held.holder.by, "anna");
+            }
         }
     }
 }
