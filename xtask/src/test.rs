@@ -300,7 +300,8 @@ fn run_tests(
     ]);
     engine::give(engine, &mut command);
     let args: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
-    println!("==> tests: cargo {}", args.join(" "));
+    let from = args.iter().position(|arg| arg == "test").unwrap_or_default();
+    println!("==> tests: cargo {}", args[from..].join(" "));
     if show(&mut command, |line| counts.hear(line))? {
         Ok(())
     } else {
